@@ -1,0 +1,1 @@
+"""Trains and scores referring video object segmentation under label noise, on manifests."""

@@ -1,0 +1,1 @@
+"""Noisy variants of action-based video object segmentation datasets, reproducible to the bit."""

@@ -1,0 +1,1 @@
+"""Adapters: one file per dataset turns files on disk into clips and index masks."""

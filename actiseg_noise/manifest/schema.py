@@ -1,0 +1,180 @@
+"""The manifest's schema, in one place: every table, column, type, unit and meaning, and what null means.
+
+A column with ``is_label`` enters the row's digest, and the manifest's digest is over the row digests in order. Paths
+and run-length codes do not enter: paths differ between machines, and a mask's identity is its digest, so that a
+manifest whose derived masks were withheld has the digest of the whole one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+CONTENTS = ("full", "text", "recipe-only")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, Arrow type, meaning, and whether it is a label."""
+
+    name: str
+    type: str
+    meaning: str
+    is_label: bool = True
+    null: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """One Parquet file. ``sort_by`` is the order of its rows and, together, their unique key."""
+
+    name: str
+    meaning: str
+    sort_by: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    @property
+    def file_name(self) -> str:
+        """Return the Parquet file's name in the manifest folder."""
+        return f"{self.name}.parquet"
+
+    @cached_property
+    def label_columns(self) -> tuple[str, ...]:
+        """Return the names of the columns that enter a row's digest, in schema order."""
+        return tuple(c.name for c in self.columns if c.is_label)
+
+    def arrow(self) -> pa.Schema:
+        """Return the Arrow schema; a column is nullable exactly when its meaning of null is stated."""
+        import pyarrow as pa
+
+        types = {"str": pa.string(), "int32": pa.int32(), "int64": pa.int64(), "uint8": pa.uint8()}
+        types |= {"bool": pa.bool_(), "float64": pa.float64()}
+        return pa.schema([pa.field(c.name, types[c.type], nullable=bool(c.null)) for c in self.columns])
+
+
+_ROW_DIGEST = Column(
+    "row_digest", "str", "BLAKE2b hex (32 characters) of the row's label columns; names an edited row", False
+)
+_UNSAID = "the dataset does not say"
+_NO_PATH = "the dataset has no such file for this frame"
+_SAME = "the noisy mask is the clean mask"
+_WITHHELD = "withheld (content recipe-only)"
+
+CLIPS = Table(
+    "clips",
+    "one row per clip: one narrated action",
+    ("clip_id",),
+    (
+        Column("clip_id", "str", "unique within dataset and split"),
+        Column("video_id", "str", "the source video"),
+        Column("narration", "str", "what the annotator wrote about the action"),
+        Column("verb", "str", "the action's verb"),
+        Column("noun", "str", "the action's noun as the dataset writes it"),
+        Column("verb_class", "int32", "class id of the verb", null=_UNSAID),
+        Column("noun_class", "int32", "class id of the noun", null=_UNSAID),
+        Column("start_frame", "int64", "first frame of the action, in the source's frame numbers", null=_UNSAID),
+        Column("stop_frame", "int64", "last frame of the action, in the source's frame numbers", null=_UNSAID),
+        Column("redundant", "bool", "review flag: the clip is not scored"),
+        Column("missing", "bool", "review flag: the clip is not scored"),
+        Column("other", "bool", "review flag: the clip is not scored"),
+        Column("source_order", "int64", "0-based position in the dataset's own list", False),
+        Column("address", "str", "what names this clip in every draw of noise"),
+        _ROW_DIGEST,
+    ),
+)
+
+FRAMES = Table(
+    "frames",
+    "one row per (clip, frame)",
+    ("clip_id", "frame_idx"),
+    (
+        Column("clip_id", "str", "the clip"),
+        Column("frame_idx", "int32", "0-based position in the clip"),
+        Column("frame_id", "str", "file stem on disk"),
+        Column("image_path", "str", "image file, relative to the dataset's root", False, null=_NO_PATH),
+        Column("mask_path", "str", "mask file, relative to the dataset's root", False, null=_NO_PATH),
+        Column("weight_path", "str", "action-guided weight map, relative to the root", False, null=_NO_PATH),
+        Column(
+            "height",
+            "int32",
+            "rows of the mask in pixels",
+            null="no mask was read (content text, or no mask)",
+        ),
+        Column(
+            "width",
+            "int32",
+            "columns of the mask in pixels",
+            null="no mask was read (content text, or no mask)",
+        ),
+        Column("is_annotated", "bool", "a mask exists for this frame"),
+        Column(
+            "void_rle",
+            "str",
+            "void pixels, COCO compressed RLE",
+            False,
+            null=f"no void pixels, or {_WITHHELD}",
+        ),
+        Column("void_digest", "str", "BLAKE2b hex of the void mask", null="the frame has no void pixels"),
+        _ROW_DIGEST,
+    ),
+)
+
+SAMPLES = Table(
+    "samples",
+    "one row per sample (clip, object): clean and noisy text side by side",
+    ("clip_id", "object_id"),
+    (
+        Column("sample_id", "str", "<clip_id>/<object_id>"),
+        Column("clip_id", "str", "the clip"),
+        Column("object_id", "uint8", "palette value on disk, 1–255"),
+        Column("is_positive", "bool", "the object takes part in the action; never noised"),
+        Column("handbox", "bool", "touched by a hand", null=_UNSAID),
+        Column("in_narration", "bool", "its class is named by the narration", null=_UNSAID),
+        Column("category_id", "int32", "clean class"),
+        Column("noun", "str", "clean noun"),
+        Column("expression", "str", "clean referring text"),
+        Column("noisy_category_id", "int32", "class of the noisy noun; equal to category_id when not flipped"),
+        Column("noisy_noun", "str", "noun to train on"),
+        Column("noisy_expression", "str", "referring text to train on"),
+        Column("text_noise", "str", "noise that changed the text, or 'none'"),
+        Column("is_harmful", "bool", "the noisy noun does not name this object any more"),
+        _ROW_DIGEST,
+    ),
+)
+
+MASKS = Table(
+    "masks",
+    "one row per (clip, annotated frame, object), empty masks too: clean and noisy mask side by side",
+    ("clip_id", "frame_idx", "object_id"),
+    (
+        Column("sample_id", "str", "<clip_id>/<object_id>"),
+        Column("clip_id", "str", "the clip"),
+        Column("frame_idx", "int32", "0-based position in the clip"),
+        Column("frame_id", "str", "file stem on disk"),
+        Column("object_id", "uint8", "palette value on disk, 1–255"),
+        Column("clean_area", "int64", "foreground pixels of the clean mask"),
+        Column("clean_rle", "str", "clean mask, COCO compressed RLE", False, null=_WITHHELD),
+        Column("noisy_area", "int64", "foreground pixels of the noisy mask"),
+        Column("noisy_rle", "str", "noisy mask, COCO compressed RLE", False, null=f"{_SAME}, or {_WITHHELD}"),
+        Column("mask_noise", "str", "noise that changed the mask ('a+b' for several in order), or 'none'"),
+        Column("parameters", "str", "the noise's pixel parameters on this canvas, JSON", null="no noise"),
+        Column(
+            "iou",
+            "float64",
+            "intersection over union of clean and noisy mask, 0–1; two empty masks are 1",
+            False,
+        ),
+        Column("changed_by_neighbour", "bool", "not noised itself, but lost or gained contested pixels"),
+        Column("clean_digest", "str", "BLAKE2b hex of the clean mask"),
+        Column("noisy_digest", "str", "BLAKE2b hex of the noisy mask"),
+        _ROW_DIGEST,
+    ),
+)
+
+TABLES: tuple[Table, ...] = (CLIPS, FRAMES, SAMPLES, MASKS)

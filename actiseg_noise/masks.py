@@ -1,0 +1,144 @@
+"""Index masks and run-length codes.
+
+An *index mask* is ``uint8 [H, W]`` of object ids (0 background). Run lengths follow COCO: column-major, starting with a
+run of background. They are taken from a crop around the object, so the cost follows the object, not the frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from actiseg_noise.errors import DataError
+
+IndexMask = npt.NDArray[np.uint8]
+BinaryMask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A half-open pixel rectangle: rows top … bottom-1, columns left … right-1."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def padded(self, margin: int, height: int, width: int) -> Box:
+        """Return the box grown by ``margin`` pixels on every side, clipped to the canvas."""
+        return Box(
+            max(self.top - margin, 0),
+            max(self.left - margin, 0),
+            min(self.bottom + margin, height),
+            min(self.right + margin, width),
+        )
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Return the index that cuts this box out of an ``[H, W]`` array."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class Rle:
+    """A binary mask as COCO compressed run lengths.
+
+    Attributes:
+        height, width: canvas in pixels. counts: COCO's compressed ASCII string. area: foreground pixels.
+    """
+
+    height: int
+    width: int
+    counts: str
+    area: int
+
+    def digest(self) -> str:
+        """Return the BLAKE2b hex (32 characters) over height, width and counts: the mask's identity."""
+        return blake2b(f"{self.height} {self.width} {self.counts}".encode(), digest_size=16).hexdigest()
+
+
+def read_index_mask(path: Path) -> IndexMask:
+    """Read a palette or 8-bit grey PNG as object ids, ``uint8 [H, W]``.
+
+    Pillow, because OpenCV expands palettes to colours.
+
+    Raises:
+        DataError: the file is missing, truncated, or has colour channels instead of one index channel.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ("P", "L", "1"):
+                raise DataError(
+                    f"{path}: expected an index mask (a palette or 8-bit grey PNG), found mode {image.mode}. "
+                    "Save the mask with one channel of object ids."
+                )
+            return np.asarray(image, dtype=np.uint8)
+    except FileNotFoundError:
+        raise DataError(f"{path}: the mask file is missing") from None
+    except DataError:
+        raise
+    except (OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path}: not a readable PNG ({error}); it may be truncated, fetch it again") from None
+
+
+def find_boxes(index_mask: IndexMask) -> dict[int, Box]:
+    """Return the bounding box of every non-zero id present in ``index_mask``."""
+    import cv2
+
+    boxes = {}
+    for value in np.flatnonzero(np.bincount(index_mask.ravel(), minlength=256)):
+        if value:
+            x, y, w, h = cv2.boundingRect((index_mask == value).view(np.uint8))
+            boxes[int(value)] = Box(y, x, y + h, x + w)
+    return boxes
+
+
+def encode_rle(crop: BinaryMask, box: Box, height: int, width: int) -> Rle:
+    """Encode a binary mask given by a crop.
+
+    Args:
+        crop: ``bool [box height, box width]``; everything outside the box is background.
+        box: where the crop lies on the ``height × width`` canvas.
+    """
+    from pycocotools import mask as coco
+
+    runs = _column_runs(crop, box, height, width)
+    counts = coco.frPyObjects({"counts": runs.tolist(), "size": [height, width]}, height, width)["counts"]
+    return Rle(height, width, counts.decode("ascii"), int(runs[1::2].sum()))
+
+
+def _column_runs(crop: BinaryMask, box: Box, height: int, width: int) -> npt.NDArray[np.int64]:
+    """Return COCO's uncompressed counts: background, foreground, background, … summing to height × width."""
+    columns = np.zeros((crop.shape[1], crop.shape[0] + 1), np.int8)  # the extra row parts one column from the next
+    columns[:, :-1] = crop.T
+    steps = np.flatnonzero(np.diff(columns.ravel(), prepend=np.int8(0)))
+    column, row = np.divmod(steps, crop.shape[0] + 1)
+    edges = (column + box.left) * height + row + box.top
+    if box.bottom - box.top == height:  # full-height crops: runs go on in the next column
+        edges = _join_touching(edges)
+    runs = np.diff(edges, prepend=0, append=height * width)
+    return runs if runs[-1] else runs[:-1]
+
+
+def _join_touching(edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Drop the pairs (end, start) of equal position: a run that ends where the next one starts is one run."""
+    touching = np.flatnonzero(edges[1:-1:2] == edges[2::2]) * 2 + 1
+    return np.delete(edges, np.concatenate([touching, touching + 1]))
+
+
+def empty_rle(height: int, width: int) -> Rle:
+    """Return the code of a mask without foreground."""
+    return encode_rle(np.zeros((1, 1), bool), Box(0, 0, 1, 1), height, width)
+
+
+def decode_rle(rle: Rle) -> BinaryMask:
+    """Return the mask as ``bool [H, W]``."""
+    from pycocotools import mask as coco
+
+    return coco.decode({"size": [rle.height, rle.width], "counts": rle.counts.encode("ascii")}).astype(bool)

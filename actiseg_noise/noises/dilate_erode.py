@@ -1,0 +1,61 @@
+"""Boundary perturbation by a square structuring element: the annotator who draws too wide."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from actiseg_noise.errors import ActisegError
+from actiseg_noise.key import Key
+from actiseg_noise.masks import BinaryMask
+from actiseg_noise.noises.base import mask_noise
+
+DEFAULTS: dict[str, object] = {"kernel": 15, "unit": "480p"}
+
+
+def kernel_px(kernel: int, height: int, width: int) -> int:
+    """Return the side in pixels, on this canvas, of a ``kernel`` given at 480-pixel short side.
+
+    The side is kernel · short side / 480, rounded to the nearest odd number, ties up: 9, 15, 21 at 240 rows
+    are 5, 7, 11.
+    """
+    return kernel * min(height, width) // 960 * 2 + 1
+
+
+def resolve_kernel(options: dict[str, object], height: int, width: int) -> dict[str, object]:
+    """Turn ``kernel`` and ``unit`` (``480p`` or ``px``) into ``kernel_px``.
+
+    Raises:
+        ActisegError: an unknown unit, an even or non-integer kernel, or a side below 3 pixels, which is no noise.
+    """
+    kernel, unit = options["kernel"], options["unit"]
+    if not isinstance(kernel, int) or isinstance(kernel, bool) or kernel < 1 or kernel % 2 == 0:
+        raise ActisegError(f"the boundary kernel must be a positive odd integer, got {kernel!r}")
+    if unit not in ("480p", "px"):
+        raise ActisegError(f"the boundary unit must be '480p' or 'px', got {unit!r}")
+    side = kernel if unit == "px" else kernel_px(kernel, height, width)
+    if side < 3:
+        raise ActisegError(
+            f"a kernel of {kernel} ({unit}) is {side} px on a {height}×{width} canvas, which changes nothing. "
+            "Use a larger kernel, or unit 'px'."
+        )
+    return {"kernel_px": side}
+
+
+def reach_of_kernel(parameters: dict[str, object]) -> int:
+    """Return half the kernel: how far dilation paints outside the object."""
+    return int(str(parameters["kernel_px"])) // 2
+
+
+@mask_noise(
+    "dilate-v1",
+    resolve=resolve_kernel,
+    reach=reach_of_kernel,
+    defaults=DEFAULTS,
+    summary="dilation by a K×K square of ones",
+    source="ActiSeg-NL mask noise (arXiv 2509.16677): K 9, 15, 21 on 854×480 masks",
+)
+def dilate(key: Key, mask: BinaryMask, *, kernel_px: int) -> BinaryMask:
+    """Return ``mask`` dilated by a ``kernel_px`` square; the key is not used, every draw is the same."""
+    square = np.ones((kernel_px, kernel_px), np.uint8)
+    return cv2.dilate(mask.view(np.uint8), square).view(bool)

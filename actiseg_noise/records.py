@@ -1,0 +1,113 @@
+"""The exchange types between a dataset adapter and everything after it. Terms as in the README's glossary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRecord:
+    """One object of a clip as its dataset describes it.
+
+    Attributes:
+        object_id: palette value on disk, 1–255 (1–254 where 255 is void).
+        category_id: the class; -1 is never used, an unknown word gets a category of its own.
+        category: the class's name.
+        noun: the word this object has in its expression.
+        is_positive: takes part in the action.
+        handbox: touched by a hand, None where the dataset does not say.
+        in_narration: its class is named by the narration, None where the dataset does not say.
+    """
+
+    object_id: int
+    category_id: int
+    category: str
+    noun: str
+    is_positive: bool
+    handbox: bool | None = None
+    in_narration: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """One frame of a clip. Paths are relative to the dataset's root, with '/' between parts.
+
+    Attributes:
+        frame_id: file stem on disk.
+        is_annotated: a mask exists for this frame.
+    """
+
+    frame_id: str
+    image_path: str | None
+    mask_path: str | None
+    is_annotated: bool
+    weight_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One narrated action: frames, objects, narration.
+
+    Attributes:
+        clip_id: unique within dataset and split; adapters yield clips in ascending clip_id (code point order).
+        address: what names this clip in every draw. The same clip read through two layouts of one source has
+            one address; equal to clip_id unless the adapter knows better.
+        source_order: 0-based position in the dataset's own list.
+        frames: in temporal order. May be empty for text content where the frame list lives only on disk.
+        start_frame, stop_frame: the action's bounds in the source video, in the source's frame numbers.
+        redundant, missing, other: ActionVOS's review flags; an entry with one set is not scored.
+    """
+
+    clip_id: str
+    address: str
+    video_id: str
+    narration: str
+    verb: str
+    noun: str
+    objects: tuple[ObjectRecord, ...]
+    frames: tuple[FrameRecord, ...] = ()
+    source_order: int = 0
+    verb_class: int | None = None
+    noun_class: int | None = None
+    start_frame: int | None = None
+    stop_frame: int | None = None
+    redundant: bool = False
+    missing: bool = False
+    other: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetCard:
+    """What a dataset is, for ``actiseg-noise datasets`` and for the manifest.
+
+    Attributes:
+        name: the registry's name. source: the address part shared by all layouts of one source.
+        version: of the dataset's content as this adapter reads it.
+        splits: the splits the adapter knows; eval_splits: those never noised unless asked for.
+        void_id: palette value of pixels without label, None where there is none.
+        is_embedded: drawn by this package, needs no root.
+    """
+
+    name: str
+    source: str
+    version: str
+    title: str
+    size: str
+    licence: str
+    citation: str
+    homepage: str
+    how_to_get: str
+    splits: tuple[str, ...]
+    eval_splits: tuple[str, ...]
+    void_id: int | None = None
+    is_embedded: bool = False
+
+
+def sample_id(clip_id: str, object_id: int) -> str:
+    """Return the id of the sample (clip, object): ``"<clip_id>/<object_id>"``; unique, sortable by clip."""
+    return f"{clip_id}/{object_id}"
+
+
+def expression(noun: str, narration: str) -> str:
+    """Return the referring text of one object, ActionVOS's ``promptaction`` template."""
+    return f"{noun} used in the action of {narration}"
