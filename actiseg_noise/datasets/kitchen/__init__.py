@@ -1,0 +1,19 @@
+"""``kitchen``: short egocentric-looking clips of a counter, drawn by the package itself, without any download."""
+
+from actiseg_noise.datasets.kitchen.catalogue import CATEGORIES, SPLITS, VERBS, VERSION
+from actiseg_noise.datasets.kitchen.render import RenderedFrame, render_video
+from actiseg_noise.datasets.kitchen.scene import plan_video
+from actiseg_noise.datasets.kitchen.video import Action, KitchenObject, Video
+
+__all__ = [
+    "CATEGORIES",
+    "SPLITS",
+    "VERBS",
+    "VERSION",
+    "Action",
+    "KitchenObject",
+    "RenderedFrame",
+    "Video",
+    "plan_video",
+    "render_video",
+]
