@@ -1,0 +1,1 @@
+"""From a manifest and an image root to batches."""

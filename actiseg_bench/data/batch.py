@@ -1,0 +1,103 @@
+"""What travels from the data to a strategy: one clip as a dataset item, and several clips as a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ClipItem:
+    """One clip with K of its samples.
+
+    Attributes:
+        clip_id, frame_idx: which clip, and the T positions shown.
+        canvas: (rows, columns) of the masks on disk in pixels; (0, 0) when the manifest carries no masks.
+        frames: uint8 ``[T, 3, H, W]`` RGB, resized to the model's input.
+        sample_ids, object_ids, expressions: K each.
+        masks: uint8 ``[K, T, h, w]``: the target's coverage of each mask pixel, 0–255. A negative object's target is
+            empty.
+        is_positive: bool ``[K]``.
+    """
+
+    clip_id: str
+    frame_idx: tuple[int, ...]
+    canvas: tuple[int, int]
+    frames: Tensor
+    sample_ids: tuple[str, ...]
+    object_ids: tuple[int, ...]
+    expressions: tuple[str, ...]
+    masks: Tensor
+    is_positive: Tensor
+
+    def take(self, samples: list[int]) -> ClipItem:
+        """Return the item with the samples at these positions only."""
+        return replace(
+            self,
+            sample_ids=tuple(self.sample_ids[i] for i in samples),
+            object_ids=tuple(self.object_ids[i] for i in samples),
+            expressions=tuple(self.expressions[i] for i in samples),
+            masks=self.masks[samples],
+            is_positive=self.is_positive[samples],
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B clips with N samples in all; samples of one clip are neighbours.
+
+    Attributes:
+        frames: float ``[B, T, 3, H, W]`` RGB in [0, 1].
+        expressions: N texts.
+        clip_of: int64 ``[N]``, ascending: the clip of each sample.
+        masks: float ``[N, T, h, w]`` in [0, 1].
+        is_positive: float ``[N]``, 0 or 1.
+        sample_ids: N ids. frame_idx: B tuples of T positions.
+        affine: float ``[B, 2, 3]``: maps normalised (x, y) of the augmented clip to the clip as stored, so that a
+            strategy with memory per pixel finds its pixels.
+    """
+
+    frames: Tensor
+    expressions: list[str]
+    clip_of: Tensor
+    masks: Tensor
+    is_positive: Tensor
+    sample_ids: tuple[str, ...]
+    frame_idx: tuple[tuple[int, ...], ...]
+    affine: Tensor
+
+    def __len__(self) -> int:
+        """Return N, the number of samples."""
+        return len(self.expressions)
+
+    def to(self, device: torch.device | str) -> Batch:
+        """Return the batch with its tensors on ``device``."""
+        moved = {
+            name: getattr(self, name).to(device)
+            for name in ("frames", "clip_of", "masks", "is_positive", "affine")
+        }
+        return replace(self, **moved)
+
+
+def collate(items: list[ClipItem]) -> Batch:
+    """Return the batch of ``items``, unaugmented.
+
+    Raises:
+        ValueError: clips of different frame counts or sizes; sample equal clips, or use batches of one.
+    """
+    shapes = {tuple(item.frames.shape) for item in items}
+    if len(shapes) > 1:
+        raise ValueError(f"clips of one batch must have equal frames [T, 3, H, W], got {sorted(shapes)}")
+    sizes = torch.tensor([len(item.expressions) for item in items])
+    return Batch(
+        frames=torch.stack([item.frames for item in items]).float() / 255,
+        expressions=[text for item in items for text in item.expressions],
+        clip_of=torch.repeat_interleave(torch.arange(len(items)), sizes),
+        masks=torch.cat([item.masks for item in items]).float() / 255,
+        is_positive=torch.cat([item.is_positive for item in items]).float(),
+        sample_ids=tuple(name for item in items for name in item.sample_ids),
+        frame_idx=tuple(item.frame_idx for item in items),
+        affine=torch.eye(2, 3).repeat(len(items), 1, 1),
+    )

@@ -1,0 +1,73 @@
+"""Augmentation of a batch: a horizontal flip that also exchanges left and right in the text, and light."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from actiseg_bench.data.batch import Batch
+
+_SIDES = {"left": "right", "right": "left"}
+_SIDE_WORD = re.compile(r"\b(left|right)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """Augmentation of training batches.
+
+    Attributes:
+        flip: probability of a horizontal flip, per clip.
+        brightness, contrast, colour: half-widths of the uniform factors around 1, per clip (colour per channel).
+    """
+
+    flip: float = 0.5
+    brightness: float = 0.25
+    contrast: float = 0.25
+    colour: float = 0.08
+
+
+def swap_sides(text: str) -> str:
+    """Exchange "left" and "right" as whole words: "left hand" → "right hand", "leftover" stays."""
+
+    def swap(match: re.Match[str]) -> str:
+        word = match.group()
+        other = _SIDES[word.lower()]
+        return other.capitalize() if word[0].isupper() else other
+
+    return _SIDE_WORD.sub(swap, text)
+
+
+def augment(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
+    """Return an augmented batch; every draw comes from ``generator``, one set per clip."""
+    clips = len(batch.frames)
+    flipped = torch.rand(clips, generator=generator) < config.flip
+    return flip(adjust_light(batch, config, generator), flipped)
+
+
+def flip(batch: Batch, flipped: Tensor) -> Batch:
+    """Mirror the clips where bool ``[B]`` ``flipped`` is set: frames, masks, words, and the affine."""
+    mirrored = flipped[batch.clip_of]
+    frames = torch.where(flipped[:, None, None, None, None], batch.frames.flip(-1), batch.frames)
+    masks = torch.where(mirrored[:, None, None, None], batch.masks.flip(-1), batch.masks)
+    texts = [swap_sides(t) if m else t for t, m in zip(batch.expressions, mirrored.tolist(), strict=True)]
+    sign = torch.where(flipped, -1.0, 1.0)
+    affine = batch.affine.clone()
+    affine[:, 0] = affine[:, 0] * sign[:, None]
+    return replace(batch, frames=frames, masks=masks, expressions=texts, affine=affine)
+
+
+def adjust_light(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
+    """Scale brightness, contrast about the clip's mean, and each colour channel; frames stay in [0, 1]."""
+
+    def factor(width: float, *shape: int) -> Tensor:
+        return 1 + width * (2 * torch.rand(shape, generator=generator) - 1)
+
+    clips = len(batch.frames)
+    gain = factor(config.brightness, clips, 1, 1, 1, 1) * factor(config.colour, clips, 1, 3, 1, 1)
+    contrast = factor(config.contrast, clips, 1, 1, 1, 1)
+    mean = batch.frames.mean((1, 2, 3, 4), keepdim=True)
+    frames = ((batch.frames - mean) * contrast + mean) * gain
+    return replace(batch, frames=frames.clamp(0, 1))

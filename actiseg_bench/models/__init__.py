@@ -1,0 +1,1 @@
+"""Bundled models: one file or folder each, registered in ``MODELS``."""

@@ -1,0 +1,81 @@
+"""What every bundled model provides, and the registry of models."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from actiseg_noise.registry import Registry
+
+
+class Prediction(NamedTuple):
+    """A model's answer for N samples.
+
+    Attributes:
+        mask_logits: float ``[N, T, h, w]`` at the model's mask resolution.
+        positive_logits: float ``[N]``; the sigmoid is the score that the object takes part in the action.
+    """
+
+    mask_logits: Tensor
+    positive_logits: Tensor
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a model is.
+
+    Attributes:
+        input_size: (rows, columns) that frames are resized to; None keeps their size.
+        mask_stride: input pixels per mask pixel.
+        positive_threshold: a positive score below it empties the object's mask in every frame.
+        start_weights: name of the bundled start weights, None when there are none.
+        fresh: prefixes of parameters that start weights do not carry: they start from the run's seed.
+    """
+
+    name: str
+    summary: str
+    source: str
+    input_size: tuple[int, int] | None
+    mask_stride: int
+    positive_threshold: float
+    start_weights: str | None
+    fresh: tuple[str, ...] = ()
+
+
+class VosModel(nn.Module):
+    """A referring video object segmentation network: frames and expressions in, masks and a positive score out."""
+
+    card: ModelCard
+
+    @abstractmethod
+    def forward(self, frames: Tensor, expressions: list[str], clip_of: Tensor) -> Prediction:
+        """Segment every sample.
+
+        Args:
+            frames: float ``[B, T, 3, H, W]``, RGB in [0, 1].
+            expressions: N referring texts, one per sample.
+            clip_of: int64 ``[N]``: which of the B clips each sample belongs to, ascending. A clip is encoded
+                once, whatever the number of its samples.
+        """
+
+
+MODELS: Registry[type[VosModel]] = Registry("model", "actiseg_bench.models", "actiseg.models")
+
+
+def count_parameters(model: nn.Module) -> int:
+    """Return the number of trainable parameters."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+
+
+def reset_fresh(model: VosModel, seed: int) -> None:
+    """Re-initialise the parameters that start weights do not carry, from ``seed`` alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for prefix in model.card.fresh:
+            for module in model.get_submodule(prefix).modules():
+                if hasattr(module, "reset_parameters"):
+                    module.reset_parameters()

@@ -1,0 +1,25 @@
+"""Baseline: the base loss on the labels as given."""
+
+from __future__ import annotations
+
+from actiseg_bench.data.batch import Batch
+from actiseg_bench.losses import base_loss
+from actiseg_bench.models.base import VosModel
+from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
+
+
+@STRATEGIES.register("baseline")
+class Baseline(Strategy):
+    """Trusts every label."""
+
+    card = StrategyCard(
+        name="baseline",
+        title="Baseline",
+        formula="2·focal + 5·dice + 2·focal(positive)",
+        source="ActionVOS (arXiv 2407.07402) and its released code: coefficients, alpha .25, gamma 2",
+    )
+
+    def step(self, networks: list[VosModel], batch: Batch, epoch: float) -> Step:
+        """See :class:`Strategy`."""
+        prediction = networks[0](batch.frames, batch.expressions, batch.clip_of)
+        return Step([base_loss(*prediction, batch.masks, batch.is_positive, self.setting.loss).mean()])
