@@ -1,0 +1,1 @@
+"""Scores from integer counts: one file per family of metrics."""
