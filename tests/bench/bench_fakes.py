@@ -1,0 +1,93 @@
+"""A manifest in memory: two clips of 2 × 4 pixels, every label readable by eye."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from actiseg_bench.predictions import Prediction, frame_predictions
+from actiseg_noise.manifest.schema import TABLES, Table
+from actiseg_noise.masks import Box, Rle, encode_rle
+
+OBJECTS = {"a": {1: ("left hand", True), 2: ("onion", True), 3: ("knife", False)}, "b": {1: ("pan", True)}}
+TRUTH = {
+    ("a", 0): [[1, 1, 2, 2], [0, 0, 3, 0]],
+    ("a", 1): [[1, 0, 0, 2], [0, 3, 3, 0]],
+    ("b", 0): [[1, 1, 1, 1], [0, 0, 0, 255]],
+}
+FLAGGED = {"b"}
+
+
+def rle(mask: np.ndarray) -> Rle:
+    height, width = mask.shape
+    return encode_rle(mask, Box(0, 0, height, width), height, width)
+
+
+def arrow(table: Table, rows: list[dict[str, Any]]) -> pa.Table:
+    """Build a table of the manifest's schema; a column left out is null where it may be, else empty or zero."""
+    empty = {"str": "", "bool": False, "float64": 0.0}
+    full = [{c.name: row.get(c.name, None if c.null else empty.get(c.type, 0)) for c in table.columns} for row in rows]
+    return pa.Table.from_pylist(full, table.arrow())
+
+
+@dataclass
+class FakeManifest:
+    """Answers ``table`` as a manifest reader does."""
+
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        table = self.tables[name]
+        return table.select(list(columns)) if columns is not None else table
+
+
+def clip_rows() -> list[dict[str, Any]]:
+    return [{"clip_id": clip, "redundant": clip in FLAGGED} for clip in OBJECTS]
+
+
+def frame_rows() -> Iterator[dict[str, Any]]:
+    for (clip, frame), mask in TRUTH.items():
+        void = np.array(mask) == 255
+        code = rle(void).counts if void.any() else None
+        yield {"clip_id": clip, "frame_idx": frame, "height": 2, "width": 4, "is_annotated": True, "void_rle": code}
+
+
+def sample_rows(harmful: Sequence[tuple[str, int]] = ()) -> Iterator[dict[str, Any]]:
+    for clip, objects in OBJECTS.items():
+        for object_id, (noun, positive) in objects.items():
+            is_harmful = (clip, object_id) in harmful
+            noisy = "lamp" if is_harmful else noun
+            row = {"clip_id": clip, "object_id": object_id, "is_positive": positive, "noun": noun, "noisy_noun": noisy}
+            yield row | {"is_harmful": is_harmful, "sample_id": f"{clip}/{object_id}"}
+
+
+def mask_rows(iou: float = 1.0) -> Iterator[dict[str, Any]]:
+    for (clip, frame), mask in TRUTH.items():
+        for object_id, (_, positive) in OBJECTS[clip].items():
+            code = rle(np.array(mask) == object_id)
+            row = {"clip_id": clip, "frame_idx": frame, "object_id": object_id, "iou": iou if positive else 1.0}
+            yield row | {"clean_area": code.area, "noisy_area": code.area, "clean_rle": code.counts}
+
+
+def fake_manifest(harmful: Sequence[tuple[str, int]] = (), iou: float = 1.0) -> FakeManifest:
+    rows = {"clips": clip_rows(), "frames": list(frame_rows())}
+    rows |= {"samples": list(sample_rows(harmful)), "masks": list(mask_rows(iou))}
+    return FakeManifest({table.name: arrow(table, rows[table.name]) for table in TABLES})
+
+
+def predict(masks: dict[tuple[str, int], list[list[int]]]) -> Iterator[Prediction]:
+    """Yield the rows of predicted index masks, with a positive score of .5 for every object."""
+    for (clip, frame), mask in masks.items():
+        yield from frame_predictions(clip, frame, np.array(mask, np.uint8), dict.fromkeys(OBJECTS[clip], 0.5))
+
+
+def perfect() -> dict[tuple[str, int], list[list[int]]]:
+    """The masks a perfect model predicts: every positive object, no negative one, background for void."""
+    return {
+        (clip, frame): [[v if OBJECTS[clip].get(v, ("", False))[1] else 0 for v in row] for row in mask]
+        for (clip, frame), mask in TRUTH.items()
+    }

@@ -1,0 +1,203 @@
+"""Scoring folders of PNGs and stored predictions: the numbers, and what bad input is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench_fakes import FakeManifest, fake_manifest, perfect, predict
+from PIL import Image
+
+from actiseg_bench.evaluate import evaluate_folders, score_predictions
+from actiseg_bench.predictions import PredictionError
+from actiseg_noise.errors import ActisegError, DataError, ManifestError
+
+NAME = "00000001_P01_01_cut_onion:red"
+
+
+def entry(**changes: object) -> dict[str, object]:
+    objects = {"1": {"name": "left hand", "positive": 1}, "2": {"name": "onion", "positive": 1}}
+    return {
+        "seq_id": 1,
+        "video": "P01_01",
+        "verb": "cut",
+        "noun": "onion:red",
+        "object_classes": objects | {"3": {"name": "knife", "positive": 0}},
+        "sparse_frames": ["frame_1.jpg"],
+    } | changes
+
+
+def save(folder: Path, mask: list[list[int]], name: str = "frame_1.png") -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    image = Image.fromarray(np.array(mask, np.uint8))
+    image.putpalette([value for i in range(256) for value in (i, 0, 0)])
+    image.save(folder / name)
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Path:
+    """One clip, one frame: the hand is half found, the onion is found, the knife is left alone."""
+    (tmp_path / "split.json").write_text(json.dumps([entry()]))
+    save(tmp_path / "gt" / NAME, [[1, 1, 2, 2], [0, 0, 3, 0]])
+    save(tmp_path / "pred" / NAME, [[1, 0, 2, 2], [0, 0, 0, 0]])
+    return tmp_path
+
+
+def score(folder: Path, **options: object):
+    return evaluate_folders(folder / "pred", folder / "gt", folder / "split.json", **options)  # type: ignore[arg-type]
+
+
+def test_folders_are_scored_with_hands_and_objects_apart(layout: Path) -> None:
+    found = score(layout)
+    assert found.scores.p_miou == pytest.approx((1 / 2 + 1) / 2)
+    assert found.scores.acc == 1
+    assert (found.p_miou_hands, found.p_miou_objects) == (pytest.approx(1 / 2), 1)
+    assert found.counts_dict() == {
+        "clips": 1,
+        "frames": 1,
+        "object_frames": 3,
+        "flagged_clips": 0,
+        "tp": 2,
+        "tn": 1,
+        "fp": 0,
+        "fn": 0,
+    }
+
+
+@pytest.mark.parametrize("flag", ["redundant", "missing", "other"])
+def test_flagged_entries_are_skipped_unless_asked_for(layout: Path, flag: str) -> None:
+    (layout / "split.json").write_text(json.dumps([entry(), entry(seq_id=2, **{flag: True})]))
+    found = score(layout)
+    assert (found.clips, found.flagged_clips) == (1, 1)
+    with pytest.raises(DataError, match="00000002"):
+        score(layout, keep_flagged=True)
+
+
+def test_a_folder_without_the_video_in_its_name_is_found(layout: Path) -> None:
+    for side in ("gt", "pred"):
+        (layout / side / NAME).rename(layout / side / "00000001_cut_onion:red")
+    assert score(layout).scores.acc == 1
+
+
+def test_void_is_ignored_or_background_as_asked(layout: Path) -> None:
+    save(layout / "gt" / NAME, [[1, 255, 2, 2], [0, 0, 3, 0]])
+    save(layout / "pred" / NAME, [[1, 1, 2, 2], [0, 0, 0, 0]])
+    assert score(layout).p_miou_hands == 1
+    assert score(layout, void="background").p_miou_hands == pytest.approx(1 / 2)
+    with pytest.raises(ActisegError, match="void is one of ignore, background, got 'keep'"):
+        score(layout, void="keep")
+
+
+def test_255_is_an_object_where_the_split_says_so(layout: Path) -> None:
+    objects = {"255": {"name": "onion", "positive": 1}}
+    (layout / "split.json").write_text(json.dumps([entry(object_classes=objects)]))
+    save(layout / "gt" / NAME, [[255, 0]])
+    save(layout / "pred" / NAME, [[255, 255]])
+    assert score(layout).scores.p_miou == pytest.approx(1 / 2)
+
+
+def test_missing_masks_are_counted_and_listed(layout: Path) -> None:
+    frames = [f"frame_{i}.jpg" for i in range(1, 14)]
+    (layout / "split.json").write_text(json.dumps([entry(sparse_frames=frames)]))
+    with pytest.raises(DataError, match=r"(?s)24 mask files cannot be scored.*frame_2.png: the ground.* and 14 more"):
+        score(layout)
+
+
+def test_a_mask_of_another_size_is_refused(layout: Path) -> None:
+    save(layout / "pred" / NAME, [[1, 0, 2]])
+    with pytest.raises(DataError, match=r"frame_1.png: the mask is 1×3, its ground truth is 2×4"):
+        score(layout)
+
+
+def test_ids_of_no_object_are_refused(layout: Path) -> None:
+    save(layout / "pred" / NAME, [[1, 0, 2, 9], [0, 0, 255, 0]])
+    with pytest.raises(DataError, match=r"ids \[9, 255\] are none of the clip's objects \[1, 2, 3\]"):
+        score(layout)
+
+
+def test_a_truncated_or_coloured_mask_is_refused(layout: Path) -> None:
+    path = layout / "pred" / NAME / "frame_1.png"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:60])
+    with pytest.raises(DataError, match=r"frame_1.png: not a readable PNG"):
+        score(layout)
+    Image.new("RGB", (4, 2)).save(path)
+    with pytest.raises(DataError, match="found mode RGB"):
+        score(layout)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[", "not a readable JSON file"),
+        ("{}", "expected a list of entries, got dict"),
+        ('[{"seq_id": 1}]', "entry 0: the key 'verb' is missing"),
+        (json.dumps([entry(object_classes={"0": {"name": "x", "positive": 1}})]), "object id 0 is outside 1–255"),
+        (json.dumps([entry(seq_id="one")]), "entry 0: invalid literal"),
+        (json.dumps([3]), "entry 0"),
+    ],
+)
+def test_a_malformed_split_is_refused(layout: Path, text: str, message: str) -> None:
+    (layout / "split.json").write_text(text)
+    with pytest.raises(DataError, match=message):
+        score(layout)
+
+
+def test_absent_inputs_are_named(layout: Path) -> None:
+    with pytest.raises(DataError, match=r"--pred .*nowhere: no such folder"):
+        evaluate_folders(layout / "nowhere", layout / "gt", layout / "split.json")
+    with pytest.raises(DataError, match=r"other.json: the split file is missing"):
+        evaluate_folders(layout / "pred", layout / "gt", layout / "other.json")
+
+
+def test_perfect_predictions_score_one_and_flagged_clips_are_left_out() -> None:
+    found = score_predictions(fake_manifest(), predict(perfect()))
+    assert (found.scores.p_miou, found.scores.giou, found.scores.acc) == (1, 1, 1)
+    assert (found.scores.n_miou, found.clips, found.frames, found.flagged_clips) == (0, 1, 2, 1)
+    assert score_predictions(fake_manifest(), predict(perfect()), keep_flagged=True).frames == 3
+
+
+def test_stored_predictions_give_the_numbers_of_the_drawing() -> None:
+    masks = perfect() | {("a", 0): [[1, 0, 2, 2], [0, 0, 0, 0]], ("a", 1): [[0, 0, 0, 2], [0, 3, 0, 0]]}
+    found = score_predictions(fake_manifest(), predict(masks))
+    assert found.p_miou_hands == pytest.approx((1 / 2 + 0) / 2)
+    assert found.p_miou_objects == 1
+    assert found.scores.p_ciou == pytest.approx((1 + 2 + 0 + 1) / (2 + 2 + 1 + 1))
+    assert found.scores.n_ciou == pytest.approx(1 / 3)
+    assert (found.scores.tp, found.scores.tn, found.scores.fp, found.scores.fn) == (3, 1, 1, 1)
+    assert found.scores.giou == pytest.approx((1 / 2 + 1 + 1 + 0 + 1 + 0) / 6)
+
+
+def test_void_pixels_of_a_manifest_are_ignored_or_background() -> None:
+    masks = perfect() | {("b", 0): [[1, 1, 1, 1], [0, 0, 0, 1]]}
+    scored = {
+        void: score_predictions(fake_manifest(), predict(masks), keep_flagged=True, void=void)
+        for void in ("ignore", "background")
+    }
+    assert scored["ignore"].scores.p_miou == 1
+    assert scored["background"].scores.p_miou == pytest.approx((4 + 4 / 5) / 5)
+
+
+def test_predictions_that_lack_a_row_or_have_one_more_are_refused() -> None:
+    rows = list(predict(perfect()))
+    with pytest.raises(PredictionError, match="expected a frame 0 object 2, came a frame 0 object 3"):
+        score_predictions(fake_manifest(), [rows[0], *rows[2:]])
+    with pytest.raises(PredictionError, match="expected b frame 0 object 1, came the end"):
+        score_predictions(fake_manifest(), rows[:-1])
+    with pytest.raises(PredictionError, match="expected the end, came z frame 0 object 1"):
+        score_predictions(fake_manifest(), [*rows, rows[-1].__class__("z", 0, 1, rows[-1].mask)])
+
+
+def test_a_manifest_without_masks_cannot_be_scored() -> None:
+    full = fake_manifest()
+    text = FakeManifest(full.tables | {"masks": full.tables["masks"].slice(0, 0)})
+    with pytest.raises(ManifestError, match="carries no masks"):
+        score_predictions(text, [])
+
+
+def test_a_prediction_of_another_size_is_refused() -> None:
+    rows = list(predict({**perfect(), ("a", 0): [[1, 1]]}))
+    with pytest.raises(PredictionError, match="a frame 0 object 1: prediction 1×2 and ground truth 2×4 differ"):
+        score_predictions(fake_manifest(), rows)
