@@ -1,0 +1,240 @@
+"""ActionVOS: VISOR's sparse masks, cut into narrated actions, every object marked as taking part or not.
+
+What: the layout that ActionVOS's ``data_prepare_visor.py`` writes from VISOR and EPIC-KITCHENS-100, which the
+ActiSeg-NL benchmark reads. How much: val_human 353 actions with 2,096 objects (its review flags leave 294 to score),
+val_novel 38; masks and frames are 854×480. Licence: EPIC-KITCHENS and VISOR are CC BY-NC 4.0. Citation and how to get
+it: ``ActionVos.card``.
+
+Layout, relative to the root (``<side>`` is ``train`` for the split train, else ``val``)::
+
+    ImageSets/{train,val,val_human,val_novel}.json              one list of actions per split
+    Annotations_Sparse/<side>/<FOLDER>/<frame>.png              index masks of all objects, positive and negative
+    JPEGImages_Sparse/<side>/<FOLDER>/<frame>.jpg
+    Weights_Sparse/train/<FOLDER>/<frame>.png                   action-guided weight maps
+
+``<FOLDER>`` is ``{seq_id:08d}_{video}_{verb}_{noun}`` and the clip_id. The category is the class of EPIC-KITCHENS; the layout
+has its id alone, so an object's noun stands for its name. The vocabulary is the nouns seen per class.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from actiseg_noise.datasets.base import DATASETS, Dataset
+from actiseg_noise.datasets.files import check_file_name, find_other_ids, frame_order, missing_clips
+from actiseg_noise.datasets.json_list import JsonFields, iter_json_list
+from actiseg_noise.errors import DataError
+from actiseg_noise.masks import IndexMask
+from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
+
+CITATION = """@inproceedings{ouyang2024actionvos,
+  title = {ActionVOS: Actions as Prompts for Video Object Segmentation},
+  author = {Ouyang, Liangyang and Liu, Ruicong and Huang, Yifei and Furuta, Ryosuke and Sato, Yoichi},
+  booktitle = {ECCV},
+  year = {2024}
+}
+@inproceedings{darkhalil2022visor,
+  title = {EPIC-KITCHENS VISOR Benchmark: VIdeo Segmentations and Object Relations},
+  author = {Darkhalil, Ahmad and Shan, Dandan and Zhu, Bin and Ma, Jian and Kar, Amlan and Higgins, Richard and
+            Fidler, Sanja and Fouhey, David and Damen, Dima},
+  booktitle = {NeurIPS Datasets and Benchmarks},
+  year = {2022}
+}"""
+
+
+@DATASETS.register("actionvos")
+class ActionVos(Dataset):
+    """VISOR in ActionVOS's layout. A clip's frames are those its entry lists; each is expected to have a mask."""
+
+    card = DatasetCard(
+        name="actionvos",
+        source="visor",
+        version="2024",
+        title="ActionVOS: VISOR's sparse masks with action prompts",
+        size="train, val; val_human 353 clips (294 scored), 2,096 objects; val_novel 38 clips; 854×480",
+        licence="CC BY-NC 4.0 (EPIC-KITCHENS, VISOR)",
+        citation=CITATION,
+        homepage="https://github.com/ut-vision/ActionVOS",
+        how_to_get="get VISOR (https://epic-kitchens.github.io/VISOR) and the EPIC-KITCHENS-100 annotations, run "
+        "data_prepare_visor.py of https://github.com/ut-vision/ActionVOS; the root is its dataset_visor folder.",
+        splits=("train", "val", "val_human", "val_novel"),
+        eval_splits=("val", "val_human", "val_novel"),
+    )
+
+    def iter_clips(self, split: str, *, with_frames: bool) -> Iterator[Clip]:
+        """Yield the entries of ``ImageSets/<split>.json`` in ascending folder name; each is parsed on its own.
+
+        Raises:
+            DataError: a missing or malformed file (file, entry and key are named), two entries of one name, or, with
+                ``with_frames``, entries without a folder of masks.
+        """
+        self.check_split(split)
+        index = _Index(self._json_path(split), iter_json_list(self._check_json(split)))
+        keep = self._clips_with_masks(split, index) if with_frames else None
+        for clip_id, number, entry in index.iter_sorted():
+            if keep is None or clip_id in keep:
+                yield _parse(entry, index.path, number, _side(split))
+
+    def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
+        """Yield each (class, noun) seen in ``splits`` once, in ascending order.
+
+        Raises:
+            DataError: none of the splits is on disk, or one is malformed.
+        """
+        seen: set[tuple[int, str]] = set()
+        on_disk = [split for split in splits if self._json_path(split).is_file()]
+        for split in on_disk or splits[:1]:
+            path = self._check_json(split)
+            for number, (_, _, entry) in enumerate(iter_json_list(path)):
+                seen.update((item.category_id, item.noun) for item in _parse(entry, path, number, "").objects)
+        for category_id, noun in sorted(seen):
+            yield ObjectRecord(1, category_id, noun, noun, is_positive=True)
+
+    def read_index_mask(self, clip: Clip, frame: FrameRecord) -> IndexMask:
+        """Return the frame's object ids, ``uint8 [H, W]``. There is no void.
+
+        Raises:
+            DataError: a missing or malformed mask, or an id that is none of the clip's objects.
+        """
+        index_mask = super().read_index_mask(clip, frame)
+        strangers = find_other_ids(index_mask, (item.object_id for item in clip.objects))
+        if strangers:
+            raise DataError(
+                f"{self.root / str(frame.mask_path)}: clip {clip.clip_id!r}, frame {frame.frame_id!r} has ids "
+                f"{strangers}, but its entry lists the objects 1 … {len(clip.objects)}. The masks and the split file "
+                "are not of one preparation: write both again."
+            )
+        return index_mask
+
+    def _clips_with_masks(self, split: str, index: _Index) -> set[str]:
+        """Return the clip ids that have a folder of masks; refuse or count the others."""
+        folder = self.root / "Annotations_Sparse" / _side(split)
+        kept = {clip_id for clip_id in index.clip_ids if (folder / clip_id).is_dir()}
+        missing = sorted(set(index.clip_ids) - kept)
+        if missing and not (self.skip_missing and kept):
+            what = f"clips of {index.path} have no folder in {folder}"
+            raise missing_clips(what, missing, len(index.clip_ids), self.card.how_to_get)
+        self.skipped.extend(sorted(set(missing).difference(self.skipped)))
+        return kept
+
+    def _json_path(self, split: str) -> Path:
+        return self.root / "ImageSets" / f"{split}.json"
+
+    def _check_json(self, split: str) -> Path:
+        """Return the split's file.
+
+        Raises:
+            DataError: it is not there; the splits that are, are named.
+        """
+        path = self._json_path(split)
+        if path.is_file():
+            return path
+        found = [name for name in self.card.splits if self._json_path(name).is_file()]
+        there = f"splits found: {', '.join(found)}" if found else "no split file is there"
+        raise DataError(f"{path}: no such file ({there}). Get it: {self.card.how_to_get}")
+
+
+class _Index:
+    """Where each entry of a split's file lies, so that entries can be read by ascending name without holding them all.
+
+    Attributes:
+        clip_ids: in file order.
+
+    Raises:
+        DataError: two entries make one folder name.
+    """
+
+    def __init__(self, path: Path, entries: Iterator[tuple[int, int, Any]]) -> None:
+        self.path = path
+        self.clip_ids: list[str] = []
+        self._bytes = array("q")  # start, stop, start, stop, …
+        for number, (start, stop, entry) in enumerate(entries):
+            self.clip_ids.append(_folder(JsonFields(entry, path, number)))
+            self._bytes.extend((start, stop))
+        self._order = sorted(range(len(self.clip_ids)), key=self.clip_ids.__getitem__)
+        for first, second in pairwise(self._order):
+            if self.clip_ids[first] == self.clip_ids[second]:
+                raise DataError(
+                    f"{path}: entries {first} and {second} are both {self.clip_ids[first]!r}; keep one of them"
+                )
+
+    def iter_sorted(self) -> Iterator[tuple[str, int, Any]]:
+        """Yield (clip_id, position in the file, entry) in ascending clip_id."""
+        with self.path.open("rb") as stream:
+            for number in self._order:
+                start, stop = self._bytes[2 * number : 2 * number + 2]
+                stream.seek(start)
+                yield self.clip_ids[number], number, json.loads(stream.read(stop - start))
+
+
+def _side(split: str) -> str:
+    """Return the folder of a split's masks and images."""
+    return "train" if split == "train" else "val"
+
+
+def _folder(fields: JsonFields) -> str:
+    """Return an entry's folder name."""
+    number = fields.integer("seq_id", low=0)
+    name = f"{number:08d}_{fields.text('video')}_{fields.text('verb')}_{fields.text('noun')}"
+    return check_file_name(name, f"{fields.where} (seq_id, video, verb, noun)")
+
+
+def _parse(entry: Any, path: Path, number: int, side: str) -> Clip:
+    """Return one entry of a split's file as a clip."""
+    fields = JsonFields(entry, path, number)
+    folder = _folder(fields)
+    video, verb, noun = fields.text("video"), fields.text("verb"), fields.text("noun")
+    start, stop = fields.integer("start"), fields.integer("end")
+    return Clip(
+        clip_id=folder,
+        address=f"{video}/{start}-{stop}/{verb}/{noun}",  # no seq_id: it counts what one preparation kept
+        video_id=video,
+        narration=fields.text("narration"),
+        verb=verb,
+        noun=noun,
+        objects=tuple(_object(object_id, item) for object_id, item in fields.objects("object_classes")),
+        frames=_frames(fields, folder, side),
+        source_order=number,
+        verb_class=fields.optional_integer("verb_class"),
+        noun_class=fields.optional_integer("noun_class"),
+        start_frame=start,
+        stop_frame=stop,
+        redundant=fields.optional_flag("redundant") or False,
+        missing=fields.optional_flag("missing") or False,
+        other=fields.optional_flag("other") or False,
+    )
+
+
+def _object(object_id: int, fields: JsonFields) -> ObjectRecord:
+    """Return one object of an entry."""
+    noun = fields.text("name")
+    return ObjectRecord(
+        object_id=object_id,
+        category_id=fields.integer("class_id", low=0),
+        category=noun,
+        noun=noun,
+        is_positive=fields.flag("positive"),
+        handbox=fields.optional_flag("handbox"),
+        in_narration=fields.optional_flag("narration"),
+    )
+
+
+def _frames(fields: JsonFields, folder: str, side: str) -> tuple[FrameRecord, ...]:
+    """Return the frames an entry lists, by number; names may or may not end in '.jpg'."""
+    where = f"{fields.where}, key 'sparse_frames'"
+    stems = [check_file_name(name.removesuffix(".jpg"), where) for name in fields.strings("sparse_frames")]
+    return tuple(
+        FrameRecord(
+            frame_id=stem,
+            image_path=f"JPEGImages_Sparse/{side}/{folder}/{stem}.jpg",
+            mask_path=f"Annotations_Sparse/{side}/{folder}/{stem}.png",
+            is_annotated=True,
+            weight_path=f"Weights_Sparse/train/{folder}/{stem}.png" if side == "train" else None,
+        )
+        for stem in sorted(stems, key=frame_order)
+    )

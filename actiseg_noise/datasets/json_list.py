@@ -1,0 +1,196 @@
+"""JSON files of other people: lists read entry by entry in little memory, fields checked as they are taken."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from actiseg_noise.errors import DataError
+
+_SPACE = re.compile(r"[ \t\r\n\ufeff]*")
+_DECODER = json.JSONDecoder()
+_INT32_MAX = 2**31 - 1
+
+
+def iter_json_list(path: Path, chunk_chars: int = 1 << 20) -> Iterator[tuple[int, int, Any]]:
+    """Yield (start, stop, entry) for each entry of a file that holds one JSON list; bytes [start, stop) are the entry.
+
+    Memory follows the largest entry, not the file.
+
+    Raises:
+        DataError: the file is no UTF-8, no JSON (line, column and entry number are named) or no list.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            yield from _iter_entries(_Window(path, stream, chunk_chars))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason}); fetch the file again") from None
+
+
+def _iter_entries(window: _Window) -> Iterator[tuple[int, int, Any]]:
+    """Yield what ``iter_json_list`` promises."""
+    window.take("[", "a list of entries")
+    if window.peek() == "]":
+        window.take("]", "']'")
+    else:
+        separator = ","
+        while separator == ",":
+            window.peek()
+            start = window.offset
+            entry = window.value()
+            yield start, window.offset, entry
+            separator = window.take(",]", "',' or ']'")
+            window.entry += 1
+    if window.peek():
+        raise window.error("expected the end of the file", window.position)
+
+
+class _Window:
+    """The part of a text file between what is consumed and what is read.
+
+    Attributes:
+        position: of the next character in ``text``. offset: the same place in the file, in bytes.
+        entry: 0-based number of the list entry, for messages.
+    """
+
+    def __init__(self, path: Path, stream: TextIO, chunk_chars: int) -> None:
+        self._path, self._stream, self._chunk_chars = path, stream, chunk_chars
+        self.text, self.position, self.offset, self.entry = "", 0, 0, 0
+
+    def peek(self) -> str:
+        """Skip white space and return the next character, '' at the end of the file."""
+        while True:
+            match = _SPACE.match(self.text, self.position)
+            self._advance(match.end() if match else self.position)
+            if self.position < len(self.text):
+                return self.text[self.position]
+            if not self._read(self._chunk_chars):
+                return ""
+
+    def take(self, accepted: str, expected: str) -> str:
+        """Consume one of the characters ``accepted`` and return it."""
+        character = self.peek()
+        if not character or character not in accepted:
+            raise self.error(f"expected {expected}", self.position)
+        self._advance(self.position + 1)
+        return character
+
+    def value(self) -> Any:
+        """Consume one JSON value and return it, reading on until it is whole."""
+        size = self._chunk_chars
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self.text, self.position)
+            except json.JSONDecodeError as error:
+                if not self._read(size):
+                    raise self.error(error.msg, error.pos) from None
+            except RecursionError:
+                raise self.error("nested too deeply", self.position) from None
+            else:
+                if end < len(self.text) or not self._read(size):  # a number may go on in the next chunk
+                    self._advance(end)
+                    return value
+            size *= 2  # keeps the work linear when an entry is longer than a chunk
+
+    def error(self, message: str, position: int) -> DataError:
+        """Return the error that names file, line, column and entry of a place in ``text``."""
+        consumed = self._path.read_bytes()[: self.offset]
+        before = consumed.decode("utf-8", "replace") + self.text[self.position : position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        found = repr(self.text[position : position + 20]) if position < len(self.text) else "the end of the file"
+        return DataError(
+            f"{self._path}: malformed JSON at line {line}, column {column} (entry {self.entry}): {message}, "
+            f"found {found}. Repair the file or fetch it again."
+        )
+
+    def _advance(self, position: int) -> None:
+        """Consume up to ``position``."""
+        self.offset += len(self.text[self.position : position].encode())
+        self.position = position
+
+    def _read(self, size: int) -> bool:
+        """Drop what is consumed and read on; False at the end of the file."""
+        more = self._stream.read(size)
+        if more:
+            self.text, self.position = self.text[self.position :] + more, 0
+        return bool(more)
+
+
+class JsonFields:
+    """One JSON object whose fields are checked as they are taken. Every error names file, entry and key."""
+
+    __slots__ = ("_data", "_number", "_path", "_prefix")
+
+    def __init__(self, data: Any, path: Path, number: int, prefix: str = "") -> None:
+        self._data, self._path, self._number, self._prefix = data, path, number, prefix
+        if type(data) is not dict:
+            raise self.error("", "a JSON object")
+
+    def error(self, key: str, expected: str) -> DataError:
+        """Return the error for a field that is not as expected."""
+        if key and key not in self._data:
+            found = "no such key"
+        else:
+            found = json.dumps(self._data[key] if key else self._data)[:80]
+        place = f"{self._prefix}.{key}".strip(".")
+        return DataError(f"{self.where}, key {place!r}: expected {expected}, found {found}")
+
+    @property
+    def where(self) -> str:
+        """Return the place for messages."""
+        return f"{self._path}: entry {self._number}"
+
+    def text(self, key: str) -> str:
+        """Return a string that is not empty and can be written as UTF-8."""
+        value = self._data.get(key)
+        if type(value) is not str or not value or not _is_writable(value):
+            raise self.error(key, "a string, not empty, without lone surrogates")
+        return value
+
+    def integer(self, key: str, low: int = -_INT32_MAX, high: int = _INT32_MAX) -> int:
+        """Return an integer in [low, high]."""
+        value = self._data.get(key)
+        if type(value) is not int or not low <= value <= high:
+            raise self.error(key, f"an integer in {low} … {high}")
+        return value
+
+    def optional_integer(self, key: str) -> int | None:
+        """Return an integer, None where the key is absent or null."""
+        return None if self._data.get(key) is None else self.integer(key)
+
+    def flag(self, key: str) -> bool:
+        """Return true or false, which may be written 1 or 0."""
+        value = self._data.get(key)
+        if type(value) not in (bool, int) or value not in (0, 1):
+            raise self.error(key, "0, 1, true or false")
+        return bool(value)
+
+    def optional_flag(self, key: str) -> bool | None:
+        """Return a flag, None where the key is absent or null."""
+        return None if self._data.get(key) is None else self.flag(key)
+
+    def strings(self, key: str) -> list[str]:
+        """Return a list of different strings."""
+        value = self._data.get(key)
+        if type(value) is not list or not all(type(v) is str for v in value) or len(set(value)) < len(value):
+            raise self.error(key, "a list of different strings")
+        return value
+
+    def objects(self, key: str) -> Iterator[tuple[int, JsonFields]]:
+        """Yield (object id, fields) for the keys "1", "2", … N in ascending order."""
+        value = self._data.get(key)
+        if type(value) is not dict:
+            raise self.error(key, "an object that leads from ids to objects")
+        for object_id in range(1, len(value) + 1):
+            if object_id > 255 or str(object_id) not in value:
+                raise self.error(key, f'the keys "1" … "{len(value)}" without a gap, at most 255 of them')
+            name = str(object_id)
+            yield object_id, JsonFields(value[name], self._path, self._number, f"{key}.{name}")
+
+
+def _is_writable(text: str) -> bool:
+    """Return whether ``text`` is free of lone surrogates (JSON can write them, UTF-8 cannot)."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
