@@ -1,5 +1,6 @@
 """``kitchen``: short egocentric-looking clips of a counter, drawn by the package itself, without any download."""
 
+from actiseg_noise.datasets.kitchen.adapter import Kitchen, draw_split
 from actiseg_noise.datasets.kitchen.catalogue import CATEGORIES, SPLITS, VERBS, VERSION
 from actiseg_noise.datasets.kitchen.render import RenderedFrame, render_video
 from actiseg_noise.datasets.kitchen.scene import plan_video
@@ -11,9 +12,11 @@ __all__ = [
     "VERBS",
     "VERSION",
     "Action",
+    "Kitchen",
     "KitchenObject",
     "RenderedFrame",
     "Video",
+    "draw_split",
     "plan_video",
     "render_video",
 ]
