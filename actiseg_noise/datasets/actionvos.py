@@ -12,8 +12,8 @@ Layout, relative to the root (``<side>`` is ``train`` for the split train, else 
     JPEGImages_Sparse/<side>/<FOLDER>/<frame>.jpg
     Weights_Sparse/train/<FOLDER>/<frame>.png                   action-guided weight maps
 
-``<FOLDER>`` is ``{seq_id:08d}_{video}_{verb}_{noun}`` and the clip_id. The category is the class of EPIC-KITCHENS; the layout
-has its id alone, so an object's noun stands for its name. The vocabulary is the nouns seen per class.
+``<FOLDER>`` is ``{seq_id:08d}_{video}_{verb}_{noun}`` and the clip_id. The category is a class of EPIC-KITCHENS; its id
+alone is in the layout, so an object's noun stands for its name. The vocabulary is the nouns seen per class.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ class ActionVos(Dataset):
         for split in on_disk or splits[:1]:
             path = self._check_json(split)
             for number, (_, _, entry) in enumerate(iter_json_list(path)):
-                seen.update((item.category_id, item.noun) for item in _parse(entry, path, number, "").objects)
+                for _, item in JsonFields(entry, path, number).objects("object_classes"):
+                    seen.add(_class_and_noun(item))
         for category_id, noun in sorted(seen):
             yield ObjectRecord(1, category_id, noun, noun, is_positive=True)
 
@@ -212,16 +213,21 @@ def _parse(entry: Any, path: Path, number: int, side: str) -> Clip:
 
 def _object(object_id: int, fields: JsonFields) -> ObjectRecord:
     """Return one object of an entry."""
-    noun = fields.text("name")
+    category_id, noun = _class_and_noun(fields)
     return ObjectRecord(
         object_id=object_id,
-        category_id=fields.integer("class_id", low=0),
+        category_id=category_id,
         category=noun,
         noun=noun,
         is_positive=fields.flag("positive"),
         handbox=fields.optional_flag("handbox"),
         in_narration=fields.optional_flag("narration"),
     )
+
+
+def _class_and_noun(fields: JsonFields) -> tuple[int, str]:
+    """Return an object's class id and noun."""
+    return fields.integer("class_id", low=0), fields.text("name")
 
 
 def _frames(fields: JsonFields, folder: str, side: str) -> tuple[FrameRecord, ...]:

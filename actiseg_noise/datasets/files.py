@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
+
+_SEPARATOR = re.compile(r"[/\\\0]")
 
 
 def check_file_name(name: str, where: str) -> str:
@@ -16,7 +19,7 @@ def check_file_name(name: str, where: str) -> str:
     Raises:
         DataError: it is empty, leads elsewhere ('..'), or contains a separator; ``where`` is named.
     """
-    if name in ("", ".", "..") or any(character in name for character in "/\\\0"):
+    if name in ("", ".", "..") or _SEPARATOR.search(name):
         raise DataError(f"{where}: {name!r} cannot be the name of a file or folder; expected a name without '/', '\\'")
     return name
 

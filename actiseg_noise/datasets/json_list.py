@@ -11,6 +11,7 @@ from typing import Any, TextIO
 from actiseg_noise.errors import DataError
 
 _SPACE = re.compile(r"[ \t\r\n\ufeff]*")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _DECODER = json.JSONDecoder()
 _INT32_MAX = 2**31 - 1
 
@@ -146,9 +147,9 @@ class JsonFields:
     def text(self, key: str) -> str:
         """Return a string that is not empty and can be written as UTF-8."""
         value = self._data.get(key)
-        if type(value) is not str or not value or not _is_writable(value):
-            raise self.error(key, "a string, not empty, without lone surrogates")
-        return value
+        if type(value) is str and value and (value.isascii() or _is_writable(value)):
+            return value
+        raise self.error(key, "a string, not empty, without lone surrogates")
 
     def integer(self, key: str, low: int = -_INT32_MAX, high: int = _INT32_MAX) -> int:
         """Return an integer in [low, high]."""
@@ -193,4 +194,4 @@ class JsonFields:
 
 def _is_writable(text: str) -> bool:
     """Return whether ``text`` is free of lone surrogates (JSON can write them, UTF-8 cannot)."""
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+    return not _SURROGATE.search(text)
