@@ -1,0 +1,224 @@
+"""Results: one JSON file per run, with everything that made it.
+
+A run lives in ``<out>/<track>/<model>/<strategy>-<variant>/seed<k>/`` as ``result.json``, ``predictions.parquet`` and,
+when asked for, ``checkpoint.safetensors``. The result is written last: a folder without one is not a run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any, TypeVar, get_type_hints
+
+from actiseg_bench.metrics.actionvos import METRICS
+from actiseg_bench.provenance import Provenance
+from actiseg_noise.errors import ActisegError, raise_if
+
+SCHEMA_VERSION = 1
+RESULT_NAME = "result.json"
+PREDICTIONS_NAME = "predictions.parquet"
+CHECKPOINT_NAME = "checkpoint.safetensors"
+SCORES = (*METRICS, "p_miou_hands", "p_miou_objects")
+
+START, SILENT = "start", "silent"
+REFERENCES = (START, SILENT)
+
+T = TypeVar("T")
+
+
+class ResultError(ActisegError):
+    """A result file that cannot be read as one."""
+
+
+@dataclass(frozen=True)
+class TrackInfo:
+    """The column of a leaderboard that a run belongs to.
+
+    Attributes:
+        name: of the track. protocol: its protocol's id, or ``own``.
+        train_manifest, eval_manifest: digests of the labels. recipe, noise_seed: what made the training labels.
+        severity: of the training labels: ``wrong_noun``, the share of positive samples whose noun names something
+            else, and ``median_iou``, of the noised against the clean masks, None where no mask was noised.
+
+    What is about training labels is None for the reference rows, which train on none.
+    """
+
+    name: str
+    protocol: str
+    dataset: str
+    train_manifest: str | None
+    eval_manifest: str
+    recipe: str | None
+    noise_seed: int | None
+    severity: dict[str, float | None]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run cost: seconds of training and of prediction with scoring, optimizer steps, peak memory in MiB."""
+
+    train_s: float
+    eval_s: float
+    steps: int
+    peak_rss_mb: float
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One training of one model under one strategy on one track with one seed, scored on clean labels.
+
+    Attributes:
+        run_key: what made it; a run whose key is equal need not be made again.
+        strategy: of the registry, or a reference row: ``start`` (start weights, untrained), ``silent`` (no object).
+        variant: ``faithful`` or ``released``; ``-`` for a reference row. seed: of training.
+        config: everything that was configured.
+        scores: metric → value in [0, 1], None where undefined. counts: what they were computed on.
+        losses: mean loss of each epoch.
+        oracle: what the strategy knew that a user would not, None for nothing.
+        predictions: digest of the stored predictions.
+    """
+
+    run_key: str
+    track: TrackInfo
+    model: str
+    strategy: str
+    variant: str
+    seed: int
+    config: dict[str, Any]
+    scores: dict[str, float | None]
+    counts: dict[str, int]
+    cost: Cost
+    losses: tuple[float, ...]
+    oracle: str | None
+    predictions: str
+    provenance: Provenance
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def is_reference(self) -> bool:
+        """True for the rows ``start`` and ``silent``."""
+        return self.strategy in REFERENCES
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form, ``from_json``'s inverse."""
+        data = asdict(self)
+        return {"schema_version": data.pop("schema_version"), **data, "losses": list(self.losses)}
+
+    @classmethod
+    def from_json(cls, data: Any, where: str = "result") -> RunResult:
+        """Return the result of a parsed ``result.json``.
+
+        Raises:
+            ResultError: a newer schema, a missing or unknown key, a value that is no object.
+        """
+        raise_if(not isinstance(data, dict), f"{where}: expected a JSON object", ResultError)
+        found = data.get("schema_version")
+        raise_if(not isinstance(found, int), f"{where}: the key 'schema_version' is missing", ResultError)
+        if found != SCHEMA_VERSION:
+            advice = "Upgrade: pip install -U actiseg-nl" if found > SCHEMA_VERSION else "Run it again."
+            raise ResultError(f"{where}: schema version {found}, but this version reads {SCHEMA_VERSION}. {advice}")
+        known = _fill(cls, data, where)
+        lacking = [name for name in SCORES if name not in known.scores]
+        raise_if(bool(lacking), f"{where}: the scores {', '.join(lacking)} are missing", ResultError)
+        return known
+
+
+def _fill(kind: type[T], data: Any, where: str) -> T:
+    """Make a dataclass of a JSON object, refusing missing and unknown keys, nested ones too."""
+    raise_if(not isinstance(data, dict), f"{where}: expected a JSON object, got {data!r}", ResultError)
+    hints = get_type_hints(kind)
+    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
+    for problem, keys in (("missing", names - set(data)), ("unknown", set(data) - names)):
+        raise_if(bool(keys), f"{where}: {problem} keys: {', '.join(sorted(keys))}", ResultError)
+    values = {}
+    for name in names:
+        value = data[name]
+        if is_dataclass(hints[name]):
+            value = _fill(hints[name], value, f"{where}: {name}")
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
+
+
+@dataclass(frozen=True)
+class RunIdentity:
+    """Everything that decides a run's scores: equal identity, equal scores.
+
+    Attributes:
+        config: JSON values only; lists and tuples are one.
+        train_manifest, eval_manifest, start_weights, score_code: digests.
+    """
+
+    model: str
+    strategy: str
+    variant: str
+    seed: int
+    config: Mapping[str, Any]
+    train_manifest: str | None
+    eval_manifest: str
+    start_weights: str | None
+    score_code: str
+
+    def key(self) -> str:
+        """Return the BLAKE2b hex (32 characters) of the identity."""
+        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+    def changes_since(self, old: RunResult) -> str:
+        """Say what differs from the run that made ``old``: ``code, config.epochs``."""
+        pairs = {
+            "train labels": (old.track.train_manifest, self.train_manifest),
+            "evaluation labels": (old.track.eval_manifest, self.eval_manifest),
+            "start weights": (old.provenance.start_weights_digest, self.start_weights),
+            "code": (old.provenance.score_code, self.score_code),
+        }
+        config = json.loads(json.dumps(dict(self.config)))
+        pairs |= {f"config.{k}": (old.config.get(k), config.get(k)) for k in sorted({*old.config, *config})}
+        return ", ".join(name for name, (before, now) in pairs.items() if before != now) or "its key"
+
+
+def write_result(folder: Path, result: RunResult) -> Path:
+    """Write ``result.json`` whole or not at all, and return its path."""
+    path = folder / RESULT_NAME
+    partial = folder / f".{RESULT_NAME}.partial"
+    text = json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
+    try:
+        partial.write_text(text + "\n", encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def read_result(path: Path) -> RunResult:
+    """Read one ``result.json``.
+
+    Raises:
+        ResultError: missing, malformed, or of another schema version.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ResultError(f"{path}: no such result") from None
+    except (OSError, ValueError) as error:
+        raise ResultError(f"{path}: not a readable JSON file ({error})") from None
+    return RunResult.from_json(data, str(path))
+
+
+def read_results(folder: Path) -> list[RunResult]:
+    """Read every finished run under ``folder``, in the order of their paths; hidden folders are not looked into.
+
+    Raises:
+        ResultError: the folder is missing or holds no result, or one of them cannot be read.
+    """
+    raise_if(not folder.is_dir(), f"{folder}: no such folder", ResultError)
+    paths = sorted(path for path in folder.rglob(RESULT_NAME) if not _is_hidden(path.relative_to(folder)))
+    raise_if(not paths, f"{folder}: no finished run here; make some with actiseg-bench run", ResultError)
+    return [read_result(path) for path in paths]
+
+
+def _is_hidden(path: Path) -> bool:
+    """True when a part of the path starts with a dot."""
+    return any(part.startswith(".") for part in path.parts)
