@@ -143,7 +143,12 @@ SAMPLES = Table(
         Column("noisy_noun", "str", "noun to train on"),
         Column("noisy_expression", "str", "referring text to train on"),
         Column("text_noise", "str", "noise that changed the text, or 'none'"),
-        Column("is_harmful", "bool", "the noisy noun does not name this object any more"),
+        Column(
+            "is_harmful",
+            "bool",
+            "the noisy noun does not name this object any more: it is no noun of the clean category, or it is the "
+            "clean noun of another object of the clip",
+        ),
         _ROW_DIGEST,
     ),
 )
@@ -162,8 +167,13 @@ MASKS = Table(
         Column("clean_rle", "str", "clean mask, COCO compressed RLE", False, null=_WITHHELD),
         Column("noisy_area", "int64", "foreground pixels of the noisy mask"),
         Column("noisy_rle", "str", "noisy mask, COCO compressed RLE", False, null=f"{_SAME}, or {_WITHHELD}"),
-        Column("mask_noise", "str", "noise that changed the mask ('a+b' for several in order), or 'none'"),
-        Column("parameters", "str", "the noise's pixel parameters on this canvas, JSON", null="no noise"),
+        Column("mask_noise", "str", "noise that hit the mask ('a+b' for several in order), or 'none'"),
+        Column(
+            "parameters",
+            "str",
+            "the noise's pixel parameters on this canvas, JSON (a list for several)",
+            null="no noise",
+        ),
         Column(
             "iou",
             "float64",

@@ -1,0 +1,74 @@
+"""Digests: of a row, of a column, of a table, of a manifest.
+
+*Row*: BLAKE2b (16 bytes) of the table's name, a newline, and the row's label columns in schema order as one compact
+JSON array (no spaces, non-ASCII characters as they are), in UTF-8. *Table*: BLAKE2b (32 bytes) of the row digests'
+bytes, one after the other, in the order of the rows. *Manifest*: BLAKE2b (32 bytes) of, for each table in schema
+order, its name, a newline, and the table digest's bytes. *Column*: BLAKE2b (16 bytes) of the column's values from the
+first row to the last, each as compact JSON followed by a comma; it lets ``verify`` name the column of an edited cell.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from operator import itemgetter
+from typing import Any
+
+from actiseg_noise.manifest.schema import TABLES, Table
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+class RowDigest:
+    """The digest of one table's rows."""
+
+    def __init__(self, table: Table) -> None:
+        self._state = blake2b(f"{table.name}\n".encode(), digest_size=16)
+        names = [column.name for column in table.columns]
+        self._labels = itemgetter(*(names.index(name) for name in table.label_columns))
+
+    def __call__(self, row: Sequence[Any]) -> str:
+        """Return the hex digest of ``row``: its columns in schema order, ``row_digest`` not needed."""
+        state = self._state.copy()
+        state.update(_encode(self._labels(row)).encode())
+        return state.hexdigest()
+
+    def seal(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return ``row`` with its digest as the last column."""
+        return (*row, self(row))
+
+
+class TableDigest:
+    """The digest of a table and of each of its columns, from batches of rows in order."""
+
+    def __init__(self, table: Table) -> None:
+        self._rows = blake2b(digest_size=32)
+        self._columns = {c.name: blake2b(digest_size=16) for c in table.columns if c.name != "row_digest"}
+
+    def update(self, columns: Mapping[str, list[Any]]) -> None:
+        """Add the next rows, given as one list of values per column."""
+        digests = columns["row_digest"]
+        if not digests:
+            return
+        self._rows.update(bytes.fromhex("".join(digests)))
+        for name, state in self._columns.items():
+            state.update(_encode(columns[name])[1:-1].encode() + b",")
+
+    @property
+    def rows(self) -> bytes:
+        """Return the table's digest."""
+        return self._rows.digest()
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Return column → hex digest."""
+        return {name: state.hexdigest() for name, state in self._columns.items()}
+
+
+def manifest_digest(table_digests: Mapping[str, bytes]) -> str:
+    """Return the manifest's digest as hex, from table name → table digest."""
+    state = blake2b(digest_size=32)
+    for table in TABLES:
+        state.update(f"{table.name}\n".encode() + table_digests[table.name])
+    return state.hexdigest()

@@ -1,0 +1,130 @@
+"""``manifest.json``: what a manifest is, what it counts, and the digests that hold it together."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from actiseg_noise.errors import ManifestError
+from actiseg_noise.manifest.schema import SCHEMA_VERSION
+from actiseg_noise.recipe import Recipe
+
+INFO_NAME = "manifest.json"
+VOCABULARY_NAME = "vocabulary.json"
+
+
+@dataclass(frozen=True)
+class SlotCounts:
+    """What one noise of the recipe did.
+
+    Attributes:
+        unit: what is drawn: ``sample``, ``mask`` (one frame of one object) or ``track`` (one object of one clip).
+        eligible, realised: number of draws that could corrupt, and that did.
+        on_positives: of the realised, those of positive objects.
+        requested: the rate. threshold: a draw fires when its uniform is below this; the rate, unless exact.
+        interval: smallest and largest ``realised`` that chance allows (two-sided, 1e-6); equal ends where exact.
+    """
+
+    noise_id: str
+    unit: str
+    requested: float
+    threshold: float
+    eligible: int
+    realised: int
+    on_positives: int
+    interval: tuple[int, int]
+
+    @property
+    def rate(self) -> float | None:
+        """Return the realised rate, None where nothing was eligible."""
+        return self.realised / self.eligible if self.eligible else None
+
+
+@dataclass(frozen=True)
+class ManifestInfo:
+    """The content of ``manifest.json``.
+
+    Attributes:
+        dataset: the dataset card's fields, and the adapter's options.
+        content: ``full``, ``text`` or ``recipe-only``.
+        vocabulary: origin and digest.
+        selection: ``limit`` and ``clips`` when not the whole split was built, else empty.
+        counts: rows per table.
+        noises: one entry per noise of the recipe.
+        severity: share of positives whose noun is harmful; median IoU of the noised masks, null without any.
+        skipped: ids of listed clips that were left out because files are missing.
+        digest: of the labels (see ``manifest/digest.py``). tables: table → digest. columns: table → column → digest.
+        files: file name → size in bytes.
+    """
+
+    tool_version: str
+    dataset: dict[str, Any]
+    split: str
+    recipe: Recipe
+    content: str
+    vocabulary: dict[str, str]
+    counts: dict[str, int]
+    noises: tuple[SlotCounts, ...]
+    severity: dict[str, float | None]
+    digest: str
+    tables: dict[str, str]
+    columns: dict[str, dict[str, str]]
+    files: dict[str, int]
+    selection: dict[str, Any] = field(default_factory=dict)
+    skipped: tuple[str, ...] = ()
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def name(self) -> str:
+        """Return ``dataset/split/recipe-sSEED``."""
+        return f"{self.dataset['name']}/{self.split}/{self.recipe.recipe_id}-s{self.recipe.seed}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form, ``from_json``'s inverse."""
+        data = {f.name: getattr(self, f.name) for f in fields(self)}
+        data["recipe"] = self.recipe.to_json()
+        data["seed"] = self.recipe.seed
+        data["noises"] = [asdict(slot) | {"rate": slot.rate} for slot in self.noises]
+        first = ("schema_version", "tool_version")
+        return {key: data[key] for key in first} | {k: v for k, v in data.items() if k not in first}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ManifestInfo:
+        """Return the info of a parsed ``manifest.json``.
+
+        Raises:
+            KeyError, TypeError, ValueError: a key is missing or has the wrong type.
+        """
+        known = {f.name: data[f.name] for f in fields(cls)}
+        known["recipe"] = Recipe.from_json(known["recipe"], "manifest.json recipe")
+        slots = [{f.name: slot[f.name] for f in fields(SlotCounts)} for slot in known["noises"]]
+        known["noises"] = tuple(SlotCounts(**slot | {"interval": tuple(slot["interval"])}) for slot in slots)
+        known["skipped"] = tuple(known["skipped"])
+        return cls(**known)
+
+
+def read_info(folder: Path) -> ManifestInfo:
+    """Read ``manifest.json``.
+
+    Raises:
+        ManifestError: the folder is no manifest, the file is malformed, or its schema is newer than this version's.
+    """
+    path = folder / INFO_NAME
+    if not path.is_file():
+        raise ManifestError(f"{folder}: no {INFO_NAME} here, so this is not a finished manifest folder")
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        version = int(data["schema_version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ManifestError(f"{path}: not a readable manifest.json ({error!r})") from None
+    if version > SCHEMA_VERSION:
+        raise ManifestError(
+            f"{path}: schema version {version}, but this version reads up to {SCHEMA_VERSION}. Upgrade: "
+            "pip install -U actiseg-nl"
+        )
+    try:
+        return ManifestInfo.from_json(data)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ManifestError(f"{path}: a key is missing or malformed ({error!r})") from None

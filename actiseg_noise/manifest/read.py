@@ -1,0 +1,110 @@
+"""Read a manifest folder: checked on opening, streamed afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from actiseg_noise.errors import ManifestError, UnknownNameError
+from actiseg_noise.manifest.info import VOCABULARY_NAME, ManifestInfo, read_info
+from actiseg_noise.manifest.schema import TABLES, Table
+from actiseg_noise.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+_TABLES = {table.name: table for table in TABLES}
+
+
+class Manifest:
+    """A manifest on disk.
+
+    Attributes:
+        path: the folder. info: what ``manifest.json`` says.
+    """
+
+    def __init__(self, path: Path, info: ManifestInfo) -> None:
+        self.path = path
+        self.info = info
+
+    @property
+    def digest(self) -> str:
+        """Return the digest of the labels: equal digest, equal labels."""
+        return self.info.digest
+
+    @cached_property
+    def vocabulary(self) -> Vocabulary:
+        """Return the categories and nouns that text noise drew from."""
+        path = self.path / VOCABULARY_NAME
+        try:
+            return Vocabulary.from_json(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ManifestError(f"{path}: not a readable vocabulary ({error!r})") from None
+
+    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return a whole table (``clips``, ``frames``, ``samples`` or ``masks``), or some of its columns.
+
+        Raises:
+            UnknownNameError: no such table or column.
+        """
+        with self._open(name, columns) as file:
+            return file.read(columns=None if columns is None else list(columns), use_threads=False)
+
+    def iter_batches(
+        self, name: str, columns: Sequence[str] | None = None, *, rows: int = 8192
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield a table in batches of at most ``rows`` rows, in order, in constant memory."""
+        with self._open(name, columns) as file:
+            names = None if columns is None else list(columns)
+            yield from file.iter_batches(rows, columns=names, use_threads=False)
+
+    def _open(self, name: str, columns: Sequence[str] | None) -> pq.ParquetFile:
+        """Open a table's file, refusing names that it does not have."""
+        if name not in _TABLES:
+            raise UnknownNameError("table", name, _TABLES)
+        known = [column.name for column in _TABLES[name].columns]
+        for column in columns or ():
+            if column not in known:
+                raise UnknownNameError(f"column of {name}:", column, known)
+        return _open_parquet(self.path, _TABLES[name])
+
+
+def read_manifest(path: str | Path) -> Manifest:
+    """Open a manifest folder, checking that everything it lists is there.
+
+    Raises:
+        ManifestError: no manifest, a newer schema, a missing file, a table that cannot be read or lacks a column.
+    """
+    folder = Path(path)
+    info = read_info(folder)
+    for name in info.files:
+        if not (folder / name).is_file():
+            raise ManifestError(f"{folder}: the file {name} is listed in manifest.json but missing; fetch it again")
+    manifest = Manifest(folder, info)
+    for table in TABLES:
+        _open_parquet(folder, table).close()
+    return manifest
+
+
+def _open_parquet(folder: Path, table: Table) -> pq.ParquetFile:
+    """Open a table's file and hold its columns against the schema."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / table.file_name
+    try:
+        file = pq.ParquetFile(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise ManifestError(f"{path}: not a readable Parquet file ({error}); fetch it again") from None
+    found, expected = file.schema_arrow, table.arrow()
+    for field in expected:
+        if field.name not in found.names:
+            raise ManifestError(f"{path}: the column {field.name!r} is missing")
+        if found.field(field.name).type != field.type:
+            kind = found.field(field.name).type
+            raise ManifestError(f"{path}: the column {field.name!r} is {kind}, expected {field.type}")
+    return file

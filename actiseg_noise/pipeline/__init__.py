@@ -1,0 +1,1 @@
+"""Adapter × recipe → manifest: draws, text, masks, rows, chunks, build."""

@@ -1,0 +1,125 @@
+"""A recipe made ready to draw: its slots bound to noises, thresholds and the first part of every address."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from actiseg_noise.errors import ActisegError
+from actiseg_noise.key import Key
+from actiseg_noise.noises.base import NOISES, MaskNoise, TextNoise
+from actiseg_noise.recipe import NoiseSpec, Recipe
+from actiseg_noise.vocabulary import Vocabulary
+
+NoiseT = TypeVar("NoiseT", TextNoise, MaskNoise)
+
+_NOMINAL_CANVAS = (1080, 1920)
+
+
+@dataclass(frozen=True)
+class Slot(Generic[NoiseT]):
+    """One noise of a recipe, ready to draw.
+
+    Attributes:
+        index: position in the recipe.
+        threshold: a draw fires when its uniform is below this: the rate, or what ``exact_rate`` found.
+        base: the address up to the source; clip, object and, per frame, frame_id follow.
+    """
+
+    index: int
+    noise: NoiseT
+    threshold: float
+    options: dict[str, Any]
+    base: Key
+
+    def fires(self, key: Key) -> bool:
+        """Return whether the draw at ``key`` corrupts."""
+        return key.uniform("decide") < self.threshold
+
+
+class Plan:
+    """A recipe bound to a source and a vocabulary.
+
+    The slot in a draw's address counts how often the same noise id came before in the recipe, so that adding another
+    noise, anywhere, changes nobody's draws: mixed-40-15 has text-40's text and mask-15's masks.
+
+    Args:
+        source: the address part shared by all layouts of one source.
+        thresholds: one per noise of the recipe; None: the rates.
+        void_id: palette value without label, None where there is none.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        source: str,
+        vocabulary: Vocabulary,
+        *,
+        thresholds: Sequence[float] | None = None,
+        void_id: int | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.vocabulary = vocabulary
+        self.void_id = void_id
+        self.text: list[Slot[TextNoise]] = []
+        self.masks: list[Slot[MaskNoise]] = []
+        seen: Counter[str] = Counter()
+        for index, spec in enumerate(recipe.noises):
+            threshold = spec.rate if thresholds is None else thresholds[index]
+            base = Key("noise", recipe.seed, spec.noise_id, seen[spec.noise_id], source)
+            self._add(index, spec, threshold, base)
+            seen[spec.noise_id] += 1
+        self._parameters: dict[tuple[int, int, int], dict[str, Any]] = {}
+
+    def _add(self, index: int, spec: NoiseSpec, threshold: float, base: Key) -> None:
+        """Bind one spec to its noise, checking its options."""
+        noise = NOISES[spec.noise_id]
+        if isinstance(noise, TextNoise):
+            self.text.append(Slot(index, noise, threshold, dict(spec.options), base))
+            return
+        options = noise.defaults | spec.options
+        noise.resolve(dict(options), *_NOMINAL_CANVAS)
+        self.masks.append(Slot(index, noise, threshold, options, base))
+
+    def parameters(self, slot: Slot[MaskNoise], height: int, width: int) -> dict[str, Any]:
+        """Return the noise's parameters in pixels of this canvas.
+
+        Raises:
+            ActisegError: options that make no noise on this canvas.
+        """
+        where = (slot.index, height, width)
+        if where not in self._parameters:
+            try:
+                self._parameters[where] = slot.noise.resolve(dict(slot.options), height, width)
+            except ActisegError as error:
+                raise ActisegError(f"noise {slot.index + 1} ({slot.noise.noise_id}): {error}") from None
+        return self._parameters[where]
+
+
+class Tally:
+    """Counts of draws per slot of a recipe: eligible, realised, realised on positive objects."""
+
+    def __init__(self, slots: int) -> None:
+        self.eligible = [0] * slots
+        self.realised = [0] * slots
+        self.on_positives = [0] * slots
+
+    def count(self, index: int, fired: bool, is_positive: bool) -> None:
+        """Count one eligible draw of the slot at ``index``."""
+        self.eligible[index] += 1
+        self.realised[index] += fired
+        self.on_positives[index] += fired and is_positive
+
+    def add(self, rows: Sequence[Sequence[int]]) -> None:
+        """Add the counts of another tally, given as its ``rows``."""
+        for index, (eligible, realised, on_positives) in enumerate(rows):
+            self.eligible[index] += eligible
+            self.realised[index] += realised
+            self.on_positives[index] += on_positives
+
+    @property
+    def rows(self) -> list[list[int]]:
+        """Return [eligible, realised, on positives] per slot."""
+        return [list(row) for row in zip(self.eligible, self.realised, self.on_positives, strict=True)]

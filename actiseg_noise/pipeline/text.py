@@ -1,0 +1,65 @@
+"""Text noise of one clip: which samples are corrupted, and what they say then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from actiseg_noise.noises.base import Label
+from actiseg_noise.pipeline.plan import Plan, Tally
+from actiseg_noise.records import Clip, ObjectRecord
+from actiseg_noise.vocabulary import Vocabulary
+
+NO_NOISE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyText:
+    """What one sample says after noise. ``noise_id`` is ``none`` for a clean one."""
+
+    label: Label
+    noise_id: str
+    is_harmful: bool
+
+
+def noise_text(clip: Clip, plan: Plan, tally: Tally) -> Iterator[NoisyText]:
+    """Yield the text of each object, in order. Noises are tried in recipe order until one takes the sample."""
+    slots = [(slot, slot.base.child(clip.address)) for slot in plan.text]
+    for item in clip.objects:
+        clean = Label(item.category_id, item.noun)
+        for slot, clip_key in slots:
+            if not slot.noise.is_eligible(clean, plan.vocabulary):
+                continue
+            key = clip_key.child(item.object_id)
+            fired = slot.fires(key)
+            tally.count(slot.index, fired, item.is_positive)
+            if fired:
+                label = slot.noise.apply(key, clean, plan.vocabulary)
+                yield NoisyText(label, slot.noise.noise_id, is_harmful(label, item, clip, plan.vocabulary))
+                break
+        else:
+            yield NoisyText(clean, NO_NOISE, False)
+
+
+def text_uniforms(clip: Clip, plan: Plan) -> Iterator[list[float]]:
+    """Yield, per object, the uniform of every text slot of the plan; NaN where the sample is not eligible."""
+    slots = [(slot, slot.base.child(clip.address)) for slot in plan.text]
+    for item in clip.objects:
+        clean = Label(item.category_id, item.noun)
+        yield [
+            clip_key.child(item.object_id).uniform("decide")
+            if slot.noise.is_eligible(clean, plan.vocabulary)
+            else float("nan")
+            for slot, clip_key in slots
+        ]
+
+
+def is_harmful(noisy: Label, item: ObjectRecord, clip: Clip, vocabulary: Vocabulary) -> bool:
+    """Return whether the noisy noun does not name this object any more.
+
+    It does not when it is no noun of the object's own category (a flip), and when it is the clean noun of another
+    object of the same clip (a substitution that lands on a neighbour: "knife" for the one called "cleaver" beside it).
+    """
+    if noisy.noun not in vocabulary.nouns[item.category_id]:
+        return True
+    return any(other.noun == noisy.noun for other in clip.objects if other.object_id != item.object_id)

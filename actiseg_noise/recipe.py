@@ -1,0 +1,229 @@
+"""Recipes: which noises, at which rates, with which options, make a variant. A recipe is also a TOML file."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
+
+TEMPORAL = ("frame", "clip")
+FOLDER = Path(__file__).parent / "recipes"
+
+_ID = re.compile(r"[a-z0-9][a-z0-9._+-]*")
+_RECIPE_KEYS = ("id", "title", "seed", "exact_rate", "temporal", "sequential", "noise")
+
+
+@dataclass(frozen=True)
+class NoiseSpec:
+    """One noise of a recipe.
+
+    Attributes:
+        noise_id: name and version in the registry of noises.
+        rate: fraction of the eligible draws that are corrupted, 0–1.
+        options: the noise's own options; what is not named keeps the noise's default.
+    """
+
+    noise_id: str
+    rate: float
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", check_rate(self.rate, self.noise_id))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form a ``[[noise]]`` table has."""
+        return {"noise": self.noise_id, "rate": self.rate, **self.options}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The noise specs, seed and options that make a variant.
+
+    Attributes:
+        recipe_id: lower case, in folder names.
+        noises: in order. Text noises: the first that takes a sample. Mask noises: as ``sequential`` says.
+        seed: part of every draw's address.
+        exact_rate: corrupt the ``round(rate * n)`` smallest uniforms instead of those below the rate.
+        temporal: ``frame``: a mask noise draws per frame; ``clip``: once per (clip, object).
+        sequential: apply every mask noise that fires, in order, instead of the first alone.
+    """
+
+    recipe_id: str
+    noises: tuple[NoiseSpec, ...] = ()
+    seed: int = 0
+    exact_rate: bool = False
+    temporal: str = "frame"
+    sequential: bool = False
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        what = f"recipe {self.recipe_id!r}"
+        raise_if(not _ID.fullmatch(self.recipe_id), f"{what}: an id is made of a-z 0-9 . _ + -")
+        _check_type(self.seed, int, f"{what}: seed")
+        _check_type(self.exact_rate, bool, f"{what}: exact_rate")
+        _check_type(self.sequential, bool, f"{what}: sequential")
+        if self.temporal not in TEMPORAL:
+            raise UnknownNameError("temporal mode", self.temporal, TEMPORAL)
+
+    @property
+    def is_clean(self) -> bool:
+        """True when nothing can be corrupted."""
+        return all(spec.rate == 0 for spec in self.noises)
+
+    def altered(self, *, exact_rate: bool = False, temporal: str | None = None) -> Recipe:
+        """Return this recipe with options changed; its id says so, because a published id never changes meaning."""
+        recipe = self
+        if exact_rate and not recipe.exact_rate:
+            recipe = replace(recipe, exact_rate=True, recipe_id=f"{recipe.recipe_id}+exact")
+        if temporal is not None and temporal != recipe.temporal:
+            recipe = replace(recipe, temporal=temporal, recipe_id=f"{recipe.recipe_id}+per-{temporal}")
+        return recipe
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form of the TOML file, ``from_json``'s inverse."""
+        return {
+            "id": self.recipe_id,
+            "title": self.title,
+            "seed": self.seed,
+            "exact_rate": self.exact_rate,
+            "temporal": self.temporal,
+            "sequential": self.sequential,
+            "noise": [spec.to_json() for spec in self.noises],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any], where: str = "recipe") -> Recipe:
+        """Return the recipe of a parsed TOML file.
+
+        Raises:
+            ActisegError: an unknown or missing key, a rate outside [0, 1], an unknown noise or option.
+        """
+        _check_keys(data, _RECIPE_KEYS, where)
+        raise_if("id" not in data, f"{where}: the key 'id' is missing")
+        tables = data.get("noise", [])
+        raise_if(not isinstance(tables, list), f"{where}: write each noise as a [[noise]] table")
+        noises = tuple(_noise_spec(table, f"{where}, noise {i + 1}") for i, table in enumerate(tables))
+        options = {key: data[key] for key in ("title", "seed", "exact_rate", "temporal", "sequential") if key in data}
+        return cls(recipe_id=str(data["id"]), noises=noises, **options)
+
+
+def check_rate(rate: object, what: str) -> float:
+    """Return ``rate`` as a float.
+
+    Raises:
+        ActisegError: it is no number in [0, 1].
+    """
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
+        raise ActisegError(f"{what}: a rate is a number in [0, 1], got {rate!r}")
+    return float(rate)
+
+
+def _noise_spec(table: Any, where: str) -> NoiseSpec:
+    """Read one ``[[noise]]`` table and hold it against the registry."""
+    from actiseg_noise.noises.base import NOISES, MaskNoise
+
+    raise_if(not isinstance(table, dict), f"{where}: write each noise as a [[noise]] table")
+    for key in ("noise", "rate"):
+        raise_if(key not in table, f"{where}: the key {key!r} is missing")
+    noise = NOISES[table["noise"]]
+    known = noise.defaults if isinstance(noise, MaskNoise) else {}
+    _check_keys(table, ("noise", "rate", *known), where)
+    options = {key: value for key, value in table.items() if key not in ("noise", "rate")}
+    return NoiseSpec(noise.noise_id, check_rate(table["rate"], where), options)
+
+
+def _check_keys(table: dict[str, Any], known: Iterable[str], where: str) -> None:
+    """Refuse a key that is not known, with the nearest that is."""
+    known = tuple(known)
+    for key in table:
+        if key not in known:
+            raise UnknownNameError(f"key in {where}:", key, known)
+
+
+def _check_type(value: object, kind: type, what: str) -> None:
+    """Refuse a value whose type is not exactly ``kind``."""
+    if type(value) is not kind:
+        raise ActisegError(f"{what} must be of type {kind.__name__}, got {value!r}")
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that travel with the package."""
+    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+
+
+def load_recipe(name: str | Path) -> Recipe:
+    """Return a named recipe, or that of a TOML file.
+
+    Raises:
+        UnknownNameError: neither a recipe of the package nor a file; the message has the nearest name.
+        ActisegError: a file that is no recipe.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        if str(name) not in recipe_names():
+            raise UnknownNameError("recipe", str(name), recipe_names())
+        path = FOLDER / f"{name}.toml"
+    return read_recipe(path)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a recipe's TOML file."""
+    try:
+        data = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ActisegError(f"{path}: no such recipe file. Named recipes: {', '.join(recipe_names())}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ActisegError(f"{path}: not a readable TOML file ({error})") from None
+    return Recipe.from_json(data, str(path))
+
+
+def ad_hoc_recipe(
+    *,
+    flip: float | None = None,
+    noun: float | None = None,
+    boundary: int | None = None,
+    boundary_op: str = "dilate",
+    boundary_rate: float = 1.0,
+    boundary_unit: str = "480p",
+) -> Recipe:
+    """Return the recipe of rates given one by one, with a readable id: ``flip-30+noun-100+dilate-15``.
+
+    Args:
+        flip: rate of category flips. noun: rate of noun substitutions. boundary: kernel of the mask noise.
+    """
+    parts: list[tuple[str, NoiseSpec]] = []
+    if flip is not None:
+        parts.append((f"flip-{_percent(flip, '--flip')}", NoiseSpec("category_flip-v1", flip)))
+    if noun is not None:
+        parts.append((f"noun-{_percent(noun, '--noun')}", NoiseSpec("noun_substitution-v1", noun)))
+    if boundary is not None:
+        share = _percent(boundary_rate, "--boundary-rate")
+        name = f"{boundary_op}-{boundary}" + ("px" if boundary_unit == "px" else "")
+        name += "" if share == "100" else f"-rate-{share}"
+        table = {"noise": _newest(boundary_op), "rate": boundary_rate, "kernel": boundary, "unit": boundary_unit}
+        parts.append((name, _noise_spec(table, f"--boundary-op {boundary_op}")))
+    return Recipe("+".join(name for name, _ in parts) or "clean", tuple(spec for _, spec in parts))
+
+
+def _percent(rate: float, option: str) -> str:
+    """Return 0.3 as ``30``, 0.125 as ``12.5``."""
+    return f"{check_rate(rate, option) * 100:.6g}"
+
+
+def _newest(operation: str) -> str:
+    """Return the newest version of the mask noise called ``operation``."""
+    from actiseg_noise.noises.base import NOISES
+
+    versions: dict[str, int] = {}
+    for noise_id in NOISES:
+        name, _, version = noise_id.rpartition("-v")
+        if NOISES[noise_id].kind == "mask":
+            versions[name] = max(int(version), versions.get(name, 0))
+    if operation not in versions:
+        raise UnknownNameError("boundary operation", operation, versions)
+    return f"{operation}-v{versions[operation]}"
