@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from actiseg_bench.records import Batch, Prediction
+
 
 @dataclass(frozen=True)
 class LossConfig:
@@ -43,19 +45,16 @@ def dice(logits: Tensor, target: Tensor) -> Tensor:
     return 1 - (2 * (p * y).sum(1) + 1) / (p.sum(1) + y.sum(1) + 1)
 
 
-def positive_focal(logits: Tensor, is_positive: Tensor, config: LossConfig) -> Tensor:
-    """Return the positive head's focal loss, ``[N]``."""
-    return focal(logits, is_positive, alpha=config.focal_alpha, gamma=config.focal_gamma)
-
-
-def combine(mask: Tensor, logits: Tensor, target: Tensor, positive: Tensor, config: LossConfig) -> Tensor:
-    """Return the weighted sum per sample, ``[N]``.
+def combine(mask: Tensor, prediction: Prediction, batch: Batch, config: LossConfig) -> Tensor:
+    """Return the weighted sum of every sample, ``[N]``.
 
     Args:
-        mask: the mask term of every sample, ``[N]``: what a robust loss replaces.
-        positive: the positive head's term, ``[N]``.
+        mask: the mask term of every sample, ``[N]``: what a robust loss replaces. Dice and positive head are the
+            baseline's.
     """
-    return config.mask * mask + config.dice * dice(logits, target) + config.positive * positive
+    positive = focal(prediction.positive_logits, batch.is_positive, alpha=config.focal_alpha, gamma=config.focal_gamma)
+    overlap = dice(prediction.mask_logits, batch.masks)
+    return config.mask * mask + config.dice * overlap + config.positive * positive
 
 
 def mean_over_pixels(values: Tensor) -> Tensor:
@@ -63,9 +62,7 @@ def mean_over_pixels(values: Tensor) -> Tensor:
     return values.flatten(1).mean(1)
 
 
-def base_loss(mask_logits: Tensor, positive_logits: Tensor, masks: Tensor, is_positive: Tensor, config: LossConfig) -> Tensor:
-    """Return the baseline's loss per sample, ``[N]``; shapes as in :class:`Prediction` and :class:`Batch`."""
-    mask = mean_over_pixels(focal(mask_logits, masks, alpha=config.focal_alpha, gamma=config.focal_gamma))
-    return combine(mask, mask_logits, masks, positive_focal(positive_logits, is_positive, config), config)
-
-
+def base_loss(prediction: Prediction, batch: Batch, config: LossConfig) -> Tensor:
+    """Return the baseline's loss of every sample, ``[N]``."""
+    pixels = focal(prediction.mask_logits, batch.masks, alpha=config.focal_alpha, gamma=config.focal_gamma)
+    return combine(mean_over_pixels(pixels), prediction, batch, config)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,13 @@ class DatasetCard:
     eval_splits: tuple[str, ...]
     void_id: int | None = None
     is_embedded: bool = False
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> DatasetCard:
+        """Return the card of a manifest's ``dataset`` entry; other keys are left aside."""
+        values: dict[str, Any] = {f.name: data[f.name] for f in fields(cls) if f.name in data}
+        values["splits"], values["eval_splits"] = tuple(values["splits"]), tuple(values["eval_splits"])
+        return cls(**values)
 
 
 def sample_id(clip_id: str, object_id: int) -> str:

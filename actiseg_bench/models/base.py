@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from actiseg_bench.records import Prediction
 from actiseg_noise.registry import Registry
-
-
-class Prediction(NamedTuple):
-    """A model's answer for N samples.
-
-    Attributes:
-        mask_logits: float ``[N, T, h, w]`` at the model's mask resolution.
-        positive_logits: float ``[N]``; the sigmoid is the score that the object takes part in the action.
-    """
-
-    mask_logits: Tensor
-    positive_logits: Tensor
 
 
 @dataclass(frozen=True)
@@ -33,7 +21,7 @@ class ModelCard:
         mask_stride: input pixels per mask pixel.
         positive_threshold: a positive score below it empties the object's mask in every frame.
         start_weights: name of the bundled start weights, None when there are none.
-        fresh: prefixes of parameters that start weights do not carry: they start from the run's seed.
+        fresh: submodules (of linear layers) that start weights do not carry: they start from the run's seed.
     """
 
     name: str
@@ -75,7 +63,7 @@ def reset_fresh(model: VosModel, seed: int) -> None:
     """Re-initialise the parameters that start weights do not carry, from ``seed`` alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for prefix in model.card.fresh:
-            for module in model.get_submodule(prefix).modules():
-                if hasattr(module, "reset_parameters"):
+        for name in model.card.fresh:
+            for module in model.get_submodule(name).modules():
+                if isinstance(module, nn.Linear):
                     module.reset_parameters()

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.models.base import MODELS, ModelCard, Prediction, VosModel
+from actiseg_bench.models.base import MODELS, ModelCard, VosModel
+from actiseg_bench.records import Prediction
 
 BUCKETS = 2048
 MAX_WORDS = 20

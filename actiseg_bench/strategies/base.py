@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor
 
-from actiseg_bench.data.batch import Batch
 from actiseg_bench.losses import LossConfig
-from actiseg_bench.models.base import VosModel
+from actiseg_bench.records import Batch, Network
 from actiseg_noise.errors import ActisegError, UnknownNameError
 from actiseg_noise.registry import Registry
 
@@ -92,7 +92,7 @@ class Strategy(ABC):
         self.variant = variant
 
     @abstractmethod
-    def step(self, networks: list[VosModel], batch: Batch, epoch: float) -> Step:
+    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """Return the losses of one batch.
 
         Args:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from actiseg_bench.data.batch import Batch
+from collections.abc import Sequence
+
 from actiseg_bench.losses import base_loss
-from actiseg_bench.models.base import VosModel
+from actiseg_bench.records import Batch, Network
 from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
 
 
@@ -19,7 +20,7 @@ class Baseline(Strategy):
         source="ActionVOS (arXiv 2407.07402) and its released code: coefficients, alpha .25, gamma 2",
     )
 
-    def step(self, networks: list[VosModel], batch: Batch, epoch: float) -> Step:
+    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
         prediction = networks[0](batch.frames, batch.expressions, batch.clip_of)
-        return Step([base_loss(*prediction, batch.masks, batch.is_positive, self.setting.loss).mean()])
+        return Step([base_loss(prediction, batch, self.setting.loss).mean()])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
-from actiseg_bench.data.batch import Batch
 from actiseg_bench.losses import base_loss
-from actiseg_bench.models.base import VosModel
+from actiseg_bench.records import Batch, Network
 from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
 
 
@@ -41,7 +42,7 @@ class CoTeaching(Strategy):
         cost="2×",
     )
 
-    def step(self, networks: list[VosModel], batch: Batch, epoch: float) -> Step:
+    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
         warmup = self.options["warmup_share"] * self.setting.epochs
         share = keep_rate(epoch, noise_rate=self.setting.noise_rate, warmup=warmup)
@@ -51,6 +52,6 @@ class CoTeaching(Strategy):
         kept = [tuple(batch.sample_ids[i] for i in peer.tolist()) for peer in peers]
         return Step([loss[peer].mean() for loss, peer in zip(losses, peers, strict=True)], kept)
 
-    def _losses(self, network: VosModel, batch: Batch) -> Tensor:
+    def _losses(self, network: Network, batch: Batch) -> Tensor:
         prediction = network(batch.frames, batch.expressions, batch.clip_of)
-        return base_loss(*prediction, batch.masks, batch.is_positive, self.setting.loss)
+        return base_loss(prediction, batch, self.setting.loss)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
-from actiseg_bench.data.batch import Batch
-from actiseg_bench.losses import combine, mean_over_pixels, positive_focal
-from actiseg_bench.models.base import VosModel
+from actiseg_bench.losses import combine, mean_over_pixels
+from actiseg_bench.records import Batch, Network
 from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
 
 
@@ -33,9 +34,8 @@ class GCE(Strategy):
         defaults={"q": 0.7},
     )
 
-    def step(self, networks: list[VosModel], batch: Batch, epoch: float) -> Step:
+    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        logits, positive_logits = networks[0](batch.frames, batch.expressions, batch.clip_of)
-        mask = mean_over_pixels(generalized_cross_entropy(logits, batch.masks, q=self.options["q"]))
-        positive = positive_focal(positive_logits, batch.is_positive, self.setting.loss)
-        return Step([combine(mask, logits, batch.masks, positive, self.setting.loss).mean()])
+        prediction = networks[0](batch.frames, batch.expressions, batch.clip_of)
+        pixels = generalized_cross_entropy(prediction.mask_logits, batch.masks, q=self.options["q"])
+        return Step([combine(mean_over_pixels(pixels), prediction, batch, self.setting.loss).mean()])

@@ -11,13 +11,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.datasets.base import DATASETS, Dataset, find_root
+from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.errors import ActisegError, DataError, UnknownNameError, raise_if
 from actiseg_noise.manifest.schema import SCHEMA_VERSION
 from actiseg_noise.noises.base import NOISES
 from actiseg_noise.pipeline.chunk import Job
 from actiseg_noise.recipe import Recipe, load_recipe
 from actiseg_noise.records import Clip
+from actiseg_noise.roots import find_root
 from actiseg_noise.vocabulary import Vocabulary
 
 BUILT_CONTENTS = ("full", "text")

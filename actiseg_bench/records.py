@@ -1,8 +1,9 @@
-"""What travels from the data to a strategy: one clip as a dataset item, and several clips as a batch."""
+"""The exchange types of the bench: a clip as a dataset item, clips as a batch, and what a network answers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -75,8 +76,7 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch with its tensors on ``device``."""
         moved = {
-            name: getattr(self, name).to(device)
-            for name in ("frames", "clip_of", "masks", "is_positive", "affine")
+            name: getattr(self, name).to(device) for name in ("frames", "clip_of", "masks", "is_positive", "affine")
         }
         return replace(self, **moved)
 
@@ -101,3 +101,23 @@ def collate(items: list[ClipItem]) -> Batch:
         frame_idx=tuple(item.frame_idx for item in items),
         affine=torch.eye(2, 3).repeat(len(items), 1, 1),
     )
+
+
+class Prediction(NamedTuple):
+    """A network's answer for N samples.
+
+    Attributes:
+        mask_logits: float ``[N, T, h, w]`` at the model's mask resolution.
+        positive_logits: float ``[N]``; the sigmoid is the score that the object takes part in the action.
+    """
+
+    mask_logits: Tensor
+    positive_logits: Tensor
+
+
+class Network(Protocol):
+    """What a strategy sees of a model: ``(frames, expressions, clip_of) → Prediction``, as in :class:`Batch`."""
+
+    def __call__(self, frames: Tensor, expressions: list[str], clip_of: Tensor) -> Prediction:
+        """Segment every sample."""
+        ...

@@ -1,0 +1,81 @@
+"""The configuration of a run: frozen, dumpable, every default in this one place (and in the cards of strategies)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from actiseg_bench.data.transforms import AugmentConfig
+from actiseg_bench.losses import LossConfig
+from actiseg_noise.errors import UnknownNameError
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Optimisation and data of a run: equal for every strategy of a protocol.
+
+    Attributes:
+        steps: updates. clips_per_batch: clips of one update. samples_per_clip: expressions drawn per clip and visit.
+        learning_rate: peak, after a linear warm-up over ``warmup_share`` of the steps; then a cosine to zero.
+        clip_norm: gradient norm above which gradients are scaled down.
+        targets: ``positive`` (a negative object's target is the empty mask) or ``all`` (referring only: every
+            object's mask is its target, the narration is another clip's, there is no positive term).
+    """
+
+    steps: int = 120
+    clips_per_batch: int = 8
+    samples_per_clip: int = 5
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-2
+    warmup_share: float = 0.05
+    clip_norm: float = 1.0
+    targets: str = "positive"
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One training: how to learn, what to learn, and from where.
+
+    Attributes:
+        strategy_options: hyper-parameters that differ from the strategy's card.
+        start_weights: ``bundled``, ``none`` (from the seed), or a safetensors file.
+        seed: of training (order, augmentation, fresh parameters); the noise has its own in the manifest.
+        threads: CPU threads of torch; results are bit-equal only for equal threads.
+    """
+
+    model: str = "tiny"
+    strategy: str = "baseline"
+    variant: str = "faithful"
+    strategy_options: dict[str, Any] = field(default_factory=dict)
+    start_weights: str = "bundled"
+    seed: int = 0
+    device: str = "auto"
+    threads: int = 2
+    train: TrainConfig = field(default_factory=TrainConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain nested dicts, ``from_dict``'s inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> RunConfig:
+        """Return the configuration of nested dicts.
+
+        Raises:
+            UnknownNameError: a key that no configuration has.
+        """
+        train = dict(data.get("train", {}))
+        train["augment"] = _load(AugmentConfig, train.get("augment", {}))
+        train["loss"] = _load(LossConfig, train.get("loss", {}))
+        return _load(cls, {**data, "train": _load(TrainConfig, train)})
+
+
+def _load(cls: type[Any], data: dict[str, Any]) -> Any:
+    """Return ``cls(**data)`` after refusing unknown keys."""
+    known = [f.name for f in fields(cls)]
+    for name in data:
+        if name not in known:
+            raise UnknownNameError(f"key of {cls.__name__}", name, known)
+    return cls(**data)

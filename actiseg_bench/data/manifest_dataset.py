@@ -1,0 +1,204 @@
+"""A manifest as a plain ``torch`` dataset: frames from the image root, text and masks from the manifest."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from actiseg_bench.records import ClipItem
+from actiseg_noise.errors import DataError, ManifestError, raise_if
+from actiseg_noise.key import Key
+from actiseg_noise.manifest.read import Manifest, read_manifest
+from actiseg_noise.masks import Rle, decode_rle
+from actiseg_noise.records import DatasetCard, expression
+from actiseg_noise.roots import find_root
+
+LABELS = ("noisy", "clean")
+TARGETS = ("positive", "all")
+
+
+class ManifestDataset(Dataset[ClipItem]):
+    """One item per clip that has a sample and an annotated frame.
+
+    Args:
+        manifest: a manifest folder, or one opened by :func:`actiseg_noise.read_manifest`.
+        root: folder that image paths are relative to; by default the dataset's usual place.
+        size: (rows, columns) that frames are resized to (area averaging); None keeps their size.
+        mask_stride: input pixels per mask pixel; masks are averaged over the area a mask pixel covers.
+        labels: ``noisy`` to train, ``clean`` to score.
+        targets: ``positive``: a negative object's target is empty. ``all``: every object's mask is its target and
+            the narration is another clip's, so that nothing can be learned about the action.
+        frames: show this many annotated frames, evenly spaced (repeated in shorter clips); None shows all.
+        cache: keep decoded items in memory; by default when they take less than 1 GiB.
+
+    Raises:
+        ManifestError: no manifest, or one without masks (content other than ``full``).
+        ActisegError: an unknown word for ``labels`` or ``targets``.
+    """
+
+    def __init__(
+        self,
+        manifest: str | Path | Manifest,
+        root: str | Path | None = None,
+        *,
+        size: tuple[int, int] | None = None,
+        mask_stride: int = 1,
+        labels: str = "noisy",
+        targets: str = "positive",
+        frames: int | None = None,
+        cache: bool | None = None,
+    ) -> None:
+        raise_if(labels not in LABELS, f"labels must be one of {', '.join(LABELS)}, got {labels!r}")
+        raise_if(targets not in TARGETS, f"targets must be one of {', '.join(TARGETS)}, got {targets!r}")
+        self.manifest = manifest if isinstance(manifest, Manifest) else read_manifest(manifest)
+        _check_content(self.manifest)
+        self.root = find_root(DatasetCard.from_json(self.manifest.info.dataset), root)
+        self.size, self.mask_stride, self.labels, self.targets = size, mask_stride, labels, targets
+        self.frames = frames
+        self._tables = {name: _ByClip(self.manifest, name) for name in ("clips", "frames", "samples", "masks")}
+        with_masks = self._tables["masks"].ranges
+        self.clip_ids = [clip_id for clip_id in self._tables["samples"].ranges if clip_id in with_masks]
+        self._cache: dict[int, ClipItem] | None = {} if (self._fits() if cache is None else cache) else None
+
+    def __len__(self) -> int:
+        """Return the number of clips."""
+        return len(self.clip_ids)
+
+    def __getitem__(self, index: int) -> ClipItem:
+        """Return the clip at ``index`` with all its samples.
+
+        Raises:
+            DataError: an image of the clip is missing or unreadable.
+        """
+        if self._cache is not None and index in self._cache:
+            return self._cache[index]
+        item = self._read(self.clip_ids[index])
+        if self._cache is not None:
+            self._cache[index] = item
+        return item
+
+    @cached_property
+    def noise_rate(self) -> float:
+        """Return the expected share of wrong labels: an oracle that only the manifest knows.
+
+        1 - (1 - t)(1 - m), with t the share of samples whose noun is harmful, and m the mean of 1 - IoU over all mask
+        rows. A label is text and mask together, and the two noises have independent keys.
+        """
+        samples = self.manifest.table("samples", ["is_harmful"]).column("is_harmful").to_numpy()
+        iou = self.manifest.table("masks", ["iou"]).column("iou").to_numpy()
+        return float(1 - (1 - samples.mean()) * iou.mean()) if len(samples) and len(iou) else 0.0
+
+    def frame_rows(self, clip_id: str) -> list[dict[str, Any]]:
+        """Return the rows of ``frames`` that an item of this clip shows, in order."""
+        rows = [row for row in self._tables["frames"].rows(clip_id) if row["is_annotated"]]
+        if self.frames is None:
+            return rows
+        return [rows[i] for i in np.linspace(0, len(rows) - 1, self.frames).round().astype(int)]
+
+    def _read(self, clip_id: str) -> ClipItem:
+        frames = self.frame_rows(clip_id)
+        samples = self._tables["samples"].rows(clip_id)
+        images = np.stack([self._image(row) for row in frames])
+        masks = self._masks(clip_id, frames, samples, images.shape[1:3])
+        return ClipItem(
+            clip_id=clip_id,
+            frame_idx=tuple(row["frame_idx"] for row in frames),
+            canvas=(frames[0]["height"], frames[0]["width"]),
+            frames=torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
+            sample_ids=tuple(row["sample_id"] for row in samples),
+            object_ids=tuple(row["object_id"] for row in samples),
+            expressions=tuple(self._expression(row) for row in samples),
+            masks=torch.from_numpy(masks),
+            is_positive=torch.tensor([row["is_positive"] for row in samples]),
+        )
+
+    def _expression(self, sample: dict[str, Any]) -> str:
+        if self.targets == "positive":
+            return str(sample["noisy_expression" if self.labels == "noisy" else "expression"])
+        stranger = self.clip_ids[Key("narration", sample["clip_id"]).below("clip", len(self))]
+        narration = self._tables["clips"].rows(stranger)[0]["narration"]
+        return expression(sample["noisy_noun" if self.labels == "noisy" else "noun"], narration)
+
+    def _image(self, frame: dict[str, Any]) -> npt.NDArray[np.uint8]:
+        """Return one frame as uint8 RGB ``[H, W, 3]``."""
+        path = self.root / str(frame["image_path"])
+        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) if path.is_file() else None
+        if image is None:
+            what = "not a readable image" if path.is_file() else "the image is missing"
+            raise DataError(
+                f"{path}: {what} (clip {frame['clip_id']}, frame {frame['frame_id']}). Point --root to the folder "
+                f"of {self.manifest.info.dataset['name']}."
+            )
+        if self.size is not None:
+            image = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA)
+        return image.astype(np.uint8, copy=False)
+
+    def _masks(
+        self, clip_id: str, frames: list[dict[str, Any]], samples: list[dict[str, Any]], size: tuple[int, ...]
+    ) -> npt.NDArray[np.uint8]:
+        """Return the targets' coverage, uint8 ``[K, T, h, w]``."""
+        shape = (size[0] // self.mask_stride, size[1] // self.mask_stride)
+        out = np.zeros((len(samples), len(frames), *shape), np.uint8)
+        sample_at = {row["object_id"]: k for k, row in enumerate(samples)}
+        times: dict[int, list[int]] = {}
+        for t, frame in enumerate(frames):
+            times.setdefault(frame["frame_idx"], []).append(t)
+        sizes = {frame["frame_idx"]: (frame["height"], frame["width"]) for frame in frames}
+        for row in self._tables["masks"].rows(clip_id):
+            k = sample_at[row["object_id"]]
+            shown = row["frame_idx"] in times and (samples[k]["is_positive"] or self.targets == "all")
+            if shown and self._area(row):
+                out[k, times[row["frame_idx"]]] = _coverage(self._rle(row, sizes[row["frame_idx"]]), shape)
+        return out
+
+    def _area(self, row: dict[str, Any]) -> int:
+        return int(row[f"{self.labels}_area"])
+
+    def _rle(self, row: dict[str, Any], size: tuple[int, int]) -> Rle:
+        counts = row["noisy_rle"] if self.labels == "noisy" else None
+        return Rle(*size, counts or row["clean_rle"], self._area(row))
+
+    def _fits(self) -> bool:
+        """Say whether all decoded items take less than 1 GiB, judging from the row counts."""
+        rows, columns = self.size or (1080, 1920)
+        counts = self.manifest.info.counts
+        return (counts["frames"] * 3 + counts["masks"] / self.mask_stride**2) * rows * columns < 2**30
+
+
+class _ByClip:
+    """A table's rows, reached by clip. Rows are sorted by clip, so a clip is a slice."""
+
+    def __init__(self, manifest: Manifest, name: str) -> None:
+        self._table = manifest.table(name)
+        ids = self._table.column("clip_id").to_pylist()
+        starts = [i for i, clip_id in enumerate(ids) if i == 0 or ids[i - 1] != clip_id]
+        self.ranges = {ids[a]: (a, b) for a, b in pairwise([*starts, len(ids)])}
+
+    def rows(self, clip_id: str) -> list[dict[str, Any]]:
+        """Return the clip's rows as dicts; none when it has no row."""
+        start, stop = self.ranges.get(clip_id, (0, 0))
+        rows: list[dict[str, Any]] = self._table.slice(start, stop - start).to_pylist()
+        return rows
+
+
+def _coverage(rle: Rle, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return the share of every cell that the mask covers, 0–255, uint8 ``[h, w]``."""
+    full = decode_rle(rle).view(np.uint8) * np.uint8(255)
+    return cv2.resize(full, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
+def _check_content(manifest: Manifest) -> None:
+    content = manifest.info.content
+    if content != "full":
+        raise ManifestError(
+            f"{manifest.path}: the manifest has content {content!r}, training and scoring need masks ('full'). "
+            "Build it again with --content full."
+        )

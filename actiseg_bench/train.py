@@ -1,0 +1,218 @@
+"""One training run: the trainer owns optimizers, schedule and data; the strategy owns loss and memory."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from actiseg_bench.config import RunConfig, TrainConfig
+from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.data.transforms import augment
+from actiseg_bench.models.base import MODELS, VosModel
+from actiseg_bench.models.weights import load_start_weights
+from actiseg_bench.records import Batch, ClipItem, collate
+from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
+from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.key import Key
+
+Progress = Callable[[int, int, float], None]
+
+
+class NotFiniteError(ActisegError):
+    """A loss became NaN or infinite; the message names step and clips."""
+
+
+@dataclass(frozen=True)
+class TrainOutcome:
+    """What a training gives.
+
+    Attributes:
+        networks: trained networks in evaluation mode.
+        losses: mean loss of every epoch, first network's first.
+        steps: updates made. train_s: seconds, loading included.
+        oracle: what the strategy was told that a user would not know, empty when nothing.
+        weights: name and digest of the start weights.
+    """
+
+    networks: list[VosModel]
+    losses: list[float]
+    steps: int
+    train_s: float
+    oracle: str
+    weights: str
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device called ``name``; ``auto`` is CUDA where there is one.
+
+    Raises:
+        ActisegError: a device that this machine or this torch does not have.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        first_line = str(error).splitlines()[0]
+        raise ActisegError(f"--device {name}: not available here ({first_line}). Use cpu, cuda or auto.") from None
+    return torch.device(name)
+
+
+class EpochSampler(Sampler[list[int]]):
+    """Batches of clip positions; the order of an epoch depends on (seed, epoch) alone.
+
+    The last clips of an epoch that do not fill a batch wait for another epoch's order.
+    """
+
+    def __init__(self, clips: int, per_batch: int, seed: int) -> None:
+        self.clips, self.per_batch, self.seed, self.epoch = clips, min(per_batch, clips), seed, 0
+
+    def __len__(self) -> int:
+        return self.clips // self.per_batch
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = torch.randperm(self.clips, generator=generator(self.seed, "order", self.epoch)).tolist()
+        for batch in range(len(self)):
+            yield order[batch * self.per_batch : (batch + 1) * self.per_batch]
+
+
+def generator(seed: int, purpose: str, step: int) -> torch.Generator:
+    """Return a torch generator addressed by (seed, purpose, step): nothing depends on what was drawn before."""
+    return torch.Generator().manual_seed(int.from_bytes(Key("train", seed).child(step).digest(purpose)[:7], "little"))
+
+
+def draw_samples(item: ClipItem, count: int, random: torch.Generator) -> ClipItem:
+    """Return the clip with at most ``count`` of its samples, drawn without repetition, in their order."""
+    return item.take(torch.randperm(len(item.expressions), generator=random)[:count].sort().values.tolist())
+
+
+def learning_rate(step: int, config: TrainConfig) -> float:
+    """Return the rate of a 0-based step: linear warm-up, then a cosine to zero."""
+    warmup = max(1, round(config.warmup_share * config.steps))
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup)))
+
+
+def make_networks(config: RunConfig, count: int, device: torch.device) -> tuple[list[VosModel], str]:
+    """Return ``count`` networks with start weights and the weights' name; networks differ in their fresh parameters."""
+    networks, name = [], "none"
+    for i in range(count):
+        seed = int.from_bytes(Key("network", config.seed, i).digest("init")[:7], "little")
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = MODELS[config.model]()
+        name = load_start_weights(network, config.start_weights, seed)
+        networks.append(network.to(device).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+    return networks, name
+
+
+def train_run(
+    config: RunConfig, manifest: Path, root: Path | None = None, *, on_progress: Progress | None = None
+) -> TrainOutcome:
+    """Train as ``config`` says on the noisy labels of ``manifest``.
+
+    Args:
+        manifest: a manifest folder with content ``full``.
+        root: where its images are; by default the dataset's usual place.
+        on_progress: called after every step with (steps done, steps in all, loss).
+
+    Raises:
+        NotFiniteError: a loss that is NaN or infinite.
+        ActisegError: unknown model, strategy, option or device; a manifest without masks; missing images.
+    """
+    torch.set_num_threads(config.threads)
+    device = pick_device(config.device)
+    started = time.perf_counter()
+    card = MODELS[config.model].card
+    data = ManifestDataset(
+        manifest, root, size=card.input_size, mask_stride=card.mask_stride, targets=config.train.targets
+    )
+    raise_if(not len(data), f"{manifest}: the manifest has no clip with a sample; there is nothing to train on")
+    strategy = make_strategy(config, data)
+    networks, weights = make_networks(config, strategy.card.networks, device)
+    losses = fit(networks, strategy, data, config, device, on_progress)
+    for network in networks:
+        network.eval()
+    oracle = f"{strategy.card.oracle} {strategy.setting.noise_rate:.3f}" if strategy.card.oracle else ""
+    return TrainOutcome(networks, losses, config.train.steps, time.perf_counter() - started, oracle, weights)
+
+
+def make_strategy(config: RunConfig, data: ManifestDataset) -> Strategy:
+    """Return the strategy of a run, told what its card asks for."""
+    per_epoch = max(1, len(data) // config.train.clips_per_batch)
+    setting = Setting(config.train.loss, data.noise_rate, max(1, math.ceil(config.train.steps / per_epoch)))
+    return STRATEGIES[config.strategy](setting, config.strategy_options, config.variant)
+
+
+def fit(
+    networks: list[VosModel],
+    strategy: Strategy,
+    data: ManifestDataset,
+    config: RunConfig,
+    device: torch.device,
+    on_progress: Progress | None,
+) -> list[float]:
+    """Run all steps; return the mean loss of every epoch."""
+    train = config.train
+    optimizers = [
+        torch.optim.AdamW(n.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay) for n in networks
+    ]
+    sampler = EpochSampler(len(data), train.clips_per_batch, config.seed)
+    loader = DataLoader(data, batch_sampler=sampler, collate_fn=list)
+    for network in networks:
+        network.train()
+    history: list[list[float]] = []
+    step = 0
+    while step < train.steps:
+        sampler.epoch = len(history)
+        history.append([])
+        for items in loader:
+            batch = make_batch(items, config, step).to(device)
+            rate = learning_rate(step, train)
+            loss = update(networks, optimizers, strategy, batch, rate, train.clip_norm, step / len(sampler), items)
+            history[-1].append(loss)
+            step += 1
+            if on_progress:
+                on_progress(step, train.steps, loss)
+            if step == train.steps:
+                break
+    return [sum(epoch) / len(epoch) for epoch in history]
+
+
+def make_batch(items: list[ClipItem], config: RunConfig, step: int) -> Batch:
+    """Draw samples and augment; every draw is addressed by (seed, step)."""
+    random = generator(config.seed, "batch", step)
+    drawn = [draw_samples(item, config.train.samples_per_clip, random) for item in items]
+    return augment(collate(drawn), config.train.augment, random)
+
+
+def update(
+    networks: list[VosModel],
+    optimizers: list[torch.optim.AdamW],
+    strategy: Strategy,
+    batch: Batch,
+    rate: float,
+    clip_norm: float,
+    epoch: float,
+    items: list[ClipItem],
+) -> float:
+    """Make one step of every network; return the first network's loss."""
+    losses = strategy.step(networks, batch, epoch).losses
+    for network, optimizer, loss in zip(networks, optimizers, losses, strict=True):
+        if not torch.isfinite(loss):
+            clips = ", ".join(item.clip_id for item in items)
+            raise NotFiniteError(f"the loss is {loss.item()} at epoch {epoch:.2f}, clips {clips}")
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+        optimizer.step()
+    return losses[0].item()
