@@ -1,0 +1,207 @@
+"""The leaderboard: what is grouped, what is marked, what is said, and how it is printed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import pytest
+from bench_fakes import make_result
+from rich.console import Console
+
+from actiseg_bench.leaderboard.render import print_leaderboards, render_csv, render_markdown, to_json
+from actiseg_bench.leaderboard.table import Leaderboard, make_leaderboards, summarise, track_order
+from actiseg_bench.results import RunResult
+
+START = make_result(track="reference", strategy="start", scores={"giou": 0.4})
+SILENT = make_result(track="reference", strategy="silent", scores={"giou": 0.45, "p_miou": 0.0})
+
+
+def board(*results: RunResult) -> Leaderboard:
+    (only,) = make_leaderboards(results)
+    return only
+
+
+def printed(*results: RunResult, width: int = 100) -> str:
+    console = Console(width=width, file=io.StringIO(), no_color=True)
+    print_leaderboards(make_leaderboards(results), console)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def seeds(*scores: float, **what: str) -> list[RunResult]:
+    return [make_result(seed=k, scores={"giou": s, "n_miou": s}, **what) for k, s in enumerate(scores)]  # type: ignore[arg-type]
+
+
+def test_blocks_are_tracks_and_rows_are_strategies_with_the_references_first() -> None:
+    found = board(make_result(track="text-40"), make_result(), make_result(strategy="baseline"), START, SILENT)
+    assert [block.track.name for block in found.blocks] == ["clean", "text-40"]
+    assert [row.strategy for row in found.blocks[0].rows] == ["silent", "start", "baseline", "gce"]
+    assert [row.strategy for row in found.blocks[1].rows] == ["silent", "start", "gce"]
+
+
+def test_tracks_come_in_reading_order() -> None:
+    names = [
+        "mixed-40-15",
+        "text-60",
+        "mask-9",
+        "zeta",
+        "mask-15",
+        "text-0",
+        "flip-40",
+        "clean",
+        "mixed-20-9",
+        "text-20",
+    ]
+    assert sorted(names, key=track_order) == [
+        "clean",
+        "text-0",
+        "text-20",
+        "text-60",
+        "flip-40",
+        "mask-9",
+        "mask-15",
+        "mixed-20-9",
+        "mixed-40-15",
+        "zeta",
+    ]
+
+
+def test_models_datasets_and_protocols_have_leaderboards_of_their_own() -> None:
+    mine = make_result()
+    other = replace(mine, track=replace(mine.track, protocol="full-v1"))
+    found = make_leaderboards([mine, other, replace(mine, model="big")])
+    assert [(b.model, b.protocol) for b in found] == [("big", "quick-v1"), ("tiny", "full-v1"), ("tiny", "quick-v1")]
+
+
+def test_a_track_of_other_labels_is_a_block_of_its_own() -> None:
+    mine = make_result()
+    rebuilt = make_result(strategy="baseline")
+    rebuilt = replace(rebuilt, track=replace(rebuilt.track, train_manifest="rebuilt"))
+    assert len(board(mine, rebuilt).blocks) == 2
+
+
+def test_references_join_only_the_tracks_scored_on_their_labels() -> None:
+    other = replace(START, track=replace(START.track, eval_manifest="other"))
+    assert [row.strategy for row in board(make_result(), other).blocks[0].rows] == ["gce"]
+
+
+def test_references_alone_make_a_block() -> None:
+    assert [row.strategy for row in board(START, SILENT).blocks[0].rows] == ["silent", "start"]
+
+
+def test_mean_and_sample_deviation_over_seeds() -> None:
+    assert summarise([0.25, 0.5, 0.75]) == summarise([0.75, 0.5, 0.25])
+    assert (summarise([0.25, 0.5, 0.75]).mean, summarise([0.25, 0.5, 0.75]).std) == (0.5, 0.25)
+    assert (summarise([0.5]).mean, summarise([0.5]).std) == (0.5, None)
+    assert (summarise([0.5, None]).mean, summarise([None]).std) == (None, None)
+
+
+def test_a_single_seed_marks_nothing_as_best() -> None:
+    found = board(*seeds(0.9), *seeds(0.1, strategy="baseline"))
+    assert all(not row.best for row in found.blocks[0].rows)
+    assert any("nothing is marked as best" in note for note in found.notes)
+
+
+def test_one_row_with_a_single_seed_is_enough_to_mark_nothing() -> None:
+    found = board(*seeds(0.9, 0.8), *seeds(0.1, strategy="baseline"))
+    assert all(not row.best for row in found.blocks[0].rows)
+
+
+def test_with_several_seeds_the_best_mean_is_marked_and_lower_is_better_for_negatives() -> None:
+    found = board(*seeds(0.9, 0.7), *seeds(0.1, 0.3, strategy="baseline"), START)
+    best = {row.strategy: row.best for row in found.blocks[0].rows}
+    assert "giou" in best["gce"]
+    assert "n_miou" not in best["gce"]
+    assert "n_miou" in best["baseline"]
+    assert not best["start"]
+
+
+def test_a_metric_undefined_for_one_row_is_best_for_none() -> None:
+    nothing = [replace(r, scores=r.scores | {"giou": None}) for r in seeds(0.1, 0.3, strategy="baseline")]
+    found = board(*seeds(0.9, 0.7), *nothing)
+    assert all("giou" not in row.best for row in found.blocks[0].rows)
+
+
+def test_the_notes_say_how_to_read_the_numbers() -> None:
+    told = make_result(strategy="co_teaching", oracle="noise rate 0.400")
+    text = " ".join(board(told, START, SILENT).notes)
+    assert "gIoU is the GRES generalised IoU" in text
+    assert "gIoU and Acc reward silence" in text
+    assert "co_teaching knew what a user would not: noise rate." in text
+    assert "do not reproduce the numbers of the ActiSeg-NL paper" in text
+    assert "Warning" not in text
+
+
+def test_unequal_footing_is_warned_of() -> None:
+    short = make_result(strategy="baseline", config={"train": {"steps": 1}})
+    other = make_result(strategy="co_teaching")
+    other = replace(other, provenance=replace(other.provenance, score_code="older"))
+    text = " ".join(board(make_result(), short, other).notes)
+    assert "the rows of clean differ in their training configuration" in text
+    assert "made with 2 versions of the code" in text
+
+
+def test_the_terminal_table_names_what_made_it() -> None:
+    noisy = make_result(track="text-40", severity={"wrong_noun": 0.431, "median_iou": 0.667}, scores={"giou": 0.6612})
+    text = printed(noisy, START, SILENT)
+    assert "model tiny · dataset kitchen · protocol quick-v1" in text
+    assert "variant faithful · training seeds 0 · evaluation labels eval" in text
+    assert "43.1 % of positives have a wrong noun · median IoU of noised masks 0.67" in " ".join(text.split())
+    line = next(line for line in text.splitlines() if line.startswith("gce"))
+    assert line.split() == ["gce", "50.0", "50.0", "50.0", "50.0", "66.1", "50.0", "50.0", "50.0"]
+
+
+def test_an_undefined_score_is_a_dash() -> None:
+    text = printed(make_result(scores={"n_miou": None}))
+    assert next(line for line in text.splitlines() if line.startswith("gce")).split()[2] == "–"
+
+
+@pytest.mark.parametrize(("width", "count"), [(80, 1), (100, 1), (120, 3)])
+def test_the_terminal_table_fits_its_terminal(width: int, count: int) -> None:
+    tracks = ["clean", "text-40", "mask-15", "mixed-40-15", "mixed-60-21", "flip-40"]
+    runs = [
+        r
+        for t in tracks
+        for s in ("baseline", "co_teaching")
+        for r in seeds(*[0.661, 0.702, 0.683][:count], track=t, strategy=s)
+    ]
+    lines = printed(*runs, START, SILENT, width=width).splitlines()
+    assert max(map(len, lines)) <= width
+    assert not any("…" in line for line in lines)
+    assert any("objects↑" in line for line in lines)
+
+
+def test_another_variant_is_named_with_its_strategy() -> None:
+    text = printed(make_result(), make_result(variant="released"))
+    assert "gce@released" in text
+    assert "variant faithful, released" in text
+
+
+def test_a_markdown_table_has_a_section_per_track_and_a_summary() -> None:
+    text = render_markdown(make_leaderboards([make_result(), make_result(track="text-40", scores={"giou": 0.25})]))
+    assert "# Leaderboard: tiny on kitchen" in text
+    assert "| gce | faithful | 1 | 50.0 | 50.0 | 50.0 | 50.0 | 25.0 | 50.0 | 50.0 | 50.0 | 1 |" in text
+    assert "| gce | faithful | 50.0 / 50.0 | 25.0 / 50.0 |" in text
+    assert "**" not in text
+
+
+def test_best_values_are_bold_in_markdown() -> None:
+    text = render_markdown(make_leaderboards([*seeds(0.9, 0.7), *seeds(0.1, 0.3, strategy="baseline")]))
+    assert "**80.0±14.1**" in text
+
+
+def test_a_csv_has_a_line_per_track_and_row_and_reads_back() -> None:
+    rows = list(
+        csv.DictReader(io.StringIO(render_csv(make_leaderboards([make_result(scores={"n_miou": None}), START]))))
+    )
+    assert [row["strategy"] for row in rows] == ["start", "gce"]
+    assert (rows[1]["giou"], rows[1]["n_miou"], rows[1]["giou_std"], rows[1]["seeds"]) == ("50.0000", "", "", "0")
+    assert (rows[1]["train_manifest"], rows[1]["eval_manifest"]) == ("train", "eval")
+
+
+def test_json_holds_scores_in_zero_to_one() -> None:
+    data = json.loads(json.dumps(to_json(make_leaderboards([*seeds(0.25, 0.75), START]))))
+    row = data[0]["blocks"][0]["rows"][1]
+    assert (row["strategy"], row["values"]["giou"]["mean"], row["seeds"], row["best"]) == ("gce", 0.5, [0, 1], [])
