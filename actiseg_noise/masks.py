@@ -88,14 +88,18 @@ def read_index_mask(path: Path) -> IndexMask:
 
 
 def find_boxes(index_mask: IndexMask) -> dict[int, Box]:
-    """Return the bounding box of every non-zero id present in ``index_mask``."""
+    """Return the bounding box of every non-zero id present in ``index_mask``, ids ascending."""
     import cv2
 
+    left, top, width, height = cv2.boundingRect(index_mask)
+    if not width:
+        return {}
+    around = index_mask[top : top + height, left : left + width]
+    present = np.flatnonzero(cv2.calcHist([around], [0], None, [256], [0, 256]))
     boxes = {}
-    for value in np.flatnonzero(np.bincount(index_mask.ravel(), minlength=256)):
-        if value:
-            x, y, w, h = cv2.boundingRect((index_mask == value).view(np.uint8))
-            boxes[int(value)] = Box(y, x, y + h, x + w)
+    for value in present[present > 0].tolist():
+        x, y, w, h = cv2.boundingRect((around == value).view(np.uint8))
+        boxes[value] = Box(top + y, left + x, top + y + h, left + x + w)
     return boxes
 
 
@@ -115,14 +119,17 @@ def encode_rle(crop: BinaryMask, box: Box, height: int, width: int) -> Rle:
 
 def _column_runs(crop: BinaryMask, box: Box, height: int, width: int) -> npt.NDArray[np.int64]:
     """Return COCO's uncompressed counts: background, foreground, background, … summing to height × width."""
-    columns = np.zeros((crop.shape[1], crop.shape[0] + 1), np.int8)  # the extra row parts one column from the next
-    columns[:, :-1] = crop.T
-    steps = np.flatnonzero(np.diff(columns.ravel(), prepend=np.int8(0)))
-    column, row = np.divmod(steps, crop.shape[0] + 1)
+    import cv2
+
+    rows, columns = crop.shape
+    line = np.zeros(columns * (rows + 1) + 1, np.uint8)  # one column after another, background between any two
+    line[1:].reshape(columns, rows + 1)[:, :-1] = cv2.transpose(np.ascontiguousarray(crop).view(np.uint8))
+    steps = np.flatnonzero(line[1:] != line[:-1])
+    column, row = np.divmod(steps, rows + 1)
     edges = (column + box.left) * height + row + box.top
     if box.bottom - box.top == height:  # full-height crops: runs go on in the next column
         edges = _join_touching(edges)
-    runs = np.diff(edges, prepend=0, append=height * width)
+    runs = np.diff(np.concatenate([[0], edges, [height * width]]))
     return runs if runs[-1] else runs[:-1]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from actiseg_noise.key import Key
@@ -91,7 +92,7 @@ def _paint(scene: Scene, noised: dict[int, Patch], window: Box) -> IndexMask:
     clean = scene.index_mask[window.slices]
     negatives = np.arange(256, dtype=np.uint8)
     negatives[list(scene.positives)] = 0
-    canvas = negatives[clean]
+    canvas: IndexMask = cv2.LUT(clean, negatives)
     for object_id in reversed(scene.positives):
         if object_id in noised:
             patch = noised[object_id]
