@@ -62,11 +62,13 @@ def parse_lexicon(text: str, origin: str) -> Lexicon:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise DataError(f"{origin}: not a TOML file ({error})") from None
-    if set(data) != {"version", "categories"}:
+    if set(data) != {"version", "categories"} or not isinstance(data["categories"], dict):
         raise DataError(f"{origin}: expected the keys 'version' and 'categories', found {sorted(data)}")
+    if type(data["version"]) is not int:
+        raise DataError(f"{origin}: 'version' must be an integer, found {data['version']!r}")
     categories = tuple(_category(key, nouns, origin) for key, nouns in data["categories"].items())
     _check_unique(categories, origin)
-    return Lexicon(int(data["version"]), categories)
+    return Lexicon(data["version"], categories)
 
 
 def _category(key: str, nouns: object, origin: str) -> Category:

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -78,7 +79,7 @@ class ActionVos(Dataset):
         keep = self._clips_with_masks(split, index) if with_frames else None
         for clip_id, number, entry in index.iter_sorted():
             if keep is None or clip_id in keep:
-                yield _parse(entry, index.path, number, _side(split))
+                yield _parse(entry, index.path, number, _side(split), index.repeats.get(number, 1))
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
         """Yield each (class, noun) seen in ``splits`` once, in ascending order.
@@ -145,6 +146,7 @@ class _Index:
 
     Attributes:
         clip_ids: in file order.
+        repeats: position → 2, 3, … for an entry that tells of the same action as an earlier one.
 
     Raises:
         DataError: two entries make one folder name.
@@ -153,10 +155,17 @@ class _Index:
     def __init__(self, path: Path, entries: Iterator[tuple[int, int, Any]]) -> None:
         self.path = path
         self.clip_ids: list[str] = []
+        self.repeats: dict[int, int] = {}
         self._bytes = array("q")  # start, stop, start, stop, …
+        seen: Counter[str] = Counter()
         for number, (start, stop, entry) in enumerate(entries):
-            self.clip_ids.append(_folder(JsonFields(entry, path, number)))
+            fields = JsonFields(entry, path, number)
+            self.clip_ids.append(_folder(fields))
             self._bytes.extend((start, stop))
+            action = _action(fields)
+            seen[action] += 1
+            if seen[action] > 1:
+                self.repeats[number] = seen[action]
         self._order = sorted(range(len(self.clip_ids)), key=self.clip_ids.__getitem__)
         for first, second in pairwise(self._order):
             if self.clip_ids[first] == self.clip_ids[second]:
@@ -185,26 +194,30 @@ def _folder(fields: JsonFields) -> str:
     return check_file_name(name, f"{fields.where} (seq_id, video, verb, noun)")
 
 
-def _parse(entry: Any, path: Path, number: int, side: str) -> Clip:
-    """Return one entry of a split's file as a clip."""
+def _action(fields: JsonFields) -> str:
+    """Return what names an entry's action in every layout of VISOR; seq_id counts what one preparation kept."""
+    start, stop = fields.integer("start"), fields.integer("end")
+    return f"{fields.text('video')}/{start}-{stop}/{fields.text('verb')}/{fields.text('noun')}"
+
+
+def _parse(entry: Any, path: Path, number: int, side: str, repeat: int) -> Clip:
+    """Return one entry of a split's file as a clip; its address ends in ``repeat`` where that is not 1."""
     fields = JsonFields(entry, path, number)
     folder = _folder(fields)
-    video, verb, noun = fields.text("video"), fields.text("verb"), fields.text("noun")
-    start, stop = fields.integer("start"), fields.integer("end")
     return Clip(
         clip_id=folder,
-        address=f"{video}/{start}-{stop}/{verb}/{noun}",  # no seq_id: it counts what one preparation kept
-        video_id=video,
+        address=_action(fields) + (f"/{repeat}" if repeat > 1 else ""),
+        video_id=fields.text("video"),
         narration=fields.text("narration"),
-        verb=verb,
-        noun=noun,
+        verb=fields.text("verb"),
+        noun=fields.text("noun"),
         objects=tuple(_object(object_id, item) for object_id, item in fields.objects("object_classes")),
         frames=_frames(fields, folder, side),
         source_order=number,
         verb_class=fields.optional_integer("verb_class"),
         noun_class=fields.optional_integer("noun_class"),
-        start_frame=start,
-        stop_frame=stop,
+        start_frame=fields.integer("start"),
+        stop_frame=fields.integer("end"),
         redundant=fields.optional_flag("redundant") or False,
         missing=fields.optional_flag("missing") or False,
         other=fields.optional_flag("other") or False,
@@ -234,6 +247,9 @@ def _frames(fields: JsonFields, folder: str, side: str) -> tuple[FrameRecord, ..
     """Return the frames an entry lists, by number; names may or may not end in '.jpg'."""
     where = f"{fields.where}, key 'sparse_frames'"
     stems = [check_file_name(name.removesuffix(".jpg"), where) for name in fields.strings("sparse_frames")]
+    for first, second in pairwise(sorted(stems)):
+        if first == second:
+            raise DataError(f"{where}: the frame {first!r} is listed twice")
     return tuple(
         FrameRecord(
             frame_id=stem,

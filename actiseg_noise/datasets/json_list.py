@@ -101,7 +101,8 @@ class _Window:
         consumed = self._path.read_bytes()[: self.offset]
         before = consumed.decode("utf-8", "replace") + self.text[self.position : position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        found = repr(self.text[position : position + 20]) if position < len(self.text) else "the end of the file"
+        rest = (self.text[position:] + self._stream.read(20))[:20]
+        found = repr(rest) if rest else "the end of the file"
         return DataError(
             f"{self._path}: malformed JSON at line {line}, column {column} (entry {self.entry}): {message}, "
             f"found {found}. Repair the file or fetch it again."
