@@ -40,8 +40,8 @@ class TrackInfo:
     Attributes:
         name: of the track. protocol: its protocol's id, or ``own``.
         train_manifest, eval_manifest: digests of the labels. recipe, noise_seed: what made the training labels.
-        severity: of the training labels: ``wrong_noun``, the share of positive samples whose noun names something
-            else, and ``median_iou``, of the noised against the clean masks, None where no mask was noised.
+        severity: of the training labels, as the manifest says it: ``harmful_positives``, the share of positive
+            samples whose noun names something else; ``median_iou`` of the noised masks, None where none was noised.
 
     What is about training labels is None for the reference rows, which train on none.
     """
@@ -161,6 +161,9 @@ class RunIdentity:
     start_weights: str | None
     score_code: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "config", json.loads(json.dumps(dict(self.config), allow_nan=False)))
+
     def key(self) -> str:
         """Return the BLAKE2b hex (32 characters) of the identity."""
         text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -174,8 +177,8 @@ class RunIdentity:
             "start weights": (old.provenance.start_weights_digest, self.start_weights),
             "code": (old.provenance.score_code, self.score_code),
         }
-        config = json.loads(json.dumps(dict(self.config)))
-        pairs |= {f"config.{k}": (old.config.get(k), config.get(k)) for k in sorted({*old.config, *config})}
+        names = sorted({*old.config, *self.config})
+        pairs |= {f"config.{name}": (old.config.get(name), self.config.get(name)) for name in names}
         return ", ".join(name for name, (before, now) in pairs.items() if before != now) or "its key"
 
 

@@ -54,7 +54,7 @@ def track_line(block: Block) -> str:
     track = block.track
     if track.train_manifest is None:
         return "not trained"
-    wrong, iou = track.severity.get("wrong_noun"), track.severity.get("median_iou")
+    wrong, iou = track.severity.get("harmful_positives"), track.severity.get("median_iou")
     parts = [
         f"recipe {track.recipe}, noise seed {track.noise_seed}",
         "wrong nouns –" if wrong is None else f"{100 * wrong:.1f} % of positives have a wrong noun",
@@ -105,7 +105,7 @@ def _csv_row(board: Leaderboard | None, block: Block | None, row: Row | None) ->
     record["train_s"] = row and f"{row.train_s:.1f}"
     for name in ("recipe", "noise_seed", "train_manifest", "eval_manifest"):
         record[name] = track and getattr(track, name)
-    for name in ("wrong_noun", "median_iou"):
+    for name in ("harmful_positives", "median_iou"):
         record[name] = track and track.severity.get(name)
     return record
 

@@ -13,7 +13,6 @@ from typing import Any
 from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS
 from actiseg_bench.results import REFERENCES, SCORES, RunResult, TrackInfo
 
-REFERENCE_TRACK = "reference"
 _FAMILIES = ("clean", "text", "flip", "mask", "mixed")
 _FIRST_STRATEGIES = ("silent", "start", "baseline")
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from actiseg_bench.predictions import Prediction, frame_predictions
+from actiseg_bench.evaluate import score_predictions
+from actiseg_bench.predictions import Prediction, frame_predictions, write_predictions
 from actiseg_bench.provenance import Provenance
-from actiseg_bench.results import REFERENCES, SCORES, Cost, RunResult, TrackInfo
+from actiseg_bench.results import REFERENCES, SCORES, Cost, RunIdentity, RunResult, TrackInfo
+from actiseg_bench.run import OnProgress, Outcome, RunSpec
+from actiseg_bench.tracks import Track
 from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.masks import Box, Rle, encode_rle
 
@@ -48,7 +52,7 @@ class FakeManifest:
 
 
 def clip_rows() -> list[dict[str, Any]]:
-    return [{"clip_id": clip, "redundant": clip in FLAGGED} for clip in OBJECTS]
+    return [{"clip_id": clip, "address": clip, "redundant": clip in FLAGGED} for clip in OBJECTS]
 
 
 def frame_rows() -> Iterator[dict[str, Any]]:
@@ -115,7 +119,7 @@ def make_result(
         eval_manifest="eval",
         recipe=None if is_reference else track,
         noise_seed=None if is_reference else 0,
-        severity=severity or {"wrong_noun": 0.0, "median_iou": None},
+        severity=severity or {"harmful_positives": 0.0, "median_iou": None},
     )
     provenance = Provenance("0.1.0", "all", "code", "3.11", "2.0", "2.13", "cpu", 2, "Linux", "tiny", "weights", "now")
     values: dict[str, Any] = {
@@ -137,3 +141,35 @@ def make_result(
         scores=dict.fromkeys(SCORES, 0.5) | (scores or {}),
         **values | changes,
     )
+
+
+def make_track(name: str = "clean", labels: str = "train", protocol: str = "quick-v1") -> Track:
+    """A track whose manifests are digests only."""
+    return Track(TrackInfo(name, protocol, "kitchen", labels, "eval", name, 0, {}), Path("train"), Path("eval"))
+
+
+@dataclass
+class FakeRunner:
+    """Makes a run in no time: perfect predictions, three steps. ``made`` lists what it was asked to make."""
+
+    config: dict[str, Any] = field(default_factory=lambda: {"steps": 3})
+    fails: dict[str, BaseException] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+
+    def identity(self, spec: RunSpec) -> RunIdentity:
+        info = spec.track.info
+        row = (spec.model, spec.strategy, spec.variant, spec.seed)
+        return RunIdentity(*row, self.config, info.train_manifest, info.eval_manifest, "weights", "code")
+
+    def provenance(self, spec: RunSpec) -> Provenance:
+        return make_result(strategy=spec.strategy).provenance
+
+    def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
+        self.made.append(spec.name)
+        digest = write_predictions(folder / "predictions.parquet", predict(perfect()))
+        for step in range(3):
+            on_progress(step + 1, 3, 1.0)
+            if spec.name in self.fails:
+                raise self.fails[spec.name]
+        evaluation = score_predictions(fake_manifest(), predict(perfect()))
+        return Outcome(evaluation, digest, losses=(1.0, 0.5), steps=3, train_s=0.1, eval_s=0.1)

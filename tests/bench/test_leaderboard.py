@@ -144,7 +144,9 @@ def test_unequal_footing_is_warned_of() -> None:
 
 
 def test_the_terminal_table_names_what_made_it() -> None:
-    noisy = make_result(track="text-40", severity={"wrong_noun": 0.431, "median_iou": 0.667}, scores={"giou": 0.6612})
+    noisy = make_result(
+        track="text-40", severity={"harmful_positives": 0.431, "median_iou": 0.667}, scores={"giou": 0.6612}
+    )
     text = printed(noisy, START, SILENT)
     assert "model tiny · dataset kitchen · protocol quick-v1" in text
     assert "variant faithful · training seeds 0 · evaluation labels eval" in text
