@@ -1,0 +1,278 @@
+"""The grid: every run once, in its own folder, whole or not at all.
+
+A run is made in a hidden folder beside its place and renamed when its result is written, so that a kill at any moment
+leaves finished runs and nothing else that counts. A run whose stored key is equal is not made again.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from actiseg_bench.evaluate import Evaluation
+from actiseg_bench.provenance import Provenance, peak_memory_mb, reset_peak_memory
+from actiseg_bench.results import (
+    PREDICTIONS_NAME,
+    REFERENCES,
+    RESULT_NAME,
+    Cost,
+    RunIdentity,
+    RunResult,
+    read_result,
+    write_result,
+)
+from actiseg_bench.tracks import Track, reference_track
+from actiseg_noise.errors import ActisegError
+
+OnProgress = Callable[[int, int, float], None]
+LOCK_NAME = ".lock"
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One cell of the grid, one seed."""
+
+    track: Track
+    model: str
+    strategy: str
+    variant: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Return ``text-40 gce-faithful seed 0``."""
+        return f"{self.track.info.name} {self._row} seed {self.seed}"
+
+    @property
+    def _row(self) -> str:
+        return self.strategy if self.strategy in REFERENCES else f"{self.strategy}-{self.variant}"
+
+    def folder(self, out: Path) -> Path:
+        """Return ``<out>/<protocol>/<track>/<model>/<strategy>-<variant>/seed<k>``."""
+        info = self.track.info
+        return out / info.protocol / info.name / self.model / self._row / f"seed{self.seed}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a runner hands back; it has written the predictions, and a checkpoint when asked for, into the folder.
+
+    Attributes:
+        losses: mean loss per epoch. train_s, eval_s: seconds. predictions: digest of the stored rows.
+    """
+
+    evaluation: Evaluation
+    predictions: str
+    losses: tuple[float, ...] = ()
+    steps: int = 0
+    train_s: float = 0.0
+    eval_s: float = 0.0
+    oracle: str | None = None
+
+
+class Runner(Protocol):
+    """How a run is made: the real one trains with torch, tests put a quick one in its place."""
+
+    def identity(self, spec: RunSpec) -> RunIdentity:
+        """Return what decides the run's scores, without making it."""
+        ...
+
+    def provenance(self, spec: RunSpec) -> Provenance:
+        """Return what makes the run, on this machine, now."""
+        ...
+
+    def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
+        """Train, predict into ``folder``, score; call ``on_progress(steps done, steps in all, loss)``."""
+        ...
+
+
+class Reporter:
+    """What the grid tells while it works. This one is silent; the command line draws bars or prints lines."""
+
+    def start(self, runs: int) -> None:
+        """Hear how many runs there are."""
+
+    def begin(self, spec: RunSpec, why: str) -> None:
+        """Hear that a run starts, and why it is made again, if it is."""
+
+    def step(self, done: int, total: int, loss: float) -> None:
+        """Hear that an update was made."""
+
+    def end(self, spec: RunSpec, status: str, detail: str) -> None:
+        """Hear that a run is ``done``, ``kept`` or ``failed``."""
+
+    def note(self, text: str) -> None:
+        """Hear something that happened once."""
+
+
+@dataclass
+class GridOutcome:
+    """Results in the grid's order, how many of them were there already, and (name, message) of what failed."""
+
+    results: list[RunResult] = field(default_factory=list)
+    kept: int = 0
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def make_grid(
+    tracks: Sequence[Track], strategies: Sequence[str], variant: str, seeds: int, model: str
+) -> list[RunSpec]:
+    """Return the reference rows of every set of evaluation labels, then seed by seed every track and strategy."""
+    by_labels = {(t.info.protocol, t.info.eval_manifest): reference_track(t) for t in tracks}
+    grid = [RunSpec(track, model, name, "-", 0) for track in by_labels.values() for name in REFERENCES]
+    for seed in range(seeds):
+        grid += [RunSpec(track, model, name, variant, seed) for track in tracks for name in strategies]
+    return grid
+
+
+def run_grid(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter | None = None) -> GridOutcome:
+    """Make every run that is not there yet. A run that fails is reported and the others go on.
+
+    The caller holds ``locked(out)``.
+    """
+    reporter = reporter or Reporter()
+    reporter.start(len(grid))
+    found = GridOutcome()
+    for spec in grid:
+        try:
+            result, kept = run_one(spec, runner, out, reporter)
+        except Exception as error:
+            message = str(error) if isinstance(error, ActisegError) else f"{type(error).__name__}: {error}"
+            found.failed.append((spec.name, message))
+            _write_failure(spec.folder(out), message)
+            reporter.end(spec, "failed", message)
+            continue
+        found.results.append(result)
+        found.kept += kept
+        reporter.end(spec, "kept" if kept else "done", _headline(result))
+    return found
+
+
+def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tuple[RunResult, bool]:
+    """Return the result of a run, and whether it was there already."""
+    place = spec.folder(out)
+    _recover(place)
+    identity = runner.identity(spec)
+    old = read_result(place / RESULT_NAME) if (place / RESULT_NAME).is_file() else None
+    if old is not None and old.run_key == identity.key() and (place / PREDICTIONS_NAME).is_file():
+        return old, True
+    reporter.begin(spec, f"again: {identity.changes_since(old)} changed" if old else "")
+    partial = _partial(place)
+    partial.mkdir(parents=True)
+    try:
+        result = _make(spec, runner, identity, partial, reporter.step)
+        write_result(partial, result)
+        _swap_in(partial, place)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    _failure_note(place).unlink(missing_ok=True)
+    return result, False
+
+
+def _make(spec: RunSpec, runner: Runner, identity: RunIdentity, folder: Path, on_progress: OnProgress) -> RunResult:
+    """Execute a run and put its result together."""
+    provenance = runner.provenance(spec)
+    reset_peak_memory()
+    outcome = runner.execute(spec, folder, on_progress)
+    return RunResult(
+        run_key=identity.key(),
+        track=spec.track.info,
+        model=spec.model,
+        strategy=spec.strategy,
+        variant=spec.variant,
+        seed=spec.seed,
+        config=dict(identity.config),
+        scores=outcome.evaluation.scores_dict(),
+        counts=outcome.evaluation.counts_dict(),
+        cost=Cost(outcome.train_s, outcome.eval_s, outcome.steps, peak_memory_mb()),
+        losses=outcome.losses,
+        oracle=outcome.oracle or None,
+        predictions=outcome.predictions,
+        provenance=provenance,
+    )
+
+
+def _headline(result: RunResult) -> str:
+    """Return the scores of a run in one line."""
+    shown = {"p-mIoU": "p_miou", "n-mIoU": "n_miou", "gIoU": "giou", "Acc": "acc"}
+    scores = {title: result.scores[name] for title, name in shown.items()}
+    return " ".join(f"{title} {100 * score:.1f}" for title, score in scores.items() if score is not None)
+
+
+def _partial(place: Path) -> Path:
+    """Return where a run is made."""
+    return place.with_name(f".{place.name}.partial")
+
+
+def _replaced(place: Path) -> Path:
+    """Return where a stale run waits while its successor takes its place."""
+    return place.with_name(f".{place.name}.replaced")
+
+
+def _failure_note(place: Path) -> Path:
+    """Return where the traceback of a failed run is kept."""
+    return place.with_name(f"{place.name}.failed.txt")
+
+
+def _recover(place: Path) -> None:
+    """Clean up after a kill: half-made runs go, a stale run whose successor never came is put back."""
+    shutil.rmtree(_partial(place), ignore_errors=True)
+    if _replaced(place).is_dir() and not place.exists():
+        _replaced(place).rename(place)
+    shutil.rmtree(_replaced(place), ignore_errors=True)
+
+
+def _swap_in(partial: Path, place: Path) -> None:
+    """Put a finished run in its place; the stale one that was there goes last."""
+    if place.exists():
+        place.rename(_replaced(place))
+    partial.rename(place)
+    shutil.rmtree(_replaced(place), ignore_errors=True)
+
+
+def _write_failure(place: Path, message: str) -> None:
+    """Keep the traceback of what just failed beside the run's place."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    when = time.strftime("%Y-%m-%d %H:%M:%S")
+    _failure_note(place).write_text(f"{when} {message}\n\n{traceback.format_exc()}", encoding="utf-8")
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold ``out`` for this process; the system lets go of it when the process ends, however it ends.
+
+    Raises:
+        ActisegError: another process holds it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / LOCK_NAME).open("a+", encoding="utf-8") as file:
+        if not _try_lock(file.fileno()):
+            file.seek(0)
+            owner = file.read().strip() or "unknown"
+            raise ActisegError(
+                f"{out}: another run (process {owner}) is working here; wait for it or use another --out"
+            )
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Lock an open file without waiting. Where the system has no such locks (Windows) nothing is locked."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
