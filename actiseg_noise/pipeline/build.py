@@ -17,6 +17,7 @@ from actiseg_noise.pipeline.exact import exact_thresholds
 from actiseg_noise.pipeline.gate import check_gate, slot_counts
 from actiseg_noise.pipeline.plan import Tally
 from actiseg_noise.pipeline.pool import finished_chunks
+from actiseg_noise.pipeline.progress import Progress
 from actiseg_noise.pipeline.request import Request, make_request, tool_version
 from actiseg_noise.pipeline.severity import Severity
 from actiseg_noise.pipeline.workspace import Workspace, check_output
@@ -25,16 +26,6 @@ from actiseg_noise.records import Clip
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
-
-
-class Progress:
-    """What a build tells while it works. This one is silent; the command line draws a bar."""
-
-    def note(self, text: str) -> None:
-        """Hear something that happened once."""
-
-    def advance(self, clips: int, total: int | None) -> None:
-        """Hear that ``clips`` more clips are written, of ``total`` (None: not known)."""
 
 
 def build(

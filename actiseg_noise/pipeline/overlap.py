@@ -92,7 +92,7 @@ def _paint(scene: Scene, noised: dict[int, Patch], window: Box) -> IndexMask:
     clean = scene.index_mask[window.slices]
     negatives = np.arange(256, dtype=np.uint8)
     negatives[list(scene.positives)] = 0
-    canvas: IndexMask = cv2.LUT(clean, negatives)
+    canvas = np.asarray(cv2.LUT(clean, negatives), np.uint8)
     for object_id in reversed(scene.positives):
         if object_id in noised:
             patch = noised[object_id]

@@ -114,7 +114,7 @@ def make_request(
     content: str = "full",
     exact_rate: bool = False,
     temporal: str | None = None,
-    vocabulary: str | Path = "dataset",
+    vocabulary: str | Path | Vocabulary = "dataset",
     options: dict[str, Any] | None = None,
     skip_missing: bool = False,
     limit: int | None = None,
@@ -134,7 +134,7 @@ def make_request(
         split=split,
         recipe=variant,
         content=content,
-        vocabulary=find_vocabulary(found, vocabulary),
+        vocabulary=vocabulary if isinstance(vocabulary, Vocabulary) else find_vocabulary(found, vocabulary),
         selection=Selection(limit, None if clips is None else tuple(sorted(set(clips)))),
         options=dict(options or {}),
     )

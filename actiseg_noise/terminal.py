@@ -1,0 +1,103 @@
+"""What the command line looks like: tables, a progress bar on a terminal, plain lines in a log, errors."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from actiseg_noise.pipeline.progress import Progress
+
+LINE_EVERY_S = 10.0
+
+WIDTH_OF_A_LOG = 140
+
+
+def _console(stream: TextIO, *, stderr: bool) -> Console:
+    """Return a console as wide as the terminal; what is not a terminal gets a fixed width."""
+    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDTH_OF_A_LOG)
+
+
+out = _console(sys.stdout, stderr=False)
+err = _console(sys.stderr, stderr=True)
+
+
+def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; a header of empty names is left out. Cells fold, nothing is cut."""
+    table = Table(title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.show_header = any(header)
+    for name in header:
+        table.add_column(Text(name), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    out.print(table)
+    out.print()
+
+
+def print_json(data: Any) -> None:
+    """Print JSON and nothing else on standard output."""
+    out.out(json.dumps(data, ensure_ascii=False, indent=1))
+
+
+def print_error(message: str) -> None:
+    """Print an error on standard error, unwrapped."""
+    err.print(Text(f"error: {message}"), style="red", soft_wrap=True)
+
+
+class ClipProgress(Progress):
+    """A build's progress on standard error: a bar on a terminal, a line every few seconds elsewhere."""
+
+    def __init__(self) -> None:
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            console=err,
+            transient=True,
+            disable=not err.is_terminal,
+        )
+        self._task: TaskID | None = None
+        self._done = 0
+        self._printed = time.monotonic()
+
+    def __enter__(self) -> ClipProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self._bar.stop()
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        err.print(Text(text), soft_wrap=True)
+
+    def advance(self, clips: int, total: int | None) -> None:
+        """Move the bar, or print a line now and then."""
+        self._done += clips
+        if err.is_terminal:
+            if self._task is None:
+                self._task = self._bar.add_task("clips", total=total)
+            self._bar.update(self._task, completed=self._done)
+        elif time.monotonic() - self._printed >= LINE_EVERY_S:
+            self._printed = time.monotonic()
+            self.note(f"{self._done:,} clips" if total is None else f"{self._done:,} of {total:,} clips")
+
+
+def run_app(app: Callable[[], Any], known: type[Exception]) -> None:
+    """Run a typer app; an error of the ``known`` kind prints its message alone and exits with 2."""
+    try:
+        app()
+    except known as error:
+        print_error(str(error))
+        raise SystemExit(2) from None
