@@ -7,6 +7,7 @@ There is no generator state anywhere: order, worker count and filters cannot cha
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,12 @@ def encode_part(part: Part) -> bytes:
     else:
         raise TypeError(f"an address part is a str or an int, not {type(part).__name__}: {part!r}")
     return tag + len(body).to_bytes(4, "little") + body
+
+
+@lru_cache(maxsize=256, typed=True)
+def _encode_purpose(purpose: str) -> bytes:
+    """Return ``encode_part(purpose)``, remembered: a noise draws for the same few purposes again and again."""
+    return encode_part(purpose)
 
 
 class Key:
@@ -59,7 +66,7 @@ class Key:
     def digest(self, purpose: str) -> bytes:
         """Return the 32 bytes of this address followed by ``purpose``; draws for two purposes are independent."""
         state = self._state.copy()
-        state.update(encode_part(purpose))
+        state.update(_encode_purpose(purpose))
         return state.digest()
 
     def uniform(self, purpose: str) -> float:

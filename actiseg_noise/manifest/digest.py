@@ -17,7 +17,7 @@ from typing import Any
 
 from actiseg_noise.manifest.schema import TABLES, Table
 
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, check_circular=False).encode
 
 
 class RowDigest:

@@ -130,7 +130,7 @@ SAMPLES = Table(
     "one row per sample (clip, object): clean and noisy text side by side",
     ("clip_id", "object_id"),
     (
-        Column("sample_id", "str", "<clip_id>/<object_id>"),
+        Column("sample_id", "str", "`<clip_id>/<object_id>`"),
         Column("clip_id", "str", "the clip"),
         Column("object_id", "uint8", "palette value on disk, 1–255"),
         Column("is_positive", "bool", "the object takes part in the action; never noised"),
@@ -158,7 +158,7 @@ MASKS = Table(
     "one row per (clip, annotated frame, object), empty masks too: clean and noisy mask side by side",
     ("clip_id", "frame_idx", "object_id"),
     (
-        Column("sample_id", "str", "<clip_id>/<object_id>"),
+        Column("sample_id", "str", "`<clip_id>/<object_id>`"),
         Column("clip_id", "str", "the clip"),
         Column("frame_idx", "int32", "0-based position in the clip"),
         Column("frame_id", "str", "file stem on disk"),
@@ -180,7 +180,7 @@ MASKS = Table(
             "intersection over union of clean and noisy mask, 0–1; two empty masks are 1",
             False,
         ),
-        Column("changed_by_neighbour", "bool", "not noised itself, but lost or gained contested pixels"),
+        Column("changed_by_neighbour", "bool", "not noised itself, but lost contested pixels to a noised neighbour"),
         Column("clean_digest", "str", "BLAKE2b hex of the clean mask"),
         Column("noisy_digest", "str", "BLAKE2b hex of the noisy mask"),
         _ROW_DIGEST,

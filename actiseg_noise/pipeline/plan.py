@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
-from actiseg_noise.noises.base import NOISES, MaskNoise, TextNoise
+from actiseg_noise.noises.base import NOISES, Label, MaskNoise, TextNoise
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.vocabulary import Vocabulary
 
@@ -36,7 +36,7 @@ class Slot(Generic[NoiseT]):
 
     def fires(self, key: Key) -> bool:
         """Return whether the draw at ``key`` corrupts."""
-        return key.uniform("decide") < self.threshold
+        return self.threshold >= 1 or key.uniform("decide") < self.threshold
 
 
 class Plan:
@@ -71,6 +71,7 @@ class Plan:
             base = Key("noise", recipe.seed, spec.noise_id, seen[spec.noise_id], source)
             self._add(index, spec, threshold, base)
             seen[spec.noise_id] += 1
+        self._labels: dict[tuple[int, str], tuple[Label, list[bool]]] = {}
         self._parameters: dict[tuple[int, int, int], dict[str, Any]] = {}
 
     def _add(self, index: int, spec: NoiseSpec, threshold: float, base: Key) -> None:
@@ -82,6 +83,15 @@ class Plan:
         options = noise.defaults | spec.options
         noise.resolve(dict(options), *_NOMINAL_CANVAS)
         self.masks.append(Slot(index, noise, threshold, options, base))
+
+    def label(self, category_id: int, noun: str) -> tuple[Label, list[bool]]:
+        """Return the label of a category and noun, and for each text slot whether it is eligible; remembered."""
+        found = self._labels.get((category_id, noun))
+        if found is None:
+            label = Label(category_id, noun)
+            found = label, [slot.noise.is_eligible(label, self.vocabulary) for slot in self.text]
+            self._labels[category_id, noun] = found
+        return found
 
     def parameters(self, slot: Slot[MaskNoise], height: int, width: int) -> dict[str, Any]:
         """Return the noise's parameters in pixels of this canvas.

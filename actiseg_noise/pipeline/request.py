@@ -101,7 +101,10 @@ class Request:
         for index, clip in enumerate(clips):
             if index == self.selection.limit:
                 return
-            yield replace(clip, objects=tuple(sorted(clip.objects, key=lambda item: item.object_id)))
+            ids = [item.object_id for item in clip.objects]
+            if ids != sorted(ids):
+                clip = replace(clip, objects=tuple(sorted(clip.objects, key=lambda item: item.object_id)))
+            yield clip
 
 
 def make_request(

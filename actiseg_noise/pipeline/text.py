@@ -26,9 +26,9 @@ def noise_text(clip: Clip, plan: Plan, tally: Tally) -> Iterator[NoisyText]:
     """Yield the text of each object, in order. Noises are tried in recipe order until one takes the sample."""
     slots = [(slot, slot.base.child(clip.address)) for slot in plan.text]
     for item in clip.objects:
-        clean = Label(item.category_id, item.noun)
-        for slot, clip_key in slots:
-            if not slot.noise.is_eligible(clean, plan.vocabulary):
+        clean, eligible = plan.label(item.category_id, item.noun)
+        for (slot, clip_key), may_draw in zip(slots, eligible, strict=True):
+            if not may_draw:
                 continue
             key = clip_key.child(item.object_id)
             fired = slot.fires(key)
@@ -43,15 +43,11 @@ def noise_text(clip: Clip, plan: Plan, tally: Tally) -> Iterator[NoisyText]:
 
 def text_uniforms(clip: Clip, plan: Plan) -> Iterator[list[float]]:
     """Yield, per object, the uniform of every text slot of the plan; NaN where the sample is not eligible."""
-    slots = [(slot, slot.base.child(clip.address)) for slot in plan.text]
+    clip_keys = [slot.base.child(clip.address) for slot in plan.text]
     for item in clip.objects:
-        clean = Label(item.category_id, item.noun)
-        yield [
-            clip_key.child(item.object_id).uniform("decide")
-            if slot.noise.is_eligible(clean, plan.vocabulary)
-            else float("nan")
-            for slot, clip_key in slots
-        ]
+        _, eligible = plan.label(item.category_id, item.noun)
+        keys = [clip_key.child(item.object_id) for clip_key in clip_keys]
+        yield [key.uniform("decide") if yes else float("nan") for key, yes in zip(keys, eligible, strict=True)]
 
 
 def is_harmful(noisy: Label, item: ObjectRecord, clip: Clip, vocabulary: Vocabulary) -> bool:
