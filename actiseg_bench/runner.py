@@ -1,0 +1,187 @@
+"""How a run is made for real: train with torch, predict the evaluation clips, store and score the predictions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actiseg_bench.evaluate import Tables, evaluate_predictions
+from actiseg_bench.predictions import Prediction, frame_predictions, write_predictions
+from actiseg_bench.provenance import Provenance, find_provenance, score_code_digest
+from actiseg_bench.results import CHECKPOINT_NAME, PREDICTIONS_NAME, REFERENCES, SILENT, START, RunIdentity
+from actiseg_bench.run import OnProgress, Outcome, RunSpec
+from actiseg_noise.errors import ActisegError
+from actiseg_noise.masks import empty_rle
+
+if TYPE_CHECKING:
+    from actiseg_bench.config import RunConfig
+    from actiseg_bench.models.base import VosModel
+    from actiseg_bench.predict import ClipPrediction
+    from actiseg_bench.train import TrainOutcome
+
+
+class TorchRunner:
+    """Makes runs from one base configuration.
+
+    Args:
+        config: everything but model, strategy, variant and seed, which the run's spec says.
+        keep_weights: store the scored network beside the result.
+    """
+
+    def __init__(self, config: RunConfig, *, keep_weights: bool = False) -> None:
+        self._base = config
+        self._keep_weights = keep_weights
+
+    def identity(self, spec: RunSpec) -> RunIdentity:
+        """Return what decides the run's scores; how long others train does not touch the reference rows."""
+        return RunIdentity(
+            model=spec.model,
+            strategy=spec.strategy,
+            variant=spec.variant,
+            seed=spec.seed,
+            config=self._configured(spec),
+            train_manifest=spec.track.info.train_manifest,
+            eval_manifest=spec.track.info.eval_manifest,
+            start_weights=self._weights(spec)[1],
+            score_code=_score_code(spec.model, spec.strategy),
+        )
+
+    def provenance(self, spec: RunSpec) -> Provenance:
+        """Return what makes the run, on this machine, now."""
+        code = _score_code(spec.model, spec.strategy)
+        if spec.strategy == SILENT:
+            return find_provenance(score_code=code)
+        import torch
+
+        from actiseg_bench.train import pick_device
+
+        torch.set_num_threads(self._base.threads)
+        name, digest = self._weights(spec)
+        device = str(pick_device(self._base.device))
+        return find_provenance(score_code=code, device=device, start_weights=name, start_weights_digest=digest)
+
+    def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
+        """Train, predict into ``folder``, score. Of several networks the first is scored."""
+        trained = None if spec.strategy in REFERENCES else self._train(spec, on_progress)
+        started = time.perf_counter()
+        digest = write_predictions(folder / PREDICTIONS_NAME, self._predict(spec, trained))
+        evaluation = evaluate_predictions(spec.track.eval_manifest, folder / PREDICTIONS_NAME)
+        eval_s = time.perf_counter() - started
+        if trained is None:
+            return Outcome(evaluation, digest, eval_s=eval_s)
+        if self._keep_weights:
+            _save(trained.networks[0], folder / CHECKPOINT_NAME)
+        return Outcome(
+            evaluation=evaluation,
+            predictions=digest,
+            losses=tuple(trained.losses),
+            steps=trained.steps,
+            train_s=trained.train_s,
+            eval_s=eval_s,
+            oracle=trained.oracle or None,
+        )
+
+    def _train(self, spec: RunSpec, on_progress: OnProgress) -> TrainOutcome:
+        from actiseg_bench.train import train_run
+
+        if spec.track.train_manifest is None:
+            raise ActisegError(f"{spec.name}: the track has no training labels")
+        return train_run(self._config(spec), spec.track.train_manifest, spec.track.root, on_progress=on_progress)
+
+    def _predict(self, spec: RunSpec, trained: TrainOutcome | None) -> Iterator[Prediction]:
+        """Yield the rows of the evaluation manifest as the run's network, or nobody, fills them."""
+        if spec.strategy == SILENT:
+            from actiseg_noise import read_manifest
+
+            return iter_silent(read_manifest(spec.track.eval_manifest))
+        from actiseg_bench.data.manifest_dataset import ManifestDataset
+        from actiseg_bench.models.base import MODELS
+        from actiseg_bench.predict import iter_predictions_of
+        from actiseg_bench.train import make_networks, pick_device
+
+        config = self._config(spec)
+        device = pick_device(config.device)
+        networks = trained.networks if trained else make_networks(config, 1, device)[0]
+        card = MODELS[spec.model].card
+        track = spec.track
+        data = ManifestDataset(
+            track.eval_manifest, track.root, size=card.input_size, mask_stride=card.mask_stride, labels="clean"
+        )
+        return _rows(iter_predictions_of(networks[0], data, device))
+
+    def _config(self, spec: RunSpec) -> RunConfig:
+        """Return the configuration of one run."""
+        config = replace(self._base, model=spec.model, seed=spec.seed)
+        if spec.strategy in REFERENCES:
+            return config
+        return replace(config, strategy=spec.strategy, variant=spec.variant)
+
+    def _configured(self, spec: RunSpec) -> dict[str, Any]:
+        """Return the part of the configuration that the run depends on."""
+        if spec.strategy == SILENT:
+            return {}
+        config = self._config(spec).to_dict()
+        kept = ("model", "start_weights", "seed", "device", "threads")
+        return {name: config[name] for name in kept} if spec.strategy == START else config
+
+    def _weights(self, spec: RunSpec) -> tuple[str | None, str | None]:
+        """Return name and digest of the start weights, without loading them."""
+        if spec.strategy == SILENT or self._base.start_weights == "none":
+            return None, None
+        from actiseg_bench.models.weights import find_weights
+
+        path = find_weights(_model(spec.model), self._base.start_weights)  # type: ignore[arg-type]
+        return path.parent.name, _file_digest(path)
+
+
+def iter_silent(manifest: Tables) -> Iterator[Prediction]:
+    """Yield the rows of a manifest with nothing predicted."""
+    frames = manifest.table("frames", ["clip_id", "frame_idx", "height", "width"]).to_pylist()
+    empty = {(row["clip_id"], row["frame_idx"]): (row["height"], row["width"]) for row in frames}
+    for batch in manifest.table("masks", ["clip_id", "frame_idx", "object_id"]).to_batches():
+        for row in batch.to_pylist():
+            mask = empty_rle(*empty[row["clip_id"], row["frame_idx"]])
+            yield Prediction(row["clip_id"], row["frame_idx"], row["object_id"], mask)
+
+
+def _rows(clips: Iterable[ClipPrediction]) -> Iterator[Prediction]:
+    """Yield the rows of predicted clips."""
+    for clip in clips:
+        scores = dict(zip(clip.object_ids, clip.positive_scores, strict=True))
+        for frame_idx, mask in zip(clip.frame_idx, clip.masks, strict=True):
+            yield from frame_predictions(clip.clip_id, frame_idx, mask, scores)
+
+
+def _save(network: VosModel, path: Path) -> None:
+    """Write every parameter and buffer as safetensors."""
+    from safetensors.torch import save_file
+
+    save_file({name: value.cpu().contiguous() for name, value in network.state_dict().items()}, path)
+
+
+def _model(name: str) -> type[VosModel]:
+    from actiseg_bench.models.base import MODELS
+
+    return MODELS[name]
+
+
+@lru_cache
+def _score_code(model: str, strategy: str) -> str:
+    """Return the digest of the code that can move the scores of a model under a strategy."""
+    if strategy == SILENT:
+        return score_code_digest()
+    from actiseg_bench.strategies.base import STRATEGIES
+
+    things: list[type] = [_model(model)]
+    return score_code_digest(things if strategy == START else [*things, STRATEGIES[strategy]])
+
+
+@lru_cache
+def _file_digest(path: Path) -> str:
+    """Return the BLAKE2b hex (32 characters) of a file's bytes."""
+    return blake2b(path.read_bytes(), digest_size=16).hexdigest()
