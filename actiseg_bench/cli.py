@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -65,11 +65,11 @@ def run(
     strategies = _check_things(strategy or [], chosen, variant, model)
     config = _make_config(chosen, {"start_weights": weights, "device": device, "threads": threads}, steps)
     runner = TorchRunner(config, keep_weights=keep_weights)
+    find_tracks = _find_tracks(chosen, track or [], (manifest, eval_manifest), root, out)
     found = GridOutcome()
     try:
         with locked(out):
-            tracks = _tracks(chosen, track or [], manifest, eval_manifest, root, out)
-            grid = _make_grid(tracks, strategies, variant, seeds or (chosen.seeds if chosen else 1), model)
+            grid = _make_grid(find_tracks(), strategies, variant, seeds or (chosen.seeds if chosen else 1), model)
             from actiseg_bench.progress import GridProgress
 
             with GridProgress() as progress:
@@ -107,26 +107,27 @@ def _make_config(protocol: Protocol | None, options: dict[str, Any], steps: int 
     return RunConfig.from_dict(options | {"train": train | ({} if steps is None else {"steps": steps})})
 
 
-def _tracks(
+def _find_tracks(
     protocol: Protocol | None,
     names: Sequence[str],
-    manifest: Path | None,
-    eval_manifest: Path | None,
+    manifests: tuple[Path | None, Path | None],
     root: Path | None,
     out: Path,
-) -> list[Track]:
-    """Return the tracks to run on, building the protocol's manifests where they are not there yet."""
+) -> Callable[[], list[Track]]:
+    """Refuse unknown tracks and unreadable manifests; return what builds the protocol's manifests and opens tracks."""
     from actiseg_bench.tracks import choose, open_track, protocol_tracks
 
     if protocol is not None:
         chosen = choose("track", names, list(protocol.tracks))
-        return protocol_tracks(protocol, chosen, out / "manifests", _build, root=root)
-    if manifest is None or eval_manifest is None:
+        return lambda: protocol_tracks(protocol, chosen, out / "manifests", _build, root=root)
+    train, evaluation = manifests
+    if train is None or evaluation is None:
         raise ActisegError(
             "--manifest and --eval-manifest go together. Clean evaluation labels are a manifest too: "
             "actiseg-noise build --dataset NAME --split val --recipe clean --out DIR"
         )
-    return [open_track(manifest, eval_manifest, root)]
+    track = open_track(train, evaluation, root)
+    return lambda: [track]
 
 
 def _build(dataset: str, **options: Any) -> Path:

@@ -1,0 +1,285 @@
+"""``actiseg-bench`` from end to end, on a drawn dataset of five small clips in ActionVOS's layout."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench_fakes import make_result
+from PIL import Image
+
+from actiseg_bench.cli import main
+from actiseg_bench.results import read_results, write_result
+
+NOUNS = {"1": ("left hand", 300, 1), "2": ("onion", 17, 1), "3": ("knife", 4, 0)}
+
+PROTOCOL = """
+id = "mini-v1"
+dataset = "actionvos"
+eval_split = "val_human"
+strategies = ["baseline", "co_teaching"]
+[tracks]
+clean = "clean"
+text-40 = "text-40"
+[train]
+steps = 2
+clips_per_batch = 2
+"""
+
+# The model under test has no bundled weights to rely on, and pycocotools warns under NumPy 2.
+QUICK = ["--weights", "none", "--threads", "1"]
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+def entry(seq_id: int, **flags: bool) -> dict[str, object]:
+    objects = {
+        key: {"name": noun, "class_id": class_id, "handbox": 0, "narration": 1, "positive": positive}
+        for key, (noun, class_id, positive) in NOUNS.items()
+    }
+    return {
+        "seq_id": seq_id,
+        "video": f"P01_0{seq_id}",
+        "verb": "cut",
+        "noun": "onion",
+        "narration": "cut onion",
+        "start": 100 * seq_id,
+        "end": 100 * seq_id + 50,
+        "verb_class": 3,
+        "noun_class": 17,
+        "sparse_frames": ["frame_0000000001.jpg", "frame_0000000002.jpg"],
+        "object_classes": objects,
+        "redundant": False,
+        "missing": False,
+        "other": False,
+    } | flags
+
+
+def draw(root: Path, side: str, seq_id: int) -> None:
+    """Three squares that move right by two pixels: a pale, a brown and a grey one."""
+    colours = np.array([[20, 90, 40], [230, 180, 160], [150, 90, 30], [160, 160, 170]], np.uint8)
+    for step in range(2):
+        mask = np.zeros((48, 64), np.uint8)
+        for k in (1, 2, 3):
+            mask[8 * k : 8 * k + 14, 16 * k - 12 + 2 * step : 16 * k + 2 * step] = k
+        name = f"{side}/{seq_id:08d}_P01_0{seq_id}_cut_onion/frame_{step + 1:010d}"
+        for folder, image, suffix in (("JPEGImages", colours[mask], "jpg"), ("Annotations", mask, "png")):
+            path = root / f"{folder}_Sparse" / f"{name}.{suffix}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("actionvos")
+    splits = {"train": [entry(i) for i in (1, 2, 3)], "val_human": [entry(4), entry(5, redundant=True)]}
+    for split, entries in splits.items():
+        (root / "ImageSets").mkdir(exist_ok=True)
+        (root / "ImageSets" / f"{split}.json").write_text(json.dumps(entries))
+        for item in entries:
+            draw(root, "train" if split == "train" else "val", int(str(item["seq_id"])))
+    return root
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["actiseg-bench", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out, " ".join(printed.err.split())
+
+    return call
+
+
+@pytest.fixture
+def protocol(tmp_path: Path) -> Path:
+    path = tmp_path / "mini.toml"
+    path.write_text(PROTOCOL)
+    return path
+
+
+def test_run_builds_trains_scores_and_prints_and_the_next_time_keeps_it_all(
+    cli: Cli, data: Path, protocol: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "runs"
+    command = ["run", "--all", "--protocol", protocol, "--root", data, "--out", out, *QUICK]
+    code, printed, _ = cli(*command)
+    assert code == 0
+    assert "model tiny · dataset actionvos · protocol mini-v1" in printed
+    assert [
+        line.split()[0] for line in printed.splitlines() if line.startswith(("silent", "start", "base", "co_"))
+    ] == [
+        "silent",
+        "start",
+        "baseline",
+        "co_teaching",
+    ] * 3
+    results = read_results(out)
+    assert len(results) == 2 + 2 * 2
+    assert {r.counts["object_frames"] for r in results} == {6}
+    assert {r.counts["flagged_clips"] for r in results} == {1}
+    code, printed, _ = cli(*command, "--json")
+    assert code == 0
+    again = json.loads(printed)
+    assert (again["kept"], again["failed"]) == (6, [])
+    assert read_results(out) == results
+
+
+def test_the_silent_row_is_what_silence_scores(cli: Cli, data: Path, protocol: Path, tmp_path: Path) -> None:
+    options = ["--root", data, "--out", tmp_path / "runs", "--strategy", "baseline", "--track", "clean"]
+    assert cli("run", "--protocol", protocol, *options, *QUICK)[0] == 0
+    silent = next(r for r in read_results(tmp_path / "runs") if r.strategy == "silent")
+    assert (silent.scores["p_miou"], silent.scores["giou"], silent.scores["acc"]) == (0, 1 / 3, 1 / 3)
+    assert (silent.counts["fn"], silent.counts["tn"]) == (4, 2)
+
+
+def test_equal_runs_in_two_places_have_equal_predictions(cli: Cli, data: Path, protocol: Path, tmp_path: Path) -> None:
+    options = ["--root", data, "--strategy", "baseline", "--track", "text-40", *QUICK]
+    for name in ("a", "b"):
+        assert cli("run", "--protocol", protocol, *options, "--out", tmp_path / name)[0] == 0
+    digests = [{r.strategy: (r.run_key, r.predictions) for r in read_results(tmp_path / name)} for name in ("a", "b")]
+    assert digests[0] == digests[1]
+
+
+def test_a_manifest_of_ones_own_is_a_track(cli: Cli, data: Path, tmp_path: Path) -> None:
+    import actiseg_noise
+
+    noisy = actiseg_noise.build("actionvos", root=data, recipe="flip-40", out=tmp_path / "noisy")
+    clean = actiseg_noise.build("actionvos", root=data, split="val_human", out=tmp_path / "clean")
+    options = ["--root", data, "--out", tmp_path / "runs", "--strategy", "gce", "--steps", 1, "--keep-weights", *QUICK]
+    code, printed, _ = cli("run", "--manifest", noisy, "--eval-manifest", clean, *options)
+    assert code == 0
+    digest = actiseg_noise.read_manifest(noisy).digest
+    assert f"flip-40-{digest[:6]}" in printed
+    (result,) = [r for r in read_results(tmp_path / "runs") if r.strategy == "gce"]
+    assert (result.track.train_manifest, result.track.protocol, result.cost.steps) == (digest, "own", 1)
+    place = tmp_path / "runs" / "own" / result.track.name / "tiny" / "gce-faithful" / "seed0"
+    assert (place / "checkpoint.safetensors").is_file()
+
+
+def test_training_on_the_evaluation_clips_is_warned_of(cli: Cli, data: Path, tmp_path: Path) -> None:
+    import actiseg_noise
+
+    clean = actiseg_noise.build("actionvos", root=data, split="val_human", out=tmp_path / "clean")
+    options = ["--root", data, "--out", tmp_path / "runs", "--strategy", "gce", "--steps", 1, *QUICK]
+    _, _, told = cli("run", "--manifest", clean, "--eval-manifest", clean, *options)
+    assert "2 evaluation clips are training clips too" in told
+
+
+def test_a_failed_run_is_named_and_the_exit_code_is_1(
+    cli: Cli, data: Path, protocol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from actiseg_bench.strategies.co_teaching import CoTeaching
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    monkeypatch.setattr(CoTeaching, "step", fail)
+    options = ["--track", "clean", "--root", data, "--out", tmp_path / "runs"]
+    code, printed, told = cli("run", "--protocol", protocol, *options, *QUICK)
+    assert code == 1
+    assert "error: clean co_teaching-faithful seed 0 failed: RuntimeError: boom" in told
+    assert "baseline" in printed
+
+
+def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(
+    cli: Cli, data: Path, protocol: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from actiseg_bench.strategies.co_teaching import CoTeaching
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    options = ["--protocol", protocol, "--track", "clean", "--root", data, "--out", tmp_path / "runs", *QUICK]
+    with monkeypatch.context() as patch:
+        patch.setattr(CoTeaching, "step", interrupt)
+        code, _, told = cli("run", *options)
+    assert code == 130
+    assert "finished runs are kept" in told
+    assert not list(tmp_path.rglob("*.partial"))
+    assert json.loads(cli("run", *options, "--json")[1])["kept"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run"], "say what to run: --all, or --strategy"),
+        (["run", "--all", "--protocol", "quik"], "unknown protocol 'quik'. Did you mean 'quick'?"),
+        (["run", "--strategy", "gec"], "unknown strategy 'gec'. Did you mean 'gce'?"),
+        (["run", "--track", "text-4"], "unknown track 'text-4'. Did you mean 'text-40'?"),
+        (["run", "--all", "--model", "tinny"], "unknown model 'tinny'. Did you mean 'tiny'?"),
+        (["run", "--all", "--variant", "relased"], "has no variant 'relased'. Known: faithful"),
+        (["run", "--all", "--manifest", "m"], "--manifest and --all contradict each other"),
+        (["run", "--manifest", "m"], "--manifest and --eval-manifest go together"),
+        (["run", "--manifest", "m", "--eval-manifest", "e"], "no manifest.json here"),
+        (["run", "--all", "--seeds", "0"], "Invalid value for '--seeds'"),
+        (["leaderboard", "nowhere"], "nowhere: no such folder"),
+        (["leaderboard", ".", "--format", "mdd"], "unknown format 'mdd'. Did you mean 'md'?"),
+        (["list", "strategy"], "unknown kind of thing 'strategy'. Did you mean 'strategies'?"),
+        (["evaluate", "--pred", "nowhere", "--gt", "g", "--split-json", "s"], "--pred nowhere: no such folder"),
+    ],
+)
+def test_bad_usage_is_told_in_a_message_and_exits_with_2(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, printed, told = cli(*words)
+    assert (code, printed) == (2, "")
+    assert message in told
+    assert "Traceback" not in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_evaluate_scores_folders(cli: Cli, data: Path) -> None:
+    truth, split = data / "Annotations_Sparse" / "val", data / "ImageSets" / "val_human.json"
+    code, printed, _ = cli("evaluate", "--pred", truth, "--gt", truth, "--split-json", split, "--json")
+    found = json.loads(printed)
+    assert code == 0
+    assert (found["scores"]["p_miou"], found["scores"]["p_miou_hands"], found["scores"]["n_miou"]) == (1, 1, 1)
+    assert (found["counts"]["clips"], found["counts"]["flagged_clips"]) == (1, 1)
+    code, printed, _ = cli("evaluate", "--pred", truth, "--gt", truth, "--split-json", split, "--keep-flagged")
+    assert "p-mIoU" in printed
+    assert "clips 2, frames 4, object frames 12" in " ".join(printed.split())
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("table", "model tiny"), ("md", "# Leaderboard"), ("csv", "model,dataset")]
+)
+def test_the_leaderboard_prints_in_three_forms(cli: Cli, tmp_path: Path, form: str, start: str) -> None:
+    (tmp_path / "a").mkdir()
+    write_result(tmp_path / "a", make_result())
+    code, printed, _ = cli("leaderboard", tmp_path, "--format", form)
+    assert (code, printed.startswith(start)) == (0, True)
+    assert json.loads(cli("leaderboard", tmp_path, "--json")[1])[0]["protocol"] == "quick-v1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("strategies", "gce"), ("models", "tiny"), ("tracks", "text-40"), ("protocols", "full")]
+)
+def test_list_says_what_there_is(cli: Cli, kind: str, name: str) -> None:
+    assert name in cli("list", kind)[1]
+    assert name in [row["name"] for row in json.loads(cli("list", kind, "--json")[1])]
+
+
+HELP = """
+import atexit, sys
+from actiseg_bench.cli import main
+atexit.register(lambda: print(*sys.modules, sep=chr(10), file=sys.stderr))
+main()
+"""
+
+
+def test_asking_for_help_imports_nothing_heavy() -> None:
+    found = subprocess.run([sys.executable, "-c", HELP, "--help"], capture_output=True, text=True, check=True)
+    modules = found.stderr.splitlines()
+    assert "leaderboard" in found.stdout
+    assert "actiseg_bench.cli" in modules
+    assert not {"torch", "numpy", "pyarrow", "pandas", "cv2", "PIL"} & set(modules)
