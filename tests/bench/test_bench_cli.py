@@ -31,9 +31,7 @@ steps = 2
 clips_per_batch = 2
 """
 
-# The model under test has no bundled weights to rely on, and pycocotools warns under NumPy 2.
 QUICK = ["--weights", "none", "--threads", "1"]
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 Cli = Callable[..., tuple[int, str, str]]
 

@@ -134,7 +134,6 @@ def test_the_digest_follows_the_rows_not_the_file(tmp_path: Path) -> None:
     assert len(digests) == 2
 
 
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools under NumPy 2
 @settings(deadline=None, max_examples=50)
 @given(arrays(np.uint8, (5, 7), elements=st.integers(0, 3)))
 def test_an_index_mask_survives_its_rows(mask: np.ndarray) -> None:
@@ -166,6 +165,13 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"clip_id": ["a"]}), path)
     with pytest.raises(PredictionError, match=r"the columns area, frame_idx, .* are missing"):
         next(iter_predictions(path))
+
+
+def test_run_lengths_that_contradict_the_area_are_refused(tmp_path: Path) -> None:
+    first = next(iter(predict(perfect())))
+    write_predictions(tmp_path / "p.parquet", [replace(first, mask=replace(first.mask, area=7))])
+    with pytest.raises(PredictionError, match="a frame 0 object 1: the area is 7, but the run lengths cover 2 pixels"):
+        next(iter_predictions(tmp_path / "p.parquet"))
 
 
 def test_many_rows_pass_through_several_batches(tmp_path: Path) -> None:
