@@ -133,24 +133,20 @@ def iter_predictions(path: Path) -> Iterator[Prediction]:
         lacking = sorted(set(schema().names) - set(file.schema_arrow.names))
         raise_if(bool(lacking), f"{path}: the columns {', '.join(lacking)} are missing", PredictionError)
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=schema().names):
-            rows = batch.to_pylist()
-            _check_areas(rows, path)
-            for row in rows:
+            for row in batch.to_pylist():
+                _check_area(row, path)
                 mask = Rle(row["height"], row["width"], row["rle"], row["area"])
                 yield Prediction(row["clip_id"], row["frame_idx"], row["object_id"], mask, row["positive_score"])
 
 
-def _check_areas(rows: list[dict[str, Any]], path: Path) -> None:
-    """Refuse rows whose run lengths and area contradict each other."""
+def _check_area(row: dict[str, Any], path: Path) -> None:
+    """Refuse a row whose run lengths and area contradict each other."""
     from pycocotools import mask as coco
 
-    codes = [{"size": [row["height"], row["width"]], "counts": row["rle"].encode("ascii", "replace")} for row in rows]
-    for row, area in zip(rows, coco.area(codes).tolist(), strict=True):
-        if area != row["area"]:
-            place = f"{row['clip_id']} frame {row['frame_idx']} object {row['object_id']}"
-            raise PredictionError(
-                f"{path}: {place}: the area is {row['area']}, but the run lengths cover {area} pixels"
-            )
+    found = int(coco.area({"size": [row["height"], row["width"]], "counts": row["rle"].encode("ascii", "replace")}))
+    if found != row["area"]:
+        place = f"{row['clip_id']} frame {row['frame_idx']} object {row['object_id']}"
+        raise PredictionError(f"{path}: {place}: the area is {row['area']}, but the run lengths cover {found} pixels")
 
 
 def predictions_digest(predictions: Iterable[Prediction]) -> str:
