@@ -11,11 +11,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import VosModel
-from actiseg_bench.records import ClipItem, collate
+from actiseg_bench.records import ClipItem, by_frames, collate
 from actiseg_noise.masks import IndexMask
-
-BACKGROUND = 0.1
-MASK_THRESHOLD = 0.5
 
 
 class ClipPrediction(NamedTuple):
@@ -34,26 +31,17 @@ class ClipPrediction(NamedTuple):
     positive_scores: list[float]
 
 
-def merge_objects(probabilities: Tensor) -> Tensor:
+def merge_objects(logits: Tensor) -> Tensor:
     """Return which of K objects owns each pixel, int64 ``[T, H, W]``: 0 background, k + 1 object k.
 
-    As ActionVOS's inference does it: probabilities below .5 become 0, background is a constant .1, arg-max; a tie goes
-    to the earlier object.
+    ActionVOS's inference sets probabilities below .5 to 0, background to a constant .1, and takes the arg-max. The
+    sigmoid is monotonic, so this is the arg-max of the logits where it is at least 0; a tie goes to the earlier object.
 
     Args:
-        probabilities: float ``[K, T, H, W]`` in [0, 1].
+        logits: float ``[K, T, H, W]`` at full resolution, K ≥ 1.
     """
-    kept = probabilities * (probabilities >= MASK_THRESHOLD)
-    best, owner = kept.max(0)
-    return torch.where(best > BACKGROUND, owner + 1, 0)
-
-
-def full_size_probabilities(mask_logits: Tensor, positive: Tensor, canvas: tuple[int, int], threshold: float) -> Tensor:
-    """Return ``[K, T, H, W]`` probabilities: logits upsampled bilinearly, then the sigmoid; a positive score below
-    ``threshold`` empties the object's mask in every frame.
-    """
-    logits = F.interpolate(mask_logits.float(), canvas, mode="bilinear", align_corners=False)
-    return logits.sigmoid() * (positive >= threshold)[:, None, None, None]
+    best, owner = logits.max(0)
+    return torch.where(best >= 0, owner + 1, 0)
 
 
 @torch.no_grad()
@@ -64,11 +52,12 @@ def iter_predictions_of(
     model.eval()
     for items in _groups(data, clips):
         batch = collate(items).to(device)
-        mask_logits, positive_logits = model(batch.frames, batch.expressions, batch.clip_of)
+        mask_logits, positive_logits = model(batch.frames, batch.expressions, batch.frames_of)
+        items = by_frames(items)
         sizes = [len(item.expressions) for item in items]
-        scores = positive_logits.sigmoid().split(sizes)
-        for item, logits, score in zip(items, mask_logits.split(sizes), scores, strict=True):
-            yield _predict_clip(item, logits, score, model.card.positive_threshold)
+        parts = zip(items, mask_logits.split(sizes), positive_logits.sigmoid().split(sizes), strict=True)
+        found = [_predict_clip(item, logits, scores, model.card.positive_threshold) for item, logits, scores in parts]
+        yield from sorted(found, key=lambda clip: clip.clip_id)
 
 
 def _groups(data: ManifestDataset, clips: int) -> Iterator[list[ClipItem]]:
@@ -85,8 +74,12 @@ def _groups(data: ManifestDataset, clips: int) -> Iterator[list[ClipItem]]:
 
 
 def _predict_clip(item: ClipItem, mask_logits: Tensor, scores: Tensor, threshold: float) -> ClipPrediction:
-    """Merge one clip's K objects."""
-    palette = torch.tensor([0, *item.object_ids], dtype=torch.uint8, device=mask_logits.device)
-    owners = merge_objects(full_size_probabilities(mask_logits, scores, item.canvas, threshold))
-    masks = list(palette[owners].cpu().numpy())
-    return ClipPrediction(item.clip_id, item.frame_idx, item.object_ids, masks, scores.tolist())
+    """Merge one clip's K objects; a positive score below ``threshold`` empties an object's mask in every frame."""
+    acting = scores >= threshold
+    owners = torch.zeros((len(item.frame_idx), *item.canvas), dtype=torch.int64, device=mask_logits.device)
+    if acting.any():
+        logits = F.interpolate(mask_logits[acting].float(), item.canvas, mode="bilinear", align_corners=False)
+        owners = merge_objects(logits)
+    ids = torch.tensor(item.object_ids, dtype=torch.uint8, device=mask_logits.device)[acting]
+    masks = torch.cat([ids.new_zeros(1), ids])[owners]
+    return ClipPrediction(item.clip_id, item.frame_idx, item.object_ids, list(masks.cpu().numpy()), scores.tolist())

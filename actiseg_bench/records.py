@@ -15,6 +15,7 @@ class ClipItem:
 
     Attributes:
         clip_id, frame_idx: which clip, and the T positions shown.
+        frames_id: names the T pictures; two clips that own the same frames have one frames_id.
         canvas: (rows, columns) of the masks on disk in pixels; (0, 0) when the manifest carries no masks.
         frames: uint8 ``[T, 3, H, W]`` RGB, resized to the model's input.
         sample_ids, object_ids, expressions: K each.
@@ -24,6 +25,7 @@ class ClipItem:
     """
 
     clip_id: str
+    frames_id: str
     frame_idx: tuple[int, ...]
     canvas: tuple[int, int]
     frames: Tensor
@@ -47,22 +49,24 @@ class ClipItem:
 
 @dataclass(frozen=True)
 class Batch:
-    """B clips with N samples in all; samples of one clip are neighbours.
+    """B sequences of frames with N samples in all; samples on one sequence are neighbours.
+
+    Clips that own the same frames share a sequence, so that a network encodes it once.
 
     Attributes:
         frames: float ``[B, T, 3, H, W]`` RGB in [0, 1].
         expressions: N texts.
-        clip_of: int64 ``[N]``, ascending: the clip of each sample.
+        frames_of: int64 ``[N]``, ascending: the sequence of each sample.
         masks: float ``[N, T, h, w]`` in [0, 1].
         is_positive: float ``[N]``, 0 or 1.
-        sample_ids: N ids. frame_idx: B tuples of T positions.
-        affine: float ``[B, 2, 3]``: maps normalised (x, y) of the augmented clip to the clip as stored, so that a
-            strategy with memory per pixel finds its pixels.
+        sample_ids: N ids. frame_idx: N tuples of T positions in the sample's clip.
+        affine: float ``[B, 2, 3]``: maps normalised (x, y) of the augmented frames to the frames as stored, so that
+            a strategy with memory per pixel finds its pixels.
     """
 
     frames: Tensor
     expressions: list[str]
-    clip_of: Tensor
+    frames_of: Tensor
     masks: Tensor
     is_positive: Tensor
     sample_ids: tuple[str, ...]
@@ -76,13 +80,19 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """Return the batch with its tensors on ``device``."""
         moved = {
-            name: getattr(self, name).to(device) for name in ("frames", "clip_of", "masks", "is_positive", "affine")
+            name: getattr(self, name).to(device) for name in ("frames", "frames_of", "masks", "is_positive", "affine")
         }
         return replace(self, **moved)
 
 
+def by_frames(items: list[ClipItem]) -> list[ClipItem]:
+    """Return the clips with those that own the same frames side by side, in the order of a batch's samples."""
+    first = {item.frames_id: i for i, item in reversed(list(enumerate(items)))}
+    return sorted(items, key=lambda item: first[item.frames_id])
+
+
 def collate(items: list[ClipItem]) -> Batch:
-    """Return the batch of ``items``, unaugmented.
+    """Return the batch of ``items``, unaugmented; clips with one ``frames_id`` become neighbours on one sequence.
 
     Raises:
         ValueError: clips of different frame counts or sizes; sample equal clips, or use batches of one.
@@ -90,16 +100,18 @@ def collate(items: list[ClipItem]) -> Batch:
     shapes = {tuple(item.frames.shape) for item in items}
     if len(shapes) > 1:
         raise ValueError(f"clips of one batch must have equal frames [T, 3, H, W], got {sorted(shapes)}")
-    sizes = torch.tensor([len(item.expressions) for item in items])
+    items = by_frames(items)
+    sequences = {item.frames_id: item.frames for item in items}
+    row = {name: i for i, name in enumerate(sequences)}
     return Batch(
-        frames=torch.stack([item.frames for item in items]).float() / 255,
+        frames=torch.stack(list(sequences.values())).float() / 255,
         expressions=[text for item in items for text in item.expressions],
-        clip_of=torch.repeat_interleave(torch.arange(len(items)), sizes),
+        frames_of=torch.tensor([row[item.frames_id] for item in items for _ in item.expressions]),
         masks=torch.cat([item.masks for item in items]).float() / 255,
         is_positive=torch.cat([item.is_positive for item in items]).float(),
         sample_ids=tuple(name for item in items for name in item.sample_ids),
-        frame_idx=tuple(item.frame_idx for item in items),
-        affine=torch.eye(2, 3).repeat(len(items), 1, 1),
+        frame_idx=tuple(item.frame_idx for item in items for _ in item.expressions),
+        affine=torch.eye(2, 3).repeat(len(sequences), 1, 1),
     )
 
 
@@ -116,8 +128,8 @@ class Prediction(NamedTuple):
 
 
 class Network(Protocol):
-    """What a strategy sees of a model: ``(frames, expressions, clip_of) → Prediction``, as in :class:`Batch`."""
+    """What a strategy sees of a model: ``(frames, expressions, frames_of) → Prediction``, as in :class:`Batch`."""
 
-    def __call__(self, frames: Tensor, expressions: list[str], clip_of: Tensor) -> Prediction:
+    def __call__(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
         """Segment every sample."""
         ...

@@ -67,19 +67,22 @@ def pick_device(name: str) -> torch.device:
 class EpochSampler(Sampler[list[int]]):
     """Batches of clip positions; the order of an epoch depends on (seed, epoch) alone.
 
-    The last clips of an epoch that do not fill a batch wait for another epoch's order.
+    Clips that show the same frames are visited together. A batch is filled with whole groups up to ``clips`` clips (a
+    larger group is a batch of its own); the groups that do not fill the last batch wait for another epoch's order.
     """
 
-    def __init__(self, clips: int, per_batch: int, seed: int) -> None:
-        self.clips, self.per_batch, self.seed, self.epoch = clips, min(per_batch, clips), seed, 0
-
-    def __len__(self) -> int:
-        return self.clips // self.per_batch
+    def __init__(self, groups: list[list[int]], clips: int, seed: int) -> None:
+        self.groups, self.clips, self.seed, self.epoch = groups, clips, seed, 0
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = torch.randperm(self.clips, generator=generator(self.seed, "order", self.epoch)).tolist()
-        for batch in range(len(self)):
-            yield order[batch * self.per_batch : (batch + 1) * self.per_batch]
+        order = torch.randperm(len(self.groups), generator=generator(self.seed, "order", self.epoch)).tolist()
+        batches: list[list[int]] = [[]]
+        for group in (self.groups[i] for i in order):
+            if batches[-1] and len(batches[-1]) + len(group) > self.clips:
+                batches.append([])
+            batches[-1] = batches[-1] + group
+        full = [batch for batch in batches if len(batch) == max(map(len, batches))]
+        return iter(full)
 
 
 def generator(seed: int, purpose: str, step: int) -> torch.Generator:
@@ -146,9 +149,14 @@ def train_run(
 
 def make_strategy(config: RunConfig, data: ManifestDataset) -> Strategy:
     """Return the strategy of a run, told what its card asks for."""
-    per_epoch = max(1, len(data) // config.train.clips_per_batch)
-    setting = Setting(config.train.loss, data.noise_rate, max(1, math.ceil(config.train.steps / per_epoch)))
+    epochs = config.train.steps / steps_per_epoch(data, config.train)
+    setting = Setting(config.train.loss, data.noise_rate, max(1, math.ceil(epochs)))
     return STRATEGIES[config.strategy](setting, config.strategy_options, config.variant)
+
+
+def steps_per_epoch(data: ManifestDataset, config: TrainConfig) -> float:
+    """Return the updates after which every clip was visited once."""
+    return max(1.0, len(data) / config.clips_per_batch)
 
 
 def fit(
@@ -164,7 +172,8 @@ def fit(
     optimizers = [
         torch.optim.AdamW(n.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay) for n in networks
     ]
-    sampler = EpochSampler(len(data), train.clips_per_batch, config.seed)
+    sampler = EpochSampler(data.groups, train.clips_per_batch, config.seed)
+    per_epoch = steps_per_epoch(data, train)
     loader = DataLoader(data, batch_sampler=sampler, collate_fn=list)
     for network in networks:
         network.train()
@@ -176,7 +185,7 @@ def fit(
         for items in loader:
             batch = make_batch(items, config, step).to(device)
             rate = learning_rate(step, train)
-            loss = update(networks, optimizers, strategy, batch, rate, train.clip_norm, step / len(sampler), items)
+            loss = update(networks, optimizers, strategy, batch, rate, train.clip_norm, step / per_epoch, items)
             history[-1].append(loss)
             step += 1
             if on_progress:

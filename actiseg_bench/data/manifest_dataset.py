@@ -96,12 +96,24 @@ class ManifestDataset(Dataset[ClipItem]):
         iou = self.manifest.table("masks", ["iou"]).column("iou").to_numpy()
         return float(1 - (1 - samples.mean()) * iou.mean()) if len(samples) and len(iou) else 0.0
 
+    @cached_property
+    def groups(self) -> list[list[int]]:
+        """Return the positions of clips that show the same frames, group by group, in order."""
+        found: dict[str, list[int]] = {}
+        for index, clip_id in enumerate(self.clip_ids):
+            found.setdefault(_frames_id(self.frame_rows(clip_id)), []).append(index)
+        return list(found.values())
+
     def frame_rows(self, clip_id: str) -> list[dict[str, Any]]:
         """Return the rows of ``frames`` that an item of this clip shows, in order."""
         rows = [row for row in self._tables["frames"].rows(clip_id) if row["is_annotated"]]
         if self.frames is None:
             return rows
         return [rows[i] for i in np.linspace(0, len(rows) - 1, self.frames).round().astype(int)]
+
+    def stranger(self, clip_id: str) -> str:
+        """Return the clip whose narration this clip's expressions borrow when ``targets`` is ``all``."""
+        return self.clip_ids[Key("narration", clip_id).below("clip", len(self))]
 
     def _read(self, clip_id: str) -> ClipItem:
         frames = self.frame_rows(clip_id)
@@ -110,6 +122,7 @@ class ManifestDataset(Dataset[ClipItem]):
         masks = self._masks(clip_id, frames, samples, images.shape[1:3])
         return ClipItem(
             clip_id=clip_id,
+            frames_id=_frames_id(frames),
             frame_idx=tuple(row["frame_idx"] for row in frames),
             canvas=(frames[0]["height"], frames[0]["width"]),
             frames=torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
@@ -123,8 +136,7 @@ class ManifestDataset(Dataset[ClipItem]):
     def _expression(self, sample: dict[str, Any]) -> str:
         if self.targets == "positive":
             return str(sample["noisy_expression" if self.labels == "noisy" else "expression"])
-        stranger = self.clip_ids[Key("narration", sample["clip_id"]).below("clip", len(self))]
-        narration = self._tables["clips"].rows(stranger)[0]["narration"]
+        narration = self._tables["clips"].rows(self.stranger(sample["clip_id"]))[0]["narration"]
         return expression(sample["noisy_noun" if self.labels == "noisy" else "noun"], narration)
 
     def _image(self, frame: dict[str, Any]) -> npt.NDArray[np.uint8]:
@@ -187,6 +199,11 @@ class _ByClip:
         start, stop = self.ranges.get(clip_id, (0, 0))
         rows: list[dict[str, Any]] = self._table.slice(start, stop - start).to_pylist()
         return rows
+
+
+def _frames_id(frames: list[dict[str, Any]]) -> str:
+    """Name the pictures of a clip: its image paths."""
+    return "\n".join(str(row["image_path"]) for row in frames)
 
 
 def _coverage(rle: Rle, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:

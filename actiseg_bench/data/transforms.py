@@ -19,8 +19,8 @@ class AugmentConfig:
     """Augmentation of training batches.
 
     Attributes:
-        flip: probability of a horizontal flip, per clip.
-        brightness, contrast, colour: half-widths of the uniform factors around 1, per clip (colour per channel).
+        flip: probability of a horizontal flip, per sequence.
+        brightness, contrast, colour: half-widths of the uniform factors around 1, per sequence (colour per channel).
     """
 
     flip: float = 0.5
@@ -41,15 +41,15 @@ def swap_sides(text: str) -> str:
 
 
 def augment(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
-    """Return an augmented batch; every draw comes from ``generator``, one set per clip."""
+    """Return an augmented batch; every draw comes from ``generator``, one set per sequence of frames."""
     clips = len(batch.frames)
     flipped = torch.rand(clips, generator=generator) < config.flip
     return flip(adjust_light(batch, config, generator), flipped)
 
 
 def flip(batch: Batch, flipped: Tensor) -> Batch:
-    """Mirror the clips where bool ``[B]`` ``flipped`` is set: frames, masks, words, and the affine."""
-    mirrored = flipped[batch.clip_of]
+    """Mirror the sequences where bool ``[B]`` ``flipped`` is set: frames, masks, words, and the affine."""
+    mirrored = flipped[batch.frames_of]
     frames = torch.where(flipped[:, None, None, None, None], batch.frames.flip(-1), batch.frames)
     masks = torch.where(mirrored[:, None, None, None], batch.masks.flip(-1), batch.masks)
     texts = [swap_sides(t) if m else t for t, m in zip(batch.expressions, mirrored.tolist(), strict=True)]
@@ -60,7 +60,7 @@ def flip(batch: Batch, flipped: Tensor) -> Batch:
 
 
 def adjust_light(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
-    """Scale brightness, contrast about the clip's mean, and each colour channel; frames stay in [0, 1]."""
+    """Scale brightness, contrast about the sequence's mean, and each colour channel; frames stay in [0, 1]."""
 
     def factor(width: float, *shape: int) -> Tensor:
         return 1 + width * (2 * torch.rand(shape, generator=generator) - 1)

@@ -40,13 +40,13 @@ class VosModel(nn.Module):
     card: ModelCard
 
     @abstractmethod
-    def forward(self, frames: Tensor, expressions: list[str], clip_of: Tensor) -> Prediction:
+    def forward(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
         """Segment every sample.
 
         Args:
             frames: float ``[B, T, 3, H, W]``, RGB in [0, 1].
             expressions: N referring texts, one per sample.
-            clip_of: int64 ``[N]``: which of the B clips each sample belongs to, ascending. A clip is encoded
+            frames_of: int64 ``[N]``: which of the B sequences each sample is on, ascending. A sequence is encoded
                 once, whatever the number of its samples.
         """
 

@@ -27,8 +27,9 @@ BUCKETS = 2048
 MAX_WORDS = 20
 TEXT_DIM = 64
 CONTEXT_DIM = 48
-MASK_DIM = 16
-DYNAMIC_DIM = 8
+MASK_DIM = 24
+DYNAMIC_DIM = 12
+ACTION_DIM = 48
 
 
 @lru_cache(maxsize=65536)
@@ -153,19 +154,26 @@ def coordinates(height: int, width: int) -> Tensor:
     return torch.stack([x, y])
 
 
-class ActionHead(nn.Module):
-    """Decides from the object's surroundings and the action's words whether the object takes part."""
+class Decide(nn.Module):
+    """Do the action as seen and the action as narrated belong together?"""
 
-    def __init__(self, hidden: int = 96) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.look = nn.Linear(2 * CONTEXT_DIM, hidden)
-        self.words = nn.Linear(2 * TEXT_DIM, hidden)
-        self.mix = nn.Sequential(nn.Linear(3 * hidden, hidden), nn.ReLU(), nn.Linear(hidden, 2))
+        self.layers = nn.Sequential(nn.Linear(3 * ACTION_DIM, 64), nn.ReLU(), nn.Linear(64, 2))
 
-    def forward(self, seen: Tensor, words: Tensor) -> Tensor:
-        """Return (mask gate, positive logit), ``[N, 2]``, for seen ``[N, 128]`` and words ``[N, 128]``."""
-        look, words = self.look(seen), self.words(words)
-        return self.mix(torch.cat([F.relu(look), F.relu(words), look * words], 1))
+    def forward(self, look: Tensor, words: Tensor) -> Tensor:
+        """Return (mask gate, positive logit), ``[N, 2]``, for ``[N, 48]`` each."""
+        return self.layers(torch.cat([look, words, look * words], 1))
+
+
+class ActionHead(nn.Module):
+    """What is done to the object, as seen and as narrated, in one space; and whether the two belong together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.look = nn.Sequential(nn.Linear(2 * CONTEXT_DIM, 128), nn.ReLU(), nn.Linear(128, ACTION_DIM))
+        self.words = nn.Sequential(nn.Linear(TEXT_DIM, 128), nn.ReLU(), nn.Linear(128, ACTION_DIM))
+        self.decide = Decide()
 
 
 def pool(context: Tensor, weight: Tensor) -> Tensor:
@@ -185,7 +193,7 @@ class Tiny(VosModel):
         mask_stride=2,
         positive_threshold=0.5,
         start_weights="tiny",
-        fresh=("action",),
+        fresh=("action.decide",),
     )
 
     def __init__(self) -> None:
@@ -195,15 +203,22 @@ class Tiny(VosModel):
         self.controller = Controller()
         self.action = ActionHead()
 
-    def forward(self, frames: Tensor, expressions: list[str], clip_of: Tensor) -> Prediction:
+    def forward(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
         """See :class:`VosModel`."""
+        logits, look, words = self.look_and_words(frames, expressions, frames_of)
+        gate, positive = self.action.decide(look, words).unbind(1)
+        return Prediction(logits + gate[:, None, None, None], positive)
+
+    def look_and_words(
+        self, frames: Tensor, expressions: list[str], frames_of: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return (object logits ``[N, T, h, w]``, the action as seen, the action as narrated, ``[N, 48]`` each)."""
         referent, action = self.text(tokenize(expressions).to(frames.device))
         context, fine = self.encoder(frames)
-        sizes = torch.bincount(clip_of, minlength=len(frames)).tolist()
+        sizes = torch.bincount(frames_of, minlength=len(frames)).tolist()
         logits = self.object_logits(referent, fine, sizes)
         seen = self.surroundings(logits.detach(), context, sizes)
-        gate, positive = self.action(seen, torch.cat([referent, action], 1)).unbind(1)
-        return Prediction(logits + gate[:, None, None, None], positive)
+        return logits, self.action.look(seen), self.action.words(action)
 
     def object_logits(self, referent: Tensor, fine: Tensor, sizes: list[int]) -> Tensor:
         """Return the logits of every referent, ``[N, T, h, w]``, before the action has a say."""

@@ -22,5 +22,5 @@ class Baseline(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        prediction = networks[0](batch.frames, batch.expressions, batch.clip_of)
+        prediction = networks[0](batch.frames, batch.expressions, batch.frames_of)
         return Step([base_loss(prediction, batch, self.setting.loss).mean()])

@@ -29,7 +29,7 @@ def easiest(losses: Tensor, share: float) -> Tensor:
 
 @STRATEGIES.register("co_teaching")
 class CoTeaching(Strategy):
-    """Selects whole samples; a sample's loss is the whole base loss. Both networks are scored."""
+    """Selects whole samples; a sample's loss is the whole base loss. The first network is scored."""
 
     card = StrategyCard(
         name="co_teaching",
@@ -53,5 +53,5 @@ class CoTeaching(Strategy):
         return Step([loss[peer].mean() for loss, peer in zip(losses, peers, strict=True)], kept)
 
     def _losses(self, network: Network, batch: Batch) -> Tensor:
-        prediction = network(batch.frames, batch.expressions, batch.clip_of)
+        prediction = network(batch.frames, batch.expressions, batch.frames_of)
         return base_loss(prediction, batch, self.setting.loss)

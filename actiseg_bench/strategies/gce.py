@@ -36,6 +36,6 @@ class GCE(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        prediction = networks[0](batch.frames, batch.expressions, batch.clip_of)
+        prediction = networks[0](batch.frames, batch.expressions, batch.frames_of)
         pixels = generalized_cross_entropy(prediction.mask_logits, batch.masks, q=self.options["q"])
         return Step([combine(mean_over_pixels(pixels), prediction, batch, self.setting.loss).mean()])

@@ -28,7 +28,7 @@ def ellipse(
     return np.stack([cx + rx * radius * np.cos(angle), cy + ry * radius * np.sin(angle)], axis=1)
 
 
-def capsule(x0: float, y0: float, x1: float, y1: float, r0: float, r1: float) -> Outline:  # noqa: PLR0917
+def capsule(x0: float, y0: float, x1: float, y1: float, r0: float, r1: float) -> Outline:
     """Return a thick line from (x0, y0) to (x1, y1) with round ends of radius r0 and r1."""
     along = float(np.arctan2(y1 - y0, x1 - x0))
     turn = np.arange(7) * (pi / 6)

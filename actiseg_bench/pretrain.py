@@ -1,0 +1,107 @@
+"""Start weights of ``tiny``: what the words for things look like, and what hands do. Never a positive flag.
+
+Two tasks share the clean clips of a pretraining split. *Referring*: every object's mask is the target of its
+expression, whose narration is another clip's, so the action text says nothing about the object. *Action recognition*:
+one linear classifier names the verb from the pixels around an acting object, and the verb from the words of a
+narration; sharing it puts what is seen and what is narrated into one space. Whether the two belong together — the
+positive flag — is what training has to learn; the layers that decide it are not part of the start weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from actiseg_bench.config import RunConfig
+from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.losses import LossConfig, dice, focal, mean_over_pixels
+from actiseg_bench.models.tiny import ACTION_DIM, Tiny
+from actiseg_bench.records import Batch, Network
+from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
+from actiseg_bench.train import Progress, fit, pick_device
+from actiseg_noise.errors import raise_if
+
+_UNKNOWN = -1
+
+
+class Student(nn.Module):
+    """``tiny`` with the verb classifier that pretraining throws away."""
+
+    def __init__(self, verbs: int) -> None:
+        super().__init__()
+        self.model = Tiny()
+        self.verb = nn.Linear(ACTION_DIM, verbs)
+
+
+class Verbs:
+    """Which verb is done to an acting object, and which verb a pretraining expression narrates."""
+
+    def __init__(self, data: ManifestDataset) -> None:
+        clips = data.manifest.table("clips", ["clip_id", "verb"]).to_pylist()
+        names = sorted({row["verb"] for row in clips})
+        self.count = len(names)
+        of_clip = {row["clip_id"]: names.index(row["verb"]) for row in clips}
+        samples = data.manifest.table("samples", ["sample_id", "clip_id", "is_positive"]).to_pylist()
+        self.done_to = {
+            row["sample_id"]: of_clip[row["clip_id"]] if row["is_positive"] else _UNKNOWN for row in samples
+        }
+        self.narrated = {row["sample_id"]: of_clip[data.stranger(row["clip_id"])] for row in samples}
+
+
+class Pretraining(Strategy):
+    """Referring on every object, and the verb from pixels and from words."""
+
+    card = StrategyCard(
+        name="pretraining",
+        title="Pretraining",
+        formula="20·focal + 5·dice + CE(verb | pixels) + CE(verb | words)",
+        source="this project",
+    )
+
+    def __init__(self, setting: Setting, verbs: Verbs) -> None:
+        super().__init__(setting)
+        self._verbs = verbs
+
+    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
+        """See :class:`Strategy`; the one network is a :class:`Student`."""
+        student = networks[0]
+        if not isinstance(student, Student):
+            raise TypeError(f"pretraining needs a Student, got {type(student).__name__}")
+        logits, look, words = student.model.look_and_words(batch.frames, batch.expressions, batch.frames_of)
+        referring = 20 * mean_over_pixels(focal(logits, batch.masks)) + 5 * dice(logits, batch.masks)
+        done = _lookup(self._verbs.done_to, batch)
+        seen = F.cross_entropy(student.verb(look), done, ignore_index=_UNKNOWN)
+        told = F.cross_entropy(student.verb(words), _lookup(self._verbs.narrated, batch))
+        return Step([referring.mean() + seen + told])
+
+
+def _lookup(table: dict[str, int], batch: Batch) -> Tensor:
+    return torch.tensor([table[name] for name in batch.sample_ids], device=batch.masks.device)
+
+
+def pretrain(
+    manifest: Path, config: RunConfig, root: Path | None = None, *, on_progress: Progress | None = None
+) -> tuple[Tiny, list[float]]:
+    """Return ``tiny`` pretrained on a clean manifest, and the mean loss of every epoch.
+
+    Raises:
+        ActisegError: a manifest with noise, or without masks.
+    """
+    card = Tiny.card
+    data = ManifestDataset(manifest, root, size=card.input_size, mask_stride=card.mask_stride, targets="all")
+    noises = data.manifest.info.recipe.noises
+    raise_if(bool(noises), f"{manifest}: start weights are pretrained on clean labels, this manifest has noise")
+    torch.set_num_threads(config.threads)
+    device = pick_device(config.device)
+    verbs = Verbs(data)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        student = Student(verbs.count)
+    student = student.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    strategy = Pretraining(Setting(LossConfig(), 0.0, 1), verbs)
+    losses = fit([student], strategy, data, config, device, on_progress)
+    return student.model.eval(), losses
