@@ -15,7 +15,8 @@ class TrainConfig:
     """Optimisation and data of a run: equal for every strategy of a protocol.
 
     Attributes:
-        steps: updates. clips_per_batch: clips of one update; clips on the same frames share it. samples_per_clip: expressions drawn per clip and visit.
+        steps: updates. clips_per_batch: clips of one update; clips on the same frames share it.
+        samples_per_clip: expressions drawn per clip and visit.
         learning_rate: peak, after a linear warm-up over ``warmup_share`` of the steps; then a cosine to zero.
         clip_norm: gradient norm above which gradients are scaled down.
         targets: ``positive`` (a negative object's target is the empty mask) or ``all`` (referring only: every

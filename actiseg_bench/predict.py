@@ -53,9 +53,9 @@ def iter_predictions_of(
     for items in _groups(data, clips):
         batch = collate(items).to(device)
         mask_logits, positive_logits = model(batch.frames, batch.expressions, batch.frames_of)
-        items = by_frames(items)
-        sizes = [len(item.expressions) for item in items]
-        parts = zip(items, mask_logits.split(sizes), positive_logits.sigmoid().split(sizes), strict=True)
+        ordered = by_frames(items)
+        sizes = [len(item.expressions) for item in ordered]
+        parts = zip(ordered, mask_logits.split(sizes), positive_logits.sigmoid().split(sizes), strict=True)
         found = [_predict_clip(item, logits, scores, model.card.positive_threshold) for item, logits, scores in parts]
         yield from sorted(found, key=lambda clip: clip.clip_id)
 
