@@ -1,0 +1,162 @@
+"""What every registered noise owes the build; a newcomer is judged without being listed here."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+
+import numpy as np
+import pytest
+
+from actiseg_noise.key import Key
+from actiseg_noise.noises.base import NOISES, Label, MaskNoise, TextNoise
+from actiseg_noise.vocabulary import Vocabulary
+
+ALL = list(NOISES)
+TEXT = [name for name in NOISES if NOISES[name].kind == "text"]
+MASK = [name for name in NOISES if NOISES[name].kind == "mask"]
+VOCABULARY = Vocabulary(
+    {1: ("cup", "mug"), 2: ("cleaver", "knife"), 3: ("onion",), 7: ("pan",)},
+    {1: "cup", 2: "knife", 3: "onion", 7: "pan"},
+)
+LABELS = [Label(category, noun) for category, nouns in VOCABULARY.nouns.items() for noun in nouns]
+KEYS = [Key("conformance", i) for i in range(20)]
+CANVAS = (480, 854)
+
+
+def disc(height: int = 480, width: int = 854, radius: int = 40, centre: tuple[int, int] = (240, 400)) -> np.ndarray:
+    """Return a filled circle."""
+    rows, columns = np.ogrid[:height, :width]
+    return (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= radius**2
+
+
+def text_noise(name: str) -> TextNoise:
+    """Return a text noise."""
+    noise = NOISES[name]
+    assert isinstance(noise, TextNoise)
+    return noise
+
+
+def mask_noise(name: str) -> MaskNoise:
+    """Return a mask noise."""
+    noise = NOISES[name]
+    assert isinstance(noise, MaskNoise)
+    return noise
+
+
+# --- every noise
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_id_has_a_version_and_the_texts_are_there(name: str) -> None:
+    noise = NOISES[name]
+    assert re.fullmatch(r"[a-z][a-z_]*-v[1-9][0-9]*", name)
+    assert noise.noise_id == name
+    assert noise.summary
+    assert noise.source
+    assert noise.apply.__doc__
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_key_comes_first_and_options_are_keyword_only(name: str) -> None:
+    parameters = list(inspect.signature(NOISES[name].apply).parameters.values())
+    assert parameters[0].name == "key"
+    positional = 3 if NOISES[name].kind == "text" else 2
+    assert all(p.kind is p.KEYWORD_ONLY for p in parameters[positional:])
+
+
+# --- text
+
+
+@pytest.mark.parametrize("name", TEXT)
+@pytest.mark.parametrize("label", LABELS, ids=str)
+def test_an_eligible_label_becomes_another_of_the_vocabulary(name: str, label: Label) -> None:
+    noise = text_noise(name)
+    if not noise.is_eligible(label, VOCABULARY):
+        return
+    for key in KEYS:
+        noisy = noise.apply(key, label, VOCABULARY)
+        assert noisy != label
+        assert noisy.noun in VOCABULARY.nouns[noisy.category_id]
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_the_same_key_gives_the_same_label(name: str) -> None:
+    noise = text_noise(name)
+    label = next(label for label in LABELS if noise.is_eligible(label, VOCABULARY))
+    assert [noise.apply(k, label, VOCABULARY) for k in KEYS] == [noise.apply(k, label, VOCABULARY) for k in KEYS]
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_the_key_chooses_where_there_is_a_choice(name: str) -> None:
+    nouns = {c: tuple(f"noun {c} {i}" for i in range(9)) for c in range(9)}
+    wide = Vocabulary(nouns, {c: str(c) for c in nouns})
+    assert len({text_noise(name).apply(key, Label(0, "noun 0 0"), wide) for key in KEYS}) > 3
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_there_is_a_label_that_no_other_can_replace(name: str) -> None:
+    alone = Vocabulary({1: ("cup",)}, {1: "cup"})
+    assert not text_noise(name).is_eligible(Label(1, "cup"), alone)
+
+
+# --- masks
+
+
+@pytest.mark.parametrize("name", MASK)
+def test_the_defaults_resolve_to_json(name: str) -> None:
+    noise = mask_noise(name)
+    for canvas in (CANVAS, (240, 400), (1080, 1920)):
+        parameters = noise.resolve(dict(noise.defaults), *canvas)
+        assert json.loads(json.dumps(parameters)) == parameters
+        assert noise.reach(parameters) >= 0
+
+
+@pytest.mark.parametrize("name", MASK)
+def test_a_mask_keeps_its_shape_and_the_argument_its_pixels(name: str) -> None:
+    noise = mask_noise(name)
+    parameters = noise.resolve(dict(noise.defaults), *CANVAS)
+    mask = disc()
+    before = mask.copy()
+    for key in KEYS[:5]:
+        noisy = noise.apply(key, mask, **parameters)
+        assert noisy.shape == mask.shape
+        assert noisy.dtype == np.bool_
+        assert np.array_equal(mask, before)
+        assert not np.shares_memory(noisy, mask) or np.array_equal(noisy, mask)
+
+
+@pytest.mark.parametrize("name", MASK)
+def test_the_same_key_gives_the_same_mask(name: str) -> None:
+    noise = mask_noise(name)
+    parameters = noise.resolve(dict(noise.defaults), *CANVAS)
+    first, second = (noise.apply(KEYS[0], disc(), **parameters) for _ in range(2))
+    assert np.array_equal(first, second)
+
+
+@pytest.mark.parametrize("name", MASK)
+def test_a_mask_changes(name: str) -> None:
+    noise = mask_noise(name)
+    parameters = noise.resolve(dict(noise.defaults), *CANVAS)
+    assert any(not np.array_equal(noise.apply(key, disc(), **parameters), disc()) for key in KEYS)
+
+
+@pytest.mark.parametrize("name", MASK)
+def test_nothing_is_painted_beyond_the_reach(name: str) -> None:
+    noise = mask_noise(name)
+    parameters = noise.resolve(dict(noise.defaults), *CANVAS)
+    rows, columns = np.nonzero(disc())
+    margin = noise.reach(parameters)
+    near = np.s_[rows.min() - margin : rows.max() + margin + 1, columns.min() - margin : columns.max() + margin + 1]
+    for key in KEYS[:5]:
+        noisy = noise.apply(key, disc(), **parameters)
+        assert noisy.sum() == noisy[near].sum()
+
+
+@pytest.mark.parametrize("name", MASK)
+def test_an_object_at_the_border_and_a_single_pixel_are_no_trouble(name: str) -> None:
+    noise = mask_noise(name)
+    parameters = noise.resolve(dict(noise.defaults), *CANVAS)
+    for mask in (disc(centre=(0, 0)), disc(centre=(479, 853)), disc(radius=0), np.ones((1, 1), bool)):
+        assert noise.apply(KEYS[0], mask, **parameters).shape == mask.shape
