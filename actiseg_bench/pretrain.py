@@ -9,21 +9,26 @@ positive flag — is what training has to learn; the layers that decide it are n
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from hashlib import blake2b
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.config import RunConfig
+from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.losses import LossConfig, dice, focal, mean_over_pixels
+from actiseg_bench.models.base import count_parameters
 from actiseg_bench.models.tiny import ACTION_DIM, Tiny
+from actiseg_bench.models.weights import FILE_NAME, save_start_weights
 from actiseg_bench.records import Batch, Network
 from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
 from actiseg_bench.train import Progress, fit, pick_device
 from actiseg_noise.errors import raise_if
+from actiseg_noise.manifest.read import read_manifest
 
 _UNKNOWN = -1
 
@@ -105,3 +110,44 @@ def pretrain(
     strategy = Pretraining(Setting(LossConfig(), 0.0, 1), verbs)
     losses = fit([student], strategy, data, config, device, on_progress)
     return student.model.eval(), losses
+
+
+def pretraining_config(*, steps: int, seed: int, device: str, threads: int) -> RunConfig:
+    """Return the configuration that the bundled weights were made with, but for what is given."""
+    train = TrainConfig(steps=steps, clips_per_batch=16, learning_rate=3e-3, targets="all")
+    return RunConfig(
+        strategy="pretraining", start_weights="none", seed=seed, device=device, threads=threads, train=train
+    )
+
+
+def write_bundle(folder: Path, manifest: Path, config: RunConfig, on_progress: Progress | None = None) -> Path:
+    """Pretrain, and write ``model.safetensors``, ``config.json`` and ``README.md`` into ``folder``.
+
+    Returns:
+        The path of the weights.
+    """
+    model, losses = pretrain(manifest, config, on_progress=on_progress)
+    path = folder / FILE_NAME
+    save_start_weights(model, path)
+    made = {
+        "model": model.card.name,
+        "weights": blake2b(path.read_bytes(), digest_size=16).hexdigest(),
+        "manifest": read_manifest(manifest).digest,
+        "config": config.to_dict(),
+        "losses": [round(loss, 4) for loss in losses],
+        "torch": torch.__version__,
+    }
+    (folder / "config.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(_README.format(**made, parameters=count_parameters(model)), encoding="utf-8")
+    return path
+
+
+_README = """# Start weights of `{model}`
+
+{parameters:,} parameters, pretrained on the clean labels of `kitchen`'s pretrain split (manifest digest
+`{manifest}`): referring segmentation of every object, and the name of the verb from pixels and from words. No positive
+flag was ever seen; the layers that decide it are not in the file and start from a run's seed.
+
+BLAKE2b of the file: `{weights}`. Made again by `make weights`; bit-equal only with equal torch, threads and CPU
+instruction set. Licence: Apache-2.0, like the code; there is no third-party data in it.
+"""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -78,3 +80,22 @@ class GridProgress(Reporter):
     def _place(self) -> str:
         """Return ``[3/14]``."""
         return f"[{self._ended + 1}/{self._runs}]"
+
+
+@contextmanager
+def step_progress(title: str) -> Iterator[Callable[[int, int, float], None]]:
+    """Show the steps of one training: a bar on a terminal, a line now and then in a log."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bars = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+    task = bars.add_task(title, total=None)
+    printed = time.monotonic()
+
+    def on_progress(done: int, total: int, loss: float) -> None:
+        nonlocal printed
+        bars.update(task, completed=done, total=total, description=f"{title}  loss {loss:.3f}")
+        if not err.is_terminal and (time.monotonic() - printed >= LINE_EVERY_S or done == total):
+            printed = time.monotonic()
+            err.print(Text(f"{title}: step {done} of {total}, loss {loss:.3f}"), soft_wrap=True)
+
+    with bars:
+        yield on_progress

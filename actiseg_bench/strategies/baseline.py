@@ -16,7 +16,7 @@ class Baseline(Strategy):
     card = StrategyCard(
         name="baseline",
         title="Baseline",
-        formula="2·focal + 5·dice + 2·focal(positive)",
+        formula="2·focal + 5·dice + 2·CE(positive)",
         source="ActionVOS (arXiv 2407.07402) and its released code: coefficients, alpha .25, gamma 2",
     )
 

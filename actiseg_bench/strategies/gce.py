@@ -29,7 +29,7 @@ class GCE(Strategy):
     card = StrategyCard(
         name="gce",
         title="GCE",
-        formula="2·(1 - p_y^q)/q + 5·dice + 2·focal(positive)",
+        formula="2·(1 - p_y^q)/q + 5·dice + 2·CE(positive)",
         source="Zhang & Sabuncu, NeurIPS 2018, arXiv 1805.07836, eq. 6; q = .7",
         defaults={"q": 0.7},
     )

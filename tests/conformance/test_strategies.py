@@ -1,0 +1,115 @@
+"""Judges every registered strategy: a newcomer is picked up by itself."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from train_fakes import make_batch
+
+from actiseg_bench.losses import LossConfig
+from actiseg_bench.models.tiny import Tiny
+from actiseg_bench.records import Prediction
+from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
+from actiseg_noise.errors import ActisegError, UnknownNameError
+
+NAMES = list(STRATEGIES)
+
+
+def make(name: str, **options: object) -> Strategy:
+    return STRATEGIES[name](Setting(LossConfig(), noise_rate=0.4, epochs=2), options)
+
+
+def make_networks(strategy: Strategy) -> list[nn.Module]:
+    networks: list[nn.Module] = []
+    for seed in range(strategy.card.networks):
+        torch.manual_seed(seed)
+        networks.append(Tiny().train())
+    return networks
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_is_complete(name: str) -> None:
+    card = STRATEGIES[name].card
+    assert card.name == name
+    assert card.title and card.formula and card.source and card.cost
+    assert "faithful" in card.variants
+    assert card.networks >= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_network_gets_a_finite_loss_and_a_gradient_of_its_own(name: str) -> None:
+    strategy = make(name)
+    networks = make_networks(strategy)
+    losses = strategy.step(networks, make_batch(), 1.0).losses
+    assert len(losses) == len(networks)
+    for own, loss in zip(networks, losses, strict=True):
+        for network in networks:
+            network.zero_grad()
+        loss.backward(retain_graph=True)
+        touched = [any(p.grad is not None and p.grad.any() for p in network.parameters()) for network in networks]
+        assert torch.isfinite(loss)
+        assert touched == [network is own for network in networks]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_batch_is_left_as_it_was(name: str) -> None:
+    strategy, batch, untouched = make(name), make_batch(), make_batch()
+    strategy.step(make_networks(strategy), batch, 0.0)
+    assert torch.equal(batch.masks, untouched.masks)
+    assert torch.equal(batch.frames, untouched.frames)
+    assert batch.expressions == untouched.expressions
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_equal_networks_and_batches_give_equal_losses(name: str) -> None:
+    found = []
+    for _ in range(2):
+        strategy = make(name)
+        found.append([loss.item() for loss in strategy.step(make_networks(strategy), make_batch(), 0.5).losses])
+    assert found[0] == found[1]
+
+
+class Memory(nn.Module):
+    """A network that can only learn this batch: its answer is its parameters."""
+
+    def __init__(self, masks: Tensor) -> None:
+        super().__init__()
+        self.masks = nn.Parameter(torch.zeros_like(masks))
+        self.positive = nn.Parameter(torch.zeros(len(masks)))
+
+    def forward(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
+        return Prediction(self.masks, self.positive)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_descending_the_loss_learns_clean_labels(name: str) -> None:
+    strategy, batch = make(name), make_batch()
+    networks = [Memory(batch.masks) for _ in range(strategy.card.networks)]
+    optimizers = [torch.optim.Adam(network.parameters(), lr=0.1) for network in networks]
+    for step in range(150):
+        losses = strategy.step(networks, batch, step / 75).losses
+        for optimizer, loss in zip(optimizers, losses, strict=True):
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    kept = networks[0].positive.detach() != 0
+    right = (networks[0].masks.detach() > 0) == (batch.masks > 0.5)
+    assert kept.float().mean() >= 0.5
+    assert right[kept].float().mean() > 0.95
+    assert torch.equal(networks[0].positive.detach()[kept] > 0, batch.is_positive[kept] > 0.5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_option_is_refused_by_name(name: str) -> None:
+    with pytest.raises(UnknownNameError, match=f"option of strategy '{name}' 'no_such_option'"):
+        make(name, no_such_option=1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_variant_is_refused(name: str) -> None:
+    with pytest.raises(ActisegError, match="has no variant 'odd'"):
+        STRATEGIES[name](Setting(LossConfig(), 0.0, 1), {}, "odd")
+
+
+def test_an_unknown_strategy_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownNameError, match="Did you mean 'co_teaching'"):
+        STRATEGIES["coteaching"]
