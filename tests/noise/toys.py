@@ -11,6 +11,7 @@ import numpy.typing as npt
 from deposits import save_mask
 
 from actiseg_noise.datasets.base import Dataset
+from actiseg_noise.key import Key
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 
@@ -85,33 +86,45 @@ def make_clip(name: str, objects: Sequence[ObjectRecord], frames: int = 2, **cha
     return Clip(clip_id=name, objects=tuple(objects), frames=records, **values | changes)  # type: ignore[arg-type]
 
 
-def draw_mask(ids: Sequence[int], rng: np.random.Generator, void: bool = True) -> IndexMask:
+class Dice:
+    """Throws that are the same for ever, on any version of anything."""
+
+    def __init__(self, seed: int) -> None:
+        self._key = Key("toy", seed)
+        self._throws = 0
+
+    def below(self, count: int) -> int:
+        """Return 0 … count - 1."""
+        self._throws += 1
+        return self._key.below(str(self._throws), count)
+
+
+def draw_mask(ids: Sequence[int], dice: Dice) -> IndexMask:
     """Return rectangles of the ids on a small canvas, some hidden, with a strip of void."""
     mask = np.zeros((HEIGHT, WIDTH), np.uint8)
     for object_id in ids:
-        top, left = rng.integers(0, (HEIGHT - 6, WIDTH - 6))
-        height, width = rng.integers(2, 10, 2)
-        mask[top : top + height, left : left + width] = object_id
-    if void:
-        mask[:, -2:] = VOID
+        top, left = dice.below(HEIGHT - 6), dice.below(WIDTH - 6)
+        mask[top : top + 2 + dice.below(8), left : left + 2 + dice.below(8)] = object_id
+    mask[:, -2:] = VOID
     return mask
 
 
-def make_toy(clips: int = 12, seed: int = 0, frames: int = 2, root: Path = Path("toy")) -> Toy:
-    """Return a toy of made-up clips of one to five objects, masks in memory."""
-    rng = np.random.default_rng(seed)
+def make_toy(clips: int = 12, seed: int = 0, frames: int = 2, root: Path = Path("toy"), scale: int = 1) -> Toy:
+    """Return a toy of made-up clips of one to five objects, masks in memory, every pixel ``scale`` times as large."""
+    dice = Dice(seed)
     made = []
     masks: dict[str, npt.NDArray[np.uint8]] = {}
     for number in range(clips):
         objects = []
-        for object_id in range(1, int(rng.integers(2, 7))):
-            category_id = int(rng.choice(list(NOUNS)))
-            noun = int(rng.integers(len(NOUNS[category_id])))
-            objects.append(thing(object_id, category_id, noun=noun, positive=bool(rng.random() < 0.6)))
+        for object_id in range(1, 2 + dice.below(5)):
+            category_id = list(NOUNS)[dice.below(len(NOUNS))]
+            noun = dice.below(len(NOUNS[category_id]))
+            objects.append(thing(object_id, category_id, noun=noun, positive=dice.below(5) < 3))
         clip = make_clip(f"clip{number:03d}", objects, frames, source_order=clips - number)
         made.append(clip)
         for frame in clip.frames:
-            masks[str(frame.mask_path)] = draw_mask([item.object_id for item in objects], rng)
+            mask = draw_mask([item.object_id for item in objects], dice)
+            masks[str(frame.mask_path)] = mask.repeat(scale, axis=0).repeat(scale, axis=1)
     return Toy(root, made, masks)
 
 

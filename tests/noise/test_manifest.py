@@ -1,0 +1,243 @@
+"""Write and read: what was written is what is read, and the documented digest is the digest."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from toys import make_toy
+
+import actiseg_noise
+from actiseg_noise.errors import ManifestError, UnknownNameError
+from actiseg_noise.manifest import page
+from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
+from actiseg_noise.manifest.info import ManifestInfo, read_info
+from actiseg_noise.manifest.schema import CLIPS, SAMPLES, TABLES, Table
+from actiseg_noise.manifest.write import ROWS_PER_GROUP, TableWriter
+from actiseg_noise.recipe import NoiseSpec, Recipe
+
+DOCS = Path(__file__).parents[2] / "docs" / "manifest.md"
+RECIPE = Recipe(
+    "toy-mix",
+    (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("dilate-v1", 0.5, {"kernel": 3, "unit": "px"})),
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return actiseg_noise.build(make_toy(), recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
+
+
+@pytest.fixture
+def folder(built: Path, tmp_path: Path) -> Path:
+    """Return a copy to damage."""
+    return Path(shutil.copytree(built, tmp_path / "m"))
+
+
+VALUES = {
+    "str": st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
+    "bool": st.booleans(),
+    "uint8": st.integers(0, 255),
+    "int32": st.integers(-(2**31), 2**31 - 1),
+    "int64": st.integers(-(2**63), 2**63 - 1),
+    "float64": st.floats(allow_nan=False, allow_infinity=False),
+}
+
+
+def rows_of(table: Table) -> st.SearchStrategy[list[tuple[Any, ...]]]:
+    """Return a strategy of rows, sorted by key."""
+    columns = [c for c in table.columns if c.name != "row_digest"]
+    cells = (VALUES[c.type] | st.none() if c.null else VALUES[c.type] for c in columns)
+    names = [c.name for c in table.columns]
+
+    def key(row: tuple[Any, ...]) -> tuple[Any, ...]:
+        return tuple(row[names.index(name)] for name in table.sort_by)
+
+    return st.lists(st.tuples(*cells), max_size=5, unique_by=key).map(lambda rows: sorted(rows, key=key))
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_what_is_written_is_read(table: Table, tmp_path: Path) -> None:
+    @settings(max_examples=40, deadline=None)
+    @given(rows_of(table))
+    def check(rows: list[tuple[Any, ...]]) -> None:
+        sealed = [RowDigest(table).seal(row) for row in rows]
+        writer = TableWriter(tmp_path, table)
+        for row in sealed:
+            names = (c.name for c in table.columns)
+            writer.append(pa.RecordBatch.from_pylist([dict(zip(names, row, strict=True))], schema=table.arrow()))
+        writer.close()
+        found = pq.read_table(tmp_path / table.file_name)
+        assert [tuple(row.values()) for row in found.to_pylist()] == sealed
+        assert found.schema == table.arrow()
+
+    check()
+
+
+def test_row_groups_are_bounded_whatever_the_batches(tmp_path: Path) -> None:
+    writer = TableWriter(tmp_path, CLIPS)
+    row = dict.fromkeys((c.name for c in CLIPS.columns), "x")
+    row |= dict.fromkeys(("verb_class", "noun_class", "start_frame", "stop_frame"))
+    row |= {"redundant": False, "missing": False, "other": False, "source_order": 1, "row_digest": "00"}
+    for size in (10, ROWS_PER_GROUP, 2 * ROWS_PER_GROUP, 5):
+        writer.append(pa.RecordBatch.from_pylist([row] * size, schema=CLIPS.arrow()))
+    writer.close()
+    metadata = pq.read_metadata(tmp_path / "clips.parquet")
+    assert metadata.num_rows == 3 * ROWS_PER_GROUP + 15
+    assert max(metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)) <= ROWS_PER_GROUP
+
+
+def test_the_digest_does_not_depend_on_the_batches() -> None:
+    rows = [RowDigest(CLIPS).seal((str(i), *"abcd", 1, None, 2, None, True, False, True, i, "é")) for i in range(5)]
+    columns = {c.name: [row[i] for row in rows] for i, c in enumerate(CLIPS.columns)}
+    whole, parts = TableDigest(CLIPS), TableDigest(CLIPS)
+    whole.update(columns)
+    for start, stop in ((0, 0), (0, 2), (2, 5)):
+        parts.update({name: values[start:stop] for name, values in columns.items()})
+    assert (whole.rows, whole.columns) == (parts.rows, parts.columns)
+
+
+def test_only_labels_enter_a_row_digest() -> None:
+    row = ("c", *"abcd", 1, None, 2, None, True, False, True, 7, "address")
+    moved = (*row[:12], 8, "address")
+    renamed = (*row[:13], "another")
+    digest = RowDigest(CLIPS)
+    assert digest(row) == digest(moved)
+    assert digest(row) != digest(renamed)
+    assert RowDigest(SAMPLES)(row) != digest(row)
+
+
+# --- reading
+
+
+def test_a_manifest_is_read_whole_in_parts_and_in_batches(built: Path) -> None:
+    manifest = actiseg_noise.read_manifest(str(built))
+    table = manifest.table("samples")
+    assert table.schema == SAMPLES.arrow()
+    some = manifest.table("samples", ["noisy_noun", "sample_id"])
+    assert set(some.column_names) == {"noisy_noun", "sample_id"}
+    batches = list(manifest.iter_batches("samples", rows=7))
+    assert max(batch.num_rows for batch in batches) == 7
+    assert pa.Table.from_batches(batches) == table
+    assert manifest.path == built
+    assert manifest.digest == manifest.info.digest
+    assert manifest.vocabulary.nouns[2] == ("blade", "cleaver", "knife")
+
+
+def test_pandas_reads_it_with_no_code_of_ours(built: Path) -> None:
+    import pandas as pd
+
+    frame = pd.read_parquet(built / "samples.parquet")
+    assert (frame.text_noise != "none").sum() == read_info(built).noises[0].realised
+
+
+def test_the_info_is_json_and_back(built: Path) -> None:
+    info = read_info(built)
+    assert ManifestInfo.from_json(json.loads(json.dumps(info.to_json()))) == info
+
+
+def test_a_name_that_is_none_comes_with_the_nearest(built: Path) -> None:
+    manifest = actiseg_noise.read_manifest(built)
+    with pytest.raises(UnknownNameError, match=r"unknown table 'sample'\. Did you mean 'samples'\?"):
+        manifest.table("sample")
+    with pytest.raises(UnknownNameError, match=r"unknown column of samples: 'nuon'\. Did you mean 'noun'\?"):
+        manifest.table("samples", ["nuon"])
+
+
+def edit_json(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change ``manifest.json``."""
+    path = folder / "manifest.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def drop_column(folder: Path, name: str) -> None:
+    """Remove a column of samples."""
+    path = folder / "samples.parquet"
+    pq.write_table(pq.read_table(path).drop_columns([name]), path)
+
+
+def retype_column(folder: Path) -> None:
+    """Store categories as 64-bit numbers."""
+    path = folder / "samples.parquet"
+    table = pq.read_table(path)
+    index = table.column_names.index("category_id")
+    pq.write_table(table.set_column(index, "category_id", table["category_id"].cast(pa.int64())), path)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (shutil.rmtree, r"m: no manifest\.json here, so this is not a finished manifest folder"),
+        (lambda f: (f / "manifest.json").unlink(), r"m: no manifest\.json here"),
+        (lambda f: (f / "manifest.json").write_text("{"), r"manifest\.json: not a readable manifest\.json"),
+        (lambda f: (f / "manifest.json").write_text("[]"), r"manifest\.json: not a readable manifest\.json"),
+        (
+            lambda f: edit_json(f, lambda d: d.update(schema_version=2)),
+            r"schema version 2, but .* Upgrade: pip install",
+        ),
+        (lambda f: edit_json(f, lambda d: d.pop("counts")), r"a key is missing or malformed \(KeyError\('counts'\)\)"),
+        (lambda f: (f / "masks.parquet").unlink(), r"the file masks\.parquet is listed in manifest\.json but missing"),
+        (lambda f: (f / "masks.parquet").write_bytes(b"PAR1"), r"masks\.parquet: not a readable Parquet file"),
+        (lambda f: drop_column(f, "noun"), r"samples\.parquet: the column 'noun' is missing"),
+        (retype_column, r"samples\.parquet: the column 'category_id' is int64, expected int32"),
+    ],
+)
+def test_a_damaged_manifest_is_refused(folder: Path, damage: Callable[[Path], object], message: str) -> None:
+    damage(folder)
+    with pytest.raises(ManifestError, match=message):
+        actiseg_noise.read_manifest(folder)
+
+
+def test_a_damaged_vocabulary_is_refused(folder: Path) -> None:
+    (folder / "vocabulary.json").write_text("{}")
+    with pytest.raises(ManifestError, match=r"vocabulary\.json: not a readable vocabulary"):
+        _ = actiseg_noise.read_manifest(folder).vocabulary
+
+
+# --- the page
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert DOCS.read_text("utf-8") == page.manifest_page(), (
+        "run: python -m actiseg_noise.manifest.page > docs/manifest.md"
+    )
+
+
+def test_the_example_on_the_page_recomputes() -> None:
+    text = DOCS.read_text("utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert code is not None
+    subprocess.run([sys.executable, "-c", code[1]], check=True)
+    stated = re.search(r'hexdigest\(\) == "([0-9a-f]{64})"', text)
+    assert stated is not None
+    assert stated[1] == page.example_digest()
+
+
+def test_the_row_digests_on_the_page_are_those_of_its_rows() -> None:
+    rows = re.findall(r"^\| (clips|samples) \| `(.+)` \| `([0-9a-f]{32})` \|$", DOCS.read_text("utf-8"), re.MULTILINE)
+    assert len(rows) == 3
+    for name, text, digest in rows:
+        table = next(table for table in TABLES if table.name == name)
+        row: list[Any] = [None] * len(table.columns)
+        columns = [column.name for column in table.columns]
+        for column, value in zip(table.label_columns, json.loads(text), strict=True):
+            row[columns.index(column)] = value
+        assert RowDigest(table)(row) == digest
+
+
+def test_the_digest_of_nothing_is_known() -> None:
+    empty = {table.name: TableDigest(table).rows for table in TABLES}
+    assert manifest_digest(empty) == "b566082aa8d5538181a876086c0517ba0158164c852d3d0ccc217afd8456b292"

@@ -1,0 +1,224 @@
+"""Verify: an untouched manifest holds; an edited cell is named by row and column."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from toys import Toy, make_toy, write_toy
+
+import actiseg_noise
+from actiseg_noise.manifest.digest import RowDigest
+from actiseg_noise.manifest.schema import TABLES
+from actiseg_noise.manifest.verify import Finding, verify_manifest
+from actiseg_noise.pipeline.rebuild import compare_with_dataset
+from actiseg_noise.recipe import NoiseSpec, Recipe
+
+RECIPE = Recipe(
+    "toy-mix",
+    (
+        NoiseSpec("category_flip-v1", 0.4),
+        NoiseSpec("noun_substitution-v1", 1.0),
+        NoiseSpec("dilate-v1", 0.7, {"kernel": 3, "unit": "px"}),
+    ),
+)
+SAMPLE = "samples.parquet, row clip_id='clip001', object_id=2"
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    return write_toy(make_toy(seed=1), tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture(scope="module")
+def built(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
+
+
+@pytest.fixture
+def folder(built: Path, tmp_path: Path) -> Path:
+    """Return a copy to edit."""
+    return Path(shutil.copytree(built, tmp_path / "m"))
+
+
+def edit(
+    folder: Path, table: str, change: Callable[[dict[str, Any]], None], *, row: int | None = None, reseal: bool = False
+) -> dict[str, Any]:
+    """Change one row of a table (the first that is sample clip001/2 or mask of it) and return it."""
+    path = folder / f"{table}.parquet"
+    stored = pq.read_table(path)
+    rows = stored.to_pylist()
+    index = row if row is not None else next(i for i, r in enumerate(rows) if r.get("sample_id") == "clip001/2")
+    change(rows[index])
+    if reseal:
+        schema = next(t for t in TABLES if t.name == table)
+        rows[index]["row_digest"] = RowDigest(schema)(list(rows[index].values()))
+    pq.write_table(pa.Table.from_pylist(rows, schema=stored.schema), path)
+    return rows[index]
+
+
+def findings(folder: Path) -> list[Finding]:
+    return verify_manifest(actiseg_noise.read_manifest(folder))
+
+
+def places(folder: Path) -> list[str]:
+    return [finding.where for finding in findings(folder)]
+
+
+def test_an_untouched_manifest_holds(built: Path, toy: Toy) -> None:
+    assert findings(built) == []
+    assert compare_with_dataset(actiseg_noise.read_manifest(built), dataset=toy) == []
+
+
+@pytest.mark.parametrize(
+    "recipe", [Recipe("clean"), replace(RECIPE, exact_rate=True, temporal="clip", sequential=True)]
+)
+@pytest.mark.parametrize("options", [{}, {"limit": 4}, {"clips": ["clip003", "clip007"]}, {"vocabulary": "train"}])
+def test_every_kind_of_manifest_holds(toy: Toy, tmp_path: Path, recipe: Recipe, options: dict[str, Any]) -> None:
+    manifest = actiseg_noise.read_manifest(actiseg_noise.build(toy, recipe=recipe, out=tmp_path / "m", **options))
+    assert verify_manifest(manifest) == []
+    assert compare_with_dataset(manifest, dataset=toy) == []
+
+
+def test_a_manifest_of_text_holds(toy: Toy, tmp_path: Path) -> None:
+    path = actiseg_noise.build(toy, recipe="text-40", content="text", out=tmp_path / "m")
+    assert findings(path) == []
+    assert compare_with_dataset(actiseg_noise.read_manifest(path), dataset=toy) == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("noisy_noun", "spoon"), ("is_positive", None), ("category_id", 77), ("expression", "é"), ("text_noise", "x-v1")],
+)
+def test_an_edited_label_is_named_by_row_and_column(folder: Path, column: str, value: object) -> None:
+    def change(row: dict[str, Any]) -> None:
+        row[column] = (not row[column]) if value is None else value
+
+    edit(folder, "samples", change)
+    assert f"{SAMPLE}, column {column}" in places(folder)
+
+
+def test_an_edited_row_digest_is_named(folder: Path) -> None:
+    edit(folder, "samples", lambda row: row.update(row_digest="00" * 16))
+    assert places(folder) == [f"{SAMPLE}, column row_digest", "manifest digest"]
+
+
+def test_an_edited_cell_with_its_row_digest_made_again_is_found(folder: Path) -> None:
+    edit(folder, "samples", lambda row: row.update(noisy_noun="spoon"), reseal=True)
+    assert places(folder) == ["samples.parquet, column noisy_noun", "manifest digest"]
+
+
+def test_an_edited_path_is_found(folder: Path) -> None:
+    edit(folder, "frames", lambda row: row.update(image_path="elsewhere.jpg"), row=0)
+    (finding,) = findings(folder)
+    assert finding.where == "frames.parquet, column image_path"
+    assert finding.advice.endswith("verify with --root names the row")
+
+
+def test_edited_masks_are_named(folder: Path) -> None:
+    def change(row: dict[str, Any]) -> None:
+        row.update(clean_area=row["clean_area"] + 1, clean_rle="0", iou=0.5)
+
+    row = edit(folder, "masks", change)
+    where = f"masks.parquet, row clip_id='clip001', frame_idx={row['frame_idx']}, object_id=2"
+    assert f"{where}, clean_rle" in places(folder)
+    assert f"{where}, column clean_area" in places(folder)
+    assert "masks.parquet, column iou" in places(folder)
+
+
+@pytest.mark.parametrize("column", ["noisy_area", "iou"])
+def test_what_contradicts_a_run_length_code_is_named(folder: Path, column: str) -> None:
+    row = edit(folder, "masks", lambda row: row.update({column: row[column] / 2 if column == "iou" else 1}))
+    where = f"masks.parquet, row clip_id='clip001', frame_idx={row['frame_idx']}, object_id=2"
+    assert f"{where}, {column}" in places(folder)
+
+
+def test_an_edited_void_is_named(folder: Path) -> None:
+    edit(folder, "frames", lambda row: row.update(void_rle="0"), row=0)
+    assert places(folder)[0] == "frames.parquet, row clip_id='clip000', frame_idx=0, void_rle"
+
+
+def test_a_missing_row_is_found(folder: Path) -> None:
+    path = folder / "samples.parquet"
+    pq.write_table(pq.read_table(path).slice(1), path)
+    assert "samples.parquet, rows" in places(folder)
+
+
+def test_rows_out_of_order_are_named(folder: Path) -> None:
+    path = folder / "clips.parquet"
+    table = pq.read_table(path)
+    pq.write_table(pa.concat_tables([table.slice(1), table.slice(0, 1)]), path)
+    assert "clips.parquet, row clip_id='clip000'" in places(folder)
+
+
+def test_another_vocabulary_is_found(folder: Path) -> None:
+    path = folder / "vocabulary.json"
+    data = json.loads(path.read_text())
+    data["categories"][0]["nouns"].append("zebra")
+    path.write_text(json.dumps(data))
+    assert places(folder) == ["vocabulary.json, digest"]
+
+
+def test_counts_that_do_not_add_up_are_found(folder: Path) -> None:
+    path = folder / "manifest.json"
+    data = json.loads(path.read_text())
+    data["noises"][0]["realised"] += 1
+    data["counts"]["clips"] += 1
+    path.write_text(json.dumps(data))
+    assert places(folder) == ["clips.parquet, rows", "manifest.json, realised category_flip-v1"]
+
+
+def test_a_parquet_file_written_by_another_tool_holds(folder: Path) -> None:
+    """The digest is over rows: other compression and row groups are no difference."""
+    for path in folder.glob("*.parquet"):
+        pq.write_table(pq.read_table(path), path, compression="snappy", row_group_size=3)
+    assert findings(folder) == []
+
+
+# --- with the dataset
+
+
+def compare(folder: Path, toy: Toy) -> list[Finding]:
+    return compare_with_dataset(actiseg_noise.read_manifest(folder), dataset=toy)
+
+
+def test_the_first_differing_cell_is_named_with_both_values(folder: Path, toy: Toy) -> None:
+    before = pq.read_table(folder / "samples.parquet").to_pylist()
+    row = edit(folder, "samples", lambda row: row.update(noisy_noun="spoon"), reseal=True)
+    old = next(r["noisy_noun"] for r in before if r["sample_id"] == row["sample_id"])
+    (finding,) = compare(folder, toy)
+    assert finding.where == f"{SAMPLE}, column noisy_noun"
+    assert (finding.expected, finding.found) == (repr(old), "'spoon'")
+
+
+def test_a_row_too_few_and_a_row_too_many_are_named(folder: Path, toy: Toy) -> None:
+    path = folder / "clips.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, 11), path)
+    assert [(f.where, f.found) for f in compare(folder, toy)] == [
+        ("clips.parquet, row clip_id='clip011'", "the table ends before it")
+    ]
+    pq.write_table(pa.concat_tables([table, table.slice(11)]), path)
+    assert [(f.where, f.expected) for f in compare(folder, toy)] == [
+        ("clips.parquet, row clip_id='clip011'", "no such row")
+    ]
+
+
+def test_a_changed_mask_on_disk_is_named(built: Path, toy: Toy) -> None:
+    masks = make_toy(seed=1).masks
+    path = "clip002/f001.png"
+    masks[path][0, 0] = next(i.object_id for i in toy.clips[2].objects)
+    (finding,) = compare(built, Toy(toy.root, toy.clips, masks))
+    assert finding.where.startswith("masks.parquet, row clip_id='clip002', frame_idx=1, object_id=")
+
+
+def test_another_vocabulary_of_the_dataset_is_found(built: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Toy, "iter_vocabulary", lambda self, splits: iter(self.clips[0].objects))
+    assert [finding.where for finding in compare(built, toy)] == ["vocabulary (dataset), digest"]
