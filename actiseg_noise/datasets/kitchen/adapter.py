@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from actiseg_noise.datasets.kitchen.catalogue import CATEGORIES, SPLITS, VERSION
 from actiseg_noise.datasets.kitchen.render import render_video
 from actiseg_noise.datasets.kitchen.scene import plan_video
 from actiseg_noise.datasets.kitchen.video import Video
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.masks import IndexMask, read_index_mask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 
@@ -35,7 +37,7 @@ class Kitchen(Dataset):
         source="kitchen",
         version=str(VERSION),
         title="kitchen: a counter, two hands, two concurrent actions; drawn by this package",
-        size=f"{sum(SPLITS.values())} videos of {FRAMES} frames at 400×240, two clips each; about 40 MB drawn",
+        size=f"{sum(SPLITS.values())} videos of {FRAMES} frames at 400×240, two clips each; about 80 MB drawn",
         licence="Apache-2.0",
         citation="this project (see CITATION.cff)",
         homepage="docs/kitchen.md",
@@ -45,11 +47,19 @@ class Kitchen(Dataset):
         is_embedded=True,
     )
 
+    def __init__(self, root: Path, *, skip_missing: bool = False) -> None:
+        super().__init__(root, skip_missing=skip_missing)
+        self._digests: dict[str, dict[str, str]] = {}
+
+    def __getstate__(self) -> dict[str, object]:
+        """Travel light to worker processes: each reads the digests it needs."""
+        return self.__dict__ | {"_digests": {}}
+
     def iter_clips(self, split: str, *, with_frames: bool) -> Iterator[Clip]:
         """See :class:`Dataset`. With frames, the split is drawn first if it is not there yet."""
         self.check_split(split)
         if with_frames:
-            draw_split(self.root, split)
+            self._digests[split] = draw_split(self.root, split)
         for index in range(SPLITS[split]):
             video = plan_video(split, index)
             for which in (0, 1):
@@ -67,9 +77,12 @@ class Kitchen(Dataset):
         Raises:
             DataError: the file is missing or is not the one that was drawn.
         """
-        path = self.root / str(frame.mask_path)
-        check_digest(self.root, path)
-        return read_index_mask(path)
+        split, _, name = str(frame.mask_path).partition("/")
+        folder = self.root / split
+        if split not in self._digests:
+            self._digests[split] = read_digests(folder)
+        check_digest(folder, name, self._digests[split])
+        return read_index_mask(folder / name)
 
 
 def _clip(video: Video, which: int) -> Clip:
@@ -110,28 +123,72 @@ def _path(video: Video, kind: str, frame: int) -> str:
     return f"{video.split}/{kind}/{video.video_id}/{frame:05d}.{suffix}"
 
 
-def draw_split(root: Path, split: str) -> None:
-    """Draw a split into ``root/split`` unless it is there; another process may do the same at the same time.
+def draw_split(root: Path, split: str) -> dict[str, str]:
+    """Draw a split into ``root/split`` unless it is there; return the digests of its files, as ``read_digests``.
 
-    The split appears whole or not at all. ``index.json`` holds the version and the BLAKE2b digest of every file.
+    The split appears whole or not at all. A second process that wants the same split waits for the first, and what a
+    killed one left is thrown away. ``index.json`` holds the version and the BLAKE2b digest of every file.
 
     Raises:
-        DataError: the folder holds another version of ``kitchen``.
+        DataError: the folder holds another version of ``kitchen`` or is not whole; or nothing can be written there.
     """
-    if (root / split / _INDEX).is_file():
-        _read_index(root / split)
+    folder = root / split
+    try:
+        if not folder.exists():
+            root.mkdir(parents=True, exist_ok=True)
+            with _locked(root) as alone:
+                if alone:
+                    _throw_away_drafts(root, split)
+                if not folder.exists():
+                    _draw_whole(root, split)
+    except OSError as error:
+        raise DataError(
+            f"{root}: the frames of 'kitchen' cannot be drawn there ({error.strerror or error}). "
+            "Point --root or ACTISEG_KITCHEN_ROOT to a folder that can be written to."
+        ) from None
+    return read_digests(folder)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Hold a folder against other processes that draw; yield False where the system has no such locks."""
+    try:
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):  # Windows
+        yield False
         return
-    root.mkdir(parents=True, exist_ok=True)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            alone = True
+        except OSError:  # some network file systems
+            alone = False
+        yield alone
+    finally:
+        os.close(handle)
+
+
+def _throw_away_drafts(root: Path, split: str) -> None:
+    """Remove the half-drawn folders of killed processes; the caller holds the lock, so nobody draws in them."""
+    for draft in root.glob(f".{split}-*"):
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _draw_whole(root: Path, split: str) -> None:
+    """Draw a split into a hidden folder and rename it when it is whole."""
     draft = Path(tempfile.mkdtemp(prefix=f".{split}-", dir=root))
     try:
         digests: dict[str, str] = {}
         for index in range(SPLITS[split]):
             digests |= _draw_video(draft, plan_video(split, index))
-        (draft / split / _INDEX).write_text(json.dumps({"version": VERSION, "files": digests}, indent=0))
+        (draft / split / _INDEX).write_text(json.dumps({"version": VERSION, "files": digests}, indent=0), "utf-8")
         try:
             (draft / split).replace(root / split)
-        except OSError:
-            _read_index(root / split)  # another process was faster; its drawing is as good
+        except OSError:  # without locks another process may have been faster; its drawing is as good
+            if not (root / split).exists():
+                raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -186,35 +243,43 @@ def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-_INDEXES: dict[Path, dict[str, str]] = {}
+def read_digests(folder: Path) -> dict[str, str]:
+    """Return path relative to a drawn split's folder → digest.
+
+    Raises:
+        DataError: no index, a damaged one, or one of another version of ``kitchen``.
+    """
+    path, advice = folder / _INDEX, f"Delete {folder} to draw it again."
+    try:
+        index = json.loads(path.read_text("utf-8"))
+        version, files = index["version"], index["files"]
+    except OSError as error:
+        raise DataError(
+            f"{path}: cannot be read ({error.strerror or error}), so {folder} is not a whole drawing. {advice}"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not the index of a drawn split ({error!r}). {advice}") from None
+    if version != VERSION:
+        raise DataError(
+            f"{folder} holds kitchen version {version}, this package draws version {VERSION}. "
+            "Delete the folder, or point --root or ACTISEG_KITCHEN_ROOT to another one."
+        )
+    raise_if(not isinstance(files, dict), f"{path}: not the index of a drawn split. {advice}", DataError)
+    return dict(files)
 
 
-def _read_index(folder: Path) -> dict[str, str]:
-    """Return path → digest of a drawn split."""
-    if folder not in _INDEXES:
-        try:
-            index = json.loads((folder / _INDEX).read_text())
-        except (OSError, ValueError) as error:
-            raise DataError(f"{folder / _INDEX}: cannot be read ({error}). Delete {folder} to draw it again.") from None
-        if index.get("version") != VERSION:
-            raise DataError(
-                f"{folder} holds kitchen version {index.get('version')}, this package draws version {VERSION}. "
-                "Delete the folder, or point --root to another one."
-            )
-        _INDEXES[folder] = index["files"]
-    return _INDEXES[folder]
-
-
-def check_digest(root: Path, path: Path) -> None:
-    """Raise DataError when a drawn file is missing or differs from what was drawn."""
-    split = path.relative_to(root).parts[0]
-    expected = _read_index(root / split)[path.relative_to(root / split).as_posix()]
+def check_digest(folder: Path, name: str, digests: dict[str, str]) -> None:
+    """Raise DataError when a file of a drawn split is not listed, is gone, or differs from what was drawn."""
+    path, advice = folder / name, f"Delete {folder} to draw it again."
+    if name not in digests:
+        raise DataError(f"{path}: {folder / _INDEX} does not list this file: it was not drawn. {advice}")
     try:
         found = _digest(path.read_bytes())
     except FileNotFoundError:
-        raise DataError(f"{path}: the drawn file is gone. Delete {root / split} to draw it again.") from None
-    if found != expected:
+        raise DataError(f"{path}: the drawn file is gone. {advice}") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error}). {advice}") from None
+    if found != digests[name]:
         raise DataError(
-            f"{path}: the file has digest {found}, {expected} was drawn: it was changed or damaged. "
-            f"Delete {root / split} to draw it again."
+            f"{path}: the file has digest {found}, {digests[name]} was drawn: it was changed or damaged. {advice}"
         )
