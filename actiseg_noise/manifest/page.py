@@ -120,12 +120,11 @@ def _describe(table: Table) -> str:
 
 def _example() -> str:
     """Return the worked example."""
-    rows = {"clips": [_CLIP], "frames": [], "samples": list(_SAMPLES), "masks": []}
     lines = ["", "| table | row | row digest |", "|---|---|---|"]
     for table, row in ((CLIPS, _CLIP), *((SAMPLES, row) for row in _SAMPLES)):
         text = json.dumps(_labels(table, row), ensure_ascii=False, separators=(",", ":"))
         lines.append(f"| {table.name} | `{text}` | `{RowDigest(table)(row)}` |")
-    labels = {t.name: [_labels(t, row) for row in rows[t.name]] for t in TABLES}
+    labels = {t.name: [_labels(t, row) for row in _rows(t)] for t in TABLES}
     return "\n".join(lines) + "\n" + _CODE.format(rows=_literal(labels), digest=example_digest())
 
 
@@ -133,13 +132,19 @@ def example_digest() -> str:
     """Return the digest of the page's three rows."""
     digests = {}
     for table in TABLES:
-        found = {"clips": [_CLIP], "samples": list(_SAMPLES)}.get(table.name, [])
         digest, seal = TableDigest(table), RowDigest(table).seal
-        sealed = [seal(row) for row in found]
+        sealed = [seal(row) for row in _rows(table)]
         columns = {c.name: [row[i] for row in sealed] for i, c in enumerate(table.columns)}
         digest.update(columns)
         digests[table.name] = digest.rows
     return manifest_digest(digests)
+
+
+def _rows(table: Table) -> tuple[tuple[object, ...], ...]:
+    """Return the example's rows of a table."""
+    if table is CLIPS:
+        return (_CLIP,)
+    return _SAMPLES if table is SAMPLES else ()
 
 
 def _labels(table: Table, row: tuple[object, ...]) -> list[object]:

@@ -6,21 +6,28 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
 from pathlib import Path
 
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.pipeline.chunk import Job, Worker, is_finished, start_process, write_in_process
 from actiseg_noise.records import Clip
 
-CHUNKS_AHEAD = 2
+CHUNKS_AHEAD = 2  # per worker
+CHUNKS_WORTH_A_PROCESS = 2
 
 
 def finished_chunks(
     job: Job, chunks: Iterable[tuple[Clip, ...]], folder: Path, workers: int
 ) -> Iterator[tuple[Path, int]]:
-    """Yield (chunk folder, clips in it) in order, making those that are not there."""
-    places = ((folder / f"{index:06d}", clips) for index, clips in enumerate(chunks))
-    if workers == 1:
+    """Yield (chunk folder, clips in it) in order, making those that are not there.
+
+    A few chunks are made in this process: they are done before others have started.
+    """
+    numbered = ((folder / f"{index:06d}", clips) for index, clips in enumerate(chunks))
+    first = list(islice(numbered, workers * CHUNKS_WORTH_A_PROCESS))
+    places = chain(first, numbered)
+    if workers == 1 or len(first) < workers * CHUNKS_WORTH_A_PROCESS:
         worker = Worker(job)
         for place, clips in places:
             if not is_finished(place, clips):

@@ -102,9 +102,7 @@ class Request:
             if index == self.selection.limit:
                 return
             ids = [item.object_id for item in clip.objects]
-            if ids != sorted(ids):
-                clip = replace(clip, objects=tuple(sorted(clip.objects, key=lambda item: item.object_id)))
-            yield clip
+            yield clip if ids == sorted(ids) else _with_sorted_objects(clip)
 
 
 def make_request(
@@ -132,7 +130,7 @@ def make_request(
     found.check_split(split)
     variant = _resolve_recipe(recipe, seed).altered(exact_rate=exact_rate, temporal=temporal)
     _check_allowed(found, split, variant, content, allow_eval)
-    return Request(
+    request = Request(
         dataset=found,
         split=split,
         recipe=variant,
@@ -141,6 +139,8 @@ def make_request(
         selection=Selection(limit, None if clips is None else tuple(sorted(set(clips)))),
         options=dict(options or {}),
     )
+    request.job().plan()  # refuses bad noise options here, before any work
+    return request
 
 
 def find_vocabulary(dataset: Dataset, origin: str | Path) -> Vocabulary:
@@ -219,6 +219,11 @@ def _in_order(dataset: Dataset, split: str, *, with_frames: bool) -> Iterator[Cl
         addresses.add(clip.address)
         previous = clip.clip_id
         yield clip
+
+
+def _with_sorted_objects(clip: Clip) -> Clip:
+    """Return the clip with its objects in ascending object_id."""
+    return replace(clip, objects=tuple(sorted(clip.objects, key=lambda item: item.object_id)))
 
 
 def _chosen(clips: Iterator[Clip], names: tuple[str, ...], split: str) -> Iterator[Clip]:

@@ -48,7 +48,7 @@ class Notes(Progress):
 @pytest.fixture(autouse=True)
 def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make several chunks of a few clips."""
-    monkeypatch.setattr(chunk, "FRAMES_PER_CHUNK", 10)
+    monkeypatch.setattr(chunk, "FRAMES_PER_CHUNK", 5)
     monkeypatch.setattr(chunk, "SAMPLES_PER_CHUNK", 15)
 
 
@@ -100,7 +100,7 @@ def test_a_build_leaves_a_manifest_and_nothing_else(toy: Toy, tmp_path: Path) ->
 def test_workers_and_chunks_do_not_change_the_digest(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "one")
     two = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "two", workers=2)
-    monkeypatch.setattr(chunk, "FRAMES_PER_CHUNK", 1000)
+    monkeypatch.setattr(chunk, "FRAMES_PER_CHUNK", 500)
     whole = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "whole")
     assert digest(one) == digest(two) == digest(whole)
     infos = [actiseg_noise.read_manifest(path).info for path in (one, two, whole)]
@@ -313,7 +313,7 @@ def test_an_interrupted_build_goes_on(toy: Toy, tmp_path: Path, monkeypatch: pyt
     original = Toy.read_index_mask
     monkeypatch.setattr(Toy, "read_index_mask", lambda self, c, f: (read.append(c.clip_id), original(self, c, f))[1])
     actiseg_noise.build(toy, recipe=RECIPE, out=out, progress=(heard := Notes()))
-    assert heard.notes == ["going on from 2 finished chunks of an interrupted build"]
+    assert heard.notes == ["going on from 4 finished chunks of an interrupted build"]
     assert min(read) == "clip008"
     assert digest(out) == digest(whole)
     assert listing(tmp_path) == ["data", "m", "whole"]

@@ -1,0 +1,96 @@
+"""Imports point one way, as the design draws them. The test walks every module's source, imports in functions too."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+MODULES = sorted(path for name in ("actiseg_noise", "actiseg_bench") for path in (ROOT / name).rglob("*.py"))
+
+# A layer may import the layers before it and itself; layers in one tuple do not see each other.
+NOISE_LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors",),
+    ("registry", "key"),
+    ("records", "masks"),
+    ("vocabulary", "lexicon", "roots"),
+    ("datasets", "noises"),
+    ("recipe",),
+    ("manifest",),
+    ("pipeline", "report"),
+    ("terminal",),
+    ("cli",),
+)
+# What the bench may see of the noise package; the command line may also build a manifest that is missing.
+SEEN_BY_BENCH = ("", "read_manifest", "errors", "registry", "key", "masks", "manifest", "records", "roots")
+SEEN_BY_ITS_TERMINAL = ("terminal",)
+TERMINAL = ("cli", "terminal", "progress", "render", "listing")
+BENCH_SIBLINGS = ("data", "models", "strategies", "metrics")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield the dotted names that a module imports; ``from a import b`` gives ``a.b``."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def layer_of(name: str) -> int:
+    """Return the position of a first-level module of the noise package."""
+    return next(i for i, layer in enumerate(NOISE_LAYERS) if name in layer)
+
+
+def within(package: str) -> list[Path]:
+    """Return the modules of a package, but for its ``__init__``."""
+    return [path for path in MODULES if path.parts[len(ROOT.parts)] == package and path.parent != ROOT / package] + [
+        path for path in MODULES if path.parent == ROOT / package and path.stem != "__init__"
+    ]
+
+
+def part(path: Path) -> str:
+    """Return the first-level module or folder that a file belongs to."""
+    return path.relative_to(ROOT).parts[1].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", within("actiseg_noise"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_noise_package_imports_one_way(path: Path) -> None:
+    here = part(path)
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        assert top not in ("torch", "actiseg_bench", "safetensors"), f"{path}: {name}"
+        if top != "actiseg_noise":
+            continue
+        there = rest.split(".")[0]
+        if there == here:
+            continue
+        assert layer_of(there) < layer_of(here), f"{path.relative_to(ROOT)} imports {name}"
+
+
+@pytest.mark.parametrize("path", within("actiseg_bench"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_bench_sees_manifests_and_no_noise(path: Path) -> None:
+    here = part(path)
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        there = rest.split(".")[0]
+        if top == "actiseg_noise" and here != "cli":
+            seen = SEEN_BY_BENCH + (SEEN_BY_ITS_TERMINAL if here in TERMINAL else ())
+            assert there in seen, f"{path.relative_to(ROOT)} imports {name}"
+        if top == "actiseg_bench" and here in BENCH_SIBLINGS and there in BENCH_SIBLINGS:
+            assert here == there, f"{path.relative_to(ROOT)} imports its sibling {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_is_short(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 300
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_terminals_stay_at_the_command_line(path: Path) -> None:
+    if path.stem not in TERMINAL:
+        assert not {name.split(".")[0] for name in imports(path)} & {"rich", "typer"}, path
