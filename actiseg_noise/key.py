@@ -34,10 +34,10 @@ def encode_part(part: Part) -> bytes:
     return tag + len(body).to_bytes(4, "little") + body
 
 
-@lru_cache(maxsize=256, typed=True)
-def _encode_purpose(purpose: str) -> bytes:
-    """Return ``encode_part(purpose)``, remembered: a noise draws for the same few purposes again and again."""
-    return encode_part(purpose)
+@lru_cache(maxsize=1024, typed=True)
+def _encode_again(part: Part) -> bytes:
+    """Return ``encode_part(part)``, remembered: for the few purposes and object ids that come again and again."""
+    return encode_part(part)
 
 
 class Key:
@@ -60,13 +60,13 @@ class Key:
         key = Key.__new__(Key)
         key._state = self._state.copy()
         for part in parts:
-            key._state.update(encode_part(part))
+            key._state.update(_encode_again(part) if type(part) is int else encode_part(part))
         return key
 
     def digest(self, purpose: str) -> bytes:
         """Return the 32 bytes of this address followed by ``purpose``; draws for two purposes are independent."""
         state = self._state.copy()
-        state.update(_encode_purpose(purpose))
+        state.update(_encode_again(purpose))
         return state.digest()
 
     def uniform(self, purpose: str) -> float:

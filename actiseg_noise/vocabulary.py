@@ -26,11 +26,13 @@ class Vocabulary:
     origin: str = "dataset"
     category_ids: tuple[int, ...] = field(init=False)
     _position: dict[int, int] = field(init=False, repr=False, compare=False)
+    _others: dict[tuple[int, str], tuple[str, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ids = tuple(sorted(self.nouns))
         object.__setattr__(self, "category_ids", ids)
         object.__setattr__(self, "_position", {category: i for i, category in enumerate(ids)})
+        object.__setattr__(self, "_others", {})
 
     @classmethod
     def collect(cls, objects: Iterable[ObjectRecord], origin: str = "dataset") -> Vocabulary:
@@ -49,7 +51,11 @@ class Vocabulary:
 
     def other_nouns(self, category_id: int, noun: str) -> tuple[str, ...]:
         """Return the category's nouns except ``noun``, in ascending order."""
-        return tuple(n for n in self.nouns[category_id] if n != noun)
+        others = self._others.get((category_id, noun))
+        if others is None:
+            others = tuple(n for n in self.nouns[category_id] if n != noun)
+            self._others[category_id, noun] = others
+        return others
 
     def digest(self) -> str:
         """Return the BLAKE2b hex (32 characters) of the categories and nouns; names and origin do not enter."""

@@ -1,6 +1,6 @@
 """Mask build against the published merge: PNG on disk → Parquet rows with RLE and digests, five objects, mask-9.
 
-    python benchmarks/build_masks.py [--frames 400] [--sizes 854x480 1920x1080]
+    python benchmarks/build_masks.py [--seconds 12] [--sizes 854x480 1920x1080]
 
 The yardstick is the published way to merge masks back: for every object two nested Python loops that test and assign
 ``out[row][col]`` for every pixel. It runs on one frame, in the same process run as what is compared with it.
@@ -118,7 +118,7 @@ def time_build(root: Path, frames: int, workers: int) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=400)
+    parser.add_argument("--seconds", type=float, default=12, help="of the build by one process, about")
     parser.add_argument("--sizes", nargs="+", default=["854x480", "1920x1080"])
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
@@ -133,12 +133,13 @@ def main() -> None:
             merge_in_python(picture, [1, 2, 3])
             yardstick = time.perf_counter() - start
             time_build(Path(folder), PICTURES, 1)
-            one = time_build(Path(folder), options.frames, 1)
-            several = time_build(Path(folder), options.frames, options.workers)
-        per_frame = one / options.frames
+            frames = max(int(options.seconds / time_build(Path(folder), PICTURES, 1) * PICTURES), PICTURES)
+            one = time_build(Path(folder), frames, 1)
+            several = time_build(Path(folder), frames, options.workers)
+        per_frame = one / (frames // FRAMES_PER_CLIP * FRAMES_PER_CLIP)
         print(
             f"{size}: published merge {yardstick * 1e3:.0f} ms/frame, build {per_frame * 1e3:.2f} ms/frame "
-            f"({yardstick / per_frame:.0f}×); {options.workers} workers {one / several:.2f}× one"
+            f"({yardstick / per_frame:.0f}×) over {frames} frames; {options.workers} workers {one / several:.2f}× one"
         )
 
 

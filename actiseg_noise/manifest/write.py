@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.manifest.digest import TableDigest, manifest_digest
 from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo
@@ -31,14 +31,16 @@ class TableWriter:
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
 
-    def append(self, batch: pa.RecordBatch) -> None:
-        """Add rows that follow those already written."""
-        self.digest.update(batch.to_pydict())
+    def append(self, batch: pa.RecordBatch) -> dict[str, list[Any]]:
+        """Add rows that follow those already written; return them as a list per column."""
+        columns = batch.to_pydict()
+        self.digest.update(columns)
         self.count += batch.num_rows
         self._waiting.append(batch)
         self._waiting_rows += batch.num_rows
         if self._waiting_rows >= ROWS_PER_GROUP:
             self._write_waiting()
+        return columns
 
     def close(self) -> None:
         """Write what is left and close the file."""
@@ -68,9 +70,9 @@ class ManifestWriter:
         for table in self.tables.values():
             table.close()
 
-    def append(self, name: str, batch: pa.RecordBatch) -> None:
-        """Add rows to the table called ``name``."""
-        self.tables[name].append(batch)
+    def append(self, name: str, batch: pa.RecordBatch) -> dict[str, list[Any]]:
+        """Add rows to the table called ``name``; return them as a list per column."""
+        return self.tables[name].append(batch)
 
     def finish(self, make_info: Callable[[Digests], ManifestInfo], vocabulary: Vocabulary) -> ManifestInfo:
         """Close the tables, write the vocabulary and, last, ``manifest.json``; return what it says."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.datasets.base import Dataset
+from actiseg_noise.manifest.arrays import to_batch
 from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.pipeline.plan import Plan, Tally
 from actiseg_noise.pipeline.rows import Row, clip_rows
@@ -24,7 +25,7 @@ from actiseg_noise.recipe import Recipe
 from actiseg_noise.records import Clip
 from actiseg_noise.vocabulary import Vocabulary
 
-FRAMES_PER_CHUNK = 128
+FRAMES_PER_CHUNK = 64
 SAMPLES_PER_CHUNK = 16_384
 
 
@@ -127,11 +128,9 @@ def _write_arrow(path: Path, table: Table, rows: list[Row]) -> None:
     import pyarrow as pa
 
     schema = _arrow_schema(table)
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema)
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         if rows:
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
+            writer.write_batch(to_batch(rows, schema))
 
 
 _worker: Worker | None = None

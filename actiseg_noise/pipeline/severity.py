@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from array import array
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from operator import and_
+from typing import Any
 
 from actiseg_noise.pipeline.text import NO_NOISE
 
-if TYPE_CHECKING:
-    from pyarrow import RecordBatch
-
 
 class Severity:
-    """Share of positives whose noun is harmful, and median IoU of the noised masks, from batches of rows."""
+    """Share of positives whose noun is harmful, and median IoU of the noised masks, from rows."""
 
     def __init__(self) -> None:
         self._positives = 0
         self._harmful = 0
         self._ious = array("d")
 
-    def add(self, name: str, batch: RecordBatch) -> None:
-        """Take in rows of the table called ``name``."""
-        import pyarrow.compute as pc
-
+    def add(self, name: str, columns: Mapping[str, list[Any]]) -> None:
+        """Take in rows of the table called ``name``, as a list per column."""
         if name == "samples":
-            positive = batch.column("is_positive")
-            self._positives += pc.sum(positive).as_py() or 0
-            self._harmful += pc.sum(pc.and_(positive, batch.column("is_harmful"))).as_py() or 0
+            self._positives += sum(columns["is_positive"])
+            self._harmful += sum(map(and_, columns["is_positive"], columns["is_harmful"]))
         elif name == "masks":
-            noised = pc.not_equal(batch.column("mask_noise"), NO_NOISE)
-            self._ious.extend(batch.column("iou").filter(noised).to_pylist())
+            pairs = zip(columns["mask_noise"], columns["iou"], strict=True)
+            self._ious.extend(iou for noise, iou in pairs if noise != NO_NOISE)
 
     def to_json(self) -> dict[str, float | None]:
         """Return ``harmful_positives`` (0–1) and ``median_iou`` (0–1), each null where nothing was counted."""

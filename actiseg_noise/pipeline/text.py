@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from actiseg_noise.noises.base import Label
 from actiseg_noise.pipeline.plan import Plan, Tally
@@ -13,8 +13,7 @@ from actiseg_noise.vocabulary import Vocabulary
 NO_NOISE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class NoisyText:
+class NoisyText(NamedTuple):
     """What one sample says after noise. ``noise_id`` is ``none`` for a clean one."""
 
     label: Label

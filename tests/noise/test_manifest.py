@@ -21,6 +21,7 @@ from toys import make_toy
 import actiseg_noise
 from actiseg_noise.errors import ManifestError, UnknownNameError
 from actiseg_noise.manifest import page
+from actiseg_noise.manifest.arrays import to_array
 from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
 from actiseg_noise.manifest.info import ManifestInfo, read_info
 from actiseg_noise.manifest.schema import CLIPS, SAMPLES, TABLES, Table
@@ -81,6 +82,20 @@ def test_what_is_written_is_read(table: Table, tmp_path: Path) -> None:
         found = pq.read_table(tmp_path / table.file_name)
         assert [tuple(row.values()) for row in found.to_pylist()] == sealed
         assert found.schema == table.arrow()
+
+    check()
+
+
+@pytest.mark.parametrize("kind", sorted(VALUES))
+def test_arrays_are_those_of_pyarrow(kind: str) -> None:
+    types = {"str": pa.string(), "bool": pa.bool_(), "float64": pa.float64(), "uint8": pa.uint8()}
+    arrow_type = types.get(kind) or {"int32": pa.int32(), "int64": pa.int64()}[kind]
+
+    @given(st.lists(VALUES[kind] | st.none()))
+    def check(values: list[Any]) -> None:
+        array = to_array(values, arrow_type)
+        array.validate(full=True)
+        assert array.equals(pa.array(values, arrow_type))
 
     check()
 
