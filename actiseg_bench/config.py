@@ -18,6 +18,7 @@ class TrainConfig:
         steps: updates. clips_per_batch: clips of one update; clips on the same frames share it.
         samples_per_clip: expressions drawn per clip and visit.
         learning_rate: peak, after a linear warm-up over ``warmup_share`` of the steps; then a cosine to zero.
+        fresh_factor: learning rate of parameters that start weights do not carry, relative to the others.
         clip_norm: gradient norm above which gradients are scaled down.
         targets: ``positive`` (a negative object's target is the empty mask) or ``all`` (referring only: every
             object's mask is its target, the narration is another clip's, there is no positive term).
@@ -26,7 +27,8 @@ class TrainConfig:
     steps: int = 120
     clips_per_batch: int = 8
     samples_per_clip: int = 5
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
+    fresh_factor: float = 5.0
     weight_decay: float = 1e-2
     warmup_share: float = 0.05
     clip_norm: float = 1.0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, Sampler
 
 from actiseg_bench.config import RunConfig, TrainConfig
@@ -154,13 +155,27 @@ def make_strategy(config: RunConfig, data: ManifestDataset) -> Strategy:
     return STRATEGIES[config.strategy](setting, config.strategy_options, config.variant)
 
 
+def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
+    """Return AdamW with the fresh parameters of a model in a group of their own."""
+    fresh = network.card.fresh if isinstance(network, VosModel) else ()
+    prefixes = tuple(f"{name}." for name in fresh)
+    named = list(network.named_parameters())
+    groups = [
+        {"params": [p for name, p in named if not name.startswith(prefixes)], "factor": 1.0},
+        {"params": [p for name, p in named if name.startswith(prefixes)], "factor": config.fresh_factor},
+    ]
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=config.learning_rate, weight_decay=config.weight_decay
+    )
+
+
 def steps_per_epoch(data: ManifestDataset, config: TrainConfig) -> float:
     """Return the updates after which every clip was visited once."""
     return max(1.0, len(data) / config.clips_per_batch)
 
 
 def fit(
-    networks: list[VosModel],
+    networks: Sequence[VosModel],
     strategy: Strategy,
     data: ManifestDataset,
     config: RunConfig,
@@ -169,9 +184,7 @@ def fit(
 ) -> list[float]:
     """Run all steps; return the mean loss of every epoch."""
     train = config.train
-    optimizers = [
-        torch.optim.AdamW(n.parameters(), lr=train.learning_rate, weight_decay=train.weight_decay) for n in networks
-    ]
+    optimizers = [make_optimizer(network, train) for network in networks]
     sampler = EpochSampler(data.groups, train.clips_per_batch, config.seed)
     per_epoch = steps_per_epoch(data, train)
     loader = DataLoader(data, batch_sampler=sampler, collate_fn=list)
@@ -203,7 +216,7 @@ def make_batch(items: list[ClipItem], config: RunConfig, step: int) -> Batch:
 
 
 def update(
-    networks: list[VosModel],
+    networks: Sequence[VosModel],
     optimizers: list[torch.optim.AdamW],
     strategy: Strategy,
     batch: Batch,
@@ -219,7 +232,7 @@ def update(
             clips = ", ".join(item.clip_id for item in items)
             raise NotFiniteError(f"the loss is {loss.item()} at epoch {epoch:.2f}, clips {clips}")
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), clip_norm)

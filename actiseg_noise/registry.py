@@ -65,9 +65,9 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
         for point in entry_points(group=self._group):
             point.load()
+        self._loaded = True  # only now: a module that fails to import fails again, it is not left out in silence

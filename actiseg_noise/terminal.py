@@ -95,9 +95,9 @@ class ClipProgress(Progress):
 
 
 def run_app(app: Callable[[], Any], known: type[Exception]) -> None:
-    """Run a typer app; an error of the ``known`` kind prints its message alone and exits with 2."""
+    """Run a typer app; a ``known`` error, or one of the system, prints its message alone and exits with 2."""
     try:
         app()
-    except known as error:
+    except (known, OSError) as error:
         print_error(str(error))
         raise SystemExit(2) from None

@@ -5,10 +5,10 @@ Data flow, for B clips of T frames and N samples (each one clip's expression)::
     frames ─ encoder (temporal shift) ─→ context [B,T,64,h/2,w/2] ─ up ─→ mask features [B,T,16,h,w]
     words ─ self-attention ─→ referent, action                                        [N,64] each
     referent ─ controller ─→ dynamic 1×1 convolutions over mask features and coordinates ─→ object logits
-    pool(context, object) × action ─ query ─→ gate (shuts the mask) and positive head
+    pool(context, object) ─ look ┐
+    action ─────────────── words ┴→ positive logit ─ gate ─→ shuts the mask of a negative object
 
-The mask controller is ReferFormer's idea (arXiv 2201.00487): the text writes the weights of a small convolution. The
-gate lets the mask branch itself learn the empty target of a negative object.
+The mask controller is ReferFormer's idea (arXiv 2201.00487): the text writes the weights of a small convolution.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ CONTEXT_DIM = 48
 MASK_DIM = 24
 DYNAMIC_DIM = 12
 ACTION_DIM = 48
+GATE = 3.0
 
 
 @lru_cache(maxsize=65536)
@@ -155,15 +156,18 @@ def coordinates(height: int, width: int) -> Tensor:
 
 
 class Decide(nn.Module):
-    """Do the action as seen and the action as narrated belong together?"""
+    """Do the action as seen and the action as narrated belong together? Sees both, their product and its sum."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(3 * ACTION_DIM, 64), nn.ReLU(), nn.Linear(64, 2))
+        self.layers = nn.Sequential(nn.Linear(3 * ACTION_DIM + 1, 64), nn.ReLU(), nn.Linear(64, 1))
 
     def forward(self, look: Tensor, words: Tensor) -> Tensor:
-        """Return (mask gate, positive logit), ``[N, 2]``, for ``[N, 48]`` each."""
-        return self.layers(torch.cat([look, words, look * words], 1))
+        """Return the positive logit, ``[N]``, for ``[N, 48]`` each."""
+        look, words = (F.normalize(x, dim=1) * ACTION_DIM**0.5 for x in (look, words))
+        product = look * words
+        agreement = product.sum(1, keepdim=True) / ACTION_DIM**0.5
+        return self.layers(torch.cat([look, words, product, agreement], 1))[:, 0]
 
 
 class ActionHead(nn.Module):
@@ -174,6 +178,15 @@ class ActionHead(nn.Module):
         self.look = nn.Sequential(nn.Linear(2 * CONTEXT_DIM, 128), nn.ReLU(), nn.Linear(128, ACTION_DIM))
         self.words = nn.Sequential(nn.Linear(TEXT_DIM, 128), nn.ReLU(), nn.Linear(128, ACTION_DIM))
         self.decide = Decide()
+
+
+def gate(positive: Tensor) -> Tensor:
+    """Return what the positive logits ``[N]`` add to mask logits: 0 for a sure positive, far below for a negative.
+
+    GATE · log sigmoid(positive). The mask loss does not reach the positive head through it: an empty target would
+    otherwise be learned by calling everything negative.
+    """
+    return GATE * F.logsigmoid(positive.detach())
 
 
 def pool(context: Tensor, weight: Tensor) -> Tensor:
@@ -206,8 +219,8 @@ class Tiny(VosModel):
     def forward(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
         """See :class:`VosModel`."""
         logits, look, words = self.look_and_words(frames, expressions, frames_of)
-        gate, positive = self.action.decide(look, words).unbind(1)
-        return Prediction(logits + gate[:, None, None, None], positive)
+        positive = self.action.decide(look, words)
+        return Prediction(logits + gate(positive)[:, None, None, None], positive)
 
     def look_and_words(
         self, frames: Tensor, expressions: list[str], frames_of: Tensor

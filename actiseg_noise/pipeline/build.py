@@ -116,6 +116,8 @@ def run_build(
     with Workspace(out, request.fingerprint, force=force) as space, _rare_collections():
         if space.found:
             progress.note(f"going on from {space.found} finished chunks of an interrupted build")
+        if space.discarded:
+            progress.note(f"starting over: the unfinished work for {out} was another build's")
         _write_manifest(request, space, workers, gate, progress)
         space.commit()
     return out

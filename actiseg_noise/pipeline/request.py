@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
@@ -33,7 +33,8 @@ class Selection:
 
     def to_json(self) -> dict[str, Any]:
         """Return what is not the default."""
-        return {key: value for key, value in asdict(self).items() if value is not None}
+        data = {"limit": self.limit, "clips": None if self.clips is None else list(self.clips)}
+        return {key: value for key, value in data.items() if value is not None}
 
     @property
     def suffix(self) -> str:

@@ -21,7 +21,7 @@ class Workspace:
 
     Attributes:
         chunks: where finished chunks go. manifest: the folder that becomes the output.
-        found: how many finished chunks an earlier build left.
+        found: how many finished chunks an earlier build of the same left. discarded: whether another's were removed.
     """
 
     def __init__(self, out: Path, fingerprint: str, *, force: bool = False) -> None:
@@ -31,6 +31,7 @@ class Workspace:
         self.chunks = self.building / f"chunks-{fingerprint}"
         self.manifest = self.building / "manifest"
         self.found = 0
+        self.discarded = False
         self._old = out.with_name(f".{out.name}.old")
         self._lock = Lock(self.building / "lock")
         self._made: list[Path] = []
@@ -53,6 +54,7 @@ class Workspace:
         check_output(self.out, force=self.force)
         for path in self.building.iterdir():
             if path.is_dir() and path != self.chunks:
+                self.discarded |= path.name.startswith("chunks-")
                 shutil.rmtree(path)
         self.chunks.mkdir(exist_ok=True)
         for part in self.chunks.glob("*.part"):
@@ -101,7 +103,7 @@ class Lock:
         self._file: IO[str] | None = None
 
     def acquire(self, refusal: str) -> None:
-        """Take the lock, or raise ActisegError with ``refusal``. Without ``fcntl`` (Windows) nothing is locked."""
+        """Take the lock, or raise ActisegError with ``refusal``; where there are no locks (Windows) none is taken."""
         try:
             import fcntl
         except ImportError:
@@ -114,6 +116,9 @@ class Lock:
         except BlockingIOError:
             file.close()
             raise ActisegError(refusal) from None
+        except OSError:  # a file system without locks
+            file.close()
+            return
         self._file = file
 
     def release(self) -> None:

@@ -324,14 +324,15 @@ def test_another_recipe_starts_over(toy: Toy, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         actiseg_noise.build(Stopping(toy.root, toy.clips), recipe=RECIPE, out=out)
     actiseg_noise.build(toy, recipe="flip-20", out=out, progress=(heard := Notes()))
-    assert heard.notes == []
+    assert heard.notes == [f"starting over: the unfinished work for {out} was another build's"]
     assert digest(out) == digest(actiseg_noise.build(toy, recipe="flip-20", out=tmp_path / "other"))
 
 
-def test_resume_returns_what_is_built_already(toy: Toy, tmp_path: Path) -> None:
-    out = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m")
+@pytest.mark.parametrize("options", [{}, {"clips": ["clip003", "clip001"]}, {"limit": 2}, {"exact_rate": True}])
+def test_resume_returns_what_is_built_already(toy: Toy, tmp_path: Path, options: dict[str, Any]) -> None:
+    out = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m", **options)
     stamp = (out / "manifest.json").stat().st_mtime_ns
-    actiseg_noise.build(toy, recipe=RECIPE, out=out, resume=True, progress=(heard := Notes()))
+    actiseg_noise.build(toy, recipe=RECIPE, out=out, resume=True, progress=(heard := Notes()), **options)
     assert heard.notes == [f"{out} is already built"]
     assert (out / "manifest.json").stat().st_mtime_ns == stamp
     with pytest.raises(ActisegError, match="the output exists"):

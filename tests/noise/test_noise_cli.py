@@ -198,6 +198,13 @@ def test_no_manifest_is_an_error(run: Run, tmp_path: Path) -> None:
         assert "so this is not a finished manifest folder" in result.err
 
 
+def test_an_output_that_cannot_be_written_is_an_error(run: Run, vost: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    result = run("build", "--dataset", "vost", "--root", vost, "--out", "file/m")
+    assert result.code == 2
+    assert result.err.startswith("error: [Errno 20] Not a directory")
+
+
 def test_an_unknown_option_exits_with_2(run: Run) -> None:
     assert run("build", "--dataset", "vost", "--flips", "0.3").code == 2
 
