@@ -53,7 +53,8 @@ def load_run(folder: Path) -> Trained:
     model = MODELS[result.model]()
     model.load_state_dict(load_file(path))
     words = f"`{result.model}`, {result.strategy} on {result.track.name}, {result.cost.steps} updates"
-    start = f"{result.provenance.start_weights}:{result.provenance.start_weights_digest}"
+    made = result.provenance
+    start = f"{made.start_weights}:{made.start_weights_digest}" if made.start_weights else "none"
     return Trained(model, f"{words}, seed {result.seed}, start weights `{start}`")
 
 

@@ -138,6 +138,13 @@ def test_a_guesser_looks_up_what_it_knows_and_falls_back_on_fewer_facts() -> Non
     assert guessers.guess(("noun", "verb"), known, [example("knife", "peel", False)]) == 1
 
 
+def test_the_docs_page_states_the_best_guess() -> None:
+    shares = guessers.guess_all()
+    text = (Path(__file__).parents[2] / "docs/kitchen.md").read_text("utf-8")
+    assert f"gets {page.percent(max(shares.values()))} % of the flags right" in text
+    assert f"“negative, always” gets {page.percent(shares['majority'])} %" in text
+
+
 def make_report() -> dict:
     good = {"acc": 0.95, "head": 0.94}
     return {
