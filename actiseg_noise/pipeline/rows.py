@@ -71,15 +71,24 @@ def _sample_rows(clip: Clip, plan: Plan, tally: Tally) -> Iterator[Row]:
     """Yield one row per object."""
     seal = _DIGESTS["samples"].seal
     for item, noisy in zip(clip.objects, noise_text(clip, plan, tally), strict=True):
+        label, noise_id, harmful = noisy
         text = expression(item.noun, clip.narration)
-        label = noisy.label
         yield seal(
             (
-                *(sample_id(clip.clip_id, item.object_id), clip.clip_id, item.object_id),
-                *(item.is_positive, item.handbox, item.in_narration, item.category_id, item.noun, text),
-                *(label.category_id, label.noun),
+                sample_id(clip.clip_id, item.object_id),
+                clip.clip_id,
+                item.object_id,
+                item.is_positive,
+                item.handbox,
+                item.in_narration,
+                item.category_id,
+                item.noun,
+                text,
+                label.category_id,
+                label.noun,
                 text if label.noun == item.noun else expression(label.noun, clip.narration),
-                *(noisy.noise_id, noisy.is_harmful),
+                noise_id,
+                harmful,
             )
         )
 
