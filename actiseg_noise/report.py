@@ -104,8 +104,8 @@ def describe_severity(info: ManifestInfo) -> str:
 
 
 def describe_noises(info: ManifestInfo) -> Section:
-    """Return requested and realised rates, with the counts that chance allows."""
-    header = ("noise", "requested", "realised", "of", "unit", "rate", "on positives", "chance allows")
+    """Return requested and realised rates, how many of the realised are positive, and the counts chance allows."""
+    header = ("noise", "rate", "realised", "unit", "share", "positive", "chance")
     return Section("Noise", header, list(map(_noise_row, info.noises, info.recipe.noises)))
 
 
@@ -113,10 +113,9 @@ def _noise_row(slot: SlotCounts, spec: NoiseSpec) -> tuple[str, ...]:
     """Return one noise's row."""
     options = ", ".join(f"{key} {value}" for key, value in spec.options.items())
     return (
-        f"{slot.noise_id} ({options})" if options else slot.noise_id,
+        f"{slot.noise_id}\n  {options}" if options else slot.noise_id,
         f"{slot.requested:g}",
-        f"{slot.realised:,}",
-        f"{slot.eligible:,}",
+        f"{slot.realised:,} of {slot.eligible:,}",
         slot.unit,
         "—" if slot.rate is None else f"{slot.rate:.4f}",
         f"{slot.on_positives:,}",

@@ -20,6 +20,7 @@ from actiseg_noise.pipeline.progress import Progress
 LINE_EVERY_S = 10.0
 
 WIDTH_OF_A_LOG = 140
+WIDTH_OF_A_NAME = 24
 
 
 def _console(stream: TextIO, *, stderr: bool) -> Console:
@@ -32,11 +33,12 @@ err = _console(sys.stderr, stderr=True)
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; a header of empty names is left out. Cells fold, nothing is cut."""
+    """Print a table; a header of empty names is left out. Cells fold but for short first ones, nothing is cut."""
     table = Table(title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.show_header = any(header)
-    for name in header:
-        table.add_column(Text(name), overflow="fold")
+    is_short = all(len(line) <= WIDTH_OF_A_NAME for row in rows for line in row[0].splitlines())
+    for index, name in enumerate(header):
+        table.add_column(Text(name), overflow="fold", no_wrap=index == 0 and is_short)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     out.print(table)

@@ -70,7 +70,7 @@ def test_build_verify_inspect(run: Run, vost: Path) -> None:
     shown = run("inspect", "m").out
     for text in (
         "vost/train/flip-50+noun-100+dilate-3px-s4",
-        "dilate-v1 (kernel 3, unit px)",
+        "kernel 3, unit px",
         "IoU with the clean mask",
     ):
         assert text in shown
