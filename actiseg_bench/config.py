@@ -24,11 +24,11 @@ class TrainConfig:
             object's mask is its target, the narration is another clip's, there is no positive term).
     """
 
-    steps: int = 120
+    steps: int = 90
     clips_per_batch: int = 8
     samples_per_clip: int = 5
-    learning_rate: float = 1e-3
-    fresh_factor: float = 5.0
+    learning_rate: float = 3e-4
+    fresh_factor: float = 30.0
     weight_decay: float = 1e-2
     warmup_share: float = 0.05
     clip_norm: float = 1.0
