@@ -1,10 +1,11 @@
-"""Start weights of ``tiny``: what the words for things look like, and what hands do. Never a positive flag.
+"""Start weights of ``tiny``: what the words for things look like, and what hands do; never which of them is meant.
 
 Two tasks share the clean clips of a pretraining split. *Referring*: every object's mask is the target of its
 expression, whose narration is another clip's, so the action text says nothing about the object. *Action recognition*:
 one linear classifier names the verb from the pixels around an acting object, and the verb from the words of a
 narration; sharing it puts what is seen and what is narrated into one space. Whether the two belong together — the
-positive flag — is what training has to learn; the layers that decide it are not part of the start weights.
+positive flag of a sample — is never asked: training has to learn it, in layers that are not part of the start weights.
+(The flag serves to pick the objects whose verb is known.)
 """
 
 from __future__ import annotations
@@ -144,10 +145,15 @@ def write_bundle(folder: Path, manifest: Path, config: RunConfig, on_progress: P
 
 _README = """# Start weights of `{model}`
 
-{parameters:,} parameters, pretrained on the clean labels of `kitchen`'s pretrain split (manifest digest
-`{manifest}`): referring segmentation of every object, and the name of the verb from pixels and from words. No positive
-flag was ever seen; the layers that decide it are not in the file and start from a run's seed.
+{parameters:,} parameters, pretrained on the clean labels of `kitchen`'s pretrain split: referring segmentation of every
+object, and the name of the verb, from the pixels around an acting object and from the words of a narration. Whether an
+object takes part in the narrated action was never asked; the layers that decide it are not in the file and start from
+a run's seed.
 
-BLAKE2b of the file: `{weights}`. Made again by `make weights`; bit-equal only with equal torch, threads and CPU
-instruction set. Licence: Apache-2.0, like the code; there is no third-party data in it.
+| | |
+|---|---|
+| pretraining manifest | `{manifest}` |
+| BLAKE2b of the file | `{weights}` |
+| made again by | `make weights`; bit-equal only with equal torch, threads and CPU instruction set |
+| licence | Apache-2.0, like the code; there is no third-party data in it |
 """
