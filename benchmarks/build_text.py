@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+import numpy as np
 
 OBJECTS_PER_CLIP = 5
 CATEGORIES = 250
@@ -24,7 +25,7 @@ COMMAND = "from actiseg_noise.cli import main; main()"
 
 def write_dataset(root: Path, samples: int) -> None:
     """Write ``ImageSets/train.json`` with ``samples`` objects."""
-    rng = random.Random(0)
+    rng = np.random.default_rng(0)
     path = root / "ImageSets" / "train.json"
     path.parent.mkdir(parents=True)
     with path.open("w") as file:
@@ -35,13 +36,14 @@ def write_dataset(root: Path, samples: int) -> None:
         file.write("]")
 
 
-def _entry(number: int, rng: random.Random) -> dict[str, object]:
+def _entry(number: int, rng: np.random.Generator) -> dict[str, object]:
     """Return one action."""
     objects = {}
     for object_id in range(1, OBJECTS_PER_CLIP + 1):
-        category = rng.randrange(CATEGORIES)
-        name = f"thing {category} {'abcd'[rng.randrange(NOUNS_PER_CATEGORY)]}"
-        flags = {"handbox": rng.randrange(2), "narration": rng.randrange(2), "positive": rng.randrange(2)}
+        category = int(rng.integers(CATEGORIES))
+        name = f"thing {category} {'abcd'[rng.integers(NOUNS_PER_CATEGORY)]}"
+        handbox, narration, positive = rng.integers(2, size=3).tolist()
+        flags = {"handbox": handbox, "narration": narration, "positive": positive}
         objects[str(object_id)] = {"name": name, "class_id": category, **flags}
     action = {"narration": "take thing", "verb": "take", "verb_class": 0, "noun": "thing", "noun_class": 1}
     span = {"seq_id": number + 1, "video": f"P{number % 40:02d}_{number % 90:02d}", "start": number, "end": number + 9}
