@@ -159,7 +159,7 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW
     """Return AdamW with the fresh parameters of a model in a group of their own."""
     fresh = network.card.fresh if isinstance(network, VosModel) else ()
     prefixes = tuple(f"{name}." for name in fresh)
-    named = list(network.named_parameters())
+    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     groups = [
         {"params": [p for name, p in named if not name.startswith(prefixes)], "factor": 1.0},
         {"params": [p for name, p in named if name.startswith(prefixes)], "factor": config.fresh_factor},

@@ -22,6 +22,7 @@ class ModelCard:
         positive_threshold: a positive score below it empties the object's mask in every frame.
         start_weights: name of the bundled start weights, None when there are none.
         fresh: submodules (of linear layers) that start weights do not carry: they start from the run's seed.
+        frozen: submodules that stay as start weights have them.
     """
 
     name: str
@@ -32,6 +33,7 @@ class ModelCard:
     positive_threshold: float
     start_weights: str | None
     fresh: tuple[str, ...] = ()
+    frozen: tuple[str, ...] = ()
 
 
 class VosModel(nn.Module):
@@ -67,3 +69,9 @@ def reset_fresh(model: VosModel, seed: int) -> None:
             for module in model.get_submodule(name).modules():
                 if isinstance(module, nn.Linear):
                     module.reset_parameters()
+
+
+def freeze(model: VosModel) -> None:
+    """Stop the gradients of the submodules that the card calls frozen."""
+    for name in model.card.frozen:
+        model.get_submodule(name).requires_grad_(False)

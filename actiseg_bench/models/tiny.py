@@ -207,6 +207,7 @@ class Tiny(VosModel):
         positive_threshold=0.5,
         start_weights="tiny",
         fresh=("action.decide",),
+        frozen=("text",),
     )
 
     def __init__(self) -> None:

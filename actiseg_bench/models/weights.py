@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from actiseg_bench.models.base import VosModel, reset_fresh
+from actiseg_bench.models.base import VosModel, freeze, reset_fresh
 from actiseg_noise.errors import ActisegError
 
 FILE_NAME = "model.safetensors"
@@ -39,7 +39,7 @@ def find_weights(model: VosModel, choice: str) -> Path:
 
 
 def load_start_weights(model: VosModel, choice: str, seed: int) -> str:
-    """Load start weights into ``model``; its fresh parameters start from ``seed``.
+    """Load start weights into ``model``; its fresh parameters start from ``seed``, its frozen ones stay.
 
     Returns:
         ``name:digest`` of what was loaded, or ``none``.
@@ -63,6 +63,7 @@ def load_start_weights(model: VosModel, choice: str, seed: int) -> str:
         )
     model.load_state_dict(state, strict=False)
     reset_fresh(model, seed)
+    freeze(model)
     return f"{path.parent.name}:{blake2b(path.read_bytes(), digest_size=16).hexdigest()}"
 
 

@@ -122,6 +122,18 @@ def test_configurations_survive_a_round_trip_and_refuse_unknown_keys() -> None:
         RunConfig.from_dict({"train": {"step": 3}})
 
 
+def test_from_the_bundled_weights_the_text_encoder_stays_and_the_rest_learns(
+    clean_val: Path, kitchen_root: Path
+) -> None:
+    trained = train_run(replace(CONFIG, start_weights="bundled"), clean_val, kitchen_root).networks[0]
+    start = Tiny()
+    assert load_start_weights(start, "bundled", seed=0).startswith("tiny:")
+    before, after = start.state_dict(), trained.state_dict()
+    same = {key for key in after if torch.equal(before[key], after[key])}
+    assert {key for key in after if key.startswith("text.")} <= same
+    assert not {key for key in after if key.endswith("weight") and not key.startswith("text.")} & same
+
+
 def test_start_weights_carry_everything_but_the_fresh_parameters(tmp_path: Path) -> None:
     torch.manual_seed(1)
     source, target = Tiny(), Tiny()
