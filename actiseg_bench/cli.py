@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -28,6 +29,8 @@ def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 a run failed, 2 bad usage or input, 130 interrupted."""
     from actiseg_noise.terminal import run_app
 
+    # Threads that wait by spinning make a step several times slower beside any other busy process.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     run_app(app, ActisegError)
 
 

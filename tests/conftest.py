@@ -1,10 +1,13 @@
 """Small real manifests of the embedded dataset, built once per session."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 import actiseg_noise
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads slow a shared machine down
 
 
 @pytest.fixture(scope="session")
