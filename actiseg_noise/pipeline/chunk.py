@@ -1,7 +1,7 @@
 """A chunk of clips: the unit of work, of resuming, and of what a worker process hands back.
 
-A finished chunk is a folder: one Arrow file per table and ``chunk.json`` with its clip ids' digest and its draws'
-counts. It is written under a temporary name and renamed, so a chunk that is there is whole.
+A finished chunk is a folder: one Arrow file per table and ``chunk.json`` with its draws' counts and a digest of what it
+was made from. It is written under a temporary name and renamed, so a chunk that is there is whole.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from hashlib import blake2b
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,14 @@ from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.pipeline.plan import Plan, Tally
 from actiseg_noise.pipeline.rows import Row, clip_rows
 from actiseg_noise.recipe import Recipe
-from actiseg_noise.records import Clip
+from actiseg_noise.records import Clip, ObjectRecord
 from actiseg_noise.vocabulary import Vocabulary
 
 FRAMES_PER_CHUNK = 64
 SAMPLES_PER_CHUNK = 16_384
+
+_CLIP = attrgetter(*(f.name for f in fields(Clip) if f.name not in ("objects", "frames")))
+_OBJECT = attrgetter(*(f.name for f in fields(ObjectRecord)))
 
 
 @dataclass(frozen=True)
@@ -64,12 +68,13 @@ class Worker:
 
     def write(self, folder: Path, clips: tuple[Clip, ...]) -> None:
         """Write the chunk's folder, whole or not at all."""
+        made_from = _inputs_digest(self.job, clips)
         rows, tally = self.rows(clips)
         part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
         part.mkdir()
         for table in TABLES:
             _write_arrow(part / f"{table.name}.arrow", table, rows[table.name])
-        (part / "chunk.json").write_text(json.dumps({"clips": _clips_digest(clips), "tally": tally.rows}))
+        (part / "chunk.json").write_text(json.dumps({"inputs": made_from, "tally": tally.rows}))
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
 
@@ -89,10 +94,10 @@ def split_chunks(clips: Iterable[Clip], content: str) -> Iterator[tuple[Clip, ..
         yield tuple(chunk)
 
 
-def is_finished(folder: Path, clips: tuple[Clip, ...]) -> bool:
-    """Return whether the chunk of exactly these clips is there."""
+def is_finished(job: Job, folder: Path, clips: tuple[Clip, ...]) -> bool:
+    """Return whether the chunk of exactly these clips, made from the files as they are now, is there."""
     try:
-        return bool(read_chunk_info(folder)["clips"] == _clips_digest(clips))
+        return bool(read_chunk_info(folder)["inputs"] == _inputs_digest(job, clips))
     except (OSError, ValueError, KeyError):
         return False
 
@@ -111,10 +116,26 @@ def iter_batches(folder: Path, table: Table) -> Iterator[Any]:
             yield reader.get_batch(index)
 
 
-def _clips_digest(clips: tuple[Clip, ...]) -> str:
-    """Return a digest of the clip ids and addresses, for recognising the chunk on resuming."""
-    text = json.dumps([[clip.clip_id, clip.address, len(clip.objects), len(clip.frames)] for clip in clips])
-    return blake2b(text.encode(), digest_size=16).hexdigest()
+def _inputs_digest(job: Job, clips: tuple[Clip, ...]) -> str:
+    """Return a digest of what a chunk is made from, beside the request that names the workspace.
+
+    It is the clips with all they say, their mask files' sizes and times, and the thresholds, which depend on all clips.
+    """
+    state = blake2b(json.dumps(job.thresholds).encode(), digest_size=16)
+    for clip in clips:
+        frames = [(f.frame_id, f.image_path, f.mask_path, f.weight_path, f.is_annotated) for f in clip.frames]
+        stamps = [_stamp(job.dataset.root / f.mask_path) for f in clip.frames if f.mask_path and job.content == "full"]
+        state.update(json.dumps([_CLIP(clip), list(map(_OBJECT, clip.objects)), frames, stamps]).encode())
+    return state.hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Return size in bytes and time of change in ns of a file, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
 
 
 @cache

@@ -30,7 +30,7 @@ def finished_chunks(
     if workers == 1 or len(first) < workers * CHUNKS_WORTH_A_PROCESS:
         worker = Worker(job)
         for place, clips in places:
-            if not is_finished(place, clips):
+            if not is_finished(job, place, clips):
                 worker.write(place, clips)
             yield place, len(clips)
         return
@@ -48,7 +48,7 @@ def _in_processes(
     waiting: deque[tuple[Future[None] | None, Path, int]] = deque()
     try:
         for place, clips in places:
-            future = None if is_finished(place, clips) else pool.submit(write_in_process, place, clips)
+            future = None if is_finished(job, place, clips) else pool.submit(write_in_process, place, clips)
             waiting.append((future, place, len(clips)))
             if len(waiting) > workers * CHUNKS_AHEAD:
                 yield _wait(*waiting.popleft())

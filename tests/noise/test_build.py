@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from deposits import save_mask
 from toys import Toy, make_clip, make_toy, thing, write_toy
 
 import actiseg_noise
@@ -317,6 +319,26 @@ def test_an_interrupted_build_goes_on(toy: Toy, tmp_path: Path, monkeypatch: pyt
     assert min(read) == "clip008"
     assert digest(out) == digest(whole)
     assert listing(tmp_path) == ["data", "m", "whole"]
+
+
+@pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, exact_rate=True)])
+def test_what_changed_on_disk_since_the_interruption_is_built_again(toy: Toy, tmp_path: Path, recipe: Recipe) -> None:
+    out = tmp_path / "m"
+    with pytest.raises(KeyboardInterrupt):
+        actiseg_noise.build(Stopping(toy.root, toy.clips), recipe=recipe, out=out)
+    frame = toy.clips[0].frames[0]
+    save_mask(toy.root / str(frame.mask_path), np.zeros((24, 32), np.uint8))
+    actiseg_noise.build(toy, recipe=recipe, out=out)
+    assert digest(out) == digest(actiseg_noise.build(toy, recipe=recipe, out=tmp_path / "whole"))
+
+
+def test_an_annotation_that_changed_since_the_interruption_is_built_again(toy: Toy, tmp_path: Path) -> None:
+    out = tmp_path / "m"
+    with pytest.raises(KeyboardInterrupt):
+        actiseg_noise.build(Stopping(toy.root, toy.clips), recipe=RECIPE, out=out)
+    corrected = Toy(toy.root, (replace(toy.clips[0], narration="another narration"), *toy.clips[1:]))
+    actiseg_noise.build(corrected, recipe=RECIPE, out=out)
+    assert digest(out) == digest(actiseg_noise.build(corrected, recipe=RECIPE, out=tmp_path / "whole"))
 
 
 def test_another_recipe_starts_over(toy: Toy, tmp_path: Path) -> None:
