@@ -66,6 +66,7 @@ class ManifestDataset(Dataset[ClipItem]):
         self._tables = {name: _ByClip(self.manifest, name) for name in ("clips", "frames", "samples", "masks")}
         with_masks = self._tables["masks"].ranges
         self.clip_ids = [clip_id for clip_id in self._tables["samples"].ranges if clip_id in with_masks]
+        self._pictures: dict[str, torch.Tensor] = {}
         self._cache: dict[int, ClipItem] | None = {} if (self._fits() if cache is None else cache) else None
 
     def __len__(self) -> int:
@@ -118,14 +119,14 @@ class ManifestDataset(Dataset[ClipItem]):
     def _read(self, clip_id: str) -> ClipItem:
         frames = self.frame_rows(clip_id)
         samples = self._tables["samples"].rows(clip_id)
-        images = np.stack([self._image(row) for row in frames])
-        masks = self._masks(clip_id, frames, samples, images.shape[1:3])
+        images = self._images(frames)
+        masks = self._masks(clip_id, frames, samples, images.shape[2:])
         return ClipItem(
             clip_id=clip_id,
             frames_id=_frames_id(frames),
             frame_idx=tuple(row["frame_idx"] for row in frames),
             canvas=(frames[0]["height"], frames[0]["width"]),
-            frames=torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(),
+            frames=images,
             sample_ids=tuple(row["sample_id"] for row in samples),
             object_ids=tuple(row["object_id"] for row in samples),
             expressions=tuple(self._expression(row) for row in samples),
@@ -138,6 +139,16 @@ class ManifestDataset(Dataset[ClipItem]):
             return str(sample["noisy_expression" if self.labels == "noisy" else "expression"])
         narration = self._tables["clips"].rows(self.stranger(sample["clip_id"]))[0]["narration"]
         return expression(sample["noisy_noun" if self.labels == "noisy" else "noun"], narration)
+
+    def _images(self, frames: list[dict[str, Any]]) -> torch.Tensor:
+        """Return the frames as uint8 RGB ``[T, 3, H, W]``; clips on the same frames share them in the cache."""
+        name = _frames_id(frames)
+        if name in self._pictures:
+            return self._pictures[name]
+        images = np.stack([self._image(row).transpose(2, 0, 1) for row in frames])
+        if self._cache is not None:
+            self._pictures[name] = torch.from_numpy(images)
+        return torch.from_numpy(images)
 
     def _image(self, frame: dict[str, Any]) -> npt.NDArray[np.uint8]:
         """Return one frame as uint8 RGB ``[H, W, 3]``."""
