@@ -18,17 +18,14 @@ alone is in the layout, so an object's noun stands for its name. The vocabulary 
 
 from __future__ import annotations
 
-import json
-from array import array
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.files import check_file_name, find_other_ids, frame_order, missing_clips
-from actiseg_noise.datasets.json_list import JsonFields, iter_json_list
+from actiseg_noise.datasets.json_list import JsonFields, JsonList
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
@@ -75,11 +72,11 @@ class ActionVos(Dataset):
                 ``with_frames``, entries without a folder of masks.
         """
         self.check_split(split)
-        index = _Index(self._json_path(split), iter_json_list(self._check_json(split)))
+        index = _Index(JsonList(self._check_json(split)))
         keep = self._clips_with_masks(split, index) if with_frames else None
-        for clip_id, number, entry in index.iter_sorted():
-            if keep is None or clip_id in keep:
-                yield _parse(entry, index.path, number, _side(split), index.repeats.get(number, 1))
+        for number, fields in index.iter_sorted():
+            if keep is None or index.clip_ids[number] in keep:
+                yield _parse(fields, index.clip_ids[number], index.addresses[number], number, _side(split))
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
         """Yield each (class, noun) seen in ``splits`` once, in ascending order.
@@ -91,7 +88,7 @@ class ActionVos(Dataset):
         on_disk = [split for split in splits if self._json_path(split).is_file()]
         for split in on_disk or splits[:1]:
             path = self._check_json(split)
-            for number, (_, _, entry) in enumerate(iter_json_list(path)):
+            for number, entry in enumerate(JsonList(path)):
                 for _, item in JsonFields(entry, path, number).objects("object_classes"):
                     seen.add(_class_and_noun(item))
         for category_id, noun in sorted(seen):
@@ -142,44 +139,38 @@ class ActionVos(Dataset):
 
 
 class _Index:
-    """Where each entry of a split's file lies, so that entries can be read by ascending name without holding them all.
+    """What a split's entries are called, so that they can be read by ascending name without holding them all.
 
     Attributes:
-        clip_ids: in file order.
-        repeats: position → 2, 3, … for an entry that tells of the same action as an earlier one.
+        clip_ids, addresses: in file order. An address ends in /2, /3, … where earlier entries tell of the same action.
 
     Raises:
         DataError: two entries make one folder name.
     """
 
-    def __init__(self, path: Path, entries: Iterator[tuple[int, int, Any]]) -> None:
-        self.path = path
+    def __init__(self, entries: JsonList) -> None:
+        self.path = entries.path
         self.clip_ids: list[str] = []
-        self.repeats: dict[int, int] = {}
-        self._bytes = array("q")  # start, stop, start, stop, …
+        self.addresses: list[str] = []
+        self._entries = entries
         seen: Counter[str] = Counter()
-        for number, (start, stop, entry) in enumerate(entries):
-            fields = JsonFields(entry, path, number)
-            self.clip_ids.append(_folder(fields))
-            self._bytes.extend((start, stop))
+        for number, entry in enumerate(entries):
+            fields = JsonFields(entry, self.path, number)
             action = _action(fields)
             seen[action] += 1
-            if seen[action] > 1:
-                self.repeats[number] = seen[action]
+            self.clip_ids.append(_folder(fields))
+            self.addresses.append(action if seen[action] == 1 else f"{action}/{seen[action]}")
         self._order = sorted(range(len(self.clip_ids)), key=self.clip_ids.__getitem__)
         for first, second in pairwise(self._order):
             if self.clip_ids[first] == self.clip_ids[second]:
                 raise DataError(
-                    f"{path}: entries {first} and {second} are both {self.clip_ids[first]!r}; keep one of them"
+                    f"{self.path}: entries {first} and {second} are both {self.clip_ids[first]!r}; keep one of them"
                 )
 
-    def iter_sorted(self) -> Iterator[tuple[str, int, Any]]:
-        """Yield (clip_id, position in the file, entry) in ascending clip_id."""
-        with self.path.open("rb") as stream:
-            for number in self._order:
-                start, stop = self._bytes[2 * number : 2 * number + 2]
-                stream.seek(start)
-                yield self.clip_ids[number], number, json.loads(stream.read(stop - start))
+    def iter_sorted(self) -> Iterator[tuple[int, JsonFields]]:
+        """Yield (position in the file, entry) in ascending clip_id."""
+        for number, entry in zip(self._order, self._entries.pick(self._order), strict=True):
+            yield number, JsonFields(entry, self.path, number)
 
 
 def _side(split: str) -> str:
@@ -200,19 +191,17 @@ def _action(fields: JsonFields) -> str:
     return f"{fields.text('video')}/{start}-{stop}/{fields.text('verb')}/{fields.text('noun')}"
 
 
-def _parse(entry: Any, path: Path, number: int, side: str, repeat: int) -> Clip:
-    """Return one entry of a split's file as a clip; its address ends in ``repeat`` where that is not 1."""
-    fields = JsonFields(entry, path, number)
-    folder = _folder(fields)
+def _parse(fields: JsonFields, clip_id: str, address: str, number: int, side: str) -> Clip:
+    """Return one entry of a split's file as a clip."""
     return Clip(
-        clip_id=folder,
-        address=_action(fields) + (f"/{repeat}" if repeat > 1 else ""),
+        clip_id=clip_id,
+        address=address,
         video_id=fields.text("video"),
         narration=fields.text("narration"),
         verb=fields.text("verb"),
         noun=fields.text("noun"),
         objects=tuple(_object(object_id, item) for object_id, item in fields.objects("object_classes")),
-        frames=_frames(fields, folder, side),
+        frames=_frames(fields, clip_id, side),
         source_order=number,
         verb_class=fields.optional_integer("verb_class"),
         noun_class=fields.optional_integer("noun_class"),

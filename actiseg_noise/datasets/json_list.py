@@ -1,10 +1,12 @@
-"""JSON files of other people: lists read entry by entry in little memory, fields checked as they are taken."""
+"""JSON files of other people: lists read whole or, where they are large, entry by entry; fields checked when taken."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,6 +16,61 @@ _SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DECODER = json.JSONDecoder()
 _INT32_MAX = 2**31 - 1
+_OBJECT_IDS = tuple(map(str, range(1, 256)))
+
+WHOLE_BYTES = 16 << 20  # some 110,000 samples of ActionVOS, about 80 MB of Python objects
+FILES_KEPT = 4  # the splits of a dataset
+
+
+class JsonList:
+    """The entries of a file that holds one JSON list: once through in the file's order, then again in any order.
+
+    A file of at most ``whole_bytes`` is decoded once and kept for the next reader: leave entries as they are. Of others
+    the places of entries are kept, and what is asked for again is decoded again: memory follows the largest entry.
+
+    Raises:
+        DataError: on iteration, what ``iter_json_list`` raises.
+    """
+
+    def __init__(self, path: Path, whole_bytes: int = WHOLE_BYTES) -> None:
+        self.path = path
+        stat = path.stat()
+        self._entries = _read_whole(path, stat.st_mtime_ns, stat.st_size) if stat.st_size <= whole_bytes else None
+        self._places = array("q")  # start, stop, start, stop, …
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield every entry."""
+        if self._entries is not None:
+            yield from self._entries
+            return
+        self._places = array("q")
+        for start, stop, entry in iter_json_list(self.path):
+            self._places.extend((start, stop))
+            yield entry
+
+    def pick(self, numbers: Iterable[int]) -> Iterator[Any]:
+        """Yield the entries at these positions of the list, which was iterated over before."""
+        if self._entries is not None:
+            yield from map(self._entries.__getitem__, numbers)
+            return
+        with self.path.open("rb") as stream:
+            for number in numbers:
+                start, stop = self._places[2 * number : 2 * number + 2]
+                stream.seek(start)
+                yield json.loads(stream.read(stop - start))
+
+
+@lru_cache(FILES_KEPT)
+def _read_whole(path: Path, changed_ns: int, size: int) -> list[Any] | None:
+    """Return the list in a file; None where it is malformed: ``iter_json_list`` will say where.
+
+    It is remembered as long as time of change and size stay the same.
+    """
+    try:
+        entries = json.loads(path.read_bytes().decode())
+    except (ValueError, RecursionError):
+        return None
+    return entries if type(entries) is list else None
 
 
 def iter_json_list(path: Path, chunk_chars: int = 1 << 20) -> Iterator[tuple[int, int, Any]]:
@@ -186,11 +243,11 @@ class JsonFields:
         value = self._data.get(key)
         if type(value) is not dict:
             raise self.error(key, "an object that leads from ids to objects")
-        for object_id in range(1, len(value) + 1):
-            if object_id > 255 or str(object_id) not in value:
-                raise self.error(key, f'the keys "1" … "{len(value)}" without a gap, at most 255 of them')
-            name = str(object_id)
-            yield object_id, JsonFields(value[name], self._path, self._number, f"{key}.{name}")
+        items = [value[name] for name in _OBJECT_IDS[: len(value)] if name in value]
+        if len(items) < len(value):
+            raise self.error(key, f'the keys "1" … "{len(value)}" without a gap, at most 255 of them')
+        for object_id, item in enumerate(items, start=1):
+            yield object_id, JsonFields(item, self._path, self._number, f"{key}.{object_id}")
 
 
 def _is_writable(text: str) -> bool:

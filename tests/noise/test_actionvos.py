@@ -10,7 +10,7 @@ import pytest
 from deposits import actionvos_entry, actionvos_folder, actionvos_mask, actionvos_object, save_mask, write_actionvos
 
 from actiseg_noise.datasets.actionvos import ActionVos
-from actiseg_noise.datasets.json_list import iter_json_list
+from actiseg_noise.datasets.json_list import JsonList, iter_json_list
 from actiseg_noise.errors import DataError
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
 
@@ -314,6 +314,34 @@ def test_entries_and_their_places_do_not_depend_on_the_chunk(tmp_path: Path, chu
     assert [entry for _, _, entry in found] == entries
     data = path.read_bytes()
     assert [json.loads(data[start:stop]) for start, stop, _ in found] == entries
+
+
+@pytest.mark.parametrize("whole_bytes", [0, 1 << 20])
+def test_entries_are_the_same_kept_and_decoded_again(tmp_path: Path, whole_bytes: int) -> None:
+    path = tmp_path / "val.json"
+    entries = [{"é": "naïve 🧅"}, {"a": [1.5e3, None]}, {"b": -7}]
+    path.write_text(json.dumps(entries, ensure_ascii=False, indent=1), encoding="utf-8")
+    found = JsonList(path, whole_bytes)
+    for _ in range(2):
+        assert list(found) == entries
+        assert list(found.pick([2, 0, 2])) == [entries[2], entries[0], entries[2]]
+
+
+@pytest.mark.parametrize("whole_bytes", [0, 1 << 20])
+def test_a_malformed_list_is_told_where_kept_or_not(tmp_path: Path, whole_bytes: int) -> None:
+    path = tmp_path / "val.json"
+    path.write_text('[{"a": 1},\n {"a": }]')
+    found = iter(JsonList(path, whole_bytes))
+    assert next(found) == {"a": 1}
+    with pytest.raises(DataError, match=r"line 2, column 8 \(entry 1\): Expecting value"):
+        next(found)
+
+
+def test_a_list_that_changed_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "val.json"
+    for entries in ([1], [1, 2]):
+        path.write_text(json.dumps(entries))
+        assert list(JsonList(path)) == entries
 
 
 # --- vocabulary
