@@ -22,9 +22,9 @@ import actiseg_noise
 from actiseg_noise.errors import ManifestError, UnknownNameError
 from actiseg_noise.manifest import page
 from actiseg_noise.manifest.arrays import to_array
-from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
+from actiseg_noise.manifest.digest import RowDigest, TableDigest, compact_json, manifest_digest
 from actiseg_noise.manifest.info import ManifestInfo, read_info
-from actiseg_noise.manifest.schema import CLIPS, SAMPLES, TABLES, Table
+from actiseg_noise.manifest.schema import CLIPS, MASKS, SAMPLES, TABLES, Table
 from actiseg_noise.manifest.write import ROWS_PER_GROUP, TableWriter
 from actiseg_noise.recipe import NoiseSpec, Recipe
 
@@ -121,6 +121,19 @@ def test_the_digest_does_not_depend_on_the_batches() -> None:
     for start, stop in ((0, 0), (0, 2), (2, 5)):
         parts.update({name: values[start:stop] for name, values in columns.items()})
     assert (whole.rows, whole.columns) == (parts.rows, parts.columns)
+
+
+@given(rows_of(SAMPLES) | rows_of(MASKS))
+def test_a_row_enters_its_digest_as_compact_json(rows: list[tuple[Any, ...]]) -> None:
+    for row in rows:
+        expected = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+        assert compact_json(row) == expected
+        assert compact_json(list(row)) == expected
+
+
+def test_what_is_no_number_enters_no_digest() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        compact_json([float("nan")])
 
 
 def test_only_labels_enter_a_row_digest() -> None:
