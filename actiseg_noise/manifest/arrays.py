@@ -28,18 +28,29 @@ def to_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Return strings, booleans or numbers (None: null) as an Arrow array of type ``kind``."""
     import pyarrow as pa
 
-    is_null = None in values
-    valid = _bits([value is not None for value in values]) if is_null else None
+    valid = None
+    if None in values:
+        valid = _bits([value is not None for value in values])
+        fill = "" if kind == pa.string() else 0
+        values = [fill if value is None else value for value in values]
     if kind == pa.string():
-        encoded = [value.encode() if value is not None else b"" for value in values]
-        offsets = np.zeros(len(values) + 1, np.int32)
-        np.cumsum([len(value) for value in encoded], out=offsets[1:])
-        buffers = [valid, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
+        data = _text(values)
+    elif kind == pa.bool_():
+        data = [_bits(values)]
     else:
-        filled = [0 if value is None else value for value in values] if is_null else values
-        data = _bits(filled) if kind == pa.bool_() else pa.py_buffer(np.array(filled, kind.to_pandas_dtype()))
-        buffers = [valid, data]
-    return pa.Array.from_buffers(kind, len(values), buffers)
+        data = [pa.py_buffer(np.array(values, kind.to_pandas_dtype()))]
+    return pa.Array.from_buffers(kind, len(values), [valid, *data])
+
+
+def _text(values: Sequence[str]) -> list[pa.Buffer]:
+    """Return the offsets and the UTF-8 bytes of strings."""
+    import pyarrow as pa
+
+    joined = "".join(values)
+    sized = values if joined.isascii() else [value.encode() for value in values]
+    offsets = np.zeros(len(values) + 1, np.int32)
+    np.cumsum(np.fromiter(map(len, sized), np.int32, len(values)), out=offsets[1:])
+    return [pa.py_buffer(offsets), pa.py_buffer(joined.encode())]
 
 
 def _bits(flags: Sequence[Any]) -> pa.Buffer:

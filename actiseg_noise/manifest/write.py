@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_PER_GROUP = 16_384
+_ALL_DIFFERENT = ("row_digest", "sample_id", "address")  # a dictionary of their values would only cost
 
 
 class TableWriter:
@@ -27,7 +28,10 @@ class TableWriter:
         self.digest = TableDigest(table)
         self.count = 0
         self._schema = table.arrow()
-        self._writer = pq.ParquetWriter(folder / table.file_name, self._schema, compression="zstd")
+        repeating = [column.name for column in table.columns if column.name not in _ALL_DIFFERENT]
+        self._writer = pq.ParquetWriter(
+            folder / table.file_name, self._schema, compression="zstd", use_dictionary=repeating
+        )
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
 
