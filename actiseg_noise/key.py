@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import blake2b
+from struct import Struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 Part = str | int
 
 _DOMAIN = b"actiseg-key-1"
+_first_uint64 = Struct("<Q").unpack_from
 
 
 def encode_part(part: Part) -> bytes:
@@ -71,7 +73,8 @@ class Key:
 
     def uniform(self, purpose: str) -> float:
         """Return a float in [0, 1) with 53 random bits."""
-        return (int.from_bytes(self.digest(purpose)[:8], "little") >> 11) * 2.0**-53
+        bits: int = _first_uint64(self.digest(purpose))[0]
+        return (bits >> 11) * 2.0**-53
 
     def below(self, purpose: str, count: int) -> int:
         """Return an integer in [0, count), uniform up to a bias below ``count / 2**128``.

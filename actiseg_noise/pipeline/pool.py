@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from itertools import chain, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.pipeline.chunk import Job, Worker, is_finished, start_process, write_in_process
 from actiseg_noise.records import Clip
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 CHUNKS_AHEAD = 2  # per worker
 CHUNKS_WORTH_A_PROCESS = 2
@@ -41,6 +43,8 @@ def _in_processes(
     job: Job, places: Iterator[tuple[Path, tuple[Clip, ...]]], workers: int
 ) -> Iterator[tuple[Path, int]]:
     """Make chunks in worker processes, a few ahead of what is consumed."""
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
     from multiprocessing import get_context
 
     context = get_context("spawn")
