@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -108,6 +109,30 @@ def test_an_edited_label_is_named_by_row_and_column(folder: Path, column: str, v
 def test_an_edited_row_digest_is_named(folder: Path) -> None:
     edit(folder, "samples", lambda row: row.update(row_digest="00" * 16))
     assert places(folder) == [f"{SAMPLE}, column row_digest", "manifest digest"]
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "expected"),
+    [
+        ("samples", "row_digest", "é", "a digest of 32 hex digits"),
+        ("samples", "text_noise", None, "no null"),
+        ("frames", "clip_id", None, "no null"),
+        ("masks", "row_digest", None, "a digest of 32 hex digits"),
+        ("masks", "iou", float("nan"), "a number in [0, 1]"),
+    ],
+)
+def test_a_cell_that_has_no_digest_is_named(
+    folder: Path, table: str, column: str, value: object, expected: str
+) -> None:
+    path = folder / f"{table}.parquet"
+    stored = pq.read_table(path)
+    cells = stored[column].to_pylist()
+    cells[1] = value
+    index = stored.column_names.index(column)
+    pq.write_table(stored.set_column(index, column, pa.array(cells, stored[column].type)), path)
+    (finding,) = [found for found in findings(folder) if not found.where.startswith("manifest.json")]
+    assert re.fullmatch(rf"{table}\.parquet, row clip_id=.*, column {column}", finding.where)
+    assert (finding.expected, finding.found) == (expected, repr(value))
 
 
 def test_an_edited_cell_with_its_row_digest_made_again_is_found(folder: Path) -> None:
