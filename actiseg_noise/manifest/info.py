@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.errors import ManifestError
-from actiseg_noise.manifest.schema import SCHEMA_VERSION
+from actiseg_noise.manifest.schema import CONTENTS, SCHEMA_VERSION, TABLES
 from actiseg_noise.recipe import Recipe
 
 INFO_NAME = "manifest.json"
@@ -98,11 +98,39 @@ class ManifestInfo:
             KeyError, TypeError, ValueError: a key is missing or has the wrong type.
         """
         known = {f.name: data[f.name] for f in fields(cls)}
+        _check_shape(known)
         known["recipe"] = Recipe.from_json(known["recipe"], "manifest.json recipe")
         slots = [{f.name: slot[f.name] for f in fields(SlotCounts)} for slot in known["noises"]]
         known["noises"] = tuple(SlotCounts(**slot | {"interval": tuple(slot["interval"])}) for slot in slots)
         known["skipped"] = tuple(known["skipped"])
         return cls(**known)
+
+
+_KEYS_OF: dict[str, tuple[str, ...]] = {
+    "dataset": ("name", "version", "title", "splits", "eval_splits", "options"),
+    "vocabulary": ("origin", "digest"),
+    "counts": tuple(table.name for table in TABLES),
+    "tables": tuple(table.name for table in TABLES),
+    "columns": tuple(table.name for table in TABLES),
+    "severity": ("harmful_positives", "median_iou"),
+    "files": tuple(table.file_name for table in TABLES),
+    "selection": (),
+}
+
+
+def _check_shape(known: dict[str, Any]) -> None:
+    """Raise ValueError unless every entry that is a table is one, with the keys that readers rely on."""
+    for name, keys in _KEYS_OF.items():
+        if not isinstance(known[name], dict):
+            raise ValueError(f"{name!r} must be an object, got {known[name]!r}")
+        for key in keys:
+            if key not in known[name]:
+                raise ValueError(f"{name!r} lacks the key {key!r}")
+    if known["content"] not in CONTENTS:
+        raise ValueError(f"'content' must be one of {', '.join(CONTENTS)}, got {known['content']!r}")
+    limit, clips = (known["selection"].get(key) for key in ("limit", "clips"))
+    if not isinstance(limit, int | None) or not isinstance(clips, list | None):
+        raise ValueError(f"'selection' is malformed: {known['selection']!r}")
 
 
 def read_info(folder: Path) -> ManifestInfo:
@@ -116,9 +144,11 @@ def read_info(folder: Path) -> ManifestInfo:
         raise ManifestError(f"{folder}: no {INFO_NAME} here, so this is not a finished manifest folder")
     try:
         data = json.loads(path.read_text("utf-8"))
-        version = int(data["schema_version"])
+        version = data["schema_version"]
+        if type(version) is not int or version < 1:
+            raise ValueError(f"schema_version must be a positive integer, got {version!r}")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ManifestError(f"{path}: not a readable manifest.json ({error!r})") from None
+        raise ManifestError(f"{path}: not a readable manifest.json ({error!r}); fetch or build it again") from None
     if version > SCHEMA_VERSION:
         raise ManifestError(
             f"{path}: schema version {version}, but this version reads up to {SCHEMA_VERSION}. Upgrade: "
@@ -127,4 +157,4 @@ def read_info(folder: Path) -> ManifestInfo:
     try:
         return ManifestInfo.from_json(data)
     except (KeyError, TypeError, ValueError) as error:
-        raise ManifestError(f"{path}: a key is missing or malformed ({error!r})") from None
+        raise ManifestError(f"{path}: a key is missing or malformed ({error!r}); fetch or build it again") from None

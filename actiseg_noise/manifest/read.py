@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,7 @@ class Manifest:
         Raises:
             UnknownNameError: no such table or column.
         """
-        with self._open(name, columns) as file:
+        with self._open(name, columns) as file, _named_damage(self.path / _TABLES[name].file_name):
             return file.read(columns=None if columns is None else list(columns), use_threads=False)
 
     def iter_batches(
@@ -59,8 +60,13 @@ class Manifest:
     ) -> Iterator[pa.RecordBatch]:
         """Yield a table in batches of at most ``rows`` rows, in order, in constant memory."""
         with self._open(name, columns) as file:
-            names = None if columns is None else list(columns)
-            yield from file.iter_batches(rows, columns=names, use_threads=False)
+            batches = file.iter_batches(rows, columns=None if columns is None else list(columns), use_threads=False)
+            while True:
+                with _named_damage(self.path / _TABLES[name].file_name):
+                    batch = next(batches, None)
+                if batch is None:
+                    return
+                yield batch
 
     def _open(self, name: str, columns: Sequence[str] | None) -> pq.ParquetFile:
         """Open a table's file, refusing names that it does not have."""
@@ -90,16 +96,24 @@ def read_manifest(path: str | Path) -> Manifest:
     return manifest
 
 
+@contextmanager
+def _named_damage(path: Path) -> Iterator[None]:
+    """Turn what Parquet says about damaged pages into an error that names the file."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise ManifestError(f"{path}: not a readable Parquet file ({error}); fetch it again") from None
+
+
 def _open_parquet(folder: Path, table: Table) -> pq.ParquetFile:
     """Open a table's file and hold its columns against the schema."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     path = folder / table.file_name
-    try:
+    with _named_damage(path):
         file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise ManifestError(f"{path}: not a readable Parquet file ({error}); fetch it again") from None
     found, expected = file.schema_arrow, table.arrow()
     for field in expected:
         if field.name not in found.names:

@@ -217,6 +217,11 @@ def retype_column(folder: Path) -> None:
             r"schema version 2, but .* Upgrade: pip install",
         ),
         (lambda f: edit_json(f, lambda d: d.pop("counts")), r"a key is missing or malformed \(KeyError\('counts'\)\)"),
+        (lambda f: edit_json(f, lambda d: d["counts"].pop("clips")), r"'counts' lacks the key 'clips'"),
+        (lambda f: edit_json(f, lambda d: d.update(columns=[])), r"'columns' must be an object, got \[\]"),
+        (lambda f: edit_json(f, lambda d: d.update(content="masks")), r"'content' must be one of full, text, recipe"),
+        (lambda f: edit_json(f, lambda d: d["selection"].update(limit="x")), r"'selection' is malformed"),
+        (lambda f: edit_json(f, lambda d: d.update(schema_version=1.5)), r"must be a positive integer, got 1\.5"),
         (lambda f: (f / "masks.parquet").unlink(), r"the file masks\.parquet is listed in manifest\.json but missing"),
         (lambda f: (f / "masks.parquet").write_bytes(b"PAR1"), r"masks\.parquet: not a readable Parquet file"),
         (lambda f: drop_column(f, "noun"), r"samples\.parquet: the column 'noun' is missing"),
@@ -227,6 +232,17 @@ def test_a_damaged_manifest_is_refused(folder: Path, damage: Callable[[Path], ob
     damage(folder)
     with pytest.raises(ManifestError, match=message):
         actiseg_noise.read_manifest(folder)
+
+
+def test_damage_inside_a_table_names_the_file(folder: Path) -> None:
+    path = folder / "clips.parquet"
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + bytes(len(data) // 3) + data[4 + len(data) // 3 :])
+    manifest = actiseg_noise.read_manifest(folder)
+    with pytest.raises(ManifestError, match=r"clips\.parquet: not a readable Parquet file"):
+        manifest.table("clips")
+    with pytest.raises(ManifestError, match=r"clips\.parquet: not a readable Parquet file"):
+        list(manifest.iter_batches("clips"))
 
 
 def test_a_damaged_vocabulary_is_refused(folder: Path) -> None:
