@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
-from actiseg_noise.manifest.info import VOCABULARY_NAME, ManifestInfo
+from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.schema import MASKS, TABLES, Table
 from actiseg_noise.masks import Rle
@@ -56,6 +56,8 @@ def verify_manifest(manifest: Manifest) -> list[Finding]:
     expected, found = manifest.info.digest, manifest_digest(digests)
     if all_fit and expected != found:
         findings.append(Finding("manifest digest", expected, found))
+    elif all_fit:
+        findings += _verify_statements(manifest.info, digests)
     return findings + _verify_realised(manifest.info, realised)
 
 
@@ -63,6 +65,19 @@ def _verify_vocabulary(manifest: Manifest) -> list[Finding]:
     """Hold ``vocabulary.json`` against the digest in ``manifest.json``."""
     expected, found = manifest.info.vocabulary["digest"], manifest.vocabulary.digest()
     return [] if expected == found else [Finding(f"{VOCABULARY_NAME}, digest", expected, found)]
+
+
+def _verify_statements(info: ManifestInfo, digests: Mapping[str, bytes]) -> Iterator[Finding]:
+    """Yield what ``manifest.json`` says of itself that its tables or its recipe contradict."""
+    for name, digest in digests.items():
+        if info.tables[name] != digest.hex():
+            yield Finding(f"{INFO_NAME}, digest of {name}", info.tables[name], digest.hex())
+    recipe = [(spec.noise_id, spec.rate) for spec in info.recipe.noises]
+    counted = [(slot.noise_id, slot.requested) for slot in info.noises]
+    if recipe != counted:
+        yield Finding(f"{INFO_NAME}, noises", f"those of the recipe, {recipe}", str(counted))
+    if info.content == "text" and info.counts["masks"]:
+        yield Finding(f"{INFO_NAME}, content", "no masks where content is text", f"{info.counts['masks']} masks")
 
 
 def _verify_realised(info: ManifestInfo, realised: Counter[str]) -> list[Finding]:

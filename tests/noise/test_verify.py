@@ -200,6 +200,25 @@ def test_counts_that_do_not_add_up_are_found(folder: Path) -> None:
     assert places(folder) == ["clips.parquet, rows", "manifest.json, realised category_flip-v1"]
 
 
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda d: d["noises"].pop(), "manifest.json, noises"),
+        (lambda d: d["noises"][0].update(requested=0.1), "manifest.json, noises"),
+        (lambda d: d["tables"].update(masks="00"), "manifest.json, digest of masks"),
+        (lambda d: d.update(content="text"), "manifest.json, content"),
+    ],
+)
+def test_a_manifest_that_contradicts_itself_is_found(
+    folder: Path, change: Callable[[dict[str, Any]], object], where: str
+) -> None:
+    path = folder / "manifest.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+    assert places(folder) == [where]
+
+
 def test_a_parquet_file_written_by_another_tool_holds(folder: Path) -> None:
     """The digest is over rows: other compression and row groups are no difference."""
     for path in folder.glob("*.parquet"):
