@@ -19,11 +19,12 @@ from typing import Any
 
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.manifest.arrays import to_batch
+from actiseg_noise.manifest.digest import compact_json
 from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.pipeline.plan import Plan, Tally
 from actiseg_noise.pipeline.rows import Row, clip_rows
 from actiseg_noise.recipe import Recipe
-from actiseg_noise.records import Clip, ObjectRecord
+from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
 from actiseg_noise.vocabulary import Vocabulary
 
 FRAMES_PER_CHUNK = 64
@@ -31,6 +32,7 @@ SAMPLES_PER_CHUNK = 16_384
 
 _CLIP = attrgetter(*(f.name for f in fields(Clip) if f.name not in ("objects", "frames")))
 _OBJECT = attrgetter(*(f.name for f in fields(ObjectRecord)))
+_FRAME = attrgetter(*(f.name for f in fields(FrameRecord)))
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,10 @@ def _inputs_digest(job: Job, clips: tuple[Clip, ...]) -> str:
     """
     state = blake2b(json.dumps(job.thresholds).encode(), digest_size=16)
     for clip in clips:
-        frames = [(f.frame_id, f.image_path, f.mask_path, f.weight_path, f.is_annotated) for f in clip.frames]
-        stamps = [_stamp(job.dataset.root / f.mask_path) for f in clip.frames if f.mask_path and job.content == "full"]
-        state.update(json.dumps([_CLIP(clip), list(map(_OBJECT, clip.objects)), frames, stamps]).encode())
+        records = [_CLIP(clip), *map(_OBJECT, clip.objects), *map(_FRAME, clip.frames)]
+        masks = [frame.mask_path for frame in clip.frames if frame.mask_path] if job.content == "full" else []
+        stamps = [_stamp(job.dataset.root / path) for path in masks]
+        state.update(compact_json([records, stamps]).encode())
     return state.hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import compress
 from typing import NamedTuple
 
 from actiseg_noise.noises.base import Label
@@ -26,9 +27,7 @@ def noise_text(clip: Clip, plan: Plan, tally: Tally) -> Iterator[NoisyText]:
     slots = [(slot, slot.base.child(clip.address)) for slot in plan.text]
     for item in clip.objects:
         clean, eligible = plan.label(item.category_id, item.noun)
-        for (slot, clip_key), may_draw in zip(slots, eligible, strict=True):
-            if not may_draw:
-                continue
+        for slot, clip_key in compress(slots, eligible):
             key = clip_key.child(item.object_id)
             fired = slot.fires(key)
             tally.count(slot.index, fired, item.is_positive)
