@@ -69,6 +69,7 @@ def run(
     config = _make_config(chosen, {"start_weights": weights, "device": device, "threads": threads}, steps)
     runner = TorchRunner(config, keep_weights=keep_weights)
     find_tracks = _find_tracks(chosen, track or [], (manifest, eval_manifest), root, out)
+    runner.check(model)
     found = GridOutcome()
     try:
         with locked(out):
@@ -118,7 +119,9 @@ def _find_tracks(
     out: Path,
 ) -> Callable[[], list[Track]]:
     """Refuse unknown tracks and unreadable manifests; return what builds the protocol's manifests and opens tracks."""
+    from actiseg_bench.data.manifest_dataset import check_usable
     from actiseg_bench.tracks import choose, open_track, protocol_tracks
+    from actiseg_noise import read_manifest
 
     if protocol is not None:
         chosen = choose("track", names, list(protocol.tracks))
@@ -129,6 +132,8 @@ def _find_tracks(
             "--manifest and --eval-manifest go together. Clean evaluation labels are a manifest too: "
             "actiseg-noise build --dataset NAME --split val --recipe clean --out DIR"
         )
+    for path in (train, evaluation):
+        check_usable(read_manifest(path), root)
     track = open_track(train, evaluation, root)
     return lambda: [track]
 

@@ -37,6 +37,12 @@ class TorchRunner:
         self._base = config
         self._keep_weights = keep_weights
 
+    def check(self, model: str) -> None:
+        """Raise ActisegError where no run of ``model`` can be made here: its device, its start weights."""
+        from actiseg_bench.train import make_networks, pick_device
+
+        make_networks(replace(self._base, model=model), 1, pick_device(self._base.device))
+
     def identity(self, spec: RunSpec) -> RunIdentity:
         """Return what decides the run's scores; how long others train does not touch the reference rows."""
         return RunIdentity(

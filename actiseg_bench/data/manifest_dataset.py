@@ -59,8 +59,7 @@ class ManifestDataset(Dataset[ClipItem]):
         raise_if(labels not in LABELS, f"labels must be one of {', '.join(LABELS)}, got {labels!r}")
         raise_if(targets not in TARGETS, f"targets must be one of {', '.join(TARGETS)}, got {targets!r}")
         self.manifest = manifest if isinstance(manifest, Manifest) else read_manifest(manifest)
-        _check_content(self.manifest)
-        self.root = find_root(DatasetCard.from_json(self.manifest.info.dataset), root)
+        self.root = check_usable(self.manifest, root)
         self.size, self.mask_stride, self.labels, self.targets = size, mask_stride, labels, targets
         self.frames = frames
         self._tables = {name: _ByClip(self.manifest, name) for name in ("clips", "frames", "samples", "masks")}
@@ -223,10 +222,17 @@ def _coverage(rle: Rle, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
     return cv2.resize(full, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
-def _check_content(manifest: Manifest) -> None:
+def check_usable(manifest: Manifest, root: str | Path | None = None) -> Path:
+    """Return the folder of a manifest's images.
+
+    Raises:
+        ManifestError: the manifest has no masks.
+        ActisegError: there is no such folder.
+    """
     content = manifest.info.content
     if content != "full":
         raise ManifestError(
             f"{manifest.path}: the manifest has content {content!r}, training and scoring need masks ('full'). "
             "Build it again with --content full."
         )
+    return find_root(DatasetCard.from_json(manifest.info.dataset), root)

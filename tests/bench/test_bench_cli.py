@@ -163,6 +163,24 @@ def test_a_manifest_of_ones_own_is_a_track(cli: Cli, data: Path, tmp_path: Path)
     assert (place / "checkpoint.safetensors").is_file()
 
 
+@pytest.mark.parametrize(
+    ("content", "root", "message"),
+    [("text", "data", "the manifest has content 'text'"), ("full", "nowhere", "nowhere: no such folder")],
+)
+def test_manifests_that_no_run_can_use_are_refused_before_any_run(
+    cli: Cli, data: Path, tmp_path: Path, content: str, root: str, message: str
+) -> None:
+    import actiseg_noise
+
+    noisy = actiseg_noise.build("actionvos", root=data, content=content, out=tmp_path / "noisy")
+    folder = data if root == "data" else tmp_path / root
+    options = ["--strategy", "gce", "--out", tmp_path / "runs", "--root", folder, *QUICK]
+    code, printed, told = cli("run", "--manifest", noisy, "--eval-manifest", noisy, *options)
+    assert (code, printed) == (2, "")
+    assert message in told
+    assert not (tmp_path / "runs").exists()
+
+
 def test_training_on_the_evaluation_clips_is_warned_of(cli: Cli, data: Path, tmp_path: Path) -> None:
     import actiseg_noise
 
@@ -218,6 +236,8 @@ def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(
         (["run", "--all", "--manifest", "m"], "--manifest and --all contradict each other"),
         (["run", "--manifest", "m"], "--manifest and --eval-manifest go together"),
         (["run", "--manifest", "m", "--eval-manifest", "e"], "no manifest.json here"),
+        (["run", "--all", "--weights", "nowhere.safetensors"], "nowhere.safetensors: no such weights file"),
+        (["run", "--all", "--device", "warp"], "--device warp: not available here"),
         (["run", "--all", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["leaderboard", "nowhere"], "nowhere: no such folder"),
         (["leaderboard", ".", "--format", "mdd"], "unknown format 'mdd'. Did you mean 'md'?"),
