@@ -26,11 +26,17 @@ SCORES = (*METRICS, "p_miou_hands", "p_miou_objects")
 START, SILENT = "start", "silent"
 REFERENCES = (START, SILENT)
 
+_AGAIN = "Make it again with the command that made it, or remove its folder."
+
 T = TypeVar("T")
 
 
 class ResultError(ActisegError):
     """A result file that cannot be read as one."""
+
+
+class NewerResultError(ResultError):
+    """A result that a newer version of this package wrote."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +124,10 @@ class RunResult:
         found = data.get("schema_version")
         raise_if(not isinstance(found, int), f"{where}: the key 'schema_version' is missing", ResultError)
         if found != SCHEMA_VERSION:
-            advice = "Upgrade: pip install -U actiseg-nl" if found > SCHEMA_VERSION else "Run it again."
-            raise ResultError(f"{where}: schema version {found}, but this version reads {SCHEMA_VERSION}. {advice}")
+            what = f"{where}: schema version {found}, but this version reads {SCHEMA_VERSION}."
+            if found > SCHEMA_VERSION:
+                raise NewerResultError(f"{what} Upgrade: pip install -U actiseg-nl")
+            raise ResultError(f"{what} {_AGAIN}")
         known = _fill(cls, data, where)
         lacking = [name for name in SCORES if name not in known.scores]
         raise_if(bool(lacking), f"{where}: the scores {', '.join(lacking)} are missing", ResultError)
@@ -206,7 +214,7 @@ def read_result(path: Path) -> RunResult:
     except FileNotFoundError:
         raise ResultError(f"{path}: no such result") from None
     except (OSError, ValueError) as error:
-        raise ResultError(f"{path}: not a readable JSON file ({error})") from None
+        raise ResultError(f"{path}: not a readable JSON file ({error}). {_AGAIN}") from None
     return RunResult.from_json(data, str(path))
 
 

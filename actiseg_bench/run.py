@@ -23,12 +23,14 @@ from actiseg_bench.results import (
     REFERENCES,
     RESULT_NAME,
     Cost,
+    NewerResultError,
+    ResultError,
     RunIdentity,
     RunResult,
     read_result,
     write_result,
 )
-from actiseg_bench.tracks import Track, reference_track
+from actiseg_bench.tracks import OWN_PROTOCOL, Track, reference_track
 from actiseg_noise.errors import ActisegError
 
 OnProgress = Callable[[int, int, float], None]
@@ -55,9 +57,13 @@ class RunSpec:
         return self.strategy if self.strategy in REFERENCES else f"{self.strategy}-{self.variant}"
 
     def folder(self, out: Path) -> Path:
-        """Return ``<out>/<protocol>/<track>/<model>/<strategy>-<variant>/seed<k>``."""
+        """Return ``<out>/<protocol>/<track>/<model>/<strategy>-<variant>/seed<k>``.
+
+        A protocol fixes what is scored on; without one the first folder says it, so no table loses rows to another.
+        """
         info = self.track.info
-        return out / info.protocol / info.name / self.model / self._row / f"seed{self.seed}"
+        group = f"{OWN_PROTOCOL}-{info.eval_manifest[:6]}" if info.protocol == OWN_PROTOCOL else info.protocol
+        return out / group / info.name / self.model / self._row / f"seed{self.seed}"
 
 
 @dataclass(frozen=True)
@@ -160,10 +166,10 @@ def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tup
     place = spec.folder(out)
     _recover(place)
     identity = runner.identity(spec)
-    old = read_result(place / RESULT_NAME) if (place / RESULT_NAME).is_file() else None
+    old, why = _read_old(place / RESULT_NAME)
     if old is not None and old.run_key == identity.key() and (place / PREDICTIONS_NAME).is_file():
         return old, True
-    reporter.begin(spec, f"again: {identity.changes_since(old)} changed" if old else "")
+    reporter.begin(spec, f"again: {identity.changes_since(old)} changed" if old else why)
     partial = _partial(place)
     partial.mkdir(parents=True)
     try:
@@ -174,6 +180,22 @@ def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tup
         shutil.rmtree(partial, ignore_errors=True)
     _failure_note(place).unlink(missing_ok=True)
     return result, False
+
+
+def _read_old(path: Path) -> tuple[RunResult | None, str]:
+    """Return the result that is there, or None and why it does not count: a damaged one holds nothing to keep.
+
+    Raises:
+        NewerResultError: a newer version wrote it, and may read it.
+    """
+    if not path.is_file():
+        return None, ""
+    try:
+        return read_result(path), ""
+    except NewerResultError:
+        raise
+    except ResultError as error:
+        return None, f"again: {error}"
 
 
 def _make(spec: RunSpec, runner: Runner, identity: RunIdentity, folder: Path, on_progress: OnProgress) -> RunResult:

@@ -155,11 +155,11 @@ def test_a_manifest_of_ones_own_is_a_track(cli: Cli, data: Path, tmp_path: Path)
     options = ["--root", data, "--out", tmp_path / "runs", "--strategy", "gce", "--steps", 1, "--keep-weights", *QUICK]
     code, printed, _ = cli("run", "--manifest", noisy, "--eval-manifest", clean, *options)
     assert code == 0
-    digest = actiseg_noise.read_manifest(noisy).digest
+    digest, truth = (actiseg_noise.read_manifest(path).digest for path in (noisy, clean))
     assert f"flip-40-{digest[:6]}" in printed
     (result,) = [r for r in read_results(tmp_path / "runs") if r.strategy == "gce"]
     assert (result.track.train_manifest, result.track.protocol, result.cost.steps) == (digest, "own", 1)
-    place = tmp_path / "runs" / "own" / result.track.name / "tiny" / "gce-faithful" / "seed0"
+    place = tmp_path / "runs" / f"own-{truth[:6]}" / result.track.name / "tiny" / "gce-faithful" / "seed0"
     assert (place / "checkpoint.safetensors").is_file()
 
 

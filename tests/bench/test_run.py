@@ -6,12 +6,13 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from bench_fakes import FakeRunner, make_track
 
-from actiseg_bench.results import read_result, read_results
+from actiseg_bench.results import ResultError, read_result, read_results
 from actiseg_bench.run import GridOutcome, Reporter, RunSpec, locked, make_grid, run_grid
 from actiseg_noise.errors import ActisegError
 
@@ -126,7 +127,7 @@ def test_a_failed_remake_keeps_the_old_result(tmp_path: Path) -> None:
     assert read_results(tmp_path) == old
 
 
-def test_an_unreadable_result_fails_its_run_and_is_left_alone(tmp_path: Path) -> None:
+def test_a_newer_result_fails_its_run_and_is_left_alone(tmp_path: Path) -> None:
     run_grid(grid(), FakeRunner(), tmp_path)
     path = tmp_path / "quick-v1" / "clean" / "tiny" / "gce-faithful" / "seed0" / "result.json"
     path.write_text('{"schema_version": 99}')
@@ -134,6 +135,28 @@ def test_an_unreadable_result_fails_its_run_and_is_left_alone(tmp_path: Path) ->
     assert [name for name, _ in found.failed] == ["clean gce-faithful seed 0"]
     assert "schema version 99" in found.failed[0][1]
     assert path.read_text() == '{"schema_version": 99}'
+
+
+@pytest.mark.parametrize("text", ["", '{"schema_version": 1, "run_k', '{"schema_version": 1}', "[]"])
+def test_a_damaged_result_is_made_again_and_says_why(tmp_path: Path, text: str) -> None:
+    run_grid(grid(), FakeRunner(), tmp_path)
+    old = read_results(tmp_path)
+    path = tmp_path / "quick-v1" / "clean" / "tiny" / "gce-faithful" / "seed0" / "result.json"
+    path.write_text(text)
+    with pytest.raises(ResultError, match=r"result\.json: "):
+        read_results(tmp_path)
+    found = run_grid(grid(), again := FakeRunner(), tmp_path, reporter := Lines())
+    assert (found.failed, again.made) == ([], ["clean gce-faithful seed 0"])
+    assert any("result.json" in line and "again" in line for line in reporter.lines)
+    assert [r.run_key for r in read_results(tmp_path)] == [r.run_key for r in old]
+
+
+def test_results_on_other_evaluation_labels_are_not_lost(tmp_path: Path) -> None:
+    for labels in ("first", "second"):
+        track = replace(TRACKS[0], info=replace(TRACKS[0].info, protocol="own", eval_manifest=labels))
+        run_grid(make_grid([track], ["gce"], "faithful", 1, "tiny"), FakeRunner(), tmp_path)
+    found = sorted((r.track.eval_manifest, r.strategy) for r in read_results(tmp_path))
+    assert found == [(labels, name) for labels in ("first", "second") for name in ("gce", "silent", "start")]
 
 
 def test_ctrl_c_stops_the_grid_and_leaves_whole_runs_only(tmp_path: Path) -> None:
