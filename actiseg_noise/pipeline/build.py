@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.manifest.info import ManifestInfo, SlotCounts, read_info
+from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
+from actiseg_noise.manifest.read import read_manifest
 from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.pipeline.chunk import iter_batches, read_chunk_info, split_chunks
@@ -135,12 +136,14 @@ def _rare_collections() -> Iterator[None]:
 
 
 def is_built(request: Request, out: Path) -> bool:
-    """Return whether ``out`` is the finished manifest of this very request."""
+    """Return whether ``out`` is the finished manifest of this very request, with all its files as they were written."""
     if not out.exists():
         return False
     try:
-        info = read_info(out)
+        info = read_manifest(out).info
     except ActisegError:
+        return False
+    if any((out / name).stat().st_size != size for name, size in info.files.items()):
         return False
     stored = {
         "dataset": info.dataset["name"],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -359,6 +359,18 @@ def test_resume_returns_what_is_built_already(toy: Toy, tmp_path: Path, options:
     assert (out / "manifest.json").stat().st_mtime_ns == stamp
     with pytest.raises(ActisegError, match="the output exists"):
         actiseg_noise.build(toy, recipe=RECIPE, seed=9, out=out, resume=True)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-9])])
+def test_a_damaged_manifest_is_not_built_already(toy: Toy, tmp_path: Path, damage: Callable[[Path], object]) -> None:
+    out = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m")
+    whole = digest(out)
+    damage(out / "masks.parquet")
+    with pytest.raises(ActisegError, match="the output exists"):
+        actiseg_noise.build(toy, recipe=RECIPE, out=out, resume=True)
+    actiseg_noise.build(toy, recipe=RECIPE, out=out, resume=True, force=True)
+    assert digest(out) == whole
+    assert actiseg_noise.read_manifest(out).table("masks").num_rows
 
 
 def test_two_builds_of_one_output_do_not_mix(toy: Toy, tmp_path: Path) -> None:
