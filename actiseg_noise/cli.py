@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -125,6 +126,8 @@ def _read_clips(values: list[str] | None) -> list[str] | None:
             names += [line for line in Path(value[1:]).read_text("utf-8").splitlines() if line]
         except (OSError, UnicodeDecodeError) as error:
             raise ActisegError(f"--clips {value}: cannot read the file ({error})") from None
+    if not names:
+        raise ActisegError(f"--clips {' '.join(values)}: expected clip ids, one per line; the file has none")
     return names
 
 
@@ -146,6 +149,13 @@ def _run_build(request: Any, folder: Path, options: dict[str, Any]) -> None:
     except KeyboardInterrupt:
         print_error(f"interrupted; nothing is at {folder}. The same command goes on from the finished work.")
         raise typer.Exit(130) from None
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise ActisegError(
+            f"no room to write ({error}); nothing is at {folder}. Make room: the same command goes on from the "
+            "finished work."
+        ) from None
 
 
 def _print_built(folder: Path, as_json: bool) -> None:

@@ -13,9 +13,9 @@ class ActisegError(Exception):
 class UnknownNameError(ActisegError):
     """A name that no registry, recipe folder or protocol knows."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
         options = sorted(known)
-        near = difflib.get_close_matches(name, options, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(str(name), options, n=1, cutoff=0.4)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(options) or 'none'}")
 

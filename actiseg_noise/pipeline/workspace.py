@@ -37,8 +37,11 @@ class Workspace:
         self._made: list[Path] = []
 
     def __enter__(self) -> Workspace:
-        self._made = _make_folders(self.out.parent)
-        self.building.mkdir(exist_ok=True)
+        try:
+            self._made = _make_folders(self.out.parent)
+            self.building.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ActisegError(f"{self.out}: cannot be written ({error}); choose another --out") from None
         self._lock.acquire(f"{self.out}: another build is writing there; wait for it, or choose another --out")
         try:
             self._prepare()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -177,6 +178,7 @@ def test_an_actionvos_split_is_built(run: Run, tmp_path: Path) -> None:
         (("--dataset", "vost", "--root", "vost", "--boundary-rate", ".5"), "--boundary-unit need --boundary K"),
         (("--dataset", "vost", "--root", "vost", "--clips", "9_cut"), "Did you mean '9_cut_jalapeño'?"),
         (("--dataset", "vost", "--root", "vost", "--clips", "@none"), "--clips @none: cannot read the file"),
+        (("--dataset", "vost", "--root", "vost", "--clips", "@/dev/null"), "--clips @/dev/null: expected clip ids"),
         (("--dataset", "vost", "--root", "vost", "--split", "tran"), "has no split 'tran'. Known: train, val, test"),
         (("--dataset", "vost", "--root", "vost", "--objects", "all"), "--objects 'all': expected one of merged"),
     ],
@@ -202,7 +204,27 @@ def test_an_output_that_cannot_be_written_is_an_error(run: Run, vost: Path, tmp_
     (tmp_path / "file").write_text("")
     result = run("build", "--dataset", "vost", "--root", vost, "--out", "file/m")
     assert result.code == 2
-    assert result.err.startswith("error: [Errno 20] Not a directory")
+    assert result.err.startswith("error: file/m: cannot be written ([Errno 20] Not a directory")
+    assert "choose another --out" in result.err
+
+
+def test_a_full_disk_leaves_nothing_and_the_same_command_goes_on(
+    run: Run, vost: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from actiseg_noise.manifest.write import ManifestWriter
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    command = ("build", "--dataset", "vost", "--root", vost, "--out", "m")
+    with monkeypatch.context() as patch:
+        patch.setattr(ManifestWriter, "append", fail)
+        result = run(*command)
+    assert result.code == 2
+    assert "No space left on device); nothing is at m. Make room: the same command goes on" in result.err
+    assert not (tmp_path / "m").exists()
+    assert run(*command).code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "vost"]
 
 
 def test_an_unknown_option_exits_with_2(run: Run) -> None:
