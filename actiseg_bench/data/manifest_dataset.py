@@ -144,7 +144,7 @@ class ManifestDataset(Dataset[ClipItem]):
         name = _frames_id(frames)
         if name in self._pictures:
             return self._pictures[name]
-        images = np.stack([self._image(row).transpose(2, 0, 1) for row in frames])
+        images = np.ascontiguousarray(np.stack([self._image(row) for row in frames]).transpose(0, 3, 1, 2))
         if self._cache is not None:
             self._pictures[name] = torch.from_numpy(images)
         return torch.from_numpy(images)
