@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,7 +53,8 @@ def _in_processes(
     waiting: deque[tuple[Future[None] | None, Path, int]] = deque()
     try:
         for place, clips in places:
-            future = None if is_finished(job, place, clips) else pool.submit(write_in_process, place, clips)
+            with _no_interrupts():  # a submission may start a process, which is deaf to Ctrl-C from its first moment
+                future = None if is_finished(job, place, clips) else pool.submit(write_in_process, place, clips)
             waiting.append((future, place, len(clips)))
             if len(waiting) > workers * CHUNKS_AHEAD:
                 yield _wait(*waiting.popleft())
@@ -65,6 +67,21 @@ def _in_processes(
         ) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Hold Ctrl-C back until the end; processes started meanwhile never get it. Windows has no such thing."""
+    import signal
+
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _wait(future: Future[None] | None, place: Path, clips: int) -> tuple[Path, int]:

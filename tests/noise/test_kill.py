@@ -96,3 +96,19 @@ def test_ctrl_c_says_what_is_left(root: Path, tmp_path: Path, workers: str) -> N
     (root / "seconds").write_text("0")
     subprocess.run(command(root, out), check=True, capture_output=True)
     assert out.exists()
+
+
+@pytest.mark.parametrize("delay_s", [0.05, 0.1, 0.2, 0.3])
+def test_ctrl_c_while_processes_start_is_heard_once(root: Path, tmp_path: Path, delay_s: float) -> None:
+    """A process that is still importing prints a traceback of its own when Ctrl-C reaches it."""
+    out = tmp_path / "m"
+    process = subprocess.Popen(
+        command(root, out, "--workers", "2"), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not list(tmp_path.glob(".m.building/chunks-*")) or len(session_members(process.pid)) < 3:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    time.sleep(delay_s)
+    os.killpg(process.pid, signal.SIGINT)
+    assert process.communicate(timeout=PATIENCE_S)[1].startswith(f"error: interrupted; nothing is at {out}")
+    assert process.returncode == 130
