@@ -271,10 +271,14 @@ def locked(out: Path) -> Iterator[None]:
     """Hold ``out`` for this process; the system lets go of it when the process ends, however it ends.
 
     Raises:
-        ActisegError: another process holds it.
+        ActisegError: another process holds it, or it cannot be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
-    with (out / LOCK_NAME).open("a+", encoding="utf-8") as file:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = (out / LOCK_NAME).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise ActisegError(f"--out {out}: cannot be written ({error}); use another --out") from None
+    with lock as file:
         if not _try_lock(file.fileno()):
             file.seek(0)
             owner = file.read().strip() or "unknown"

@@ -220,6 +220,13 @@ def test_kill_9_in_the_middle_loses_only_the_run_in_hand(tmp_path: Path) -> None
     assert not list(tmp_path.rglob("*.partial"))
 
 
+def test_an_output_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "runs"):
+        with pytest.raises(ActisegError, match=r"--out .*: cannot be written .*; use another --out"), locked(out):
+            pass
+
+
 def test_a_lock_is_free_again_after_its_holder(tmp_path: Path) -> None:
     for _ in range(2):
         with locked(tmp_path):
