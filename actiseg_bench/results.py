@@ -218,6 +218,22 @@ def read_result(path: Path) -> RunResult:
     return RunResult.from_json(data, str(path))
 
 
+def read_old_result(path: Path) -> tuple[RunResult | None, str]:
+    """Return the result that is there, or None and why it does not count: a damaged one holds nothing to keep.
+
+    Raises:
+        NewerResultError: a newer version wrote it, and may read it.
+    """
+    if not path.is_file():
+        return None, ""
+    try:
+        return read_result(path), ""
+    except NewerResultError:
+        raise
+    except ResultError as error:
+        return None, f"again: {error}"
+
+
 def read_results(folder: Path) -> list[RunResult]:
     """Read every finished run under ``folder``, in the order of their paths; hidden folders are not looked into.
 

@@ -23,11 +23,9 @@ from actiseg_bench.results import (
     REFERENCES,
     RESULT_NAME,
     Cost,
-    NewerResultError,
-    ResultError,
     RunIdentity,
     RunResult,
-    read_result,
+    read_old_result,
     write_result,
 )
 from actiseg_bench.tracks import OWN_PROTOCOL, Track, reference_track
@@ -166,7 +164,7 @@ def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tup
     place = spec.folder(out)
     _recover(place)
     identity = runner.identity(spec)
-    old, why = _read_old(place / RESULT_NAME)
+    old, why = read_old_result(place / RESULT_NAME)
     if old is not None and old.run_key == identity.key() and (place / PREDICTIONS_NAME).is_file():
         return old, True
     reporter.begin(spec, f"again: {identity.changes_since(old)} changed" if old else why)
@@ -180,22 +178,6 @@ def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tup
         shutil.rmtree(partial, ignore_errors=True)
     _failure_note(place).unlink(missing_ok=True)
     return result, False
-
-
-def _read_old(path: Path) -> tuple[RunResult | None, str]:
-    """Return the result that is there, or None and why it does not count: a damaged one holds nothing to keep.
-
-    Raises:
-        NewerResultError: a newer version wrote it, and may read it.
-    """
-    if not path.is_file():
-        return None, ""
-    try:
-        return read_result(path), ""
-    except NewerResultError:
-        raise
-    except ResultError as error:
-        return None, f"again: {error}"
 
 
 def _make(spec: RunSpec, runner: Runner, identity: RunIdentity, folder: Path, on_progress: OnProgress) -> RunResult:
