@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,8 +30,8 @@ def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 a run failed, 2 bad usage or input, 130 interrupted."""
     from actiseg_noise.terminal import run_app
 
-    # Threads that wait by spinning make a step several times slower beside any other busy process.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Threads that spin for long make a step several times slower beside any other busy process; a short spin is free.
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     run_app(app, ActisegError)
 
 
@@ -65,6 +66,8 @@ def run(
     from actiseg_bench.tracks import load_protocol
 
     chosen = None if manifest or eval_manifest else load_protocol(protocol or "quick")
+    if chosen and steps not in (None, chosen.train.get("steps")):
+        chosen = replace(chosen, id=f"{chosen.id}+{steps}-steps")  # not the protocol's runs: kept apart from them
     strategies = _check_things(strategy or [], chosen, variant, model)
     config = _make_config(chosen, {"start_weights": weights, "device": device, "threads": threads}, steps)
     runner = TorchRunner(config, keep_weights=keep_weights)

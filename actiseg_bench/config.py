@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from actiseg_bench.data.transforms import AugmentConfig
 from actiseg_bench.losses import LossConfig
-from actiseg_noise.errors import UnknownNameError
+from actiseg_noise.errors import ActisegError, UnknownNameError
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class TrainConfig:
     targets: str = "positive"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossConfig = field(default_factory=LossConfig)
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "clips_per_batch", "samples_per_clip"):
+            _check_number(name, getattr(self, name), int, at_least=1)
+        for name in ("learning_rate", "fresh_factor", "weight_decay", "warmup_share", "clip_norm"):
+            _check_number(name, getattr(self, name), float, at_least=0)
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,14 @@ class RunConfig:
         train["augment"] = _load(AugmentConfig, train.get("augment", {}))
         train["loss"] = _load(LossConfig, train.get("loss", {}))
         return _load(cls, {**data, "train": _load(TrainConfig, train)})
+
+
+def _check_number(name: str, value: Any, kind: type[int] | type[float], *, at_least: int) -> None:
+    """Raise ActisegError unless ``value`` is a finite number of this kind and not too small."""
+    kinds = (int,) if kind is int else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value) or value < at_least:
+        what = "a whole number" if kind is int else "a number"
+        raise ActisegError(f"{name} in [train] must be {what} of at least {at_least}, got {value!r}")
 
 
 def _load(cls: type[Any], data: dict[str, Any]) -> Any:

@@ -7,7 +7,7 @@ import pytest
 
 import actiseg_noise
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # before torch: spinning threads slow a shared machine down
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch: threads that spin for long slow a shared machine
 
 
 @pytest.fixture(scope="session")

@@ -301,3 +301,14 @@ def test_asking_for_help_imports_nothing_heavy() -> None:
     assert "leaderboard" in found.stdout
     assert "actiseg_bench.cli" in modules
     assert not {"torch", "numpy", "pyarrow", "pandas", "cv2", "PIL"} & set(modules)
+
+
+def test_a_shorter_training_is_kept_apart_from_the_protocols_runs(
+    cli: Cli, data: Path, protocol: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "runs"
+    command = ["run", "--strategy", "baseline", "--track", "clean", "--protocol", protocol, "--root", data]
+    for steps in ([], ["--steps", 2], ["--steps", 1]):
+        assert cli(*command, "--out", out, *QUICK, *steps)[0] == 0
+    trained = {r.track.protocol: r.cost.steps for r in read_results(out) if not r.is_reference}
+    assert trained == {"mini-v1": 2, "mini-v1+1-steps": 1}

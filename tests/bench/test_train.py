@@ -122,6 +122,21 @@ def test_configurations_survive_a_round_trip_and_refuse_unknown_keys() -> None:
         RunConfig.from_dict({"train": {"step": 3}})
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("steps", 0, "steps in .train. must be a whole number of at least 1, got 0"),
+        ("steps", "x", "must be a whole number of at least 1, got 'x'"),
+        ("learning_rate", -1.0, "learning_rate in .train. must be a number of at least 0, got -1.0"),
+        ("learning_rate", float("nan"), "got nan"),
+        ("clips_per_batch", True, "got True"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused(key: str, value: object, message: str) -> None:
+    with pytest.raises(ActisegError, match=message):
+        RunConfig.from_dict({"train": {key: value}})
+
+
 def test_from_the_bundled_weights_the_text_encoder_stays_and_the_rest_learns(
     clean_val: Path, kitchen_root: Path
 ) -> None:
