@@ -19,7 +19,7 @@ from typing import Any
 
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.manifest.arrays import to_batch
-from actiseg_noise.manifest.digest import RowDigest, compact_json
+from actiseg_noise.manifest.digest import compact_json
 from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.pipeline.plan import Plan, Tally
 from actiseg_noise.pipeline.rows import Row, clip_rows
@@ -29,8 +29,6 @@ from actiseg_noise.vocabulary import Vocabulary
 
 FRAMES_PER_CHUNK = 64
 SAMPLES_PER_CHUNK = 16_384
-
-_DIGESTS = {table.name: RowDigest(table) for table in TABLES}
 
 _CLIP = attrgetter(*(f.name for f in fields(Clip) if f.name not in ("objects", "frames")))
 _OBJECT = attrgetter(*(f.name for f in fields(ObjectRecord)))
@@ -68,7 +66,7 @@ class Worker:
         for clip in clips:
             for name, found in clip_rows(clip, self.plan, tally, self.read_mask).items():
                 rows[name].extend(found)
-        return {table.name: _DIGESTS[table.name].seal_all(rows[table.name]) for table in TABLES}, tally
+        return rows, tally
 
     def write(self, folder: Path, clips: tuple[Clip, ...]) -> None:
         """Write the chunk's folder, whole or not at all."""

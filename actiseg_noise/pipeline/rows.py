@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, SAMPLES
+from actiseg_noise.manifest.digest import RowDigest
+from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, SAMPLES, TABLES
 from actiseg_noise.masks import Box, IndexMask, Rle, empty_rle, encode_rle, find_boxes
 from actiseg_noise.pipeline.overlap import Hit, Patch, Scene, perturb, settle
 from actiseg_noise.pipeline.plan import Plan, Tally
@@ -21,9 +22,11 @@ Row = tuple[Any, ...]
 Rows = dict[str, list[Row]]
 ReadMask = Callable[[Clip, FrameRecord], IndexMask]
 
+_DIGESTS = {table.name: RowDigest(table) for table in TABLES}
+
 
 def clip_rows(clip: Clip, plan: Plan, tally: Tally, read_mask: ReadMask | None) -> Rows:
-    """Return the clip's rows per table, without their digests, noised by ``plan``; draws are counted in ``tally``.
+    """Return the clip's rows per table, noised by ``plan``; draws are counted in ``tally``.
 
     Args:
         clip: objects in ascending object_id.
@@ -55,33 +58,38 @@ def check_clip(clip: Clip, plan: Plan) -> None:
 
 def _clip_row(clip: Clip) -> Row:
     """Return the clip's row."""
-    return (
-        *(clip.clip_id, clip.video_id, clip.narration, clip.verb, clip.noun),
-        *(clip.verb_class, clip.noun_class, clip.start_frame, clip.stop_frame),
-        *(clip.redundant, clip.missing, clip.other, clip.source_order, clip.address),
+    return _DIGESTS["clips"].seal(
+        (
+            *(clip.clip_id, clip.video_id, clip.narration, clip.verb, clip.noun),
+            *(clip.verb_class, clip.noun_class, clip.start_frame, clip.stop_frame),
+            *(clip.redundant, clip.missing, clip.other, clip.source_order, clip.address),
+        )
     )
 
 
 def _sample_rows(clip: Clip, plan: Plan, tally: Tally) -> Iterator[Row]:
     """Yield one row per object."""
+    seal = _DIGESTS["samples"].seal
     for item, noisy in zip(clip.objects, noise_text(clip, plan, tally), strict=True):
         label, noise_id, harmful = noisy
         text = expression(item.noun, clip.narration)
-        yield (
-            sample_id(clip.clip_id, item.object_id),
-            clip.clip_id,
-            item.object_id,
-            item.is_positive,
-            item.handbox,
-            item.in_narration,
-            item.category_id,
-            item.noun,
-            text,
-            label.category_id,
-            label.noun,
-            text if label.noun == item.noun else expression(label.noun, clip.narration),
-            noise_id,
-            harmful,
+        yield seal(
+            (
+                sample_id(clip.clip_id, item.object_id),
+                clip.clip_id,
+                item.object_id,
+                item.is_positive,
+                item.handbox,
+                item.in_narration,
+                item.category_id,
+                item.noun,
+                text,
+                label.category_id,
+                label.noun,
+                text if label.noun == item.noun else expression(label.noun, clip.narration),
+                noise_id,
+                harmful,
+            )
         )
 
 
@@ -135,11 +143,13 @@ class FrameRows:
         rle = None
         if index_mask is not None and void is not None:
             rle = encode_rle(index_mask[void.slices] == self.plan.void_id, void, *index_mask.shape)
-        return (
-            *(self.clip.clip_id, frame_idx, frame.frame_id),
-            *(frame.image_path, frame.mask_path, frame.weight_path),
-            *(height, width, frame.is_annotated),
-            *((None, None) if rle is None else (rle.counts, rle.digest())),
+        return _DIGESTS["frames"].seal(
+            (
+                *(self.clip.clip_id, frame_idx, frame.frame_id),
+                *(frame.image_path, frame.mask_path, frame.weight_path),
+                *(height, width, frame.is_annotated),
+                *((None, None) if rle is None else (rle.counts, rle.digest())),
+            )
         )
 
     def _mask_rows(
@@ -153,7 +163,7 @@ class FrameRows:
             patch, box = after.get(item.object_id), boxes.get(item.object_id)
             start = (sample_id(self.clip.clip_id, item.object_id), self.clip.clip_id, frame_idx, frame.frame_id)
             labels = self._mask_labels(index_mask, item, box, patch, hits.get(item.object_id, []))
-            yield (*start, item.object_id, *labels)
+            yield _DIGESTS["masks"].seal((*start, item.object_id, *labels))
 
     def _hits(self, object_id: int, frame: FrameRecord) -> list[Hit]:
         """Return the slots that fire on a visible positive object in this frame, counting its draws."""

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from toys import make_toy
 
@@ -22,7 +22,7 @@ import actiseg_noise
 from actiseg_noise.errors import ManifestError, UnknownNameError
 from actiseg_noise.manifest import page
 from actiseg_noise.manifest.arrays import to_array
-from actiseg_noise.manifest.digest import RowDigest, TableDigest, compact_json, manifest_digest
+from actiseg_noise.manifest.digest import RowDigest, TableDigest, compact_json, json_of_column, manifest_digest
 from actiseg_noise.manifest.info import ManifestInfo, read_info
 from actiseg_noise.manifest.schema import CLIPS, MASKS, SAMPLES, TABLES, Table
 from actiseg_noise.manifest.write import ROWS_PER_GROUP, TableWriter
@@ -129,6 +129,20 @@ def test_a_row_enters_its_digest_as_compact_json(rows: list[tuple[Any, ...]]) ->
         expected = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
         assert compact_json(row) == expected
         assert compact_json(list(row)) == expected
+
+
+@pytest.mark.parametrize("kind", sorted(VALUES))
+def test_a_column_enters_its_digest_as_compact_json(kind: str) -> None:
+    @given(st.lists(VALUES[kind]) | st.lists(VALUES[kind] | st.none()))
+    @example(["a", '"', "b"])
+    @example(["a\\", "b\n"])
+    @example(['","'])
+    @example([""])
+    def check(values: list[Any]) -> None:
+        expected = json.dumps(values, ensure_ascii=False, separators=(",", ":"))[1:-1]
+        assert json_of_column(values).decode() == expected
+
+    check()
 
 
 def test_what_is_no_number_enters_no_digest() -> None:
