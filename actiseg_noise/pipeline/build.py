@@ -128,7 +128,7 @@ def run_build(
 def _rare_collections() -> Iterator[None]:
     """Let the garbage collector run rarely: a build makes millions of tuples and no cycles (an eighth of its time)."""
     thresholds = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(200_000, 20, 50)  # more than a chunk of text makes
     try:
         yield
     finally:
