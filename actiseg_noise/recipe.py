@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ TEMPORAL = ("frame", "clip")
 FOLDER = Path(__file__).parent / "recipes"
 
 _ID = re.compile(r"[a-z0-9][a-z0-9._+-]*")
-_RECIPE_KEYS = ("id", "title", "seed", "exact_rate", "temporal", "sequential", "noise")
+_RECIPE_KEYS = ("id", "title", "seed", "exact_rate", "temporal", "sequential", "allow_erase", "noise")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class Recipe:
         exact_rate: corrupt the ``round(rate * n)`` smallest uniforms instead of those below the rate.
         temporal: ``frame``: a mask noise draws per frame; ``clip``: once per (clip, object).
         sequential: apply every mask noise that fires, in order, instead of the first alone.
+        allow_erase: a mask noise may leave nothing of an object; else the object stays as it was, and its row says so.
     """
 
     recipe_id: str
@@ -60,6 +62,7 @@ class Recipe:
     temporal: str = "frame"
     sequential: bool = False
     title: str = ""
+    allow_erase: bool = False
 
     def __post_init__(self) -> None:
         what = f"recipe {self.recipe_id!r}"
@@ -67,6 +70,7 @@ class Recipe:
         _check_type(self.seed, int, f"{what}: seed")
         _check_type(self.exact_rate, bool, f"{what}: exact_rate")
         _check_type(self.sequential, bool, f"{what}: sequential")
+        _check_type(self.allow_erase, bool, f"{what}: allow_erase")
         if self.temporal not in TEMPORAL:
             raise UnknownNameError("temporal mode", self.temporal, TEMPORAL)
 
@@ -75,13 +79,15 @@ class Recipe:
         """True when nothing can be corrupted."""
         return all(spec.rate == 0 for spec in self.noises)
 
-    def altered(self, *, exact_rate: bool = False, temporal: str | None = None) -> Recipe:
+    def altered(self, *, exact_rate: bool = False, temporal: str | None = None, allow_erase: bool = False) -> Recipe:
         """Return this recipe with options changed; its id says so, because a published id never changes meaning."""
         recipe = self
         if exact_rate and not recipe.exact_rate:
             recipe = replace(recipe, exact_rate=True, recipe_id=f"{recipe.recipe_id}+exact")
         if temporal is not None and temporal != recipe.temporal:
             recipe = replace(recipe, temporal=temporal, recipe_id=f"{recipe.recipe_id}+per-{temporal}")
+        if allow_erase and not recipe.allow_erase:
+            recipe = replace(recipe, allow_erase=True, recipe_id=f"{recipe.recipe_id}+erase")
         return recipe
 
     def to_json(self) -> dict[str, Any]:
@@ -93,12 +99,17 @@ class Recipe:
             "exact_rate": self.exact_rate,
             "temporal": self.temporal,
             "sequential": self.sequential,
+            "allow_erase": self.allow_erase,
             "noise": [spec.to_json() for spec in self.noises],
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], where: str = "recipe") -> Recipe:
+    def from_json(cls, data: dict[str, Any], where: str = "recipe", folder: Path | None = None) -> Recipe:
         """Return the recipe of a parsed TOML file.
+
+        Args:
+            folder: where the files lie that options name as ``"@FILE"``; their contents take the place of the name, so
+                that a recipe holds all it needs.
 
         Raises:
             ActisegError: an unknown or missing key, a rate outside [0, 1], an unknown noise or option.
@@ -107,8 +118,8 @@ class Recipe:
         raise_if("id" not in data, f"{where}: the key 'id' is missing")
         tables = data.get("noise", [])
         raise_if(not isinstance(tables, list), f"{where}: write each noise as a [[noise]] table")
-        noises = tuple(_noise_spec(table, f"{where}, noise {i + 1}") for i, table in enumerate(tables))
-        options = {key: data[key] for key in ("title", "seed", "exact_rate", "temporal", "sequential") if key in data}
+        noises = tuple(_noise_spec(table, f"{where}, noise {i + 1}", folder) for i, table in enumerate(tables))
+        options = {key: data[key] for key in _RECIPE_KEYS[1:-1] if key in data}
         return cls(recipe_id=str(data["id"]), noises=noises, **options)
 
 
@@ -123,18 +134,29 @@ def check_rate(rate: object, what: str) -> float:
     return float(rate)
 
 
-def _noise_spec(table: Any, where: str) -> NoiseSpec:
+def _noise_spec(table: Any, where: str, folder: Path | None = None) -> NoiseSpec:
     """Read one ``[[noise]]`` table and hold it against the registry."""
-    from actiseg_noise.noises.base import NOISES, MaskNoise
+    from actiseg_noise.noises.base import NOISES
 
     raise_if(not isinstance(table, dict), f"{where}: write each noise as a [[noise]] table")
     for key in ("noise", "rate"):
         raise_if(key not in table, f"{where}: the key {key!r} is missing")
     noise = NOISES[table["noise"]]
-    known = noise.defaults if isinstance(noise, MaskNoise) else {}
-    _check_keys(table, ("noise", "rate", *known), where)
-    options = {key: value for key, value in table.items() if key not in ("noise", "rate")}
+    _check_keys(table, ("noise", "rate", *noise.defaults), where)
+    options = {key: _inlined(value, folder) for key, value in table.items() if key not in ("noise", "rate")}
     return NoiseSpec(noise.noise_id, check_rate(table["rate"], where), options)
+
+
+def _inlined(value: Any, folder: Path | None) -> Any:
+    """Return the contents of the TOML or JSON file that ``"@FILE"`` names; any other value as it is."""
+    if folder is None or not isinstance(value, str) or not value.startswith("@"):
+        return value
+    path = folder / value[1:]
+    try:
+        text = path.read_text("utf-8")
+        return json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise ActisegError(f"{path}: not a readable TOML or JSON file ({error})") from None
 
 
 def _check_keys(table: dict[str, Any], known: Iterable[str], where: str) -> None:
@@ -179,7 +201,7 @@ def read_recipe(path: Path) -> Recipe:
         raise ActisegError(f"{path}: no such recipe file. Named recipes: {', '.join(recipe_names())}") from None
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ActisegError(f"{path}: not a readable TOML file ({error})") from None
-    return Recipe.from_json(data, str(path))
+    return Recipe.from_json(data, str(path), path.parent)
 
 
 def ad_hoc_recipe(
@@ -205,9 +227,19 @@ def ad_hoc_recipe(
         share = _percent(boundary_rate, "--boundary-rate")
         name = f"{boundary_op}-{boundary}" + ("px" if boundary_unit == "px" else "")
         name += "" if share == "100" else f"-rate-{share}"
-        table = {"noise": _newest(boundary_op), "rate": boundary_rate, "kernel": boundary, "unit": boundary_unit}
-        parts.append((name, _noise_spec(table, f"--boundary-op {boundary_op}")))
+        parts.append((name, _boundary_spec(boundary_op, boundary, boundary_rate, boundary_unit)))
     return Recipe("+".join(name for name, _ in parts) or "clean", tuple(spec for _, spec in parts))
+
+
+def _boundary_spec(operation: str, strength: int, rate: float, unit: str) -> NoiseSpec:
+    """Return the newest version of a mask noise with its main option set to ``strength``."""
+    from actiseg_noise.noises.base import NOISES, MaskNoise
+
+    noise = NOISES[_newest(operation)]
+    if not isinstance(noise, MaskNoise) or noise.strength is None:
+        raise ActisegError(f"--boundary-op {operation} has no strength for --boundary to set; write a recipe for it")
+    table = {"noise": noise.noise_id, "rate": rate, noise.strength: strength}
+    return _noise_spec(table | ({"unit": unit} if "unit" in noise.defaults else {}), f"--boundary-op {operation}")
 
 
 def _percent(rate: float, option: str) -> str:

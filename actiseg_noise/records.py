@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+NOUN = "{noun}"
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectRecord:
@@ -18,6 +20,8 @@ class ObjectRecord:
         is_positive: takes part in the action.
         handbox: touched by a hand, None where the dataset does not say.
         in_narration: its class is named by the narration, None where the dataset does not say.
+        template: its referring text, with ``{noun}`` where the noun stands; without that the text is not noised.
+            None: the text is ``expression(noun, narration)``.
     """
 
     object_id: int
@@ -27,6 +31,7 @@ class ObjectRecord:
     is_positive: bool
     handbox: bool | None = None
     in_narration: bool | None = None
+    template: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,8 @@ class Clip:
         source_order: 0-based position in the dataset's own list.
         frames: in temporal order. May be empty for text content where the frame list lives only on disk.
         start_frame, stop_frame: the action's bounds in the source video, in the source's frame numbers.
+        mask_address: what names this clip in draws of mask noise, when other clips on the same frames must get the same
+            noisy masks of the same objects; None: ``address``.
         redundant, missing, other: ActionVOS's review flags; an entry with one set is not scored.
     """
 
@@ -75,6 +82,7 @@ class Clip:
     redundant: bool = False
     missing: bool = False
     other: bool = False
+    mask_address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +124,8 @@ def sample_id(clip_id: str, object_id: int) -> str:
     return f"{clip_id}/{object_id}"
 
 
-def expression(noun: str, narration: str) -> str:
-    """Return the referring text of one object, ActionVOS's ``promptaction`` template."""
+def expression(noun: str, narration: str, template: str | None = None) -> str:
+    """Return the referring text of one object: its own template, or ActionVOS's ``promptaction``."""
+    if template is not None:
+        return template.replace(NOUN, noun)
     return f"{noun} used in the action of {narration}"

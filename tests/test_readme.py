@@ -16,7 +16,7 @@ BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     data = tmp_path_factory.mktemp("data")
-    write_vost(data / "vost", {"train": [f"{n}_cut_onion" for n in range(1, 201)]})
+    write_vost(data / "vost", {"train": [f"{n}_cut_{('onion', 'leek')[n % 2]}" for n in range(1, 201)]})
     own = {"ACTISEG_DATA": str(data), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     return {**os.environ, **own}
 

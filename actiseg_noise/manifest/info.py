@@ -57,6 +57,8 @@ class ManifestInfo:
         skipped: ids of listed clips that were left out because files are missing.
         digest: of the labels (see ``manifest/digest.py``). tables: table → digest. columns: table → column → digest.
         files: file name → size in bytes.
+        uses: what besides the dataset the draws of noise depend on, name → what it is.
+        imported: what an imported manifest was made from; empty for one that was built.
     """
 
     tool_version: str
@@ -74,6 +76,8 @@ class ManifestInfo:
     files: dict[str, int]
     selection: dict[str, Any] = field(default_factory=dict)
     skipped: tuple[str, ...] = ()
+    uses: dict[str, str] = field(default_factory=dict)
+    imported: dict[str, Any] = field(default_factory=dict)
     schema_version: int = SCHEMA_VERSION
 
     @property
@@ -97,7 +101,7 @@ class ManifestInfo:
         Raises:
             KeyError, TypeError, ValueError: a key is missing or has the wrong type.
         """
-        known = {f.name: data[f.name] for f in fields(cls)}
+        known = {f.name: data[f.name] for f in fields(cls) if f.name in data or f.name not in _LATER}
         _check_shape(known)
         known["recipe"] = Recipe.from_json(known["recipe"], "manifest.json recipe")
         slots = [{f.name: slot[f.name] for f in fields(SlotCounts)} for slot in known["noises"]]
@@ -105,6 +109,8 @@ class ManifestInfo:
         known["skipped"] = tuple(known["skipped"])
         return cls(**known)
 
+
+_LATER = ("uses", "imported")  # keys that manifests of version 0.1.0 lack
 
 _KEYS_OF: dict[str, tuple[str, ...]] = {
     "dataset": ("name", "version", "title", "splits", "eval_splits", "options"),

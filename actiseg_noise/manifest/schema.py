@@ -181,6 +181,7 @@ MASKS = Table(
             False,
         ),
         Column("changed_by_neighbour", "bool", "not noised itself, but lost contested pixels to a noised neighbour"),
+        Column("would_erase", "bool", "the noise left nothing of the object, so the object was kept as it was", False),
         Column("clean_digest", "str", "BLAKE2b hex of the clean mask"),
         Column("noisy_digest", "str", "BLAKE2b hex of the noisy mask"),
         _ROW_DIGEST,

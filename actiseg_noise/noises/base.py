@@ -6,14 +6,16 @@ sample is corrupted (the build compares the address's uniform with the rate) and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
-from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask
 from actiseg_noise.registry import Registry
 from actiseg_noise.vocabulary import Vocabulary
+
+Options = Mapping[str, Any]
+Parameters = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,19 @@ class Label:
     noun: str
 
 
-class TextFunction(Protocol):
-    """``(key, label, vocabulary) → label``: called only for eligible labels; must return a different label."""
+def _as_written(options: Options, vocabulary: Vocabulary) -> Parameters:
+    """Return the options: a text noise that needs nothing made ready."""
+    return dict(options)
 
-    def __call__(self, key: Key, label: Label, vocabulary: Vocabulary) -> Label:
-        """Return the corrupted label."""
-        ...
+
+def _never(parameters: Parameters) -> bool:
+    """Return False."""
+    return False
+
+
+def _nothing(parameters: Parameters) -> dict[str, str]:
+    """Return an empty dictionary."""
+    return {}
 
 
 @dataclass(frozen=True)
@@ -38,16 +47,28 @@ class TextNoise:
 
     Attributes:
         noise_id: name and version, ``category_flip-v1``.
-        apply: the function.
-        is_eligible: ``(label, vocabulary) → bool``; what it refuses counts as not eligible.
+        apply: ``(key, label, vocabulary, **parameters) → label``: called only for eligible labels; must return a
+            different label.
+        is_eligible: ``(label, vocabulary, **parameters) → bool``; what it refuses counts as not eligible.
         summary: one line for tables. source: where the behaviour comes from.
+        defaults: option → default value; an option not named here is refused.
+        resolve: ``(options, vocabulary) → parameters``, once per build, with the dataset's vocabulary. Raises
+            ActisegError for options that make no noise.
+        within_clip: ``parameters → bool``: the vocabulary that ``is_eligible`` and ``apply`` get is the clip's own
+            (its objects' categories and nouns) instead of the dataset's.
+        uses: ``parameters → name → what it is``: what besides the dataset the draws depend on (a dictionary's
+            version), for ``manifest.json``.
     """
 
     noise_id: str
-    apply: TextFunction
-    is_eligible: Callable[[Label, Vocabulary], bool]
+    apply: Callable[..., Label]
+    is_eligible: Callable[..., bool]
     summary: str
     source: str
+    defaults: Options = field(default_factory=dict)
+    resolve: Callable[[Options, Vocabulary], Parameters] = _as_written
+    within_clip: Callable[[Parameters], bool] = _never
+    uses: Callable[[Parameters], dict[str, str]] = _nothing
     kind: str = "text"
 
 
@@ -57,20 +78,25 @@ class MaskNoise:
 
     Attributes:
         apply: ``(key, mask, **parameters) → mask``; ``mask`` is ``bool [h, w]``, a crop around the object with at least
-            ``reach`` free pixels on every side that the canvas allows; the result has the same shape.
+            ``reach`` free pixels on every side that the canvas allows; the result has the same shape. More free
+            pixels change nothing: what is drawn is anchored to the object, not to the crop.
         resolve: ``(options, height, width) → parameters``: options as written in the recipe become the pixel values
             of this canvas; they are stored in the manifest. Raises ActisegError for options that make no noise.
         reach: ``parameters → px``: how far outside the object's box the noise may paint.
         defaults: option → default value; an option not named here is refused.
+        strength: the option that says how hard the noise is: what ``--boundary K`` sets.
+        erases: making the object disappear is what it is for; any other noise that does leaves the object as it was.
     """
 
     noise_id: str
     apply: Callable[..., BinaryMask]
-    resolve: Callable[[dict[str, object], int, int], dict[str, object]]
-    reach: Callable[[dict[str, object]], int]
+    resolve: Callable[[Options, int, int], Parameters]
+    reach: Callable[[Parameters], int]
     summary: str
     source: str
-    defaults: dict[str, object] = field(default_factory=dict)
+    defaults: Options = field(default_factory=dict)
+    strength: str | None = None
+    erases: bool = False
     kind: str = "mask"
 
 
@@ -81,12 +107,17 @@ F = TypeVar("F", bound=Callable[..., object])
 
 
 def text_noise(
-    noise_id: str, *, is_eligible: Callable[[Label, Vocabulary], bool], summary: str, source: str
+    noise_id: str, *, is_eligible: Callable[..., bool], summary: str, source: str, **more: Any
 ) -> Callable[[F], F]:
-    """Register the decorated function as a text noise; the function itself stays usable."""
+    """Register the decorated function as a text noise; the function itself stays usable.
+
+    Args:
+        more: other attributes of ``TextNoise``.
+    """
 
     def decorate(function: F) -> F:
-        NOISES.add(noise_id, TextNoise(noise_id, function, is_eligible, summary, source))  # type: ignore[arg-type]
+        noise = TextNoise(noise_id, function, is_eligible, summary, source, **more)  # type: ignore[arg-type]
+        NOISES.add(noise_id, noise)
         return function
 
     return decorate
@@ -95,16 +126,21 @@ def text_noise(
 def mask_noise(
     noise_id: str,
     *,
-    resolve: Callable[[dict[str, object], int, int], dict[str, object]],
-    reach: Callable[[dict[str, object]], int],
-    defaults: dict[str, object],
+    resolve: Callable[[Options, int, int], Parameters],
+    reach: Callable[[Parameters], int],
+    defaults: Options,
     summary: str,
     source: str,
+    **more: Any,
 ) -> Callable[[F], F]:
-    """Register the decorated function as a mask noise; the function itself stays usable."""
+    """Register the decorated function as a mask noise; the function itself stays usable.
+
+    Args:
+        more: other attributes of ``MaskNoise``.
+    """
 
     def decorate(function: F) -> F:
-        noise = MaskNoise(noise_id, function, resolve, reach, summary, source, defaults)  # type: ignore[arg-type]
+        noise = MaskNoise(noise_id, function, resolve, reach, summary, source, defaults, **more)  # type: ignore[arg-type]
         NOISES.add(noise_id, noise)
         return function
 

@@ -8,9 +8,9 @@ import numpy as np
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask
-from actiseg_noise.noises.base import mask_noise
+from actiseg_noise.noises.base import Options, Parameters, mask_noise
 
-DEFAULTS: dict[str, object] = {"kernel": 15, "unit": "480p"}
+DEFAULTS: Options = {"kernel": 15, "unit": "480p"}
 
 
 def kernel_px(kernel: int, height: int, width: int) -> int:
@@ -22,7 +22,7 @@ def kernel_px(kernel: int, height: int, width: int) -> int:
     return kernel * min(height, width) // 960 * 2 + 1
 
 
-def resolve_kernel(options: dict[str, object], height: int, width: int) -> dict[str, object]:
+def resolve_kernel(options: Options, height: int, width: int) -> Parameters:
     """Turn ``kernel`` and ``unit`` (``480p`` or ``px``) into ``kernel_px``.
 
     Raises:
@@ -42,9 +42,9 @@ def resolve_kernel(options: dict[str, object], height: int, width: int) -> dict[
     return {"kernel_px": side}
 
 
-def reach_of_kernel(parameters: dict[str, object]) -> int:
+def reach_of_kernel(parameters: Parameters) -> int:
     """Return half the kernel: how far dilation paints outside the object."""
-    return int(str(parameters["kernel_px"])) // 2
+    return int(parameters["kernel_px"]) // 2
 
 
 @mask_noise(
@@ -52,6 +52,7 @@ def reach_of_kernel(parameters: dict[str, object]) -> int:
     resolve=resolve_kernel,
     reach=reach_of_kernel,
     defaults=DEFAULTS,
+    strength="kernel",
     summary="dilation by a K×K square of ones",
     source="ActiSeg-NL mask noise (arXiv 2509.16677): K 9, 15, 21 on 854×480 masks",
 )

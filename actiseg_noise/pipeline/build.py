@@ -42,6 +42,7 @@ def build(
     content: str = "full",
     exact_rate: bool = False,
     temporal: str | None = None,
+    allow_erase: bool = False,
     vocabulary: str | Path = "dataset",
     options: dict[str, Any] | None = None,
     skip_missing: bool = False,
@@ -62,7 +63,7 @@ def build(
         recipe: a named recipe, a TOML file, or a ``Recipe``. seed: None keeps the recipe's own.
         out: None: ``manifests/<dataset>/<split>/<recipe id>-s<seed>``.
         content: ``full`` carries masks; ``text`` reads none.
-        exact_rate, temporal: override the recipe's; its id then says so.
+        exact_rate, temporal, allow_erase: override the recipe's; its id then says so.
         vocabulary: ``dataset``, ``train``, or a JSON file.
         options: the adapter's own options, such as VOST's ``objects``.
         skip_missing: leave out listed clips whose files are absent, instead of refusing them.
@@ -85,6 +86,7 @@ def build(
         content=content,
         exact_rate=exact_rate,
         temporal=temporal,
+        allow_erase=allow_erase,
         vocabulary=vocabulary,
         options=options,
         skip_missing=skip_missing,
@@ -203,6 +205,12 @@ def _batches(folder: Path) -> Iterator[tuple[str, RecordBatch]]:
             yield table.name, batch
 
 
+def _uses(request: Request) -> dict[str, str]:
+    """Return what besides the dataset the draws depended on."""
+    slots = request.job().plan().text
+    return {name: what for slot in slots for name, what in slot.noise.uses(slot.options).items()}
+
+
 def _info(request: Request, slots: tuple[SlotCounts, ...], severity: Severity, digests: Digests) -> ManifestInfo:
     """Put together what ``manifest.json`` says."""
     vocabulary = request.vocabulary
@@ -222,4 +230,5 @@ def _info(request: Request, slots: tuple[SlotCounts, ...], severity: Severity, d
         files=digests.files,
         selection=request.selection.to_json(),
         skipped=tuple(request.dataset.skipped),
+        uses=_uses(request),
     )

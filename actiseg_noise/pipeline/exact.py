@@ -53,7 +53,7 @@ def smallest(uniforms: npt.NDArray[np.float64], rate: float) -> float:
 
 def _mask_uniforms(clip: Clip, plan: Plan, read_mask: ReadMask) -> Iterator[list[float]]:
     """Yield the uniforms of every mask slot, per draw of the clip."""
-    keys = [slot.base.child(clip.address) for slot in plan.masks]
+    keys = [slot.base.child(clip.mask_address or clip.address) for slot in plan.masks]
     positives = {item.object_id for item in clip.objects if item.is_positive}
     drawn: set[int] = set()
     for frame in clip.frames:

@@ -7,7 +7,7 @@ only what is left; void is never painted. Nothing here is larger than the box ar
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -22,10 +22,15 @@ Hit = tuple[Slot[MaskNoise], Key]
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A binary mask given by a crop; outside the box is background."""
+    """A binary mask given by a crop; outside the box is background.
+
+    Attributes:
+        would_erase: a noise left nothing of the object, so it was kept as it was before that noise.
+    """
 
     crop: BinaryMask
     box: Box
+    would_erase: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,17 +55,24 @@ class Scene:
 def perturb(scene: Scene, object_id: int, hits: Sequence[Hit], plan: Plan) -> Patch:
     """Return one object after the noises that hit it, in order, before any overlap is settled.
 
-    A noise that would erase the object leaves it as it was: an annotator who sees an object marks something.
+    A noise that would erase the object leaves it as it was, for an annotator who sees an object marks something; unless
+    erasing is what the noise is for, or the recipe allows it.
     """
     height, width = scene.index_mask.shape
     applied = [(slot, key, plan.parameters(slot, height, width)) for slot, key in hits]
     reach = sum(slot.noise.reach(parameters) for slot, _, parameters in applied)
     area = scene.boxes[object_id].padded(reach + 1, height, width)
     crop = scene.crop(object_id, area)
+    would_erase = False
     for slot, key, parameters in applied:
         noisy = slot.noise.apply(key, crop, **parameters)
-        crop = noisy if noisy.any() else crop
-    return Patch(crop, area)
+        if noisy.any():
+            crop = noisy
+        elif slot.noise.erases or plan.recipe.allow_erase:
+            return Patch(noisy, area)
+        else:
+            would_erase = True
+    return Patch(crop, area, would_erase)
 
 
 def settle(scene: Scene, noised: dict[int, Patch]) -> dict[int, Patch]:
@@ -77,7 +89,7 @@ def settle(scene: Scene, noised: dict[int, Patch]) -> dict[int, Patch]:
     for object_id, box in scene.boxes.items():
         if object_id in noised:
             area = noised[object_id].box
-            after[object_id] = Patch(canvas[_inside(area, window)] == object_id, area)
+            after[object_id] = replace(noised[object_id], crop=canvas[_inside(area, window)] == object_id)
         elif object_id != scene.void_id and (shared := _intersection(box, window)) is not None:
             left = canvas[_inside(shared, window)] == object_id
             if not np.array_equal(left, scene.crop(object_id, shared)):

@@ -25,6 +25,7 @@ class Slot(Generic[NoiseT]):
     Attributes:
         index: position in the recipe.
         threshold: a draw fires when its uniform is below this: the rate, or what ``exact_rate`` found.
+        options: a text noise's parameters, a mask noise's options.
         base: the address up to the source; clip, object and, per frame, frame_id follow.
     """
 
@@ -71,6 +72,7 @@ class Plan:
             base = Key("noise", recipe.seed, spec.noise_id, seen[spec.noise_id], source)
             self._add(index, spec, threshold, base)
             seen[spec.noise_id] += 1
+        self.draws_within_clips = any(slot.noise.within_clip(slot.options) for slot in self.text)
         self._labels: dict[tuple[int, str], tuple[Label, list[bool]]] = {}
         self._parameters: dict[tuple[int, int, int], dict[str, Any]] = {}
 
@@ -78,20 +80,41 @@ class Plan:
         """Bind one spec to its noise, checking its options."""
         noise = NOISES[spec.noise_id]
         if isinstance(noise, TextNoise):
-            self.text.append(Slot(index, noise, threshold, dict(spec.options), base))
+            parameters = noise.resolve({**noise.defaults, **spec.options}, self.vocabulary)
+            self.text.append(Slot(index, noise, threshold, parameters, base))
             return
-        options = noise.defaults | spec.options
-        noise.resolve(dict(options), *_NOMINAL_CANVAS)
+        options = {**noise.defaults, **spec.options}
+        noise.resolve(options, *_NOMINAL_CANVAS)
         self.masks.append(Slot(index, noise, threshold, options, base))
 
-    def label(self, category_id: int, noun: str) -> tuple[Label, list[bool]]:
-        """Return the label of a category and noun, and for each text slot whether it is eligible; remembered."""
-        found = self._labels.get((category_id, noun))
+    def label(self, category_id: int, noun: str, local: Vocabulary | None = None) -> tuple[Label, list[bool]]:
+        """Return the label of a category and noun, and for each text slot whether it is eligible.
+
+        Args:
+            local: the clip's own vocabulary, for plans that draw within clips; without it the answer is remembered.
+        """
+        found = self._labels.get((category_id, noun)) if local is None else None
         if found is None:
             label = Label(category_id, noun)
-            found = label, [slot.noise.is_eligible(label, self.vocabulary) for slot in self.text]
-            self._labels[category_id, noun] = found
+            found = label, [self._is_eligible(slot, label, local) for slot in self.text]
+            if local is None:
+                self._labels[category_id, noun] = found
         return found
+
+    def _is_eligible(self, slot: Slot[TextNoise], label: Label, local: Vocabulary | None) -> bool:
+        """Return whether the slot's noise takes the label."""
+        return slot.noise.is_eligible(label, self.vocabulary_of(slot, local), **slot.options)
+
+    def vocabulary_of(self, slot: Slot[TextNoise], local: Vocabulary | None) -> Vocabulary:
+        """Return what the slot's noise draws from: the clip's vocabulary or the dataset's."""
+        return local if local is not None and slot.noise.within_clip(slot.options) else self.vocabulary
+
+    @property
+    def is_text_idle(self) -> bool:
+        """Return whether the recipe asks for text noise and no label of the vocabulary can take any of it."""
+        slots = [slot for slot in self.text if self.recipe.noises[slot.index].rate]
+        labels = [Label(c, noun) for c, nouns in self.vocabulary.nouns.items() for noun in nouns]
+        return bool(slots) and not any(self._is_eligible(slot, label, None) for label in labels for slot in slots)
 
     def parameters(self, slot: Slot[MaskNoise], height: int, width: int) -> dict[str, Any]:
         """Return the noise's parameters in pixels of this canvas.
@@ -102,7 +125,7 @@ class Plan:
         where = (slot.index, height, width)
         if where not in self._parameters:
             try:
-                self._parameters[where] = slot.noise.resolve(dict(slot.options), height, width)
+                self._parameters[where] = slot.noise.resolve(slot.options, height, width)
             except ActisegError as error:
                 raise ActisegError(f"noise {slot.index + 1} ({slot.noise.noise_id}): {error}") from None
         return self._parameters[where]

@@ -116,6 +116,7 @@ def make_request(
     content: str = "full",
     exact_rate: bool = False,
     temporal: str | None = None,
+    allow_erase: bool = False,
     vocabulary: str | Path | Vocabulary = "dataset",
     options: dict[str, Any] | None = None,
     skip_missing: bool = False,
@@ -129,7 +130,7 @@ def make_request(
     raise_if(limit is not None and limit < 1, f"--limit must be at least 1, got {limit}")
     found = _open_dataset(dataset, root, skip_missing, options or {})
     found.check_split(split)
-    variant = _resolve_recipe(recipe, seed).altered(exact_rate=exact_rate, temporal=temporal)
+    variant = _resolve_recipe(recipe, seed).altered(exact_rate=exact_rate, temporal=temporal, allow_erase=allow_erase)
     _check_allowed(found, split, variant, content, allow_eval)
     request = Request(
         dataset=found,
@@ -140,7 +141,7 @@ def make_request(
         selection=Selection(limit, None if clips is None else tuple(sorted(set(clips)))),
         options=dict(options or {}),
     )
-    request.job().plan()  # refuses bad noise options here, before any work
+    _check_text(request)
     return request
 
 
@@ -199,6 +200,18 @@ def _check_allowed(dataset: Dataset, split: str, recipe: Recipe, content: str, a
         raise ActisegError(
             f"recipe {recipe.recipe_id!r} has mask noise ({', '.join(noisy_masks)}), but --content text carries no "
             "masks. Use --content full, or a recipe of text noise."
+        )
+
+
+def _check_text(request: Request) -> None:
+    """Refuse bad noise options, and text noise that no noun of the dataset can take, before any work."""
+    if request.job().plan().is_text_idle:
+        vocabulary, card = request.vocabulary, request.dataset.card
+        nouns = sum(map(len, vocabulary.nouns.values()))
+        raise ActisegError(
+            f"recipe {request.recipe.recipe_id!r} has text noise, but none of the {nouns} nouns in "
+            f"{len(vocabulary.category_ids)} categories of dataset {card.name!r} can take it: text noise needs "
+            "categories with nouns. Use a recipe of mask noise, or --vocabulary FILE."
         )
 
 

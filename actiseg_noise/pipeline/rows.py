@@ -72,7 +72,7 @@ def _sample_rows(clip: Clip, plan: Plan, tally: Tally) -> Iterator[Row]:
     seal = _DIGESTS["samples"].seal
     for item, noisy in zip(clip.objects, noise_text(clip, plan, tally), strict=True):
         label, noise_id, harmful = noisy
-        text = expression(item.noun, clip.narration)
+        text = expression(item.noun, clip.narration, item.template)
         yield seal(
             (
                 sample_id(clip.clip_id, item.object_id),
@@ -86,7 +86,7 @@ def _sample_rows(clip: Clip, plan: Plan, tally: Tally) -> Iterator[Row]:
                 text,
                 label.category_id,
                 label.noun,
-                text if label.noun == item.noun else expression(label.noun, clip.narration),
+                text if label.noun == item.noun else expression(label.noun, clip.narration, item.template),
                 noise_id,
                 harmful,
             )
@@ -103,7 +103,7 @@ class FrameRows:
         self.read_mask = read_mask
         self.ids = {item.object_id for item in clip.objects}
         self.positives = [item.object_id for item in clip.objects if item.is_positive]
-        self.keys = [(slot, slot.base.child(clip.address)) for slot in plan.masks]
+        self.keys = [(slot, slot.base.child(clip.mask_address or clip.address)) for slot in plan.masks]
         self.once: dict[int, list[Hit]] = {}
         self.shape: tuple[int, int] | None = None
 
@@ -202,7 +202,7 @@ class FrameRows:
         return (
             *(clean.area, clean.counts, noisy.area, None if is_same else noisy.counts),
             *(_noise_name(hits), self._parameters(hits, height, width)),
-            *(both / (clean.area + noisy.area - both), not hits),
+            *(both / (clean.area + noisy.area - both), not hits, patch.would_erase),
             *(clean_digest, clean_digest if is_same else noisy.digest()),
         )
 
@@ -216,7 +216,7 @@ class FrameRows:
 
 def _unchanged(clean: Rle, digest: str) -> Row:
     """Return the columns of a mask that nothing touched."""
-    return (clean.area, clean.counts, clean.area, None, NO_NOISE, None, 1.0, False, digest, digest)
+    return (clean.area, clean.counts, clean.area, None, NO_NOISE, None, 1.0, False, False, digest, digest)
 
 
 def _noise_name(hits: Sequence[Hit]) -> str:

@@ -9,6 +9,7 @@ import re
 import numpy as np
 import pytest
 
+from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
 from actiseg_noise.noises.base import NOISES, Label, MaskNoise, TextNoise
 from actiseg_noise.vocabulary import Vocabulary
@@ -73,32 +74,40 @@ def test_the_key_comes_first_and_options_are_keyword_only(name: str) -> None:
 @pytest.mark.parametrize("label", LABELS, ids=str)
 def test_an_eligible_label_becomes_another_of_the_vocabulary(name: str, label: Label) -> None:
     noise = text_noise(name)
-    if not noise.is_eligible(label, VOCABULARY):
+    parameters = noise.resolve(noise.defaults, VOCABULARY)
+    if not noise.is_eligible(label, VOCABULARY, **parameters):
         return
     for key in KEYS:
-        noisy = noise.apply(key, label, VOCABULARY)
+        noisy = noise.apply(key, label, VOCABULARY, **parameters)
         assert noisy != label
-        assert noisy.noun in VOCABULARY.nouns[noisy.category_id]
+        assert noisy.noun in VOCABULARY.nouns[noisy.category_id] or noisy.category_id == label.category_id
 
 
 @pytest.mark.parametrize("name", TEXT)
 def test_the_same_key_gives_the_same_label(name: str) -> None:
     noise = text_noise(name)
-    label = next(label for label in LABELS if noise.is_eligible(label, VOCABULARY))
-    assert [noise.apply(k, label, VOCABULARY) for k in KEYS] == [noise.apply(k, label, VOCABULARY) for k in KEYS]
+    parameters = noise.resolve(noise.defaults, VOCABULARY)
+    label = next(label for label in LABELS if noise.is_eligible(label, VOCABULARY, **parameters))
+    first, second = ([noise.apply(key, label, VOCABULARY, **parameters) for key in KEYS] for _ in range(2))
+    assert first == second
 
 
 @pytest.mark.parametrize("name", TEXT)
 def test_the_key_chooses_where_there_is_a_choice(name: str) -> None:
     nouns = {c: tuple(f"noun {c} {i}" for i in range(9)) for c in range(9)}
     wide = Vocabulary(nouns, {c: str(c) for c in nouns})
-    assert len({text_noise(name).apply(key, Label(0, "noun 0 0"), wide) for key in KEYS}) > 3
+    noise = text_noise(name)
+    parameters = noise.resolve(noise.defaults, wide)
+    label = Label(0, "noun 0 0")
+    if noise.is_eligible(label, wide, **parameters):  # a dictionary may not know these nouns
+        assert len({noise.apply(key, label, wide, **parameters) for key in KEYS}) > 3
 
 
 @pytest.mark.parametrize("name", TEXT)
 def test_there_is_a_label_that_no_other_can_replace(name: str) -> None:
-    alone = Vocabulary({1: ("cup",)}, {1: "cup"})
-    assert not text_noise(name).is_eligible(Label(1, "cup"), alone)
+    alone = Vocabulary({1: ("qwertz",)}, {1: "qwertz"})
+    noise = text_noise(name)
+    assert not noise.is_eligible(Label(1, "qwertz"), alone, **noise.resolve(noise.defaults, alone))
 
 
 # --- masks
@@ -152,6 +161,37 @@ def test_nothing_is_painted_beyond_the_reach(name: str) -> None:
     for key in KEYS[:5]:
         noisy = noise.apply(key, disc(), **parameters)
         assert noisy.sum() == noisy[near].sum()
+
+
+@pytest.mark.parametrize("name", MASK)
+def test_what_is_drawn_is_anchored_to_the_object_not_to_the_crop(name: str) -> None:
+    noise = mask_noise(name)
+    parameters = noise.resolve(noise.defaults, *CANVAS)
+    rows, columns = np.nonzero(disc())
+    first, last = (rows.min(), columns.min()), (rows.max() + 1, columns.max() + 1)
+    for key in KEYS[:5]:
+        tight, wide = (
+            np.s_[first[0] - m : last[0] + m, first[1] - n : last[1] + n]
+            for m, n in (2 * [noise.reach(parameters) + 1], [noise.reach(parameters) + 20, noise.reach(parameters) + 7])
+        )
+        noisy = np.zeros(CANVAS, bool)
+        noisy[tight] = noise.apply(key, disc()[tight], **parameters)
+        assert np.array_equal(noisy[wide], noise.apply(key, disc()[wide], **parameters))
+
+
+@pytest.mark.parametrize("name", MASK)
+def test_the_strength_is_an_option(name: str) -> None:
+    noise = mask_noise(name)
+    assert noise.strength is None or noise.strength in noise.defaults
+
+
+@pytest.mark.parametrize("name", MASK)
+def test_an_option_that_is_no_number_of_its_kind_is_refused(name: str) -> None:
+    noise = mask_noise(name)
+    for option, default in noise.defaults.items():
+        for wrong in ("odd", -1, True) if not isinstance(default, bool) else ("odd", 7):
+            with pytest.raises(ActisegError):
+                noise.resolve({**noise.defaults, option: wrong}, *CANVAS)
 
 
 @pytest.mark.parametrize("name", MASK)

@@ -1,4 +1,4 @@
-"""``actiseg-noise``: build noisy variants of video object segmentation datasets, look at them, verify them."""
+"""``build``."""
 
 from __future__ import annotations
 
@@ -9,26 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from actiseg_noise.cli.base import AsJson, app
 from actiseg_noise.errors import ActisegError
 
 if TYPE_CHECKING:
-    from actiseg_noise.manifest.verify import Finding
     from actiseg_noise.recipe import Recipe
-
-app = typer.Typer(
-    help=__doc__, no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
-)
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-ManifestFolder = Annotated[Path, typer.Argument(metavar="MANIFEST", help="A manifest folder.")]
-
-
-def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted."""
-    from actiseg_noise.terminal import run_app
-
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads cost a tenth of a second; nothing needs them
-    run_app(app, ActisegError)
 
 
 @app.command()
@@ -45,10 +30,17 @@ def build(
     boundary_unit: Annotated[str, typer.Option(help="480p (pixels at 480-pixel short side) or px.")] = "480p",
     seed: Annotated[int | None, typer.Option(help="Seed of every draw. [default: the recipe's, 0]")] = None,
     exact_rate: Annotated[bool, typer.Option(help="Corrupt exactly round(rate·n) of the eligible.")] = False,
-    temporal: Annotated[str | None, typer.Option(help="Mask noise draws per frame, or once per clip.")] = None,
+    temporal: Annotated[
+        str | None, typer.Option(metavar="frame|clip", help="Mask noise draws per frame, or once per clip and object.")
+    ] = None,
+    allow_erase: Annotated[bool, typer.Option(help="A mask noise may leave nothing of an object.")] = False,
     content: Annotated[str, typer.Option(help="full (with masks) or text.")] = "full",
     vocabulary: Annotated[str, typer.Option(help="dataset, train, or a JSON file.")] = "dataset",
     objects: Annotated[str | None, typer.Option(help="VOST: merged or instances.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="An option of the dataset's own; see docs/datasets.md."),
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="[default: manifests/DATASET/SPLIT/RECIPE-sSEED]")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes. [default: one per core; 1 for text]")] = None,
     resume: Annotated[bool, typer.Option(help="Done already: exit at once. Killed: go on.")] = False,
@@ -75,8 +67,9 @@ def build(
         content=content,
         exact_rate=exact_rate,
         temporal=temporal,
+        allow_erase=allow_erase,
         vocabulary=vocabulary,
-        options={} if objects is None else {"objects": objects},
+        options=_read_options(option, objects),
         skip_missing=skip_missing,
         limit=limit,
         clips=_read_clips(clips),
@@ -112,6 +105,17 @@ def _choose_recipe(
     return ad_hoc_recipe(
         flip=flip, noun=noun, boundary=boundary, boundary_op=operation, boundary_rate=rate, boundary_unit=unit
     )
+
+
+def _read_options(values: list[str] | None, objects: str | None) -> dict[str, str]:
+    """Return the adapter's options of ``--option NAME=VALUE``; ``--objects`` is one of them."""
+    options = {} if objects is None else {"objects": objects}
+    for value in values or ():
+        name, equals, setting = value.partition("=")
+        if not equals or not name:
+            raise ActisegError(f"--option {value}: expected NAME=VALUE, as in --option objects=instances")
+        options[name] = setting
+    return options
 
 
 def _read_clips(values: list[str] | None) -> list[str] | None:
@@ -185,112 +189,3 @@ def _print_dry_run(request: Any, folder: Path, as_json: bool) -> None:
         print_json(plan)
         return
     print_table("Dry run: nothing is written", ("", ""), [(key, str(value)) for key, value in plan.items()])
-
-
-@app.command()
-def datasets(json: AsJson = False) -> None:
-    """List the datasets that can be read."""
-    from actiseg_noise.datasets.base import DATASETS
-    from actiseg_noise.roots import find_root
-
-    rows = []
-    for name in DATASETS:
-        card = DATASETS[name].card
-        try:
-            where = str(find_root(card))
-        except ActisegError:
-            where = "not found"
-        rows.append({"name": name, "title": card.title, "splits": ", ".join(card.splits), "size": card.size})
-        rows[-1] |= {"licence": card.licence, "root": where}
-    _print_rows("Datasets", rows, json)
-
-
-@app.command()
-def noises(json: AsJson = False) -> None:
-    """List the noises."""
-    from actiseg_noise.noises.base import NOISES
-
-    found = [NOISES[name] for name in NOISES]
-    rows = [{"name": n.noise_id, "kind": n.kind, "what it does": n.summary, "source": n.source} for n in found]
-    _print_rows("Noises", rows, json)
-
-
-@app.command()
-def recipes(json: AsJson = False) -> None:
-    """List the named recipes."""
-    from actiseg_noise.recipe import load_recipe, recipe_names
-
-    _print_rows("Recipes", [{"name": name, "title": load_recipe(name).title} for name in recipe_names()], json)
-
-
-def _print_rows(title: str, rows: list[dict[str, str]], as_json: bool) -> None:
-    """Print rows of one form as a table or as JSON."""
-    from actiseg_noise.terminal import print_json, print_table
-
-    if as_json:
-        print_json(rows)
-    else:
-        print_table(title, tuple(rows[0]) if rows else (), [tuple(row.values()) for row in rows])
-
-
-@app.command()
-def inspect(
-    manifest: ManifestFolder,
-    top: Annotated[int, typer.Option(min=1, help="How many confusions to list.")] = 15,
-    json: AsJson = False,
-) -> None:
-    """Show what a manifest holds: realised rates, nouns confused with what, IoU histograms."""
-    from actiseg_noise.manifest.read import read_manifest
-    from actiseg_noise.report import inspect_manifest
-    from actiseg_noise.terminal import print_json, print_table
-
-    inspection = inspect_manifest(read_manifest(manifest))
-    if json:
-        print_json(inspection.to_json(top))
-        return
-    for section in inspection.sections(top):
-        print_table(section.title, section.header, section.rows)
-
-
-@app.command()
-def verify(
-    manifest: ManifestFolder,
-    root: Annotated[Path | None, typer.Option(help="The dataset's folder: rebuild and compare with it.")] = None,
-    rebuild: Annotated[bool, typer.Option(help="Rebuild from the dataset's usual folder and compare.")] = False,
-    json: AsJson = False,
-) -> None:
-    """Check a manifest's schema, counts and digests; with the dataset, build it again and compare. Exit 1 if not."""
-    from actiseg_noise.manifest.read import read_manifest
-    from actiseg_noise.manifest.verify import verify_manifest
-    from actiseg_noise.terminal import ClipProgress
-
-    opened = read_manifest(manifest)
-    findings = verify_manifest(opened)
-    checked = ["schema", "counts", "order", "digests", "run lengths"]
-    if root is not None or rebuild:
-        from actiseg_noise.pipeline.rebuild import compare_with_dataset
-
-        with ClipProgress() as progress:
-            findings += compare_with_dataset(opened, root=root, progress=progress)
-        checked.append("the dataset")
-    _print_findings(findings, checked, opened.digest, json)
-    if findings:
-        raise typer.Exit(1)
-
-
-def _print_findings(findings: list[Finding], checked: list[str], digest: str, as_json: bool) -> None:
-    """Print what does not hold, or that all does."""
-    from dataclasses import asdict
-
-    from actiseg_noise.terminal import out, print_json
-
-    if as_json:
-        print_json(
-            {"holds": not findings, "checked": checked, "digest": digest, "findings": list(map(asdict, findings))}
-        )
-        return
-    for finding in findings:
-        text = f"{finding.where}: expected {finding.expected}, found {finding.found}. {finding.advice}"
-        out.print(text, markup=False, soft_wrap=True)
-    summary = f"{len(findings)} findings" if findings else "all holds"
-    out.print(f"{summary}: {', '.join(checked)}; digest {digest}", markup=False, soft_wrap=True)
