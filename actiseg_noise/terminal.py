@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, TextIO
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
@@ -21,6 +22,7 @@ LINE_EVERY_S = 10.0
 
 WIDTH_OF_A_LOG = 140
 WIDTH_OF_A_NAME = 24
+WIDEST_FOLDED = 1.5  # of the terminal's width; wider, folded columns are hard to read
 
 
 def _console(stream: TextIO, *, stderr: bool) -> Console:
@@ -33,7 +35,13 @@ err = _console(sys.stderr, stderr=True)
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; a header of empty names is left out. Cells fold but for short first ones, nothing is cut."""
+    """Print a table; a header of empty names is left out. Cells fold but for short first ones, nothing is cut.
+
+    A table far wider than the terminal is printed as one block per row, its columns below each other.
+    """
+    if any(header) and _natural_width(header, rows) > WIDEST_FOLDED * out.width:
+        _print_blocks(title, header, rows)
+        return
     table = Table(title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.show_header = any(header)
     is_short = all(len(line) <= WIDTH_OF_A_NAME for row in rows for line in row[0].splitlines())
@@ -42,6 +50,27 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     out.print(table)
+    out.print()
+
+
+def _natural_width(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return how wide a table is when nothing folds, in characters."""
+    columns = zip(header, *rows, strict=True)
+    return sum(2 + max(cell_len(line) for cell in column for line in cell.splitlines() or [""]) for column in columns)
+
+
+def _print_blocks(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print each row as its first cell, then the other cells that are not empty, each beside its column's name."""
+    out.print(Text(title, style="bold"))
+    for row in rows:
+        out.print(Text(row[0], style="bold"), soft_wrap=True)
+        block = Table(box=None, show_header=False, pad_edge=True, padding=(0, 1, 0, 1))
+        block.add_column(no_wrap=True)
+        block.add_column(overflow="fold")
+        for name, cell in zip(header[1:], row[1:], strict=True):
+            if cell:
+                block.add_row(Text(f" {name}", style="dim"), Text(cell))
+        out.print(block)
     out.print()
 
 
