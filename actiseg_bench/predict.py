@@ -52,7 +52,7 @@ def iter_predictions_of(
     model.eval()
     for items in _groups(data, clips):
         batch = collate(items).to(device)
-        mask_logits, positive_logits = model(batch.frames, batch.expressions, batch.frames_of)
+        mask_logits, positive_logits, _ = model(batch.frames, batch.expressions, batch.frames_of)
         ordered = by_frames(items)
         sizes = [len(item.expressions) for item in ordered]
         parts = zip(ordered, mask_logits.split(sizes), positive_logits.sigmoid().split(sizes), strict=True)

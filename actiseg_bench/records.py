@@ -62,6 +62,8 @@ class Batch:
         sample_ids: N ids. frame_idx: N tuples of T positions in the sample's clip.
         affine: float ``[B, 2, 3]``: maps normalised (x, y) of the augmented frames to the frames as stored, so that
             a strategy with memory per pixel finds its pixels.
+        strong: float ``[B, T, 3, H, W]``: the same frames under a strong change of light, for strategies that compare
+            two views; None for all others.
     """
 
     frames: Tensor
@@ -72,6 +74,7 @@ class Batch:
     sample_ids: tuple[str, ...]
     frame_idx: tuple[tuple[int, ...], ...]
     affine: Tensor
+    strong: Tensor | None = None
 
     def __len__(self) -> int:
         """Return N, the number of samples."""
@@ -82,7 +85,7 @@ class Batch:
         moved = {
             name: getattr(self, name).to(device) for name in ("frames", "frames_of", "masks", "is_positive", "affine")
         }
-        return replace(self, **moved)
+        return replace(self, **moved, strong=None if self.strong is None else self.strong.to(device))
 
 
 def by_frames(items: list[ClipItem]) -> list[ClipItem]:
@@ -121,10 +124,12 @@ class Prediction(NamedTuple):
     Attributes:
         mask_logits: float ``[N, T, h, w]`` at the model's mask resolution.
         positive_logits: float ``[N]``; the sigmoid is the score that the object takes part in the action.
+        auxiliary: float ``[A, N, T, h, w]``: mask logits of heads that exist in training alone; None without any.
     """
 
     mask_logits: Tensor
     positive_logits: Tensor
+    auxiliary: Tensor | None = None
 
 
 class Network(Protocol):

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 
 from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.data.transforms import augment
+from actiseg_bench.data.transforms import add_strong_view, augment
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
 from actiseg_bench.records import Batch, ClipItem, collate
@@ -141,7 +141,9 @@ def train_run(
     raise_if(not len(data), f"{manifest}: the manifest has no clip with a sample; there is nothing to train on")
     strategy = make_strategy(config, data)
     networks, weights = make_networks(config, strategy.card.networks, device)
+    strategy.prepare(networks)
     losses = fit(networks, strategy, data, config, device, on_progress)
+    strategy.finish(networks)
     for network in networks:
         network.eval()
     oracle = f"{strategy.card.oracle} {strategy.setting.noise_rate:.3f}" if strategy.card.oracle else ""
@@ -151,7 +153,13 @@ def train_run(
 def make_strategy(config: RunConfig, data: ManifestDataset) -> Strategy:
     """Return the strategy of a run, told what its card asks for."""
     epochs = config.train.steps / steps_per_epoch(data, config.train)
-    setting = Setting(config.train.loss, data.noise_rate, max(1, math.ceil(epochs)))
+    setting = Setting(
+        loss=config.train.loss,
+        noise_rate=data.noise_rate,
+        epochs=max(1, math.ceil(epochs)),
+        frames=data.frames_of_samples,
+        mask_size=data.mask_size,
+    )
     return STRATEGIES[config.strategy](setting, config.strategy_options, config.variant)
 
 
@@ -196,7 +204,7 @@ def fit(
         sampler.epoch = len(history)
         history.append([])
         for items in loader:
-            batch = make_batch(items, config, step).to(device)
+            batch = make_batch(items, config, step, views=strategy.card.views).to(device)
             rate = learning_rate(step, train)
             loss = update(networks, optimizers, strategy, batch, rate, train.clip_norm, step / per_epoch, items)
             history[-1].append(loss)
@@ -208,11 +216,14 @@ def fit(
     return [sum(epoch) / len(epoch) for epoch in history]
 
 
-def make_batch(items: list[ClipItem], config: RunConfig, step: int) -> Batch:
-    """Draw samples and augment; every draw is addressed by (seed, step)."""
+def make_batch(items: list[ClipItem], config: RunConfig, step: int, *, views: int = 1) -> Batch:
+    """Draw samples and augment; every draw is addressed by (seed, step), so a second view changes nobody's first."""
     random = generator(config.seed, "batch", step)
     drawn = [draw_samples(item, config.train.samples_per_clip, random) for item in items]
-    return augment(collate(drawn), config.train.augment, random)
+    batch = augment(collate(drawn), config.train.augment, random)
+    if views == 1:
+        return batch
+    return add_strong_view(batch, config.train.augment, generator(config.seed, "strong view", step))
 
 
 def update(

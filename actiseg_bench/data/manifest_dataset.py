@@ -97,6 +97,21 @@ class ManifestDataset(Dataset[ClipItem]):
         return float(1 - (1 - samples.mean()) * iou.mean()) if len(samples) and len(iou) else 0.0
 
     @cached_property
+    def frames_of_samples(self) -> dict[str, tuple[int, ...]]:
+        """Return sample_id → the positions in its clip that an item shows."""
+        found: dict[str, tuple[int, ...]] = {}
+        for clip_id in self.clip_ids:
+            shown = tuple(row["frame_idx"] for row in self.frame_rows(clip_id))
+            found |= {row["sample_id"]: shown for row in self._tables["samples"].rows(clip_id)}
+        return found
+
+    @property
+    def mask_size(self) -> tuple[int, int]:
+        """Return (rows, columns) of a target; (0, 0) where frames keep their own sizes."""
+        rows, columns = self.size or (0, 0)
+        return rows // self.mask_stride, columns // self.mask_stride
+
+    @cached_property
     def groups(self) -> list[list[int]]:
         """Return the positions of clips that show the same frames, group by group, in order."""
         found: dict[str, list[int]] = {}

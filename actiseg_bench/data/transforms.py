@@ -21,12 +21,14 @@ class AugmentConfig:
     Attributes:
         flip: probability of a horizontal flip, per sequence.
         brightness, contrast, colour: half-widths of the uniform factors around 1, per sequence (colour per channel).
+        strong: how many times as wide those are in the second view of strategies that compare two.
     """
 
     flip: float = 0.5
     brightness: float = 0.25
     contrast: float = 0.25
     colour: float = 0.08
+    strong: float = 2.0
 
 
 def swap_sides(text: str) -> str:
@@ -45,6 +47,12 @@ def augment(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> 
     clips = len(batch.frames)
     flipped = torch.rand(clips, generator=generator) < config.flip
     return flip(adjust_light(batch, config, generator), flipped)
+
+
+def add_strong_view(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
+    """Return the batch with ``strong``: its frames under a further, stronger change of light; nothing else moves."""
+    wide = {name: getattr(config, name) * config.strong for name in ("brightness", "contrast", "colour")}
+    return replace(batch, strong=adjust_light(batch, replace(config, **wide), generator).frames)
 
 
 def flip(batch: Batch, flipped: Tensor) -> Batch:

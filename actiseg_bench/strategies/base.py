@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from actiseg_bench.losses import LossConfig
+from actiseg_bench.losses import LossConfig, combine, focal, mean_over_pixels
 from actiseg_bench.records import Batch, Network
 from actiseg_noise.errors import ActisegError, UnknownNameError
 from actiseg_noise.registry import Registry
+
+FAITHFUL, RELEASED = "faithful", "released"
 
 
 @dataclass(frozen=True)
@@ -21,21 +24,48 @@ class StrategyCard:
 
     Attributes:
         formula: one line; source: paper and equation.
-        defaults: hyper-parameter → value, from the method's paper.
-        networks: how many networks it trains.
+        replaces: the part of the base loss that the strategy's own takes the place of.
+        defaults: hyper-parameter → value, from the method's paper: the variant ``faithful``.
+        released: the hyper-parameters that the published ActiSeg-NL code sets otherwise: the variant ``released``;
+            None where that code has no such method.
+        meanings: hyper-parameter → what it is, and for a switch what the published code does.
+        networks: how many networks it trains. views: 2 for strategies that need ``Batch.strong``.
         oracle: what it knows that a user would not, empty when nothing.
-        cost: time per step relative to the baseline, in words.
+        cost: time per step relative to the baseline, in words. hurts: when it does.
     """
 
     name: str
     title: str
     formula: str
     source: str
+    replaces: str = "nothing"
     defaults: dict[str, Any] = field(default_factory=dict)
+    released: dict[str, Any] | None = None
+    meanings: dict[str, str] = field(default_factory=dict)
     networks: int = 1
-    variants: tuple[str, ...] = ("faithful",)
+    views: int = 1
     oracle: str = ""
     cost: str = "1×"
+    hurts: str = ""
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Return ``faithful``, and ``released`` where the published code has the method."""
+        return (FAITHFUL,) if self.released is None else (FAITHFUL, RELEASED)
+
+    def options(self, variant: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return every hyper-parameter of a variant, those ``given`` last.
+
+        Raises:
+            UnknownNameError: an option that the card does not name. ActisegError: an unknown variant.
+        """
+        for name in given:
+            if name not in self.defaults:
+                raise UnknownNameError(f"option of strategy {self.name!r}", name, self.defaults)
+        if variant not in self.variants:
+            raise ActisegError(f"strategy {self.name!r} has no variant {variant!r}. Known: {', '.join(self.variants)}")
+        preset = (self.released or {}) if variant == RELEASED else {}
+        return {**self.defaults, **preset, **given}
 
 
 @dataclass(frozen=True)
@@ -46,11 +76,17 @@ class Setting:
         loss: the base loss's coefficients.
         noise_rate: share of the training labels that are wrong, from the manifest; an oracle.
         epochs: length of the run.
+        frames: sample_id → the frame_idx that training shows of it, for memory per pixel.
+        mask_size: (rows, columns) of a target.
+        folder: where memory that is too large for the process may lie on disk; None keeps it in the process.
     """
 
     loss: LossConfig
     noise_rate: float
     epochs: int
+    frames: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    mask_size: tuple[int, int] = (0, 0)
+    folder: Path | None = None
 
 
 class Step(NamedTuple):
@@ -59,10 +95,12 @@ class Step(NamedTuple):
     Attributes:
         losses: one scalar to descend per network, in the networks' order.
         kept: per network, the ids of the samples that its loss used; None when all were used.
+        trusted: bool ``[N, T, h, w]``: the pixels whose given label the strategy believes; None when it does not ask.
     """
 
     losses: list[Tensor]
     kept: list[tuple[str, ...]] | None = None
+    trusted: Tensor | None = None
 
 
 class Strategy(ABC):
@@ -70,7 +108,7 @@ class Strategy(ABC):
 
     Args:
         setting: what the run tells it.
-        options: hyper-parameters that differ from the card's defaults; an unknown name is refused.
+        options: hyper-parameters that differ from the variant's; an unknown name is refused.
         variant: ``faithful`` (the method's own paper) or ``released`` (as the published ActiSeg-NL code does it).
 
     Raises:
@@ -79,17 +117,13 @@ class Strategy(ABC):
 
     card: ClassVar[StrategyCard]
 
-    def __init__(self, setting: Setting, options: dict[str, Any] | None = None, variant: str = "faithful") -> None:
-        for name in options or {}:
-            if name not in self.card.defaults:
-                raise UnknownNameError(f"option of strategy {self.card.name!r}", name, self.card.defaults)
-        if variant not in self.card.variants:
-            raise ActisegError(
-                f"strategy {self.card.name!r} has no variant {variant!r}. Known: {', '.join(self.card.variants)}"
-            )
+    def __init__(self, setting: Setting, options: dict[str, Any] | None = None, variant: str = FAITHFUL) -> None:
+        self.options = self.card.options(variant, options or {})
         self.setting = setting
-        self.options = {**self.card.defaults, **(options or {})}
         self.variant = variant
+
+    def prepare(self, networks: Sequence[nn.Module]) -> None:  # noqa: B027 — most strategies need nothing
+        """Change the networks once, after start weights are in and before the first step."""
 
     @abstractmethod
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
@@ -99,6 +133,36 @@ class Strategy(ABC):
             networks: ``card.networks`` of them, in training mode.
             epoch: how many epochs were completed, with a fraction: 0.0 at the first step.
         """
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what the strategy remembers, for a checkpoint: ``load_state``'s inverse."""
+        return {}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 — most strategies remember nothing
+        """Go on from what ``state`` gave."""
+
+    def finish(self, networks: Sequence[nn.Module]) -> None:  # noqa: B027 — most strategies add nothing
+        """Take away what training alone needed; the networks are scored and stored after this."""
+
+
+class PixelStrategy(Strategy):
+    """A robust loss of every mask pixel in the place of the focal term; dice and positive head as in the baseline.
+
+    The option ``additive`` keeps the focal term beside it, as the published code does.
+    """
+
+    @abstractmethod
+    def pixels(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the loss of every pixel, same shape as ``logits``."""
+
+    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
+        """See :class:`Strategy`."""
+        prediction, config = networks[0](batch.frames, batch.expressions, batch.frames_of), self.setting.loss
+        pixels = self.pixels(prediction.mask_logits, batch.masks)
+        if self.options["additive"]:
+            alpha, gamma = config.focal_alpha, config.focal_gamma
+            pixels = pixels + focal(prediction.mask_logits, batch.masks, alpha=alpha, gamma=gamma)
+        return Step([combine(mean_over_pixels(pixels), prediction, batch, config).mean()])
 
 
 STRATEGIES: Registry[type[Strategy]] = Registry("strategy", "actiseg_bench.strategies", "actiseg.strategies")

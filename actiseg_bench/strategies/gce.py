@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
-from actiseg_bench.losses import combine, mean_over_pixels
-from actiseg_bench.records import Batch, Network
-from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, PixelStrategy, StrategyCard
 
 
 def generalized_cross_entropy(logits: Tensor, target: Tensor, *, q: float) -> Tensor:
@@ -23,7 +19,7 @@ def generalized_cross_entropy(logits: Tensor, target: Tensor, *, q: float) -> Te
 
 
 @STRATEGIES.register("gce")
-class GCE(Strategy):
+class GCE(PixelStrategy):
     """Replaces the mask focal term; dice and positive head as in the baseline."""
 
     card = StrategyCard(
@@ -31,11 +27,15 @@ class GCE(Strategy):
         title="GCE",
         formula="2·(1 - p_y^q)/q + 5·dice + 2·CE(positive)",
         source="Zhang & Sabuncu, NeurIPS 2018, arXiv 1805.07836, eq. 6; q = .7",
-        defaults={"q": 0.7},
+        replaces="the mask focal term",
+        defaults={"q": 0.7, "additive": False},
+        released={"additive": True},
+        meanings={
+            "q": "0 is cross entropy, 1 mean absolute error; the published code has a flag for it that is never read",
+            "additive": "keep the focal term beside it; the published code does",
+        },
     )
 
-    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
-        """See :class:`Strategy`."""
-        prediction = networks[0](batch.frames, batch.expressions, batch.frames_of)
-        pixels = generalized_cross_entropy(prediction.mask_logits, batch.masks, q=self.options["q"])
-        return Step([combine(mean_over_pixels(pixels), prediction, batch, self.setting.loss).mean()])
+    def pixels(self, logits: Tensor, target: Tensor) -> Tensor:
+        """See :class:`PixelStrategy`."""
+        return generalized_cross_entropy(logits, target, q=self.options["q"])
