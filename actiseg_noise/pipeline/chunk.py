@@ -21,8 +21,9 @@ from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.manifest.arrays import to_batch
 from actiseg_noise.manifest.digest import compact_json
 from actiseg_noise.manifest.schema import TABLES, Table
+from actiseg_noise.pipeline.compose import Row
 from actiseg_noise.pipeline.plan import Plan, Tally
-from actiseg_noise.pipeline.rows import Row, clip_rows
+from actiseg_noise.pipeline.rows import clip_rows
 from actiseg_noise.recipe import Recipe
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
 from actiseg_noise.vocabulary import Vocabulary
