@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
+from actiseg_noise.records import FrameRecord
 
 _SEPARATOR = re.compile(r"[/\\\0]")
 
@@ -27,6 +29,43 @@ def check_file_name(name: str, where: str) -> str:
 def frame_order(frame_id: str) -> tuple[int, str]:
     """Return the key that sorts zero-padded frame names by number, also where the padding overflows."""
     return len(frame_id), frame_id
+
+
+def list_stems(folder: Path, suffix: str) -> list[str]:
+    """Return the stems of the files with ``suffix`` in ``folder``, hidden ones aside; none where it is absent."""
+    try:
+        names = [path.name for path in folder.iterdir()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [name.removesuffix(suffix) for name in names if name.endswith(suffix) and not name.startswith(".")]
+
+
+def find_frames(root: Path, images: str, masks: str) -> tuple[FrameRecord, ...]:
+    """Return every frame that has a JPEG in the folder ``images`` or a PNG in the folder ``masks``, by number."""
+    annotated = set(list_stems(root / masks, ".png"))
+    return tuple(
+        FrameRecord(
+            frame_id=stem,
+            image_path=f"{images}/{stem}.jpg",
+            mask_path=f"{masks}/{stem}.png" if stem in annotated else None,
+            is_annotated=stem in annotated,
+        )
+        for stem in sorted(annotated.union(list_stems(root / images, ".jpg")), key=frame_order)
+    )
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """Return (line number, stripped line) of a text file. Blank lines, CRLF and a byte order mark are fine.
+
+    Raises:
+        FileNotFoundError: for the caller, who knows which other files are there.
+        DataError: the file is no UTF-8.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason}); fetch the file again") from None
+    return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
 
 
 def find_other_ids(index_mask: IndexMask, known: Iterable[int], void_id: int | None = None) -> list[int]:

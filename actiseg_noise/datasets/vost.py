@@ -26,7 +26,15 @@ from pathlib import Path
 import numpy as np
 
 from actiseg_noise.datasets.base import DATASETS, Dataset
-from actiseg_noise.datasets.files import check_file_name, find_other_ids, frame_order, missing_clips
+from actiseg_noise.datasets.files import (
+    check_file_name,
+    find_frames,
+    find_other_ids,
+    frame_order,
+    list_stems,
+    missing_clips,
+    read_lines,
+)
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.lexicon import Lexicon, parse_lexicon
 from actiseg_noise.masks import IndexMask, read_index_mask
@@ -140,22 +148,12 @@ class Vost(Dataset):
 
     def _frames(self, video: str) -> tuple[FrameRecord, ...]:
         """Return every frame of a video that has an image or a mask."""
-        masks = set(_stems(self.root / "Annotations" / video, ".png"))
-        images = _stems(self.root / "JPEGImages" / video, ".jpg")
-        return tuple(
-            FrameRecord(
-                frame_id=stem,
-                image_path=f"JPEGImages/{video}/{stem}.jpg",
-                mask_path=f"Annotations/{video}/{stem}.png" if stem in masks else None,
-                is_annotated=stem in masks,
-            )
-            for stem in sorted(masks.union(images), key=frame_order)
-        )
+        return find_frames(self.root, f"JPEGImages/{video}", f"Annotations/{video}")
 
     def _count_instances(self, video: str) -> int:
         """Return the largest id of a video's first mask, void aside."""
         folder = self.root / "Annotations" / video
-        first = read_index_mask(folder / f"{min(_stems(folder, '.png'), key=frame_order)}.png")
+        first = read_index_mask(folder / f"{min(list_stems(folder, '.png'), key=frame_order)}.png")
         return int(first.max(initial=0, where=first != VOID_ID))
 
     def _videos_with_masks(self, split: str, videos: Iterable[str]) -> list[str]:
@@ -163,7 +161,7 @@ class Vost(Dataset):
         kept: list[str] = []
         missing: list[str] = []
         for video in videos:
-            (kept if _stems(self.root / "Annotations" / video, ".png") else missing).append(video)
+            (kept if list_stems(self.root / "Annotations" / video, ".png") else missing).append(video)
         if missing and not (self.skip_missing and kept):
             what = f"videos of {self._list_path(split)} have no masks in {self.root / 'Annotations'}"
             if self.objects == "instances":
@@ -185,19 +183,15 @@ class Vost(Dataset):
         """Return video → position in the split's list. Blank lines and CRLF are fine."""
         path = self._list_path(split)
         try:
-            lines = path.read_text(encoding="utf-8-sig").splitlines()
+            lines = read_lines(path)
         except FileNotFoundError:
             raise self._no_list(split) from None
-        except UnicodeDecodeError as error:
-            raise DataError(f"{path}: not UTF-8 text ({error.reason}); fetch the file again") from None
         videos: dict[str, int] = {}
-        for number, line in enumerate(lines, 1):
-            video = line.strip()
+        for number, video in lines:
             if video in videos:
                 raise DataError(f"{path}, line {number}: {video!r} is listed twice; remove one of the two lines")
-            if video:
-                _check_video(video, f"{path}, line {number}")
-                videos[video] = len(videos)
+            _check_video(video, f"{path}, line {number}")
+            videos[video] = len(videos)
         return videos
 
 
@@ -234,12 +228,3 @@ def _check_video(video: str, where: str) -> None:
     number, *text = video.split("_", 2)
     if not number.isdecimal() or len(text) < 2 or not all(part.strip("_ ") for part in text):
         raise DataError(f"{where}: expected a video name <number>_<verb>_<object>, found {video!r}")
-
-
-def _stems(folder: Path, suffix: str) -> list[str]:
-    """Return the stems of the files with ``suffix`` in ``folder``, hidden ones aside; none where it is absent."""
-    try:
-        names = [path.name for path in folder.iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [name.removesuffix(suffix) for name in names if name.endswith(suffix) and not name.startswith(".")]
