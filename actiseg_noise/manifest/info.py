@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ class ManifestInfo:
         severity: share of positives whose noun is harmful; median IoU of the noised masks, null without any.
         skipped: ids of listed clips that were left out because files are missing.
         digest: of the labels (see ``manifest/digest.py``). tables: table → digest. columns: table → column → digest.
-        files: file name → size in bytes.
+        files: file name → size in bytes; a table is one file, or several shards.
         uses: what besides the dataset the draws of noise depend on, name → what it is.
         imported: what an imported manifest was made from; empty for one that was built.
     """
@@ -110,6 +111,7 @@ class ManifestInfo:
         return cls(**known)
 
 
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _LATER = ("uses", "imported")  # keys that manifests of version 0.1.0 lack
 
 _KEYS_OF: dict[str, tuple[str, ...]] = {
@@ -119,7 +121,7 @@ _KEYS_OF: dict[str, tuple[str, ...]] = {
     "tables": tuple(table.name for table in TABLES),
     "columns": tuple(table.name for table in TABLES),
     "severity": ("harmful_positives", "median_iou"),
-    "files": tuple(table.file_name for table in TABLES),
+    "files": (),
     "selection": (),
 }
 
@@ -132,11 +134,23 @@ def _check_shape(known: dict[str, Any]) -> None:
         for key in keys:
             if key not in known[name]:
                 raise ValueError(f"{name!r} lacks the key {key!r}")
+    _check_files(known["files"])
     if known["content"] not in CONTENTS:
         raise ValueError(f"'content' must be one of {', '.join(CONTENTS)}, got {known['content']!r}")
     limit, clips = (known["selection"].get(key) for key in ("limit", "clips"))
     if not isinstance(limit, int | None) or not isinstance(clips, list | None):
         raise ValueError(f"'selection' is malformed: {known['selection']!r}")
+
+
+def _check_files(files: dict[str, Any]) -> None:
+    """Raise ValueError unless every file is one inside the folder and every table is whole."""
+    for name, size in files.items():
+        if not _FILE_NAME.fullmatch(name):
+            raise ValueError(f"'files' names files of the manifest's folder, not {name!r}")
+        if type(size) is not int:
+            raise ValueError(f"'files': the size of {name} must be a number of bytes, got {size!r}")
+    for table in TABLES:
+        table.files_among(files)
 
 
 def read_info(folder: Path) -> ManifestInfo:
@@ -147,7 +161,9 @@ def read_info(folder: Path) -> ManifestInfo:
     """
     path = folder / INFO_NAME
     if not path.is_file():
-        raise ManifestError(f"{folder}: no {INFO_NAME} here, so this is not a finished manifest folder")
+        inside = sorted(found.parent.relative_to(folder).as_posix() for found in folder.glob(f"*/*/{INFO_NAME}"))
+        hint = f"; the manifests of this publication are {', '.join(inside)}" if inside else ""
+        raise ManifestError(f"{folder}: no {INFO_NAME} here, so this is not a finished manifest folder{hint}")
     try:
         data = json.loads(path.read_text("utf-8"))
         version = data["schema_version"]

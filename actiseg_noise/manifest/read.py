@@ -52,31 +52,37 @@ class Manifest:
         Raises:
             UnknownNameError: no such table or column.
         """
-        with self._open(name, columns) as file, _named_damage(self.path / _TABLES[name].file_name):
-            return file.read(columns=None if columns is None else list(columns), use_threads=False)
+        import pyarrow as pa
+
+        parts = []
+        for path in self._paths(name, columns):
+            with _open_parquet(path, _TABLES[name]) as file, _named_damage(path):
+                parts.append(file.read(columns=None if columns is None else list(columns), use_threads=False))
+        return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
 
     def iter_batches(
         self, name: str, columns: Sequence[str] | None = None, *, rows: int = 8192
     ) -> Iterator[pa.RecordBatch]:
         """Yield a table in batches of at most ``rows`` rows, in order, in constant memory."""
-        with self._open(name, columns) as file:
-            batches = file.iter_batches(rows, columns=None if columns is None else list(columns), use_threads=False)
-            while True:
-                with _named_damage(self.path / _TABLES[name].file_name):
-                    batch = next(batches, None)
-                if batch is None:
-                    return
-                yield batch
+        for path in self._paths(name, columns):
+            with _open_parquet(path, _TABLES[name]) as file:
+                batches = file.iter_batches(rows, columns=None if columns is None else list(columns), use_threads=False)
+                while True:
+                    with _named_damage(path):
+                        batch = next(batches, None)
+                    if batch is None:
+                        break
+                    yield batch
 
-    def _open(self, name: str, columns: Sequence[str] | None) -> pq.ParquetFile:
-        """Open a table's file, refusing names that it does not have."""
+    def _paths(self, name: str, columns: Sequence[str] | None) -> list[Path]:
+        """Return a table's files, refusing names that it does not have."""
         if name not in _TABLES:
             raise UnknownNameError("table", name, _TABLES)
         known = [column.name for column in _TABLES[name].columns]
         for column in columns or ():
             if column not in known:
                 raise UnknownNameError(f"column of {name}:", column, known)
-        return _open_parquet(self.path, _TABLES[name])
+        return [self.path / file for file in _TABLES[name].files_among(self.info.files)]
 
 
 def read_manifest(path: str | Path) -> Manifest:
@@ -90,10 +96,10 @@ def read_manifest(path: str | Path) -> Manifest:
     for name in info.files:
         if not (folder / name).is_file():
             raise ManifestError(f"{folder}: the file {name} is listed in manifest.json but missing; fetch it again")
-    manifest = Manifest(folder, info)
     for table in TABLES:
-        _open_parquet(folder, table).close()
-    return manifest
+        for name in table.files_among(info.files):
+            _open_parquet(folder / name, table).close()
+    return Manifest(folder, info)
 
 
 @contextmanager
@@ -107,11 +113,10 @@ def _named_damage(path: Path) -> Iterator[None]:
         raise ManifestError(f"{path}: not a readable Parquet file ({error}); fetch it again") from None
 
 
-def _open_parquet(folder: Path, table: Table) -> pq.ParquetFile:
-    """Open a table's file and hold its columns against the schema."""
+def _open_parquet(path: Path, table: Table) -> pq.ParquetFile:
+    """Open a table's file, or one of its shards, and hold its columns against the schema."""
     import pyarrow.parquet as pq
 
-    path = folder / table.file_name
     with _named_damage(path):
         file = pq.ParquetFile(path)
     found, expected = file.schema_arrow, table.arrow()

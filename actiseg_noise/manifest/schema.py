@@ -7,6 +7,8 @@ manifest whose derived masks were withheld has the digest of the whole one.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -41,8 +43,26 @@ class Table:
 
     @property
     def file_name(self) -> str:
-        """Return the Parquet file's name in the manifest folder."""
+        """Return the Parquet file's name in the manifest folder, where the table is not split into shards."""
         return f"{self.name}.parquet"
+
+    def shard_name(self, index: int, count: int) -> str:
+        """Return the file name of one of ``count`` shards: ``samples-00000-of-00002.parquet``."""
+        return f"{self.name}-{index:05d}-of-{count:05d}.parquet"
+
+    def files_among(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return which of a manifest's files hold this table, in the order of its rows: one file, or all shards.
+
+        Raises:
+            ValueError: none of them does, a shard is missing, or both forms are there.
+        """
+        own = re.compile(rf"{self.name}(-[0-9]+-of-[0-9]+)?\.parquet")
+        found = sorted(name for name in names if own.fullmatch(name))
+        count = len(found)
+        if found not in ([self.file_name], [self.shard_name(i, count) for i in range(count)]) or not found:
+            expected = f"{self.file_name} or all of {self.shard_name(0, max(count, 1))} …"
+            raise ValueError(f"the files of the table {self.name!r} are {expected}, got {', '.join(found) or 'none'}")
+        return tuple(found)
 
     @cached_property
     def label_columns(self) -> tuple[str, ...]:

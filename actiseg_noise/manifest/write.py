@@ -16,24 +16,31 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_PER_GROUP = 16_384
-_ALL_DIFFERENT = ("row_digest", "sample_id", "address")  # a dictionary of their values would only cost
+# A dictionary of values that hardly repeat costs room (a twentieth of a masks table) and saves no time.
+_ALL_DIFFERENT = ("row_digest", "sample_id", "address", "iou", "clean_rle", "noisy_rle", "clean_digest", "noisy_digest")
 
 
 class TableWriter:
-    """One Parquet file, written in row groups of ``ROWS_PER_GROUP`` rows whatever the batches' sizes."""
+    """One table: a Parquet file, or shards, in row groups of ``ROWS_PER_GROUP`` rows whatever the batches' sizes.
 
-    def __init__(self, folder: Path, table: Table) -> None:
-        import pyarrow.parquet as pq
+    Args:
+        shard_bytes: a shard is closed by the row group with which it reaches this size; None: one file, not a shard.
+        level: of zstd, 1–22; None: the quickest.
+    """
 
+    def __init__(self, folder: Path, table: Table, *, shard_bytes: int | None = None, level: int | None = None) -> None:
         self.digest = TableDigest(table)
         self.count = 0
+        self._folder = folder
+        self._table = table
         self._schema = table.arrow()
-        repeating = [column.name for column in table.columns if column.name not in _ALL_DIFFERENT]
-        self._writer = pq.ParquetWriter(
-            folder / table.file_name, self._schema, compression="zstd", use_dictionary=repeating
-        )
+        self._shard_bytes = shard_bytes
+        self._level = level
+        self._paths: list[Path] = []
+        self._file: _ParquetFile | None = None
         self._waiting: list[pa.RecordBatch] = []
         self._waiting_rows = 0
+        self._open()
 
     def append(self, batch: pa.RecordBatch) -> dict[str, list[Any]]:
         """Add rows that follow those already written; return them as a list per column."""
@@ -43,29 +50,78 @@ class TableWriter:
         self._waiting.append(batch)
         self._waiting_rows += batch.num_rows
         if self._waiting_rows >= ROWS_PER_GROUP:
-            self._write_waiting()
+            self._write_waiting(least=ROWS_PER_GROUP)
         return columns
 
     def close(self) -> None:
-        """Write what is left and close the file."""
+        """Write what is left, close the file, and give shards their names, which say how many there are."""
         self._write_waiting()
-        self._writer.close()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        for index, path in enumerate(self._paths if self._shard_bytes is not None else ()):
+            path.rename(self._folder / self._table.shard_name(index, len(self._paths)))
+        self._paths = []
 
-    def _write_waiting(self) -> None:
-        """Write the waiting rows, the last group being what is left."""
+    def _open(self) -> _ParquetFile:
+        """Open the table's file, or its next shard."""
+        name = self._table.file_name if self._shard_bytes is None else f"{self._table.name}.part-{len(self._paths):05d}"
+        self._paths.append(self._folder / name)
+        self._file = _ParquetFile(self._paths[-1], self._schema, self._level)
+        return self._file
+
+    def _write_waiting(self, least: int = 1) -> None:
+        """Write the waiting rows in groups, as long as ``least`` rows are left for one."""
         import pyarrow as pa
 
-        if self._waiting:
-            self._writer.write_table(pa.Table.from_batches(self._waiting, self._schema), row_group_size=ROWS_PER_GROUP)
-        self._waiting, self._waiting_rows = [], 0
+        waiting = pa.Table.from_batches(self._waiting, self._schema)
+        while waiting.num_rows >= least:
+            file = self._file or self._open()
+            file.write(waiting.slice(0, ROWS_PER_GROUP))
+            waiting = waiting.slice(ROWS_PER_GROUP)
+            if self._shard_bytes is not None and file.size >= self._shard_bytes:
+                file.close()
+                self._file = None
+        self._waiting, self._waiting_rows = waiting.to_batches(), waiting.num_rows
+
+
+class _ParquetFile:
+    """A Parquet file that knows how large it has become."""
+
+    def __init__(self, path: Path, schema: pa.Schema, level: int | None) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self._sink = pa.OSFile(str(path), "wb")
+        repeating = [name for name in schema.names if name not in _ALL_DIFFERENT]
+        self._writer = pq.ParquetWriter(
+            self._sink, schema, compression="zstd", compression_level=level, use_dictionary=repeating
+        )
+
+    @property
+    def size(self) -> int:
+        """Return the bytes written so far."""
+        return int(self._sink.tell())
+
+    def write(self, rows: pa.Table) -> None:
+        """Write rows as one row group."""
+        self._writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
+
+    def close(self) -> None:
+        """Write the footer."""
+        self._writer.close()
+        self._sink.close()
 
 
 class ManifestWriter:
-    """A manifest folder in the making. Use as a context manager; ``finish`` makes it a manifest."""
+    """A manifest folder in the making. Use as a context manager; ``finish`` makes it a manifest.
 
-    def __init__(self, folder: Path) -> None:
+    ``shard_bytes`` and ``level`` are those of ``TableWriter``.
+    """
+
+    def __init__(self, folder: Path, *, shard_bytes: int | None = None, level: int | None = None) -> None:
         self.folder = folder
-        self.tables = {table.name: TableWriter(folder, table) for table in TABLES}
+        self.tables = {t.name: TableWriter(folder, t, shard_bytes=shard_bytes, level=level) for t in TABLES}
 
     def __enter__(self) -> ManifestWriter:
         return self

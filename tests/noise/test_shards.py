@@ -1,0 +1,129 @@
+"""Shards: a table in several files is the same table, with the same digest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from toys import make_toy
+
+import actiseg_noise
+from actiseg_noise.errors import ManifestError
+from actiseg_noise.manifest import write
+from actiseg_noise.manifest.schema import SAMPLES, TABLES
+from actiseg_noise.manifest.verify import verify_manifest
+from actiseg_noise.manifest.write import ManifestWriter, TableWriter
+from actiseg_noise.recipe import NoiseSpec, Recipe
+
+RECIPE = Recipe(
+    "toy-mix",
+    (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("dilate-v1", 0.5, {"kernel": 3, "unit": "px"})),
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return actiseg_noise.build(make_toy(), recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
+
+
+@pytest.fixture
+def sharded(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the manifest again, every ten rows a shard of their own."""
+    monkeypatch.setattr(write, "ROWS_PER_GROUP", 10)
+    manifest = actiseg_noise.read_manifest(built)
+    folder = tmp_path / "sharded"
+    folder.mkdir()
+    with ManifestWriter(folder, shard_bytes=1) as writer:
+        for table in TABLES:
+            for batch in manifest.iter_batches(table.name, rows=7):
+                writer.append(table.name, batch)
+        for name in ("manifest.json", "vocabulary.json"):
+            shutil.copy(built / name, folder / name)
+    edit(folder, lambda data: data.update(files=sizes(folder)))
+    return folder
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != "manifest.json"}
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change ``manifest.json``."""
+    path = folder / "manifest.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def test_shards_are_named_as_hubs_name_them(sharded: Path) -> None:
+    rows = actiseg_noise.read_manifest(sharded).info.counts
+    count = -(-rows["samples"] // 10)
+    assert count == 4
+    names = [path.name for path in sorted(sharded.glob("samples*"))]
+    assert names == [f"samples-0000{i}-of-00004.parquet" for i in range(4)]
+    assert [pq.read_metadata(sharded / name).num_rows for name in names] == [10, 10, 10, rows["samples"] - 30]
+
+
+def test_shards_are_read_in_order_as_one_table(built: Path, sharded: Path) -> None:
+    whole, parts = actiseg_noise.read_manifest(built), actiseg_noise.read_manifest(sharded)
+    for table in TABLES:
+        assert parts.table(table.name) == whole.table(table.name)
+        batches = list(parts.iter_batches(table.name, rows=4))
+        assert max(batch.num_rows for batch in batches) == 4
+        assert pa.Table.from_batches(batches) == whole.table(table.name)
+    some = parts.table("masks", ["iou", "sample_id"])
+    assert set(some.column_names) == {"iou", "sample_id"}
+    assert parts.digest == whole.digest
+    assert verify_manifest(parts) == []
+
+
+def test_a_table_without_rows_is_one_empty_shard(tmp_path: Path) -> None:
+    writer = TableWriter(tmp_path, SAMPLES, shard_bytes=1)
+    writer.close()
+    writer.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["samples-00000-of-00001.parquet"]
+    assert pq.read_table(tmp_path / "samples-00000-of-00001.parquet").schema == SAMPLES.arrow()
+
+
+def test_a_large_bound_keeps_row_groups_in_one_shard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "ROWS_PER_GROUP", 10)
+    manifest = actiseg_noise.read_manifest(actiseg_noise.build(make_toy(), recipe=RECIPE, out=tmp_path / "m"))
+    writer = TableWriter(tmp_path, SAMPLES, shard_bytes=1_000_000)
+    writer.append(manifest.table("samples").to_batches()[0])
+    writer.close()
+    assert pq.read_metadata(tmp_path / "samples-00000-of-00001.parquet").num_row_groups == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda files: files.pop("samples-00002-of-00004.parquet"),
+            r"all of samples-00000-of-00003\.parquet …, got sam",
+        ),
+        (lambda files: files.update({"samples.parquet": 1}), r"the table 'samples' are samples\.parquet or all of"),
+        (lambda files: files.update({"../samples.parquet": 1}), r"files of the manifest's folder, not '\.\./samples"),
+        (lambda files: files.update({"/etc/passwd": 1}), r"files of the manifest's folder, not '/etc/passwd'"),
+        (lambda files: files.update({"..": 1}), r"files of the manifest's folder, not '\.\.'"),
+        (lambda files: files.update({"a\\b": 1}), r"files of the manifest's folder, not"),
+        (lambda files: files.update({"notes.txt": "1"}), r"the size of notes\.txt must be a number of bytes, got '1'"),
+    ],
+)
+def test_files_that_are_not_a_whole_manifest_inside_its_folder_are_refused(
+    sharded: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    edit(sharded, lambda data: change(data["files"]))
+    with pytest.raises(ManifestError, match=message):
+        actiseg_noise.read_manifest(sharded)
+
+
+def test_a_damaged_shard_is_named(sharded: Path) -> None:
+    (sharded / "masks-00001-of-00007.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ManifestError, match=r"masks-00001-of-00007\.parquet: not a readable Parquet file"):
+        actiseg_noise.read_manifest(sharded)
