@@ -8,13 +8,12 @@ from array import array
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
+from actiseg_noise.datasets.json_window import JsonWindow
 from actiseg_noise.errors import DataError
 
-_SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_DECODER = json.JSONDecoder()
 _INT32_MAX = 2**31 - 1
 _OBJECT_IDS = tuple(map(str, range(1, 256)))
 
@@ -83,12 +82,12 @@ def iter_json_list(path: Path, chunk_chars: int = 1 << 20) -> Iterator[tuple[int
     """
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            yield from _iter_entries(_Window(path, stream, chunk_chars))
+            yield from _iter_entries(JsonWindow(path, stream, chunk_chars))
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text ({error.reason}); fetch the file again") from None
 
 
-def _iter_entries(window: _Window) -> Iterator[tuple[int, int, Any]]:
+def _iter_entries(window: JsonWindow) -> Iterator[tuple[int, int, Any]]:
     """Yield what ``iter_json_list`` promises."""
     window.take("[", "a list of entries")
     if window.peek() == "]":
@@ -104,78 +103,6 @@ def _iter_entries(window: _Window) -> Iterator[tuple[int, int, Any]]:
             window.entry += 1
     if window.peek():
         raise window.error("expected the end of the file", window.position)
-
-
-class _Window:
-    """The part of a text file between what is consumed and what is read.
-
-    Attributes:
-        position: of the next character in ``text``. offset: the same place in the file, in bytes.
-        entry: 0-based number of the list entry, for messages.
-    """
-
-    def __init__(self, path: Path, stream: TextIO, chunk_chars: int) -> None:
-        self._path, self._stream, self._chunk_chars = path, stream, chunk_chars
-        self.text, self.position, self.offset, self.entry = "", 0, 0, 0
-
-    def peek(self) -> str:
-        """Skip white space and return the next character, '' at the end of the file."""
-        while True:
-            match = _SPACE.match(self.text, self.position)
-            self._advance(match.end() if match else self.position)
-            if self.position < len(self.text):
-                return self.text[self.position]
-            if not self._read(self._chunk_chars):
-                return ""
-
-    def take(self, accepted: str, expected: str) -> str:
-        """Consume one of the characters ``accepted`` and return it."""
-        character = self.peek()
-        if not character or character not in accepted:
-            raise self.error(f"expected {expected}", self.position)
-        self._advance(self.position + 1)
-        return character
-
-    def value(self) -> Any:
-        """Consume one JSON value and return it, reading on until it is whole."""
-        size = self._chunk_chars
-        while True:
-            try:
-                value, end = _DECODER.raw_decode(self.text, self.position)
-            except json.JSONDecodeError as error:
-                if not self._read(size):
-                    raise self.error(error.msg, error.pos) from None
-            except RecursionError:
-                raise self.error("nested too deeply", self.position) from None
-            else:
-                if end < len(self.text) or not self._read(size):  # a number may go on in the next chunk
-                    self._advance(end)
-                    return value
-            size *= 2  # keeps the work linear when an entry is longer than a chunk
-
-    def error(self, message: str, position: int) -> DataError:
-        """Return the error that names file, line, column and entry of a place in ``text``."""
-        consumed = self._path.read_bytes()[: self.offset]
-        before = consumed.decode("utf-8", "replace") + self.text[self.position : position]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        rest = (self.text[position:] + self._stream.read(20))[:20]
-        found = repr(rest) if rest else "the end of the file"
-        return DataError(
-            f"{self._path}: malformed JSON at line {line}, column {column} (entry {self.entry}): {message}, "
-            f"found {found}. Repair the file or fetch it again."
-        )
-
-    def _advance(self, position: int) -> None:
-        """Consume up to ``position``."""
-        self.offset += len(self.text[self.position : position].encode())
-        self.position = position
-
-    def _read(self, size: int) -> bool:
-        """Drop what is consumed and read on; False at the end of the file."""
-        more = self._stream.read(size)
-        if more:
-            self.text, self.position = self.text[self.position :] + more, 0
-        return bool(more)
 
 
 class JsonFields:

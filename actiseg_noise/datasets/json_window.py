@@ -1,0 +1,147 @@
+"""A window on a JSON text: its values are read one after the other, whatever the size of the file."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from actiseg_noise.errors import DataError
+
+_SPACE = re.compile(r"[ \t\r\n\ufeff]*")
+_DECODER = json.JSONDecoder()
+
+
+class JsonWindow:
+    """The part of a text file between what is consumed and what is read.
+
+    Attributes:
+        position: of the next character in ``text``. offset: the same place in the file, in bytes.
+        entry: 0-based number of the list entry, for messages.
+    """
+
+    def __init__(self, path: Path, stream: TextIO, chunk_chars: int) -> None:
+        self.path, self._stream, self._chunk_chars = path, stream, chunk_chars
+        self.text, self.position, self.offset, self.entry = "", 0, 0, 0
+
+    def peek(self) -> str:
+        """Skip white space and return the next character, '' at the end of the file."""
+        while True:
+            match = _SPACE.match(self.text, self.position)
+            self._advance(match.end() if match else self.position)
+            if self.position < len(self.text):
+                return self.text[self.position]
+            if not self._read(self._chunk_chars):
+                return ""
+
+    def take(self, accepted: str, expected: str) -> str:
+        """Consume one of the characters ``accepted`` and return it."""
+        character = self.peek()
+        if not character or character not in accepted:
+            raise self.error(f"expected {expected}", self.position)
+        self._advance(self.position + 1)
+        return character
+
+    def value(self) -> Any:
+        """Consume one JSON value and return it, reading on until it is whole."""
+        size = self._chunk_chars
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self.text, self.position)
+            except json.JSONDecodeError as error:
+                if not self._read(size):
+                    raise self.error(error.msg, error.pos) from None
+            except RecursionError:
+                raise self.error("nested too deeply", self.position) from None
+            else:
+                if end < len(self.text) or not self._read(size):  # a number may go on in the next chunk
+                    self._advance(end)
+                    return value
+            size *= 2  # keeps the work linear when an entry is longer than a chunk
+
+    def error(self, message: str, position: int) -> DataError:
+        """Return the error that names file, line, column and entry of a place in ``text``."""
+        consumed = self.path.read_bytes()[: self.offset]
+        before = consumed.decode("utf-8", "replace") + self.text[self.position : position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        rest = (self.text[position:] + self._stream.read(20))[:20]
+        found = repr(rest) if rest else "the end of the file"
+        return DataError(
+            f"{self.path}: malformed JSON at line {line}, column {column} (entry {self.entry}): {message}, "
+            f"found {found}. Repair the file or fetch it again."
+        )
+
+    def _advance(self, position: int) -> None:
+        """Consume up to ``position``."""
+        self.offset += len(self.text[self.position : position].encode())
+        self.position = position
+
+    def _read(self, size: int) -> bool:
+        """Drop what is consumed and read on; False at the end of the file."""
+        more = self._stream.read(size)
+        if more:
+            self.text, self.position = self.text[self.position :] + more, 0
+        return bool(more)
+
+
+def iter_json_members(path: Path, key: str | None, chunk_chars: int = 1 << 20) -> Iterator[tuple[str, int, int, Any]]:
+    """Yield (name, start, stop, value) for each member of a file's JSON object, or of the object under its ``key``.
+
+    Bytes [start, stop) of the file are the value. Memory follows the largest member, not the file.
+
+    Raises:
+        DataError: the file is no UTF-8, no JSON (line, column and member number are named), or has no such object.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as stream:
+            yield from _iter_members(JsonWindow(path, stream, chunk_chars), key)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason}); fetch the file again") from None
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+
+
+def _iter_members(window: JsonWindow, key: str | None) -> Iterator[tuple[str, int, int, Any]]:
+    """Yield what ``iter_json_members`` promises."""
+    is_found = key is None
+    if key is None:
+        yield from _iter_values(window, "an object")
+    else:
+        for name in _iter_names(window, f"an object with the key {key!r}"):
+            if name == key:
+                is_found, window.entry = True, 0
+                yield from _iter_values(window, f"an object under {key!r}")
+            else:
+                window.value()
+    if window.peek():
+        raise window.error("expected the end of the file", window.position)
+    if not is_found:
+        raise DataError(f"{window.path}: expected a JSON object with the key {key!r}, found none")
+
+
+def _iter_values(window: JsonWindow, expected: str) -> Iterator[tuple[str, int, int, Any]]:
+    """Yield (name, start, stop, value) for each member of the object that comes next."""
+    for name in _iter_names(window, expected):
+        start = window.offset
+        value = window.value()
+        yield name, start, window.offset, value
+        window.entry += 1
+
+
+def _iter_names(window: JsonWindow, expected: str) -> Iterator[str]:
+    """Yield the names of a JSON object's members; the caller consumes the value after each."""
+    window.take("{", expected)
+    if window.peek() == "}":
+        window.take("}", "'}'")
+        return
+    separator = ","
+    while separator == ",":
+        if window.peek() != '"':
+            raise window.error("expected a name in quotes", window.position)
+        name = window.value()
+        window.take(":", "':'")
+        window.peek()
+        yield name
+        separator = window.take(",}", "',' or '}'")
