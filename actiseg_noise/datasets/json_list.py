@@ -117,10 +117,8 @@ class JsonFields:
 
     def error(self, key: str, expected: str) -> DataError:
         """Return the error for a field that is not as expected."""
-        if key and key not in self._data:
-            found = "no such key"
-        else:
-            found = json.dumps(self._data[key] if key else self._data)[:80]
+        is_absent = key and key not in self._data
+        found = "no such key" if is_absent else _shown(self._data[key] if key else self._data)[:80]
         place = f"{self._prefix}.{key}".strip(".")
         return DataError(f"{self.where}, key {place!r}: expected {expected}, found {found}")
 
@@ -175,6 +173,14 @@ class JsonFields:
             raise self.error(key, f'the keys "1" … "{len(value)}" without a gap, at most 255 of them')
         for object_id, item in enumerate(items, start=1):
             yield object_id, JsonFields(item, self._path, self._number, f"{key}.{object_id}")
+
+
+def _shown(value: Any) -> str:
+    """Return a value as JSON, or as Python shows it: other formats have values that JSON has not."""
+    try:
+        return json.dumps(value)
+    except (TypeError, ValueError):
+        return repr(value)
 
 
 def _is_writable(text: str) -> bool:
