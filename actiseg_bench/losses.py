@@ -54,8 +54,16 @@ def combine(mask: Tensor, prediction: Prediction, batch: Batch, config: LossConf
         mask: the mask term of every sample, ``[N]``: what a robust loss replaces. Dice and positive head are the
             baseline's.
     """
+    return combine_parts(mask, dice(prediction.mask_logits, batch.masks), prediction, batch, config)
+
+
+def combine_parts(mask: Tensor, overlap: Tensor, prediction: Prediction, batch: Batch, config: LossConfig) -> Tensor:
+    """Return the weighted sum of every sample, ``[N]``, for strategies that replace the dice term, too.
+
+    Args:
+        mask, overlap: what stands for the mask term and for dice, ``[N]`` each.
+    """
     positive = F.binary_cross_entropy_with_logits(prediction.positive_logits, batch.is_positive, reduction="none")
-    overlap = dice(prediction.mask_logits, batch.masks)
     return config.mask * mask + config.dice * overlap + config.positive * positive
 
 

@@ -77,7 +77,7 @@ class Pretraining(Strategy):
         student = networks[0]
         if not isinstance(student, Student):
             raise TypeError(f"pretraining needs a Student, got {type(student).__name__}")
-        logits, look, words = student.model.look_and_words(batch.frames, batch.expressions, batch.frames_of)
+        logits, _, look, words = student.model.look_and_words(batch.frames, batch.expressions, batch.frames_of)
         referring = 20 * mean_over_pixels(focal(logits, batch.masks)) + 5 * dice(logits, batch.masks)
         done = _lookup(self._verbs.done_to, batch)
         seen = F.cross_entropy(student.verb(look), done, ignore_index=_UNKNOWN)

@@ -132,6 +132,31 @@ class Prediction(NamedTuple):
     auxiliary: Tensor | None = None
 
 
+@dataclass(frozen=True)
+class AuxiliaryHeads:
+    """Mask heads beside a model's own, in training alone: copies of it that read perturbed mask features.
+
+    Attributes:
+        count: how many.
+        init_std: standard deviation of the noise added to the copied parameters; None starts them at random.
+        dropout: probability that a unit of the features (``channel`` or ``frame``) is 0; the others are scaled up.
+        noise: Gaussian noise on the features, in their standard deviations.
+    """
+
+    count: int
+    init_std: float | None = 1e-3
+    dropout: float = 0.2
+    unit: str = "channel"
+    noise: float = 0.2
+
+    def perturb(self, features: Tensor) -> Tensor:
+        """Return perturbed features, ``[B, T, C, H, W]`` as given; draws come from torch's own generator."""
+        shape = features.shape[:3] if self.unit == "channel" else (*features.shape[:2], 1)
+        kept = (torch.rand(shape, device=features.device) >= self.dropout).to(features)[..., None, None]
+        scale = self.noise * features.detach().std()
+        return features * kept / (1 - self.dropout) + scale * torch.randn_like(features)
+
+
 class Network(Protocol):
     """What a strategy sees of a model: ``(frames, expressions, frames_of) → Prediction``, as in :class:`Batch`."""
 

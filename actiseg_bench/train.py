@@ -88,7 +88,12 @@ class EpochSampler(Sampler[list[int]]):
 
 def generator(seed: int, purpose: str, step: int) -> torch.Generator:
     """Return a torch generator addressed by (seed, purpose, step): nothing depends on what was drawn before."""
-    return torch.Generator().manual_seed(int.from_bytes(Key("train", seed).child(step).digest(purpose)[:7], "little"))
+    return torch.Generator().manual_seed(_seed(seed, purpose, step))
+
+
+def _seed(seed: int, purpose: str, step: int) -> int:
+    """Return 56 bits addressed by (seed, purpose, step)."""
+    return int.from_bytes(Key("train", seed).child(step).digest(purpose)[:7], "little")
 
 
 def draw_samples(item: ClipItem, count: int, random: torch.Generator) -> ClipItem:
@@ -141,6 +146,7 @@ def train_run(
     raise_if(not len(data), f"{manifest}: the manifest has no clip with a sample; there is nothing to train on")
     strategy = make_strategy(config, data)
     networks, weights = make_networks(config, strategy.card.networks, device)
+    torch.manual_seed(_seed(config.seed, "prepare", 0))
     strategy.prepare(networks)
     losses = fit(networks, strategy, data, config, device, on_progress)
     strategy.finish(networks)
@@ -159,6 +165,7 @@ def make_strategy(config: RunConfig, data: ManifestDataset) -> Strategy:
         epochs=max(1, math.ceil(epochs)),
         frames=data.frames_of_samples,
         mask_size=data.mask_size,
+        seed=config.seed,
     )
     return STRATEGIES[config.strategy](setting, config.strategy_options, config.variant)
 
@@ -206,6 +213,7 @@ def fit(
         for items in loader:
             batch = make_batch(items, config, step, views=strategy.card.views).to(device)
             rate = learning_rate(step, train)
+            torch.manual_seed(_seed(config.seed, "step", step))  # what a network draws for itself has an address too
             loss = update(networks, optimizers, strategy, batch, rate, train.clip_norm, step / per_epoch, items)
             history[-1].append(loss)
             step += 1

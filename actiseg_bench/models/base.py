@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from actiseg_bench.records import Prediction
+from actiseg_bench.records import AuxiliaryHeads, Prediction
+from actiseg_noise.errors import ActisegError
 from actiseg_noise.registry import Registry
 
 
@@ -51,6 +52,20 @@ class VosModel(nn.Module):
             frames_of: int64 ``[N]``: which of the B sequences each sample is on, ascending. A sequence is encoded
                 once, whatever the number of its samples.
         """
+
+    def add_heads(self, heads: AuxiliaryHeads) -> None:
+        """Grow mask heads whose logits are ``Prediction.auxiliary`` in training mode.
+
+        Raises:
+            ActisegError: the model cannot.
+        """
+        raise ActisegError(f"model {self.card.name!r} has no auxiliary mask heads, which this strategy trains with")
+
+    def let_heads_learn(self, learning: bool) -> None:
+        """Give the auxiliary heads' parameters gradients or not."""
+
+    def drop_heads(self) -> None:
+        """Take the auxiliary heads away."""
 
 
 MODELS: Registry[type[VosModel]] = Registry("model", "actiseg_bench.models", "actiseg.models")

@@ -13,6 +13,7 @@ The mask controller is ReferFormer's idea (arXiv 2201.00487): the text writes th
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.models.base import MODELS, ModelCard, VosModel
-from actiseg_bench.records import Prediction
+from actiseg_bench.records import AuxiliaryHeads, Prediction
 
 BUCKETS = 2048
 MAX_WORDS = 20
@@ -216,30 +217,65 @@ class Tiny(VosModel):
         self.encoder = Encoder()
         self.controller = Controller()
         self.action = ActionHead()
+        self.heads: AuxiliaryHeads | None = None
 
     def forward(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
         """See :class:`VosModel`."""
-        logits, look, words = self.look_and_words(frames, expressions, frames_of)
+        logits, auxiliary, look, words = self.look_and_words(frames, expressions, frames_of)
         positive = self.action.decide(look, words)
-        return Prediction(logits + gate(positive)[:, None, None, None], positive)
+        shut = gate(positive)[:, None, None, None]
+        return Prediction(logits + shut, positive, None if auxiliary is None else auxiliary + shut)
 
     def look_and_words(
         self, frames: Tensor, expressions: list[str], frames_of: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Return (object logits ``[N, T, h, w]``, the action as seen, the action as narrated, ``[N, 48]`` each)."""
+    ) -> tuple[Tensor, Tensor | None, Tensor, Tensor]:
+        """Return (object logits, those of auxiliary heads, the action as seen, the action as narrated).
+
+        Logits are ``[N, T, h, w]`` and ``[A, N, T, h, w]``, actions ``[N, 48]``.
+        """
         referent, action = self.text(tokenize(expressions).to(frames.device))
         context, fine = self.encoder(frames)
         sizes = torch.bincount(frames_of, minlength=len(frames)).tolist()
-        logits = self.object_logits(referent, fine, sizes)
+        logits = self.object_logits(self.controller, referent, fine, sizes)
         seen = self.surroundings(logits.detach(), context, sizes)
-        return logits, self.action.look(seen), self.action.words(action)
+        auxiliary = self.auxiliary_logits(referent, fine, sizes)
+        return logits, auxiliary, self.action.look(seen), self.action.words(action)
 
-    def object_logits(self, referent: Tensor, fine: Tensor, sizes: list[int]) -> Tensor:
-        """Return the logits of every referent, ``[N, T, h, w]``, before the action has a say."""
+    def auxiliary_logits(self, referent: Tensor, fine: Tensor, sizes: list[int]) -> Tensor | None:
+        """Return the logits of the auxiliary heads on perturbed features; None without heads or outside training."""
+        if self.heads is None or not self.training:
+            return None
+        found = [self.object_logits(h, referent, self.heads.perturb(fine), sizes) for h in self.auxiliary]
+        return torch.stack(found)
+
+    def add_heads(self, heads: AuxiliaryHeads) -> None:
+        """See :class:`VosModel`."""
+        self.auxiliary = nn.ModuleList(deepcopy(self.controller) for _ in range(heads.count))
+        self.heads = heads
+        for head in self.auxiliary:
+            fresh = None if heads.init_std is not None else Controller().to(next(head.parameters()).device)
+            for name, parameter in head.named_parameters():
+                if fresh is None:
+                    parameter.data += heads.init_std * torch.randn_like(parameter)  # type: ignore[operator]
+                else:
+                    parameter.data.copy_(fresh.get_parameter(name))
+
+    def let_heads_learn(self, learning: bool) -> None:
+        """See :class:`VosModel`."""
+        self.auxiliary.requires_grad_(learning)
+
+    def drop_heads(self) -> None:
+        """See :class:`VosModel`."""
+        if self.heads is not None:
+            self.heads = None
+            del self.auxiliary
+
+    def object_logits(self, controller: nn.Module, referent: Tensor, fine: Tensor, sizes: list[int]) -> Tensor:
+        """Return a controller's logits of every referent, ``[N, T, h, w]``, before the action has a say."""
         clips, time, _, height, width = fine.shape
         place = coordinates(height, width).to(fine).expand(clips, time, 2, height, width)
         features = torch.cat([fine, place], 2).transpose(1, 2).flatten(2)
-        parts = [self.controller(q, f) for q, f in zip(referent.split(sizes), features, strict=True)]
+        parts = [controller(q, f) for q, f in zip(referent.split(sizes), features, strict=True)]
         return torch.cat(parts).unflatten(1, (time, height, width))
 
     def surroundings(self, logits: Tensor, context: Tensor, sizes: list[int]) -> Tensor:

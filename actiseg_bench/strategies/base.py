@@ -78,6 +78,7 @@ class Setting:
         epochs: length of the run.
         frames: sample_id → the frame_idx that training shows of it, for memory per pixel.
         mask_size: (rows, columns) of a target.
+        seed: of the run, for draws of the strategy's own.
         folder: where memory that is too large for the process may lie on disk; None keeps it in the process.
     """
 
@@ -86,6 +87,7 @@ class Setting:
     epochs: int
     frames: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     mask_size: tuple[int, int] = (0, 0)
+    seed: int = 0
     folder: Path | None = None
 
 

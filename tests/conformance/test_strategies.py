@@ -7,7 +7,7 @@ from train_fakes import make_batch
 
 from actiseg_bench.losses import LossConfig
 from actiseg_bench.models.tiny import Tiny
-from actiseg_bench.records import Prediction
+from actiseg_bench.records import AuxiliaryHeads, Prediction
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
@@ -23,6 +23,7 @@ def make_networks(strategy: Strategy) -> list[nn.Module]:
     for seed in range(strategy.card.networks):
         torch.manual_seed(seed)
         networks.append(Tiny().train())
+    strategy.prepare(networks)
     return networks
 
 
@@ -75,15 +76,23 @@ class Memory(nn.Module):
         super().__init__()
         self.masks = nn.Parameter(torch.zeros_like(masks))
         self.positive = nn.Parameter(torch.zeros(len(masks)))
+        self.heads: AuxiliaryHeads | None = None
 
     def forward(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
-        return Prediction(self.masks, self.positive)
+        return Prediction(self.masks, self.positive, self.masks[None] if self.heads else None)
+
+    def add_heads(self, heads: AuxiliaryHeads) -> None:
+        self.heads = heads
+
+    def let_heads_learn(self, learning: bool) -> None:
+        pass
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_descending_the_loss_learns_clean_labels(name: str) -> None:
     strategy, batch = make(name), make_batch()
     networks = [Memory(batch.masks) for _ in range(strategy.card.networks)]
+    strategy.prepare(networks)
     optimizers = [torch.optim.Adam(network.parameters(), lr=0.1) for network in networks]
     for step in range(150):
         losses = strategy.step(networks, batch, step / 75).losses

@@ -1,0 +1,190 @@
+"""PMHM: parallel mask heads vote on where a label is trusted; where nobody is sure, they only have to agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from actiseg_bench.losses import combine_parts, focal, mean_over_pixels
+from actiseg_bench.records import AuxiliaryHeads, Batch, Network, Prediction
+from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
+from actiseg_noise.key import Key
+
+
+class Regions(NamedTuple):
+    """Where the label is trusted and where nobody is sure, bool ``[N, T, h, w]`` each; the two may overlap."""
+
+    confident: Tensor
+    uncertain: Tensor
+
+
+def sobel(p: Tensor) -> Tensor:
+    """Return |∇p| of every pixel, ``[N, T, h, w]`` as given, by Sobel's kernels over 8; outside the frame p is 0."""
+    kernel = torch.tensor([[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]]).to(p) / 8
+    kernels = torch.stack([kernel, kernel.T])[:, None]
+    return F.conv2d(p.flatten(0, 1)[:, None], kernels, padding=1).norm(dim=1).view_as(p)
+
+
+def quantiles(values: Tensor, *shares: float) -> list[Tensor]:
+    """Return the quantiles of every sample, ``[N, 1, 1, 1]`` each, of ``[N, T, h, w]``, linear between neighbours."""
+    found = values.flatten(1).quantile(torch.tensor(shares).to(values), dim=1)
+    return [q[:, None, None, None] for q in found]
+
+
+def find_regions(main: Tensor, heads: Tensor, *, margin: float, edge: float, confidence: float, agree: int) -> Regions:
+    """Return the regions of PMHM's design (ActiSeg-NL, arXiv 2509.16677, as configured in its released code).
+
+    With M = |p - .5| and E = |Sobel(p)| of the main head, per sample over all its frames: uncertain where
+    M < Q_margin(M) or E > Q_edge(E); confident where at least ``agree`` heads vote the same way (threshold .5) and
+    M ≥ Q_confidence(M). The label does not enter.
+
+    Args:
+        main: probabilities of the main head, ``[N, T, h, w]``. heads: of the auxiliary heads, ``[A, N, T, h, w]``.
+        agree: capped at the number of heads, the main one included.
+    """
+    sureness, slope = (main - 0.5).abs(), sobel(main)
+    low, high = quantiles(sureness, margin, confidence)
+    (steep,) = quantiles(slope, edge)
+    votes = torch.cat([main[None], heads]) > 0.5
+    total, yes = len(votes), votes.sum(0)
+    needed = min(agree, total)
+    agreed = (yes >= needed) | (total - yes >= needed)
+    return Regions(agreed & (sureness >= high), (sureness < low) | (slope > steep))
+
+
+def dice_inside(logits: Tensor, target: Tensor, region: Tensor, *, masked_logits: bool) -> Tensor:
+    """Return the dice loss of every sample inside ``region``, ``[N]``: pixels outside it do not count.
+
+    Args:
+        masked_logits: the published way, logits · region: outside, p is .5 and enters the denominator.
+    """
+    p = (logits * region).sigmoid() if masked_logits else logits.sigmoid() * region
+    p, y = p.flatten(1), (target * region).flatten(1)
+    return 1 - (2 * (p * y).sum(1) + 1) / (p.sum(1) + y.sum(1) + 1)
+
+
+def tversky(p: Tensor, target: Tensor, region: Tensor, *, alpha: float, beta: float) -> Tensor:
+    """Return 1 - TP / (TP + alpha·FP + beta·FN) of every sample inside ``region``, ``[N]``."""
+    p, y = (p * region).flatten(1), (target * region).flatten(1)
+    hit, extra, missed = (p * y).sum(1), (p * (1 - y)).sum(1), ((1 - p) * y).sum(1)
+    return 1 - (hit + 1e-6) / (hit + alpha * extra + beta * missed + 1e-6)
+
+
+def symmetric_kl(first: Tensor, second: Tensor) -> Tensor:
+    """Return KL(p‖q) + KL(q‖p) of every pixel's Bernoulli: (p - q)(logit p - logit q), for logits."""
+    return (first.sigmoid() - second.sigmoid()) * (first - second)
+
+
+def annealed(start: float, end: float, epoch: float, epochs: int) -> float:
+    """Return the value of a completed epoch on the line from the first to the last."""
+    return start + (end - start) * min(int(epoch) / max(epochs - 1, 1), 1.0)
+
+
+@STRATEGIES.register("pmhm")
+class PMHM(Strategy):
+    """Parallel Mask Head Mechanism. The auxiliary heads exist in training alone."""
+
+    card = StrategyCard(
+        name="pmhm",
+        title="PMHM",
+        formula="2·focal on S + 5·dice on S + .3·Tversky on U + .1·symmetric KL between heads on U + 2·CE(positive)",
+        source="ActiSeg-NL, arXiv 2509.16677: the design that its released code and README configure",
+        replaces="the mask focal term and dice",
+        defaults={
+            "heads": 1,
+            "init_std": 1e-3,
+            "dropout": 0.2,
+            "dropout_unit": "channel",
+            "noise": 0.2,
+            "margin": 0.20,
+            "edge": 0.85,
+            "confidence": 0.60,
+            "agree": 2,
+            "tversky_alpha": (0.7, 0.5),
+            "tversky_beta": 0.5,
+            "tversky": 0.3,
+            "consistency": 0.1,
+            "freeze": (0.3, 0.1),
+            "freeze_every": "epoch",
+            "masked_logits": False,
+        },
+        released={
+            "init_std": None,
+            "dropout_unit": "frame",
+            "tversky_alpha": (0.7, 0.7),
+            "freeze": (0.2, 0.2),
+            "freeze_every": "step",
+            "masked_logits": True,
+        },
+        meanings={
+            "heads": "auxiliary mask heads",
+            "init_std": "noise on the copies of the main head; None: heads start unrelated, as in the published code",
+            "dropout": "of the features that auxiliary heads read",
+            "dropout_unit": "channel; in the published code, whole frames",
+            "noise": "on those features, in their standard deviations",
+            "margin": "quantile of |p - .5| below which a pixel is uncertain",
+            "edge": "quantile of |Sobel(p)| above which a pixel is uncertain",
+            "confidence": "quantile of |p - .5| from which a pixel may be confident",
+            "agree": "heads that must vote alike, capped at their number",
+            "tversky_alpha": "weight of false positives, first and last epoch; the published annealing is never called",
+            "tversky_beta": "weight of false negatives",
+            "tversky": "coefficient of the Tversky term",
+            "consistency": "coefficient of the symmetric KL between heads; a model of one layer has no layer term",
+            "freeze": "probability that auxiliary heads do not learn, first and last epoch",
+            "freeze_every": "epoch or step: how often that is drawn; the published command draws per step",
+            "masked_logits": "dice on logits · S, as published: pixels outside S weigh with p = .5",
+        },
+        cost="1.2×",
+        hurts="where the labels are right: most of a confident network's errors lie outside S, and are not corrected",
+    )
+
+    def prepare(self, networks: Sequence[nn.Module]) -> None:
+        """See :class:`Strategy`."""
+        o = self.options
+        heads = AuxiliaryHeads(o["heads"], o["init_std"], o["dropout"], o["dropout_unit"], o["noise"])
+        for network in networks:
+            network.add_heads(heads)  # type: ignore[operator]
+
+    def finish(self, networks: Sequence[nn.Module]) -> None:
+        """See :class:`Strategy`."""
+        for network in networks:
+            network.drop_heads()  # type: ignore[operator]
+
+    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
+        """See :class:`Strategy`."""
+        networks[0].let_heads_learn(not self._is_frozen(epoch))  # type: ignore[attr-defined]
+        prediction = networks[0](batch.frames, batch.expressions, batch.frames_of)
+        heads, o = prediction.auxiliary, self.options
+        if heads is None:
+            raise ValueError("the network has no auxiliary heads: call prepare first")
+        with torch.no_grad():
+            regions = find_regions(
+                prediction.mask_logits.sigmoid(),
+                heads.sigmoid(),
+                **{name: o[name] for name in ("margin", "edge", "confidence", "agree")},
+            )
+        return Step([self._loss(prediction, heads, regions, batch, epoch)], trusted=regions.confident)
+
+    def _loss(self, prediction: Prediction, heads: Tensor, regions: Regions, batch: Batch, epoch: float) -> Tensor:
+        """Return the mean over samples of the trusted part, the uncertain part and the positive head's."""
+        o, config, logits = self.options, self.setting.loss, prediction.mask_logits
+        sure, unsure = (region.to(logits) for region in regions)
+        pixels = focal(logits, batch.masks, alpha=config.focal_alpha, gamma=config.focal_gamma)
+        overlap = dice_inside(logits, batch.masks, sure, masked_logits=o["masked_logits"])
+        trusted = combine_parts(mean_over_pixels(pixels * sure), overlap, prediction, batch, config).mean()
+        start, end = o["tversky_alpha"]
+        alpha = annealed(start, end, epoch, self.setting.epochs)
+        boundary = tversky(logits.sigmoid(), batch.masks, unsure, alpha=alpha, beta=o["tversky_beta"]).mean()
+        apart = (symmetric_kl(logits[None], heads) * unsure).sum((1, 2, 3, 4)) / unsure.sum().clamp_min(1)
+        return trusted + o["tversky"] * boundary + o["consistency"] * apart.mean()
+
+    def _is_frozen(self, epoch: float) -> bool:
+        """Return whether the auxiliary heads learn nothing at this point of the run."""
+        start, end = self.options["freeze"]
+        share = annealed(start, end, epoch, self.setting.epochs)
+        when = repr(int(epoch) if self.options["freeze_every"] == "epoch" else epoch)
+        return Key("pmhm", self.setting.seed).child(when).uniform("freeze") < share
