@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -141,4 +142,13 @@ def _actionvos_splits() -> dict[str, list[dict[str, object]]]:
     return {"train": train, "val": [actionvos_entry(4)], "val_human": reviewed, "val_novel": reviewed[1:]}
 
 
-DEPOSITS: dict[str, Callable[[Path], Path]] = {"vost": write_vost, "actionvos": write_actionvos}
+def _writer_of(name: str) -> Callable[[Path], Path]:
+    """Return ``write_<name>`` of the module ``deposit_<name>``, which imports this one."""
+    return lambda root: getattr(import_module(f"deposit_{name}"), f"write_{name}")(root)
+
+
+DEPOSITS: dict[str, Callable[[Path], Path]] = {
+    "vost": write_vost,
+    "actionvos": write_actionvos,
+    "vscos": _writer_of("vscos"),
+}
