@@ -144,7 +144,12 @@ def _actionvos_splits() -> dict[str, list[dict[str, object]]]:
 
 def _writer_of(name: str) -> Callable[[Path], Path]:
     """Return ``write_<name>`` of the module ``deposit_<name>``, which imports this one."""
-    return lambda root: getattr(import_module(f"deposit_{name}"), f"write_{name}")(root)
+
+    def write(root: Path) -> Path:
+        written: Path = getattr(import_module(f"deposit_{name}"), f"write_{name}")(root)
+        return written
+
+    return write
 
 
 DEPOSITS: dict[str, Callable[[Path], Path]] = {
