@@ -134,6 +134,10 @@ class JsonFields:
             return value
         raise self.error(key, "a string, not empty, without lone surrogates")
 
+    def optional_text(self, key: str) -> str | None:
+        """Return a string that is not empty, None where the key is absent or null."""
+        return None if self._data.get(key) is None else self.text(key)
+
     def integer(self, key: str, low: int = -_INT32_MAX, high: int = _INT32_MAX) -> int:
         """Return an integer in [low, high]."""
         value = self._data.get(key)
@@ -173,6 +177,14 @@ class JsonFields:
             raise self.error(key, f'the keys "1" … "{len(value)}" without a gap, at most 255 of them')
         for object_id, item in enumerate(items, start=1):
             yield object_id, JsonFields(item, self._path, self._number, f"{key}.{object_id}")
+
+    def members(self, key: str) -> dict[str, JsonFields]:
+        """Return name → fields of an object of objects."""
+        value = self._data.get(key)
+        if type(value) is not dict:
+            raise self.error(key, "an object of objects")
+        prefix = f"{self._prefix}.{key}".strip(".")
+        return {name: JsonFields(item, self._path, self._number, f"{prefix}.{name}") for name, item in value.items()}
 
 
 def _shown(value: Any) -> str:
