@@ -16,6 +16,7 @@ import pytest
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
+from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.digest import RowDigest
 from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.manifest.verify import Finding, verify_manifest
@@ -106,6 +107,24 @@ def test_an_edited_label_is_named_by_row_and_column(folder: Path, column: str, v
     assert f"{SAMPLE}, column {column}" in places(folder)
 
 
+def test_the_first_edited_row_is_laid_out_clean_beside_noisy_and_the_others_counted(folder: Path) -> None:
+    rows = pq.read_table(folder / "samples.parquet").to_pylist()
+    for index in range(2, 12):
+        edit(folder, "samples", lambda row: row.update(noisy_noun="zebra"), row=index)
+    (first,) = findings(folder)
+    assert first.where == f"samples.parquet, row {_key(rows[2])}, column noisy_noun"
+    assert (first.more, len(first.others)) == (9, 5)
+    assert first.others[0] == f"samples.parquet, row {_key(rows[3])}"
+    assert first.comparison is not None
+    assert first.comparison.header == ("", "clean", "noisy", "")
+    assert ("noun", rows[2]["noun"], "zebra", "◄") in first.comparison.lines
+    assert [line[0] for line in first.comparison.lines if line[-1]] == ["noun"]
+
+
+def _key(row: dict[str, Any]) -> str:
+    return f"clip_id={row['clip_id']!r}, object_id={row['object_id']}"
+
+
 def test_an_edited_row_digest_is_named(folder: Path) -> None:
     edit(folder, "samples", lambda row: row.update(row_digest="00" * 16))
     assert places(folder) == [f"{SAMPLE}, column row_digest", "manifest digest"]
@@ -140,10 +159,21 @@ def test_an_edited_cell_with_its_row_digest_made_again_is_found(folder: Path) ->
     assert places(folder) == ["samples.parquet, column noisy_noun", "manifest digest"]
 
 
-def test_an_edited_path_is_found(folder: Path) -> None:
-    edit(folder, "frames", lambda row: row.update(image_path="elsewhere.jpg"), row=0)
+@pytest.mark.parametrize(
+    ("table", "column", "value", "suspect"),
+    [
+        ("frames", "image_path", "elsewhere.jpg", "clip_id='clip000', frame_idx=0"),
+        ("clips", "source_order", 11, "clip_id='clip001' and 'clip000' both at 11"),
+        ("masks", "would_erase", True, ""),
+    ],
+)
+def test_an_edited_cell_that_is_no_label_is_suspected(
+    folder: Path, table: str, column: str, value: object, suspect: str
+) -> None:
+    edit(folder, table, lambda row: row.update({column: value}), row=0)
     (finding,) = findings(folder)
-    assert finding.where == "frames.parquet, column image_path"
+    assert finding.where == f"{table}.parquet, column {column}"
+    assert finding.found.endswith(f"; suspicious: {suspect}") if suspect else "suspicious" not in finding.found
     assert finding.advice.endswith("verify with --root names the row")
 
 
@@ -197,7 +227,8 @@ def test_counts_that_do_not_add_up_are_found(folder: Path) -> None:
     data["noises"][0]["realised"] += 1
     data["counts"]["clips"] += 1
     path.write_text(json.dumps(data))
-    assert places(folder) == ["clips.parquet, rows", "manifest.json, realised category_flip-v1"]
+    where = ["rate of category_flip-v1", "realised category_flip-v1"]
+    assert places(folder) == ["clips.parquet, rows", *(f"manifest.json, {name}" for name in where)]
 
 
 @pytest.mark.parametrize(
@@ -207,6 +238,9 @@ def test_counts_that_do_not_add_up_are_found(folder: Path) -> None:
         (lambda d: d["noises"][0].update(requested=0.1), "manifest.json, noises"),
         (lambda d: d["tables"].update(masks="00"), "manifest.json, digest of masks"),
         (lambda d: d.update(content="text"), "manifest.json, content"),
+        (lambda d: d.update(split="tran"), "manifest.json, split"),
+        (lambda d: d.update(seed=7), "manifest.json, seed"),
+        (lambda d: d["noises"][0].update(rate=0.39), "manifest.json, rate of category_flip-v1"),
     ],
 )
 def test_a_manifest_that_contradicts_itself_is_found(
@@ -240,6 +274,64 @@ def test_the_first_differing_cell_is_named_with_both_values(folder: Path, toy: T
     (finding,) = compare(folder, toy)
     assert finding.where == f"{SAMPLE}, column noisy_noun"
     assert (finding.expected, finding.found) == (repr(old), "'spoon'")
+
+
+def test_a_differing_mask_is_laid_out_in_pixels_and_boxes(folder: Path, toy: Toy) -> None:
+    rows = pq.read_table(folder / "masks.parquet").to_pylist()
+    index = next(i for i, row in enumerate(rows) if row["noisy_rle"])
+    edit(folder, "masks", lambda row: row.update(noisy_rle=None, noisy_area=row["clean_area"], iou=1.0), row=index)
+    edit(folder, "masks", lambda row: row.update(noisy_digest=row["clean_digest"]), row=index, reseal=True)
+    (finding,) = compare(folder, toy)
+    assert finding.where.endswith("column noisy_area")
+    assert finding.comparison is not None
+    lines = {line[:2]: line[2:] for line in finding.comparison.lines}
+    clean, noisy = (f"{rows[index][f'{side}_area']} px" for side in ("clean", "noisy"))
+    assert lines["area", "manifest"] == (clean, clean, "◄")
+    box = lines["box", "manifest"]
+    assert box[0] == box[1]
+    assert re.fullmatch(r"x \d+–\d+, y \d+–\d+", box[0])
+    assert lines["noise", "both"][1] == "dilate-v1"
+    assert lines["noisy masks", ""][1] == f"IoU of the two {rows[index]['iou']:.4f}"
+    assert ("", "dataset", clean, noisy, "") in finding.comparison.lines
+
+
+def test_rows_that_differ_are_counted(folder: Path, toy: Toy) -> None:
+    for index in (1, 4, 5):
+        edit(folder, "samples", lambda row: row.update(noisy_noun="zebra"), row=index, reseal=True)
+    path = folder / "clips.parquet"
+    table = pq.read_table(path)
+    pq.write_table(pa.concat_tables([table.slice(0, 3), table.slice(5)]), path)
+    clips, samples = compare(folder, toy)
+    assert (clips.where, clips.found, clips.more) == ("clips.parquet, row clip_id='clip003'", "no such row", 1)
+    assert clips.others == ("clips.parquet, row clip_id='clip004'",)
+    assert (samples.more, len(samples.others)) == (2, 2)
+
+
+def test_another_version_of_the_dataset_is_said_first(built: Path, toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Toy, "card", replace(Toy.card, version="2"))
+    (finding,) = compare(built, toy)
+    assert finding.where == "manifest.json, dataset version"
+    assert (finding.expected, finding.found) == ("'2', which is read here", "'1'")
+
+
+def test_the_clean_labels_of_an_imported_manifest_are_compared(folder: Path, toy: Toy) -> None:
+    path = folder / "manifest.json"
+    data = json.loads(path.read_text())
+    data.update(noises=[], imported={"form": "a test"}, recipe=Recipe("imported-toy").to_json())
+    path.write_text(json.dumps(data))
+    assert compare(folder, toy) == [], "whatever its noisy labels are"
+    edit(folder, "samples", lambda row: row.update(noun="zebra"), reseal=True)
+    (finding,) = compare(folder, toy)
+    assert finding.where == f"{SAMPLE}, column noun"
+
+
+def test_an_imported_manifest_of_no_known_dataset_says_so(folder: Path) -> None:
+    path = folder / "manifest.json"
+    data = json.loads(path.read_text())
+    data.update(imported={"form": "a test"})
+    path.write_text(json.dumps(data))
+    with pytest.raises(ActisegError, match="imported from 'toy', which is no dataset that can be read again"):
+        compare_with_dataset(actiseg_noise.read_manifest(folder))
 
 
 def test_a_row_too_few_and_a_row_too_many_are_named(folder: Path, toy: Toy) -> None:

@@ -1,0 +1,161 @@
+"""One row laid out for a person: clean beside noisy, stored above made again, what differs marked."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from actiseg_noise.manifest.rows import Size, mask_box, mask_iou
+from actiseg_noise.manifest.schema import MASKS, SAMPLES, Table
+from actiseg_noise.masks import Rle
+
+FETCH = "fetch the manifest again, or build it again"
+MARK = "◄"
+
+Values = Mapping[str, Any]
+Field = tuple[str, str | None, str | None]
+
+# (what, the column of the clean side, that of the noisy side)
+_FIELDS: dict[str, tuple[Field, ...]] = {
+    SAMPLES.name: (
+        ("category", "category_id", "noisy_category_id"),
+        ("noun", "noun", "noisy_noun"),
+        ("expression", "expression", "noisy_expression"),
+        ("noise", None, "text_noise"),
+        ("harmful", None, "is_harmful"),
+        ("positive", "is_positive", None),
+        ("handbox", "handbox", None),
+        ("in narration", "in_narration", None),
+    ),
+    MASKS.name: (
+        ("area", "clean_area", "noisy_area"),
+        ("box", "clean_rle", "noisy_rle"),
+        ("digest", "clean_digest", "noisy_digest"),
+        ("noise", None, "mask_noise"),
+        ("parameters", None, "parameters"),
+        ("IoU", None, "iou"),
+        ("by neighbour", None, "changed_by_neighbour"),
+        ("would erase", None, "would_erase"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row as a table of text: a header and lines; the last cell of a line is ``MARK`` where something differs."""
+
+    header: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not hold.
+
+    Attributes:
+        advice: what to do about it. more: how many more rows of the table have the same trouble; others: a few of them.
+        comparison: the row, laid out; None where there is no row to show.
+    """
+
+    where: str
+    expected: str
+    found: str
+    advice: str = FETCH
+    more: int = 0
+    others: tuple[str, ...] = ()
+    comparison: Comparison | None = None
+
+
+def describe_row(table: Table, values: Values, changed: Collection[str], size: Size | None = None) -> Comparison:
+    """Return a row, clean beside noisy; fields of ``changed`` columns are marked.
+
+    Args:
+        size: (height, width) of the frame, with which the boxes of masks are found.
+    """
+    fields = _fields(table)
+    sides = ("clean", "noisy") if table.name in _FIELDS else ("value",)
+    lines = [
+        (name, *_cells(values, field, size)[: len(sides)], MARK if set(field) & set(changed) else "")
+        for name, *field in fields
+    ]
+    return Comparison(("", *sides, ""), tuple(lines))
+
+
+def compare_rows(table: Table, stored: Values, again: Values, origin: str, size: Size | None = None) -> Comparison:
+    """Return a stored row against the same row made again; a field that differs has a line for each.
+
+    Args:
+        origin: where the other row comes from, ``dataset`` or ``draw``.
+    """
+    sides = ("clean", "noisy") if table.name in _FIELDS else ("value",)
+    lines: list[tuple[str, ...]] = []
+    for name, *field in _fields(table):
+        one, other = (_cells(values, field, size)[: len(sides)] for values in (stored, again))
+        if all(stored.get(column) == again.get(column) for column in field if column):
+            lines.append((name, "both", *one, ""))
+        else:
+            lines += [(name, "manifest", *one, MARK), ("", origin, *other, "")]
+    if table is MASKS and size is not None and (iou := _noisy_iou(stored, again, size)) is not None:
+        lines.append(("noisy masks", "", "", f"IoU of the two {iou:.4f}", ""))
+    return Comparison(("", "in", *sides, ""), tuple(lines))
+
+
+def brief(name: str, value: object) -> str:
+    """Return a cell for a sentence; a run-length code is only named."""
+    if name.endswith("_rle"):
+        return "no code" if value is None else "a run-length code"
+    return repr(value)
+
+
+def _fields(table: Table) -> tuple[Field, ...]:
+    """Return what is shown of a table's rows; of tables without a noisy side, every column but the digest."""
+    plain = tuple((column.name, column.name, None) for column in table.columns if column.name != "row_digest")
+    return _FIELDS.get(table.name, plain)
+
+
+def _cells(values: Values, field: Collection[str | None], size: Size | None) -> list[str]:
+    """Return a field's clean and noisy side as text."""
+    return ["" if column is None else _text(column, values, size) for column in field]
+
+
+def _text(column: str, values: Values, size: Size | None) -> str:
+    """Return one cell as text: pixels with a unit, a code as the box it covers, a digest by its beginning."""
+    value = values.get(column)
+    if column in ("clean_rle", "noisy_rle"):
+        return _box_text(column, values, size)
+    if value is None:
+        return "–"
+    if column.endswith("_area"):
+        return f"{value:,} px"
+    if column.endswith("_digest"):
+        return f"{value[:12]}…"
+    return str(value)
+
+
+def _box_text(column: str, values: Values, size: Size | None) -> str:
+    """Return the bounding box of a mask as ``x 10–42, y 5–30``, inclusive."""
+    counts = _counts(column, values)
+    if counts is None or size is None:
+        return "withheld"
+    if Rle(*size, counts, 0).digest() != values[column.replace("_rle", "_digest")]:
+        return "not read: the code is not that of its digest"
+    box = mask_box(counts, size)
+    return "empty" if box is None else f"x {box.left}–{box.right - 1}, y {box.top}–{box.bottom - 1}"
+
+
+def _counts(column: str, values: Values) -> str | None:
+    """Return a mask's code; the noisy one of an unchanged mask is the clean one."""
+    found: str | None = values[column]
+    return values["clean_rle"] if found is None and column == "noisy_rle" else found
+
+
+def _noisy_iou(stored: Values, again: Values, size: Size) -> float | None:
+    """Return the IoU of two rows' noisy masks, None where one is withheld or is not what its digest says."""
+    codes = []
+    for values in (stored, again):
+        counts = _counts("noisy_rle", values)
+        if counts is None or Rle(*size, counts, 0).digest() != values["noisy_digest"]:
+            return None
+        codes.append(counts)
+    return mask_iou(codes[0], codes[1], size)

@@ -1,0 +1,72 @@
+"""Rows of a manifest one by one: of one table, of two tables in step, and a mask out of its row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+from actiseg_noise.manifest.read import Manifest
+from actiseg_noise.masks import BinaryMask, Box, Rle, decode_rle
+
+Row = tuple[Any, ...]
+Size = tuple[int, int]
+
+
+def iter_rows(manifest: Manifest, table: str, columns: Sequence[str]) -> Iterator[Row]:
+    """Yield a table's rows as tuples of the named columns, in order, in constant memory."""
+    for batch in manifest.iter_batches(table, columns):
+        yield from zip(*batch.to_pydict().values(), strict=True)
+
+
+def iter_clip_rows(manifest: Manifest, table: str, columns: Sequence[str]) -> Iterator[tuple[str, list[Row]]]:
+    """Yield (clip_id, its rows); ``columns`` must begin with ``clip_id``."""
+    for clip_id, rows in groupby(iter_rows(manifest, table, columns), itemgetter(0)):
+        yield clip_id, list(rows)
+
+
+class FrameSizes:
+    """The canvas of each frame, read along with ``masks``, which has the same order."""
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._rows = iter_rows(manifest, "frames", ["clip_id", "frame_idx", "height", "width"])
+        self._at: Row | None = None
+
+    def find(self, clip_id: str, frame_idx: int) -> Size | None:
+        """Return (height, width), None for a frame that is not listed or has no size."""
+        key = (clip_id, frame_idx)
+        while self._at is None or self._at[:2] < key:
+            self._at = next(self._rows, None)
+            if self._at is None:
+                return None
+        size = self._at[2:] if self._at[:2] == key else (None, None)
+        return None if None in size else (size[0], size[1])
+
+
+def frame_size(manifest: Manifest, values: Mapping[str, Any]) -> Size | None:
+    """Return the canvas of one row of ``masks``."""
+    return FrameSizes(manifest).find(values["clip_id"], values["frame_idx"])
+
+
+def mask_box(counts: str, size: Size) -> Box | None:
+    """Return the bounding box of a run-length code, None for an empty mask."""
+    from pycocotools import mask as coco
+
+    left, top, width, height = (int(v) for v in coco.toBbox({"size": list(size), "counts": counts.encode()}))
+    return Box(top, left, top + height, left + width) if width else None
+
+
+def mask_iou(one: str, other: str, size: Size) -> float:
+    """Return the intersection over union of two run-length codes of one canvas; two empty masks are 1."""
+    from pycocotools import mask as coco
+
+    codes = [{"size": list(size), "counts": counts.encode()} for counts in (one, other)]
+    both = int(coco.area(coco.merge(codes, intersect=True)))
+    either = sum(int(coco.area(code)) for code in codes) - both
+    return both / either if either else 1.0
+
+
+def read_mask(counts: str, size: Size) -> BinaryMask:
+    """Return the mask of a run-length code, ``bool [H, W]``."""
+    return decode_rle(Rle(*size, counts, 0))

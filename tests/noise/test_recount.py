@@ -1,0 +1,181 @@
+"""What ``manifest.json`` says of its draws is held against the tables: prompts drawn again, counts, severity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from toys import Toy, make_toy, write_toy
+
+import actiseg_noise
+from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
+from actiseg_noise.manifest.explain import Finding
+from actiseg_noise.manifest.schema import TABLES
+from actiseg_noise.manifest.verify import verify_manifest
+from actiseg_noise.pipeline.recount import recount
+from actiseg_noise.recipe import NoiseSpec, Recipe
+from actiseg_noise.records import Clip
+
+DILATE = {"kernel": 3, "unit": "px"}
+RECIPE = Recipe(
+    "toy-mix",
+    (
+        NoiseSpec("category_flip-v1", 0.4),
+        NoiseSpec("noun_substitution-v1", 1.0),
+        NoiseSpec("dilate-v1", 0.7, DILATE),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    return write_toy(make_toy(seed=1), tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture
+def folder(toy: Toy, tmp_path: Path) -> Path:
+    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m")
+
+
+def edit_info(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "manifest.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def forge(folder: Path, change: Callable[[dict[str, Any]], object], *, row: int) -> None:
+    """Change one sample and make every digest again, as somebody would who wants the change not to show."""
+    path = folder / "samples.parquet"
+    stored = pq.read_table(path)
+    rows = stored.to_pylist()
+    schema = next(table for table in TABLES if table.name == "samples")
+    change(rows[row])
+    rows[row]["row_digest"] = RowDigest(schema)(list(rows[row].values()))
+    pq.write_table(stored.from_pylist(rows, schema=stored.schema), path)
+    digests = {table.name: TableDigest(table) for table in TABLES}
+    for name, digest in digests.items():
+        digest.update(pq.read_table(folder / f"{name}.parquet").to_pydict())
+
+    def restate(data: dict[str, Any]) -> None:
+        data["tables"]["samples"] = digests["samples"].rows.hex()
+        data["columns"]["samples"] = digests["samples"].columns
+        data["digest"] = manifest_digest({name: digest.rows for name, digest in digests.items()})
+
+    edit_info(folder, restate)
+
+
+def findings(folder: Path) -> list[Finding]:
+    manifest = actiseg_noise.read_manifest(folder)
+    assert verify_manifest(manifest) == [], "the digests hold: only the draws can tell"
+    return recount(manifest).findings
+
+
+def places(folder: Path) -> list[str]:
+    return [finding.where for finding in findings(folder)]
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        Recipe("clean"),
+        RECIPE,
+        replace(RECIPE, exact_rate=True, temporal="clip"),
+        replace(RECIPE, sequential=True, noises=(*RECIPE.noises, NoiseSpec("dilate-v1", 0.5, DILATE))),
+    ],
+    ids=["clean", "mixed", "exact, per clip", "one noise twice"],
+)
+def test_what_was_built_holds(toy: Toy, tmp_path: Path, recipe: Recipe) -> None:
+    assert places(actiseg_noise.build(toy, recipe=recipe, out=tmp_path / "m")) == []
+
+
+def test_what_only_the_dataset_can_tell_is_said(folder: Path, toy: Toy, tmp_path: Path) -> None:
+    assert recount(actiseg_noise.read_manifest(folder)).unchecked == [
+        *("split", "selection", "clean labels"),
+        "which masks are noised, and how",
+    ]
+    text = actiseg_noise.build(toy, recipe="text-40", content="text", out=tmp_path / "text")
+    assert recount(actiseg_noise.read_manifest(text)).unchecked == ["split", "selection", "clean labels"]
+
+
+def test_another_seed_does_not_draw_these_prompts(folder: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["seed"] = data["recipe"]["seed"] = 1
+
+    edit_info(folder, change)
+    (finding,) = findings(folder)
+    assert finding.where.startswith("samples.parquet, row clip_id='clip00")
+    assert finding.expected.endswith("which is what seed and recipe draw")
+    assert finding.more > 5
+
+
+def test_a_forged_prompt_is_shown_beside_what_its_address_draws(folder: Path) -> None:
+    before = pq.read_table(folder / "samples.parquet").to_pylist()[3]
+
+    def change(row: dict[str, Any]) -> None:
+        row.update(noisy_noun="zebra", noisy_expression="zebra")
+
+    forge(folder, change, row=3)
+    (finding,) = findings(folder)
+    assert finding.where.endswith("column noisy_noun")
+    assert (finding.found, finding.more) == ("'zebra'", 0)
+    assert finding.comparison is not None
+    lines = {line[:2]: line[2:] for line in finding.comparison.lines}
+    assert lines["noun", "manifest"] == (before["noun"], "zebra", "◄")
+    assert lines["", "draw"] == (before["expression"], before["noisy_expression"], "")
+    assert lines["category", "both"][2] == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda d: d["noises"][0].update(eligible=999, rate=None), "rate of category_flip-v1"),
+        (lambda d: d["recipe"]["noise"][0].update(rate=0.5), "noises"),
+    ],
+)
+def test_statements_that_contradict_each_other_need_no_draws(
+    folder: Path, change: Callable[[dict[str, Any]], object], where: str
+) -> None:
+    edit_info(folder, change)
+    assert f"manifest.json, {where}" in [f.where for f in verify_manifest(actiseg_noise.read_manifest(folder))]
+
+
+def restated_eligible(data: dict[str, Any], index: int) -> None:
+    slot = data["noises"][index]
+    slot["eligible"] += 5
+    slot["rate"] = slot["realised"] / slot["eligible"]
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda d: restated_eligible(d, 0), "eligible of category_flip-v1"),
+        (lambda d: restated_eligible(d, 2), "eligible of dilate-v1"),
+        (lambda d: d["noises"][0].update(on_positives=0), "on_positives of category_flip-v1"),
+        (lambda d: d["noises"][1].update(interval=[0, 1]), "interval of noun_substitution-v1"),
+        (lambda d: d["severity"].update(harmful_positives=0.0), "severity harmful_positives"),
+        (lambda d: d["severity"].update(median_iou=None), "severity median_iou"),
+    ],
+)
+def test_an_edited_statement_is_named(folder: Path, change: Callable[[dict[str, Any]], object], where: str) -> None:
+    edit_info(folder, change)
+    assert places(folder) == [f"manifest.json, {where}"]
+
+
+def test_prompts_of_the_datasets_own_form_are_left_to_the_dataset(tmp_path: Path) -> None:
+    class Told(Toy):
+        def iter_clips(self, split: str, *, with_frames: bool) -> Iterator[Clip]:
+            for clip in self.clips:
+                yield replace(clip, objects=tuple(replace(o, template="see the {noun}") for o in clip.objects))
+
+    toy = make_toy(seed=1)
+    told = Told(toy.root, toy.clips, toy.masks)
+    path = actiseg_noise.build(told, recipe="text-40", content="text", out=tmp_path / "m")
+    counted = recount(actiseg_noise.read_manifest(path))
+    assert counted.findings == []
+    assert "prompts and their draws (prompts of the dataset's own form)" in counted.unchecked
