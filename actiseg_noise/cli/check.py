@@ -1,15 +1,17 @@
-"""``verify``: whether a manifest is what it says."""
+"""``verify`` and ``diff``: whether a manifest is what it says, and where two differ."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from actiseg_noise.cli.base import AsJson, ManifestFolder, app
 
 if TYPE_CHECKING:
+    from actiseg_noise.diff import Diff
     from actiseg_noise.manifest.explain import Finding
     from actiseg_noise.manifest.read import Manifest
 
@@ -103,3 +105,73 @@ def _print_summary(findings: list[Finding], checked: list[str], unchecked: list[
     out.print(f"{summary}: {', '.join(checked)}; digest {digest}", markup=False, soft_wrap=True)
     if unchecked and not findings:
         out.print(f"only --root can check: {', '.join(unchecked)}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def diff(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A manifest folder.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    top: Annotated[int, typer.Option(min=0, help="How many differing rows to show per table.")] = 5,
+    json: AsJson = False,
+) -> None:
+    """Compare the labels of two manifests: rows, columns, prompts, masks. Exit 0 when equal, 1 when not."""
+    from actiseg_noise.diff import diff_manifests
+    from actiseg_noise.manifest.read import read_manifest
+    from actiseg_noise.terminal import print_json
+
+    found = diff_manifests(read_manifest(a), read_manifest(b), top=top)
+    if json:
+        print_json(found.to_json())
+    else:
+        _print_diff(found)
+    if not found.is_equal:
+        raise typer.Exit(1)
+
+
+def _print_diff(found: Diff) -> None:
+    """Print what differs: statements, counts, columns, the first rows, shares."""
+    from actiseg_noise.terminal import out, print_table
+
+    names = f"A {found.names[0]}, B {found.names[1]}"
+    same = "one dataset and split" if found.is_same_split else "not one split of one dataset"
+    out.print(f"{names}: {same}", markup=False, soft_wrap=True)
+    if found.statements:
+        rows = [(name, str(one), str(other)) for name, (one, other) in found.statements.items()]
+        print_table("Stated differently", ("what", "A", "B"), rows)
+    if found.is_equal:
+        out.print("equal: every row has the same labels", markup=False)
+        return
+    header = ("table", "common rows", "differ", "only in A", "only in B")
+    counts = {n: (t.common, t.differing, t.only_in_a, t.only_in_b) for n, t in found.tables.items()}
+    print_table("Rows", header, [(name, *(f"{n:,}" for n in row)) for name, row in counts.items()])
+    columns = [(n, c, f"{k:,} of {t.common:,}") for n, t in found.tables.items() for c, k in t.columns.most_common()]
+    if columns:
+        print_table("Columns that differ", ("table", "column", "rows"), columns)
+    for name, table in found.tables.items():
+        lines = [line for row in table.first for line in _row_lines(row.key, row.cells)]
+        if lines:
+            print_table(f"First of {table.differing:,} differing {name}", ("row", "column", "A", "B"), lines)
+    _print_shares(found)
+
+
+def _row_lines(key: dict[str, Any], cells: dict[str, tuple[Any, Any]]) -> Iterator[tuple[str, ...]]:
+    """Yield one line per differing cell; the key stands at the first."""
+    where = ", ".join(str(value) for value in key.values())
+    for column, values in cells.items():
+        yield where, column, *(str(v)[:12] + "…" if column.endswith("_digest") and v else str(v) for v in values)
+        where = ""
+
+
+def _print_shares(found: Diff) -> None:
+    """Print how many prompts and masks are others, and how far the masks lie apart."""
+    from actiseg_noise.manifest.schema import MASKS, SAMPLES
+    from actiseg_noise.terminal import print_table
+
+    rows = []
+    for name, table, column in (("prompts", SAMPLES, "noisy_expression"), ("masks", MASKS, "noisy_digest")):
+        changed, common = found.changed(table, column)
+        rows.append((name, f"{changed:,} of {common:,}", f"{changed / common:.1%}" if common else "–"))
+    mean = found.masks.mean_iou
+    if mean is not None:
+        rows.append(("mean IoU of the masks that differ", f"{mean:.4f}", f"{found.masks.compared:,} compared"))
+    print_table("Changed", ("", "", ""), rows)
