@@ -1,4 +1,4 @@
-"""Boundary perturbation by a square structuring element: the annotator who draws too wide."""
+"""Boundary perturbation by a square structuring element: the annotator who draws too wide, or too narrow."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
-from actiseg_noise.masks import BinaryMask
+from actiseg_noise.masks import BinaryMask, IndexMask
 from actiseg_noise.noises.base import Options, Parameters, mask_noise
 
 DEFAULTS: Options = {"kernel": 15, "unit": "480p"}
@@ -47,6 +47,11 @@ def reach_of_kernel(parameters: Parameters) -> int:
     return int(parameters["kernel_px"]) // 2
 
 
+def paints_inside(parameters: Parameters) -> int:
+    """Return 0: erosion paints nothing outside the object."""
+    return 0
+
+
 @mask_noise(
     "dilate-v1",
     resolve=resolve_kernel,
@@ -58,5 +63,41 @@ def reach_of_kernel(parameters: Parameters) -> int:
 )
 def dilate(key: Key, mask: BinaryMask, *, kernel_px: int) -> BinaryMask:
     """Return ``mask`` dilated by a ``kernel_px`` square; the key is not used, every draw is the same."""
-    square = np.ones((kernel_px, kernel_px), np.uint8)
-    return cv2.dilate(mask.view(np.uint8), square).view(bool)
+    return cv2.dilate(mask.view(np.uint8), _square(kernel_px)).view(bool)
+
+
+@mask_noise(
+    "erode-v1",
+    resolve=resolve_kernel,
+    reach=paints_inside,
+    defaults=DEFAULTS,
+    strength="kernel",
+    summary="erosion by a K×K square of ones",
+    source="the counterpart of ActiSeg-NL's dilation; medical segmentation and COCO-N use it with K 3, 5, 7",
+)
+def erode(key: Key, mask: BinaryMask, *, kernel_px: int) -> BinaryMask:
+    """Return ``mask`` eroded by a ``kernel_px`` square; the key is not used, every draw is the same.
+
+    What lies beyond the canvas counts as object, so that one cut off by the picture's edge keeps its pixels there.
+    """
+    return cv2.erode(mask.view(np.uint8), _square(kernel_px)).view(bool)
+
+
+@mask_noise(
+    "dilate_or_erode-v1",
+    resolve=resolve_kernel,
+    reach=reach_of_kernel,
+    defaults=DEFAULTS,
+    strength="kernel",
+    summary="dilation or erosion by a K×K square of ones, one of the two per draw",
+    source="COCO-N's random boundary noise (arXiv 2406.10891), with the kernels of ActiSeg-NL",
+)
+def dilate_or_erode(key: Key, mask: BinaryMask, *, kernel_px: int) -> BinaryMask:
+    """Return ``mask`` dilated or eroded by a ``kernel_px`` square, each with probability ½."""
+    operation = (dilate, erode)[key.below("op", 2)]
+    return operation(key, mask, kernel_px=kernel_px)
+
+
+def _square(side: int) -> IndexMask:
+    """Return the structuring element, ``uint8 [side, side]`` of ones."""
+    return np.ones((side, side), np.uint8)
