@@ -44,7 +44,7 @@ def test_the_package_has_the_quick_and_the_full_protocol() -> None:
     assert protocol_names() == ["full", "quick"]
     quick, full = load_protocol("quick"), load_protocol("full")
     assert list(quick.tracks) == ["clean", "text-40", "mask-15", "mixed-40-15"]
-    assert (quick.seeds, full.seeds, len(full.tracks)) == (1, 3, 12)
+    assert (quick.seeds, full.seeds, len(full.tracks)) == (1, 3, 13)
     assert quick.strategies == full.strategies == "all"
 
 
