@@ -26,6 +26,7 @@ from pathlib import Path
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.files import check_file_name, find_other_ids, frame_order, missing_clips
 from actiseg_noise.datasets.json_list import JsonFields, JsonList
+from actiseg_noise.datasets.visor_names import action_address, action_folder, numbered_address
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
@@ -159,7 +160,7 @@ class _Index:
             action = _action(fields)
             seen[action] += 1
             self.clip_ids.append(_folder(fields))
-            self.addresses.append(action if seen[action] == 1 else f"{action}/{seen[action]}")
+            self.addresses.append(numbered_address(action, seen[action]))
         self._order = sorted(range(len(self.clip_ids)), key=self.clip_ids.__getitem__)
         for first, second in pairwise(self._order):
             if self.clip_ids[first] == self.clip_ids[second]:
@@ -180,15 +181,15 @@ def _side(split: str) -> str:
 
 def _folder(fields: JsonFields) -> str:
     """Return an entry's folder name."""
-    number = fields.integer("seq_id", low=0)
-    name = f"{number:08d}_{fields.text('video')}_{fields.text('verb')}_{fields.text('noun')}"
-    return check_file_name(name, f"{fields.where} (seq_id, video, verb, noun)")
+    where = f"{fields.where} (seq_id, video, verb, noun)"
+    video, verb, noun = fields.text("video"), fields.text("verb"), fields.text("noun")
+    return action_folder(fields.integer("seq_id", low=0), video, verb, noun, where)
 
 
 def _action(fields: JsonFields) -> str:
-    """Return what names an entry's action in every layout of VISOR; seq_id counts what one preparation kept."""
+    """Return what names an entry's action in every layout of VISOR."""
     start, stop = fields.integer("start"), fields.integer("end")
-    return f"{fields.text('video')}/{start}-{stop}/{fields.text('verb')}/{fields.text('noun')}"
+    return action_address(fields.text("video"), start, stop, fields.text("verb"), fields.text("noun"))
 
 
 def _parse(fields: JsonFields, clip_id: str, address: str, number: int, side: str) -> Clip:

@@ -155,5 +155,6 @@ def _writer_of(name: str) -> Callable[[Path], Path]:
 DEPOSITS: dict[str, Callable[[Path], Path]] = {
     "vost": write_vost,
     "actionvos": write_actionvos,
+    "visor": _writer_of("visor"),
     "vscos": _writer_of("vscos"),
 }

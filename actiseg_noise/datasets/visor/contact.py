@@ -1,0 +1,118 @@
+"""What hands touch: the in-contact objects of a frame and their boxes, as VISOR-HOS takes them from the annotations.
+
+A hand names the object it touches. A glove worn on that hand belongs to the hand, and its own link counts; a worn
+glove whose hand is not annotated is the hand. Of the object only the polygons near the hand count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from actiseg_noise.datasets.visor.entities import CANVAS, GLOVES, HANDS, Entity, Points
+from actiseg_noise.masks import Box
+
+UNSURE = ("none-of-the-above", "inconclusive")
+NEAR_PX = 10  # city-block: hand and object each grow by 5 pixels and then overlap
+
+_Link = tuple[tuple[Points, ...], Entity]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Contact:
+    """What one hand touches.
+
+    Attributes:
+        box: around the polygons, on the canvas, without their last row and column: the published boxes are
+            ``max - min`` wide and high.
+        polygons: the object's polygons near the hand, each ``float64 [N ≥ 3, 2]``.
+    """
+
+    box: Box
+    polygons: tuple[Points, ...]
+
+
+def find_contacts(entities: Sequence[Entity], *, skip_unsure: bool) -> tuple[Contact, ...]:
+    """Return what the hands of a frame touch, in list order.
+
+    A link to an id that the frame does not have is no contact, nor is one to an object far from the hand.
+
+    Args:
+        skip_unsure: a frame with an inconclusive hand or glove has no contacts. VISOR-HOS has it so in val, not in
+            train.
+    """
+    if skip_unsure and any(map(_is_unsure, entities)):
+        return ()
+    found = []
+    for hand, item in _links(entities):
+        near = _polygons_near(_drawable(item.polygons), _drawable(hand))
+        if near:
+            found.append(Contact(_box(near), near))
+    return tuple(found)
+
+
+def _is_unsure(entity: Entity) -> bool:
+    """Return whether the annotators did not agree on what a hand or a worn glove touches, or who wears the glove."""
+    if entity.name in GLOVES and entity.worn_on is not None:
+        return entity.contact in UNSURE or len(entity.worn_on) == 2
+    return entity.name in HANDS and entity.contact in UNSURE
+
+
+def _links(entities: Sequence[Entity]) -> Iterator[_Link]:
+    """Yield (polygons of a hand, the entity it touches)."""
+    by_id: dict[str | None, Entity] = {e.entity_id: e for e in reversed(entities) if e.entity_id is not None}
+    present = {entity.name for entity in entities}
+    for entity in entities:
+        link = None
+        if entity.name in HANDS:
+            link = _hand_link(entity, by_id)
+        elif entity.worn_on is not None and present.isdisjoint(entity.worn_on):
+            link = entity.polygons, by_id.get(entity.contact)
+        if link is not None and link[1] is not None:
+            yield link[0], link[1]
+
+
+def _hand_link(hand: Entity, by_id: Mapping[str | None, Entity]) -> tuple[tuple[Points, ...], Entity | None]:
+    """Return a hand with the glove it wears, and what it touches."""
+    item = by_id.get(hand.contact)
+    if item is not None and item.worn_on is not None and hand.name in item.worn_on:
+        return hand.polygons + item.polygons, by_id.get(item.contact)
+    return hand.polygons, item
+
+
+def _drawable(polygons: Sequence[Points]) -> tuple[Points, ...]:
+    """Return the polygons that enclose something: three points and more."""
+    return tuple(points for points in polygons if len(points) >= 3)
+
+
+def _polygons_near(polygons: Sequence[Points], hand: Sequence[Points]) -> tuple[Points, ...]:
+    """Return the polygons of which a filled pixel is at most ``NEAR_PX`` from a pixel of the hand."""
+    import cv2
+
+    canvas = _filled(hand)
+    left, top, width, height = cv2.boundingRect(canvas)
+    if not width:
+        return ()
+    around = Box(top, left, top + height, left + width).padded(NEAR_PX, *CANVAS).slices
+    distance = cv2.distanceTransform(1 - canvas[around], cv2.DIST_L1, cv2.DIST_MASK_3)
+    near = distance <= NEAR_PX
+    return tuple(points for points in polygons if _filled([points])[around][near].any())
+
+
+def _filled(polygons: Sequence[Points]) -> npt.NDArray[np.uint8]:
+    """Return 1 inside the polygons, 0 elsewhere, ``uint8 [1080, 1920]``."""
+    import cv2
+
+    canvas = np.zeros(CANVAS, np.uint8)
+    cv2.fillPoly(canvas, [points.astype(np.int32) for points in polygons], 1)
+    return canvas
+
+
+def _box(polygons: Sequence[Points]) -> Box:
+    """Return the box of ``Contact``. A part outside the canvas is cut off; nothing may be left."""
+    corners = np.concatenate(polygons).astype(np.int32)
+    (left, top), (right, bottom) = np.maximum(corners.min(0), 0).tolist(), corners.max(0).tolist()
+    return Box(top, left, max(top, min(bottom, CANVAS[0])), max(left, min(right, CANVAS[1])))
