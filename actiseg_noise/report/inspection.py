@@ -1,28 +1,20 @@
-"""What a manifest holds, as tables of text: behind ``inspect`` and the end of ``build``."""
+"""What the rows of a manifest hold: which nouns became which, how far masks moved, and all that ``inspect`` shows."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
+from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.recipe import NoiseSpec
+from actiseg_noise.report.describe import Section, describe, describe_noises
+from actiseg_noise.report.observed import Observed, observe
 from actiseg_noise.vocabulary import Vocabulary
 
 BINS = 10
 BAR = 40
 NO_NOISE = "none"
-
-
-@dataclass(frozen=True)
-class Section:
-    """One table of a report: a title, column names, and rows of text."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: list[tuple[str, ...]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -32,11 +24,13 @@ class Inspection:
     Attributes:
         confusions: (category, noun, noisy category, noisy noun) → samples, of all corrupted prompts.
         ious: noise → counts of masks per tenth of IoU, 0 to 1.
+        observed: shares computed from the rows alone, whatever the recipe says.
     """
 
     info: ManifestInfo
     confusions: Counter[tuple[str, str, str, str]]
     ious: dict[str, list[int]]
+    observed: Observed
 
     def to_json(self, top: int) -> dict[str, Any]:
         """Return the JSON form, with the ``top`` most frequent confusions."""
@@ -50,6 +44,7 @@ class Inspection:
             "counts": self.info.counts,
             "noises": [asdict(slot) | {"rate": slot.rate} for slot in self.info.noises],
             "severity": self.info.severity,
+            "observed": self.observed.to_json(),
             "confusions": [
                 dict(zip(names, key, strict=True)) | {"samples": count} for key, count in _top(self.confusions, top)
             ],
@@ -58,7 +53,9 @@ class Inspection:
 
     def sections(self, top: int) -> list[Section]:
         """Return the tables that ``inspect`` prints."""
-        found = [describe(self.info), describe_noises(self.info)]
+        found = [describe(self.info)]
+        found += [describe_noises(self.info)] if self.info.noises else []
+        found += self.observed.sections()
         if self.confusions:
             rows: list[tuple[str, ...]] = [
                 (f"{noun} ({category})", f"{noisy_noun} ({noisy_category})", str(count))
@@ -71,56 +68,7 @@ class Inspection:
 
 def inspect_manifest(manifest: Manifest) -> Inspection:
     """Read what ``inspect`` shows, in constant memory."""
-    return Inspection(manifest.info, _count_confusions(manifest), _count_ious(manifest))
-
-
-def describe(info: ManifestInfo) -> Section:
-    """Return what the manifest is and how much it holds."""
-    counts = ", ".join(f"{count:,} {name}" for name, count in info.counts.items())
-    rows: list[tuple[str, ...]] = [
-        ("dataset", f"{info.dataset['title']} ({info.dataset['name']} {info.dataset['version']})"),
-        ("split", info.split),
-        ("recipe", f"{info.recipe.recipe_id}: {info.recipe.title}" if info.recipe.title else info.recipe.recipe_id),
-        ("seed", str(info.recipe.seed)),
-        ("content", info.content),
-        ("counts", counts),
-        ("vocabulary", f"{info.vocabulary['origin']} ({info.vocabulary['digest']})"),
-        ("severity", describe_severity(info)),
-    ]
-    if info.selection:
-        rows.append(("selection", ", ".join(f"{key} {value}" for key, value in info.selection.items())))
-    if info.skipped:
-        rows.append(("skipped", f"{len(info.skipped):,} listed clips whose files are missing"))
-    rows.append(("digest", info.digest))
-    return Section(info.name, ("", ""), rows)
-
-
-def describe_severity(info: ManifestInfo) -> str:
-    """Return the severity in words."""
-    harmful, iou = info.severity["harmful_positives"], info.severity["median_iou"]
-    parts = [] if harmful is None else [f"{harmful:.1%} of positives with a wrong noun"]
-    parts += [] if iou is None else [f"median IoU of noised masks {iou:.3f}"]
-    return ", ".join(parts) or "nothing to measure"
-
-
-def describe_noises(info: ManifestInfo) -> Section:
-    """Return requested and realised rates, how many of the realised are positive, and the counts chance allows."""
-    header = ("noise", "rate", "realised", "unit", "share", "positive", "chance")
-    return Section("Noise", header, list(map(_noise_row, info.noises, info.recipe.noises)))
-
-
-def _noise_row(slot: SlotCounts, spec: NoiseSpec) -> tuple[str, ...]:
-    """Return one noise's row."""
-    options = ", ".join(f"{key} {value}" for key, value in spec.options.items())
-    return (
-        f"{slot.noise_id}\n  {options}" if options else slot.noise_id,
-        f"{slot.requested:g}",
-        f"{slot.realised:,} of {slot.eligible:,}",
-        slot.unit,
-        "—" if slot.rate is None else f"{slot.rate:.4f}",
-        f"{slot.on_positives:,}",
-        f"{slot.interval[0]:,}–{slot.interval[1]:,}",
-    )
+    return Inspection(manifest.info, _count_confusions(manifest), _count_ious(manifest), observe(manifest))
 
 
 def _count_confusions(manifest: Manifest) -> Counter[tuple[str, str, str, str]]:

@@ -1,0 +1,66 @@
+"""What ``manifest.json`` says, as tables of text: the end of ``build`` and the beginning of ``inspect``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
+from actiseg_noise.recipe import NoiseSpec
+
+
+@dataclass(frozen=True)
+class Section:
+    """One table of a report: a title, column names, and rows of text."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+
+
+def describe(info: ManifestInfo) -> Section:
+    """Return what the manifest is and how much it holds."""
+    counts = ", ".join(f"{count:,} {name}" for name, count in info.counts.items())
+    rows: list[tuple[str, ...]] = [
+        ("dataset", f"{info.dataset['title']} ({info.dataset['name']} {info.dataset['version']})"),
+        ("split", info.split),
+        ("recipe", f"{info.recipe.recipe_id}: {info.recipe.title}" if info.recipe.title else info.recipe.recipe_id),
+        ("seed", str(info.recipe.seed)),
+        ("content", info.content),
+        ("counts", counts),
+        ("vocabulary", f"{info.vocabulary['origin']} ({info.vocabulary['digest']})"),
+        ("severity", describe_severity(info)),
+    ]
+    if info.selection:
+        rows.append(("selection", ", ".join(f"{key} {value}" for key, value in info.selection.items())))
+    if info.skipped:
+        rows.append(("skipped", f"{len(info.skipped):,} listed clips whose files are missing"))
+    rows.append(("digest", info.digest))
+    return Section(info.name, ("", ""), rows)
+
+
+def describe_severity(info: ManifestInfo) -> str:
+    """Return the severity in words."""
+    harmful, iou = info.severity["harmful_positives"], info.severity["median_iou"]
+    parts = [] if harmful is None else [f"{harmful:.1%} of positives with a wrong noun"]
+    parts += [] if iou is None else [f"median IoU of noised masks {iou:.3f}"]
+    return ", ".join(parts) or "nothing to measure"
+
+
+def describe_noises(info: ManifestInfo) -> Section:
+    """Return requested and realised rates, how many of the realised are positive, and the counts chance allows."""
+    header = ("noise", "rate", "realised", "unit", "share", "positive", "chance")
+    return Section("Noise", header, list(map(_noise_row, info.noises, info.recipe.noises)))
+
+
+def _noise_row(slot: SlotCounts, spec: NoiseSpec) -> tuple[str, ...]:
+    """Return one noise's row."""
+    options = ", ".join(f"{key} {value}" for key, value in spec.options.items())
+    return (
+        f"{slot.noise_id}\n  {options}" if options else slot.noise_id,
+        f"{slot.requested:g}",
+        f"{slot.realised:,} of {slot.eligible:,}",
+        slot.unit,
+        "—" if slot.rate is None else f"{slot.rate:.4f}",
+        f"{slot.on_positives:,}",
+        f"{slot.interval[0]:,}–{slot.interval[1]:,}",
+    )
