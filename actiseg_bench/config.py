@@ -53,6 +53,7 @@ class RunConfig:
         start_weights: ``bundled``, ``none`` (from the seed), or a safetensors file.
         seed: of training (order, augmentation, fresh parameters); the noise has its own in the manifest.
         threads: CPU threads of torch; results are bit-equal only for equal threads.
+        devices: how many of them. precision: Lightning Fabric's word for it, ``32-true``, ``bf16-mixed``, ….
     """
 
     model: str = "tiny"
@@ -63,6 +64,8 @@ class RunConfig:
     seed: int = 0
     device: str = "auto"
     threads: int = 2
+    devices: int = 1
+    precision: str = "32-true"
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def to_dict(self) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from actiseg_bench.models.tiny import ACTION_DIM, Tiny
 from actiseg_bench.models.weights import FILE_NAME, save_start_weights
 from actiseg_bench.records import Batch, Network
 from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
-from actiseg_bench.train import Progress, fit, pick_device
+from actiseg_bench.train import Progress, fit, make_fabric
 from actiseg_noise.errors import raise_if
 from actiseg_noise.manifest.read import read_manifest
 
@@ -74,7 +74,7 @@ class Pretraining(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`; the one network is a :class:`Student`."""
-        student = networks[0]
+        student = getattr(networks[0], "module", networks[0])
         if not isinstance(student, Student):
             raise TypeError(f"pretraining needs a Student, got {type(student).__name__}")
         logits, _, look, words = student.model.look_and_words(batch.frames, batch.expressions, batch.frames_of)
@@ -102,14 +102,14 @@ def pretrain(
     noises = data.manifest.info.recipe.noises
     raise_if(bool(noises), f"{manifest}: start weights are pretrained on clean labels, this manifest has noise")
     torch.set_num_threads(config.threads)
-    device = pick_device(config.device)
+    fabric = make_fabric(config)
     verbs = Verbs(data)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         student = Student(verbs.count)
-    student = student.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    student = student.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     strategy = Pretraining(Setting(LossConfig(), 0.0, 1), verbs)
-    losses = fit([student], strategy, data, config, device, on_progress)
+    losses = fit([student], strategy, data, config, fabric, on_progress)
     return student.model.eval(), losses
 
 

@@ -20,6 +20,7 @@ from actiseg_noise.errors import ActisegError, raise_if
 SCHEMA_VERSION = 1
 RESULT_NAME = "result.json"
 PREDICTIONS_NAME = "predictions.parquet"
+OTHER_PREDICTIONS = "predictions-{}.parquet"  # of a strategy's second network, third, …
 CHECKPOINT_NAME = "checkpoint.safetensors"
 SCORES = (*METRICS, "p_miou_hands", "p_miou_objects")
 
@@ -81,10 +82,11 @@ class RunResult:
         strategy: of the registry, or a reference row: ``start`` (start weights, untrained), ``silent`` (no object).
         variant: ``faithful`` or ``released``; ``-`` for a reference row. seed: of training.
         config: everything that was configured.
-        scores: metric → value in [0, 1], None where undefined. counts: what they were computed on.
+        scores: metric → value in [0, 1], None where undefined; the mean over the strategy's networks. counts: what
+            they were computed on, and the confusions of the first network.
         losses: mean loss of each epoch.
         oracle: what the strategy knew that a user would not, None for nothing.
-        predictions: digest of the stored predictions.
+        predictions: digest of the stored predictions; of several networks, joined by "+".
     """
 
     run_key: str

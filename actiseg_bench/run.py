@@ -69,7 +69,9 @@ class Outcome:
     """What a runner hands back; it has written the predictions, and a checkpoint when asked for, into the folder.
 
     Attributes:
-        losses: mean loss per epoch. train_s, eval_s: seconds. predictions: digest of the stored rows.
+        evaluation: of the first network. others: of the strategy's other networks; a score is the mean of all.
+        losses: mean loss per epoch. train_s, eval_s: seconds.
+        predictions: digest of the stored rows, of several networks joined by "+".
     """
 
     evaluation: Evaluation
@@ -79,6 +81,18 @@ class Outcome:
     train_s: float = 0.0
     eval_s: float = 0.0
     oracle: str | None = None
+    others: tuple[Evaluation, ...] = ()
+
+    def scores(self) -> dict[str, float | None]:
+        """Return metric → mean over the networks, None where one has none."""
+        found = [one.scores_dict() for one in (self.evaluation, *self.others)]
+        return {name: _mean([scores[name] for scores in found]) for name in found[0]}
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of numbers, None when one is missing."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
 
 
 class Runner(Protocol):
@@ -193,7 +207,7 @@ def _make(spec: RunSpec, runner: Runner, identity: RunIdentity, folder: Path, on
         variant=spec.variant,
         seed=spec.seed,
         config=dict(identity.config),
-        scores=outcome.evaluation.scores_dict(),
+        scores=outcome.scores(),
         counts=outcome.evaluation.counts_dict(),
         cost=Cost(outcome.train_s, outcome.eval_s, outcome.steps, peak_memory_mb()),
         losses=outcome.losses,

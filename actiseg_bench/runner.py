@@ -10,10 +10,18 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actiseg_bench.evaluate import Tables, evaluate_predictions
+from actiseg_bench.evaluate import Evaluation, Tables, evaluate_predictions
 from actiseg_bench.predictions import Prediction, frame_predictions, write_predictions
 from actiseg_bench.provenance import Provenance, find_provenance, score_code_digest
-from actiseg_bench.results import CHECKPOINT_NAME, PREDICTIONS_NAME, REFERENCES, SILENT, START, RunIdentity
+from actiseg_bench.results import (
+    CHECKPOINT_NAME,
+    OTHER_PREDICTIONS,
+    PREDICTIONS_NAME,
+    REFERENCES,
+    SILENT,
+    START,
+    RunIdentity,
+)
 from actiseg_bench.run import OnProgress, Outcome, RunSpec
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.masks import empty_rle
@@ -30,7 +38,7 @@ class TorchRunner:
 
     Args:
         config: everything but model, strategy, variant and seed, which the run's spec says.
-        keep_weights: store the scored network beside the result.
+        keep_weights: store the scored networks beside the result.
     """
 
     def __init__(self, config: RunConfig, *, keep_weights: bool = False) -> None:
@@ -72,39 +80,53 @@ class TorchRunner:
         return find_provenance(score_code=code, device=device, start_weights=name, start_weights_digest=digest)
 
     def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
-        """Train, predict into ``folder``, score. Of several networks the first is scored."""
-        trained = None if spec.strategy in REFERENCES else self._train(spec, on_progress)
+        """Train, predict into ``folder``, score; several networks are scored one by one."""
+        trained = None if spec.strategy in REFERENCES else self._train(spec, folder, on_progress)
         started = time.perf_counter()
-        digest = write_predictions(folder / PREDICTIONS_NAME, self._predict(spec, trained))
-        evaluation = evaluate_predictions(spec.track.eval_manifest, folder / PREDICTIONS_NAME)
+        scored = list(self._score(spec, folder, trained))
         eval_s = time.perf_counter() - started
+        evaluations, digests = [one for one, _ in scored], "+".join(digest for _, digest in scored)
         if trained is None:
-            return Outcome(evaluation, digest, eval_s=eval_s)
-        if self._keep_weights:
-            _save(trained.networks[0], folder / CHECKPOINT_NAME)
+            return Outcome(evaluations[0], digests, eval_s=eval_s)
         return Outcome(
-            evaluation=evaluation,
-            predictions=digest,
+            evaluation=evaluations[0],
+            predictions=digests,
             losses=tuple(trained.losses),
             steps=trained.steps,
             train_s=trained.train_s,
             eval_s=eval_s,
             oracle=trained.oracle or None,
+            others=tuple(evaluations[1:]),
         )
 
-    def _train(self, spec: RunSpec, on_progress: OnProgress) -> TrainOutcome:
+    def _train(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> TrainOutcome:
+        """Train, and store the networks when asked for."""
         from actiseg_bench.train import train_run
 
         if spec.track.train_manifest is None:
             raise ActisegError(f"{spec.name}: the track has no training labels")
-        return train_run(self._config(spec), spec.track.train_manifest, spec.track.root, on_progress=on_progress)
+        config = self._config(spec)
+        trained = train_run(config, spec.track.train_manifest, spec.track.root, on_progress=on_progress)
+        if self._keep_weights:
+            from actiseg_bench.checkpoint import save_networks
 
-    def _predict(self, spec: RunSpec, trained: TrainOutcome | None) -> Iterator[Prediction]:
-        """Yield the rows of the evaluation manifest as the run's network, or nobody, fills them."""
+            save_networks(folder / CHECKPOINT_NAME, trained.networks, config, str(spec.track.info.train_manifest))
+        return trained
+
+    def _score(self, spec: RunSpec, folder: Path, trained: TrainOutcome | None) -> Iterator[tuple[Evaluation, str]]:
+        """Yield the scores and the digest of the stored predictions of every network."""
+        for number, rows in enumerate(self._predict(spec, trained), start=1):
+            path = folder / (PREDICTIONS_NAME if number == 1 else OTHER_PREDICTIONS.format(number))
+            digest = write_predictions(path, rows)
+            yield evaluate_predictions(spec.track.eval_manifest, path), digest
+
+    def _predict(self, spec: RunSpec, trained: TrainOutcome | None) -> Iterator[Iterator[Prediction]]:
+        """Yield, per network or for nobody, the rows of the evaluation manifest filled."""
         if spec.strategy == SILENT:
             from actiseg_noise import read_manifest
 
-            return iter_silent(read_manifest(spec.track.eval_manifest))
+            yield iter_silent(read_manifest(spec.track.eval_manifest))
+            return
         from actiseg_bench.data.manifest_dataset import ManifestDataset
         from actiseg_bench.models.base import MODELS
         from actiseg_bench.predict import iter_predictions_of
@@ -118,7 +140,8 @@ class TorchRunner:
         data = ManifestDataset(
             track.eval_manifest, track.root, size=card.input_size, mask_stride=card.mask_stride, labels="clean"
         )
-        return _rows(iter_predictions_of(networks[0], data, device))
+        for network in networks:
+            yield _rows(iter_predictions_of(network, data, device))
 
     def _config(self, spec: RunSpec) -> RunConfig:
         """Return the configuration of one run."""
@@ -161,13 +184,6 @@ def _rows(clips: Iterable[ClipPrediction]) -> Iterator[Prediction]:
         scores = dict(zip(clip.object_ids, clip.positive_scores, strict=True))
         for frame_idx, mask in zip(clip.frame_idx, clip.masks, strict=True):
             yield from frame_predictions(clip.clip_id, frame_idx, mask, scores)
-
-
-def _save(network: VosModel, path: Path) -> None:
-    """Write every parameter and buffer as safetensors."""
-    from safetensors.torch import save_file
-
-    save_file({name: value.cpu().contiguous() for name, value in network.state_dict().items()}, path)
 
 
 def _model(name: str) -> type[VosModel]:

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import nn
-from torch.utils.data import DataLoader, Sampler
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
+from actiseg_bench.batches import EpochSampler, make_batch, step_seed
+from actiseg_bench.checkpoint import Keeper, State, run_identity
 from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.data.transforms import add_strong_view, augment
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
-from actiseg_bench.records import Batch, ClipItem, collate
+from actiseg_bench.records import ClipItem
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
 from actiseg_noise.errors import ActisegError, raise_if
 from actiseg_noise.key import Key
@@ -65,42 +68,6 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-class EpochSampler(Sampler[list[int]]):
-    """Batches of clip positions; the order of an epoch depends on (seed, epoch) alone.
-
-    Clips that show the same frames are visited together. A batch is filled with whole groups up to ``clips`` clips (a
-    larger group is a batch of its own); the groups that do not fill the last batch wait for another epoch's order.
-    """
-
-    def __init__(self, groups: list[list[int]], clips: int, seed: int) -> None:
-        self.groups, self.clips, self.seed, self.epoch = groups, clips, seed, 0
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order = torch.randperm(len(self.groups), generator=generator(self.seed, "order", self.epoch)).tolist()
-        batches: list[list[int]] = [[]]
-        for group in (self.groups[i] for i in order):
-            if batches[-1] and len(batches[-1]) + len(group) > self.clips:
-                batches.append([])
-            batches[-1] = batches[-1] + group
-        full = [batch for batch in batches if len(batch) == max(map(len, batches))]
-        return iter(full)
-
-
-def generator(seed: int, purpose: str, step: int) -> torch.Generator:
-    """Return a torch generator addressed by (seed, purpose, step): nothing depends on what was drawn before."""
-    return torch.Generator().manual_seed(_seed(seed, purpose, step))
-
-
-def _seed(seed: int, purpose: str, step: int) -> int:
-    """Return 56 bits addressed by (seed, purpose, step)."""
-    return int.from_bytes(Key("train", seed).child(step).digest(purpose)[:7], "little")
-
-
-def draw_samples(item: ClipItem, count: int, random: torch.Generator) -> ClipItem:
-    """Return the clip with at most ``count`` of its samples, drawn without repetition, in their order."""
-    return item.take(torch.randperm(len(item.expressions), generator=random)[:count].sort().values.tolist())
-
-
 def learning_rate(step: int, config: TrainConfig) -> float:
     """Return the rate of a 0-based step: linear warm-up, then a cosine to zero."""
     warmup = max(1, round(config.warmup_share * config.steps))
@@ -123,7 +90,13 @@ def make_networks(config: RunConfig, count: int, device: torch.device) -> tuple[
 
 
 def train_run(
-    config: RunConfig, manifest: Path, root: Path | None = None, *, on_progress: Progress | None = None
+    config: RunConfig,
+    manifest: Path,
+    root: Path | None = None,
+    *,
+    on_progress: Progress | None = None,
+    folder: Path | None = None,
+    save_every: int | None = None,
 ) -> TrainOutcome:
     """Train as ``config`` says on the noisy labels of ``manifest``.
 
@@ -131,24 +104,29 @@ def train_run(
         manifest: a manifest folder with content ``full``.
         root: where its images are; by default the dataset's usual place.
         on_progress: called after every step with (steps done, steps in all, loss).
+        folder: where the run keeps what it needs to go on: its checkpoint, and large memory of the strategy. A
+            checkpoint that is there is gone on from. None keeps nothing.
+        save_every: steps between checkpoints; None writes one only when the loss stops being finite.
 
     Raises:
-        NotFiniteError: a loss that is NaN or infinite.
-        ActisegError: unknown model, strategy, option or device; a manifest without masks; missing images.
+        NotFiniteError: a loss that is NaN or infinite; the networks as they were before it are in ``folder``.
+        ActisegError: unknown model, strategy, option or device; a manifest without masks; missing images; a
+            checkpoint of another run.
     """
     torch.set_num_threads(config.threads)
-    device = pick_device(config.device)
+    fabric = make_fabric(config)
     started = time.perf_counter()
     card = MODELS[config.model].card
     data = ManifestDataset(
         manifest, root, size=card.input_size, mask_stride=card.mask_stride, targets=config.train.targets
     )
     raise_if(not len(data), f"{manifest}: the manifest has no clip with a sample; there is nothing to train on")
-    strategy = make_strategy(config, data)
-    networks, weights = make_networks(config, strategy.card.networks, device)
-    torch.manual_seed(_seed(config.seed, "prepare", 0))
+    strategy = make_strategy(config, data, folder)
+    networks, weights = make_networks(config, strategy.card.networks, fabric.device)
+    torch.manual_seed(step_seed(config.seed, "prepare", 0))
     strategy.prepare(networks)
-    losses = fit(networks, strategy, data, config, device, on_progress)
+    keeper = None if folder is None else Keeper(folder, run_identity(config, data.manifest.digest), save_every)
+    losses = fit(networks, strategy, data, config, fabric, on_progress, keeper)
     strategy.finish(networks)
     for network in networks:
         network.eval()
@@ -156,7 +134,23 @@ def train_run(
     return TrainOutcome(networks, losses, config.train.steps, time.perf_counter() - started, oracle, weights)
 
 
-def make_strategy(config: RunConfig, data: ManifestDataset) -> Strategy:
+def make_fabric(config: RunConfig) -> Fabric:
+    """Return what moves batches, scales losses and talks to other processes.
+
+    Raises:
+        ActisegError: a device, a number of devices or a precision that is not to be had here.
+    """
+    device = pick_device(config.device)
+    try:
+        fabric = Fabric(accelerator=device.type, devices=config.devices, precision=config.precision)  # type: ignore[arg-type]
+    except (ValueError, RuntimeError) as error:
+        what = f"--device {device.type} --devices {config.devices} --precision {config.precision}"
+        raise ActisegError(f"{what}: not available here ({str(error).splitlines()[0]})") from None
+    fabric.launch()
+    return fabric
+
+
+def make_strategy(config: RunConfig, data: ManifestDataset, folder: Path | None = None) -> Strategy:
     """Return the strategy of a run, told what its card asks for."""
     epochs = config.train.steps / steps_per_epoch(data, config.train)
     setting = Setting(
@@ -166,6 +160,7 @@ def make_strategy(config: RunConfig, data: ManifestDataset) -> Strategy:
         frames=data.frames_of_samples,
         mask_size=data.mask_size,
         seed=config.seed,
+        folder=folder,
     )
     return STRATEGIES[config.strategy](setting, config.strategy_options, config.variant)
 
@@ -190,70 +185,61 @@ def steps_per_epoch(data: ManifestDataset, config: TrainConfig) -> float:
 
 
 def fit(
-    networks: Sequence[VosModel],
+    networks: Sequence[nn.Module],
     strategy: Strategy,
     data: ManifestDataset,
     config: RunConfig,
-    device: torch.device,
-    on_progress: Progress | None,
+    fabric: Fabric,
+    on_progress: Progress | None = None,
+    keeper: Keeper | None = None,
 ) -> list[float]:
-    """Run all steps; return the mean loss of every epoch."""
+    """Run all steps, from where ``keeper`` has a checkpoint; return the mean loss of every epoch."""
     train = config.train
-    optimizers = [make_optimizer(network, train) for network in networks]
-    sampler = EpochSampler(data.groups, train.clips_per_batch, config.seed)
-    per_epoch = steps_per_epoch(data, train)
+    now = State(networks, [make_optimizer(network, train) for network in networks], strategy)
+    wrapped = [fabric.setup(*pair) for pair in zip(networks, now.optimizers, strict=True)]
+    sampler = EpochSampler(data.groups, train.clips_per_batch, config.seed, fabric.global_rank, fabric.world_size)
     loader = DataLoader(data, batch_sampler=sampler, collate_fn=list)
     for network in networks:
         network.train()
-    history: list[list[float]] = []
-    step = 0
-    while step < train.steps:
-        sampler.epoch = len(history)
-        history.append([])
+    if keeper is not None:
+        keeper.restore(now)
+    while now.step < train.steps:
+        sampler.epoch, sampler.skip = now.epoch, now.position
         for items in loader:
-            batch = make_batch(items, config, step, views=strategy.card.views).to(device)
-            rate = learning_rate(step, train)
-            torch.manual_seed(_seed(config.seed, "step", step))  # what a network draws for itself has an address too
-            loss = update(networks, optimizers, strategy, batch, rate, train.clip_norm, step / per_epoch, items)
-            history[-1].append(loss)
-            step += 1
+            batch = make_batch(items, config, now.step, views=strategy.card.views).to(fabric.device)
+            torch.manual_seed(step_seed(config.seed, "step", now.step))  # what a network draws has an address too
+            step = strategy.step([network for network, _ in wrapped], batch, now.step / steps_per_epoch(data, train))
+            _check_finite(step.losses, items, now, keeper)
+            descend(fabric, wrapped, step.losses, learning_rate(now.step, train), train.clip_norm)
+            now.advance(step.losses[0].item())
             if on_progress:
-                on_progress(step, train.steps, loss)
-            if step == train.steps:
+                on_progress(now.step, train.steps, now.losses[-1][-1])
+            if keeper is not None:
+                keeper.keep(now)
+            if now.step == train.steps:
                 break
-    return [sum(epoch) / len(epoch) for epoch in history]
+        else:
+            now.end_epoch()
+    return [sum(epoch) / len(epoch) for epoch in now.losses]
 
 
-def make_batch(items: list[ClipItem], config: RunConfig, step: int, *, views: int = 1) -> Batch:
-    """Draw samples and augment; every draw is addressed by (seed, step), so a second view changes nobody's first."""
-    random = generator(config.seed, "batch", step)
-    drawn = [draw_samples(item, config.train.samples_per_clip, random) for item in items]
-    batch = augment(collate(drawn), config.train.augment, random)
-    if views == 1:
-        return batch
-    return add_strong_view(batch, config.train.augment, generator(config.seed, "strong view", step))
-
-
-def update(
-    networks: Sequence[VosModel],
-    optimizers: list[torch.optim.AdamW],
-    strategy: Strategy,
-    batch: Batch,
-    rate: float,
-    clip_norm: float,
-    epoch: float,
-    items: list[ClipItem],
-) -> float:
-    """Make one step of every network; return the first network's loss."""
-    losses = strategy.step(networks, batch, epoch).losses
-    for network, optimizer, loss in zip(networks, optimizers, losses, strict=True):
-        if not torch.isfinite(loss):
-            clips = ", ".join(item.clip_id for item in items)
-            raise NotFiniteError(f"the loss is {loss.item()} at epoch {epoch:.2f}, clips {clips}")
+def descend(
+    fabric: Fabric, wrapped: Sequence[tuple[Any, Any]], losses: Sequence[Tensor], rate: float, clip_norm: float
+) -> None:
+    """Make one update of every network."""
+    for (network, optimizer), loss in zip(wrapped, losses, strict=True):
         for group in optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), clip_norm)
+        fabric.backward(loss)
+        fabric.clip_gradients(network, optimizer, max_norm=clip_norm, error_if_nonfinite=False)
         optimizer.step()
-    return losses[0].item()
+
+
+def _check_finite(losses: Sequence[Tensor], items: list[ClipItem], now: State, keeper: Keeper | None) -> None:
+    """Stop before an update by a loss that is no number, keeping the networks as they are."""
+    broken = [loss.item() for loss in losses if not torch.isfinite(loss)]
+    if broken:
+        clips = ", ".join(item.clip_id for item in items)
+        kept = "" if keeper is None else f"; the networks before it are in {keeper.keep_last_good(now)}"
+        raise NotFiniteError(f"the loss is {broken[0]} at step {now.step}, epoch {now.epoch}, clips {clips}{kept}")

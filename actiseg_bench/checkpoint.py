@@ -1,0 +1,225 @@
+"""Checkpoints: a training on its way and trained networks, in safetensors with everything that made them.
+
+Nothing is ever unpickled. A file says which configuration and which labels it belongs to, and strangers are refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from actiseg_bench.config import RunConfig
+from actiseg_bench.models.base import MODELS, VosModel
+from actiseg_bench.strategies.base import Strategy
+from actiseg_noise.errors import ActisegError, raise_if
+
+TRAINING_NAME = "training.safetensors"
+LAST_GOOD_NAME = "last_good.safetensors"
+FORMAT = "1"
+
+
+class CheckpointError(ActisegError):
+    """A checkpoint that cannot be read, or that belongs to something else."""
+
+
+class State:
+    """How far a training is.
+
+    Attributes:
+        step: updates made. epoch, position: epochs begun before this one, and batches of this one that were used.
+        losses: loss of every step, epoch by epoch.
+    """
+
+    def __init__(
+        self, networks: Sequence[nn.Module], optimizers: Sequence[torch.optim.Optimizer], strategy: Strategy
+    ) -> None:
+        self.networks, self.optimizers, self.strategy = networks, optimizers, strategy
+        self.step = self.epoch = self.position = 0
+        self.losses: list[list[float]] = []
+
+    def advance(self, loss: float) -> None:
+        """Count an update."""
+        while len(self.losses) <= self.epoch:
+            self.losses.append([])
+        self.losses[self.epoch].append(loss)
+        self.step += 1
+        self.position += 1
+
+    def end_epoch(self) -> None:
+        """Begin the next epoch."""
+        self.epoch += 1
+        self.position = 0
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return everything that the next step depends on."""
+        found = dict(network_tensors(self.networks))
+        for i, optimizer in enumerate(self.optimizers):
+            for place, values in optimizer.state_dict()["state"].items():
+                found |= {f"optimizer.{i}.{place}.{name}": value for name, value in values.items()}
+        return found | {f"strategy.{name}": value for name, value in self.strategy.state().items()}
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over what ``tensors`` gave."""
+        for i, network in enumerate(self.networks):
+            network.load_state_dict(_below(tensors, f"network.{i}."))
+        for i, optimizer in enumerate(self.optimizers):
+            whole = optimizer.state_dict()
+            places: dict[int, dict[str, Tensor]] = {}
+            for name, value in _below(tensors, f"optimizer.{i}.").items():
+                place, _, slot = name.partition(".")
+                places.setdefault(int(place), {})[slot] = value
+            optimizer.load_state_dict(whole | {"state": places})
+        self.strategy.load_state(_below(tensors, "strategy."))
+
+
+class Keeper:
+    """Where a training leaves its checkpoints.
+
+    Args:
+        identity: what decides the run; a checkpoint with another one is refused.
+        every: steps between checkpoints; None: only what ``keep_last_good`` writes.
+    """
+
+    def __init__(self, folder: Path, identity: dict[str, Any], every: int | None = None) -> None:
+        self.folder, self.identity, self.every = folder, identity, every
+
+    @property
+    def path(self) -> Path:
+        """Return the checkpoint that a training goes on from."""
+        return self.folder / TRAINING_NAME
+
+    def restore(self, state: State) -> None:
+        """Go on from the checkpoint, when there is one.
+
+        Raises:
+            CheckpointError: it is damaged, or of another run; the message says what differs.
+        """
+        if not self.path.is_file():
+            return
+        tensors, said = read_tensors(self.path)
+        differ = sorted(_differences(said.get("identity"), self.identity))
+        if differ:
+            raise CheckpointError(
+                f"{self.path}: the checkpoint is of another run; these differ: {', '.join(differ)}. Use another --out, "
+                "or remove the file to start over."
+            )
+        state.load(tensors)
+        state.step, state.epoch, state.position = (int(said[name]) for name in ("step", "epoch", "position"))
+        state.losses = [list(map(float, epoch)) for epoch in said["losses"]]
+
+    def keep(self, state: State) -> None:
+        """Write a checkpoint when it is time."""
+        if self.every is not None and state.step % self.every == 0:
+            self._write(self.path, state)
+
+    def keep_last_good(self, state: State) -> Path:
+        """Write the state before an update that must not be made; return where."""
+        path = self.folder / LAST_GOOD_NAME
+        self._write(path, state)
+        return path
+
+    def _write(self, path: Path, state: State) -> None:
+        said = {"identity": self.identity, "losses": state.losses}
+        write_tensors(
+            path, state.tensors(), said | {name: getattr(state, name) for name in ("step", "epoch", "position")}
+        )
+
+
+def run_identity(config: RunConfig, manifest: str) -> dict[str, Any]:
+    """Return what decides a training: configuration and digest of the labels, as JSON values."""
+    identity: dict[str, Any] = json.loads(json.dumps({"config": config.to_dict(), "manifest": manifest}))
+    return identity
+
+
+def save_networks(path: Path, networks: Sequence[nn.Module], config: RunConfig, manifest: str) -> None:
+    """Write trained networks with what made them."""
+    write_tensors(path, dict(network_tensors(networks)), {"identity": run_identity(config, manifest)})
+
+
+def load_networks(path: Path, model: str | None = None) -> tuple[list[VosModel], RunConfig, str]:
+    """Return trained networks in evaluation mode, their configuration, and the digest of their labels.
+
+    Args:
+        model: the model that is expected; None takes the file's.
+
+    Raises:
+        CheckpointError: no checkpoint of this program, a damaged one, or one of another model.
+    """
+    tensors, said = read_tensors(path)
+    try:
+        config = RunConfig.from_dict(said["identity"]["config"])
+        manifest = str(said["identity"]["manifest"])
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: the checkpoint does not say what made it (no {error})") from None
+    if model not in (None, config.model):
+        raise CheckpointError(f"{path}: a checkpoint of model {config.model!r}, expected one of {model!r}")
+    count = 1 + max((int(name.split(".")[1]) for name in tensors if name.startswith("network.")), default=-1)
+    raise_if(not count, f"{path}: no network in the file", CheckpointError)
+    networks = []
+    for i in range(count):
+        network = MODELS[config.model]()
+        try:
+            network.load_state_dict(_below(tensors, f"network.{i}."))
+        except RuntimeError as error:
+            raise CheckpointError(f"{path}: not the parameters of model {config.model!r}: {error}") from None
+        networks.append(network.eval())
+    return networks, config, manifest
+
+
+def network_tensors(networks: Sequence[nn.Module]) -> Iterator[tuple[str, Tensor]]:
+    """Yield (name, value) of every parameter and buffer, ``network.<i>.<name>``."""
+    for i, network in enumerate(networks):
+        yield from ((f"network.{i}.{name}", value) for name, value in network.state_dict().items())
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], said: Mapping[str, Any]) -> None:
+    """Write tensors and what is said about them, whole or not at all."""
+    from safetensors.torch import save_file
+
+    part = path.with_name(f".{path.name}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata = {"format": FORMAT, "said": json.dumps(dict(said), sort_keys=True)}
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, part, metadata)
+    part.replace(path)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Return the tensors of a file and what is said about them.
+
+    Raises:
+        CheckpointError: no file, a damaged one, or one that this program did not write.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    raise_if(not path.is_file(), f"{path}: no such checkpoint", CheckpointError)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a dictionary
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path}: not a readable safetensors file ({error}); it may be truncated") from None
+    raise_if(
+        metadata.get("format") != FORMAT,
+        f"{path}: not a checkpoint of this program (its format is {metadata.get('format')!r}, expected {FORMAT!r})",
+        CheckpointError,
+    )
+    return tensors, json.loads(metadata["said"])
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Return the entries whose names start with ``prefix``, without it."""
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
+    """Yield the dotted names at which two JSON values differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for name in old.keys() | new.keys():
+            yield from _differences(old.get(name), new.get(name), f"{where}.{name}".lstrip("."))
+    elif old != new:
+        yield where or "everything"
