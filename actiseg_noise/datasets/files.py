@@ -54,17 +54,23 @@ def find_frames(root: Path, images: str, masks: str) -> tuple[FrameRecord, ...]:
     )
 
 
-def read_lines(path: Path) -> list[tuple[int, str]]:
+def read_lines(path: Path, *, or_latin1: bool = False) -> list[tuple[int, str]]:
     """Return (line number, stripped line) of a text file. Blank lines, CRLF and a byte order mark are fine.
+
+    Args:
+        or_latin1: a file that is no UTF-8 is read as Latin-1.
 
     Raises:
         FileNotFoundError: for the caller, who knows which other files are there.
         DataError: the file is no UTF-8.
     """
+    data = path.read_bytes()
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = data.decode("utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason}); fetch the file again") from None
+        if not or_latin1:
+            raise DataError(f"{path}: not UTF-8 text ({error.reason}); fetch the file again") from None
+        lines = data.decode("latin-1").splitlines()
     return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
 
 

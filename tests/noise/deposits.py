@@ -157,4 +157,5 @@ DEPOSITS: dict[str, Callable[[Path], Path]] = {
     "actionvos": write_actionvos,
     "visor": _writer_of("visor"),
     "vscos": _writer_of("vscos"),
+    "davis": _writer_of("davis"),
 }

@@ -25,3 +25,9 @@ def real_vost() -> Path:
 def real_actionvos() -> Path:
     """ActionVOS: the real val_human.json and val_novel.json."""
     return _folder("actionvos")
+
+
+@pytest.fixture(scope="session")
+def real_davis() -> Path:
+    """DAVIS's layout: 81 real frames of 4 videos, OSVOS masks with ids, human masks of the foreground."""
+    return _folder("davis")

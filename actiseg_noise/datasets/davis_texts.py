@@ -1,0 +1,110 @@
+"""Texts for DAVIS, which has none of its own: a caller's file, or Khoreva et al.'s referring expressions.
+
+A file is one of::
+
+    {"bear": "a brown bear", "bmx-trees": {"1": "a boy", "2": "a bike"}}      .json: per sequence or per object;
+                                                                               DAVIS's davis_semantics.json is one
+    bear a brown bear                                                         otherwise lines: a sequence and its text,
+    bmx-trees 1 "a boy"                                                       or a sequence, an object id and its text
+
+The second form of line is that of ``davis_text_annotations`` (Khoreva et al., ACCV 2018), whose files of the second
+annotator are Latin-1 and which spell three sequences in their own way.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from actiseg_noise.datasets.files import read_lines
+from actiseg_noise.datasets.json_object import JsonObject
+from actiseg_noise.errors import DataError
+
+SPELLINGS = {"clasic-car": "classic-car", "dog-scale": "dogs-scale", "motor-bike": "motorbike"}
+
+_LINE = re.compile(r"(?P<sequence>\S+)(?:\s+(?P<object_id>\d+)(?=\s))?\s+(?P<text>\S.*)")
+
+Entry = tuple[str, int | None, str, str]
+"""Sequence, object id (None: all its objects), text, place for messages."""
+
+
+class Texts:
+    """The texts of a file.
+
+    Raises:
+        DataError: the file is missing or malformed, or a sequence or object has two texts.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._texts: dict[str, dict[int | None, str]] = {}
+        if not path.is_file():
+            raise DataError(f"{path}: no such file; --option texts takes the path of a file of texts")
+        for sequence, object_id, text, where in _iter_json(path) if path.suffix == ".json" else _iter_lines(path):
+            found = self._texts.setdefault(SPELLINGS.get(sequence, sequence), {})
+            if object_id in found or (found and (object_id is None or None in found)):
+                whose = sequence if object_id is None else f"{sequence}, object {object_id}"
+                raise DataError(f"{where}: {whose} has a text already; keep one of them")
+            found[object_id] = text
+
+    def of_sequence(self, sequence: str) -> list[str]:
+        """Return every text of a sequence.
+
+        Raises:
+            DataError: the file does not know it.
+        """
+        if sequence not in self._texts:
+            raise DataError(f"{self.path}: has no text for sequence {sequence!r}; add one, or leave the option out")
+        return list(self._texts[sequence].values())
+
+    def of_object(self, sequence: str, object_id: int) -> str:
+        """Return the text of an object.
+
+        Raises:
+            DataError: the file does not know it; the ids that it does are named.
+        """
+        self.of_sequence(sequence)
+        texts = self._texts[sequence]
+        if None not in texts and object_id not in texts:
+            known = sorted(key for key in texts if key is not None)
+            raise DataError(
+                f"{self.path}: has no text for object {object_id} of sequence {sequence!r}, only for {known}; add one"
+            )
+        return texts.get(None) or texts[object_id]
+
+
+def _iter_json(path: Path) -> Iterator[Entry]:
+    """Yield the entries of a JSON file."""
+    entries = JsonObject(path)
+    for sequence in entries:
+        value = entries.read(sequence)
+        if type(value) is not dict:
+            yield sequence, None, _text(value, f"{path}, {sequence!r}"), f"{path}, {sequence!r}"
+            continue
+        for key, text in value.items():
+            where = f"{path}, {sequence!r}, {key!r}"
+            if not (key.isascii() and key.isdigit() and 1 <= int(key) <= 255):
+                raise DataError(f"{where}: expected an object id in 1 … 255 as the key, found {key!r}")
+            yield sequence, int(key), _text(text, where), where
+
+
+def _text(value: Any, where: str) -> str:
+    """Return a text that is not blank and can be written as UTF-8."""
+    if type(value) is str and value.strip() and not re.search("[\ud800-\udfff]", value):
+        return value.strip()
+    raise DataError(f"{where}: expected a text (or an object of texts by object id), found {str(value)[:80]!r}")
+
+
+def _iter_lines(path: Path) -> Iterator[Entry]:
+    """Yield the entries of a text file."""
+    for number, line in read_lines(path, or_latin1=True):
+        where = f"{path}, line {number}"
+        match = _LINE.fullmatch(line)
+        text = match["text"] if match else ""
+        if len(text) > 1 and text[0] == text[-1] == '"':
+            text = text[1:-1].strip()
+        if match is None or not text:
+            raise DataError(f"{where}: expected a sequence, perhaps an object id, and a text, found {line[:80]!r}")
+        yield match["sequence"], None if match["object_id"] is None else int(match["object_id"]), text, where
