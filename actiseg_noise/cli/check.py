@@ -48,7 +48,7 @@ def verify(
     if json:
         _print_json(findings, checked, unchecked, opened.digest)
     else:
-        _print_findings(findings)
+        print_findings(findings)
         _print_summary(findings, checked, unchecked, opened.digest)
     if findings:
         raise typer.Exit(1)
@@ -72,7 +72,7 @@ def _print_json(findings: list[Finding], checked: list[str], unchecked: list[str
     print_json({"holds": not rows, "checked": checked, "not checked": unchecked, "digest": digest, "findings": rows})
 
 
-def _print_findings(findings: list[Finding]) -> None:
+def print_findings(findings: list[Finding]) -> None:
     """Print what does not hold: the first rows laid out, then how many more, then what to do."""
     from actiseg_noise.terminal import out, print_table
 

@@ -1,0 +1,68 @@
+"""Licences: from the words of a dataset's card to the identifier that the hub knows, and what it allows."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_CREATIVE = re.compile(r"cc[ -]by(?P<parts>(-(?:nc|sa|nd))*)[ -](?P<version>\d\.\d)")
+_PARENTHESIS = re.compile(r"\s*\([^)]*\)$")
+_OTHERS = {  # words → (identifier, address)
+    "apache-2.0": ("apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0"),
+    "mit": ("mit", "https://opensource.org/license/mit"),
+    "bsd-2-clause": ("bsd-2-clause", "https://opensource.org/license/bsd-2-clause"),
+    "bsd-3-clause": ("bsd-3-clause", "https://opensource.org/license/bsd-3-clause"),
+    "cc0-1.0": ("cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
+    "cc0 1.0": ("cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
+}
+_UNSAID = ("", "none", "unknown", "not stated")
+_LONGEST_NAME = 96
+
+
+@dataclass(frozen=True)
+class Licence:
+    """A dataset's licence.
+
+    Attributes:
+        text: the card's own words.
+        hub_id: the hub's identifier; ``other`` for one that it does not know, ``unknown`` where nothing is stated.
+        url: where it can be read, None where that is not known.
+        allows_derivatives: whether changed versions may be passed on; None: not known.
+    """
+
+    text: str
+    hub_id: str
+    url: str | None
+    allows_derivatives: bool | None
+
+    @property
+    def front_matter(self) -> dict[str, str]:
+        """Return the entries of a dataset card's YAML."""
+        if self.hub_id != "other":
+            return {"license": self.hub_id}
+        name = re.sub(r"[^a-z0-9.]+", "-", self.text.lower()).strip("-")[:_LONGEST_NAME].rstrip("-")
+        return {"license": "other", "license_name": name}
+
+    @property
+    def caution(self) -> str | None:
+        """Return why the masks had better not be passed on, None where the licence allows it."""
+        if self.allows_derivatives:
+            return None
+        if self.allows_derivatives is None:
+            reason = f"whether {self.text!r} allows derived masks to be passed on is not known here"
+        else:
+            reason = f"{self.text!r} forbids passing on derived works"
+        return f"{reason}; --labels recipe-only leaves the masks out, and receivers rebuild them from their own copy"
+
+
+def find_licence(text: str) -> Licence:
+    """Return the licence that a dataset's card names; words in parentheses at the end say whose it is."""
+    words = _PARENTHESIS.sub("", text.strip()).lower()
+    found = _CREATIVE.fullmatch(words)
+    if found is not None:
+        kind = f"by{found['parts']}"
+        url = f"https://creativecommons.org/licenses/{kind}/{found['version']}/"
+        return Licence(text, f"cc-{kind}-{found['version']}", url, "-nd" not in found["parts"])
+    if words in _OTHERS:
+        return Licence(text, *_OTHERS[words], True)
+    return Licence(text or "not stated", "unknown" if words in _UNSAID else "other", None, None)

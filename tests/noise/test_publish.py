@@ -1,0 +1,408 @@
+"""Publishing: what a folder for the hub holds, and that other people's readers read it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from toys import make_toy, write_toy
+
+import actiseg_noise
+from actiseg_noise.cli import main
+from actiseg_noise.errors import ActisegError, UnknownNameError
+from actiseg_noise.manifest import write
+from actiseg_noise.manifest.verify import verify_manifest
+from actiseg_noise.publish.front_matter import size_category, split_name
+from actiseg_noise.publish.licence import find_licence
+from actiseg_noise.publish.publication import Publication, UnverifiedError, publish
+from actiseg_noise.publish.shards import Published
+from actiseg_noise.publish.toml import recipe_toml
+from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe, recipe_names
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+MIX = Recipe(
+    "toy-mix",
+    (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("dilate-v1", 0.5, {"kernel": 3, "unit": "px"})),
+    title="flips | fat masks",
+)
+MASKS = "train/toy-mix-s0/masks-00000-of-00001.parquet"
+
+
+class Made(NamedTuple):
+    """Two manifests of the toy and their publication."""
+
+    noisy: Path
+    clean: Path
+    out: Path
+    publication: Publication
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("toy")
+    toy = write_toy(make_toy(), folder / "root")
+    noisy = actiseg_noise.build(toy, recipe=MIX, out=folder / "noisy")
+    clean = actiseg_noise.build(toy, recipe="clean", out=folder / "clean")
+    return Made(noisy, clean, folder / "pub", publish([noisy, clean], folder / "pub"))
+
+
+@pytest.fixture(scope="module")
+def kitchen(tmp_path_factory: pytest.TempPathFactory, noisy_val: Path, clean_val: Path) -> Path:
+    """A publication of the embedded dataset, in a folder of its own."""
+    return publish([noisy_val, clean_val], tmp_path_factory.mktemp("hub") / "pub").path
+
+
+def front_matter(out: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load((out / "README.md").read_text("utf-8").split("---\n")[1]))
+
+
+def run(*arguments: object, cwd: Path, **more: str) -> str:
+    """Run a command and return what it printed."""
+    paths = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    environment = {**os.environ, "PATH": paths, **more}
+    done = subprocess.run(
+        list(map(str, arguments)), cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+# --- what is in it
+
+
+def test_a_manifest_in_it_is_a_manifest_with_the_same_digest(made: Made) -> None:
+    for source, folder in ((made.noisy, "train/toy-mix-s0"), (made.clean, "train/clean-s0")):
+        before, after = actiseg_noise.read_manifest(source), actiseg_noise.read_manifest(made.out / folder)
+        assert after.digest == before.digest
+        assert verify_manifest(after) == []
+        for table in ("clips", "frames", "samples", "masks"):
+            assert after.table(table) == before.table(table)
+
+
+def test_the_files_of_a_manifest_have_the_hubs_names(made: Made) -> None:
+    names = sorted(path.name for path in (made.out / "train/toy-mix-s0").iterdir())
+    tables = [f"{name}-00000-of-00001.parquet" for name in ("clips", "frames", "masks", "samples")]
+    assert names == sorted([*tables, "manifest.json", "recipe.toml", "vocabulary.json"])
+    assert sorted(path.name for path in made.out.iterdir()) == ["README.md", "SHA256SUMS", "croissant.json", "train"]
+
+
+def test_large_tables_are_shards(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "ROWS_PER_GROUP", 20)
+    out = publish([made.noisy], tmp_path / "pub", shard_mb=0.001).path
+    manifest = actiseg_noise.read_manifest(out / "train/toy-mix-s0")
+    assert len([name for name in manifest.info.files if name.startswith("masks-")]) == 4
+    assert verify_manifest(manifest) == []
+    entry = next(c for c in front_matter(out)["configs"] if c["config_name"] == "toy-mix-s0-masks")
+    assert entry["data_files"][0]["path"] == [f"train/toy-mix-s0/masks-0000{i}-of-00004.parquet" for i in range(4)]
+
+
+def test_the_front_matter_says_what_the_hub_reads(made: Made) -> None:
+    found = front_matter(made.out)
+    assert found["license"] == "unknown"
+    assert found["size_categories"] == ["n<1K"]
+    assert found["task_categories"] == ["image-segmentation"]
+    assert {"label-noise", "toy"} <= set(found["tags"])
+    first = found["configs"][0]
+    assert first == {
+        "config_name": "toy-mix-s0-samples",
+        "data_files": [{"split": "train", "path": "train/toy-mix-s0/samples-00000-of-00001.parquet"}],
+        "default": True,
+    }
+    assert [c["config_name"] for c in found["configs"]][:4] == [
+        f"toy-mix-s0-{table}" for table in ("samples", "clips", "frames", "masks")
+    ]
+    sizes = {info["config_name"]: info["splits"][0] for info in found["dataset_info"]}
+    assert sizes["toy-mix-s0-samples"]["num_examples"] == 34
+
+
+def test_one_variant_of_two_splits_is_one_configuration(made: Made, tmp_path: Path) -> None:
+    toy = make_toy()
+    val = actiseg_noise.build(toy, split="val", recipe="clean", content="text", out=tmp_path / "val")
+    out = publish([made.clean, val], tmp_path / "pub").path
+    files = {c["config_name"]: [f["split"] for f in c["data_files"]] for c in front_matter(out)["configs"]}
+    assert files["clean-s0-samples"] == ["train", "val"]
+    assert files["clean-s0-masks"] == ["train"], "a table without rows is no split"
+
+
+def test_the_page_shows_realised_rates_severity_and_digests(made: Made) -> None:
+    page = (made.out / "README.md").read_text("utf-8")
+    info = actiseg_noise.read_manifest(made.noisy).info
+    flips = info.noises[0]
+    assert f"{flips.realised} of {flips.eligible} samples" in page
+    assert f"{info.severity['median_iou']:.3f}" in page
+    assert info.digest in page
+    assert "flips &#124; fat masks" in page, "a pipe would end the cell"
+    assert "is under its licence" not in page
+    assert "under its licence: none" in page
+
+
+def test_checksums_are_those_that_sha256sum_checks(made: Made) -> None:
+    printed = run("sha256sum", "-c", "SHA256SUMS", cwd=made.out)
+    assert printed.count(": OK\n") == 2 * 7 + 2
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_a_recipe_is_read_back_from_its_file(name: str) -> None:
+    recipe = load_recipe(name)
+    assert Recipe.from_json(tomllib.loads(recipe_toml(recipe))) == recipe
+
+
+@given(
+    st.text(st.characters(exclude_categories=["Cs"])),
+    st.recursive(
+        st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        max_leaves=6,
+    ),
+)
+def test_any_title_and_option_is_read_back(title: str, value: object) -> None:
+    text = recipe_toml(Recipe("some", (NoiseSpec("dilate-v1", 0.5, {"kernel": value}),), title=title))
+    data = tomllib.loads(text)
+    assert (data["title"], data["noise"][0]["kernel"]) == (title, value)
+
+
+def test_the_recipe_in_it_is_the_manifests(made: Made) -> None:
+    assert load_recipe(made.out / "train/toy-mix-s0/recipe.toml") == MIX
+
+
+# --- other people's readers
+
+
+def test_hugging_face_datasets_load_it(made: Made, tmp_path: Path) -> None:
+    code = """
+import sys
+from datasets import load_dataset
+samples = load_dataset(sys.argv[1], "toy-mix-s0-samples", split="train")
+masks = load_dataset(sys.argv[1], "toy-mix-s0-masks", split="train")
+default = load_dataset(sys.argv[1], split="train")
+print(len(samples), len(masks), default.column_names == samples.column_names, samples[0]["noisy_noun"])
+"""
+    printed = run(sys.executable, "-c", code, made.out, cwd=tmp_path, HF_HOME=str(tmp_path), HF_HUB_OFFLINE="1")
+    manifest = actiseg_noise.read_manifest(made.noisy)
+    noun = manifest.table("samples")["noisy_noun"][0].as_py()
+    assert printed == f"{manifest.info.counts['samples']} {manifest.info.counts['masks']} True {noun}\n"
+
+
+def test_duckdb_and_pandas_read_it(made: Made) -> None:
+    import duckdb
+    import pandas as pd
+
+    counts = actiseg_noise.read_manifest(made.noisy).info
+    flipped = duckdb.sql(f"select count(*) from '{made.out}/train/*/samples-*.parquet' where text_noise != 'none'")  # noqa: S608
+    assert flipped.fetchall() == [(counts.noises[0].realised,)]
+    assert len(pd.read_parquet(made.out / MASKS)) == counts.counts["masks"]
+
+
+def records(metadata: Path, name: str, **options: Any) -> list[dict[str, Any]]:
+    """Return what mlcroissant reads of one table."""
+    code = """
+import json, sys, mlcroissant
+from pathlib import Path
+dataset = mlcroissant.Dataset(jsonld=sys.argv[1], mapping={k: Path(v) for k, v in json.loads(sys.argv[3]).items()})
+issues = dataset.metadata.ctx.issues
+assert not issues.errors and not issues.warnings, issues.report()
+rows = [{k: v.decode() if isinstance(v, bytes) else v for k, v in row.items()} for row in dataset.records(sys.argv[2])]
+print(json.dumps(rows, default=lambda value: value.item()))
+"""
+    printed = run(sys.executable, "-c", code, metadata, name, json.dumps(options), cwd=metadata.parent)
+    return list(json.loads(printed))
+
+
+def test_croissant_is_valid_and_reads_every_row(made: Made) -> None:
+    rows = records(made.out / "croissant.json", "train/toy-mix-s0-samples")
+    prefix = "train/toy-mix-s0-samples/"
+    expected = actiseg_noise.read_manifest(made.noisy).table("samples").to_pylist()
+    assert [{key.removeprefix(prefix): value for key, value in row.items()} for row in rows] == expected
+
+
+def test_croissant_of_a_repository_reads_files_of_the_repository(made: Made, tmp_path: Path) -> None:
+    out = publish([made.noisy], tmp_path / "pub", repo_id="someone/toy-noise").path
+    metadata = json.loads((out / "croissant.json").read_text("utf-8"))
+    assert metadata["url"] == "https://huggingface.co/datasets/someone/toy-noise"
+    assert metadata["distribution"][0]["contentUrl"] == metadata["url"]
+    assert 'load_dataset("someone/toy-noise", "toy-mix-s0-samples"' in (out / "README.md").read_text("utf-8")
+    rows = records(out / "croissant.json", "train/toy-mix-s0-masks", repository=str(out))
+    assert len(rows) == actiseg_noise.read_manifest(made.noisy).info.counts["masks"]
+
+
+def test_the_page_can_be_followed_as_it_is_typed(
+    kitchen: Path, kitchen_root: Path, tmp_path: Path, noisy_val: Path
+) -> None:
+    more = {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "ACTISEG_KITCHEN_ROOT": str(kitchen_root)}
+    blocks = BLOCK.findall((kitchen / "README.md").read_text("utf-8"))
+    assert [kind for kind, _ in blocks] == ["python", "python", "python", "bash", "bash"]
+    for kind, code in blocks:
+        command = ("bash", "-euo", "pipefail", "-c", code) if kind == "bash" else (sys.executable, "-c", code)
+        assert run(*command, cwd=kitchen, **more).strip()
+    rebuilt = next((kitchen.parent / "rebuilt/val").glob("mixed-40-15-s0*"))
+    assert actiseg_noise.read_manifest(rebuilt).digest == actiseg_noise.read_manifest(noisy_val).digest
+
+
+# --- what is refused
+
+
+@pytest.fixture
+def edited(made: Made, tmp_path: Path) -> Path:
+    """A manifest with one noun changed."""
+    import shutil
+
+    folder = Path(shutil.copytree(made.noisy, tmp_path / "edited"))
+    table = pq.read_table(folder / "samples.parquet")
+    index = table.column_names.index("noisy_noun")
+    nouns = ["spoon", *table["noisy_noun"].to_pylist()[1:]]
+    pq.write_table(table.set_column(index, table.schema.field(index), [nouns]), folder / "samples.parquet")
+    return folder
+
+
+def test_a_manifest_that_fails_verify_is_not_published(made: Made, edited: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnverifiedError, match=r"edited: the manifest is not what it says") as refusal:
+        publish([made.clean, edited], tmp_path / "pub")
+    assert "column noisy_noun" in refusal.value.findings[0].where
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["edited"]
+
+
+def test_the_command_prints_the_findings_and_exits_with_1(
+    edited: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["actiseg-noise", "publish", str(edited), "--out", str(tmp_path / "pub")])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    printed = capsys.readouterr()
+    assert stop.value.code == 1
+    assert "column noisy_noun: expected" in printed.out
+    assert "so it is not published" in printed.err
+
+
+def test_the_command_says_what_to_think_of(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["actiseg-noise", "publish", str(made.noisy), "--out", str(tmp_path / "pub")])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    printed = capsys.readouterr()
+    assert stop.value.code == 0
+    assert actiseg_noise.read_manifest(made.noisy).digest in printed.out
+    assert "caution: whether 'none' allows derived masks to be passed on is not known" in printed.err
+    assert "--labels recipe-only" in printed.err
+
+
+def test_manifests_that_do_not_belong_together_are_refused(made: Made, clean_val: Path, tmp_path: Path) -> None:
+    with pytest.raises(ActisegError, match=r"is of toy 1 and .* of kitchen 1: a publication has one dataset"):
+        publish([made.noisy, clean_val], tmp_path / "pub")
+    with pytest.raises(ActisegError, match=r"are both train/toy-mix-s0; publish one of them"):
+        publish([made.noisy, made.noisy], tmp_path / "pub")
+    with pytest.raises(ActisegError, match="no manifest to publish"):
+        publish([], tmp_path / "pub")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"labels": "recipe"}, r"unknown --labels 'recipe'\. Did you mean 'recipe-only'\?"),
+        ({"repo_id": "a/b/c"}, r"--repo-id a/b/c: expected OWNER/NAME"),
+        ({"repo_id": 'a"b'}, r"--repo-id a\"b: expected OWNER/NAME"),
+        ({"shard_mb": 0}, r"--shard-mb must be above 0, got 0"),
+    ],
+)
+def test_bad_usage_is_refused(made: Made, tmp_path: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises((ActisegError, UnknownNameError), match=message):
+        publish([made.noisy], tmp_path / "pub", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_publication_is_replaced_and_only_on_request(made: Made, tmp_path: Path) -> None:
+    out = tmp_path / "pub"
+    publish([made.noisy, made.clean], out)
+    with pytest.raises(ActisegError, match=r"pub: the output exists\. .* replace it with --force"):
+        publish([made.noisy], out)
+    publish([made.noisy], out, force=True)
+    assert [path.name for path in (out / "train").iterdir()] == ["toy-mix-s0"]
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(ActisegError, match=r"--force would delete 1 files .* the first notes\.txt"):
+        publish([made.noisy], out, force=True)
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ActisegError, match=r"photos: exists and is not a publication"):
+        publish([made.noisy], tmp_path / "photos", force=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "pub"]
+
+
+def test_an_interrupted_publication_leaves_nothing(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "pub"
+    publish([made.noisy], out)
+    monkeypatch.setattr("actiseg_noise.publish.publication.croissant", interrupt)
+    for folder, force in ((out, True), (tmp_path / "new", False)):
+        with pytest.raises(KeyboardInterrupt):
+            publish([made.clean], folder, force=force)
+    assert [path.name for path in tmp_path.iterdir()] == ["pub"]
+    assert [path.name for path in (out / "train").iterdir()] == ["toy-mix-s0"]
+
+
+def test_what_a_killed_replacement_left_is_put_back(made: Made, tmp_path: Path) -> None:
+    out, room = tmp_path / "pub", tmp_path / ".pub.publishing"
+    publish([made.noisy], out)
+    room.mkdir()
+    out.rename(room / "old")
+    with pytest.raises(ActisegError, match="the output exists"):
+        publish([made.noisy], out)
+    assert (out / "README.md").is_file()
+    assert not room.exists()
+
+
+# --- words
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "allows"),
+    [
+        ("CC BY-NC 4.0", {"license": "cc-by-nc-4.0"}, True),
+        ("CC BY-NC-SA 4.0", {"license": "cc-by-nc-sa-4.0"}, True),
+        ("CC BY-NC 4.0 (EPIC-KITCHENS, VISOR)", {"license": "cc-by-nc-4.0"}, True),
+        ("CC BY-NC-ND 4.0", {"license": "cc-by-nc-nd-4.0"}, False),
+        ("Apache-2.0", {"license": "apache-2.0"}, True),
+        ("", {"license": "unknown"}, None),
+        ("CC BY-NC 4.0; ask for more", {"license": "other", "license_name": "cc-by-nc-4.0-ask-for-more"}, None),
+    ],
+)
+def test_a_licence_has_the_hubs_identifier(text: str, expected: dict[str, str], allows: bool | None) -> None:
+    licence = find_licence(text)
+    assert licence.front_matter == expected
+    assert licence.allows_derivatives is allows
+    assert (licence.caution is None) == (allows is True)
+
+
+@pytest.mark.parametrize(("rows", "name"), [(0, "n<1K"), (999, "n<1K"), (1000, "1K<n<10K"), (2_500_000, "1M<n<10M")])
+def test_sizes_have_the_hubs_words(rows: int, name: str) -> None:
+    assert size_category(rows) == name
+
+
+def test_a_split_has_a_name_that_the_hub_allows() -> None:
+    assert (split_name("val_human"), split_name("test-dev")) == ("val_human", "test_dev")
+
+
+def test_imported_labels_say_what_they_were_made_from(made: Made, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from actiseg_noise.publish.card import card
+
+    item = made.publication.manifests[0]
+    origin = {"form": "pair of folders", "noisy": "osvos"}
+    page = card([Published("train/a-s0", replace(item.info, imported=origin), item.in_memory)])
+    assert "## Made from" in page
+    assert '"form": "pair of folders"' in page
+    assert "## Build it again" not in page
+    assert "verify train/a-s0 --root" not in page
