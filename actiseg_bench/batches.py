@@ -62,10 +62,27 @@ def draw_samples(item: ClipItem, count: int, random: torch.Generator) -> ClipIte
     return item.take(torch.randperm(len(item.expressions), generator=random)[:count].sort().values.tolist())
 
 
+def draw_frames(items: list[ClipItem], count: int | None, random: torch.Generator) -> list[ClipItem]:
+    """Return the clips with ``count`` of their frames in temporal order; clips on the same frames get the same ones.
+
+    A clip with fewer shows some twice. None shows all.
+    """
+    if count is None:
+        return items
+    chosen: dict[str, list[int]] = {}
+    for item in items:
+        if item.frames_id not in chosen:
+            have = len(item.frame_idx)
+            order = torch.cat([torch.randperm(have, generator=random) for _ in range(-(-count // have))])
+            chosen[item.frames_id] = order[:count].sort().values.tolist()
+    return [item.show(chosen[item.frames_id]) for item in items]
+
+
 def make_batch(items: list[ClipItem], config: RunConfig, step: int, *, views: int = 1) -> Batch:
     """Draw samples and augment; every draw is addressed by (seed, step), so a second view changes nobody's first."""
     random = generator(config.seed, "batch", step)
-    drawn = [draw_samples(item, config.train.samples_per_clip, random) for item in items]
+    shown = draw_frames(items, config.train.frames_per_clip, random)
+    drawn = [draw_samples(item, config.train.samples_per_clip, random) for item in shown]
     batch = augment(collate(drawn), config.train.augment, random)
     if views == 1:
         return batch

@@ -17,7 +17,8 @@ class TrainConfig:
 
     Attributes:
         steps: updates. clips_per_batch: clips of one update; clips on the same frames share it.
-        samples_per_clip: expressions drawn per clip and visit.
+        samples_per_clip: expressions drawn per clip and visit. frames_per_clip: frames drawn per visit, in temporal
+            order; None shows all, and needs clips of one length.
         learning_rate: peak, after a linear warm-up over ``warmup_share`` of the steps; then a cosine to zero.
         fresh_factor: learning rate of parameters that start weights do not carry, relative to the others.
         clip_norm: gradient norm above which gradients are scaled down.
@@ -28,6 +29,7 @@ class TrainConfig:
     steps: int = 90
     clips_per_batch: int = 8
     samples_per_clip: int = 5
+    frames_per_clip: int | None = None
     learning_rate: float = 3e-4
     fresh_factor: float = 30.0
     weight_decay: float = 1e-2
@@ -40,6 +42,8 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for name in ("steps", "clips_per_batch", "samples_per_clip"):
             _check_number(name, getattr(self, name), int, at_least=1)
+        if self.frames_per_clip is not None:
+            _check_number("frames_per_clip", self.frames_per_clip, int, at_least=1)
         for name in ("learning_rate", "fresh_factor", "weight_decay", "warmup_share", "clip_norm"):
             _check_number(name, getattr(self, name), float, at_least=0)
 

@@ -46,6 +46,16 @@ class ClipItem:
             is_positive=self.is_positive[samples],
         )
 
+    def show(self, places: list[int]) -> ClipItem:
+        """Return the item with the frames at these positions only, in this order; one may come twice."""
+        return replace(
+            self,
+            frames_id=f"{self.frames_id}\n{places}",
+            frame_idx=tuple(self.frame_idx[i] for i in places),
+            frames=self.frames[places],
+            masks=self.masks[:, places],
+        )
+
 
 @dataclass(frozen=True)
 class Batch:

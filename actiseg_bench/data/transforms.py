@@ -1,12 +1,17 @@
-"""Augmentation of a batch: a horizontal flip that also exchanges left and right in the text, and light."""
+"""Augmentation of a batch: zoom, a horizontal flip that also exchanges left and right in the text, and light.
+
+Where pixels move, ``Batch.affine`` says from where, so that what is remembered per pixel is found again.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.records import Batch
 
@@ -20,11 +25,13 @@ class AugmentConfig:
 
     Attributes:
         flip: probability of a horizontal flip, per sequence.
+        zoom: each sequence is cropped at a random place and resized back, by a factor between 1 and this.
         brightness, contrast, colour: half-widths of the uniform factors around 1, per sequence (colour per channel).
         strong: how many times as wide those are in the second view of strategies that compare two.
     """
 
     flip: float = 0.5
+    zoom: float = 1.0
     brightness: float = 0.25
     contrast: float = 0.25
     colour: float = 0.08
@@ -46,13 +53,46 @@ def augment(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> 
     """Return an augmented batch; every draw comes from ``generator``, one set per sequence of frames."""
     clips = len(batch.frames)
     flipped = torch.rand(clips, generator=generator) < config.flip
-    return flip(adjust_light(batch, config, generator), flipped)
+    lit = adjust_light(batch, config, generator)
+    if config.zoom != 1:
+        lit = crop(lit, draw_crops(clips, config.zoom, generator))
+    return flip(lit, flipped)
 
 
 def add_strong_view(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
     """Return the batch with ``strong``: its frames under a further, stronger change of light; nothing else moves."""
     wide = {name: getattr(config, name) * config.strong for name in ("brightness", "contrast", "colour")}
     return replace(batch, strong=adjust_light(batch, replace(config, **wide), generator).frames)
+
+
+def draw_crops(count: int, zoom: float, generator: torch.Generator) -> Tensor:
+    """Return float ``[count, 2, 3]``: (x, y) of a crop → (x, y) of the picture it is cut from, both in [-1, 1].
+
+    The factor is log-uniform in [1, zoom], or in [zoom, 1]; a crop of a factor above 1 lies inside the picture.
+    """
+    factor = torch.exp(torch.rand(count, generator=generator) * math.log(zoom))
+    play = (1 - 1 / factor)[:, None]
+    offset = (2 * torch.rand((count, 2), generator=generator) - 1) * play
+    return torch.cat([torch.eye(2) / factor[:, None, None], offset[:, :, None]], 2)
+
+
+def crop(batch: Batch, affine: Tensor) -> Batch:
+    """Cut every sequence by its affine ``[B, 2, 3]`` and resize it back, bilinearly; outside the picture is black."""
+    frames = _sample(batch.frames.flatten(1, 2), affine).view_as(batch.frames)
+    masks = _sample(batch.masks, affine[batch.frames_of])
+    return replace(batch, frames=frames, masks=masks, affine=compose(batch.affine, affine))
+
+
+def compose(outer: Tensor, inner: Tensor) -> Tensor:
+    """Return the affine ``[B, 2, 3]`` that applies ``inner`` first."""
+    square, shift = outer[:, :, :2], outer[:, :, 2:]
+    return torch.cat([square @ inner[:, :, :2], square @ inner[:, :, 2:] + shift], 2)
+
+
+def _sample(pictures: Tensor, affine: Tensor) -> Tensor:
+    """Return ``[K, C, H, W]`` pictures as seen through ``[K, 2, 3]``, same shape."""
+    grid = F.affine_grid(affine.to(pictures), list(pictures.shape), align_corners=False)
+    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
 
 
 def flip(batch: Batch, flipped: Tensor) -> Batch:
@@ -63,7 +103,7 @@ def flip(batch: Batch, flipped: Tensor) -> Batch:
     texts = [swap_sides(t) if m else t for t, m in zip(batch.expressions, mirrored.tolist(), strict=True)]
     sign = torch.where(flipped, -1.0, 1.0)
     affine = batch.affine.clone()
-    affine[:, 0] = affine[:, 0] * sign[:, None]
+    affine[:, :, 0] = affine[:, :, 0] * sign[:, None]
     return replace(batch, frames=frames, masks=masks, expressions=texts, affine=affine)
 
 

@@ -2,7 +2,8 @@ import pytest
 import torch
 from train_fakes import make_batch, make_item
 
-from actiseg_bench.data.transforms import AugmentConfig, augment, flip, swap_sides
+from actiseg_bench.batches import draw_frames
+from actiseg_bench.data.transforms import AugmentConfig, augment, compose, crop, draw_crops, flip, swap_sides
 from actiseg_bench.records import collate
 
 
@@ -73,3 +74,50 @@ def test_clips_on_the_same_frames_share_a_sequence_and_become_neighbours() -> No
 def test_clips_of_different_lengths_do_not_make_a_batch() -> None:
     with pytest.raises(ValueError, match="equal frames"):
         collate([make_item("a"), make_item("b", frames=2)])
+
+
+def test_a_crop_of_the_left_half_shows_the_left_half() -> None:
+    batch = make_batch()
+    left_half = torch.tensor([[[0.5, 0, -0.5], [0, 1, 0]]]).repeat(2, 1, 1)
+    seen = crop(batch, left_half)
+    width = batch.frames.shape[-1]
+    pairs = batch.frames[..., : width // 2]
+    assert torch.allclose(seen.frames[..., 1:-1:2].mean(), pairs[..., :-1].mean(), atol=0.05)
+    assert torch.equal(seen.affine, left_half)
+
+
+def test_a_crop_then_a_flip_is_told_by_one_affine() -> None:
+    batch = make_batch()
+    cut = crop(batch, draw_crops(2, 1.5, torch.Generator().manual_seed(3)))
+    seen = flip(cut, torch.tensor([True, False]))
+    grid = torch.nn.functional.affine_grid(seen.affine, list(batch.frames[:, 0].shape), align_corners=False)
+    found = torch.nn.functional.grid_sample(batch.frames[:, 0], grid, align_corners=False)
+    assert torch.allclose(found, seen.frames[:, 0], atol=1e-4)
+
+
+def test_crops_lie_inside_the_picture() -> None:
+    crops = draw_crops(500, 1.5, torch.Generator().manual_seed(0))
+    corners = torch.tensor([[-1.0, -1, 1], [1, 1, 1], [-1, 1, 1], [1, -1, 1]])
+    assert (crops @ corners.T).abs().max() <= 1 + 1e-6
+    factors = 1 / crops[:, 0, 0]
+    assert 1 <= factors.min() < 1.05 and 1.45 < factors.max() <= 1.5
+
+
+def test_affines_compose_from_the_inside_out() -> None:
+    half, shift = torch.tensor([[[0.5, 0, 0], [0, 0.5, 0]]]), torch.tensor([[[1.0, 0, 0.2], [0, 1, 0]]])
+    assert compose(shift, half).tolist()[0][0] == pytest.approx([0.5, 0, 0.2])
+    assert compose(half, shift).tolist()[0][0] == pytest.approx([0.5, 0, 0.1])
+
+
+def test_frames_are_drawn_in_order_and_alike_for_clips_on_the_same_frames() -> None:
+    items = [make_item("a", "video 1", frames=6), make_item("b", "video 1", frames=6)]
+    one, two = draw_frames(items, 4, torch.Generator().manual_seed(0))
+    assert one.frame_idx == two.frame_idx == tuple(sorted(set(one.frame_idx)))
+    assert one.frames_id == two.frames_id
+    assert len(one.frames) == one.masks.shape[1] == 4
+
+
+def test_a_short_clip_shows_frames_twice() -> None:
+    (item,) = draw_frames([make_item("a", frames=2)], 5, torch.Generator().manual_seed(0))
+    assert len(item.frame_idx) == 5
+    assert set(item.frame_idx) == {0, 1}
