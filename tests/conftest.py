@@ -4,10 +4,17 @@ import os
 from pathlib import Path
 
 import pytest
+from dictionaries import write_wordnet
 
 import actiseg_noise
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch: threads that spin for long slow a shared machine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_wordnet(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A dictionary of a few words, on every machine the same, for the noises that need one."""
+    os.environ["ACTISEG_WORDNET"] = str(write_wordnet(tmp_path_factory.mktemp("wordnet")))
 
 
 @pytest.fixture(scope="session")

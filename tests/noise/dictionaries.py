@@ -1,0 +1,47 @@
+"""A WordNet 3.0 dictionary of a few words, in the real one's file format, as far as NLTK reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+ACT, ANIMAL, ARTIFACT, FOOD, PERSON, PLANT = 4, 5, 6, 13, 18, 20
+LICENCE = "  1 WordNet 3.0 Copyright 2006 by Princeton University. (Written by a test.)  \n"
+
+# Senses in order of frequency per word: lexicographer file, words, gloss.
+SENSES: tuple[tuple[int, tuple[str, ...], str], ...] = (
+    (ARTIFACT, ("pan", "cooking_pan"), "a wide metal vessel"),
+    (ARTIFACT, ("mug",), "with handle and usually cylindrical"),
+    (ARTIFACT, ("cup",), "a small open container"),
+    (ARTIFACT, ("cleaver", "meat_cleaver", "chopper"), "a butcher's knife"),
+    (ARTIFACT, ("knife",), "edge tool used as a cutting instrument"),
+    (PERSON, ("stripper", "peeler"), "a performer"),
+    (ARTIFACT, ("peeler", "paring_tool"), "a device for peeling vegetables"),
+    (ARTIFACT, ("cutting_board", "chopping_board"), "a board to cut food on"),
+    (PLANT, ("aubergine", "Solanum_melongena", "eggplant_bush"), "hairy upright herb"),
+    (FOOD, ("eggplant", "aubergine", "mad_apple"), "egg-shaped vegetable"),
+    (ANIMAL, ("octopus", "devilfish"), "bottom-living cephalopod"),
+    (ACT, ("rap", "tap"), "a gentle blow"),
+    (ARTIFACT, ("bin", "trash_can"), "a container"),
+    (FOOD, ("potato", "Irish_potato", "spud", "potatoes"), "an edible tuber"),
+)
+
+
+def write_wordnet(folder: Path, senses: Sequence[tuple[int, tuple[str, ...], str]] = SENSES) -> Path:
+    """Write data, index and exception files; return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in ("noun", "verb", "adj", "adv"):
+        (folder / f"index.{part}").write_text(LICENCE)
+        (folder / f"data.{part}").write_text(LICENCE)
+        (folder / f"{part}.exc").write_text("knives knife\n" if part == "noun" else "")
+    data = LICENCE
+    offsets: dict[str, list[str]] = {}
+    for file, words, gloss in senses:
+        offset = f"{len(data):08d}"
+        data += f"{offset} {file:02d} n {len(words):02x} {''.join(f'{word} 0 ' for word in words)}000 | {gloss}  \n"
+        for word in words:
+            offsets.setdefault(word.lower(), []).append(offset)
+    index = "".join(f"{w} n {len(at)} 0 {len(at)} 0 {' '.join(at)}  \n" for w, at in sorted(offsets.items()))
+    (folder / "data.noun").write_text(data)
+    (folder / "index.noun").write_text(LICENCE + index)
+    return folder
