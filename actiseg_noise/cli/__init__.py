@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from actiseg_noise.cli import build, catalogue, look, check  # isort: skip  # noqa: F401 — the order of --help
+from actiseg_noise.cli import build, catalogue, look, check, exchange, publish  # isort: skip  # noqa: F401 — the order of --help
 from actiseg_noise.cli.base import app
 from actiseg_noise.errors import ActisegError
 

@@ -81,7 +81,7 @@ def build(
         return
     count = workers if workers is not None else _default_workers(content)
     _run_build(request, folder, {"workers": count, "gate": gate, "resume": resume, "force": force})
-    _print_built(folder, json)
+    print_built(folder, json)
 
 
 def _choose_recipe(
@@ -163,7 +163,7 @@ def _run_build(request: Any, folder: Path, options: dict[str, Any]) -> None:
         ) from None
 
 
-def _print_built(folder: Path, as_json: bool) -> None:
+def print_built(folder: Path, as_json: bool) -> None:
     """Print what was made."""
     from actiseg_noise.manifest.info import read_info
     from actiseg_noise.report import describe, describe_noises

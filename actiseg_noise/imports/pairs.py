@@ -1,0 +1,140 @@
+"""What every form of import gives: clean clips, the noisy text of their objects, and pairs of masks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from actiseg_noise.errors import DataError
+from actiseg_noise.masks import IndexMask
+from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord, expression
+
+SHOWN = 10
+_SAYS_NOTHING = ("480p", "1080p", "full-resolution", "train", "val", "imagesets", "annotations_sparse")
+
+
+@dataclass(frozen=True, slots=True)
+class NoisyLabel:
+    """What the noisy files say of one object."""
+
+    category_id: int
+    noun: str
+    expression: str
+
+    @classmethod
+    def of(cls, item: ObjectRecord, narration: str) -> NoisyLabel:
+        """Return the label of an object whose text is clean."""
+        return cls(item.category_id, item.noun, expression(item.noun, narration, item.template))
+
+
+@dataclass(frozen=True, slots=True)
+class PairedClip:
+    """A clean clip, objects in ascending object_id, and for each object what the noisy files say."""
+
+    clip: Clip
+    labels: tuple[NoisyLabel, ...]
+
+
+class Pairs(ABC):
+    """Clean and noisy labels side by side.
+
+    Attributes:
+        card: the dataset the clips are of; ``card.void_id`` marks pixels without label in the clean masks.
+        split: of the dataset. form: what was imported, one word. options: the clean adapter's own.
+        has_masks: whether masks are compared; without, the manifest's content is text.
+        skipped: clip ids left out because one side lacks them, filled while clips are iterated.
+    """
+
+    card: DatasetCard
+    split: str
+    form: str
+    has_masks: bool
+
+    def __init__(self) -> None:
+        self.options: dict[str, Any] = {}
+        self.skipped: list[str] = []
+
+    @abstractmethod
+    def check(self) -> None:
+        """Hold the two sides against each other, once, before anything is read for good.
+
+        Raises:
+            DataError: a file is missing or malformed, or the two sides do not fit; what does not is listed.
+        """
+
+    @abstractmethod
+    def iter_clips(self) -> Iterator[PairedClip]:
+        """Yield the checked clips in ascending clip_id; called twice, with the same result."""
+
+    @abstractmethod
+    def read_masks(self, clip: Clip, frame: FrameRecord) -> tuple[IndexMask, IndexMask]:
+        """Return the clean and the noisy index mask of an annotated frame, of one size."""
+
+    @abstractmethod
+    def made_from(self) -> dict[str, Any]:
+        """Return what ``manifest.json`` says of the files: names and digests, never a path of this machine."""
+
+    @property
+    @abstractmethod
+    def default_name(self) -> str:
+        """Return what the import is called when the user does not say."""
+
+
+class FolderDigest:
+    """Name, number and digest of the files of a folder, in the order in which they were read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files = 0
+        self._state = blake2b(digest_size=16)
+
+    def add(self, path: Path) -> None:
+        """Take in a file of the folder."""
+        self._files += 1
+        name = path.relative_to(self.folder).as_posix()
+        self._state.update(f"{name}\n{file_digest(path)}\n".encode())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what ``manifest.json`` says of the folder."""
+        return {"folder": telling_name(self.folder), "files": self._files, "digest": self._state.hexdigest()}
+
+
+def telling_name(folder: Path) -> str:
+    """Return the name of a folder, of the one around it where every dataset has one of that name."""
+    path = folder.resolve()
+    while path.name.lower() in _SAYS_NOTHING:
+        path = path.parent
+    return path.name
+
+
+def file_digest(path: Path) -> str:
+    """Return the BLAKE2b hex (32 characters) of a file's bytes."""
+    state = blake2b(digest_size=16)
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            state.update(block)
+    return state.hexdigest()
+
+
+class Problems:
+    """Things that do not fit, gathered so that a user sees them together: their number, and the first of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Keep one."""
+        self.count += 1
+        if self.count <= SHOWN:
+            self._first.append(text)
+
+    def refuse(self, what: str, advice: str) -> None:
+        """Raise DataError with the count, the first ten and what to do, when there are any."""
+        if self.count:
+            shown = "; ".join(self._first) + ("; …" if self.count > SHOWN else "")
+            raise DataError(f"{self.count} {what}: {shown}. {advice}")
