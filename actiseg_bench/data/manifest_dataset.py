@@ -16,6 +16,7 @@ from torch.utils.data import Dataset
 from actiseg_bench.records import ClipItem
 from actiseg_noise.errors import DataError, ManifestError, raise_if
 from actiseg_noise.key import Key
+from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.masks import Rle, decode_rle
 from actiseg_noise.records import DatasetCard, expression
@@ -245,6 +246,11 @@ def check_usable(manifest: Manifest, root: str | Path | None = None) -> Path:
         ActisegError: there is no such folder.
     """
     content = manifest.info.content
+    if content == "recipe-only":
+        raise ManifestError(
+            f"{manifest.path}: its masks were withheld (content 'recipe-only'). Build them from your own copy of the "
+            f"dataset: {build_command(manifest.info, str(manifest.path), 'rebuilt')}"
+        )
     if content != "full":
         raise ManifestError(
             f"{manifest.path}: the manifest has content {content!r}, training and scoring need masks ('full'). "

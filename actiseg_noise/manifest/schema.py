@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION = 1
 
-CONTENTS = ("full", "text", "recipe-only")
+RECIPE_ONLY = "recipe-only"
+CONTENTS = ("full", "text", RECIPE_ONLY)
+WITHHELD = ("clean_rle", "noisy_rle", "void_rle")  # null where content is recipe-only
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from actiseg_noise.manifest.digest import RowDigest, TableDigest
 from actiseg_noise.manifest.explain import FETCH, Comparison, Finding, describe_row
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import FrameSizes, frame_size, mask_iou
-from actiseg_noise.manifest.schema import MASKS, Table
+from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, WITHHELD, Table
 from actiseg_noise.manifest.suspects import find_suspects
 from actiseg_noise.masks import Rle
 
@@ -128,6 +128,7 @@ class TableCheck:
 
     def _mask_problems(self, values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
         """Yield (column, expected, found) for run-length codes that contradict what stands beside them."""
+        yield from _content_problems(values, self.manifest.info.content)
         if self._sizes is not None:
             size = self._sizes.find(values["clip_id"], values["frame_idx"])
             yield from [("frame", "a row in frames.parquet", "none")] if size is None else _mask_row(values, *size)
@@ -174,6 +175,16 @@ def where_is(table: Table, values: Mapping[str, Any]) -> str:
     """Return ``samples.parquet, row clip_id='a', object_id=3``."""
     parts = (f"{name}={values[name]!r}" for name in table.sort_by)
     return f"{table.file_name}, row {', '.join(parts)}"
+
+
+def _content_problems(values: Mapping[str, Any], content: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (column, expected, found) for codes that are there or not against what ``content`` says."""
+    if content == RECIPE_ONLY:
+        yield from ((name, f"null (content {content})", "a code") for name in WITHHELD if values.get(name) is not None)
+        return
+    for name, digest in (("clean_rle", "clean_digest"), ("void_rle", "void_digest")):
+        if values.get(digest) is not None and values[name] is None:
+            yield name, f"a code (content {content})", "null"
 
 
 def _mask_row(values: Mapping[str, Any], height: int, width: int) -> Iterator[tuple[str, str, str]]:

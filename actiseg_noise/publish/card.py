@@ -8,10 +8,10 @@ from typing import Any
 
 from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
-from actiseg_noise.manifest.schema import MASKS, SAMPLES, TABLES, Table
+from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, SAMPLES, TABLES, Table
 from actiseg_noise.publish.front_matter import config_name, front_matter, pretty_name, split_name
 from actiseg_noise.publish.licence import find_licence
-from actiseg_noise.publish.shards import RECIPE_ONLY, Published
+from actiseg_noise.publish.shards import Published
 from actiseg_noise.recipe import NoiseSpec
 
 _TOOL = "actiseg-noise"

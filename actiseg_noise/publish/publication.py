@@ -12,6 +12,7 @@ from pathlib import Path
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 from actiseg_noise.manifest.explain import Finding
 from actiseg_noise.manifest.read import Manifest, read_manifest
+from actiseg_noise.manifest.schema import RECIPE_ONLY
 from actiseg_noise.manifest.verify import verify_manifest
 from actiseg_noise.manifest.write import write_json
 from actiseg_noise.pipeline.progress import Progress
@@ -20,7 +21,7 @@ from actiseg_noise.publish.card import card
 from actiseg_noise.publish.croissant import croissant
 from actiseg_noise.publish.draft import Draft, check_output
 from actiseg_noise.publish.licence import find_licence
-from actiseg_noise.publish.shards import RECIPE_ONLY, Published, folder_of, write_published
+from actiseg_noise.publish.shards import Published, folder_of, write_published
 
 LABELS = ("full", RECIPE_ONLY)
 SHARD_MB = 256.0

@@ -10,7 +10,7 @@ from actiseg_noise.errors import ManifestError, raise_if
 from actiseg_noise.manifest.command import CLIPS_NAME, RECIPE_NAME
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.schema import TABLES, Table
+from actiseg_noise.manifest.schema import RECIPE_ONLY, TABLES, WITHHELD, Table
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.pipeline.progress import Progress
 from actiseg_noise.pipeline.request import Selection
@@ -19,8 +19,6 @@ from actiseg_noise.publish.toml import recipe_toml
 if TYPE_CHECKING:
     import pyarrow as pa
 
-WITHHELD = ("clean_rle", "noisy_rle", "void_rle")
-RECIPE_ONLY = "recipe-only"
 _LEVEL = 19  # of zstd: a tenth smaller than the quickest, and a publication is written once
 
 
