@@ -1,0 +1,221 @@
+"""NPN: partial and negative label learning: a pixel's label is the one that the network predicted of it most often."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812
+
+from actiseg_bench.losses import combine, focal, mean_over_pixels
+from actiseg_bench.memory import PixelMemory, as_seen
+from actiseg_bench.records import Batch, Network
+from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
+from actiseg_noise.errors import ActisegError, UnknownNameError
+
+MOST = 255
+CHOICES = {"pll": ("hard", "soft", "weighted"), "counted": ("predictions", "candidates"), "warmup_fit": ("ce", "focal")}
+
+
+def confidence_penalty(logits: Tensor) -> Tensor:
+    """Return the negative entropy of every pixel's prediction, -log 2 to 0, same shape as ``logits``."""
+    p = logits.sigmoid()
+    return p * F.logsigmoid(logits) + (1 - p) * F.logsigmoid(-logits)
+
+
+def one_hot(is_object: Tensor) -> Tensor:
+    """Return (background, object), bool ``[2, …]``."""
+    return torch.stack([~is_object, is_object])
+
+
+def candidates(label: Tensor, predicted: Tensor, sure: Tensor) -> Tensor:
+    """Return S = {y, argmax p} of every pixel (Sheng et al., arXiv 2312.09505), bool ``[2, …]``.
+
+    Args:
+        label, predicted: whether the pixel is the object's. sure: where the prediction may be a candidate.
+    """
+    return one_hot(label) | (one_hot(predicted) & sure)
+
+
+def relabelled(counts: Tensor, label: Tensor) -> Tensor:
+    """Return whether a pixel is the object's by the larger count of ``[2, …]``; a tie keeps the given label, bool."""
+    return torch.where(counts[0] == counts[1], label, counts[1] > counts[0])
+
+
+def negative_loss(logits: Tensor, members: Tensor) -> Tensor:
+    """Return -Σ log(1 - p_c) over the classes c outside S (arXiv 2312.09505) of every pixel, as ``logits``.
+
+    Of two classes that is cross entropy where S has one element, and 0 elsewhere.
+    """
+    return F.softplus(-logits) * ~members[0] + F.softplus(logits) * ~members[1]
+
+
+def halve_full(counts: Tensor) -> Tensor:
+    """Return the counts ``[2, …]`` with both halved where one is too large for a byte: their order stays."""
+    return torch.where(counts.amax(0) > MOST, counts // 2, counts)
+
+
+def count(before: Tensor, members: Tensor) -> Tensor:
+    """Return the counts ``[2, …]`` after one more sight of ``members``, bool ``[2, …]``."""
+    return halve_full(before + members)
+
+
+def count_warmup(before: Tensor, label: Tensor, predicted: Tensor, sure: Tensor) -> Tensor:
+    """Return the counts after a warm-up step of the published code: the label's is set to 1, then a sure one added."""
+    return count(torch.where(one_hot(label), 1, before), one_hot(predicted) & sure)
+
+
+@STRATEGIES.register("npn")
+class NPN(Strategy):
+    """Counts of both classes are kept per mask pixel, one byte each; given labels are coverage above one half.
+
+    After the warm-up, ``Step.trusted`` says where the counts agree with the given label.
+
+    Raises:
+        ActisegError: a batch without ``strong`` after the warm-up.
+    """
+
+    card = StrategyCard(
+        name="npn",
+        title="NPN",
+        formula="2·(PLL + alpha·NL + beta·CR) + 5·dice + 2·CE(positive), S = {y, argmax p}; "
+        "before, 2·(CE + Σ p log p) + 5·dice + 2·CE(positive)",
+        source="Sheng et al., AAAI 2024, arXiv 2312.09505 and its code; alpha 1, beta 2, warm-up 200 of 300 epochs",
+        replaces="the mask focal term",
+        defaults={
+            "warmup_share": 2 / 3,
+            "warmup_fit": "ce",
+            "penalty": 1.0,
+            "alpha": 1.0,
+            "beta": 2.0,
+            "pll": "hard",
+            "counted": "predictions",
+            "tau": 0.5,
+            "eta": 0.5,
+            "sharpen": 1.0,
+        },
+        released={
+            "warmup_share": 1 / 3,
+            "warmup_fit": "focal",
+            "penalty": 0.0,
+            "alpha": 0.1,
+            "beta": 0.2,
+            "pll": "weighted",
+            "counted": "candidates",
+            "tau": 0.7,
+            "eta": 0.7,
+            "sharpen": 2.0,
+        },
+        meanings={
+            "warmup_share": "of the epochs; 2 of 6 in the published code",
+            "warmup_fit": "ce, or focal as in the published code",
+            "penalty": "weight of the confidence penalty Σ p log p in the warm-up; the published code has none",
+            "alpha": "weight of NL: the complementary labels",
+            "beta": "weight of CR: agreement of the strong view with the weak one's prediction",
+            "pll": "hard: the larger count is the label; soft: each class by its share of the counts; weighted, as "
+            "in the published code: the larger count by its share",
+            "counted": "predictions; or candidates, as in the published code: the given label is set to 1 in the "
+            "warm-up and counted every time after it, so that no prediction can overtake it any more "
+            "(published counts grow with every decoder layer, of which a model of one layer has no counterpart)",
+            "tau": "confidence above which a prediction is counted and a candidate; .5 is always",
+            "eta": "confidence above which CR holds a pixel; .5 is always",
+            "sharpen": "factor of the logits in PLL and CR; the published pair (-x, x) makes it 2",
+        },
+        views=2,
+        cost="2× after the warm-up, and 2 bytes per mask pixel and frame",
+        hurts="where errors of the network are older than the right answer: counts are slow to turn",
+    )
+
+    def __init__(self, setting: Setting, options: dict[str, Any] | None = None, variant: str = "faithful") -> None:
+        super().__init__(setting, options, variant)
+        for name, known in CHOICES.items():
+            if self.options[name] not in known:
+                raise UnknownNameError(f"{name} of strategy 'npn'", self.options[name], known)
+        file = setting.folder and setting.folder / "npn.npy"
+        self.memory = PixelMemory(setting.frames, setting.mask_size, dtype=np.uint8, channels=2, file=file)
+
+    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
+        """See :class:`Strategy`."""
+        network, config = networks[0], self.setting.loss
+        prediction = network(batch.frames, batch.expressions, batch.frames_of)
+        logits, label = prediction.mask_logits.float(), batch.masks > 0.5
+        is_warmup = epoch < self.options["warmup_share"] * self.setting.epochs
+        counts = self.remember(batch, logits.detach().sigmoid(), is_warmup)
+        if is_warmup:
+            pixels = self.warmup_loss(logits, batch.masks)
+            return Step([combine(mean_over_pixels(pixels), prediction, batch, config).mean()])
+        if batch.strong is None:
+            raise ActisegError("strategy 'npn' compares two views, and the batch has no strong one: see card.views")
+        strong = network(batch.strong, batch.expressions, batch.frames_of).mask_logits.float()
+        counts = as_seen(counts.float(), batch)
+        mask = mean_over_pixels(self.label_loss(logits, label, counts)) + self.options["beta"] * self.agreement(
+            strong, logits.detach()
+        )
+        trusted = relabelled(counts, label) == label
+        return Step([combine(mask, prediction, batch, config).mean()], trusted=trusted)
+
+    def warmup_loss(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return CE plus confidence penalty of every pixel, or what the options put in their place."""
+        config = self.setting.loss
+        if self.options["warmup_fit"] == "focal":
+            fit = focal(logits, target, alpha=config.focal_alpha, gamma=config.focal_gamma)
+        else:
+            fit = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        return fit + self.options["penalty"] * confidence_penalty(logits)
+
+    def label_loss(self, logits: Tensor, label: Tensor, counts: Tensor) -> Tensor:
+        """Return PLL + alpha·NL of every pixel, same shape as ``logits``."""
+        predicted, sure = logits.detach() > 0, is_sure(logits.detach().sigmoid(), self.options["tau"])
+        target = relabelled(counts, label).to(logits)
+        total = counts.sum(0)
+        if self.options["pll"] == "soft":
+            target = torch.where(total > 0, counts[1] / total.clamp_min(1e-6), target)
+        partial = self.cross_entropy(logits, target)
+        if self.options["pll"] == "weighted":
+            partial = partial * torch.where(total > 0, counts.amax(0) / total.clamp_min(1e-6), 1.0)
+        return partial + self.options["alpha"] * negative_loss(logits, candidates(label, predicted, sure))
+
+    def agreement(self, strong: Tensor, weak: Tensor) -> Tensor:
+        """Return CR of every sample, ``[N]``: the mean over sure pixels of CE(p_strong, argmax p_weak)."""
+        sure = is_sure(weak.sigmoid(), self.options["eta"]).flatten(1)
+        pixels = self.cross_entropy(strong, (weak > 0).to(strong)).flatten(1)
+        return (pixels * sure).sum(1) / sure.sum(1).clamp_min(1)
+
+    def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return CE of every pixel, logits sharpened as the options say."""
+        return F.binary_cross_entropy_with_logits(self.options["sharpen"] * logits, target, reduction="none")
+
+    def remember(self, batch: Batch, p: Tensor, is_warmup: bool) -> Tensor:
+        """Count one sight of the batch; return the counts ``[2, N, T, h, w]`` of the frames as stored."""
+        counts_labels = self.options["counted"] == "candidates"
+
+        def rule(before: Tensor, seen: Tensor) -> Tensor:
+            predicted, sure = seen[0] > 0.5, is_sure(seen[0], self.options["tau"])
+            if not counts_labels:
+                return count(before, one_hot(predicted) & sure)
+            label = seen[1] > 0.5
+            if is_warmup:
+                return count_warmup(before, label, predicted, sure)
+            return count(before, candidates(label, predicted, sure))
+
+        return self.memory.update(batch, torch.stack([p, batch.masks]) if counts_labels else p[None], rule)
+
+    def state(self) -> dict[str, Tensor]:
+        """See :class:`Strategy`."""
+        return {"counts": self.memory.state()}
+
+    def load_state(self, state: Mapping[str, Tensor]) -> None:
+        """See :class:`Strategy`."""
+        self.memory.load_state(state["counts"])
+
+    def finish(self, networks: Sequence[nn.Module]) -> None:
+        """See :class:`Strategy`."""
+        self.memory.close()
+
+
+def is_sure(p: Tensor, confidence: float) -> Tensor:
+    """Return where the likelier class has more than ``confidence``, bool; everywhere for a confidence of .5."""
+    return torch.maximum(p, 1 - p) > confidence if confidence > 0.5 else torch.ones_like(p, dtype=torch.bool)
