@@ -1,21 +1,33 @@
 """Judges every registered strategy: a newcomer is picked up by itself."""
 
+from dataclasses import replace
+
 import pytest
 import torch
+import train_fakes
 from torch import Tensor, nn
-from train_fakes import make_batch
 
 from actiseg_bench.losses import LossConfig
 from actiseg_bench.models.tiny import Tiny
-from actiseg_bench.records import AuxiliaryHeads, Prediction
+from actiseg_bench.records import AuxiliaryHeads, Batch, Prediction
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
 NAMES = list(STRATEGIES)
+METHODS = [(name, variant) for name in NAMES for variant in STRATEGIES[name].card.variants]
+every_variant = pytest.mark.parametrize(("name", "variant"), METHODS, ids=["@".join(method) for method in METHODS])
 
 
-def make(name: str, **options: object) -> Strategy:
-    return STRATEGIES[name](Setting(LossConfig(), noise_rate=0.4, epochs=2), options)
+def make(name: str, variant: str = "faithful", **options: object) -> Strategy:
+    batch = make_batch()
+    frames = dict(zip(batch.sample_ids, batch.frame_idx, strict=True))
+    setting = Setting(LossConfig(), noise_rate=0.4, epochs=2, frames=frames, mask_size=(8, 8))
+    return STRATEGIES[name](setting, options, variant)
+
+
+def make_batch() -> Batch:
+    batch = train_fakes.make_batch()
+    return replace(batch, strong=batch.frames / 2)
 
 
 def make_networks(strategy: Strategy) -> list[nn.Module]:
@@ -34,13 +46,16 @@ def test_the_card_is_complete(name: str) -> None:
     assert card.title and card.formula and card.source and card.cost
     assert "faithful" in card.variants
     assert card.networks >= 1
+    assert set(card.meanings) == set(card.defaults)
+    assert set(card.released or {}) <= set(card.defaults)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_network_gets_a_finite_loss_and_a_gradient_of_its_own(name: str) -> None:
-    strategy = make(name)
+@pytest.mark.parametrize("epoch", [0.0, 1.9])
+@every_variant
+def test_every_network_gets_a_finite_loss_and_a_gradient_of_its_own(name: str, variant: str, epoch: float) -> None:
+    strategy = make(name, variant)
     networks = make_networks(strategy)
-    losses = strategy.step(networks, make_batch(), 1.0).losses
+    losses = strategy.step(networks, make_batch(), epoch).losses
     assert len(losses) == len(networks)
     for own, loss in zip(networks, losses, strict=True):
         for network in networks:
@@ -51,21 +66,35 @@ def test_every_network_gets_a_finite_loss_and_a_gradient_of_its_own(name: str) -
         assert touched == [network is own for network in networks]
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_batch_is_left_as_it_was(name: str) -> None:
-    strategy, batch, untouched = make(name), make_batch(), make_batch()
+@every_variant
+def test_the_batch_is_left_as_it_was(name: str, variant: str) -> None:
+    strategy, batch, untouched = make(name, variant), make_batch(), make_batch()
     strategy.step(make_networks(strategy), batch, 0.0)
     assert torch.equal(batch.masks, untouched.masks)
     assert torch.equal(batch.frames, untouched.frames)
     assert batch.expressions == untouched.expressions
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_equal_networks_and_batches_give_equal_losses(name: str) -> None:
+@every_variant
+def test_equal_networks_and_batches_give_equal_losses(name: str, variant: str) -> None:
     found = []
     for _ in range(2):
-        strategy = make(name)
+        strategy = make(name, variant)
         found.append([loss.item() for loss in strategy.step(make_networks(strategy), make_batch(), 0.5).losses])
+    assert found[0] == found[1]
+
+
+@every_variant
+def test_a_strategy_goes_on_from_its_state_as_if_nothing_had_happened(name: str, variant: str) -> None:
+    first, second = make(name, variant), make(name, variant)
+    networks = make_networks(first)
+    make_networks(second)
+    first.step(networks, make_batch(), 0.0)
+    second.load_state({key: value.clone() for key, value in first.state().items()})
+    found = []
+    for strategy in (first, second):
+        torch.manual_seed(0)
+        found.append([loss.item() for loss in strategy.step(networks, make_batch(), 1.9).losses])
     assert found[0] == found[1]
 
 
@@ -88,9 +117,9 @@ class Memory(nn.Module):
         pass
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_descending_the_loss_learns_clean_labels(name: str) -> None:
-    strategy, batch = make(name), make_batch()
+@every_variant
+def test_descending_the_loss_learns_clean_labels(name: str, variant: str) -> None:
+    strategy, batch = make(name, variant), make_batch()
     networks = [Memory(batch.masks) for _ in range(strategy.card.networks)]
     strategy.prepare(networks)
     optimizers = [torch.optim.Adam(network.parameters(), lr=0.1) for network in networks]
