@@ -17,6 +17,7 @@ from actiseg_noise.key import Key
 from actiseg_noise.noises.polygons import redraw, trace
 from actiseg_noise.noises.simplify import corner_indices, resolve_tolerance, simplified, simplify
 from actiseg_noise.noises.vertex_jitter import NODES, interpolate, reach_of_jitter, resolve_jitter, vertex_jitter
+from actiseg_noise.recipe import NoiseSpec, load_recipe
 
 any_mask = arrays(bool, st.tuples(st.integers(1, 12), st.integers(1, 12)))
 
@@ -230,6 +231,19 @@ def test_neighbouring_sigmas_are_harder_noise() -> None:
         for s in (2, 3, 4)
     ]
     assert all(hard < easy - 0.01 for easy, hard in pairwise(scores))
+
+
+# --- the recipes
+
+
+@pytest.mark.parametrize(("level", "share", "flips"), [("easy", 0.2, 0.2), ("medium", 0.25, 0.3), ("hard", 0.3, 0.4)])
+def test_each_noise_of_coco_n_takes_the_same_share_of_masks(level: str, share: float, flips: float) -> None:
+    flip, *masks = load_recipe(f"coco-n-{level}").noises
+    assert flip == NoiseSpec("category_flip-v1", flips)
+    left = 1.0
+    for spec in masks:
+        assert left * spec.rate == pytest.approx(share)
+        left *= 1 - spec.rate
 
 
 # --- options
