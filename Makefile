@@ -19,6 +19,7 @@ test: $(VENV)/.installed-dev ## Lint, types, tests
 bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 	$(BIN)/python benchmarks/build_masks.py
 	$(BIN)/python benchmarks/build_text.py
+	$(BIN)/python benchmarks/polygon_noises.py
 	$(BIN)/python benchmarks/kitchen_render.py
 
 weights: $(VENV)/.installed ## Make the bundled start weights of `tiny` again (about 20 minutes on two cores)
