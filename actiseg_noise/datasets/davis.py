@@ -35,8 +35,10 @@ from actiseg_noise.datasets.files import (
     find_frames,
     find_other_ids,
     frame_order,
+    image_size,
     list_stems,
     missing_clips,
+    near_root,
 )
 from actiseg_noise.datasets.json_object import file_stamp
 from actiseg_noise.datasets.referring import VERB
@@ -118,7 +120,7 @@ class Davis(Dataset):
         self.year = year or year_on_disk(root)
         self.objects = objects or ("merged" if self.year == "2016" else "instances")
         self.masks = check_file_name(masks, "--option masks")
-        self.texts = None if texts is None else _near(root, texts)
+        self.texts = None if texts is None else near_root(root, texts)
         self.resolution = check_file_name(resolution, "--option resolution")
 
     def iter_clips(self, split: str, *, with_frames: bool) -> Iterator[Clip]:
@@ -184,7 +186,7 @@ class Davis(Dataset):
 
     def _check_size(self, clip: Clip, frame: FrameRecord, index_mask: IndexMask) -> None:
         """Raise DataError when the frame's image is there and of another size than its mask."""
-        size = _image_size(self.root / str(frame.image_path))
+        size = image_size(self.root / str(frame.image_path))
         height, width = index_mask.shape
         if size is not None and size != (width, height):
             raise DataError(
@@ -274,20 +276,3 @@ def readable(sequence: str) -> str:
 def _object(object_id: int, noun: str) -> ObjectRecord:
     """Return an object whose expression is its noun, a category of its own."""
     return ObjectRecord(object_id, unknown_category_id(noun), noun, noun, is_positive=True, template=NOUN)
-
-
-def _near(root: Path, path: str) -> Path:
-    """Return a file's path: below the root when it is there, else as given."""
-    below = root / Path(path).expanduser()
-    return below if below.is_file() else Path(path).expanduser()
-
-
-def _image_size(path: Path) -> tuple[int, int] | None:
-    """Return (width, height) of an image from its header, None where there is none to read."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except (OSError, UnidentifiedImageError):
-        return None

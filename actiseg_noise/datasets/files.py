@@ -74,6 +74,24 @@ def read_lines(path: Path, *, or_latin1: bool = False) -> list[tuple[int, str]]:
     return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
 
 
+def near_root(root: Path, path: str) -> Path:
+    """Return the path of a file that an option names: below the root when it is there, else as given."""
+    given = Path(path).expanduser()
+    below = root / given
+    return below if below.is_file() else given
+
+
+def image_size(path: Path) -> tuple[int, int] | None:
+    """Return (width, height) of an image from its header, None where there is none to read."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.size
+    except OSError:  # UnidentifiedImageError is one
+        return None
+
+
 def find_other_ids(index_mask: IndexMask, known: Iterable[int], void_id: int | None = None) -> list[int]:
     """Return the ids in ``index_mask`` (``uint8 [H, W]``) that are not background, void or ``known``, ascending."""
     import cv2

@@ -11,10 +11,10 @@ VERB = "refer"
 """The verb of a clip whose dataset names no action."""
 
 
-def make_template(text: str, noun: str, where: str) -> str:
+def make_template(text: str, noun: str | None, where: str) -> str:
     """Return ``text`` with ``{noun}`` where ``noun`` first stands as whole words, in upper or lower case.
 
-    Without such a place it is ``text`` itself, which text noise leaves alone.
+    Without such a place, or a noun, it is ``text`` itself, which text noise leaves alone.
 
     >>> make_template("a Giant panda climbs, the other giant panda sits", "giant panda", "")
     'a {noun} climbs, the other giant panda sits'
@@ -24,4 +24,6 @@ def make_template(text: str, noun: str, where: str) -> str:
     """
     if NOUN in text:
         raise DataError(f"{where}: the text {text[:80]!r} has {NOUN!r}, which stands for a noun here; change the text")
+    if noun is None:
+        return text
     return re.sub(rf"(?<!\w){re.escape(noun)}(?!\w)", lambda _: NOUN, text, count=1, flags=re.IGNORECASE)

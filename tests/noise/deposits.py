@@ -158,4 +158,5 @@ DEPOSITS: dict[str, Callable[[Path], Path]] = {
     "visor": _writer_of("visor"),
     "vscos": _writer_of("vscos"),
     "davis": _writer_of("davis"),
+    "refvos": _writer_of("refvos"),
 }

@@ -1,0 +1,121 @@
+"""Masks of MeViS: ``mask_dict.json`` leads from an annotation to its run lengths, one per frame of its video.
+
+The file is hundreds of megabytes. Each process reads it through once and keeps where every annotation lies, a few
+hundred bytes each; the run lengths of an annotation are decoded when one of its frames is asked for, and those of the
+last few annotations are kept, because the frames and expressions of one video come one after the other.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from actiseg_noise.datasets.json_object import JsonObject, file_stamp
+from actiseg_noise.errors import DataError
+from actiseg_noise.masks import BinaryMask, IndexMask, Rle, decode_rle
+
+MASK_FILE = "mask_dict.json"
+ANNOTATIONS_KEPT = 32
+_LARGEST_SIDE = 16_384
+
+Size = tuple[int, int]
+"""Height and width."""
+
+
+def join_ids(anno_ids: tuple[int, ...]) -> str:
+    """Return the name of a set of annotations: ``17+18``, empty for none."""
+    return "+".join(map(str, anno_ids))
+
+
+def split_ids(name: str) -> tuple[int, ...]:
+    """Return the annotations of a name made by ``join_ids``."""
+    return tuple(int(part) for part in name.split("+") if part)
+
+
+def find_absent(path: Path, anno_ids: tuple[int, ...]) -> list[int]:
+    """Return the annotations that the file does not have."""
+    entries = JsonObject(path)
+    return [anno_id for anno_id in anno_ids if str(anno_id) not in entries]
+
+
+def read_union(path: Path, anno_ids: tuple[int, ...], frame_ids: tuple[str, ...], place: int) -> IndexMask | None:
+    """Return 1 where any of the annotations is in one frame, 0 elsewhere, ``uint8 [H, W]``; null is an empty mask.
+
+    Args:
+        frame_ids: all frames of the video. place: the position of the frame among them.
+
+    Returns:
+        None where no annotation has a mask in any frame: then the file does not know the size.
+
+    Raises:
+        DataError: the file is missing, an annotation is not in it, has not one mask per frame, or is malformed; file,
+            annotation and frame are named.
+    """
+    stamp = file_stamp(path)
+    rows = {anno_id: _read_annotation(path, anno_id, *stamp) for anno_id in anno_ids}
+    size: Size | None = None
+    for anno_id, row in rows.items():
+        if len(row) != len(frame_ids):
+            raise DataError(
+                f"{path}: annotation {anno_id} has {len(row)} masks, but its video has {len(frame_ids)} frames; "
+                "expected one run-length mask or null per frame"
+            )
+        size = size or _first_size(row, path, anno_id, frame_ids)
+    if size is None:
+        return None
+    union = np.zeros(size, bool)
+    for anno_id, row in rows.items():
+        if row[place] is not None:
+            union |= _decode(row[place], size, f"{path}: annotation {anno_id}, frame {frame_ids[place]!r}")
+    return union.view(np.uint8)
+
+
+@lru_cache(ANNOTATIONS_KEPT)
+def _read_annotation(path: Path, anno_id: int, changed_ns: int, size: int) -> list[Any]:
+    """Return an annotation's run lengths, one object or None per frame, as long as the file stays as it is."""
+    entries = JsonObject(path)
+    if str(anno_id) not in entries:
+        raise DataError(f"{path}: annotation {anno_id} is not in the file; it does not belong to these expressions")
+    row = entries.read(str(anno_id))
+    if type(row) is not list:
+        raise DataError(f"{path}: annotation {anno_id}: expected a list of run lengths, found {str(row)[:80]!r}")
+    return row
+
+
+def _first_size(row: list[Any], path: Path, anno_id: int, frame_ids: tuple[str, ...]) -> Size | None:
+    """Return the size of the first mask of an annotation that is not null."""
+    for frame_id, value in zip(frame_ids, row, strict=True):
+        if value is not None:
+            return _parse(value, f"{path}: annotation {anno_id}, frame {frame_id!r}")[0]
+    return None
+
+
+def _parse(value: Any, where: str) -> tuple[Size, str]:
+    """Return size and counts of a COCO run-length code."""
+    fields: dict[str, Any] = value if type(value) is dict else {}
+    size: Any = fields.get("size")
+    counts: Any = fields.get("counts")
+    is_size = type(size) is list and len(size) == 2 and all(type(n) is int and 1 <= n <= _LARGEST_SIDE for n in size)
+    if not is_size or type(counts) is not str or not counts.isascii():
+        raise DataError(
+            f'{where}: expected null or {{"size": [height, width], "counts": compressed run lengths}}, '
+            f"found {str(value)[:80]}"
+        )
+    return (size[0], size[1]), counts
+
+
+def _decode(value: Any, size: Size, where: str) -> BinaryMask:
+    """Return a mask that must have this size."""
+    found, counts = _parse(value, where)
+    if found != size:
+        raise DataError(
+            f"{where}: the mask is {found[1]}×{found[0]}, but others of this expression are {size[1]}×{size[0]} "
+            "(width×height); fetch the file again"
+        )
+    try:
+        return decode_rle(Rle(*size, counts, area=0))
+    except (DataError, ValueError, IndexError) as error:
+        raise DataError(f"{where}: {error}; fetch the file again") from None
