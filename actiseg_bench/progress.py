@@ -28,10 +28,10 @@ class GridProgress(Reporter):
             disable=not err.is_terminal,
         )
         self._grid: TaskID | None = None
-        self._run: TaskID | None = None
-        self._name = ""
+        self._tasks: dict[str, TaskID] = {}
+        self._begun: dict[str, float] = {}
         self._runs = self._ended = 0
-        self._started = self._printed = time.monotonic()
+        self._printed = time.monotonic()
 
     def __enter__(self) -> GridProgress:
         self._bars.start()
@@ -47,27 +47,26 @@ class GridProgress(Reporter):
 
     def begin(self, spec: RunSpec, why: str) -> None:
         """Show the bar of a run."""
-        self._name = spec.name
-        self._started = self._printed = time.monotonic()
-        self._run = self._bars.add_task(spec.name, total=None)
+        self._begun[spec.name] = self._printed = time.monotonic()
+        self._tasks[spec.name] = self._bars.add_task(spec.name, total=None)
         if why:
             self.note(f"{self._place()} {spec.name}: {why}")
 
-    def step(self, done: int, total: int, loss: float) -> None:
+    def step(self, spec: RunSpec, done: int, total: int, loss: float) -> None:
         """Move the run's bar, or print a line now and then."""
-        if self._run is not None:
-            self._bars.update(self._run, completed=done, total=total, description=f"{self._name}  loss {loss:.3f}")
+        if spec.name in self._tasks:
+            description = f"{spec.name}  loss {loss:.3f}"
+            self._bars.update(self._tasks[spec.name], completed=done, total=total, description=description)
         if not err.is_terminal and time.monotonic() - self._printed >= LINE_EVERY_S:
             self._printed = time.monotonic()
-            self.note(f"{self._place()} {self._name}: step {done} of {total}, loss {loss:.3f}")
+            self.note(f"{self._place()} {spec.name}: step {done} of {total}, loss {loss:.3f}")
 
     def end(self, spec: RunSpec, status: str, detail: str) -> None:
         """Print a run's outcome; what was there already is only counted."""
-        if self._run is not None:
-            self._bars.remove_task(self._run)
-            self._run = None
+        if spec.name in self._tasks:
+            self._bars.remove_task(self._tasks.pop(spec.name))
         if status != "kept":
-            seconds = f" in {time.monotonic() - self._started:.0f} s" if status == "done" else ""
+            seconds = f" in {time.monotonic() - self._begun[spec.name]:.0f} s" if status == "done" else ""
             self.note(f"{self._place()} {spec.name}: {status}{seconds}: {detail}")
         self._ended += 1
         if self._grid is not None:

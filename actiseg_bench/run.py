@@ -6,15 +6,13 @@ leaves finished runs and nothing else that counts. A run whose stored key is equ
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from actiseg_bench.evaluate import Evaluation
 from actiseg_bench.provenance import Provenance, peak_memory_mb, reset_peak_memory
@@ -32,7 +30,6 @@ from actiseg_bench.tracks import OWN_PROTOCOL, Track, reference_track
 from actiseg_noise.errors import ActisegError
 
 OnProgress = Callable[[int, int, float], None]
-LOCK_NAME = ".lock"
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,7 @@ class Reporter:
     def begin(self, spec: RunSpec, why: str) -> None:
         """Hear that a run starts, and why it is made again, if it is."""
 
-    def step(self, done: int, total: int, loss: float) -> None:
+    def step(self, spec: RunSpec, done: int, total: int, loss: float) -> None:
         """Hear that an update was made."""
 
     def end(self, spec: RunSpec, status: str, detail: str) -> None:
@@ -139,6 +136,15 @@ class GridOutcome:
     failed: list[tuple[str, str]] = field(default_factory=list)
 
 
+class Finished(NamedTuple):
+    """The end of a run: its result and whether it was there already, or why there is none."""
+
+    spec: RunSpec
+    result: RunResult | None = None
+    kept: bool = False
+    message: str = ""
+
+
 def make_grid(
     tracks: Sequence[Track], strategies: Sequence[str], variant: str, seeds: int, model: str
 ) -> list[RunSpec]:
@@ -151,26 +157,47 @@ def make_grid(
 
 
 def run_grid(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter | None = None) -> GridOutcome:
-    """Make every run that is not there yet. A run that fails is reported and the others go on.
+    """Make every run that is not there yet, one after another. A run that fails is reported and the others go on.
 
     The caller holds ``locked(out)``.
     """
     reporter = reporter or Reporter()
-    reporter.start(len(grid))
-    found = GridOutcome()
+    return collect(grid, one_by_one(grid, runner, out, reporter), reporter)
+
+
+def one_by_one(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter) -> Iterator[Finished]:
+    """Yield every run of the grid as it ends."""
     for spec in grid:
         try:
             result, kept = run_one(spec, runner, out, reporter)
         except Exception as error:
-            message = str(error) if isinstance(error, ActisegError) else f"{type(error).__name__}: {error}"
+            yield Finished(spec, message=fail(spec, out, error))
+        else:
+            yield Finished(spec, result, kept)
+
+
+def collect(grid: Sequence[RunSpec], finished: Iterable[Finished], reporter: Reporter) -> GridOutcome:
+    """Tell of every run that ends, and return what came of all, in the grid's order."""
+    reporter.start(len(grid))
+    found = GridOutcome()
+    results: dict[int, RunResult] = {}
+    for spec, result, kept, message in finished:
+        if result is None:
             found.failed.append((spec.name, message))
-            _write_failure(spec.folder(out), message)
             reporter.end(spec, "failed", message)
             continue
-        found.results.append(result)
+        results[id(spec)] = result
         found.kept += kept
         reporter.end(spec, "kept" if kept else "done", _headline(result))
+    found.results = [results[id(spec)] for spec in grid if id(spec) in results]
     return found
+
+
+def fail(spec: RunSpec, out: Path, error: Exception) -> str:
+    """Keep the traceback of the error at hand beside the run's place; return what to say of it."""
+    message = str(error) if isinstance(error, ActisegError) else f"{type(error).__name__}: {error}"
+    _write_failure(spec.folder(out), message)
+    return message
 
 
 def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tuple[RunResult, bool]:
@@ -185,7 +212,7 @@ def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tup
     partial = _partial(place)
     partial.mkdir(parents=True)
     try:
-        result = _make(spec, runner, identity, partial, reporter.step)
+        result = _make(spec, runner, identity, partial, lambda *now: reporter.step(spec, *now))
         write_result(partial, result)
         _swap_in(partial, place)
     finally:
@@ -260,41 +287,3 @@ def _write_failure(place: Path, message: str) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     when = time.strftime("%Y-%m-%d %H:%M:%S")
     _failure_note(place).write_text(f"{when} {message}\n\n{traceback.format_exc()}", encoding="utf-8")
-
-
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold ``out`` for this process; the system lets go of it when the process ends, however it ends.
-
-    Raises:
-        ActisegError: another process holds it, or it cannot be written.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = (out / LOCK_NAME).open("a+", encoding="utf-8")
-    except OSError as error:
-        raise ActisegError(f"--out {out}: cannot be written ({error}); use another --out") from None
-    with lock as file:
-        if not _try_lock(file.fileno()):
-            file.seek(0)
-            owner = file.read().strip() or "unknown"
-            raise ActisegError(
-                f"{out}: another run (process {owner}) is working here; wait for it or use another --out"
-            )
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def _try_lock(descriptor: int) -> bool:
-    """Lock an open file without waiting. Where the system has no such locks (Windows) nothing is locked."""
-    try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -312,3 +312,28 @@ def test_a_shorter_training_is_kept_apart_from_the_protocols_runs(
         assert cli(*command, "--out", out, *QUICK, *steps)[0] == 0
     trained = {r.track.protocol: r.cost.steps for r in read_results(out) if not r.is_reference}
     assert trained == {"mini-v1": 2, "mini-v1+1-steps": 1}
+
+
+def test_a_hyper_parameter_of_one_s_own_is_another_protocol_and_reaches_the_strategy(
+    cli: Cli, data: Path, protocol: Path, tmp_path: Path
+) -> None:
+    options = ["--root", data, "--out", tmp_path / "runs", "--strategy", "gce", "--track", "clean", *QUICK]
+    assert cli("run", "--protocol", protocol, *options, "--option", "q=0.5", "--dice", "0")[0] == 0
+    (result,) = (r for r in read_results(tmp_path / "runs") if r.strategy == "gce")
+    assert result.track.protocol.startswith("mini-v1+")
+    assert result.track.protocol.endswith("dice-0.0+q-0.5")
+    assert result.config["strategy_options"] == {"q": 0.5}
+    assert result.config["train"]["loss"]["dice"] == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [("q", "expected NAME=VALUE"), ("p=1", "unknown option of strategy 'gce' 'p'")],
+)
+def test_a_hyper_parameter_that_is_none_is_refused(
+    cli: Cli, data: Path, protocol: Path, tmp_path: Path, option: str, message: str
+) -> None:
+    command = ["run", "--protocol", protocol, "--root", data, "--out", tmp_path / "runs", "--strategy", "gce"]
+    code, _, error = cli(*command, "--track", "clean", "--option", option)
+    assert code == 2
+    assert message in error

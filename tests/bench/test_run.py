@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from bench_fakes import FakeRunner, make_track
 
+from actiseg_bench.lock import locked
 from actiseg_bench.results import ResultError, read_result, read_results
-from actiseg_bench.run import GridOutcome, Reporter, RunSpec, locked, make_grid, run_grid
+from actiseg_bench.run import GridOutcome, Reporter, RunSpec, make_grid, run_grid
 from actiseg_noise.errors import ActisegError
 
 TRACKS = [make_track("clean", "clean labels"), make_track("text-40", "noisy labels")]
@@ -184,7 +185,8 @@ sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from bench_fakes import FakeRunner
 from test_run import grid
-from actiseg_bench.run import locked, run_grid
+from actiseg_bench.lock import locked
+from actiseg_bench.run import run_grid
 
 class Slow(FakeRunner):
     def execute(self, spec, folder, on_progress):

@@ -1,0 +1,51 @@
+"""``leaderboard`` and ``list``: what was made, and what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from actiseg_bench.cli.base import AsJson, app, wide_console
+from actiseg_noise.errors import UnknownNameError
+
+
+@app.command()
+def leaderboard(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run'.")],
+    form: Annotated[str, typer.Option("--format", help="table, md, or csv.")] = "table",
+    json: AsJson = False,
+) -> None:
+    """Print the leaderboard of all finished runs under a folder."""
+    from actiseg_bench.leaderboard.render import FORMATS, print_leaderboards, render_csv, render_markdown, to_json
+    from actiseg_bench.leaderboard.table import make_leaderboards
+    from actiseg_bench.results import read_results
+    from actiseg_noise.terminal import print_json
+
+    if form not in FORMATS:
+        raise UnknownNameError("format", form, FORMATS)
+    boards = make_leaderboards(read_results(folder))
+    if json:
+        print_json(to_json(boards))
+    elif form == "table":
+        print_leaderboards(boards, wide_console())
+    else:
+        typer.echo({"md": render_markdown, "csv": render_csv}[form](boards), nl=False)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str, typer.Argument(help="strategies, models, tracks, or protocols.")],
+    protocol: Annotated[str, typer.Option(help="The protocol whose tracks are listed.")] = "quick",
+    json: AsJson = False,
+) -> None:
+    """List what there is."""
+    from actiseg_bench.listing import list_things
+    from actiseg_noise.terminal import print_json, print_table
+
+    rows = list_things(kind, protocol)
+    if json:
+        print_json(rows)
+    else:
+        print_table(kind.capitalize(), tuple(rows[0]) if rows else (), [tuple(map(str, r.values())) for r in rows])
