@@ -78,19 +78,20 @@ def preview(
 
 def _find_frames(manifest: Manifest, root: Path | None) -> Path | None:
     """Return the dataset's folder: the one given, the usual one, or None; an embedded dataset is drawn when absent."""
-    from actiseg_noise.errors import DataError
-    from actiseg_noise.records import DatasetCard
+    from actiseg_noise.datasets.base import DATASETS
+    from actiseg_noise.errors import ActisegError, DataError
     from actiseg_noise.roots import find_root
 
+    if root is not None and not root.is_dir():
+        raise ActisegError(f"--root {root}: no such folder; leave it out to see the masks on a plain canvas")
+    name = manifest.info.dataset["name"]
+    if root is not None or name not in DATASETS:
+        return root
+    card = DATASETS[name].card
     try:
-        card = DatasetCard.from_json(manifest.info.dataset)
-        folder = find_root(card, root)
-    except (DataError, KeyError, TypeError):
-        if root is not None:
-            raise
+        folder = find_root(card)
+    except DataError:
         return None
     if card.is_embedded:
-        from actiseg_noise.datasets.base import DATASETS
-
-        next(DATASETS[card.name](folder).iter_clips(manifest.info.split, with_frames=True), None)
+        next(DATASETS[name](folder).iter_clips(manifest.info.split, with_frames=True), None)
     return folder

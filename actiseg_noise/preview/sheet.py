@@ -30,6 +30,11 @@ PANEL = (384, 270)  # most width and height of a picture, in px
 LINE = 19
 INK, FADED, PAPER, HARM = (32, 36, 40), (130, 136, 142), (255, 255, 255), (190, 60, 20)
 _MOST_LINES = 24
+_COLUMNS = {
+    "full": ("frame", "clean masks", "noisy masks"),
+    "text": ("frame",),
+    "recipe-only": ("frame, masks withheld",),
+}
 
 Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Words = list[tuple[str, tuple[int, int, int]]]
@@ -59,12 +64,13 @@ def draw_preview(
         clips, limit, noise_only: see :func:`choose_scenes`.
     """
     scenes = choose_scenes(manifest, clips=clips, limit=limit, noise_only=noise_only)
+    columns = _COLUMNS[manifest.info.content]
     rows, found = [], 0
     for scene in scenes:
         picture = read_picture(scene, root)
         found += picture is not None
-        rows.append(_draw_row(scene, picture))
-    head = _draw_head(manifest)
+        rows.append(_draw_row(scene, picture, len(columns)))
+    head = _draw_head(manifest, columns)
     sheet = Image.new("RGB", (WIDTH, head.height + sum(row.height for row in rows)), PAPER)
     top = 0
     for part in (head, *rows):
@@ -73,14 +79,14 @@ def draw_preview(
     return Sheet(sheet, len(rows), found)
 
 
-def _draw_head(manifest: Manifest) -> Image.Image:
+def _draw_head(manifest: Manifest, columns: tuple[str, ...]) -> Image.Image:
     """Return the sheet's head: what it shows, and the names of the columns."""
     head = Image.new("RGB", (WIDTH, 84), PAPER)
     draw = ImageDraw.Draw(head)
     draw.text((MARGIN, 14), manifest.info.name, INK, _font(20, "Bold"))
     left = MARGIN + draw.textlength(manifest.info.name, _font(20, "Bold")) + 14
     draw.text((left, 19), f"digest {manifest.digest[:12]}", FADED, _font(14))
-    for column, name in enumerate(("frame", "clean masks", "noisy masks", "prompts of the positive objects")):
+    for column, name in enumerate((*columns, "prompts of the positive objects")):
         draw.text((_left_of(column), 56), name, FADED, _font(14))
     return head
 
@@ -90,17 +96,17 @@ def _left_of(column: int) -> int:
     return MARGIN + column * (PANEL[0] + GAP)
 
 
-def _draw_row(scene: Scene, picture: Picture | None) -> Image.Image:
-    """Return one row of the sheet."""
-    panels = _panels(scene, picture)
+def _draw_row(scene: Scene, picture: Picture | None, columns: int) -> Image.Image:
+    """Return one row of the sheet, with its first ``columns`` pictures."""
+    panels = _panels(scene, picture)[:columns]
     lines = list(_lines(scene))
-    height = max(panels[0].shape[0] if panels else 0, LINE * len(lines)) + 22
+    height = max(panels[0].shape[0], LINE * len(lines)) + 22
     row = Image.new("RGB", (WIDTH, height), PAPER)
     for column, panel in enumerate(panels):
         row.paste(Image.fromarray(panel), (_left_of(column), 0))
     draw = ImageDraw.Draw(row)
     for number, (words, object_id) in enumerate(lines):
-        left, top = float(_left_of(3)), LINE * number
+        left, top = float(_left_of(columns)), LINE * number
         if object_id is not None:
             draw.rounded_rectangle((left, top + 3, left + 11, top + 14), 3, colour_of(object_id))
         _write(draw, left + (18 if object_id is not None else 0), top, words)
@@ -128,7 +134,8 @@ def _plain(shape: tuple[int, int]) -> Picture:
 
 def _lines(scene: Scene) -> Iterator[tuple[Words, int | None]]:
     """Yield the lines of text beside a row, with the object they are about."""
-    frame = f"   frame {scene.frame['frame_id']}" if scene.frame else ""
+    name = scene.frame["frame_id"] if scene.frame else ""
+    frame = f"   {'' if name.startswith('frame') else 'frame '}{name}" if name else ""
     yield [(scene.clip_id, INK), (frame, FADED)], None
     yield [(f"“{scene.narration}”", INK)], None
     positives = [sample for sample in scene.samples if sample["is_positive"]]
