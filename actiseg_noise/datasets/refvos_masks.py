@@ -54,6 +54,8 @@ def read_union(path: Path, anno_ids: tuple[int, ...], frame_ids: tuple[str, ...]
         DataError: the file is missing, an annotation is not in it, has not one mask per frame, or is malformed; file,
             annotation and frame are named.
     """
+    import cv2
+
     stamp = file_stamp(path)
     rows = {anno_id: _read_annotation(path, anno_id, *stamp) for anno_id in anno_ids}
     size: Size | None = None
@@ -66,11 +68,11 @@ def read_union(path: Path, anno_ids: tuple[int, ...], frame_ids: tuple[str, ...]
         size = size or _first_size(row, path, anno_id, frame_ids)
     if size is None:
         return None
-    union = np.zeros(size, bool)
+    columns = np.zeros(size[::-1], bool)  # a decoded mask lies in memory column by column
     for anno_id, row in rows.items():
         if row[place] is not None:
-            union |= _decode(row[place], size, f"{path}: annotation {anno_id}, frame {frame_ids[place]!r}")
-    return union.view(np.uint8)
+            columns |= _decode(row[place], size, f"{path}: annotation {anno_id}, frame {frame_ids[place]!r}").T
+    return np.asarray(cv2.transpose(columns.view(np.uint8)), np.uint8)
 
 
 @lru_cache(ANNOTATIONS_KEPT)
