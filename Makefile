@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= out/demo
 
-.PHONY: demo test lint bench weights clean
+.PHONY: demo test lint bench weights manifests clean
 
 demo: $(VENV)/.installed ## Train and score every strategy on every track of the quick protocol, print the leaderboard
 	$(BIN)/actiseg-bench run --all --out $(DEMO)
@@ -24,6 +24,9 @@ bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 
 weights: $(VENV)/.installed ## Make the bundled start weights of `tiny` again (about 20 minutes on two cores)
 	$(BIN)/actiseg-bench pretrain --model tiny --out models/tiny
+
+manifests: $(VENV)/.installed ## Make the published variants of `kitchen` again (about a minute)
+	$(BIN)/python manifests/make.py
 
 clean: ## Remove the environment and what the demo made
 	rm -rf $(VENV) $(DEMO)
