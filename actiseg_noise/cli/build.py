@@ -36,7 +36,7 @@ def build(
     allow_erase: Annotated[bool, typer.Option(help="A mask noise may leave nothing of an object.")] = False,
     content: Annotated[str, typer.Option(help="full (with masks) or text.")] = "full",
     vocabulary: Annotated[str, typer.Option(help="dataset, train, or a JSON file.")] = "dataset",
-    objects: Annotated[str | None, typer.Option(help="VOST: merged or instances.")] = None,
+    objects: Annotated[str | None, typer.Option(help="VOST, DAVIS: merged or instances.")] = None,
     option: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="An option of the dataset's own; see docs/datasets.md."),
