@@ -104,10 +104,14 @@ class Recipe:
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any], where: str = "recipe", folder: Path | None = None) -> Recipe:
+    def from_json(
+        cls, data: dict[str, Any], where: str = "recipe", folder: Path | None = None, *, registered: bool = True
+    ) -> Recipe:
         """Return the recipe of a parsed TOML file.
 
         Args:
+            registered: hold noises and options against the registry; False for the recipe of a manifest, which can be
+                read where the package of one of its noises is not installed.
             folder: where the files lie that options name as ``"@FILE"``; their contents take the place of the name, so
                 that a recipe holds all it needs.
 
@@ -118,7 +122,8 @@ class Recipe:
         raise_if("id" not in data, f"{where}: the key 'id' is missing")
         tables = data.get("noise", [])
         raise_if(not isinstance(tables, list), f"{where}: write each noise as a [[noise]] table")
-        noises = tuple(_noise_spec(table, f"{where}, noise {i + 1}", folder) for i, table in enumerate(tables))
+        read = _noise_spec if registered else _foreign_spec
+        noises = tuple(read(table, f"{where}, noise {i + 1}", folder) for i, table in enumerate(tables))
         options = {key: data[key] for key in _RECIPE_KEYS[1:-1] if key in data}
         return cls(recipe_id=str(data["id"]), noises=noises, **options)
 
@@ -138,13 +143,19 @@ def _noise_spec(table: Any, where: str, folder: Path | None = None) -> NoiseSpec
     """Read one ``[[noise]]`` table and hold it against the registry."""
     from actiseg_noise.noises.base import NOISES
 
+    spec = _foreign_spec(table, where, folder)
+    noise = NOISES[spec.noise_id]
+    _check_keys(table, ("noise", "rate", *noise.defaults), where)
+    return spec
+
+
+def _foreign_spec(table: Any, where: str, folder: Path | None = None) -> NoiseSpec:
+    """Read one ``[[noise]]`` table of a noise that may be nobody's here."""
     raise_if(not isinstance(table, dict), f"{where}: write each noise as a [[noise]] table")
     for key in ("noise", "rate"):
         raise_if(key not in table, f"{where}: the key {key!r} is missing")
-    noise = NOISES[table["noise"]]
-    _check_keys(table, ("noise", "rate", *noise.defaults), where)
     options = {key: _inlined(value, folder) for key, value in table.items() if key not in ("noise", "rate")}
-    return NoiseSpec(noise.noise_id, check_rate(table["rate"], where), options)
+    return NoiseSpec(table["noise"], check_rate(table["rate"], where), options)
 
 
 def _inlined(value: Any, folder: Path | None) -> Any:

@@ -104,7 +104,7 @@ class ManifestInfo:
         """
         known = {f.name: data[f.name] for f in fields(cls) if f.name in data or f.name not in _LATER}
         _check_shape(known)
-        known["recipe"] = Recipe.from_json(known["recipe"], "manifest.json recipe")
+        known["recipe"] = Recipe.from_json(known["recipe"], "manifest.json recipe", registered=False)
         slots = [{f.name: slot[f.name] for f in fields(SlotCounts)} for slot in known["noises"]]
         known["noises"] = tuple(SlotCounts(**slot | {"interval": tuple(slot["interval"])}) for slot in slots)
         known["skipped"] = tuple(known["skipped"])
