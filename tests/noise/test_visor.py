@@ -380,6 +380,15 @@ def test_only_the_parts_near_the_hand_are_in_contact(gap: int, is_near: bool, tm
     assert handboxes(dataset) == {"bag": False, "left hand": True, "plate": is_near}
 
 
+@pytest.mark.parametrize(("left", "touched"), [(0, True), (-1, False)])
+def test_a_box_that_begins_outside_the_canvas_is_empty_as_in_actionvos(
+    left: int, touched: bool, tmp_path: Path
+) -> None:
+    hand = entity("left hand", rectangle(90, 400, 120, 500), touches="plate")
+    dataset = one_action(tmp_path, [entity("plate", rectangle(left, 400, 100, 500)), hand])
+    assert handboxes(dataset) == {"left hand": True, "plate": touched}
+
+
 @pytest.mark.parametrize("word", ["hand-not-in-contact", "none-of-the-above", "inconclusive", "f" * 32, None])
 def test_a_hand_that_names_no_entity_of_the_frame_touches_nothing(word: str | None, tmp_path: Path) -> None:
     hand = entity("left hand", cell(1, 1), in_contact_object=word)

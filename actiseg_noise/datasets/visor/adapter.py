@@ -17,9 +17,8 @@ The tables may also lie in ``epic-kitchens-100-annotations/`` or ``annotations/`
 noun stands for its name, and the vocabulary is the nouns seen per class.
 
 Known errors of the release are put right (``visor_corrections.toml``; 'rigth hand'; gloves that say nothing), so
-``annotations`` and ``annotations_corrected`` give the same clips. Two rules are ours, where the script's result is an
-accident: a box that begins outside the canvas is clipped (there it wraps around), and a frame that the annotations lack
-but frame_mapping.json has is a frame without mask (there the masks shift).
+``annotations`` and ``annotations_corrected`` give the same clips. One rule is ours: a frame that frame_mapping.json has
+and the annotations lack is a frame without mask, where the script's masks would be those of other frames.
 """
 
 from __future__ import annotations

@@ -26,8 +26,8 @@ class Contact:
     """What one hand touches.
 
     Attributes:
-        box: around the polygons, on the canvas, without their last row and column: the published boxes are
-            ``max - min`` wide and high.
+        box: around the polygons, without their last row and column: the published boxes are ``max - min`` wide and
+            high. May be empty.
         polygons: the object's polygons near the hand, each ``float64 [N ≥ 3, 2]``.
     """
 
@@ -112,7 +112,13 @@ def _filled(polygons: Sequence[Points]) -> npt.NDArray[np.uint8]:
 
 
 def _box(polygons: Sequence[Points]) -> Box:
-    """Return the box of ``Contact``. A part outside the canvas is cut off; nothing may be left."""
+    """Return the box of ``Contact``.
+
+    ActionVOS cuts its canvas with these numbers as they are, where a negative one counts from the far edge: a box that
+    begins outside the canvas covers little or nothing.
+    """
     corners = np.concatenate(polygons).astype(np.int32)
-    (left, top), (right, bottom) = np.maximum(corners.min(0), 0).tolist(), corners.max(0).tolist()
-    return Box(top, left, max(top, min(bottom, CANVAS[0])), max(left, min(right, CANVAS[1])))
+    (left, top), (right, bottom) = corners.min(0).tolist(), corners.max(0).tolist()
+    first_row, last_row, _ = slice(top, bottom).indices(CANVAS[0])
+    first_column, last_column, _ = slice(left, right).indices(CANVAS[1])
+    return Box(first_row, first_column, max(first_row, last_row), max(first_column, last_column))

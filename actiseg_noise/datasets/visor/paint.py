@@ -60,19 +60,20 @@ def resize(index_mask: IndexMask, size: str) -> IndexMask:
 def touched_names(entities: Sequence[Entity], contacts: Sequence[Contact]) -> set[str]:
     """Return the names whose visible pixels lie in the box of an in-contact object."""
     names = sorted({entity.name for entity in entities if entity.polygons})
-    reach = [contact.box for contact in contacts if contact.box.bottom > contact.box.top]
-    if not reach:
+    if not contacts:
         return set()
     canvas = paint(entities, {name: number for number, name in enumerate(names, start=1)})
-    found = set().union(*(np.flatnonzero(_histogram(canvas[box.slices])).tolist() for box in reach))
+    found = set[int]().union(*(_values(canvas[contact.box.slices]) for contact in contacts))
     return {names[number - 1] for number in found if number}
 
 
-def _histogram(crop: IndexMask) -> npt.NDArray[np.float32]:
-    """Return how often each of 256 values occurs."""
+def _values(crop: IndexMask) -> list[int]:
+    """Return the values that occur."""
     import cv2
 
-    return np.asarray(cv2.calcHist([np.ascontiguousarray(crop)], [0], None, [256], [0, 256]))
+    if not crop.size:
+        return []
+    return np.flatnonzero(cv2.calcHist([np.ascontiguousarray(crop)], [0], None, [256], [0, 256])).tolist()
 
 
 def paint_weights(
