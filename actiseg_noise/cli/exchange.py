@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from actiseg_noise.cli.base import AsJson, app
+from actiseg_noise.cli.base import AsJson, ManifestFolder, app
 from actiseg_noise.errors import ActisegError
 
 if TYPE_CHECKING:
     from actiseg_noise.imports.pairs import Pairs
+    from actiseg_noise.manifest.read import Manifest
 
 
 @app.command("import")
@@ -174,3 +175,75 @@ def _run_import(pairs: Pairs, folder: Path, options: dict[str, Any], as_json: bo
         print_error(f"interrupted; nothing is at {folder}.")
         raise typer.Exit(130) from None
     print_built(folder, as_json)
+
+
+@app.command("export")
+def export_(
+    manifest: ManifestFolder,
+    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    layout: Annotated[str, typer.Option("--format", metavar="NAME", help="actionvos or refvos.")],
+    labels: Annotated[str, typer.Option(help="noisy or clean.")] = "noisy",
+    masks: Annotated[str, typer.Option(help="refvos: png (Ref-YouTube-VOS) or rle (MeViS).")] = "png",
+    images: Annotated[str, typer.Option(help="none, copy or link.")] = "none",
+    root: Annotated[
+        Path | None, typer.Option(help="The dataset's folder: images, and actionvos's weight maps, are taken from it.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Replace an earlier export.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Write a manifest's labels in a layout that other people's code reads."""
+    from actiseg_noise.errors import UnknownNameError
+    from actiseg_noise.export.actionvos import export_actionvos
+    from actiseg_noise.export.clips import LABELS
+    from actiseg_noise.export.folder import IMAGES
+    from actiseg_noise.export.refvos import MASKS, export_refvos
+    from actiseg_noise.manifest.read import read_manifest
+    from actiseg_noise.terminal import ClipProgress, print_error, print_json
+
+    words = (("format", layout, ("actionvos", "refvos")), ("labels", labels, LABELS), ("masks", masks, MASKS))
+    for kind, word, known in (*words, ("images", images, IMAGES)):
+        if word not in known:
+            raise UnknownNameError(f"--{kind}", word, known)
+    opened = read_manifest(manifest)
+    options: dict[str, Any] = {"labels": labels, "images": images, "force": force}
+    options["root"] = _image_root(opened, root) if images != "none" or root is not None else None
+    if layout == "actionvos" and masks != "png":
+        raise ActisegError("--masks rle: only with --format refvos")
+    try:
+        with ClipProgress() as progress:
+            if layout == "actionvos":
+                report = export_actionvos(opened, out, progress=progress, **options)
+            else:
+                report = export_refvos(opened, out, masks=masks, progress=progress, **options)
+    except KeyboardInterrupt:
+        print_error(f"interrupted; nothing is at {out}.")
+        raise typer.Exit(130) from None
+    if json:
+        print_json({"path": str(out)} | report)
+    else:
+        _print_export(report, out)
+
+
+def _image_root(manifest: Manifest, root: Path | None) -> Path:
+    """Return the folder that a manifest's paths begin from."""
+    from actiseg_noise.records import DatasetCard
+    from actiseg_noise.roots import find_root
+
+    return find_root(DatasetCard.from_json(manifest.info.dataset), root)
+
+
+def _print_export(report: dict[str, Any], out: Path) -> None:
+    """Print what was written and what the layout could not say."""
+    from actiseg_noise.terminal import out as console
+    from actiseg_noise.terminal import print_table
+
+    rows = [("manifest", report["manifest"]["name"])]
+    rows += [(key, str(report[key])) for key in ("split", "labels", "images")]
+    rows += [(name.replace("_", " "), f"{count:,}") for name, count in report["counts"].items() if count]
+    for key, what in (("renumbered", "clips with object ids renumbered"), ("renamed", "videos renamed")):
+        if report.get(key):
+            rows.append((what, f"{len(report[key]):,}, listed in export.json"))
+    print_table(f"Export: {report['format']}", ("", ""), rows)
+    if report["images"] == "none":
+        console.print("without images; --images copy or link adds them", markup=False, soft_wrap=True)
+    console.print(f"written to {out}", markup=False, soft_wrap=True)

@@ -1,0 +1,31 @@
+"""A JSON object that grows on disk: its members never lie in memory together."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any
+
+
+class GrowingObject:
+    """A JSON file of one object, written member by member, byte for byte as ``json.dumps`` would write it whole.
+
+    Args:
+        head, tail: what stands before the first member and after the last.
+    """
+
+    def __init__(self, stack: ExitStack, path: Path, head: str, tail: str) -> None:
+        self._file: IO[str] = stack.enter_context(path.open("w", encoding="utf-8"))
+        self._file.write(head)
+        self._tail = tail
+        self._separator = ""
+
+    def add(self, name: str, value: Any) -> None:
+        """Write one member."""
+        self._file.write(f"{self._separator}{json.dumps(name)}: {json.dumps(value)}")
+        self._separator = ", "
+
+    def end(self) -> None:
+        """Write what closes the object."""
+        self._file.write(self._tail)
