@@ -2,8 +2,8 @@
 
 What: videos with sentences, each of which refers to one object (MeViS: to several, or to none). How much:
 Ref-YouTube-VOS 3,978 videos with 15,009 expressions, Ref-DAVIS 90 videos, MeViS 2,006 videos with 28,570 (2023) or
-33,072 (2024) expressions. Licence: YouTube-VOS annotations CC BY 4.0; MeViS non-commercial research. Citation and how
-to get it: ``RefVos.card``.
+33,072 (2024) expressions. Licence: YouTube-VOS and MeViS are for non-commercial research, each under its own
+terms; Ref-DAVIS states none. Citation and how to get it: ``RefVos.card``.
 
 Layout, relative to the root; the first form is that of Ref-YouTube-VOS and Ref-DAVIS, the second that of MeViS::
 
@@ -79,7 +79,7 @@ class RefVos(Dataset):
         title="Referring video object segmentation: Ref-YouTube-VOS, Ref-DAVIS, MeViS",
         size="Ref-YouTube-VOS 3,978 videos, 15,009 expressions; Ref-DAVIS 90 videos; MeViS 2,006 videos, 28,570 "
         "expressions (2023)",
-        licence="Ref-YouTube-VOS: CC BY 4.0 (annotations); MeViS: non-commercial research; Ref-DAVIS: not stated",
+        licence="YouTube-VOS and MeViS: non-commercial research, each under its own terms; Ref-DAVIS: not stated",
         citation=CITATION,
         homepage="https://youtube-vos.org/dataset/rvos",
         how_to_get="Ref-YouTube-VOS from https://youtube-vos.org/dataset/rvos, MeViS from "
