@@ -126,7 +126,7 @@ def test_hidden_files_are_no_annotations(tmp_path: Path) -> None:
         ("", r"malformed JSON at line 1, column 1 \(the end of the file: it is truncated\)"),
         ("[]", r"expected an object with a list 'video_annotations', found '\[\]'"),
         ('{"video_annotations": {}}', "expected an object with a list 'video_annotations'"),
-        ('{"video_annotations": [7]}', r"entry 0 of 'video_annotations': expected a JSON object, found 7"),
+        ('{"video_annotations": [7]}', "entry 0 of 'video_annotations', .*expected a JSON object, found 7"),
         ('{"video_annotations": [{"image": {}}]}', "entry 0 of 'video_annotations', key 'name': .* found no such key"),
         (
             '{"video_annotations": [{"image": {"name": "a.jpg"}}]}',
@@ -165,8 +165,11 @@ def test_an_annotation_file_that_is_no_text_is_named(tmp_path: Path) -> None:
             {"segments": [[[1, float("nan")]]]},
             r"key 'segments\.0': expected coordinates within ±32767 pixels, found nan",
         ),
-        ({"segments": [[[1, 2], [float("inf"), 3]]]}, "expected coordinates within ±32767 pixels, found inf"),
-        ({"segments": [[[-32_768, 2]]]}, "expected coordinates within ±32767 pixels, found -32768"),
+        (
+            {"segments": [[[1, 2], [float("inf"), 3]]]},
+            "key 'segments.0': expected coordinates within ±32767 pixels, found inf",
+        ),
+        ({"segments": [[[-32_768, 2]]]}, "key 'segments.0': expected coordinates within ±32767 pixels, found -32768"),
         ({"class_id": "2"}, "key 'class_id': expected an integer in 0 … 2147483647, found \"2\""),
         ({"class_id": -1}, "key 'class_id': expected an integer"),
         ({"id": 7}, "key 'id': expected a string"),
@@ -239,11 +242,7 @@ def test_a_malformed_frame_mapping_is_named(mapping: Any, message: str, tmp_path
 
 def test_an_annotation_file_of_another_video_is_refused(tmp_path: Path) -> None:
     frames = [annotated("P01_01", n, PLATE) for n in (10, 20)]
-    rows = [action_row(VIDEO, 0, 1, 99)]
-    dataset = Visor(Deposit(train={VIDEO: frames}, train_rows=rows).write(tmp_path))
-    assert len(read(dataset)) == 1  # the mapping has these names under this video, so they are its frames
-    mapping = {VIDEO: {f"{VIDEO}_frame_{n:010d}.jpg": f"frame_{n:010d}.jpg" for n in (10, 20)}}
-    (tmp_path / "frame_mapping.json").write_text(json.dumps(mapping))
+    dataset = Visor(Deposit(train={VIDEO: frames}, train_rows=[action_row(VIDEO, 0, 1, 99)]).write(tmp_path))
     with pytest.raises(
         DataError, match=rf"{VIDEO}\.json: none of the 2 images that frame_mapping\.json has for '{VIDEO}'"
     ):
