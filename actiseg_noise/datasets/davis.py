@@ -78,7 +78,8 @@ class Davis(Dataset):
             0 and 255 alone makes one object of 255. ``merged`` (default of 2016): every pixel that is not zero is
             object 1; 255 beside ids stays void.
         masks: the folder of masks.
-        texts: a file of texts, relative to the root or to the working directory.
+        texts: a file of texts, relative to the root or to the working directory: JSON that leads from a sequence to its
+            text or to texts by object id, or lines ``<sequence> <text>`` or ``<sequence> <object id> "<text>"``.
         resolution: the level below the folders of images and masks, where there is one.
 
     Raises:
