@@ -245,6 +245,15 @@ def test_the_published_labels_are_counted_where_they_are_stored() -> None:
     assert torch.equal(strategy.memory.read(plain)[1].float(), plain.masks)
 
 
+def test_counts_go_on_from_a_state() -> None:
+    first, second = make(), make()
+    evolution(first, 1.0, [0.2, 0.2, 0.9], WARMUP)
+    second.load_state({key: value.clone() for key, value in first.state().items()})
+    assert counts(second, 1.0) == [2, 1]
+    assert evolution(second, 1.0, [0.9], LATE) == [[2, 2]]
+    assert counts(first, 1.0) == [2, 1]
+
+
 def test_two_bytes_per_mask_pixel() -> None:
     assert make().memory.bytes_per_pixel == 2
 
