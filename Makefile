@@ -21,6 +21,7 @@ bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 	$(BIN)/python benchmarks/build_text.py
 	$(BIN)/python benchmarks/polygon_noises.py
 	$(BIN)/python benchmarks/kitchen_render.py
+	$(BIN)/python benchmarks/strategy_steps.py
 
 weights: $(VENV)/.installed ## Make the bundled start weights of `tiny` again (about 20 minutes on two cores)
 	$(BIN)/actiseg-bench pretrain --model tiny --out models/tiny
