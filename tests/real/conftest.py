@@ -31,3 +31,9 @@ def real_actionvos() -> Path:
 def real_davis() -> Path:
     """DAVIS's layout: 81 real frames of 4 videos, OSVOS masks with ids, human masks of the foreground."""
     return _folder("davis")
+
+
+@pytest.fixture(scope="session")
+def real_epic() -> Path:
+    """EPIC-KITCHENS-100: the real table of validation actions, the class tables."""
+    return _folder("epic")
