@@ -181,11 +181,11 @@ def print_built(folder: Path, as_json: bool) -> None:
 
 def _print_dry_run(request: Any, folder: Path, as_json: bool) -> None:
     """Print what would be built."""
-    from actiseg_noise.pipeline.dry_run import dry_run
+    from actiseg_noise.pipeline.dry_run import describe_plan, dry_run
     from actiseg_noise.terminal import print_json, print_table
 
     plan = dry_run(request, folder)
     if as_json:
         print_json(plan)
         return
-    print_table("Dry run: nothing is written", ("", ""), [(key, str(value)) for key, value in plan.items()])
+    print_table("Dry run: nothing is written", ("", ""), describe_plan(plan))

@@ -86,13 +86,13 @@ class TableWriter:
 
 
 class _ParquetFile:
-    """A Parquet file that knows how large it has become."""
+    """A Parquet file, on disk or (path None) in memory, that knows how large it has become."""
 
-    def __init__(self, path: Path, schema: pa.Schema, level: int | None) -> None:
+    def __init__(self, path: Path | None, schema: pa.Schema, level: int | None) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._sink = pa.OSFile(str(path), "wb")
+        self._sink = pa.BufferOutputStream() if path is None else pa.OSFile(str(path), "wb")
         repeating = [name for name in schema.names if name not in _ALL_DIFFERENT]
         self._writer = pq.ParquetWriter(
             self._sink, schema, compression="zstd", compression_level=level, use_dictionary=repeating
@@ -107,10 +107,22 @@ class _ParquetFile:
         """Write rows as one row group."""
         self._writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
 
-    def close(self) -> None:
+    def finish(self) -> None:
         """Write the footer."""
         self._writer.close()
+
+    def close(self) -> None:
+        """Write the footer and close the file."""
+        self.finish()
         self._sink.close()
+
+
+def parquet_size(table: Table, rows: pa.Table) -> int:
+    """Return the bytes that rows take as a table's file, written in memory."""
+    file = _ParquetFile(None, table.arrow(), None)
+    file.write(rows)
+    file.finish()
+    return file.size
 
 
 class ManifestWriter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import subprocess
 import sys
 import time
@@ -112,12 +113,14 @@ def test_a_changed_cell_is_named_and_exits_with_1(run: Run, vost: Path) -> None:
 
 
 def test_a_dry_run_writes_nothing(run: Run, vost: Path, tmp_path: Path) -> None:
-    result = run("build", "--dataset", "vost", "--root", vost, "--recipe", "mixed-40-15", "--dry-run", "--json")
+    result = run("build", "--dataset", "vost", "--root", vost, "--recipe", "text-40", "--dry-run", "--json")
     plan = json.loads(result.out)
-    assert plan["out"] == "manifests/vost/train/mixed-40-15-s0"
+    assert plan["out"] == "manifests/vost/train/text-40-s0"
     assert (plan["clips"], plan["samples"], plan["masks to read"]) == (3, 3, 9)
     assert [path.name for path in tmp_path.iterdir()] == ["vost"]
-    assert "nothing is written" in run("build", "--dataset", "vost", "--root", vost, "--dry-run").out
+    shown = run("build", "--dataset", "vost", "--root", vost, "--dry-run").out
+    assert "nothing is written" in shown
+    assert re.search(r"size +about .*B\s.*time +about .* of one core\s.*estimated from +9 of 9 masks", shown, re.DOTALL)
 
 
 def test_clips_may_be_named_one_by_one_or_in_a_file(run: Run, vost: Path, tmp_path: Path) -> None:
