@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 DPI = 150
 HEAD_IN = 0.55  # inches for the title and the manifest's name
 INK, FAINT, BLUE, ORANGE, GREEN = "#222222", "#8a8f94", "#0072B2", "#D55E00", "#009E73"  # Okabe and Ito
-MOST_OF_BOUNDARY = 0.995
+MOST_OF_BOUNDARY = 0.97
+SHORTEST_REACH, LONGEST_REACH = 5, 40  # of the axis of displacements, in px
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -159,8 +160,7 @@ def draw_displacements(info: ManifestInfo, masks: dict[str, MaskFigures]) -> Fig
         axes.set_title(f"{noise}: {_sampled(found)}")
         _percent_axis(axes, "boundary pixels")
     rows[-1].set_xlabel(
-        "pixels from the clean boundary: inward −, outward +\n"
-        f"(what lies beyond {100 * MOST_OF_BOUNDARY:g} % is in the outermost bars)"
+        "pixels from the clean boundary: inward −, outward +\n(what lies further away is in the outermost bars)"
     )
     return figure
 
@@ -172,13 +172,13 @@ def _sampled(found: MaskFigures) -> str:
 
 
 def _reach(displacements: Counter[int]) -> int:
-    """Return the distance within which nearly all boundary pixels lie, at least 5."""
+    """Return the end of the axis: the distance within which nearly all boundary pixels lie, within bounds."""
     total, seen = sum(displacements.values()), 0
     for distance in sorted({abs(value) for value in displacements}):
         seen += sum(displacements[value] for value in {distance, -distance})
         if seen >= MOST_OF_BOUNDARY * total:
-            return max(distance, 5)
-    return 5
+            return min(max(distance, SHORTEST_REACH), LONGEST_REACH)
+    return SHORTEST_REACH
 
 
 def _percent_axis(axes: Any, what: str) -> None:

@@ -37,7 +37,7 @@ def verify(
     unchecked: list[str] = []
     if not findings:
         findings, unchecked = _recount(opened)
-        checked.append("draws")
+        checked.append("severity" if opened.info.imported else "draws")
     if root is not None or rebuild:
         from actiseg_noise.pipeline.rebuild import compare_with_dataset
 
@@ -49,7 +49,7 @@ def verify(
         _print_json(findings, checked, unchecked, opened.digest)
     else:
         print_findings(findings)
-        _print_summary(findings, checked, unchecked, opened.digest)
+        _print_summary(findings, checked, unchecked, opened)
     if findings:
         raise typer.Exit(1)
 
@@ -96,15 +96,17 @@ def _count_others(finding: Finding) -> str:
     return f"{rows} not what was expected{': ' if names else ''}{'; '.join(names)}"
 
 
-def _print_summary(findings: list[Finding], checked: list[str], unchecked: list[str], digest: str) -> None:
+def _print_summary(findings: list[Finding], checked: list[str], unchecked: list[str], manifest: Manifest) -> None:
     """Print what was checked, what was not, and the outcome."""
+    from actiseg_noise.datasets.base import DATASETS
     from actiseg_noise.terminal import out
 
     count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
     summary = count if findings else "all holds"
-    out.print(f"{summary}: {', '.join(checked)}; digest {digest}", markup=False, soft_wrap=True)
+    out.print(f"{summary}: {', '.join(checked)}; digest {manifest.digest}", markup=False, soft_wrap=True)
     if unchecked and not findings:
-        out.print(f"only --root can check: {', '.join(unchecked)}", markup=False, soft_wrap=True)
+        how = "only --root can check" if manifest.info.dataset["name"] in DATASETS else "only its sources can tell"
+        out.print(f"{how}: {', '.join(unchecked)}", markup=False, soft_wrap=True)
 
 
 @app.command()
