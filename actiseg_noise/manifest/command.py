@@ -17,7 +17,7 @@ def build_command(info: ManifestInfo, folder: str, out: str) -> str:
     read, and for a dataset that the package draws, no root is needed; else ``DIR`` stands for it.
 
     Args:
-        folder: where the published manifest lies, with ``recipe.toml`` and, for named clips, ``clips.txt``.
+        folder: where the published manifest lies, with ``recipe.toml`` and, where it ``names_clips``, ``clips.txt``.
         out: where the new manifest goes.
     """
     card = info.dataset
@@ -28,12 +28,16 @@ def build_command(info: ManifestInfo, folder: str, out: str) -> str:
         words += ["--vocabulary", f"{folder}/{VOCABULARY_NAME}"]
     words += [word for name, value in card["options"].items() for word in ("--option", f"{name}={value}")]
     words += ["--content", "text"] if info.content == "text" else []
-    words += ["--limit", str(info.selection["limit"])] if "limit" in info.selection else []
-    words += ["--clips", f"@{folder}/{CLIPS_NAME}"] if "clips" in info.selection else []
-    words += ["--skip-missing"] if info.skipped else []
+    words += ["--clips", f"@{folder}/{CLIPS_NAME}"] if names_clips(info) else []
+    words += ["--limit", str(info.selection["limit"])] if "limit" in info.selection and not names_clips(info) else []
     words += ["--allow-eval"] if info.split in card["eval_splits"] and not info.recipe.is_clean else []
     words += ["--no-gate"] if any(not is_allowed(slot) for slot in info.noises) else []
     return shlex.join([*words, "--out", out])
+
+
+def names_clips(info: ManifestInfo) -> bool:
+    """Return whether a build must be told its clips: some were chosen, or left out because files were missing."""
+    return "clips" in info.selection or bool(info.skipped)
 
 
 def is_allowed(slot: SlotCounts) -> bool:

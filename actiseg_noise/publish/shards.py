@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actiseg_noise.errors import ManifestError, raise_if
-from actiseg_noise.manifest.command import CLIPS_NAME, RECIPE_NAME
+from actiseg_noise.manifest.command import CLIPS_NAME, RECIPE_NAME, names_clips
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.schema import RECIPE_ONLY, TABLES, WITHHELD, Table
@@ -65,8 +65,9 @@ def write_published(
     path = root / folder
     path.mkdir(parents=True)
     (path / RECIPE_NAME).write_text(recipe_toml(manifest.info.recipe), "utf-8")
-    if "clips" in manifest.info.selection:
-        (path / CLIPS_NAME).write_text("".join(f"{name}\n" for name in manifest.info.selection["clips"]), "utf-8")
+    if names_clips(manifest.info):
+        names = manifest.table("clips", ["clip_id"])["clip_id"].to_pylist()
+        (path / CLIPS_NAME).write_text("".join(f"{name}\n" for name in names), "utf-8")
     in_memory = dict.fromkeys((table.name for table in TABLES), 0)
     with ManifestWriter(path, shard_bytes=shard_bytes, level=_LEVEL) as writer:
         for table in TABLES:

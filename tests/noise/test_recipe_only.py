@@ -18,6 +18,7 @@ import actiseg_noise
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError, ManifestError
 from actiseg_noise.manifest.command import build_command
+from actiseg_noise.manifest.info import read_info
 from actiseg_noise.manifest.verify import verify_manifest
 from actiseg_noise.pipeline.rebuild import compare_with_dataset
 from actiseg_noise.publish.publication import publish
@@ -182,14 +183,15 @@ def test_the_command_carries_all_that_decides_the_rows(toy: Toy, tmp_path: Path)
         toy, split="val", recipe="flip-40", content="text", clips=names, limit=1, allow_eval=True, out=tmp_path / "m"
     )
     state(folder, lambda data: data["dataset"].update(options={"objects": "two words"}))
-    state(folder, lambda data: data.update(skipped=["clip099"]))
     state(folder, lambda data: data["noises"][0].update(interval=[900, 901]))
-    command = build_command(actiseg_noise.read_manifest(folder).info, "a b", "new")
+    command = build_command(read_info(folder), "a b", "new")
     assert command == (
         "actiseg-noise build --dataset toy --split val --root DIR --recipe 'a b/recipe.toml' "
-        "--vocabulary 'a b/vocabulary.json' --option 'objects=two words' --content text --limit 1 "
-        "--clips '@a b/clips.txt' --skip-missing --allow-eval --no-gate --out new"
+        "--vocabulary 'a b/vocabulary.json' --option 'objects=two words' --content text "
+        "--clips '@a b/clips.txt' --allow-eval --no-gate --out new"
     )
+    state(folder, lambda data: data.update(selection={"limit": 1}))
+    assert " --content text --limit 1 --allow-eval " in build_command(read_info(folder), "a", "new")
 
 
 def test_named_clips_travel_in_a_file(toy: Toy, tmp_path: Path) -> None:
@@ -197,3 +199,11 @@ def test_named_clips_travel_in_a_file(toy: Toy, tmp_path: Path) -> None:
     source = actiseg_noise.build(toy, recipe=MIX, clips=names, out=tmp_path / "m")
     folder = publish([source], tmp_path / "pub").path / "train/toy-mix-s0-clips2"
     assert (folder / "clips.txt").read_text("utf-8").splitlines() == names
+
+
+def test_what_was_left_out_here_stays_left_out_where_it_is_not_missing(toy: Toy, tmp_path: Path) -> None:
+    source = actiseg_noise.build(toy, recipe=MIX, limit=3, out=tmp_path / "m")
+    state(source, lambda data: data.update(skipped=["clip099"]))
+    folder = publish([source], tmp_path / "pub").path / "train/toy-mix-s0-first3"
+    assert (folder / "clips.txt").read_text("utf-8").splitlines() == ["clip000", "clip001", "clip002"]
+    assert f" --clips @{folder}/clips.txt --out" in build_command(read_info(folder), str(folder), "new")
