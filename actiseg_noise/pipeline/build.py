@@ -147,6 +147,8 @@ def is_built(request: Request, out: Path) -> bool:
         return False
     if any((out / name).stat().st_size != size for name, size in info.files.items()):
         return False
+    if info.skipped and not request.dataset.skip_missing:
+        return False
     stored = {
         "dataset": info.dataset["name"],
         "version": info.dataset["version"],

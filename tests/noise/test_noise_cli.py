@@ -145,6 +145,10 @@ def test_missing_videos_are_listed_or_skipped_and_counted(run: Run, tmp_path: Pa
     assert "1 listed clips whose files are missing" in run(*build, "--skip-missing").out
     assert actiseg_noise.read_manifest("m").info.skipped == ("9_cut_jalapeño",)
     assert run("verify", "m", "--root", root).code == 0
+    assert "m is already built" in run(*build, "--skip-missing", "--resume").err
+    assert "m: the output exists" in run(*build, "--resume").err, (
+        "clips were left out, which this build does not ask for"
+    )
 
 
 def test_instances_are_kept_on_request(run: Run, vost: Path) -> None:
