@@ -17,7 +17,7 @@ from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.write import write_json
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.pipeline.request import tool_version
-from actiseg_noise.pipeline.workspace import Lock
+from actiseg_noise.pipeline.workspace import Lock, make_folders, remove_if_empty
 
 MARKER = "export.json"
 IMAGES = ("none", "copy", "link")
@@ -39,12 +39,16 @@ class ExportFolder:
         self._draft = out.with_name(f".{out.name}.exporting")
         self._old = out.with_name(f".{out.name}.replaced")
         self._lock = Lock(out.with_name(f".{out.name}.lock"))
+        self._made: list[Path] = []
 
     def __enter__(self) -> ExportFolder:
         check_replaceable(self.out, force=self.force)
         try:
-            self.out.parent.mkdir(parents=True, exist_ok=True)
+            self._made = make_folders(self.out.parent)
             self._lock.acquire(f"{self.out}: another export is writing there; wait for it, or choose another --out")
+            if self._old.exists() and not self.out.exists():  # killed between the two renames of a replacement
+                self._old.rename(self.out)
+                check_replaceable(self.out, force=self.force)
             shutil.rmtree(self._draft, ignore_errors=True)
             self._draft.mkdir()
         except OSError as error:
@@ -55,6 +59,8 @@ class ExportFolder:
         shutil.rmtree(self._draft, ignore_errors=True)
         self._lock.path.unlink(missing_ok=True)
         self._lock.release()
+        for folder in reversed(self._made):
+            remove_if_empty(folder)
 
     def path(self, *parts: str) -> Path:
         """Return the place of a file to be written, its folder made.

@@ -38,7 +38,7 @@ class Workspace:
 
     def __enter__(self) -> Workspace:
         try:
-            self._made = _make_folders(self.out.parent)
+            self._made = make_folders(self.out.parent)
             self.building.mkdir(exist_ok=True)
         except OSError as error:
             raise ActisegError(f"{self.out}: cannot be written ({error}); choose another --out") from None
@@ -84,7 +84,7 @@ class Workspace:
         if not self.chunks.is_dir() or not any(self.chunks.glob("*[0-9]")):
             shutil.rmtree(self.building, ignore_errors=True)
             for folder in reversed(self._made):
-                _remove_if_empty(folder)
+                remove_if_empty(folder)
         self._lock.release()
 
 
@@ -131,7 +131,7 @@ class Lock:
             self._file = None
 
 
-def _make_folders(folder: Path) -> list[Path]:
+def make_folders(folder: Path) -> list[Path]:
     """Make ``folder`` and its parents; return those that were made, outermost first."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
@@ -139,7 +139,7 @@ def _make_folders(folder: Path) -> list[Path]:
     return missing[::-1]
 
 
-def _remove_if_empty(folder: Path) -> None:
+def remove_if_empty(folder: Path) -> None:
     """Remove a folder that holds nothing."""
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
