@@ -38,6 +38,9 @@ _CONTENT = """
 empty, `height` and `width` are null, and `frames.parquet` lists what the annotation lists); `recipe-only` is a full
 manifest whose run-length codes were withheld: areas, IoUs and digests stay.
 
+In a published manifest a table is one or several files, `samples-00000-of-00002.parquet` and so on, which hold its rows
+in this order; the digest is the same.
+
 Rows are sorted by the columns that are named under each table, which together are unique; strings sort by code point.
 Run-length codes are COCO's compressed ones; with the frame's `height` and `width`, pycocotools decodes them.
 """
