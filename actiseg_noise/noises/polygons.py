@@ -75,24 +75,24 @@ def _draw_part(canvas: Pixels, outer: Outline, holes: list[Outline], move: Move,
     layer = np.zeros_like(canvas)
     cv2.fillPoly(layer, [move(outer) + reach], 1)
     for hole in holes:
-        moved = move(hole) + reach
-        inside = _interior(moved, canvas.shape)
-        if not inside.any():
-            moved = hole + reach
-            inside = _interior(moved, canvas.shape)
-        layer[inside] = 0
-        cv2.polylines(layer, [moved], isClosed=True, color=1)
+        if not _cut_hole(layer, move(hole) + reach):
+            _cut_hole(layer, hole + reach)
     np.maximum(canvas, layer, out=canvas)
 
 
-def _interior(outline: Outline, shape: tuple[int, ...]) -> BinaryMask:
-    """Return the pixels inside an outline, its line left out."""
+def _cut_hole(layer: Pixels, outline: Outline) -> bool:
+    """Paint what is inside an outline with 0 and its line with 1; return whether anything is inside."""
     import cv2
 
-    inside = np.zeros(shape, np.uint8)
-    cv2.fillPoly(inside, [outline], 1)
-    cv2.polylines(inside, [outline], isClosed=True, color=0)
-    return inside.view(bool)
+    left, top, width, height = cv2.boundingRect(outline)
+    inside = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(inside, [outline - (left, top)], 1)
+    cv2.polylines(inside, [outline - (left, top)], isClosed=True, color=0)
+    if not inside.any():
+        return False
+    layer[top : top + height, left : left + width][inside.view(bool)] = 0
+    cv2.polylines(layer, [outline], isClosed=True, color=1)
+    return True
 
 
 def _cut(canvas: Pixels, top: int, left: int, shape: tuple[int, ...]) -> BinaryMask:
