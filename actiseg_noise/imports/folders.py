@@ -202,13 +202,15 @@ class FolderPairs(Pairs):
 
     def _as_objects(self, index_mask: IndexMask) -> IndexMask:
         """Return a mask with the ids of the manifest's objects; void keeps its value."""
+        import cv2
+
         table = np.arange(256, dtype=np.uint8)
         if self.objects == "union":
             table[1:] = 1
         table[FOREGROUND] = 1
         if self.card.void_id is not None:
             table[self.card.void_id] = self.card.void_id
-        return table[index_mask]
+        return np.asarray(cv2.LUT(index_mask, table), np.uint8)
 
     def _frame(self, sequence: str, stem: str) -> FrameRecord:
         """Return one frame, its paths relative to the root."""

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from actiseg_noise.datasets.actionvos import ActionVos
 from actiseg_noise.errors import DataError
-from actiseg_noise.imports.pairs import PairedClip, Pairs, Problems, telling_name
+from actiseg_noise.imports.pairs import PairedClip, Pairs, telling_name
 from actiseg_noise.imports.published import PublishedClip, PublishedFiles, PublishedObject
 from actiseg_noise.records import NOUN, Clip, FrameRecord, ObjectRecord, expression
 
@@ -40,16 +40,7 @@ class PromptPairs(Pairs):
 
     def check(self) -> None:
         """See :class:`Pairs`."""
-        self.files.check()
-        problems = Problems()
-        for published in self.files.iter_clips():
-            for object_id, item in published.objects.items():
-                if item.clean is None:
-                    problems.add(f"{published.folder}, object {object_id}")
-        problems.refuse(
-            "objects without class_id_org, category_org and exp_org",
-            "The files alone do not say what is clean; pass the clean ActionVOS tree with --clean.",
-        )
+        self.files.check(need_originals=True)
 
     def iter_clips(self) -> Iterator[PairedClip]:
         """See :class:`Pairs`."""

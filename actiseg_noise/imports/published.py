@@ -24,6 +24,9 @@ from actiseg_noise.imports.pairs import NoisyLabel, Problems, file_digest
 
 _KEY = "videos"
 
+Objects = dict[int, JsonFields]
+"""object_id → what one file says of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class PublishedObject:
@@ -51,22 +54,33 @@ class PublishedFiles:
         self.categories = JsonObject(categories, _KEY)
         self.folders = sorted(set(self.expressions).intersection(self.categories))
 
-    def check(self) -> None:
+    def check(self, *, need_originals: bool = False) -> None:
         """Refuse files that disagree.
+
+        Args:
+            need_originals: refuse objects without ``*_org`` fields, too.
 
         Raises:
             DataError: every folder and object in which they do is listed, up to ten.
         """
-        problems = Problems()
+        problems, bare = Problems(), Problems()
         for folder in sorted(set(self.expressions).symmetric_difference(self.categories)):
             file = self.categories if folder in self.expressions else self.expressions
             problems.add(f"{folder}: not in {file.path.name}")
         for folder in self.folders:
-            for text in self._disagreements(folder):
+            said, named = self._expressions(folder)[0], self._categories(folder)
+            for text in self._disagreements(said, named):
                 problems.add(f"{folder}, {text}")
+            for object_id, fields in said.items() if need_originals else ():
+                if fields.optional_text("exp_org") is None:
+                    bare.add(f"{folder}, object {object_id}")
         problems.refuse(
             f"disagreements between {self.expressions.path.name} and {self.categories.path.name}",
             "Both must be of one noise level and one split; fetch them again, from one folder.",
+        )
+        bare.refuse(
+            "objects without class_id_org, category_org and exp_org",
+            "The files alone do not say what is clean; pass the clean ActionVOS tree with --clean.",
         )
 
     def iter_clips(self) -> Iterator[PublishedClip]:
@@ -80,9 +94,8 @@ class PublishedFiles:
         Raises:
             DataError: a field is missing or has another type; file, entry and key are named.
         """
-        said, named = self._expressions(folder), self._categories(folder)
+        (said, entry), named = self._expressions(folder), self._categories(folder)
         objects = {object_id: _object(said[object_id], named[object_id]) for object_id in sorted(said)}
-        entry = self._entry(self.expressions, folder)
         where = f"{self.expressions.path}: {folder!r}, key 'frames'"
         stems = {check_file_name(name.removesuffix(".jpg"), where) for name in entry.strings("frames")}
         return PublishedClip(folder, objects, tuple(sorted(stems, key=frame_order)))
@@ -91,9 +104,8 @@ class PublishedFiles:
         """Return file name → digest."""
         return {file.path.name: file_digest(file.path) for file in (self.expressions, self.categories)}
 
-    def _disagreements(self, folder: str) -> Iterator[str]:
+    def _disagreements(self, said: Objects, named: Objects) -> Iterator[str]:
         """Yield what the two files say differently of a folder's objects."""
-        said, named = self._expressions(folder), self._categories(folder)
         for object_id in sorted(set(said).symmetric_difference(named)):
             file = self.categories if object_id in said else self.expressions
             yield f"object {object_id}: not in {file.path.name}"
@@ -107,18 +119,18 @@ class PublishedFiles:
                 if (text is None) != (noun is None) or not (text or "").startswith(noun or ""):
                     yield f"object {object_id}: {exp} {text!r} does not begin with {category} {noun!r}"
 
-    def _expressions(self, folder: str) -> dict[int, JsonFields]:
-        """Return object_id → fields of the expressions."""
+    def _expressions(self, folder: str) -> tuple[Objects, JsonFields]:
+        """Return object_id → fields of the expressions, and the fields of the folder."""
         entry = self._entry(self.expressions, folder)
-        found: dict[int, JsonFields] = {}
+        found: Objects = {}
         for fields in entry.members("expressions").values():
             object_id = _object_id(fields.text("obj_id"), fields)
             if object_id in found:
                 raise DataError(f"{fields.where}: {folder!r} has two expressions of object {object_id}")
             found[object_id] = fields
-        return found
+        return found, entry
 
-    def _categories(self, folder: str) -> dict[int, JsonFields]:
+    def _categories(self, folder: str) -> Objects:
         """Return object_id → fields of the categories."""
         entry = self._entry(self.categories, folder)
         return {_object_id(key, fields): fields for key, fields in entry.members("objects").items()}
