@@ -70,7 +70,7 @@ def preview(
     folder = _find_frames(opened, root)
     sheet = draw_preview(opened, root=folder, clips=clips, limit=limit, noise_only=noise_only)
     out.parent.mkdir(parents=True, exist_ok=True)
-    sheet.image.save(out, format="PNG", optimize=True)
+    sheet.image.save(out, format="PNG")
     frames = f"{sheet.with_image} of {sheet.rows} frames found"
     where = f"in {folder}" if folder else "; --root DIR shows the images below the masks"
     terminal.print(f"{out}: {sheet.rows} clips, {frames} {where}".replace(" ;", ";"), markup=False, soft_wrap=True)
