@@ -74,8 +74,8 @@ def _intro(published: Sequence[Published]) -> str:
         f"*{dataset['title']}*{where}. Each folder below is a *manifest*: Parquet tables of clips, frames, samples "
         "(prompts) and masks, and a `manifest.json` that says what they are. Equal digest, equal labels.\n\n"
         f"Images are not included. {_get(dataset)}\n\n"
-        f"Made with `{_TOOL}` {', '.join(versions)} (the Python package `actiseg-nl`), which implements the noise of "
-        "ActiSeg-NL ([arXiv 2509.16677](https://arxiv.org/abs/2509.16677)).\n"
+        f"Made with `{_TOOL}` {', '.join(versions)}, of the Python package `actiseg-nl`, which implements ActiSeg-NL "
+        "([arXiv 2509.16677](https://arxiv.org/abs/2509.16677)).\n"
     )
 
 
@@ -233,7 +233,7 @@ def _licence(info: ManifestInfo) -> str:
     link = f" ({licence.url})" if licence.url else ""
     return (
         f"## Licence and citation\n\nThese labels are derived from the dataset `{dataset['name']}` and are under its "
-        f"licence: {licence.text}{link}. Changes: {_changes(info)}.\n\n{_citation(dataset)}\n"
+        f"licence. Changes: {_changes(info)}.\n\nLicence: {licence.text}{link}.\n\n{_citation(dataset)}\n"
     )
 
 
@@ -244,13 +244,14 @@ def _citation(dataset: dict[str, Any]) -> str:
     citation = str(dataset.get("citation") or "")
     if not citation:
         return "The dataset states no citation."
-    return f"Cite the dataset:\n\n```bibtex\n{citation}\n```" if citation.startswith("@") else f"Cite: {citation}"
+    return f"Cite the dataset:\n\n```bibtex\n{citation}\n```" if citation.startswith("@") else f"Citation: {citation}"
 
 
 def _changes(info: ManifestInfo) -> str:
     """Say what was changed, as licences ask."""
     masks = "masks left out" if info.content == RECIPE_ONLY else "masks as run-length codes"
-    return f"noise as listed above, labels as Parquet tables, {masks if info.content != 'text' else 'text alone'}"
+    noise = "" if info.imported else "noise as listed above, "
+    return f"{noise}labels as Parquet tables, {masks if info.content != 'text' else 'text alone'}"
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -15,7 +15,7 @@ _OTHERS = {  # words → (identifier, address)
     "cc0-1.0": ("cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
     "cc0 1.0": ("cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
 }
-_UNSAID = ("", "none", "unknown", "not stated")
+_UNSAID = ("", "none", "unknown")
 _LONGEST_NAME = 96
 
 
@@ -49,10 +49,8 @@ class Licence:
         if self.allows_derivatives:
             return None
         if self.allows_derivatives is None:
-            reason = f"whether {self.text!r} allows derived masks to be passed on is not known here"
-        else:
-            reason = f"{self.text!r} forbids passing on derived works"
-        return f"{reason}; --labels recipe-only leaves the masks out, and receivers rebuild them from their own copy"
+            return f"whether {self.text!r} allows derived masks to be passed on is not known here"
+        return f"{self.text!r} forbids passing on derived works"
 
 
 def find_licence(text: str) -> Licence:
@@ -65,4 +63,5 @@ def find_licence(text: str) -> Licence:
         return Licence(text, f"cc-{kind}-{found['version']}", url, "-nd" not in found["parts"])
     if words in _OTHERS:
         return Licence(text, *_OTHERS[words], True)
-    return Licence(text or "not stated", "unknown" if words in _UNSAID else "other", None, None)
+    is_unsaid = words in _UNSAID or words.startswith("not stated")
+    return Licence(text or "not stated", "unknown" if is_unsaid else "other", None, None)

@@ -146,9 +146,11 @@ def _check_labels(manifest: Manifest, labels: str) -> None:
 
 def _cautions(published: Sequence[Published]) -> Iterator[str]:
     """Yield what the licence may have against masks that are passed on, and options that name files of this machine."""
-    licence = find_licence(str(published[0].info.dataset.get("licence", "")))
-    if licence.caution and any(item.info.content == "full" for item in published):
-        yield licence.caution
+    caution = find_licence(str(published[0].info.dataset.get("licence", ""))).caution
+    with_masks = [item.info for item in published if item.info.content == "full"]
+    if caution and with_masks:
+        way_out = "; --labels recipe-only leaves the masks out, and receivers rebuild them from their own copy"
+        yield caution + ("; ask its authors" if any(info.imported for info in with_masks) else way_out)
     options = {(n, str(v)) for item in published for n, v in item.info.dataset["options"].items() if os.sep in str(v)}
     for name, value in sorted(options):
         yield f"the option {name}={value} names a file of yours; who builds the labels again needs the same file"

@@ -64,7 +64,8 @@ def write_published(
     folder = folder_of(manifest.info)
     path = root / folder
     path.mkdir(parents=True)
-    (path / RECIPE_NAME).write_text(recipe_toml(manifest.info.recipe), "utf-8")
+    if not manifest.info.imported:
+        (path / RECIPE_NAME).write_text(recipe_toml(manifest.info.recipe), "utf-8")
     if names_clips(manifest.info):
         names = manifest.table("clips", ["clip_id"])["clip_id"].to_pylist()
         (path / CLIPS_NAME).write_text("".join(f"{name}\n" for name in names), "utf-8")

@@ -144,8 +144,7 @@ def test_the_page_shows_realised_rates_severity_and_digests(made: Made) -> None:
     assert f"{info.severity['median_iou']:.3f}" in page
     assert info.digest in page
     assert "flips &#124; fat masks" in page, "a pipe would end the cell"
-    assert "is under its licence" not in page
-    assert "under its licence: none" in page
+    assert "Licence: none." in page
 
 
 def test_checksums_are_those_that_sha256sum_checks(made: Made) -> None:
@@ -375,6 +374,7 @@ def test_what_a_killed_replacement_left_is_put_back(made: Made, tmp_path: Path) 
         ("CC BY-NC-ND 4.0", {"license": "cc-by-nc-nd-4.0"}, False),
         ("Apache-2.0", {"license": "apache-2.0"}, True),
         ("", {"license": "unknown"}, None),
+        ("not stated: ask the authors", {"license": "unknown"}, None),
         ("CC BY-NC 4.0; ask for more", {"license": "other", "license_name": "cc-by-nc-4.0-ask-for-more"}, None),
     ],
 )
@@ -392,6 +392,24 @@ def test_sizes_have_the_hubs_words(rows: int, name: str) -> None:
 
 def test_a_split_has_a_name_that_the_hub_allows() -> None:
     assert (split_name("val_human"), split_name("test-dev")) == ("val_human", "test_dev")
+
+
+def test_cautions_are_of_masks_that_are_passed_on_and_of_files_that_are_not(tmp_path: Path) -> None:
+    toy = make_toy()
+    text = actiseg_noise.build(toy, content="text", out=tmp_path / "text")
+    assert publish([text], tmp_path / "one").cautions == ()
+    full = actiseg_noise.build(toy, out=tmp_path / "full")
+    data = json.loads((full / "manifest.json").read_text())
+    data["imported"] = {"form": "mask folders"}
+    data["dataset"]["options"] = {"texts": "/home/me/texts.json"}
+    (full / "manifest.json").write_text(json.dumps(data))
+    made = publish([full], tmp_path / "two")
+    licence, option = made.cautions
+    assert licence.endswith("is not known here; ask its authors"), (
+        "recipe-only is not offered: nothing could rebuild it"
+    )
+    assert option.startswith("the option texts=/home/me/texts.json names a file of yours")
+    assert not (made.path / "train/clean-s0/recipe.toml").exists()
 
 
 def test_imported_labels_say_what_they_were_made_from(made: Made, tmp_path: Path) -> None:
