@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,13 +19,14 @@ from actiseg_bench.metrics.actionvos import (
     is_hand,
     mean_iou,
 )
-from actiseg_bench.predictions import Prediction, PredictionError, iter_predictions
+from actiseg_bench.predictions import Prediction, iter_predictions
+from actiseg_bench.scored import Tables, flagged_clips, iter_scored
 from actiseg_bench.split_json import SplitEntry, read_split_json
-from actiseg_noise.errors import DataError, ManifestError, raise_if
-from actiseg_noise.masks import IndexMask, Rle, read_index_mask
+from actiseg_noise.errors import DataError, raise_if
+from actiseg_noise.masks import IndexMask, read_index_mask
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    pass
 
 VOID_ID = 255
 VOID_MODES = ("ignore", "background")
@@ -76,14 +76,6 @@ class _Row(NamedTuple):
     gt_area: int
     is_positive: bool
     noun: str
-
-
-class Tables(Protocol):
-    """What the evaluation needs of a manifest: Arrow tables by name."""
-
-    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return one table, or some of its columns."""
-        ...
 
 
 def evaluate_folders(
@@ -140,20 +132,12 @@ def score_predictions(
 ) -> Evaluation:
     """Score predictions, in row order, on the clean masks of a manifest's tables; see ``evaluate_predictions``."""
     _check_void(void)
-    flagged = set() if keep_flagged else _flagged_clips(manifest)
-    objects, sizes, voids = _objects(manifest), _frame_sizes(manifest), _void_masks(manifest)
     rows = []
-    for truth, item in _paired(_mask_rows(manifest), predictions):
-        clip, frame = place = truth["clip_id"], truth["frame_idx"]
-        if clip in flagged:
-            continue
-        mask = Rle(*sizes[place], truth["clean_rle"], truth["clean_area"])
-        try:
-            counts = count_rle(item.mask, mask, voids.get(place) if void == "ignore" else None)
-        except DataError as error:
-            raise PredictionError(f"{clip} frame {frame} object {item.object_id}: {error}") from None
-        rows.append(_Row(clip, frame, *counts, *objects[clip, item.object_id]))
-    return _evaluation(rows, len({row.clip for row in rows}), len(flagged), void)
+    for item in iter_scored(manifest, predictions, keep_flagged=keep_flagged):
+        counts = count_rle(item.prediction, item.truth, item.void if void == "ignore" else None)
+        rows.append(_Row(*item.place, *counts, item.is_positive, item.noun))
+    flagged = 0 if keep_flagged else len(flagged_clips(manifest))
+    return _evaluation(rows, len({row.clip for row in rows}), flagged, void)
 
 
 def _evaluation(rows: list[_Row], clips: int, flagged_clips: int, void: str) -> Evaluation:
@@ -220,57 +204,3 @@ def _read_checked(path: Path, ids: list[int], void_id: int = 0) -> IndexMask:
     strange = sorted(set(np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()) - {0, void_id, *ids})
     raise_if(bool(strange), f"{path}: ids {strange} are none of the clip's objects {sorted(ids)}", DataError)
     return mask
-
-
-def _flagged_clips(manifest: Tables) -> set[str]:
-    """Return the clips with a review flag set."""
-    rows = manifest.table("clips", ["clip_id", "redundant", "missing", "other"]).to_pylist()
-    return {row["clip_id"] for row in rows if row["redundant"] or row["missing"] or row["other"]}
-
-
-def _objects(manifest: Tables) -> dict[tuple[str, int], tuple[bool, str]]:
-    """Map (clip_id, object_id) to is_positive and the clean noun."""
-    rows = manifest.table("samples", ["clip_id", "object_id", "is_positive", "noun"]).to_pylist()
-    return {(row["clip_id"], row["object_id"]): (row["is_positive"], row["noun"]) for row in rows}
-
-
-def _frame_sizes(manifest: Tables) -> dict[tuple[str, int], tuple[int, int]]:
-    """Map (clip_id, frame_idx) to height and width of the mask in pixels."""
-    rows = manifest.table("frames", ["clip_id", "frame_idx", "height", "width"]).to_pylist()
-    return {(row["clip_id"], row["frame_idx"]): (row["height"], row["width"]) for row in rows}
-
-
-def _void_masks(manifest: Tables) -> dict[tuple[str, int], Rle]:
-    """Map (clip_id, frame_idx) to the pixels without label, where there are any."""
-    rows = manifest.table("frames", ["clip_id", "frame_idx", "height", "width", "void_rle"]).to_pylist()
-    return {
-        (row["clip_id"], row["frame_idx"]): Rle(row["height"], row["width"], row["void_rle"], 1)
-        for row in rows
-        if row["void_rle"] is not None
-    }
-
-
-def _mask_rows(manifest: Tables) -> Iterator[dict[str, Any]]:
-    """Yield the clean masks in the manifest's order."""
-    table = manifest.table("masks", ["clip_id", "frame_idx", "object_id", "clean_area", "clean_rle"])
-    if not table.num_rows or table["clean_rle"].null_count:
-        raise ManifestError("the manifest carries no masks; predictions are scored on one of content 'full'")
-    for batch in table.to_batches():
-        yield from batch.to_pylist()
-
-
-def _paired(
-    truths: Iterator[dict[str, Any]], predictions: Iterable[Prediction]
-) -> Iterator[tuple[dict[str, Any], Prediction]]:
-    """Yield mask rows with their predictions; both come in the same order and neither may have a row more."""
-    for truth, item in zip_longest(truths, predictions):
-        wanted = (truth["clip_id"], truth["frame_idx"], truth["object_id"]) if truth else None
-        if item is None or item.key != wanted:
-            found, expected = _place(item.key if item else None), _place(wanted)
-            raise PredictionError(f"the predictions are not of this manifest: expected {expected}, came {found}")
-        yield truth, item
-
-
-def _place(key: tuple[str, int, int] | None) -> str:
-    """Name a row for a message."""
-    return f"{key[0]} frame {key[1]} object {key[2]}" if key else "the end"

@@ -22,6 +22,7 @@ class ClipItem:
         masks: uint8 ``[K, T, h, w]``: the target's coverage of each mask pixel, 0–255. A negative object's target is
             empty.
         is_positive: bool ``[K]``.
+        agrees: bool ``[K, T, h, w]``: where the label is right, text and mask; None when it was not asked for.
     """
 
     clip_id: str
@@ -34,6 +35,7 @@ class ClipItem:
     expressions: tuple[str, ...]
     masks: Tensor
     is_positive: Tensor
+    agrees: Tensor | None = None
 
     def take(self, samples: list[int]) -> ClipItem:
         """Return the item with the samples at these positions only."""
@@ -44,6 +46,7 @@ class ClipItem:
             expressions=tuple(self.expressions[i] for i in samples),
             masks=self.masks[samples],
             is_positive=self.is_positive[samples],
+            agrees=None if self.agrees is None else self.agrees[samples],
         )
 
     def show(self, places: list[int]) -> ClipItem:
@@ -54,6 +57,7 @@ class ClipItem:
             frame_idx=tuple(self.frame_idx[i] for i in places),
             frames=self.frames[places],
             masks=self.masks[:, places],
+            agrees=None if self.agrees is None else self.agrees[:, places],
         )
 
 
@@ -74,6 +78,7 @@ class Batch:
             a strategy with memory per pixel finds its pixels.
         strong: float ``[B, T, 3, H, W]``: the same frames under a strong change of light, for strategies that compare
             two views; None for all others.
+        agrees: bool ``[N, T, h, w]``: where the label is right, for diagnosis; a strategy must not read it.
     """
 
     frames: Tensor
@@ -85,6 +90,7 @@ class Batch:
     frame_idx: tuple[tuple[int, ...], ...]
     affine: Tensor
     strong: Tensor | None = None
+    agrees: Tensor | None = None
 
     def __len__(self) -> int:
         """Return N, the number of samples."""
@@ -95,7 +101,8 @@ class Batch:
         moved = {
             name: getattr(self, name).to(device) for name in ("frames", "frames_of", "masks", "is_positive", "affine")
         }
-        return replace(self, **moved, strong=None if self.strong is None else self.strong.to(device))
+        extra = {name: value.to(device) for name in ("strong", "agrees") if (value := getattr(self, name)) is not None}
+        return replace(self, **moved, **extra)
 
 
 def by_frames(items: list[ClipItem]) -> list[ClipItem]:
@@ -125,7 +132,14 @@ def collate(items: list[ClipItem]) -> Batch:
         sample_ids=tuple(name for item in items for name in item.sample_ids),
         frame_idx=tuple(item.frame_idx for item in items for _ in item.expressions),
         affine=torch.eye(2, 3).repeat(len(sequences), 1, 1),
+        agrees=_joined([item.agrees for item in items]),
     )
+
+
+def _joined(parts: list[Tensor | None]) -> Tensor | None:
+    """Return the parts of all clips as one, None when one has none."""
+    there = [part for part in parts if part is not None]
+    return torch.cat(there) if there and len(there) == len(parts) else None
 
 
 class Prediction(NamedTuple):

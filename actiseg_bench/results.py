@@ -17,7 +17,7 @@ from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.provenance import Provenance
 from actiseg_noise.errors import ActisegError, raise_if
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 RESULT_NAME = "result.json"
 PREDICTIONS_NAME = "predictions.parquet"
 OTHER_PREDICTIONS = "predictions-{}.parquet"  # of a strategy's second network, third, …
@@ -84,7 +84,10 @@ class RunResult:
         config: everything that was configured.
         scores: metric → value in [0, 1], None where undefined; the mean over the strategy's networks. counts: what
             they were computed on, and the confusions of the first network.
+        failures: failure mode → value in [0, 1] (leakage and loss may exceed 1), None where undefined.
         losses: mean loss of each epoch.
+        fits: probes of how well given and clean training labels are fit, each with its step.
+        selection: per epoch, precision and recall of what the strategy believed; empty when it believed everything.
         oracle: what the strategy knew that a user would not, None for nothing.
         predictions: digest of the stored predictions; of several networks, joined by "+".
     """
@@ -98,8 +101,11 @@ class RunResult:
     config: dict[str, Any]
     scores: dict[str, float | None]
     counts: dict[str, int]
+    failures: dict[str, float | None]
     cost: Cost
     losses: tuple[float, ...]
+    fits: tuple[dict[str, Any], ...]
+    selection: tuple[dict[str, Any], ...]
     oracle: str | None
     predictions: str
     provenance: Provenance
@@ -113,7 +119,8 @@ class RunResult:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, ``from_json``'s inverse."""
         data = asdict(self)
-        return {"schema_version": data.pop("schema_version"), **data, "losses": list(self.losses)}
+        lists = {name: list(data[name]) for name in ("losses", "fits", "selection")}
+        return {"schema_version": data.pop("schema_version"), **data, **lists}
 
     @classmethod
     def from_json(cls, data: Any, where: str = "result") -> RunResult:

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from actiseg_bench.evaluate import Evaluation
 from actiseg_bench.provenance import Provenance, peak_memory_mb, reset_peak_memory
@@ -69,6 +69,7 @@ class Outcome:
         evaluation: of the first network. others: of the strategy's other networks; a score is the mean of all.
         losses: mean loss per epoch. train_s, eval_s: seconds.
         predictions: digest of the stored rows, of several networks joined by "+".
+        failures, fits, selection: as in :class:`RunResult`.
     """
 
     evaluation: Evaluation
@@ -79,6 +80,9 @@ class Outcome:
     eval_s: float = 0.0
     oracle: str | None = None
     others: tuple[Evaluation, ...] = ()
+    failures: dict[str, float | None] = field(default_factory=dict)
+    fits: tuple[dict[str, Any], ...] = ()
+    selection: tuple[dict[str, Any], ...] = ()
 
     def scores(self) -> dict[str, float | None]:
         """Return metric → mean over the networks, None where one has none."""
@@ -237,7 +241,10 @@ def _make(spec: RunSpec, runner: Runner, identity: RunIdentity, folder: Path, on
         scores=outcome.scores(),
         counts=outcome.evaluation.counts_dict(),
         cost=Cost(outcome.train_s, outcome.eval_s, outcome.steps, peak_memory_mb()),
+        failures=outcome.failures,
         losses=outcome.losses,
+        fits=outcome.fits,
+        selection=outcome.selection,
         oracle=outcome.oracle or None,
         predictions=outcome.predictions,
         provenance=provenance,

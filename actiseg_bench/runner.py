@@ -10,8 +10,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actiseg_bench.evaluate import Evaluation, Tables, evaluate_predictions
-from actiseg_bench.predictions import Prediction, frame_predictions, write_predictions
+from actiseg_bench.evaluate import Evaluation, evaluate_predictions
+from actiseg_bench.metrics.failure_modes import failure_modes
+from actiseg_bench.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
+from actiseg_bench.object_frames import measure, write_object_frames
+from actiseg_bench.predictions import Prediction, frame_predictions, iter_predictions, write_predictions
 from actiseg_bench.provenance import Provenance, find_provenance, score_code_digest
 from actiseg_bench.results import (
     CHECKPOINT_NAME,
@@ -23,6 +26,7 @@ from actiseg_bench.results import (
     RunIdentity,
 )
 from actiseg_bench.run import OnProgress, Outcome, RunSpec
+from actiseg_bench.scored import Tables
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.masks import empty_rle
 
@@ -86,8 +90,9 @@ class TorchRunner:
         scored = list(self._score(spec, folder, trained))
         eval_s = time.perf_counter() - started
         evaluations, digests = [one for one, _ in scored], "+".join(digest for _, digest in scored)
+        failures = _measure(spec, folder)
         if trained is None:
-            return Outcome(evaluations[0], digests, eval_s=eval_s)
+            return Outcome(evaluations[0], digests, eval_s=eval_s, failures=failures)
         return Outcome(
             evaluation=evaluations[0],
             predictions=digests,
@@ -97,6 +102,9 @@ class TorchRunner:
             eval_s=eval_s,
             oracle=trained.oracle or None,
             others=tuple(evaluations[1:]),
+            failures=failures,
+            fits=tuple(trained.fits),
+            selection=tuple(trained.selection),
         )
 
     def _train(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> TrainOutcome:
@@ -106,7 +114,7 @@ class TorchRunner:
         if spec.track.train_manifest is None:
             raise ActisegError(f"{spec.name}: the track has no training labels")
         config = self._config(spec)
-        trained = train_run(config, spec.track.train_manifest, spec.track.root, on_progress=on_progress)
+        trained = train_run(config, spec.track.train_manifest, spec.track.root, on_progress=on_progress, diagnose=True)
         if self._keep_weights:
             from actiseg_bench.checkpoint import save_networks
 
@@ -166,6 +174,16 @@ class TorchRunner:
 
         path = find_weights(_model(spec.model), self._base.start_weights)  # type: ignore[arg-type]
         return path.parent.name, _file_digest(path)
+
+
+def _measure(spec: RunSpec, folder: Path) -> dict[str, float | None]:
+    """Look closer at the stored predictions of the first network; keep the table, return the failure modes."""
+    from actiseg_noise import read_manifest
+
+    rows = iter_predictions(folder / PREDICTIONS_NAME)
+    clips, frames = measure(read_manifest(spec.track.eval_manifest), rows)
+    write_object_frames(folder / OBJECT_FRAMES_NAME, clips, frames)
+    return failure_modes(frames)
 
 
 def iter_silent(manifest: Tables) -> Iterator[Prediction]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from actiseg_bench.batches import EpochSampler, make_batch, step_seed
 from actiseg_bench.checkpoint import Keeper, State, run_identity
 from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.diagnosis import Probe, Watch
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
 from actiseg_bench.records import ClipItem
@@ -42,6 +44,7 @@ class TrainOutcome:
         steps: updates made. train_s: seconds, loading included.
         oracle: what the strategy was told that a user would not know, empty when nothing.
         weights: name and digest of the start weights.
+        fits, selection: see :class:`Watch`; empty when it was not asked for.
     """
 
     networks: list[VosModel]
@@ -50,6 +53,8 @@ class TrainOutcome:
     train_s: float
     oracle: str
     weights: str
+    fits: list[dict[str, Any]] = field(default_factory=list)
+    selection: list[dict[str, Any]] = field(default_factory=list)
 
 
 def pick_device(name: str) -> torch.device:
@@ -97,6 +102,7 @@ def train_run(
     on_progress: Progress | None = None,
     folder: Path | None = None,
     save_every: int | None = None,
+    diagnose: bool = False,
 ) -> TrainOutcome:
     """Train as ``config`` says on the noisy labels of ``manifest``.
 
@@ -107,6 +113,7 @@ def train_run(
         folder: where the run keeps what it needs to go on: its checkpoint, and large memory of the strategy. A
             checkpoint that is there is gone on from. None keeps nothing.
         save_every: steps between checkpoints; None writes one only when the loss stops being finite.
+        diagnose: measure selection and memorisation on the way (``TrainOutcome.fits`` and ``selection``).
 
     Raises:
         NotFiniteError: a loss that is NaN or infinite; the networks as they were before it are in ``folder``.
@@ -117,21 +124,24 @@ def train_run(
     fabric = make_fabric(config)
     started = time.perf_counter()
     card = MODELS[config.model].card
-    data = ManifestDataset(
-        manifest, root, size=card.input_size, mask_stride=card.mask_stride, targets=config.train.targets
+    open_labels = partial(
+        ManifestDataset, root=root, size=card.input_size, mask_stride=card.mask_stride, targets=config.train.targets
     )
+    data = open_labels(manifest, diagnose=diagnose)
     raise_if(not len(data), f"{manifest}: the manifest has no clip with a sample; there is nothing to train on")
     strategy = make_strategy(config, data, folder)
     networks, weights = make_networks(config, strategy.card.networks, fabric.device)
     torch.manual_seed(step_seed(config.seed, "prepare", 0))
     strategy.prepare(networks)
     keeper = None if folder is None else Keeper(folder, run_identity(config, data.manifest.digest), save_every)
-    losses = fit(networks, strategy, data, config, fabric, on_progress, keeper)
+    watch = Watch(Probe(data, open_labels(data.manifest, labels="clean")), config.train.steps) if diagnose else None
+    losses = fit(networks, strategy, data, config, fabric, on_progress, keeper, watch)
     strategy.finish(networks)
     for network in networks:
         network.eval()
     oracle = f"{strategy.card.oracle} {strategy.setting.noise_rate:.3f}" if strategy.card.oracle else ""
-    return TrainOutcome(networks, losses, config.train.steps, time.perf_counter() - started, oracle, weights)
+    outcome = TrainOutcome(networks, losses, config.train.steps, time.perf_counter() - started, oracle, weights)
+    return outcome if watch is None else replace(outcome, fits=watch.fits, selection=watch.selection)
 
 
 def make_fabric(config: RunConfig) -> Fabric:
@@ -192,6 +202,7 @@ def fit(
     fabric: Fabric,
     on_progress: Progress | None = None,
     keeper: Keeper | None = None,
+    watch: Watch | None = None,
 ) -> list[float]:
     """Run all steps, from where ``keeper`` has a checkpoint; return the mean loss of every epoch."""
     train = config.train
@@ -211,7 +222,11 @@ def fit(
             step = strategy.step([network for network, _ in wrapped], batch, now.step / steps_per_epoch(data, train))
             _check_finite(step.losses, items, now, keeper)
             descend(fabric, wrapped, step.losses, learning_rate(now.step, train), train.clip_norm)
+            if watch is not None:
+                watch.see(step, batch, now.epoch)
             now.advance(step.losses[0].item())
+            if watch is not None:
+                watch.after(now.step, networks[0], fabric.device)
             if on_progress:
                 on_progress(now.step, train.steps, now.losses[-1][-1])
             if keeper is not None:

@@ -38,6 +38,7 @@ class ManifestDataset(Dataset[ClipItem]):
         targets: ``positive``: a negative object's target is empty. ``all``: every object's mask is its target and
             the narration is another clip's, so that nothing can be learned about the action.
         frames: show this many annotated frames, evenly spaced (repeated in shorter clips); None shows all.
+        diagnose: items say where their labels are right (``ClipItem.agrees``).
         cache: keep decoded items in memory; by default when they take less than 1 GiB.
 
     Raises:
@@ -55,6 +56,7 @@ class ManifestDataset(Dataset[ClipItem]):
         labels: str = "noisy",
         targets: str = "positive",
         frames: int | None = None,
+        diagnose: bool = False,
         cache: bool | None = None,
     ) -> None:
         raise_if(labels not in LABELS, f"labels must be one of {', '.join(LABELS)}, got {labels!r}")
@@ -62,7 +64,7 @@ class ManifestDataset(Dataset[ClipItem]):
         self.manifest = manifest if isinstance(manifest, Manifest) else read_manifest(manifest)
         self.root = check_usable(self.manifest, root)
         self.size, self.mask_stride, self.labels, self.targets = size, mask_stride, labels, targets
-        self.frames = frames
+        self.frames, self.diagnose = frames, diagnose
         self._tables = {name: _ByClip(self.manifest, name) for name in ("clips", "frames", "samples", "masks")}
         with_masks = self._tables["masks"].ranges
         self.clip_ids = [clip_id for clip_id in self._tables["samples"].ranges if clip_id in with_masks]
@@ -135,7 +137,8 @@ class ManifestDataset(Dataset[ClipItem]):
         frames = self.frame_rows(clip_id)
         samples = self._tables["samples"].rows(clip_id)
         images = self._images(frames)
-        masks = self._masks(clip_id, frames, samples, images.shape[2:])
+        size = tuple(images.shape[2:])
+        masks = self._masks(clip_id, frames, samples, size, self.labels)
         return ClipItem(
             clip_id=clip_id,
             frames_id=_frames_id(frames),
@@ -147,7 +150,21 @@ class ManifestDataset(Dataset[ClipItem]):
             expressions=tuple(self._expression(row) for row in samples),
             masks=torch.from_numpy(masks),
             is_positive=torch.tensor([row["is_positive"] for row in samples]),
+            agrees=self._agrees(masks, clip_id, frames, samples, size) if self.diagnose else None,
         )
+
+    def _agrees(
+        self,
+        masks: npt.NDArray[np.uint8],
+        clip_id: str,
+        frames: list[dict[str, Any]],
+        samples: list[dict[str, Any]],
+        size: tuple[int, ...],
+    ) -> torch.Tensor:
+        """Return where the text names the object and the mask is the clean one, bool ``[K, T, h, w]``."""
+        clean = self._masks(clip_id, frames, samples, size, "clean")
+        is_named = np.array([not row["is_harmful"] for row in samples])
+        return torch.from_numpy(((masks > 127) == (clean > 127)) & is_named[:, None, None, None])
 
     def _expression(self, sample: dict[str, Any]) -> str:
         if self.targets == "positive":
@@ -180,9 +197,14 @@ class ManifestDataset(Dataset[ClipItem]):
         return image.astype(np.uint8, copy=False)
 
     def _masks(
-        self, clip_id: str, frames: list[dict[str, Any]], samples: list[dict[str, Any]], size: tuple[int, ...]
+        self,
+        clip_id: str,
+        frames: list[dict[str, Any]],
+        samples: list[dict[str, Any]],
+        size: tuple[int, ...],
+        labels: str,
     ) -> npt.NDArray[np.uint8]:
-        """Return the targets' coverage, uint8 ``[K, T, h, w]``."""
+        """Return the coverage of the ``noisy`` or ``clean`` targets, uint8 ``[K, T, h, w]``."""
         shape = (size[0] // self.mask_stride, size[1] // self.mask_stride)
         out = np.zeros((len(samples), len(frames), *shape), np.uint8)
         sample_at = {row["object_id"]: k for k, row in enumerate(samples)}
@@ -193,16 +215,9 @@ class ManifestDataset(Dataset[ClipItem]):
         for row in self._tables["masks"].rows(clip_id):
             k = sample_at[row["object_id"]]
             shown = row["frame_idx"] in times and (samples[k]["is_positive"] or self.targets == "all")
-            if shown and self._area(row):
-                out[k, times[row["frame_idx"]]] = _coverage(self._rle(row, sizes[row["frame_idx"]]), shape)
+            if shown and row[f"{labels}_area"]:
+                out[k, times[row["frame_idx"]]] = _coverage(_rle(row, sizes[row["frame_idx"]], labels), shape)
         return out
-
-    def _area(self, row: dict[str, Any]) -> int:
-        return int(row[f"{self.labels}_area"])
-
-    def _rle(self, row: dict[str, Any], size: tuple[int, int]) -> Rle:
-        counts = row["noisy_rle"] if self.labels == "noisy" else None
-        return Rle(*size, counts or row["clean_rle"], self._area(row))
 
     def _fits(self) -> bool:
         """Say whether all decoded items take less than 1 GiB, judging from the row counts."""
@@ -230,6 +245,12 @@ class _ByClip:
 def _frames_id(frames: list[dict[str, Any]]) -> str:
     """Name the pictures of a clip: its image paths."""
     return "\n".join(str(row["image_path"]) for row in frames)
+
+
+def _rle(row: dict[str, Any], size: tuple[int, int], labels: str) -> Rle:
+    """Return a row's noisy or clean mask."""
+    counts = row["noisy_rle"] if labels == "noisy" else None
+    return Rle(*size, counts or row["clean_rle"], int(row[f"{labels}_area"]))
 
 
 def _coverage(rle: Rle, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:

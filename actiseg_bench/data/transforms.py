@@ -80,7 +80,8 @@ def crop(batch: Batch, affine: Tensor) -> Batch:
     """Cut every sequence by its affine ``[B, 2, 3]`` and resize it back, bilinearly; outside the picture is black."""
     frames = _sample(batch.frames.flatten(1, 2), affine).view_as(batch.frames)
     masks = _sample(batch.masks, affine[batch.frames_of])
-    return replace(batch, frames=frames, masks=masks, affine=compose(batch.affine, affine))
+    agrees = None if batch.agrees is None else _sample(batch.agrees.float(), affine[batch.frames_of]) > 0.5
+    return replace(batch, frames=frames, masks=masks, affine=compose(batch.affine, affine), agrees=agrees)
 
 
 def compose(outer: Tensor, inner: Tensor) -> Tensor:
@@ -104,7 +105,10 @@ def flip(batch: Batch, flipped: Tensor) -> Batch:
     sign = torch.where(flipped, -1.0, 1.0)
     affine = batch.affine.clone()
     affine[:, :, 0] = affine[:, :, 0] * sign[:, None]
-    return replace(batch, frames=frames, masks=masks, expressions=texts, affine=affine)
+    agrees = batch.agrees
+    if agrees is not None:
+        agrees = torch.where(mirrored[:, None, None, None], agrees.flip(-1), agrees)
+    return replace(batch, frames=frames, masks=masks, expressions=texts, affine=affine, agrees=agrees)
 
 
 def adjust_light(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:

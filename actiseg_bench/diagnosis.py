@@ -1,0 +1,140 @@
+"""What a training does with wrong labels, measured from outside: strategies never see it.
+
+The manifest knows which labels are wrong. *Selection*: of what a strategy believes, how much is right, and of what is
+right, how much it believes. *Memorisation*: how well the networks fit the labels they were given, and the clean ones.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.records import Batch, ClipItem, collate
+from actiseg_bench.strategies.base import Step
+
+PROBES = 5
+PROBED_CLIPS = 16
+
+
+@dataclass
+class Tally:
+    """Counts of believed and right labels."""
+
+    believed: int = 0
+    right: int = 0
+    both: int = 0
+
+    def add(self, believed: Tensor, right: Tensor) -> None:
+        """Count bool tensors of one shape."""
+        self.believed += int(believed.sum())
+        self.right += int(right.sum())
+        self.both += int((believed & right).sum())
+
+    def to_json(self) -> dict[str, float | None]:
+        """Return precision and recall of "this label is clean", in [0, 1], None where nothing defines them."""
+        return {
+            "precision": self.both / self.believed if self.believed else None,
+            "recall": self.both / self.right if self.right else None,
+        }
+
+
+@dataclass
+class Selection:
+    """Counts over the steps of one epoch: of whole samples, and of mask pixels."""
+
+    samples: Tally = field(default_factory=Tally)
+    pixels: Tally = field(default_factory=Tally)
+
+    def add(self, step: Step, batch: Batch) -> None:
+        """Count what a step believed; ``batch.agrees`` says where labels are right."""
+        if batch.agrees is None:
+            return
+        if step.trusted is not None:
+            self.pixels.add(step.trusted, batch.agrees)
+        right = batch.agrees.flatten(1).all(1)
+        for kept in step.kept or ():
+            names = set(kept)
+            self.samples.add(torch.tensor([name in names for name in batch.sample_ids]).to(right.device), right)
+
+    def to_json(self) -> dict[str, dict[str, float | None]]:
+        """Return what was counted, by unit; a unit that no step spoke of is left out."""
+        found = {"samples": self.samples, "pixels": self.pixels}
+        return {name: tally.to_json() for name, tally in found.items() if tally.believed}
+
+
+class Probe:
+    """Fits to the given and to the clean labels of a few training clips, the same ones every time.
+
+    Of samples whose label is wrong (of all, where none is): mean IoU of the prediction from the given text with the
+    given mask, and of the prediction from the clean text with the clean mask. Positives alone.
+    """
+
+    def __init__(self, given: ManifestDataset, clean: ManifestDataset, clips: int = PROBED_CLIPS) -> None:
+        places = torch.linspace(0, len(given) - 1, min(clips, len(given))).round().long().tolist()
+        self._given, self._clean = ([data[i] for i in places] for data in (given, clean))
+        pairs = zip(self._given, self._clean, strict=True)
+        self._counted = [one.is_positive & ~_equal(one, two) for one, two in pairs]
+        if not any(mask.any() for mask in self._counted):
+            self._counted = [item.is_positive for item in self._given]
+
+    @torch.no_grad()
+    def __call__(self, network: nn.Module, device: torch.device) -> dict[str, float | None]:
+        """Return ``fit_given`` and ``fit_clean``, each in [0, 1]; the network is left in the mode it was in."""
+        was_training = network.training
+        network.eval()
+        found = {}
+        for name, items in (("fit_given", self._given), ("fit_clean", self._clean)):
+            ious = []
+            for item, counted in zip(items, self._counted, strict=True):
+                if counted.any():
+                    batch = collate([item.take(counted.nonzero().flatten().tolist())]).to(device)
+                    predicted = network(batch.frames, batch.expressions, batch.frames_of).mask_logits > 0
+                    ious.append(_iou(predicted, batch.masks > 0.5))
+            found[name] = float(torch.cat(ious).mean()) if ious else None
+        network.train(was_training)
+        return found
+
+
+def _equal(one: ClipItem, two: ClipItem) -> Tensor:
+    """Return which samples of two readings of a clip have the same text and masks, bool ``[K]``."""
+    texts = torch.tensor([a == b for a, b in zip(one.expressions, two.expressions, strict=True)])
+    return texts & one.masks.eq(two.masks).flatten(1).all(1)
+
+
+def _iou(predicted: Tensor, given: Tensor) -> Tensor:
+    """Return the IoU of every sample over all its frames, ``[N]``; two empty masks are 1."""
+    both, either = ((predicted & given).flatten(1).sum(1), (predicted | given).flatten(1).sum(1))
+    return torch.where(either > 0, both / either.clamp_min(1), torch.ones_like(both, dtype=torch.float))
+
+
+class Watch:
+    """Follows one training: selection step by step, a probe at evenly spaced steps.
+
+    Attributes:
+        selection: per epoch. fits: one entry per probe, with its step.
+    """
+
+    def __init__(self, probe: Probe | None, steps: int, probes: int = PROBES) -> None:
+        self._probe = probe
+        self._when = {round(steps * (i + 1) / probes) for i in range(probes)}
+        self._epochs: list[Selection] = []
+        self.fits: list[dict[str, float | None]] = []
+
+    def see(self, step: Step, batch: Batch, epoch: int) -> None:
+        """Take in a step of an epoch."""
+        while len(self._epochs) <= epoch:
+            self._epochs.append(Selection())
+        self._epochs[epoch].add(step, batch)
+
+    def after(self, done: int, network: nn.Module, device: torch.device) -> None:
+        """Probe when it is time."""
+        if self._probe is not None and done in self._when:
+            self.fits.append({"step": done, **self._probe(network, device)})
+
+    @property
+    def selection(self) -> list[dict[str, dict[str, float | None]]]:
+        """Return precision and recall per epoch, by unit."""
+        return [epoch.to_json() for epoch in self._epochs]

@@ -1,0 +1,146 @@
+"""Failure modes on masks drawn so that a reader sees the answer. A canvas of 60×80 has a diagonal of 100, a band of 2."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench_fakes import fake_manifest, perfect, predict
+
+from actiseg_bench.evaluate import score_predictions
+from actiseg_bench.metrics.actionvos import actionvos_scores
+from actiseg_bench.metrics.failure_modes import (
+    ObjectFrames,
+    band_px,
+    boundary_errors,
+    failure_modes,
+    measure_frame,
+)
+from actiseg_bench.object_frames import counts_of, measure, read_object_frames, write_object_frames
+from actiseg_noise.errors import ActisegError
+
+CANVAS = (60, 80)
+
+
+def block(rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
+    mask = np.zeros(CANVAS, bool)
+    mask[slice(*rows), slice(*columns)] = True
+    return mask
+
+
+SQUARE = block((20, 30), (20, 30))
+
+
+def frames(**changes: list[float]) -> ObjectFrames:
+    """Two visible positives that are predicted without a flaw, changed as given."""
+    values = {
+        "clip_idx": [0, 0],
+        "frame_idx": [0, 0],
+        "object_id": [1, 2],
+        "is_positive": [True, True],
+        "is_hand": [False, False],
+        "intersection": [100, 100],
+        "pred_area": [100, 100],
+        "gt_area": [100, 100],
+        "leak": [0, 0],
+        "loss": [0, 0],
+        "other_iou": [0.0, 0.0],
+    }
+    return ObjectFrames(**{name: np.array(value) for name, value in (values | changes).items()})
+
+
+def test_the_band_is_two_hundredths_of_the_diagonal() -> None:
+    assert band_px(*CANVAS) == 2.0
+    assert band_px(1080, 1920) == pytest.approx(44.06, abs=0.01)
+
+
+def test_a_rim_outside_the_object_is_leakage() -> None:
+    grown = block((19, 31), (19, 31))
+    assert boundary_errors(grown, SQUARE, 2.0) == (144 - 100, 0)
+
+
+def test_what_lies_beyond_the_band_is_no_leakage() -> None:
+    far = SQUARE | block((20, 30), (40, 50))
+    assert boundary_errors(far, SQUARE, 2.0) == (0, 0)
+
+
+def test_a_rim_inside_the_object_is_loss() -> None:
+    shrunk = block((21, 29), (21, 29))
+    assert boundary_errors(shrunk, SQUARE, 2.0) == (0, 100 - 64)
+
+
+def test_a_hole_in_the_middle_is_no_boundary_loss() -> None:
+    pierced = SQUARE & ~block((24, 26), (24, 26))
+    assert boundary_errors(pierced, SQUARE, 2.0) == (0, 0)
+
+
+def test_a_frame_is_measured_object_by_object() -> None:
+    gt = np.zeros(CANVAS, np.uint8)
+    gt[SQUARE] = 1
+    gt[block((40, 50), (40, 50))] = 2
+    pred = np.zeros(CANVAS, np.uint8)
+    pred[block((19, 31), (19, 31))] = 1  # one pixel too wide
+    pred[block((0, 10), (0, 10))] = 2  # somewhere else
+    pred[block((20, 25), (25, 30))] = 3  # an object that is not there takes a corner of the first
+    first, second, third = measure_frame(pred, gt, [1, 2, 3])
+    assert first[:5] == (75, 119, 100, 44, 25 - 9)  # of the corner, nine pixels are further inside than the band
+    assert second == (0, 100, 100, 0, 100 - 36, 0.0)
+    assert third[:3] == (0, 25, 0)
+    assert third[5] == pytest.approx(25 / 100)
+
+
+def test_a_flawless_prediction_has_no_failure() -> None:
+    assert failure_modes(frames()) == {
+        "boundary_leakage": 0.0,
+        "boundary_loss": 0.0,
+        "mislocalization": 0.0,
+        "identity_substitution": 0.0,
+        "missed": 0.0,
+    }
+
+
+def test_boundary_errors_are_relative_to_the_object() -> None:
+    found = failure_modes(frames(leak=[50, 0], loss=[0, 20]))
+    assert (found["boundary_leakage"], found["boundary_loss"]) == (0.25, 0.1)
+
+
+def test_a_prediction_that_barely_touches_is_mislocalized() -> None:
+    assert failure_modes(frames(intersection=[9, 100]))["mislocalization"] == 0.5
+
+
+def test_a_prediction_that_fits_another_object_better_is_a_substitution() -> None:
+    assert failure_modes(frames(intersection=[50, 100], other_iou=[0.4, 0.9]))["identity_substitution"] == 0.5
+
+
+def test_silence_is_missed_and_nothing_else() -> None:
+    found = failure_modes(frames(pred_area=[0, 100], intersection=[0, 100]))
+    assert (found["missed"], found["mislocalization"]) == (0.5, 0.0)
+
+
+def test_negatives_and_hidden_objects_are_left_out() -> None:
+    assert failure_modes(frames(is_positive=[True, False], intersection=[100, 0]))["mislocalization"] == 0.0
+    nobody = failure_modes(frames(is_positive=[False, False]))
+    assert set(nobody.values()) == {None}
+
+
+def test_object_frames_are_stored_and_come_back(tmp_path: Path) -> None:
+    write_object_frames(tmp_path / "o.parquet", ["a"], frames())
+    clips, found = read_object_frames(tmp_path / "o.parquet")
+    assert clips == ["a"]
+    assert all(np.array_equal(getattr(found, f.name), getattr(frames(), f.name)) for f in fields(ObjectFrames))
+
+
+def test_a_damaged_table_of_object_frames_is_named(tmp_path: Path) -> None:
+    (tmp_path / "o.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ActisegError, match=r"o\.parquet: not a readable table of object-frames"):
+        read_object_frames(tmp_path / "o.parquet")
+
+
+def test_measured_predictions_have_the_counts_of_the_six_metrics() -> None:
+    manifest, rows = fake_manifest(), list(predict(perfect()))
+    clips, measured = measure(manifest, rows)
+    counts = score_predictions(manifest, rows).counts
+    assert len(clips) == len(set(counts.clip_idx.tolist()))
+    for name in ("intersection", "pred_area", "gt_area", "is_positive"):
+        assert np.array_equal(getattr(measured, name), getattr(counts, name))
+    assert actionvos_scores(counts_of(measured)) == actionvos_scores(counts)
