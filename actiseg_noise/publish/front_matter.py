@@ -11,7 +11,18 @@ from actiseg_noise.publish.licence import find_licence
 from actiseg_noise.publish.shards import Published
 
 _TAGS = ("label-noise", "video-object-segmentation", "referring-video-object-segmentation", "actiseg-nl", "croissant")
-_SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B")
+_SIZES = (
+    "n<1K",
+    "1K<n<10K",
+    "10K<n<100K",
+    "100K<n<1M",
+    "1M<n<10M",
+    "10M<n<100M",
+    "100M<n<1B",
+    "1B<n<10B",
+    "10B<n<100B",
+    "100B<n<1T",
+)
 
 
 def front_matter(published: Sequence[Published]) -> str:
