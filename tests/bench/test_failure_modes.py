@@ -1,4 +1,4 @@
-"""Failure modes on masks drawn so that a reader sees the answer. A canvas of 60×80 has a diagonal of 100, a band of 2."""
+"""Failure modes on masks that a reader can count. A canvas of 60×80 has a diagonal of 100 and a band of 2."""
 
 from dataclasses import fields
 from pathlib import Path
