@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from actiseg_noise.pipeline.pool import finished_chunks
 from actiseg_noise.pipeline.progress import Progress
 from actiseg_noise.pipeline.request import Request, make_request, tool_version
 from actiseg_noise.pipeline.severity import Severity
+from actiseg_noise.pipeline.spool import spooled
 from actiseg_noise.pipeline.workspace import Workspace, check_output
 from actiseg_noise.recipe import Recipe
 from actiseg_noise.records import Clip
@@ -166,14 +167,13 @@ def is_built(request: Request, out: Path) -> bool:
 
 def _write_manifest(request: Request, space: Workspace, workers: int, gate: bool, progress: Progress) -> None:
     """Write the whole manifest into the workspace."""
-    clips, total = _list_clips(request)
     thresholds = None
-    if request.recipe.exact_rate:
-        progress.note("finding exact rates")
-        thresholds = find_thresholds(request)
     tally = Tally(len(request.recipe.noises))
     severity = Severity()
-    with ManifestWriter(space.manifest) as writer:
+    with _counted(request, space.building) as (clips, total), ManifestWriter(space.manifest) as writer:
+        if request.recipe.exact_rate:
+            progress.note("finding exact rates")
+            thresholds = find_thresholds(request)
         chunks = split_chunks(clips, request.content)
         for folder, count in finished_chunks(request.job(thresholds), chunks, space.chunks, workers):
             tally.add(read_chunk_info(folder)["tally"])
@@ -186,12 +186,11 @@ def _write_manifest(request: Request, space: Workspace, workers: int, gate: bool
         writer.finish(lambda digests: _info(request, slots, severity, digests), request.vocabulary)
 
 
-def _list_clips(request: Request) -> tuple[Iterable[Clip], int | None]:
-    """Return the clips and their number: a list where masks are read, a stream of unknown length for text."""
+def _counted(request: Request, folder: Path) -> AbstractContextManager[tuple[Iterator[Clip], int | None]]:
+    """Give the clips and their number: set aside where masks are read, a stream of unknown length for text."""
     if request.content == "text":
-        return request.iter_clips(), None
-    clips = list(request.iter_clips())
-    return clips, len(clips)
+        return nullcontext((request.iter_clips(), None))
+    return spooled(request.iter_clips(), folder)
 
 
 def find_thresholds(request: Request) -> list[float]:
