@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def publish(
-    manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST...", help="Manifest folders of one dataset.")],
+    manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST", help="Manifest folders of one dataset.")],
     out: Annotated[Path, typer.Option(help="The folder to make.")],
     labels: Annotated[str, typer.Option(help="full, or recipe-only: without masks, which receivers rebuild.")] = "full",
     repo_id: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Its name on the hub.")] = None,
