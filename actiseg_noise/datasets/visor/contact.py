@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from actiseg_noise.datasets.visor.entities import CANVAS, GLOVES, HANDS, Entity, Points
-from actiseg_noise.masks import Box
+from actiseg_noise.datasets.visor.pixels import corners, filled, overlap
+from actiseg_noise.masks import Box, IndexMask
 
 UNSURE = ("none-of-the-above", "inconclusive")
 NEAR_PX = 10  # city-block: hand and object each grow by 5 pixels and then overlap
@@ -92,23 +92,22 @@ def _polygons_near(polygons: Sequence[Points], hand: Sequence[Points]) -> tuple[
     """Return the polygons of which a filled pixel is at most ``NEAR_PX`` from a pixel of the hand."""
     import cv2
 
-    canvas = _filled(hand)
-    left, top, width, height = cv2.boundingRect(canvas)
-    if not width:
+    if not hand:
         return ()
-    around = Box(top, left, top + height, left + width).padded(NEAR_PX, *CANVAS).slices
-    distance = cv2.distanceTransform(1 - canvas[around], cv2.DIST_L1, cv2.DIST_MASK_3)
-    near = distance <= NEAR_PX
-    return tuple(points for points in polygons if _filled([points])[around][near].any())
+    box, crop = filled(hand)
+    if not crop.any():
+        return ()
+    around = Box(box.top - NEAR_PX, box.left - NEAR_PX, box.bottom + NEAR_PX, box.right + NEAR_PX)
+    distance = cv2.distanceTransform(1 - np.pad(crop, NEAR_PX), cv2.DIST_L1, cv2.DIST_MASK_3)
+    near = (distance <= NEAR_PX).view(np.uint8)
+    return tuple(points for points in polygons if _meets(filled([points]), around, near))
 
 
-def _filled(polygons: Sequence[Points]) -> npt.NDArray[np.uint8]:
-    """Return 1 inside the polygons, 0 elsewhere, ``uint8 [1080, 1920]``."""
-    import cv2
-
-    canvas = np.zeros(CANVAS, np.uint8)
-    cv2.fillPoly(canvas, [points.astype(np.int32) for points in polygons], 1)
-    return canvas
+def _meets(part: tuple[Box, IndexMask], around: Box, near: IndexMask) -> bool:
+    """Return whether a crop, with its box, has a pixel in common with the crop ``near`` of ``around``."""
+    box, crop = part
+    here, there = overlap(box, around)
+    return bool((crop[here] & near[there]).any())
 
 
 def _box(polygons: Sequence[Points]) -> Box:
@@ -117,8 +116,8 @@ def _box(polygons: Sequence[Points]) -> Box:
     ActionVOS cuts its canvas with these numbers as they are, where a negative one counts from the far edge: a box that
     begins outside the canvas covers little or nothing.
     """
-    corners = np.concatenate(polygons).astype(np.int32)
-    (left, top), (right, bottom) = corners.min(0).tolist(), corners.max(0).tolist()
+    bounds = np.concatenate([corners(points) for points in polygons])
+    (left, top), (right, bottom) = bounds.min(0).tolist(), bounds.max(0).tolist()
     first_row, last_row, _ = slice(top, bottom).indices(CANVAS[0])
     first_column, last_column, _ = slice(left, right).indices(CANVAS[1])
     return Box(first_row, first_column, max(first_row, last_row), max(first_column, last_column))

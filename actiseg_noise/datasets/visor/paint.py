@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.datasets.visor.contact import Contact
-from actiseg_noise.datasets.visor.entities import CANVAS, Entity, Points
+from actiseg_noise.datasets.visor.entities import CANVAS, Entity
+from actiseg_noise.datasets.visor.pixels import fill, filled, overlap
 from actiseg_noise.masks import IndexMask
 
 SIZES = {"854x480": (480, 854), "native": CANVAS}  # ActionVOS's preparation, and the frames as they are
@@ -25,23 +26,8 @@ def paint(entities: Sequence[Entity], ids: Mapping[str, int]) -> IndexMask:
     canvas: IndexMask = np.zeros(CANVAS, np.uint8)
     for entity in entities:
         if entity.polygons:
-            fill(canvas, entity, ids[entity.name])
+            fill(canvas, entity.polygons, ids[entity.name])
     return canvas
-
-
-def fill(canvas: IndexMask, entity: Entity, value: int) -> None:
-    """Fill an entity's polygons in place: coordinates cut to integers, all polygons at once, by the even-odd rule.
-
-    Polygons of one or two points are drawn, and an empty one is the pixel (0, 0): so the published scripts have it.
-    """
-    import cv2
-
-    cv2.fillPoly(canvas, [_corners(points) for points in entity.polygons], value)
-
-
-def _corners(points: Points) -> npt.NDArray[np.int32]:
-    """Return a polygon's corners as ``int32 [N, 2]``, cut towards zero."""
-    return points.astype(np.int32) if len(points) else np.zeros((1, 2), np.int32)
 
 
 def resize(index_mask: IndexMask, size: str) -> IndexMask:
@@ -91,9 +77,9 @@ def paint_weights(
         if not entity.polygons:
             continue
         if entity.name in narrated:
-            fill(weights, entity, HAND_OR_NARRATION)
-        elif not _touches(entity, boxes) if contacts else entity.name not in positive:
-            fill(weights, entity, NEGATIVE)
+            fill(weights, entity.polygons, HAND_OR_NARRATION)
+        elif not _touches(entity, contacts) if contacts else entity.name not in positive:
+            fill(weights, entity.polygons, NEGATIVE)
     np.add(weights, weights, out=weights, where=boxes)
     weights[held & (weights == 0)] = HAND_OR_NARRATION
     weights[weights == 0] = OTHER
@@ -102,18 +88,15 @@ def paint_weights(
 
 def _reach(contacts: Sequence[Contact]) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Return two ``bool [1080, 1920]``: the boxes of in-contact objects, and the objects themselves."""
-    import cv2
-
     boxes, held = np.zeros(CANVAS, bool), np.zeros(CANVAS, np.uint8)
     for contact in contacts:
         boxes[contact.box.slices] = True
         # Two decimals, then cut: what VISOR-HOS writes to its file is what ActionVOS reads.
-        cv2.fillPoly(held, [np.round(points, 2).astype(np.int32) for points in contact.polygons], 1)
+        fill(held, [np.round(points, 2) for points in contact.polygons], 1)
     return boxes, held.view(bool)
 
 
-def _touches(entity: Entity, area: npt.NDArray[np.bool_]) -> bool:
-    """Return whether any pixel of an entity, covered by others or not, lies in ``area``."""
-    canvas: IndexMask = np.zeros(CANVAS, np.uint8)
-    fill(canvas, entity, 1)
-    return bool(canvas[area].any())
+def _touches(entity: Entity, contacts: Sequence[Contact]) -> bool:
+    """Return whether any pixel of an entity, covered by others or not, lies in the box of a contact."""
+    box, crop = filled(entity.polygons)
+    return any(bool(crop[overlap(box, contact.box)[0]].any()) for contact in contacts)
