@@ -30,6 +30,7 @@ CLASSES = {
     "crème fraîche": 113,
     "cupboard": 3,
     "fridge": 12,
+    "gloves": 60,
     "left glove": 303,
     "left hand": 300,
     "milk": 64,

@@ -429,13 +429,34 @@ def test_a_glove_without_contact_fields_is_an_object(tmp_path: Path) -> None:
     assert handboxes(dataset) == {"left hand": True, "rubber glove": True}
 
 
-@pytest.mark.parametrize(("split", "touched"), [("train", True), ("val", False)])
-def test_in_val_a_frame_with_an_unsure_hand_has_no_contacts(split: str, touched: bool, tmp_path: Path) -> None:
+def test_only_gloves_are_worn(tmp_path: Path) -> None:
+    bag = entity("bag", rectangle(500, 400, 595, 500), touches="plate", on_which_hand=["left hand"])
+    dataset = one_action(tmp_path, [bag, entity("plate", rectangle(600, 400, 700, 500))])
+    assert handboxes(dataset) == {"bag": False, "plate": False}
+
+
+def test_of_two_entities_with_one_id_the_first_is_meant(tmp_path: Path) -> None:
     frame = [
         entity("left hand", cell(1, 1), touches="plate"),
-        entity("plate", cell(1, 1)),
-        entity("right hand", cell(3, 3), touches="inconclusive"),
+        entity("plate", rectangle(300, 300, 310, 310)),
+        entity("bag", rectangle(320, 300, 330, 310), id=entity("plate")["id"]),
     ]
+    assert handboxes(one_action(tmp_path, frame)) == {"bag": False, "left hand": True, "plate": True}
+
+
+UNSURE = {
+    "a hand": entity("right hand", cell(3, 3), touches="inconclusive"),
+    "a worn glove": entity("right glove", cell(3, 3), touches="none-of-the-above", on_which_hand=["right hand"]),
+    "a glove on two hands": entity("gloves", cell(3, 3), touches="plate", on_which_hand=["left hand", "rigth hand"]),
+}
+
+
+@pytest.mark.parametrize("unsure", UNSURE)
+@pytest.mark.parametrize(("split", "touched"), [("train", True), ("val", False)])
+def test_in_val_a_frame_with_an_unsure_hand_has_no_contacts(
+    split: str, touched: bool, unsure: str, tmp_path: Path
+) -> None:
+    frame = [entity("left hand", cell(1, 1), touches="plate"), entity("plate", cell(1, 1)), UNSURE[unsure]]
     assert handboxes(one_action(tmp_path, frame, split=split), split)["plate"] is touched
 
 
@@ -514,6 +535,16 @@ def test_in_a_frame_without_contacts_negatives_are_those_of_the_clip(tmp_path: P
         [1, 1, 1, 1, 1, 1, 1, 1],
         [1, 1, 1, 1, 1, 1, 1, 1],
     ]
+
+
+def test_what_a_hand_holds_is_rounded_to_two_decimals_before_it_is_cut(tmp_path: Path) -> None:
+    """So VISOR-HOS writes its polygons; the mask is cut at once."""
+    plate = entity("plate", rectangle(600, 400, 699.996, 500))
+    hand = entity("left hand", rectangle(500, 400, 595, 500), touches="plate")
+    dataset = one_action(tmp_path, [plate, hand], size="native")
+    clip = only_clip(dataset)
+    assert dataset.weight_map(clip, clip.frames[0])[450, 698:702].tolist() == [2, 2, 2, 1]
+    assert dataset.read_index_mask(clip, clip.frames[0])[450, 698:702].tolist() == [2, 2, 0, 0]
 
 
 def test_a_later_narrated_object_paints_over_a_negative_one(tmp_path: Path) -> None:
