@@ -139,6 +139,21 @@ def iter_predictions(path: Path) -> Iterator[Prediction]:
                 yield Prediction(row["clip_id"], row["frame_idx"], row["object_id"], mask, row["positive_score"])
 
 
+def count_rows(path: Path) -> int:
+    """Return how many rows a predictions file has, from its footer alone: a truncated file has none.
+
+    Raises:
+        PredictionError: no Parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise PredictionError(f"{path}: not a readable predictions file ({error})") from None
+
+
 def _check_area(row: dict[str, Any], path: Path) -> None:
     """Refuse a row whose run lengths and area contradict each other."""
     from pycocotools import mask as coco

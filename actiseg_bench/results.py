@@ -7,7 +7,7 @@ when asked for, ``checkpoint.safetensors``. The result is written last: a folder
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -84,7 +84,8 @@ class RunResult:
         config: everything that was configured.
         scores: metric → value in [0, 1], None where undefined; the mean over the strategy's networks. counts: what
             they were computed on, and the confusions of the first network.
-        failures: failure mode → value in [0, 1] (leakage and loss may exceed 1), None where undefined.
+        failures: failure mode → value in [0, 1] (leakage and loss may exceed 1), None where undefined; the mean over
+            the strategy's networks.
         losses: mean loss of each epoch.
         fits: probes of how well given and clean training labels are fit, each with its step.
         selection: per epoch, precision and recall of what the strategy believed; empty when it believed everything.
@@ -249,10 +250,36 @@ def read_results(folder: Path) -> list[RunResult]:
     Raises:
         ResultError: the folder is missing or holds no result, or one of them cannot be read.
     """
+    return [read_result(path) for path in find_results(folder)]
+
+
+def find_results(folder: Path) -> list[Path]:
+    """Return the path of every finished run's result under ``folder``, in order.
+
+    Raises:
+        ResultError: the folder is missing or holds no result.
+    """
     raise_if(not folder.is_dir(), f"{folder}: no such folder", ResultError)
     paths = sorted(path for path in folder.rglob(RESULT_NAME) if not _is_hidden(path.relative_to(folder)))
     raise_if(not paths, f"{folder}: no finished run here; make some with actiseg-bench run", ResultError)
-    return [read_result(path) for path in paths]
+    return paths
+
+
+def over_networks(found: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
+    """Return name → mean over the networks of a run, None where one of them has none."""
+    values = {name: [one[name] for one in found] for name in found[0]}
+    known = {name: [value for value in row if value is not None] for name, row in values.items()}
+    return {name: sum(row) / len(row) if len(row) == len(found) else None for name, row in known.items()}
+
+
+def per_network(predictions: str, first: str) -> list[str]:
+    """Return the names of a file that every network of a run has: ``predictions.parquet``, ``predictions-2.parquet``.
+
+    Args:
+        predictions: the digests, joined by "+". first: name of the first network's file.
+    """
+    stem, dot, suffix = first.rpartition(".")
+    return [first, *(f"{stem}-{number}{dot}{suffix}" for number in range(2, predictions.count("+") + 2))]
 
 
 def _is_hidden(path: Path) -> bool:

@@ -17,15 +17,16 @@ from typing import Any, NamedTuple, Protocol
 from actiseg_bench.evaluate import Evaluation
 from actiseg_bench.provenance import Provenance, peak_memory_mb, reset_peak_memory
 from actiseg_bench.results import (
-    PREDICTIONS_NAME,
     REFERENCES,
     RESULT_NAME,
     Cost,
     RunIdentity,
     RunResult,
+    over_networks,
     read_old_result,
     write_result,
 )
+from actiseg_bench.stored import why_incomplete
 from actiseg_bench.tracks import OWN_PROTOCOL, Track, reference_track
 from actiseg_noise.errors import ActisegError
 
@@ -86,14 +87,7 @@ class Outcome:
 
     def scores(self) -> dict[str, float | None]:
         """Return metric → mean over the networks, None where one has none."""
-        found = [one.scores_dict() for one in (self.evaluation, *self.others)]
-        return {name: _mean([scores[name] for scores in found]) for name in found[0]}
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    """Return the mean of numbers, None when one is missing."""
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if len(known) == len(values) else None
+        return over_networks([one.scores_dict() for one in (self.evaluation, *self.others)])
 
 
 class Runner(Protocol):
@@ -210,9 +204,13 @@ def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tup
     _recover(place)
     identity = runner.identity(spec)
     old, why = read_old_result(place / RESULT_NAME)
-    if old is not None and old.run_key == identity.key() and (place / PREDICTIONS_NAME).is_file():
-        return old, True
-    reporter.begin(spec, f"again: {identity.changes_since(old)} changed" if old else why)
+    if old is not None:
+        stale = old.run_key != identity.key()
+        why = f"{identity.changes_since(old)} changed" if stale else why_incomplete(place, old)
+        if not why:
+            return old, True
+        why = f"again: {why}"
+    reporter.begin(spec, why)
     partial = _partial(place)
     partial.mkdir(parents=True)
     try:

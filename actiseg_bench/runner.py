@@ -24,6 +24,8 @@ from actiseg_bench.results import (
     SILENT,
     START,
     RunIdentity,
+    over_networks,
+    per_network,
 )
 from actiseg_bench.run import OnProgress, Outcome, RunSpec
 from actiseg_bench.scored import Tables
@@ -90,7 +92,7 @@ class TorchRunner:
         scored = list(self._score(spec, folder, trained))
         eval_s = time.perf_counter() - started
         evaluations, digests = [one for one, _ in scored], "+".join(digest for _, digest in scored)
-        failures = _measure(spec, folder)
+        failures = _measure(spec, folder, digests)
         if trained is None:
             return Outcome(evaluations[0], digests, eval_s=eval_s, failures=failures)
         return Outcome(
@@ -176,14 +178,17 @@ class TorchRunner:
         return path.parent.name, _file_digest(path)
 
 
-def _measure(spec: RunSpec, folder: Path) -> dict[str, float | None]:
-    """Look closer at the stored predictions of the first network; keep the table, return the failure modes."""
+def _measure(spec: RunSpec, folder: Path, digests: str) -> dict[str, float | None]:
+    """Look closer at the stored predictions; keep a table per network, return the mean failure modes."""
     from actiseg_noise import read_manifest
 
-    rows = iter_predictions(folder / PREDICTIONS_NAME)
-    clips, frames = measure(read_manifest(spec.track.eval_manifest), rows)
-    write_object_frames(folder / OBJECT_FRAMES_NAME, clips, frames)
-    return failure_modes(frames)
+    manifest, found = read_manifest(spec.track.eval_manifest), []
+    stored, tables = (per_network(digests, name) for name in (PREDICTIONS_NAME, OBJECT_FRAMES_NAME))
+    for rows, table in zip(stored, tables, strict=True):
+        clips, frames = measure(manifest, iter_predictions(folder / rows))
+        write_object_frames(folder / table, clips, frames)
+        found.append(failure_modes(frames))
+    return over_networks(found)
 
 
 def iter_silent(manifest: Tables) -> Iterator[Prediction]:

@@ -10,9 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench_fakes import FakeRunner, make_track
+from bench_fakes import FakeRunner, make_track, perfect, predict
 
 from actiseg_bench.lock import locked
+from actiseg_bench.predictions import write_predictions
 from actiseg_bench.results import ResultError, read_result, read_results
 from actiseg_bench.run import GridOutcome, Reporter, RunSpec, make_grid, run_grid
 from actiseg_noise.errors import ActisegError
@@ -94,6 +95,27 @@ def test_a_result_without_its_predictions_is_made_again(tmp_path: Path) -> None:
     again = FakeRunner()
     run_grid(grid(), again, tmp_path)
     assert again.made == ["clean gce-faithful seed 0"]
+
+
+def test_a_result_whose_predictions_are_cut_short_is_made_again_and_says_why(tmp_path: Path) -> None:
+    run_grid(grid(), FakeRunner(), tmp_path)
+    path = tmp_path / "quick-v1" / "clean" / "tiny" / "gce-faithful" / "seed0" / "predictions.parquet"
+    path.write_bytes(path.read_bytes()[:-20])
+    again, reporter = FakeRunner(), Lines()
+    run_grid(grid(), again, tmp_path, reporter)
+    assert again.made == ["clean gce-faithful seed 0"]
+    (why,) = [line for line in reporter.lines if "again" in line]
+    assert "predictions.parquet: not a readable predictions file" in why
+
+
+def test_a_result_with_fewer_predictions_than_it_scored_is_made_again(tmp_path: Path) -> None:
+    run_grid(grid(), FakeRunner(), tmp_path)
+    path = tmp_path / "quick-v1" / "clean" / "tiny" / "gce-faithful" / "seed0" / "predictions.parquet"
+    write_predictions(path, list(predict(perfect()))[:5])
+    again, reporter = FakeRunner(), Lines()
+    run_grid(grid(), again, tmp_path, reporter)
+    assert again.made == ["clean gce-faithful seed 0"]
+    assert any("predictions of 5 of 6 object-frames" in line for line in reporter.lines)
 
 
 def test_a_failure_is_reported_and_the_grid_goes_on(tmp_path: Path) -> None:
