@@ -18,7 +18,7 @@ class TrainConfig:
     Attributes:
         steps: updates. clips_per_batch: clips of one update; clips on the same frames share it.
         samples_per_clip: expressions drawn per clip and visit. frames_per_clip: frames drawn per visit, in temporal
-            order; None shows all, and needs clips of one length.
+            order; None shows all, or five of each where clips differ in length.
         learning_rate: peak, after a linear warm-up over ``warmup_share`` of the steps; then a cosine to zero.
         fresh_factor: learning rate of parameters that start weights do not carry, relative to the others.
         clip_norm: gradient norm above which gradients are scaled down.

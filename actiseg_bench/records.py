@@ -174,11 +174,13 @@ class AuxiliaryHeads:
     noise: float = 0.2
 
     def perturb(self, features: Tensor) -> Tensor:
-        """Return perturbed features, ``[B, T, C, H, W]`` as given; draws come from torch's own generator."""
-        shape = features.shape[:3] if self.unit == "channel" else (*features.shape[:2], 1)
-        kept = (torch.rand(shape, device=features.device) >= self.dropout).to(features)[..., None, None]
+        """Return perturbed features, ``[B, C, T, pixels]`` as given; draws come from torch's own generator."""
+        clips, channels, frames, _ = features.shape
+        shape = (clips, channels if self.unit == "channel" else 1, frames, 1)
+        kept = (torch.rand(shape, device=features.device) >= self.dropout).to(features)
         scale = self.noise * features.detach().std()
-        return features * kept / (1 - self.dropout) + scale * torch.randn_like(features)
+        noise = torch.randn(features.shape, device=features.device, dtype=features.dtype)  # contiguous: drawn in bulk
+        return torch.addcmul(noise.mul_(scale), features, kept / (1 - self.dropout))
 
 
 class Network(Protocol):

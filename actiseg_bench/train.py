@@ -27,6 +27,8 @@ from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
 from actiseg_noise.errors import ActisegError, raise_if
 from actiseg_noise.key import Key
 
+FRAMES = 5  # of a clip, where clips differ in length: ActionVOS's training shows five
+
 Progress = Callable[[int, int, float], None]
 
 
@@ -129,6 +131,7 @@ def train_run(
     )
     data = open_labels(manifest, diagnose=diagnose)
     raise_if(not len(data), f"{manifest}: the manifest has no clip with a sample; there is nothing to train on")
+    config = fit_to_clips(config, data)
     strategy = make_strategy(config, data, folder)
     networks, weights = make_networks(config, strategy.card.networks, fabric.device)
     torch.manual_seed(step_seed(config.seed, "prepare", 0))
@@ -160,13 +163,20 @@ def make_fabric(config: RunConfig) -> Fabric:
     return fabric
 
 
+def fit_to_clips(config: RunConfig, data: ManifestDataset) -> RunConfig:
+    """Return the configuration; where clips differ in length and it shows all frames, it shows ``FRAMES`` of each."""
+    if config.train.frames_per_clip is not None or len(set(map(len, data.frames_of_samples.values()))) <= 1:
+        return config
+    return replace(config, train=replace(config.train, frames_per_clip=FRAMES))
+
+
 def make_strategy(config: RunConfig, data: ManifestDataset, folder: Path | None = None) -> Strategy:
     """Return the strategy of a run, told what its card asks for."""
     epochs = config.train.steps / steps_per_epoch(data, config.train)
     setting = Setting(
         loss=config.train.loss,
         noise_rate=data.noise_rate,
-        epochs=max(1, math.ceil(epochs)),
+        epochs=epochs,
         frames=data.frames_of_samples,
         mask_size=data.mask_size,
         seed=config.seed,

@@ -156,6 +156,13 @@ def coordinates(height: int, width: int) -> Tensor:
     return torch.stack([x, y])
 
 
+def flatten_frames(fine: Tensor) -> Tensor:
+    """Return mask features ``[B, T, C, h, w]`` with the coordinates as two more channels, ``[B, C + 2, T·h·w]``."""
+    clips, time, _, height, width = fine.shape
+    place = coordinates(height, width).to(fine).expand(clips, time, 2, height, width)
+    return torch.cat([fine, place], 2).transpose(1, 2).flatten(2)
+
+
 class Decide(nn.Module):
     """Do the action as seen and the action as narrated belong together? Sees both, their product and its sum."""
 
@@ -236,16 +243,24 @@ class Tiny(VosModel):
         referent, action = self.text(tokenize(expressions).to(frames.device))
         context, fine = self.encoder(frames)
         sizes = torch.bincount(frames_of, minlength=len(frames)).tolist()
-        logits = self.object_logits(self.controller, referent, fine, sizes)
+        features = flatten_frames(fine)
+        size = (fine.shape[1], *fine.shape[-2:])
+        logits = self.object_logits(self.controller, referent, features, sizes).unflatten(1, size)
         seen = self.surroundings(logits.detach(), context, sizes)
-        auxiliary = self.auxiliary_logits(referent, fine, sizes)
+        auxiliary = self.auxiliary_logits(referent, features, sizes, size)
         return logits, auxiliary, self.action.look(seen), self.action.words(action)
 
-    def auxiliary_logits(self, referent: Tensor, fine: Tensor, sizes: list[int]) -> Tensor | None:
+    def auxiliary_logits(
+        self, referent: Tensor, features: Tensor, sizes: list[int], size: tuple[int, ...]
+    ) -> Tensor | None:
         """Return the logits of the auxiliary heads on perturbed features; None without heads or outside training."""
         if self.heads is None or not self.training:
             return None
-        found = [self.object_logits(h, referent, self.heads.perturb(fine), sizes) for h in self.auxiliary]
+        learned, place = features[:, :MASK_DIM].unflatten(2, (size[0], -1)), features[:, MASK_DIM:]
+        found = []
+        for head in self.auxiliary:
+            perturbed = torch.cat([self.heads.perturb(learned).flatten(2), place], 1)
+            found.append(self.object_logits(head, referent, perturbed, sizes).unflatten(1, size))
         return torch.stack(found)
 
     def add_heads(self, heads: AuxiliaryHeads) -> None:
@@ -270,13 +285,9 @@ class Tiny(VosModel):
             self.heads = None
             del self.auxiliary
 
-    def object_logits(self, controller: nn.Module, referent: Tensor, fine: Tensor, sizes: list[int]) -> Tensor:
-        """Return a controller's logits of every referent, ``[N, T, h, w]``, before the action has a say."""
-        clips, time, _, height, width = fine.shape
-        place = coordinates(height, width).to(fine).expand(clips, time, 2, height, width)
-        features = torch.cat([fine, place], 2).transpose(1, 2).flatten(2)
-        parts = [controller(q, f) for q, f in zip(referent.split(sizes), features, strict=True)]
-        return torch.cat(parts).unflatten(1, (time, height, width))
+    def object_logits(self, controller: nn.Module, referent: Tensor, features: Tensor, sizes: list[int]) -> Tensor:
+        """Return a controller's logits of every referent, ``[N, T·h·w]``, before the action has a say."""
+        return torch.cat([controller(q, f) for q, f in zip(referent.split(sizes), features, strict=True)])
 
     def surroundings(self, logits: Tensor, context: Tensor, sizes: list[int]) -> Tensor:
         """Return ``[N, 128]``: the context pooled over each object and over the object grown by two cells."""

@@ -75,7 +75,7 @@ class Setting:
     Attributes:
         loss: the base loss's coefficients.
         noise_rate: share of the training labels that are wrong, from the manifest; an oracle.
-        epochs: length of the run.
+        epochs: length of the run, with a fraction.
         frames: sample_id → the frame_idx that training shows of it, for memory per pixel.
         mask_size: (rows, columns) of a target.
         seed: of the run, for draws of the strategy's own.
@@ -84,7 +84,7 @@ class Setting:
 
     loss: LossConfig
     noise_rate: float
-    epochs: int
+    epochs: float
     frames: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     mask_size: tuple[int, int] = (0, 0)
     seed: int = 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
@@ -24,14 +26,24 @@ class Regions(NamedTuple):
 
 def sobel(p: Tensor) -> Tensor:
     """Return |∇p| of every pixel, ``[N, T, h, w]`` as given, by Sobel's kernels over 8; outside the frame p is 0."""
-    kernel = torch.tensor([[1.0, 0.0, -1.0], [2.0, 0.0, -2.0], [1.0, 0.0, -1.0]]).to(p) / 8
-    kernels = torch.stack([kernel, kernel.T])[:, None]
-    return F.conv2d(p.flatten(0, 1)[:, None], kernels, padding=1).norm(dim=1).view_as(p)
+    q = F.pad(p, (1, 1, 1, 1))
+    rows = q[..., :-2, :] + 2 * q[..., 1:-1, :] + q[..., 2:, :]
+    columns = q[..., :-2] + 2 * q[..., 1:-1] + q[..., 2:]
+    across, down = rows[..., :-2] - rows[..., 2:], columns[..., :-2, :] - columns[..., 2:, :]
+    return (across.square_() + down.square_()).sqrt_() / 8
 
 
 def quantiles(values: Tensor, *shares: float) -> list[Tensor]:
     """Return the quantiles of every sample, ``[N, 1, 1, 1]`` each, of ``[N, T, h, w]``, linear between neighbours."""
-    found = values.flatten(1).quantile(torch.tensor(shares).to(values), dim=1)
+    flat = values.flatten(1)
+    if flat.device.type != "cpu":
+        found = flat.quantile(torch.tensor(shares).to(flat), dim=1)
+    else:  # a partition is several times as quick as the sort that torch makes
+        places = np.array(shares) * (flat.shape[1] - 1)
+        below, above = np.floor(places).astype(int), np.ceil(places).astype(int)
+        ordered = np.partition(flat.numpy(), np.unique([below, above]), axis=1)
+        weight = places - below
+        found = torch.from_numpy((ordered[:, below] * (1 - weight) + ordered[:, above] * weight).T.astype(np.float32))
     return [q[:, None, None, None] for q in found]
 
 
@@ -79,9 +91,9 @@ def symmetric_kl(first: Tensor, second: Tensor) -> Tensor:
     return (first.sigmoid() - second.sigmoid()) * (first - second)
 
 
-def annealed(start: float, end: float, epoch: float, epochs: int) -> float:
+def annealed(start: float, end: float, epoch: float, epochs: float) -> float:
     """Return the value of a completed epoch on the line from the first to the last."""
-    return start + (end - start) * min(int(epoch) / max(epochs - 1, 1), 1.0)
+    return start + (end - start) * min(int(epoch) / max(math.ceil(epochs) - 1, 1), 1.0)
 
 
 @STRATEGIES.register("pmhm")
@@ -138,7 +150,7 @@ class PMHM(Strategy):
             "freeze_every": "epoch or step: how often that is drawn; the published command draws per step",
             "masked_logits": "dice on logits · S, as published: pixels outside S weigh with p = .5",
         },
-        cost="1.2×",
+        cost="1.5× on tiny, whose mask head is a third of a step",
         hurts="where the labels are right: most of a confident network's errors lie outside S, and are not corrected",
     )
 

@@ -1,8 +1,12 @@
+import sys
 from dataclasses import replace
 from pathlib import Path
+from subprocess import run
 
+import numpy as np
 import pytest
 import torch
+from deposits import save_frame, save_mask
 from train_fakes import make_item
 
 from actiseg_bench.batches import EpochSampler, draw_samples
@@ -202,3 +206,22 @@ def test_an_object_below_the_positive_threshold_is_silent(clean_val: Path, kitch
 
 def test_auto_finds_a_device() -> None:
     assert pick_device("auto").type in {"cpu", "cuda"}
+
+
+def test_clips_of_different_lengths_train_on_five_frames_each(tmp_path: Path) -> None:
+    """Two imported sequences of two and three frames: as other people's masks are."""
+    for folder, shift in (("clean", 0), ("noisy", 1)):
+        for name, count in (("a", 2), ("b", 3)):
+            for number in range(count):
+                mask = np.zeros((24, 32), np.uint8)
+                mask[4:12, 5 + shift : 15 + shift] = 1
+                save_mask(tmp_path / folder / name / f"{number:05d}.png", mask)
+                save_frame(tmp_path / "images" / name / f"{number:05d}.jpg", 24, 32)
+    command = ["import", "--clean", tmp_path / "clean", "--noisy", tmp_path / "noisy", "--name", "mine"]
+    images = ["--images", tmp_path / "images", "--root", tmp_path, "--out", tmp_path / "m"]
+    run(
+        [sys.executable, "-c", "from actiseg_noise.cli import main; main()", *map(str, [*command, *images])], check=True
+    )
+    config = replace(CONFIG, train=replace(CONFIG.train, clips_per_batch=2, steps=2))
+    outcome = train_run(config, tmp_path / "m", tmp_path)
+    assert len(outcome.losses) == 2
