@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from actiseg_bench.mask_folders import Findings, Pair, Rules, check_folders, find_pairs, read_pair
 from actiseg_bench.metrics.actionvos import (
     METRICS,
     ActionVosScores,
@@ -23,14 +24,9 @@ from actiseg_bench.predictions import Prediction, iter_predictions
 from actiseg_bench.scored import Tables, flagged_clips, iter_scored
 from actiseg_bench.split_json import SplitEntry, read_split_json
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.masks import IndexMask, read_index_mask
-
-if TYPE_CHECKING:
-    pass
 
 VOID_ID = 255
 VOID_MODES = ("ignore", "background")
-_LISTED = 10
 
 
 @dataclass(frozen=True)
@@ -43,6 +39,8 @@ class Evaluation:
         counts: pixel counts of every object-frame scored.
         clips, frames: how many were scored. flagged_clips: how many were left out for a review flag.
         void: ``ignore`` (pixels without label are left out) or ``background`` (they count as background).
+        allowed: masks that were missing or strange and scored all the same, because it was asked for: kind → how
+            many and the first ones.
     """
 
     scores: ActionVosScores
@@ -53,6 +51,7 @@ class Evaluation:
     frames: int
     flagged_clips: int
     void: str
+    allowed: dict[str, Any] = field(default_factory=dict)
 
     def scores_dict(self) -> dict[str, float | None]:
         """Return the six metrics, and hands and objects apart, in [0, 1]."""
@@ -79,7 +78,13 @@ class _Row(NamedTuple):
 
 
 def evaluate_folders(
-    pred: Path, gt: Path, split_json: Path, *, keep_flagged: bool = False, void: str = "ignore"
+    pred: Path,
+    gt: Path,
+    split_json: Path,
+    *,
+    keep_flagged: bool = False,
+    void: str = "ignore",
+    rules: Rules | None = None,
 ) -> Evaluation:
     """Score palette PNGs laid out as ActionVOS lays them out: ``<clip folder>/<frame>.png``, pixel = object id.
 
@@ -88,28 +93,24 @@ def evaluate_folders(
         split_json: the split's list of entries (``val_human.json``): objects, frames, review flags.
         keep_flagged: score entries flagged ``redundant``, ``missing`` or ``other`` too (published: skipped).
         void: what ground-truth pixels of 255 are, where 255 is no object: ``ignore`` or ``background``.
+        rules: what is done about masks that are missing or strange; by default they are refused.
 
     Raises:
         DataError: a malformed split; masks that are missing, unreadable, of another size than the ground truth, or
             that hold ids of no object. All are counted, the first ones listed, and nothing is scored.
     """
     _check_void(void)
-    for option, folder in (("--pred", pred), ("--gt", gt)):
-        raise_if(not folder.is_dir(), f"{option} {folder}: no such folder", DataError)
+    findings = Findings(rules or Rules())
+    check_folders(pred, gt)
     entries = read_split_json(split_json)
     kept = [entry for entry in entries if keep_flagged or not entry.is_flagged]
-    absent = [p for entry in kept for p in (*_absent(entry, gt, "ground truth"), *_absent(entry, pred, "prediction"))]
-    _refuse(absent, "Every frame that the split lists needs a mask in both folders.")
-    rows: list[_Row] = []
-    problems: list[str] = []
-    for entry in kept:
-        for name in entry.frames:
-            try:
-                rows.extend(_score_frame(entry, name, pred, gt, void))
-            except DataError as error:
-                problems.append(str(error))
-    _refuse(problems, "Masks are 8-bit palette PNGs of object ids, as large as their ground truth.")
-    return _evaluation(rows, len(kept), len(entries) - len(kept), void)
+    pairs = [find_pairs(_pairs(entry, pred, gt), findings) for entry in kept]
+    findings.refuse("Every frame that the split lists needs a mask in both folders.")
+    raise_if(not any(pairs), f"{split_json}: no frame that it lists has a ground truth in {gt}", DataError)
+    rows = [row for entry, own in zip(kept, pairs, strict=True) for row in _score_entry(entry, own, void, findings)]
+    findings.refuse("Masks are 8-bit palette PNGs of object ids, as large as their ground truth.")
+    scored = sum(map(bool, pairs))
+    return replace(_evaluation(rows, scored, len(entries) - len(kept), void), allowed=findings.to_json())
 
 
 def evaluate_predictions(
@@ -165,42 +166,25 @@ def _check_void(void: str) -> None:
     raise_if(void not in VOID_MODES, f"void is one of {', '.join(VOID_MODES)}, got {void!r}")
 
 
+def _pairs(entry: SplitEntry, pred: Path, gt: Path) -> list[Pair]:
+    """Return the files of the entry's frames."""
+    truths, predictions = _folder(entry, gt), _folder(entry, pred)
+    return [Pair(truths / name, predictions / name) for name in entry.frames]
+
+
 def _folder(entry: SplitEntry, root: Path) -> Path:
     """Return the entry's folder under ``root``: the first of its possible names that exists, else the first."""
     return next((root / name for name in entry.folders if (root / name).is_dir()), root / entry.folders[0])
 
 
-def _absent(entry: SplitEntry, root: Path, role: str) -> Iterator[str]:
-    """Yield a line for every mask file of the entry that is not there."""
-    folder = _folder(entry, root)
-    yield from (f"{folder / name}: the {role} is missing" for name in entry.frames if not (folder / name).is_file())
-
-
-def _refuse(problems: list[str], advice: str) -> None:
-    """Raise DataError with the first problems and the number of all, when there are any."""
-    if problems:
-        shown = "\n  ".join(problems[:_LISTED])
-        more = f"\n  … and {len(problems) - _LISTED} more" if len(problems) > _LISTED else ""
-        raise DataError(f"{len(problems)} mask files cannot be scored. {advice}\n  {shown}{more}")
-
-
-def _score_frame(entry: SplitEntry, name: str, pred: Path, gt: Path, void: str) -> Iterator[_Row]:
-    """Yield the object-frames of one pair of mask files."""
+def _score_entry(entry: SplitEntry, pairs: list[Pair], void: str, findings: Findings) -> Iterator[_Row]:
+    """Yield the object-frames of an entry."""
     ids = [item.object_id for item in entry.objects]
-    has_void = VOID_ID not in ids
-    truth = _read_checked(_folder(entry, gt) / name, ids, VOID_ID)
-    mask = _read_checked(_folder(entry, pred) / name, ids)
-    if mask.shape != truth.shape:
-        found, expected = (f"{shape[0]}×{shape[1]}" for shape in (mask.shape, truth.shape))
-        raise DataError(f"{_folder(entry, pred) / name}: the mask is {found}, its ground truth is {expected}")
-    counts = count_object_frames(mask, truth, ids, VOID_ID if has_void and void == "ignore" else None)
-    for item, (both, predicted, visible) in zip(entry.objects, counts.tolist(), strict=True):
-        yield _Row(entry.folders[0], name, both, predicted, visible, item.is_positive, item.noun)
-
-
-def _read_checked(path: Path, ids: list[int], void_id: int = 0) -> IndexMask:
-    """Read an index mask and refuse values that are neither an object, nor background, nor void."""
-    mask = read_index_mask(path)
-    strange = sorted(set(np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()) - {0, void_id, *ids})
-    raise_if(bool(strange), f"{path}: ids {strange} are none of the clip's objects {sorted(ids)}", DataError)
-    return mask
+    void_id = 0 if VOID_ID in ids else VOID_ID
+    for pair in pairs:
+        masks = read_pair(pair, ids, void_id, findings)
+        if masks is None:
+            continue
+        counts = count_object_frames(*masks, ids, void_id if void_id and void == "ignore" else None)
+        for item, (both, predicted, visible) in zip(entry.objects, counts.tolist(), strict=True):
+            yield _Row(entry.folders[0], pair.truth.name, both, predicted, visible, item.is_positive, item.noun)

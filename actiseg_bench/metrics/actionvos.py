@@ -41,6 +41,8 @@ TITLES = {
 }
 LOWER_IS_BETTER = frozenset({"n_miou", "n_ciou"})
 
+_EXACT = 2**24  # pixels up to which a float32 counts exactly
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectFrameCounts:
@@ -117,7 +119,7 @@ class ActionVosScores:
 def count_object_frames(
     pred: IndexMask, gt: IndexMask, object_ids: Sequence[int], void_id: int | None = None
 ) -> Counts:
-    """Count one frame from its two index masks, in one pass over the pixels.
+    """Count one frame from its two index masks; the cost does not grow with the number of objects.
 
     Args:
         pred, gt: ``uint8 [H, W]``, object ids.
@@ -135,11 +137,23 @@ def count_object_frames(
             f"expected two uint8 [H, W] masks of one shape, got prediction {pred.dtype} {list(pred.shape)} "
             f"and ground truth {gt.dtype} {list(gt.shape)}"
         )
-    joint = np.bincount((pred.astype(np.uint16) << 8 | gt).ravel(), minlength=65536).reshape(256, 256)
     if void_id is not None:
-        joint[:, void_id] = 0
+        pred = pred * (gt != void_id)
+    both = gt * (pred == gt)
     ids = np.asarray(object_ids, np.intp)
-    return np.stack([joint[ids, ids], joint.sum(1)[ids], joint.sum(0)[ids]], axis=1).astype(np.int64)
+    return np.stack([count_ids(both)[ids], count_ids(pred)[ids], count_ids(gt)[ids]], axis=1)
+
+
+def count_ids(mask: IndexMask) -> Counts:
+    """Return how many pixels of ``uint8 [H, W]`` have each value, ``int64 [256]``; several times faster than NumPy."""
+    import cv2
+
+    rows = max(1, _EXACT // max(1, mask.shape[1]))  # OpenCV counts into float32
+    strips = (np.ascontiguousarray(mask[top : top + rows]) for top in range(0, len(mask), rows))
+    counts = np.zeros(256, np.int64)
+    for strip in strips:
+        counts += cv2.calcHist([strip], [0], None, [256], [0, 256]).ravel().astype(np.int64)
+    return counts
 
 
 def count_binary(pred: BinaryMask, gt: BinaryMask) -> tuple[int, int, int]:

@@ -1,0 +1,28 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from actiseg_noise.errors import ActisegError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a place beside ``path`` to write to; what was written takes its name at the end, or is removed.
+
+    Raises:
+        ActisegError: the system refused a write, as on a full disk; the message says where.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        partial.replace(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ActisegError(f"{path}: cannot be written ({reason}); nothing half-written is left there") from None
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,174 @@
+"""Folders of index masks as other people leave them: what is missing or strange is counted, and refused unless asked.
+
+Ground truth and prediction of a frame are PNGs of one name. What is not as it should be has a kind; an option of
+:class:`Rules` says what becomes of it, and everything that an option let pass is part of the result.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from actiseg_bench.metrics.actionvos import count_ids
+from actiseg_noise.errors import DataError, raise_if
+from actiseg_noise.masks import IndexMask, read_index_mask
+
+LISTED = 10
+
+NO_TRUTH, NO_PREDICTION, OTHER_SIZE, UNKNOWN_IDS = "no_ground_truth", "no_prediction", "other_size", "unknown_ids"
+ALLOWED = {
+    NO_TRUTH: "frames without ground truth were left out",
+    NO_PREDICTION: "frames without prediction were scored as empty",
+    OTHER_SIZE: "predictions were resized to their ground truth, nearest pixel",
+    UNKNOWN_IDS: "masks had ids of no object, which became background",
+}
+_OPTION = {
+    NO_TRUTH: "--skip-missing leaves frames without ground truth out",
+    NO_PREDICTION: "--missing empty scores frames without prediction as empty",
+    OTHER_SIZE: "--resize nearest resizes predictions",
+    UNKNOWN_IDS: "--unknown-ids background takes ids of no object for background",
+}
+_CHOICES = {"missing": ("refuse", "empty"), "resize": ("refuse", "nearest"), "unknown_ids": ("refuse", "background")}
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What is done about masks that are not as they should be; by default all are refused.
+
+    Attributes:
+        skip_missing: leave out frames without ground truth. missing: ``empty`` scores a frame without prediction as
+            one with nothing predicted. resize: ``nearest`` brings predictions to the size of their ground truth.
+        unknown_ids: ``background`` turns ids of no object into background.
+
+    Raises:
+        ActisegError: another word.
+    """
+
+    skip_missing: bool = False
+    missing: str = "refuse"
+    resize: str = "refuse"
+    unknown_ids: str = "refuse"
+
+    def __post_init__(self) -> None:
+        for name, known in _CHOICES.items():
+            value, option = getattr(self, name), name.replace("_", "-")
+            raise_if(value not in known, f"--{option} is one of {', '.join(known)}, got {value!r}")
+
+    def allow(self, kind: str) -> bool:
+        """Say whether masks of a kind are taken."""
+        return {
+            NO_TRUTH: self.skip_missing,
+            NO_PREDICTION: self.missing == "empty",
+            OTHER_SIZE: self.resize == "nearest",
+            UNKNOWN_IDS: self.unknown_ids == "background",
+        }.get(kind, False)
+
+
+@dataclass
+class Findings:
+    """What was found in the folders, by kind, in reading order.
+
+    Attributes:
+        allowed: lines about masks that the rules let pass. problems: lines about those that cannot be scored.
+    """
+
+    rules: Rules
+    allowed: dict[str, list[str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    _kinds: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, line: str) -> None:
+        """Note a mask; the rules decide on which side it goes."""
+        if self.rules.allow(kind):
+            self.allowed.setdefault(kind, []).append(line)
+        else:
+            self.problems.append(line)
+            self._kinds.append(kind)
+
+    def refuse(self, advice: str) -> None:
+        """Raise DataError with the first problems, the number of all, and the options that would let them pass."""
+        if self.problems:
+            shown = "\n  ".join(self.problems[:LISTED])
+            more = f"\n  … and {len(self.problems) - LISTED} more" if len(self.problems) > LISTED else ""
+            options = [text for kind, text in _OPTION.items() if kind in self._kinds]
+            advice = " ".join([advice, *(f"{text}." for text in options)])
+            raise DataError(f"{len(self.problems)} mask files cannot be scored. {advice}\n  {shown}{more}")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return kind → how many, and the first of them."""
+        return {kind: {"count": len(lines), "first": lines[:LISTED]} for kind, lines in self.allowed.items()}
+
+
+class Pair(NamedTuple):
+    """The two files of a frame."""
+
+    truth: Path
+    prediction: Path
+
+
+def check_folders(pred: Path, gt: Path) -> None:
+    """Raise DataError unless both folders are there."""
+    for option, folder in (("--pred", pred), ("--gt", gt)):
+        raise_if(not folder.is_dir(), f"{option} {folder}: no such folder", DataError)
+
+
+def find_pairs(pairs: list[Pair], findings: Findings) -> list[Pair]:
+    """Return the frames that can be scored, after noting every file that is not there."""
+    kept = []
+    for pair in pairs:
+        if not pair.truth.is_file():
+            findings.add(NO_TRUTH, f"{pair.truth}: the ground truth is missing")
+        if not pair.prediction.is_file() and (pair.truth.is_file() or not findings.rules.skip_missing):
+            findings.add(NO_PREDICTION, f"{pair.prediction}: the prediction is missing")
+        if pair.truth.is_file():
+            kept.append(pair)
+    return kept
+
+
+def read_pair(pair: Pair, ids: list[int], void_id: int, findings: Findings) -> tuple[IndexMask, IndexMask] | None:
+    """Return prediction and ground truth of a frame as ``uint8 [H, W]`` of one size; None when they are refused.
+
+    Args:
+        ids: the clip's objects. void_id: a value of the ground truth beside them; 0 for none.
+    """
+    try:
+        truth = _known(pair.truth, read_index_mask(pair.truth), {0, void_id, *ids}, findings)
+        if truth is None:
+            return None
+        if not pair.prediction.is_file():
+            return np.zeros_like(truth), truth
+        mask = _known(pair.prediction, read_index_mask(pair.prediction), {0, *ids}, findings)
+    except DataError as error:
+        findings.add("unreadable", str(error))
+        return None
+    mask = None if mask is None else _sized(pair.prediction, mask, truth, findings)
+    return None if mask is None else (mask, truth)
+
+
+def _known(path: Path, mask: IndexMask, known: set[int], findings: Findings) -> IndexMask | None:
+    """Return the mask with known ids only; None when others are refused."""
+    strange = sorted(set(np.flatnonzero(count_ids(mask)).tolist()) - known)
+    if not strange:
+        return mask
+    findings.add(UNKNOWN_IDS, f"{path}: ids {strange} are none of the clip's objects {sorted(known - {0, 255})}")
+    if not findings.rules.allow(UNKNOWN_IDS):
+        return None
+    table = np.zeros(256, np.uint8)
+    table[sorted(known)] = sorted(known)
+    return table[mask]
+
+
+def _sized(path: Path, mask: IndexMask, truth: IndexMask, findings: Findings) -> IndexMask | None:
+    """Return the prediction at the size of its ground truth; None when another size is refused."""
+    if mask.shape == truth.shape:
+        return mask
+    found, expected = (f"{shape[0]}×{shape[1]}" for shape in (mask.shape, truth.shape))
+    findings.add(OTHER_SIZE, f"{path}: the mask is {found}, its ground truth is {expected}")
+    if not findings.rules.allow(OTHER_SIZE):
+        return None
+    import cv2
+
+    return cv2.resize(mask, truth.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8, copy=False)
