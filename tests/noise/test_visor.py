@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import json
 import weakref
 from pathlib import Path
 from typing import Any
@@ -476,6 +477,34 @@ def test_links_that_are_wrong_in_the_release_are_corrected(tmp_path: Path) -> No
     assert frame["image"]["name"] == name
     assert flags == {"plate": False, "right hand": True, "sponge": True}
     assert (len(corrections()), sum(map(len, corrections().values()))) == (11, 16)
+
+
+def test_the_release_and_its_corrected_copy_give_the_same_clips(tmp_path: Path) -> None:
+    """As VISOR-HOS corrects: gloves that say nothing say null, two words are both hands."""
+    plain = Visor(write_visor(tmp_path))
+    before = clips_of(plain)
+    weights = [plain.weight_map(clip, frame) for clip in before for frame in clip.frames]
+    changes = 0
+    for path in sorted((tmp_path / "GroundTruth-SparseAnnotations/annotations").rglob("*.json")):
+        data = json.loads(path.read_text("utf-8"))
+        for item in (item for frame in data["video_annotations"] for item in frame["annotations"]):
+            if "glove" in item["name"] and "on_which_hand" not in item:
+                item |= {"on_which_hand": None, "in_contact_object": None}
+                changes += 1
+            if len(item.get("on_which_hand") or "") == 2:
+                item["on_which_hand"] = ["left hand", "right hand"]
+                changes += 1
+        corrected = Path(str(path).replace("/annotations/", "/annotations_corrected/"))
+        corrected.parent.mkdir(parents=True, exist_ok=True)
+        corrected.write_text(json.dumps(data), "utf-8")
+    after = clips_of(plain)
+    assert changes == 2
+    assert {frame.mask_path for clip in before for frame in clip.frames}.isdisjoint(
+        frame.mask_path for clip in after for frame in clip.frames
+    )
+    assert [clip.objects for clip in after] == [clip.objects for clip in before]
+    again = [plain.weight_map(clip, frame) for clip in after for frame in clip.frames]
+    assert all(map(np.array_equal, weights, again))
 
 
 def test_positive_is_touched_or_narrated(tmp_path: Path) -> None:
