@@ -95,7 +95,8 @@ class Findings:
             more = f"\n  … and {len(self.problems) - LISTED} more" if len(self.problems) > LISTED else ""
             options = [text for kind, text in _OPTION.items() if kind in self._kinds]
             advice = " ".join([advice, *(f"{text}." for text in options)])
-            raise DataError(f"{len(self.problems)} mask files cannot be scored. {advice}\n  {shown}{more}")
+            files = f"{len(self.problems)} mask file{'s' if len(self.problems) > 1 else ''}"
+            raise DataError(f"{files} cannot be scored. {advice}\n  {shown}{more}")
 
     def to_json(self) -> dict[str, Any]:
         """Return kind → how many, and the first of them."""

@@ -11,6 +11,7 @@ from bench_fakes import FakeManifest, fake_manifest, perfect, predict
 from PIL import Image
 
 from actiseg_bench.evaluate import evaluate_folders, score_predictions
+from actiseg_bench.mask_folders import Rules
 from actiseg_bench.predictions import PredictionError
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
 
@@ -115,6 +116,80 @@ def test_ids_of_no_object_are_refused(layout: Path) -> None:
     save(layout / "pred" / NAME, [[1, 0, 2, 9], [0, 0, 255, 0]])
     with pytest.raises(DataError, match=r"ids \[9, 255\] are none of the clip's objects \[1, 2, 3\]"):
         score(layout)
+
+
+def two_frames(layout: Path) -> None:
+    """List a second frame, as VOST's split in ActionVOS's layout does for images without mask."""
+    (layout / "split.json").write_text(json.dumps([entry(sparse_frames=["frame_1.jpg", "frame_2.jpg"])]))
+
+
+def test_a_frame_without_ground_truth_is_left_out_when_asked_and_said(layout: Path) -> None:
+    two_frames(layout)
+    with pytest.raises(DataError, match=r"(?s)2 mask files cannot be scored\..*--skip-missing leaves frames without"):
+        score(layout)
+    found = score(layout, rules=Rules(skip_missing=True))
+    assert (found.frames, found.scores) == (1, score_one_frame(layout))
+    told = found.allowed["no_ground_truth"]
+    assert (told["count"], told["first"][0].endswith("frame_2.png: the ground truth is missing")) == (1, True)
+
+
+def score_one_frame(layout: Path):
+    (layout / "split.json").write_text(json.dumps([entry()]))
+    return score(layout).scores
+
+
+def test_a_split_without_any_ground_truth_is_no_score(layout: Path) -> None:
+    (layout / "split.json").write_text(json.dumps([entry(sparse_frames=["frame_7.jpg"])]))
+    with pytest.raises(DataError, match="no frame that it lists has a ground truth"):
+        score(layout, rules=Rules(skip_missing=True))
+
+
+def test_a_frame_without_prediction_is_empty_when_asked_and_said(layout: Path) -> None:
+    two_frames(layout)
+    save(layout / "gt" / NAME, [[1, 1, 2, 2], [0, 0, 3, 0]], "frame_2.png")
+    with pytest.raises(DataError, match=r"(?s)1 mask file cannot be scored\..*--missing empty"):
+        score(layout)
+    found = score(layout, rules=Rules(missing="empty"))
+    assert found.scores.p_miou == pytest.approx((1 / 2 + 1 + 0 + 0) / 4)
+    assert found.scores.fn == 2
+    assert found.allowed["no_prediction"]["count"] == 1
+
+
+def test_a_mask_of_another_size_is_resized_when_asked_and_said(layout: Path) -> None:
+    save(layout / "pred" / NAME, [[1, 1, 0, 0, 2, 2, 2, 2], [1, 1, 0, 0, 2, 2, 2, 2], [0] * 8, [0] * 8])
+    found = score(layout, rules=Rules(resize="nearest"))
+    assert found.scores.p_miou == pytest.approx((1 / 2 + 1) / 2)
+    assert "the mask is 4×8, its ground truth is 2×4" in found.allowed["other_size"]["first"][0]
+
+
+def test_ids_of_no_object_are_background_when_asked_and_said(layout: Path) -> None:
+    save(layout / "pred" / NAME, [[1, 9, 2, 2], [0, 0, 255, 0]])
+    found = score(layout, rules=Rules(unknown_ids="background"))
+    assert found.scores.p_miou == pytest.approx((1 / 2 + 1) / 2)
+    assert "ids [9, 255]" in found.allowed["unknown_ids"]["first"][0]
+
+
+def test_only_ten_masks_of_a_kind_are_listed_and_all_are_counted(layout: Path) -> None:
+    frames = [f"frame_{i}.jpg" for i in range(1, 14)]
+    (layout / "split.json").write_text(json.dumps([entry(sparse_frames=frames)]))
+    told = score(layout, rules=Rules(skip_missing=True)).allowed["no_ground_truth"]
+    assert (told["count"], len(told["first"])) == (12, 10)
+
+
+def test_an_unknown_rule_is_refused() -> None:
+    with pytest.raises(ActisegError, match="--missing is one of refuse, empty, got 'skip'"):
+        Rules(missing="skip")
+    with pytest.raises(ActisegError, match="--unknown-ids is one of refuse, background, got 'drop'"):
+        Rules(unknown_ids="drop")
+
+
+def test_a_split_without_negatives_has_no_score_for_them(layout: Path) -> None:
+    objects = {"1": {"name": "left hand", "positive": 1}, "2": {"name": "onion", "positive": 1}}
+    (layout / "split.json").write_text(json.dumps([entry(object_classes=objects)]))
+    save(layout / "gt" / NAME, [[1, 1, 2, 2], [0, 0, 0, 0]])
+    found = score(layout)
+    assert (found.scores.n_miou, found.scores.n_ciou) == (None, None)
+    assert found.scores.p_miou == pytest.approx((1 / 2 + 1) / 2)
 
 
 def test_a_truncated_or_coloured_mask_is_refused(layout: Path) -> None:

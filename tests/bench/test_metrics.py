@@ -14,6 +14,7 @@ from actiseg_bench.metrics.actionvos import (
     ObjectFrameCounts,
     actionvos_scores,
     count_binary,
+    count_ids,
     count_object_frames,
     count_rle,
     is_hand,
@@ -88,6 +89,17 @@ def test_scores_equal_the_slow_reference(clip: list[tuple[np.ndarray, np.ndarray
     scores, expected = actionvos_scores(ObjectFrameCounts.gather(parts)), slow_reference(clip)
     for name, value in expected.items():
         assert getattr(scores, name) == (value if value is None else pytest.approx(value)), name
+
+
+@given(arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6))))
+def test_ids_are_counted_pixel_by_pixel(mask: np.ndarray) -> None:
+    assert count_ids(mask.T).tolist() == np.bincount(mask.ravel(), minlength=256).tolist()
+
+
+def test_more_pixels_than_a_float32_can_count_are_counted() -> None:
+    mask = np.zeros((4100, 4100), np.uint8)
+    mask[0, 0] = 255
+    assert count_ids(mask)[[0, 255]].tolist() == [4100 * 4100 - 1, 1]
 
 
 @given(arrays(bool, (5, 4)), arrays(bool, (5, 4)))

@@ -1,0 +1,145 @@
+"""``evaluate --davis`` on folders small enough to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from actiseg_bench.davis_folders import DavisEvaluation, evaluate_davis
+from actiseg_bench.mask_folders import Rules
+from actiseg_bench.palette import write_index_mask
+from actiseg_noise.errors import ActisegError, DataError
+
+GT = [[1, 1, 0, 0], [1, 1, 0, 2], [0, 0, 0, 2]]
+HALF = [[1, 0, 0, 0], [1, 0, 0, 2], [0, 0, 0, 2]]
+
+
+def save(folder: Path, *masks: list[list[int]]) -> None:
+    for number, mask in enumerate(masks):
+        write_index_mask(folder / f"{number:05d}.png", np.array(mask, np.uint8))
+
+
+def score(root: Path, **options: object) -> DavisEvaluation:
+    return evaluate_davis(root / "pred", root / "gt", **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Six masks, of which four are scored: object 1 is half found in the last of them, object 2 always whole."""
+    save(tmp_path / "gt" / "dog", *[GT] * 6)
+    save(tmp_path / "pred" / "dog", HALF, GT, GT, GT, HALF, HALF)
+    return tmp_path
+
+
+def test_first_and_last_frames_are_not_scored_and_objects_count_alike(clip: Path) -> None:
+    found = score(clip)
+    one, two = found.objects
+    assert (one.object_id, one.frames, one.j, one.j_last) == (1, 4, (1 + 1 + 1 + 1 / 2) / 4, 1 / 2)
+    assert (two.object_id, two.j, two.f, two.j_last) == (2, 1, 1, 1)
+    scores = found.scores_dict()
+    assert scores["j"] == (one.j + 1) / 2
+    assert scores["j_last"] == 3 / 4
+    assert scores["j_and_f"] == pytest.approx((scores["j"] + scores["f"]) / 2)
+    assert found.counts_dict() == {"clips": 1, "objects": 2, "object_frames": 8, "short_clips": 0}
+
+
+def test_masks_of_the_first_and_last_frame_need_not_be_predicted(clip: Path) -> None:
+    for name in ("00000.png", "00005.png"):
+        (clip / "pred" / "dog" / name).unlink()
+    assert score(clip).scores_dict()["j"] == 15 / 16
+
+
+def test_j_last_is_the_last_quarter_of_the_scored_frames_rounded_as_vost_does(tmp_path: Path) -> None:
+    save(tmp_path / "gt" / "cup", *[[[1, 1]]] * 7)
+    save(tmp_path / "pred" / "cup", *[[[1, 1]]] * 4, [[1, 0]], [[0, 0]], [[1, 1]])
+    assert score(tmp_path).objects[0].j_last == (1 / 2 + 0) / 2  # five frames, from floor(3.75) on
+
+
+def test_void_is_left_out_or_background(tmp_path: Path) -> None:
+    save(tmp_path / "gt" / "cup", *[[[1, 1, 255, 0]]] * 3)
+    save(tmp_path / "pred" / "cup", *[[[1, 1, 1, 0]]] * 3)
+    assert score(tmp_path).objects[0].j == 1
+    assert score(tmp_path, void="background").objects[0].j == pytest.approx(2 / 3)
+    assert score(tmp_path, void="background").to_json()["void"] == "background"
+    with pytest.raises(ActisegError, match="void is one of ignore, background, got 'keep'"):
+        score(tmp_path, void="keep")
+
+
+def test_an_object_absent_from_both_masks_scores_one(tmp_path: Path) -> None:
+    save(tmp_path / "gt" / "cup", [[1, 0]], [[0, 0]], [[1, 0]])
+    save(tmp_path / "pred" / "cup", [[1, 0]], [[0, 0]], [[1, 0]])
+    (cup,) = score(tmp_path).objects
+    assert (cup.j, cup.f, cup.j_last) == (1, 1, 1)
+
+
+def test_ids_that_the_first_frame_skips_are_objects_and_are_named(tmp_path: Path) -> None:
+    save(tmp_path / "gt" / "cup", *[[[1, 3]]] * 3)
+    save(tmp_path / "pred" / "cup", *[[[1, 2]]] * 3)
+    found = score(tmp_path)
+    assert [(o.object_id, o.j) for o in found.objects] == [(1, 1), (2, 0), (3, 0)]
+    assert found.unseen == ["cup 2"]
+
+
+def test_masks_of_0_and_255_are_one_object_when_merged(tmp_path: Path) -> None:
+    save(tmp_path / "gt" / "cup", *[[[255, 255, 0, 0]]] * 3)
+    save(tmp_path / "pred" / "cup", *[[[1, 2, 3, 0]]] * 3)
+    with pytest.raises(DataError, match=r"no object in the clip's first mask, its values are \[255\]; .* --merge"):
+        score(tmp_path)
+    found = score(tmp_path, merge=True)
+    assert [(o.object_id, o.j) for o in found.objects] == [(1, 2 / 3)]
+
+
+def test_merging_keeps_255_void_beside_other_ids(tmp_path: Path) -> None:
+    save(tmp_path / "gt" / "cup", *[[[1, 2, 255, 0]]] * 3)
+    save(tmp_path / "pred" / "cup", *[[[7, 7, 7, 0]]] * 3)
+    assert score(tmp_path, merge=True).objects[0].j == 1
+    assert score(tmp_path, merge=True, void="background").objects[0].j == pytest.approx(2 / 3)
+
+
+def test_a_list_says_which_clips_are_scored(clip: Path) -> None:
+    save(clip / "gt" / "cat", *[GT] * 3)
+    (clip / "val.txt").write_text("dog\n\n")
+    with pytest.raises(
+        DataError, match=r"(?s)1 mask file cannot be scored\..*cat.00001.png: the prediction is missing"
+    ):
+        score(clip)
+    assert score(clip, clip_list=clip / "val.txt").counts_dict()["clips"] == 1
+    (clip / "val.txt").write_text("dog\nhorse\n")
+    with pytest.raises(ActisegError, match=r"1 clips of the list have no ground truth, the first is \['horse'\]"):
+        score(clip, clip_list=clip / "val.txt")
+    with pytest.raises(DataError, match="--set .*nowhere.txt: not a readable list"):
+        score(clip, clip_list=clip / "nowhere.txt")
+
+
+def test_a_clip_of_two_masks_is_named_and_not_scored(clip: Path) -> None:
+    save(clip / "gt" / "cat", GT, GT)
+    assert score(clip).short == ["cat"]
+    with pytest.raises(DataError, match="no clip has three masks"):
+        evaluate_davis(clip / "pred", clip / "gt", _listed(clip, "cat"))
+
+
+def _listed(folder: Path, name: str) -> Path:
+    path = folder / "one.txt"
+    path.write_text(name)
+    return path
+
+
+def test_missing_resized_and_unknown_masks_are_scored_only_when_asked_for(clip: Path) -> None:
+    (clip / "pred" / "dog" / "00001.png").unlink()
+    write_index_mask(clip / "pred" / "dog" / "00002.png", np.repeat(np.repeat(np.array(GT, np.uint8), 2, 0), 2, 1))
+    write_index_mask(clip / "pred" / "dog" / "00003.png", np.array([[1, 1, 9, 0], *GT[1:]], np.uint8))
+    with pytest.raises(DataError, match=r"(?s)1 mask file cannot.*--missing empty scores"):
+        score(clip)
+    with pytest.raises(
+        DataError, match=r"(?s)2 mask files.*--resize nearest.*--unknown-ids.*00002.png: .*6×8.*ids \[9"
+    ):
+        score(clip, rules=Rules(missing="empty"))
+    found = score(clip, rules=Rules(missing="empty", resize="nearest", unknown_ids="background"))
+    assert found.objects[0].j == (0 + 1 + 1 + 1 / 2) / 4
+    assert {kind: told["count"] for kind, told in found.allowed.items()} == {
+        "no_prediction": 1,
+        "other_size": 1,
+        "unknown_ids": 1,
+    }
