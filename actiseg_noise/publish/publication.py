@@ -32,7 +32,8 @@ class UnverifiedError(ActisegError):
     """A manifest that fails ``verify``, which nothing publishes. ``findings`` says why."""
 
     def __init__(self, path: Path, findings: list[Finding]) -> None:
-        super().__init__(f"{path}: the manifest is not what it says, so it is not published: {len(findings)} findings")
+        count = f"{len(findings)} finding{'s' if len(findings) > 1 else ''}"
+        super().__init__(f"{path}: the manifest is not what it says, so it is not published ({count})")
         self.findings = findings
 
 
