@@ -26,8 +26,8 @@ from actiseg_bench.results import (
     read_old_result,
     write_result,
 )
-from actiseg_bench.stored import why_incomplete
-from actiseg_bench.tracks import OWN_PROTOCOL, Track, reference_track
+from actiseg_bench.stored import run_folder, why_incomplete
+from actiseg_bench.tracks import Track, reference_track
 from actiseg_noise.errors import ActisegError
 
 OnProgress = Callable[[int, int, float], None]
@@ -53,13 +53,8 @@ class RunSpec:
         return self.strategy if self.strategy in REFERENCES else f"{self.strategy}-{self.variant}"
 
     def folder(self, out: Path) -> Path:
-        """Return ``<out>/<protocol>/<track>/<model>/<strategy>-<variant>/seed<k>``.
-
-        A protocol fixes what is scored on; without one the first folder says it, so no table loses rows to another.
-        """
-        info = self.track.info
-        group = f"{OWN_PROTOCOL}-{info.eval_manifest[:6]}" if info.protocol == OWN_PROTOCOL else info.protocol
-        return out / group / info.name / self.model / self._row / f"seed{self.seed}"
+        """Return where the run lies; see :func:`run_folder`."""
+        return run_folder(self.track.info, self.model, self._row, self.seed, out)
 
 
 @dataclass(frozen=True)

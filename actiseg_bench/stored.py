@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from actiseg_bench.predictions import PredictionError, count_rows
-from actiseg_bench.results import PREDICTIONS_NAME, RunResult, find_results, per_network, read_result
+from actiseg_bench.results import PREDICTIONS_NAME, RunResult, TrackInfo, find_results, per_network, read_result
+from actiseg_bench.tracks import OWN_PROTOCOL
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,24 @@ def read_runs(folder: Path) -> list[StoredRun]:
         ResultError: the folder is missing or holds no result, or one of them cannot be read.
     """
     return [StoredRun(path.parent, read_result(path)) for path in find_results(folder)]
+
+
+def run_folder(track: TrackInfo, model: str, row: str, seed: int, out: Path) -> Path:
+    """Return ``<out>/<protocol>/<track>/<model>/<strategy>-<variant>/seed<k>``.
+
+    A protocol fixes what is scored on; without one the first folder says it, so no table loses rows to another.
+
+    Args:
+        row: ``<strategy>-<variant>``, or the name of a reference row.
+    """
+    group = f"{OWN_PROTOCOL}-{track.eval_manifest[:6]}" if track.protocol == OWN_PROTOCOL else track.protocol
+    return out / group / track.name / model / row / f"seed{seed}"
+
+
+def find_run(result: RunResult, out: Path) -> StoredRun:
+    """Return the finished run that ``result`` is of."""
+    row = result.strategy if result.is_reference else f"{result.strategy}-{result.variant}"
+    return StoredRun(run_folder(result.track, result.model, row, result.seed, out), result)
 
 
 def why_incomplete(folder: Path, result: RunResult) -> str:

@@ -82,7 +82,7 @@ def run(
 
         print_error(f"interrupted; finished runs are kept in {out}, and the same command goes on from there.")
         raise typer.Exit(130) from None
-    _print_grid(found, json)
+    _print_grid(found, out, json)
     if found.failed:
         raise typer.Exit(1)
 
@@ -190,13 +190,16 @@ def _make_grid(tracks: list[Track], strategies: list[str], variant: str, seeds: 
     return make_grid(tracks, strategies, variant, seeds, model)
 
 
-def _print_grid(found: GridOutcome, as_json: bool) -> None:
+def _print_grid(found: GridOutcome, out: Path, as_json: bool) -> None:
     """Print the leaderboard of a grid, and what failed."""
     from actiseg_bench.leaderboard.render import print_leaderboards, to_json
+    from actiseg_bench.leaderboard.sums import sums_reader
     from actiseg_bench.leaderboard.table import make_leaderboards
+    from actiseg_bench.stored import find_run
     from actiseg_noise.terminal import print_error, print_json
 
-    boards = make_leaderboards(found.results)
+    runs = [find_run(result, out) for result in found.results]
+    boards = make_leaderboards(found.results, sums_reader(runs))
     if as_json:
         failed = [{"run": name, "error": message} for name, message in found.failed]
         results = [result.to_json() for result in found.results]

@@ -14,24 +14,26 @@ from actiseg_noise.errors import UnknownNameError
 @app.command()
 def leaderboard(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run'.")],
-    form: Annotated[str, typer.Option("--format", help="table, md, or csv.")] = "table",
+    form: Annotated[str, typer.Option("--format", help="table, md, csv, latex, or html.")] = "table",
     json: AsJson = False,
 ) -> None:
     """Print the leaderboard of all finished runs under a folder."""
-    from actiseg_bench.leaderboard.render import FORMATS, print_leaderboards, render_csv, render_markdown, to_json
+    from actiseg_bench.leaderboard.render import FORMATS, RENDERERS, print_leaderboards, to_json
+    from actiseg_bench.leaderboard.sums import sums_reader
     from actiseg_bench.leaderboard.table import make_leaderboards
-    from actiseg_bench.results import read_results
+    from actiseg_bench.stored import read_runs
     from actiseg_noise.terminal import print_json
 
     if form not in FORMATS:
         raise UnknownNameError("format", form, FORMATS)
-    boards = make_leaderboards(read_results(folder))
+    runs = read_runs(folder)
+    boards = make_leaderboards([run.result for run in runs], sums_reader(runs))
     if json:
         print_json(to_json(boards))
     elif form == "table":
         print_leaderboards(boards, wide_console())
     else:
-        typer.echo({"md": render_markdown, "csv": render_csv}[form](boards), nl=False)
+        typer.echo(RENDERERS[form](boards), nl=False)
 
 
 @app.command("list")

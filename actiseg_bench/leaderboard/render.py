@@ -1,183 +1,50 @@
-"""Leaderboards as terminal tables, Markdown, CSV and JSON."""
+"""Leaderboards on a terminal, and the list of the other forms."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
-from actiseg_bench.leaderboard.table import Block, Leaderboard, Row, Value
-from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS, TITLES
+from actiseg_bench.leaderboard.cells import (
+    COLUMNS,
+    SUMMARY_TITLE,
+    chunks,
+    format_factor,
+    score_cell,
+    short_name,
+    summary_rows,
+    title_lines,
+    track_line,
+)
+from actiseg_bench.leaderboard.files import render_csv, render_markdown, to_json
+from actiseg_bench.leaderboard.latex import render_latex
+from actiseg_bench.leaderboard.table import Block, Leaderboard, Row
+from actiseg_bench.leaderboard.web import render_html
+from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.results import REFERENCES
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-FORMATS = ("table", "md", "csv")
-_COLUMNS = {name: f"{TITLES[name]}{'↓' if name in LOWER_IS_BETTER else '↑'}" for name in METRICS} | {
-    "p_miou_hands": "hands↑",
-    "p_miou_objects": "objects↑",
+__all__ = ["FORMATS", "RENDERERS", "print_leaderboards", "render_csv", "render_markdown", "to_json"]
+
+RENDERERS: dict[str, Callable[[Sequence[Leaderboard]], str]] = {
+    "md": render_markdown,
+    "csv": render_csv,
+    "latex": render_latex,
+    "html": render_html,
 }
-_SUMMARY = ("giou", "p_miou")
-_SUMMARY_TRACKS = 5
-
-
-def format_value(value: Value) -> str:
-    """Return ``66.1``, ``66.1±0.4`` or ``–``, times 100."""
-    if value.mean is None:
-        return "–"
-    return f"{100 * value.mean:.1f}" + ("" if value.std is None else f"±{100 * value.std:.1f}")
-
-
-def title_lines(board: Leaderboard) -> list[str]:
-    """Return the lines over a leaderboard: model, dataset, protocol, variants, seeds, evaluation labels."""
-    rows = [row for block in board.blocks for row in block.rows if not row.is_reference]
-    seeds = sorted({seed for row in rows for seed in row.seeds})
-    labels = sorted({block.track.eval_manifest[:12] for block in board.blocks})
-    return [
-        f"model {board.model} · dataset {board.dataset} · protocol {board.protocol}",
-        f"variant {_listed(sorted({row.variant for row in rows}))} · training seeds {_listed(seeds)} · "
-        f"evaluation labels {_listed(labels)}",
-    ]
-
-
-def _listed(things: Sequence[object]) -> str:
-    """Return ``0, 1, 2``, or ``–`` for nothing."""
-    return ", ".join(map(str, things)) or "–"
-
-
-def track_line(block: Block) -> str:
-    """Return the line over a block: recipe, noise seed, severity, training labels."""
-    track = block.track
-    if track.train_manifest is None:
-        return "not trained"
-    wrong, iou = track.severity.get("harmful_positives"), track.severity.get("median_iou")
-    parts = [
-        f"recipe {track.recipe}, noise seed {track.noise_seed}",
-        "wrong nouns –" if wrong is None else f"{100 * wrong:.1f} % of positives have a wrong noun",
-        "masks clean" if iou is None else f"median IoU of noised masks {iou:.2f}",
-        f"labels {track.train_manifest[:12]}",
-    ]
-    return " · ".join(parts)
-
-
-def to_json(boards: Sequence[Leaderboard]) -> list[dict[str, Any]]:
-    """Return plain JSON values, scores in [0, 1], digests whole."""
-    data = [asdict(board) for board in boards]
-    for board in data:
-        for block in board["blocks"]:
-            for row in block["rows"]:
-                row["best"] = sorted(row["best"])
-    return data
-
-
-def render_csv(boards: Sequence[Leaderboard]) -> str:
-    """Return one line per track and row: scores × 100 with their deviations, severity, digests whole."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(_csv_row(None, None, None)), lineterminator="\n")
-    writer.writeheader()
-    for board in boards:
-        for block in board.blocks:
-            writer.writerows(_csv_row(board, block, row) for row in block.rows)
-    return buffer.getvalue()
-
-
-def _csv_row(board: Leaderboard | None, block: Block | None, row: Row | None) -> dict[str, object]:
-    """Return one CSV record; of nothing, to name the columns."""
-    track = block.track if block else None
-    record: dict[str, object] = {
-        "model": board and board.model,
-        "dataset": board and board.dataset,
-        "protocol": board and board.protocol,
-        "track": track and track.name,
-        "strategy": row and row.strategy,
-        "variant": row and row.variant,
-        "seeds": " ".join(map(str, row.seeds)) if row else "",
-    }
-    for name in _COLUMNS:
-        value = row.values[name] if row else Value(None, None)
-        record[name] = _cell(value.mean)
-        record[f"{name}_std"] = _cell(value.std)
-    record["oracle"] = row and row.oracle
-    record["train_s"] = row and f"{row.train_s:.1f}"
-    for name in ("recipe", "noise_seed", "train_manifest", "eval_manifest"):
-        record[name] = track and getattr(track, name)
-    for name in ("harmful_positives", "median_iou"):
-        record[name] = track and track.severity.get(name)
-    return record
-
-
-def _cell(score: float | None) -> str:
-    """Return a score times 100 with four decimals, empty when undefined."""
-    return "" if score is None else f"{100 * score:.4f}"
-
-
-def render_markdown(boards: Sequence[Leaderboard]) -> str:
-    """Return a Markdown section per leaderboard: a table per track, a summary, the notes."""
-    return "\n".join(line for board in boards for line in _markdown_lines(board))
-
-
-def _markdown_lines(board: Leaderboard) -> Iterator[str]:
-    """Yield the lines of one leaderboard."""
-    yield from (f"# Leaderboard: {board.model} on {board.dataset}", "", *(f"{x}  " for x in title_lines(board)), "")
-    for block in board.blocks:
-        yield from (f"## {block.track.name}", "", track_line(block), "")
-        header = ["strategy", "variant", "seeds", *_COLUMNS.values(), "train s"]
-        yield from _markdown_table(header, 2, [_cells(row) for row in block.rows])
-    for tracks in _chunks(board.blocks):
-        yield from (f"## Summary: {_summary_title()}", "")
-        yield from _markdown_table(["strategy", "variant", *(b.track.name for b in tracks)], 2, _summary_rows(tracks))
-    yield from (f"- {note}" for note in board.notes)
-    yield ""
-
-
-def _markdown_table(header: list[str], left: int, rows: list[list[str]]) -> Iterator[str]:
-    """Yield a table whose first ``left`` columns are text and the others numbers."""
-    yield f"| {' | '.join(header)} |"
-    yield f"| {' | '.join(['---'] * left + ['---:'] * (len(header) - left))} |"
-    yield from (f"| {' | '.join(row)} |" for row in rows)
-    yield ""
-
-
-def _cells(row: Row) -> list[str]:
-    """Return the Markdown cells of one row, the best values bold."""
-    shown = {name: format_value(row.values[name]) for name in _COLUMNS}
-    shown |= {name: f"**{shown[name]}**" for name in row.best}
-    seconds = "–" if row.is_reference else f"{row.train_s:.0f}"
-    return [row.strategy, row.variant, "–" if row.is_reference else str(len(row.seeds)), *shown.values(), seconds]
-
-
-def _chunks(blocks: Sequence[Block]) -> Iterator[Sequence[Block]]:
-    """Yield the blocks a few at a time; nothing where a summary would repeat a single block."""
-    if len(blocks) > 1:
-        yield from (blocks[i : i + _SUMMARY_TRACKS] for i in range(0, len(blocks), _SUMMARY_TRACKS))
-
-
-def _summary_title() -> str:
-    return " / ".join(TITLES[name] for name in _SUMMARY)
-
-
-def _summary_rows(blocks: Sequence[Block]) -> list[list[str]]:
-    """Return a row per strategy with gIoU and p-mIoU per track, ``–`` where it did not run."""
-    names = dict.fromkeys((row.strategy, row.variant) for block in blocks for row in block.rows)
-    places = [{(row.strategy, row.variant): row for row in block.rows} for block in blocks]
-    return [[*name, *(_summary_cell(place.get(name)) for place in places)] for name in names]
-
-
-def _summary_cell(row: Row | None) -> str:
-    """Return ``gIoU / p-mIoU`` without deviations."""
-    if row is None:
-        return "–"
-    return " / ".join(format_value(Value(row.values[name].mean, None)) for name in _SUMMARY)
+FORMATS = ("table", *RENDERERS)
+_COST = {"time": "time", "memory": "mem"}
+_KNOWS = "†"
 
 
 def print_leaderboards(boards: Sequence[Leaderboard], console: Console) -> None:
     """Print terminal tables: one per track, a summary, the notes.
 
-    Scores of one seed fit 80 columns; with deviations over seeds, hands and objects apart are shown from 110.
+    A table shows what the width has room for: first the six metrics, then cost, then hands and objects apart. Where
+    there is no room for cost, it has a table of its own.
     """
     from rich.text import Text
 
@@ -186,14 +53,19 @@ def print_leaderboards(boards: Sequence[Leaderboard], console: Console) -> None:
         for block in board.blocks:
             console.print()
             console.print(Text.assemble((block.track.name, "bold"), "  ", (track_line(block), "dim")))
-            console.print(_block_table(block, console.width))
-        for tracks in _chunks(board.blocks):
-            console.print(f"\nSummary: {_summary_title()}", style="bold", highlight=False)
-            rows = [[_short_name(*row[:2]), *row[2:]] for row in _summary_rows(tracks)]
+            _print_block(block, console)
+        for tracks in chunks(board.blocks):
+            console.print(f"\nSummary: {SUMMARY_TITLE}", style="bold", highlight=False)
+            rows = [[short_name(*row[:2]), *row[2:]] for row in summary_rows(tracks)]
             console.print(_rich_table(["strategy", *(b.track.name for b in tracks)], rows))
         console.print()
-        _print_lines(console, [f"· {note}" for note in board.notes], "dim")
+        _print_lines(console, [f"· {note}" for note in _notes(board)], "dim")
         console.print()
+
+
+def _notes(board: Leaderboard) -> list[str]:
+    """Return the notes, those on oracle knowledge behind the sign that the tables have for it."""
+    return [f"{_KNOWS} {note}" if " knew what a user would not" in note else note for note in board.notes]
 
 
 def _print_lines(console: Console, lines: Sequence[str], style: str) -> None:
@@ -202,22 +74,40 @@ def _print_lines(console: Console, lines: Sequence[str], style: str) -> None:
         console.print(line, style=style, highlight=False, markup=False)
 
 
-def _block_table(block: Block, width: int) -> Table:
-    """Return the table of one track; hands and objects apart only where there is room."""
-    has_spread = any(value.std is not None for row in block.rows for value in row.values.values())
-    names = list(_COLUMNS) if width >= (110 if has_spread else 80) else list(METRICS)
+def _print_block(block: Block, console: Console) -> None:
+    """Print the fullest table of a track that fits, and its cost apart where that does not."""
+    has_cost = any(row.time is not None for row in block.rows)
+    cost = list(_COST) if has_cost else []
+    choices = [[*COLUMNS, *cost], [*METRICS, *cost], list(METRICS)]
+    tables = [_block_table(block, names) for names in choices]
+    unbounded = console.options.update(max_width=1000)
+    fits = [console.measure(table, options=unbounded).maximum <= console.width for table in tables]
+    chosen = fits.index(True) if True in fits else len(tables) - 1
+    console.print(tables[chosen])
+    if cost and not set(cost) & set(choices[chosen]):
+        console.print()
+        console.print(_block_table(block, cost))
+
+
+def _block_table(block: Block, names: Sequence[str]) -> Table:
+    """Return the table of one track with the columns ``names``."""
     several = len({len(row.seeds) for row in block.rows if not row.is_reference}) > 1
-    rows = []
-    for row in block.rows:
-        cells = [format_value(row.values[name]) + ("*" if name in row.best else "") for name in names]
-        suffix = f" ×{len(row.seeds)}" if several and not row.is_reference else ""
-        rows.append([_short_name(row.strategy, row.variant) + suffix, *cells])
-    return _rich_table(["strategy", *(_COLUMNS[name] for name in names)], rows)
+    rows = [[_row_name(row, several), *(_cell(row, name) for name in names)] for row in block.rows]
+    return _rich_table(["strategy", *((COLUMNS | _COST)[name] for name in names)], rows)
 
 
-def _short_name(strategy: str, variant: str) -> str:
-    """Return ``gce``, or ``gce@released`` for another variant than the method's own paper."""
-    return strategy if variant in ("faithful", "-") else f"{strategy}@{variant}"
+def _row_name(row: Row, several: bool) -> str:
+    """Name a row, with its number of seeds where rows differ, and with a sign where it had oracle knowledge."""
+    seeds = f" ×{len(row.seeds)}" if several and not row.is_reference else ""
+    return short_name(row.strategy, row.variant) + (_KNOWS if row.oracle else "") + seeds
+
+
+def _cell(row: Row, name: str) -> str:
+    """Return one cell."""
+    if name in _COST:
+        return format_factor(getattr(row, name))
+    cell = score_cell(row, name)
+    return cell.text + cell.mark
 
 
 def _rich_table(header: list[str], rows: list[list[str]]) -> Table:

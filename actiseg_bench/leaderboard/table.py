@@ -10,6 +10,9 @@ from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any
 
+from actiseg_bench.leaderboard.bootstrap import ClipSums, Difference, are_comparable, difference, resample
+from actiseg_bench.leaderboard.notes import make_notes
+from actiseg_bench.leaderboard.sums import SumsOf, no_sums
 from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS
 from actiseg_bench.results import REFERENCES, SCORES, RunResult, TrackInfo
 
@@ -36,7 +39,11 @@ class Row:
     Attributes:
         values: score → value. best: the metrics in which no other strategy of the block has a better mean; empty
             unless every strategy has several seeds.
-        train_s: mean seconds of training. oracle: what it knew that a user would not.
+        to_best: metric → this row's mean minus the best row's, with its interval; empty for the best itself, and
+            where nothing can be concluded.
+        train_s, peak_rss_mb: means over the seeds. time, memory: the same against the baseline's row of the block,
+            None without one.
+        oracle: what it knew that a user would not.
     """
 
     strategy: str
@@ -44,21 +51,34 @@ class Row:
     seeds: tuple[int, ...]
     values: dict[str, Value]
     best: frozenset[str]
-    oracle: str | None
+    to_best: dict[str, Difference]
     train_s: float
+    peak_rss_mb: float
+    time: float | None
+    memory: float | None
+    oracle: str | None
 
     @property
     def is_reference(self) -> bool:
         """True for ``start`` and ``silent``."""
         return self.strategy in REFERENCES
 
+    @property
+    def tied(self) -> frozenset[str]:
+        """Return the metrics in which this row is not the best and not separable from it."""
+        return frozenset(name for name, gap in self.to_best.items() if not gap.is_separable)
+
 
 @dataclass(frozen=True)
 class Block:
-    """One track: the same training labels, the same evaluation labels."""
+    """One track: the same training labels, the same evaluation labels.
+
+    ``compared`` is True when every trained row was held against the best ones.
+    """
 
     track: TrackInfo
     rows: tuple[Row, ...]
+    compared: bool
 
 
 @dataclass(frozen=True)
@@ -72,29 +92,33 @@ class Leaderboard:
     notes: tuple[str, ...]
 
 
-def make_leaderboards(results: Iterable[RunResult]) -> list[Leaderboard]:
+def make_leaderboards(results: Iterable[RunResult], sums_of: SumsOf = no_sums) -> list[Leaderboard]:
     """Group results by model, dataset and protocol, and each group by track.
 
     Tracks of one name but of other labels are parted. The reference rows join every block that is scored on their
     evaluation labels.
+
+    Args:
+        sums_of: gives a result's clip sums, from which it is told what is separable from the best.
     """
     ordered = sorted(results, key=_group_key)
-    return [_leaderboard(*key, list(group)) for key, group in groupby(ordered, _group_key)]
+    return [_leaderboard(*key, list(group), sums_of) for key, group in groupby(ordered, _group_key)]
 
 
 def _group_key(result: RunResult) -> tuple[str, str, str]:
     return result.model, result.track.dataset, result.track.protocol
 
 
-def _leaderboard(model: str, dataset: str, protocol: str, results: list[RunResult]) -> Leaderboard:
+def _leaderboard(model: str, dataset: str, protocol: str, results: list[RunResult], sums_of: SumsOf) -> Leaderboard:
     """Make one leaderboard."""
     references = [r for r in results if r.is_reference]
     trained = sorted((r for r in results if not r.is_reference), key=_block_key)
     groups = [list(group) for _, group in groupby(trained, _block_key)]
-    blocks = [_block(group, references) for group in groups]
+    blocks = [_block(group, references, sums_of) for group in groups]
     if not groups:
-        blocks = [_block([r], references) for r in references[:1]]
-    return Leaderboard(model, dataset, protocol, tuple(blocks), tuple(_notes(results, groups)))
+        blocks = [_block([r], references, sums_of) for r in references[:1]]
+    marks = {b.track.name: b.compared if any(row.best for row in b.rows) else None for b in blocks}
+    return Leaderboard(model, dataset, protocol, tuple(blocks), tuple(make_notes(results, groups, marks)))
 
 
 def _block_key(result: RunResult) -> tuple[Any, ...]:
@@ -110,15 +134,69 @@ def track_order(name: str) -> tuple[int, tuple[tuple[int, str], ...]]:
     return place, tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
 
 
-def _block(results: list[RunResult], references: list[RunResult]) -> Block:
+def _block(results: list[RunResult], references: list[RunResult], sums_of: SumsOf) -> Block:
     """Make the block of results on one track."""
     track = results[0].track
     kept = [r for r in references if r.track.eval_manifest == track.eval_manifest and r not in results]
     runs = sorted([*kept, *results], key=_row_key)
     groups = [list(group) for _, group in groupby(runs, lambda r: (r.strategy, r.variant))]
-    rows = [_row(group) for group in groups]
+    rows = _with_cost([_row(group) for group in groups])
     best = _best(rows)
-    return Block(track, tuple(_with_best(row, best) for row in rows))
+    marked = [_with_best(row, best) for row in rows]
+    sums = _all_sums(groups, sums_of) if best else {}
+    return Block(track, tuple(_with_gaps(marked, sums)), bool(sums))
+
+
+def _with_cost(rows: list[Row]) -> list[Row]:
+    """Hold the cost of trained rows against the baseline's."""
+    base = next((row for row in rows if row.strategy == "baseline"), None)
+    if base is None or not base.train_s or not base.peak_rss_mb:
+        return rows
+    return [
+        row
+        if row.is_reference
+        else replace(row, time=row.train_s / base.train_s, memory=row.peak_rss_mb / base.peak_rss_mb)
+        for row in rows
+    ]
+
+
+def _all_sums(groups: list[list[RunResult]], sums_of: SumsOf) -> dict[str, dict[int, ClipSums]]:
+    """Return trained row → seed → clip sums, nothing unless all are there and on the same seeds and clips."""
+    found: dict[str, dict[int, ClipSums]] = {}
+    for group in groups:
+        if group[0].is_reference:
+            continue
+        sums = {run.seed: one for run in group if (one := sums_of(run)) is not None}
+        if len(sums) < len(group):
+            return {}
+        found[row_name(group[0])] = sums
+    return found if are_comparable(list(found.values())) else {}
+
+
+def row_name(row: Row | RunResult) -> str:
+    """Return ``gce-faithful``."""
+    return f"{row.strategy}-{row.variant}"
+
+
+def _with_gaps(rows: list[Row], sums: dict[str, dict[int, ClipSums]]) -> list[Row]:
+    """Hold every trained row against the best of each metric."""
+    if not sums:
+        return rows
+    drawn = resample(sums)
+    best = {name: row for row in reversed(rows) for name in row.best}
+
+    def gap(row: Row, name: str) -> Difference | None:
+        mean, highest = row.values[name].mean, best[name].values[name].mean
+        if mean is None or highest is None:
+            return None
+        column = METRICS.index(name)
+        return difference(drawn[row_name(row)][:, column], drawn[row_name(best[name])][:, column], mean - highest)
+
+    def gaps(row: Row) -> dict[str, Difference]:
+        found = {name: gap(row, name) for name in METRICS if name in best and name not in row.best}
+        return {name: one for name, one in found.items() if one is not None}
+
+    return [row if row.is_reference else replace(row, to_best=gaps(row)) for row in rows]
 
 
 def _row_key(result: RunResult) -> tuple[int, str, str, int]:
@@ -137,8 +215,12 @@ def _row(results: Sequence[RunResult]) -> Row:
         seeds=tuple(r.seed for r in results),
         values={name: summarise([r.scores[name] for r in results]) for name in SCORES},
         best=frozenset(),
-        oracle=first.oracle,
+        to_best={},
         train_s=fmean(r.cost.train_s for r in results),
+        peak_rss_mb=fmean(r.cost.peak_rss_mb for r in results),
+        time=None,
+        memory=None,
+        oracle=first.oracle,
     )
 
 
@@ -171,57 +253,3 @@ def _with_best(row: Row, best: dict[str, float]) -> Row:
     means = {name: row.values[name].mean for name in best}
     marked = frozenset(name for name, mean in means.items() if mean is not None and math.isclose(mean, best[name]))
     return replace(row, best=marked)
-
-
-def _notes(results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]) -> list[str]:
-    """Return what a reader has to know to read the numbers right."""
-    seeds = {len(list(group)) for runs in groups for _, group in groupby(sorted(runs, key=_row_key), _row_name)}
-    notes = [
-        "Scores × 100 on clean labels. ↑ higher is better, ↓ lower is better. gIoU is the GRES generalised IoU with "
-        "its no-target rule, not box GIoU."
-    ]
-    if any(r.is_reference for r in results):
-        notes.append(
-            "silent predicts nothing, start is the start weights untrained on the track: gIoU and Acc reward silence "
-            "on objects that take no part, so read them against these rows."
-        )
-    notes.append(_seed_note(seeds))
-    notes += [f"{name} knew what a user would not: {oracle}." for name, oracle in _oracles(results)]
-    notes += _footing(results, groups)
-    notes.append("These are scores of the bundled set-up; they do not reproduce the numbers of the ActiSeg-NL paper.")
-    return notes
-
-
-def _row_name(result: RunResult) -> tuple[str, str]:
-    return result.strategy, result.variant
-
-
-def _seed_note(seeds: set[int]) -> str:
-    """Say what the numbers of seeds allow to conclude."""
-    if not seeds or min(seeds) < 2:
-        return "A single seed: nothing is marked as best, and a difference of a few points can be chance."
-    return "Mean ± sample standard deviation over seeds; the best mean of a track is marked, whatever the spread."
-
-
-def _oracles(results: Sequence[RunResult]) -> list[tuple[str, str]]:
-    """Return strategy and oracle knowledge, without the value it had on a track."""
-    found = {r.strategy: re.sub(r"\s*[\d.]+$", "", r.oracle) for r in results if r.oracle}
-    return sorted(found.items())
-
-
-def _footing(results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]) -> list[str]:
-    """Warn where rows of one block are not on equal footing."""
-    notes = []
-    for runs in groups:
-        training = {str(run.config.get("train")) for run in runs}
-        if len(training) > 1:
-            notes.append(f"Warning: the rows of {runs[0].track.name} differ in their training configuration.")
-    made_by: dict[str, set[str | None]] = {
-        "versions of the code": {r.provenance.score_code for r in results},
-        "start weights": {r.provenance.start_weights_digest for r in results if r.strategy != "silent"},
-        "versions of torch": {r.provenance.torch for r in results if r.strategy != "silent"},
-    }
-    for what, values in made_by.items():
-        if len(values) > 1:
-            notes.append(f"Warning: these runs were made with {len(values)} {what}.")
-    return notes

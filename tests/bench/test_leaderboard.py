@@ -5,15 +5,22 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+from collections.abc import Callable
 from dataclasses import replace
+from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from bench_fakes import make_result
 from rich.console import Console
 
+from actiseg_bench.leaderboard.bootstrap import ClipSums
+from actiseg_bench.leaderboard.latex import escape, render_latex
 from actiseg_bench.leaderboard.render import print_leaderboards, render_csv, render_markdown, to_json
 from actiseg_bench.leaderboard.table import Leaderboard, make_leaderboards, summarise, track_order
-from actiseg_bench.results import RunResult
+from actiseg_bench.leaderboard.web import render_html
+from actiseg_bench.results import Cost, RunResult
 
 START = make_result(track="reference", strategy="start", scores={"giou": 0.4})
 SILENT = make_result(track="reference", strategy="silent", scores={"giou": 0.45, "p_miou": 0.0})
@@ -28,6 +35,23 @@ def printed(*results: RunResult, width: int = 100) -> str:
     console = Console(width=width, file=io.StringIO(), no_color=True)
     print_leaderboards(make_leaderboards(results), console)
     return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def equal_on_clips(**shift: float) -> Callable[[RunResult], ClipSums]:
+    """Clip sums of four clips whose every score is the run's gIoU, moved by ``shift`` of the strategy on odd clips."""
+
+    def sums(result: RunResult) -> ClipSums:
+        mean, move = result.scores["giou"] or 0.0, shift.get(result.strategy, 0.0)
+        scores = np.array([mean - move, mean + move, mean - move, mean + move])
+        top = np.repeat(scores[None, :, None], 6, 2)
+        return ClipSums(("a", "b", "c", "d"), top, np.ones_like(top))
+
+    return sums
+
+
+def compared(*results: RunResult, **shift: float) -> Leaderboard:
+    (only,) = make_leaderboards(results, equal_on_clips(**shift))
+    return only
 
 
 def seeds(*scores: float, **what: str) -> list[RunResult]:
@@ -124,6 +148,49 @@ def test_a_metric_undefined_for_one_row_is_best_for_none() -> None:
     assert all("giou" not in row.best for row in found.blocks[0].rows)
 
 
+def test_what_is_ten_points_worse_on_every_clip_is_separable_from_the_best() -> None:
+    found = compared(*seeds(0.7, 0.7), *seeds(0.6, 0.6, strategy="baseline"), START)
+    rows = {row.strategy: row for row in found.blocks[0].rows}
+    gap = rows["baseline"].to_best["giou"]
+    assert (gap.mean, gap.low, gap.high) == pytest.approx((-0.1, -0.1, -0.1))
+    assert (rows["baseline"].tied, "giou" in rows["gce"].to_best, rows["start"].to_best) == (frozenset(), False, {})
+
+
+def test_what_is_better_on_half_of_the_clips_and_worse_on_the_others_is_not_separable() -> None:
+    found = compared(*seeds(0.7, 0.7), *seeds(0.69, 0.69, strategy="baseline"), baseline=0.2)
+    rows = {row.strategy: row for row in found.blocks[0].rows}
+    assert "giou" in rows["gce"].best
+    assert "giou" in rows["baseline"].tied
+    assert any("≈ is not separable from the best" in note for note in found.notes)
+
+
+def test_nothing_is_compared_where_rows_have_other_seeds() -> None:
+    found = compared(*seeds(0.7, 0.7), *seeds(0.6, 0.6, 0.6, strategy="baseline"))
+    assert not any(row.to_best for row in found.blocks[0].rows)
+    assert any("clean: the best is marked whatever the spread" in note for note in found.notes)
+
+
+def test_nothing_is_compared_where_a_run_has_no_clip_sums() -> None:
+    found = board(*seeds(0.7, 0.7), *seeds(0.6, 0.6, strategy="baseline"))
+    assert not found.blocks[0].compared
+    assert any("so nothing was tested" in note for note in found.notes)
+
+
+def test_a_track_of_a_single_seed_is_named_beside_one_of_several() -> None:
+    two = [*seeds(0.7, 0.7), *seeds(0.6, 0.6, strategy="baseline")]
+    one = [make_result(track="text-40"), make_result(track="text-40", strategy="baseline")]
+    assert any(note.startswith("text-40: nothing is marked") for note in compared(*two, *one).notes)
+
+
+def test_cost_is_held_against_the_baseline_of_the_same_track() -> None:
+    twice = Cost(train_s=3.0, eval_s=1.0, steps=10, peak_rss_mb=150.0)
+    found = board(make_result(strategy="baseline"), make_result(cost=twice), make_result(track="text-40"), START)
+    rows = {row.strategy: row for row in found.blocks[0].rows}
+    assert (rows["baseline"].time, rows["gce"].time, rows["gce"].memory) == (1, 3, 1.5)
+    assert (rows["start"].time, found.blocks[1].rows[1].time) == (None, None)
+    assert any("relative to the baseline's row of the same track" in note for note in found.notes)
+
+
 def test_the_notes_say_how_to_read_the_numbers() -> None:
     told = make_result(strategy="co_teaching", oracle="noise rate 0.400")
     text = " ".join(board(told, START, SILENT).notes)
@@ -172,7 +239,8 @@ def test_the_terminal_table_fits_its_terminal(width: int, count: int) -> None:
     lines = printed(*runs, START, SILENT, width=width).splitlines()
     assert max(map(len, lines)) <= width
     assert not any("…" in line for line in lines)
-    assert any("objects↑" in line for line in lines)
+    assert any("time" in line for line in lines)
+    assert any("objects↑" in line for line in lines) == (width > 80)
 
 
 def test_another_variant_is_named_with_its_strategy() -> None:
@@ -184,7 +252,7 @@ def test_another_variant_is_named_with_its_strategy() -> None:
 def test_a_markdown_table_has_a_section_per_track_and_a_summary() -> None:
     text = render_markdown(make_leaderboards([make_result(), make_result(track="text-40", scores={"giou": 0.25})]))
     assert "# Leaderboard: tiny on kitchen" in text
-    assert "| gce | faithful | 1 | 50.0 | 50.0 | 50.0 | 50.0 | 25.0 | 50.0 | 50.0 | 50.0 | 1 |" in text
+    assert "| gce | faithful | 1 | 50.0 | 50.0 | 50.0 | 50.0 | 25.0 | 50.0 | 50.0 | 50.0 | – | – | – |" in text
     assert "| gce | faithful | 50.0 / 50.0 | 25.0 / 50.0 |" in text
     assert "**" not in text
 
@@ -207,3 +275,90 @@ def test_json_holds_scores_in_zero_to_one() -> None:
     data = json.loads(json.dumps(to_json(make_leaderboards([*seeds(0.25, 0.75), START]))))
     row = data[0]["blocks"][0]["rows"][1]
     assert (row["strategy"], row["values"]["giou"]["mean"], row["seeds"], row["best"]) == ("gce", 0.5, [0, 1], [])
+
+
+FULL = [
+    *seeds(0.7, 0.72, track="text-40"),
+    *seeds(0.69, 0.71, track="text-40", strategy="baseline"),
+    *[replace(r, oracle="noise rate 0.4") for r in seeds(0.5, 0.52, track="text-40", strategy="co_teaching")],
+    START,
+    SILENT,
+]
+
+
+def full() -> list[Leaderboard]:
+    return make_leaderboards(FULL, equal_on_clips(baseline=0.2))
+
+
+def test_marks_cost_and_oracle_knowledge_are_on_the_terminal() -> None:
+    console = Console(width=120, file=io.StringIO(), no_color=True)
+    print_leaderboards(full(), console)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    row = {line.split()[0]: line for line in text.splitlines() if line.startswith(("gce", "baseline", "co_"))}
+    assert "71.0±1.4*" in row["gce"]
+    assert "70.0±1.4≈" in row["baseline"]
+    assert "51.0±1.4 " in row["co_teaching†"]
+    assert row["gce"].split()[-2:] == ["1.0×", "1.0×"]
+    assert "† co_teaching knew what a user would not: noise rate." in text
+
+
+def test_a_narrow_terminal_has_cost_in_a_table_of_its_own() -> None:
+    lines = printed(*FULL, width=80).splitlines()
+    assert max(map(len, lines)) <= 80
+    headers = [line.split() for line in lines if line.startswith("strategy")]
+    assert [header[-1] for header in headers] == ["Acc↑", "mem"]
+
+
+def test_every_format_says_what_made_the_table() -> None:
+    for text in (render_markdown(full()), render_csv(full()), render_latex(full()), render_html(full())):
+        for word in ("tiny", "kitchen", "quick-v1", "text-40", "faithful", "eval", "train", "noise rate"):
+            assert word in text, (word, text)
+
+
+def test_latex_signs_are_escaped() -> None:
+    assert escape("50 % of a_b & c#{}$") == r"50 \% of a\_b \& c\#\{\}\$"
+    assert escape("\\~^") == r"\textbackslash{}\textasciitilde{}\textasciicircum{}"
+    assert escape("↑ × ± ≈ – 間") == r"$\uparrow$ $\times$ $\pm$ $\approx$ -- ?"
+
+
+def test_a_latex_table_is_balanced_and_has_as_many_cells_as_columns() -> None:
+    text = render_latex(full())
+    assert text.isascii()
+    assert text.count(r"\begin{") == text.count(r"\end{")
+    assert re.sub(r"\\.", "", text).count("{") == re.sub(r"\\.", "", text).count("}")
+    (columns,) = re.findall(r"\\begin\{tabular\}\{(\w+)\}", text)
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert len(rows) == 1 + 5
+    assert {len(re.findall(r"(?<!\\)&", line)) + 1 for line in rows} == {len(columns)}
+    assert not re.search(r"(?<!\\)[%_#]", re.sub(r"(?m)^% .*$|%$|\\label\{.*\}", "", text))
+    assert r"\textbf{71.0$\pm$1.4}" in text
+    assert r"$\approx$\,70.0$\pm$1.4" in text
+
+
+def test_an_html_page_stands_alone_and_is_well_formed() -> None:
+    page = render_html(make_leaderboards([make_result(strategy="<b>&")]))
+    opened: list[str] = []
+
+    class Checker(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: object) -> None:
+            if tag not in ("meta", "br"):
+                opened.append(tag)
+
+        def handle_endtag(self, tag: str) -> None:
+            assert opened.pop() == tag
+
+    Checker().feed(page)
+    assert not opened
+    assert "&lt;b&gt;&amp;" in page
+    assert "src=" not in page
+    assert "http" not in page
+
+
+def test_the_marks_of_markdown_html_and_csv() -> None:
+    assert "| **71.0±1.4** |" in render_markdown(full())
+    assert "| ≈ 70.0±1.4 |" in render_markdown(full())
+    assert '<td class="best">71.0±1.4</td>' in render_html(full())
+    rows = {row["strategy"]: row for row in csv.DictReader(io.StringIO(render_csv(full())))}
+    assert [rows[name]["giou_mark"] for name in ("gce", "baseline", "co_teaching")] == ["best", "not separable", ""]
+    assert float(rows["co_teaching"]["giou_to_best_high"]) < 0
+    assert rows["gce"]["giou_to_best_low"] == ""

@@ -1,0 +1,172 @@
+"""What is separable from what: a paired bootstrap, on clips whose scores a reader sees."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench_fakes import fake_manifest, make_result, perfect, predict
+
+from actiseg_bench.leaderboard.bootstrap import ClipSums, are_comparable, clip_sums, difference, resample
+from actiseg_bench.leaderboard.sums import read_sums, sums_reader
+from actiseg_bench.metrics.actionvos import METRICS, ObjectFrameCounts, actionvos_scores
+from actiseg_bench.object_frames import FILE_NAME, measure, write_object_frames
+from actiseg_bench.results import SCORES
+from actiseg_bench.stored import StoredRun
+from actiseg_noise.errors import ActisegError
+
+GIOU = METRICS.index("giou")
+Row = dict[int, ClipSums]
+
+
+def run(scores: list[float]) -> ClipSums:
+    """A run with one object-frame per clip, whose every metric is the clip's score."""
+    top = np.repeat(np.array(scores, float)[None, :, None], 6, 2)
+    return ClipSums(tuple(f"clip {i}" for i in range(len(scores))), top, np.ones_like(top))
+
+
+def row(*runs: list[float]) -> Row:
+    return {seed: run(scores) for seed, scores in enumerate(runs)}
+
+
+def gap(rows: dict[str, Row], one: str, other: str) -> tuple[float, float]:
+    drawn = resample(rows)
+    found = difference(drawn[one][:, GIOU], drawn[other][:, GIOU], 0.0)
+    assert found is not None
+    return found.low, found.high
+
+
+HARD_AND_EASY = [0.1, 0.2, 0.9, 0.8, 0.5, 0.4, 0.7, 0.3]
+
+
+def test_a_strategy_that_equals_another_on_every_clip_is_never_separable() -> None:
+    rows = {"a": row(HARD_AND_EASY, HARD_AND_EASY), "b": row(HARD_AND_EASY, HARD_AND_EASY)}
+    assert gap(rows, "a", "b") == (0, 0)
+
+
+def test_a_strategy_that_is_ten_points_better_on_every_clip_is_separable() -> None:
+    better = [score + 0.1 for score in HARD_AND_EASY]
+    low, high = gap({"a": row(better, better), "b": row(HARD_AND_EASY, HARD_AND_EASY)}, "a", "b")
+    assert (low, high) == (pytest.approx(0.1), pytest.approx(0.1))
+
+
+def test_a_strategy_that_wins_on_half_of_the_clips_and_loses_on_the_others_is_not_separable() -> None:
+    mixed = [score + (0.1 if i % 2 else -0.09) for i, score in enumerate(HARD_AND_EASY)]
+    low, high = gap({"a": row(mixed, mixed), "b": row(HARD_AND_EASY, HARD_AND_EASY)}, "a", "b")
+    assert low < 0 < high
+
+
+def test_a_strategy_that_is_better_under_one_seed_and_worse_under_another_is_not_separable() -> None:
+    flat = [0.5] * 8
+    low, high = gap({"a": row([0.8] * 8, [0.3] * 8), "b": row(flat, flat)}, "a", "b")
+    assert low < 0 < high
+
+
+def test_pairing_removes_what_is_hard_for_both() -> None:
+    """Alone, the mean of eight clips from .1 to .9 is known to some .35; the difference of one point exactly."""
+    better = [score + 0.01 for score in HARD_AND_EASY]
+    rows = {"a": row(better, better), "b": row(HARD_AND_EASY, HARD_AND_EASY)}
+    alone = np.quantile(resample(rows)["a"][:, GIOU], [0.025, 0.975])
+    low, high = gap(rows, "a", "b")
+    assert alone[1] - alone[0] > 0.3
+    assert high - low < 1e-12
+
+
+def test_the_spread_of_a_mean_over_clips_is_its_standard_error() -> None:
+    """Clips of 0 and 1, half each: the variance of a mean of 100 is .25 / 100."""
+    scores = [0.0, 1.0] * 50
+    drawn = resample({"a": row(scores, scores)}, resamples=20000)["a"][:, GIOU]
+    assert drawn.std() == pytest.approx(0.05, rel=0.03)
+
+
+def test_the_spread_over_seeds_is_that_of_the_sample_deviation() -> None:
+    """Three seeds at .4, .5, .6 on equal clips: s² / 3 = .01 / 3, not the 2/3 of it that plain drawing gives."""
+    drawn = resample({"a": row([0.4] * 4, [0.5] * 4, [0.6] * 4)}, resamples=20000)["a"][:, GIOU]
+    assert drawn.std() == pytest.approx((0.01 / 3) ** 0.5, rel=0.03)
+
+
+def test_a_run_of_two_networks_scores_their_mean() -> None:
+    one, other = run([0.2, 0.4]), run([0.6, 0.8])
+    both = ClipSums(one.clips, np.concatenate([one.top, other.top]), np.concatenate([one.bottom, other.bottom]))
+    assert both.scores() == pytest.approx([0.5] * 6)
+
+
+def test_draws_do_not_depend_on_which_rows_there_are() -> None:
+    rows = {"a": row(HARD_AND_EASY, HARD_AND_EASY[::-1]), "b": row([0.5] * 8, [0.4] * 8)}
+    assert np.array_equal(resample(rows)["a"], resample({"a": rows["a"]})["a"])
+
+
+def test_a_metric_that_some_resamples_leave_undefined_is_not_compared() -> None:
+    sums = run([0.5, 0.5, 0.5])
+    sums.bottom[0, 1:, GIOU] = 0  # only the first clip defines it, and some resamples miss it
+    drawn = resample({"a": {0: sums, 1: sums}})["a"][:, GIOU]
+    assert difference(drawn, drawn, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([row([0.5], [0.5]), row([0.1], [0.2])], True),
+        ([row([0.5]), row([0.1])], False),
+        ([row([0.5], [0.5]), row([0.1], [0.2], [0.3])], False),
+        ([row([0.5], [0.5]), row([0.1, 0.1], [0.2, 0.2])], False),
+    ],
+    ids=["same seeds and clips", "one seed", "other seeds", "other clips"],
+)
+def test_rows_are_comparable_on_the_same_seeds_and_clips(rows: list[Row], expected: bool) -> None:
+    assert are_comparable(rows) is expected
+
+
+def random_counts(clips: int, frames: int) -> ObjectFrameCounts:
+    rng = np.random.default_rng(0)
+    gt, pred = rng.integers(0, 30, frames) * rng.integers(0, 2, (2, frames))
+    both = np.minimum(gt, pred) // rng.integers(1, 4, frames)
+    clip_idx = np.sort(rng.integers(0, clips, frames)).astype(np.int32)
+    return ObjectFrameCounts(both, pred, gt, rng.random(frames) < 0.5, clip_idx)
+
+
+def test_clip_sums_give_the_scores_of_the_metrics_themselves() -> None:
+    counts = random_counts(7, 400)
+    top, bottom = clip_sums(counts, 7)
+    scores = actionvos_scores(counts)
+    found = dict(zip(METRICS, top.sum(0) / bottom.sum(0), strict=True))
+    assert found == pytest.approx({name: getattr(scores, name) for name in METRICS})
+
+
+def test_drawing_a_clip_twice_scores_as_if_it_were_there_twice() -> None:
+    counts = random_counts(3, 60)
+    top, bottom = clip_sums(counts, 3)
+    weights = np.array([2.0, 0.0, 1.0])
+    again = [counts.select(counts.clip_idx == i) for i in (0, 0, 2)]
+    joined = ObjectFrameCounts(*(np.concatenate([getattr(c, n) for c in again]) for n in ObjectFrameCounts.__slots__))
+    scores = actionvos_scores(joined)
+    assert dict(zip(METRICS, weights @ top / (weights @ bottom), strict=True)) == pytest.approx(
+        {name: getattr(scores, name) for name in METRICS}
+    )
+
+
+def stored(folder: Path, **scores: float | None) -> StoredRun:
+    """A finished run with perfect predictions and its table of object-frames."""
+    clips, frames = measure(fake_manifest(), predict(perfect()))
+    write_object_frames(folder / FILE_NAME, clips, frames)
+    right = {"n_miou": 0.0, "n_ciou": 0.0}
+    return StoredRun(folder, make_result(scores=dict.fromkeys(SCORES, 1.0) | right | scores))
+
+
+def test_the_sums_of_a_run_come_from_the_table_beside_it(tmp_path: Path) -> None:
+    sums = read_sums(stored(tmp_path))
+    assert sums is not None
+    assert (sums.clips, sums.top.shape, list(sums.scores())) == (("a",), (1, 1, 6), [1, 0, 1, 0, 1, 1])
+
+
+def test_a_table_that_does_not_give_the_scores_of_its_run_counts_for_nothing(tmp_path: Path) -> None:
+    assert read_sums(stored(tmp_path, giou=0.9)) is None
+
+
+def test_a_run_without_its_table_has_no_sums(tmp_path: Path) -> None:
+    run = stored(tmp_path)
+    (tmp_path / FILE_NAME).unlink()
+    with pytest.raises(ActisegError, match="not a readable table of object-frames"):
+        read_sums(run)
+    assert sums_reader([run])(run.result) is None
