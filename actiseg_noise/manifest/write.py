@@ -9,19 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.manifest.digest import TableDigest, manifest_digest
 from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo
-from actiseg_noise.manifest.schema import TABLES, Table
+from actiseg_noise.manifest.schema import MASKS, TABLES, Table
 from actiseg_noise.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_PER_GROUP = 16_384
+BATCHES_WAITING = 64  # joined when there are more: what Arrow keeps of a batch of few rows is larger than the rows
+MASKS_PER_GROUP = 2_048  # a row of masks is ten times as long as any other
 # A dictionary of values that hardly repeat costs room (a twentieth of a masks table) and saves no time.
 _ALL_DIFFERENT = ("row_digest", "sample_id", "address", "iou", "clean_rle", "noisy_rle", "clean_digest", "noisy_digest")
 
 
 class TableWriter:
-    """One table: a Parquet file, or shards, in row groups of ``ROWS_PER_GROUP`` rows whatever the batches' sizes.
+    """One table: a Parquet file, or shards, in row groups of a fixed number of rows whatever the batches' sizes.
 
     Args:
         shard_bytes: a shard is closed by the row group with which it reaches this size; None: one file, not a shard.
@@ -34,6 +36,7 @@ class TableWriter:
         self._folder = folder
         self._table = table
         self._schema = table.arrow()
+        self._group = min(MASKS_PER_GROUP, ROWS_PER_GROUP) if table is MASKS else ROWS_PER_GROUP
         self._shard_bytes = shard_bytes
         self._level = level
         self._paths: list[Path] = []
@@ -44,13 +47,17 @@ class TableWriter:
 
     def append(self, batch: pa.RecordBatch) -> dict[str, list[Any]]:
         """Add rows that follow those already written; return them as a list per column."""
+        import pyarrow as pa
+
         columns = batch.to_pydict()
         self.digest.update(columns)
         self.count += batch.num_rows
         self._waiting.append(batch)
         self._waiting_rows += batch.num_rows
-        if self._waiting_rows >= ROWS_PER_GROUP:
-            self._write_waiting(least=ROWS_PER_GROUP)
+        if len(self._waiting) >= BATCHES_WAITING:
+            self._waiting = pa.Table.from_batches(self._waiting).combine_chunks().to_batches()
+        if self._waiting_rows >= self._group:
+            self._write_waiting(least=self._group)
         return columns
 
     def close(self) -> None:
@@ -77,8 +84,8 @@ class TableWriter:
         waiting = pa.Table.from_batches(self._waiting, self._schema)
         while waiting.num_rows >= least:
             file = self._file or self._open()
-            file.write(waiting.slice(0, ROWS_PER_GROUP))
-            waiting = waiting.slice(ROWS_PER_GROUP)
+            file.write(waiting.slice(0, self._group))
+            waiting = waiting.slice(self._group)
             if self._shard_bytes is not None and file.size >= self._shard_bytes:
                 file.close()
                 self._file = None

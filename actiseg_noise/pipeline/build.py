@@ -117,7 +117,7 @@ def run_build(
         progress.note(f"{out} is already built")
         return out
     check_output(out, force=force)
-    with Workspace(out, request.fingerprint, force=force) as space, _rare_collections():
+    with Workspace(out, request.fingerprint, force=force) as space, _rare_collections(), _plain_allocation():
         if space.found:
             progress.note(f"going on from {space.found} finished chunks of an interrupted build")
         if space.discarded:
@@ -136,6 +136,19 @@ def _rare_collections() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*thresholds)
+
+
+@contextmanager
+def _plain_allocation() -> Iterator[None]:
+    """Let Arrow take memory from the system: the pool it brings holds on to what many small batches leave behind."""
+    import pyarrow as pa
+
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
 
 
 def is_built(request: Request, out: Path) -> bool:

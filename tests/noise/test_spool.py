@@ -1,4 +1,4 @@
-"""Clips set aside on disk: counted, in order, and not held in memory by a build."""
+"""What a build holds in memory: clips are set aside on disk, rows are written in groups and joined while they wait."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from toys import Toy, make_toy
 
 import actiseg_noise
+from actiseg_noise.manifest import write
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.pipeline import chunk
 from actiseg_noise.pipeline.spool import spooled
@@ -60,3 +62,19 @@ def test_a_build_holds_the_clips_of_a_chunk_and_no_more(tmp_path: Path, monkeypa
     manifest = actiseg_noise.read_manifest(actiseg_noise.build(dataset, out=tmp_path / "m"))
     assert manifest.info.counts["clips"] == 60
     assert 0 < dataset.alive - before <= 3 * 4
+
+
+def test_mask_rows_have_smaller_groups_and_waiting_batches_joined_are_the_same_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toy = make_toy()
+    usual = actiseg_noise.read_manifest(actiseg_noise.build(toy, out=tmp_path / "usual"))
+    monkeypatch.setattr(chunk, "FRAMES_PER_CHUNK", 3)
+    monkeypatch.setattr(write, "BATCHES_WAITING", 2)
+    monkeypatch.setattr(write, "MASKS_PER_GROUP", 7)
+    small = actiseg_noise.read_manifest(actiseg_noise.build(toy, out=tmp_path / "small"))
+    assert small.digest == usual.digest
+    masks, samples = (pq.read_metadata(tmp_path / "small" / f"{name}.parquet") for name in ("masks", "samples"))
+    assert masks.num_rows > 21
+    assert [masks.row_group(i).num_rows for i in range(masks.num_row_groups)][:-1] == [7] * (masks.num_rows // 7)
+    assert samples.num_row_groups == 1
