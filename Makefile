@@ -18,6 +18,8 @@ test: $(VENV)/.installed-dev ## Lint, types, tests
 
 bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 	$(BIN)/python benchmarks/build_masks.py
+	$(BIN)/python benchmarks/mask_noises.py
+	$(BIN)/python benchmarks/build_memory.py
 	$(BIN)/python benchmarks/build_text.py
 	$(BIN)/python benchmarks/polygon_noises.py
 	$(BIN)/python benchmarks/kitchen_render.py
