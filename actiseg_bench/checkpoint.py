@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from actiseg_bench.config import RunConfig
+from actiseg_bench.diagnosis import Watch
+from actiseg_bench.files import whole_file
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.strategies.base import Strategy
 from actiseg_noise.errors import ActisegError, raise_if
@@ -32,7 +34,7 @@ class State:
 
     Attributes:
         step: updates made. epoch, position: epochs begun before this one, and batches of this one that were used.
-        losses: loss of every step, epoch by epoch.
+        losses: loss of every step, epoch by epoch. watch: what follows the training, when something does.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class State:
         self.networks, self.optimizers, self.strategy = networks, optimizers, strategy
         self.step = self.epoch = self.position = 0
         self.losses: list[list[float]] = []
+        self.watch: Watch | None = None
 
     def advance(self, loss: float) -> None:
         """Count an update."""
@@ -83,10 +86,11 @@ class Keeper:
     Args:
         identity: what decides the run; a checkpoint with another one is refused.
         every: steps between checkpoints; None: only what ``keep_last_good`` writes.
+        writes: of several processes on one training, one writes and all read.
     """
 
-    def __init__(self, folder: Path, identity: dict[str, Any], every: int | None = None) -> None:
-        self.folder, self.identity, self.every = folder, identity, every
+    def __init__(self, folder: Path, identity: dict[str, Any], every: int | None = None, writes: bool = True) -> None:
+        self.folder, self.identity, self.every, self.writes = folder, identity, every, writes
 
     @property
     def path(self) -> Path:
@@ -102,13 +106,10 @@ class Keeper:
         if not self.path.is_file():
             return
         tensors, said = read_tensors(self.path)
-        differ = sorted(_differences(said.get("identity"), self.identity))
-        if differ:
-            raise CheckpointError(
-                f"{self.path}: the checkpoint is of another run; these differ: {', '.join(differ)}. Use another --out, "
-                "or remove the file to start over."
-            )
+        check_identity(self.path, said.get("identity"), self.identity)
         state.load(tensors)
+        if state.watch is not None and "watch" in said:
+            state.watch.load_state(said["watch"])
         state.step, state.epoch, state.position = (int(said[name]) for name in ("step", "epoch", "position"))
         state.losses = [list(map(float, epoch)) for epoch in said["losses"]]
 
@@ -124,9 +125,23 @@ class Keeper:
         return path
 
     def _write(self, path: Path, state: State) -> None:
+        if not self.writes:
+            return
         said = {"identity": self.identity, "losses": state.losses}
+        if state.watch is not None:
+            said["watch"] = state.watch.state()
         write_tensors(
             path, state.tensors(), said | {name: getattr(state, name) for name in ("step", "epoch", "position")}
+        )
+
+
+def check_identity(path: Path, found: Any, wanted: dict[str, Any]) -> None:
+    """Raise CheckpointError, saying what differs, unless the file at ``path`` is of this run."""
+    differ = sorted(_differences(found, wanted))
+    if differ:
+        raise CheckpointError(
+            f"{path}: the checkpoint is of another run; these differ: {', '.join(differ)}. Use another --out, "
+            "or remove the file to start over."
         )
 
 
@@ -178,14 +193,17 @@ def network_tensors(networks: Sequence[nn.Module]) -> Iterator[tuple[str, Tensor
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], said: Mapping[str, Any]) -> None:
-    """Write tensors and what is said about them, whole or not at all."""
+    """Write tensors and what is said about them, whole or not at all.
+
+    Raises:
+        ActisegError: the file cannot be written.
+    """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
-    part = path.with_name(f".{path.name}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
     metadata = {"format": FORMAT, "said": json.dumps(dict(said), sort_keys=True)}
-    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, part, metadata)
-    part.replace(path)
+    with whole_file(path, SafetensorError) as partial:
+        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, metadata)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

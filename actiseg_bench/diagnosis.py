@@ -6,7 +6,9 @@ right, how much it believes. *Memorisation*: how well the networks fit the label
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -133,6 +135,15 @@ class Watch:
         """Probe when it is time."""
         if self._probe is not None and done in self._when:
             self.fits.append({"step": done, **self._probe(network, device)})
+
+    def state(self) -> dict[str, Any]:
+        """Return what was seen so far as JSON values: ``load_state``'s inverse."""
+        return {"fits": self.fits, "epochs": [asdict(epoch) for epoch in self._epochs]}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from what ``state`` gave."""
+        self.fits = [dict(fit) for fit in state["fits"]]
+        self._epochs = [Selection(Tally(**epoch["samples"]), Tally(**epoch["pixels"])) for epoch in state["epochs"]]
 
     @property
     def selection(self) -> list[dict[str, dict[str, float | None]]]:

@@ -10,19 +10,23 @@ from actiseg_noise.errors import ActisegError
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[Path]:
+def whole_file(path: Path, *refusals: type[Exception]) -> Iterator[Path]:
     """Give a place beside ``path`` to write to; what was written takes its name at the end, or is removed.
+
+    Args:
+        refusals: how a library that writes says that the system refused, beside OSError.
 
     Raises:
         ActisegError: the system refused a write, as on a full disk; the message says where.
     """
     partial = path.with_name(f".{path.name}.partial")
+    refused: tuple[type[Exception], ...] = (OSError, *refusals)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         partial.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except refused as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise ActisegError(f"{path}: cannot be written ({reason}); nothing half-written is left there") from None
     finally:
         partial.unlink(missing_ok=True)

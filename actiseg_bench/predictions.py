@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actiseg_bench.files import whole_file
 from actiseg_noise.errors import ActisegError, raise_if
 from actiseg_noise.key import encode_part
 from actiseg_noise.masks import IndexMask, Rle, empty_rle, encode_rle, find_boxes
@@ -101,18 +102,14 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> str:
 
     Raises:
         PredictionError: rows that do not ascend by clip, frame, object, or that come twice.
+        ActisegError: the file cannot be written.
     """
     import pyarrow.parquet as pq
 
-    partial = path.with_name(f".{path.name}.partial")
     state = blake2b(digest_size=16)
-    try:
-        with pq.ParquetWriter(partial, schema(), compression="zstd") as writer:
-            for batch in _batches(predictions, state):
-                writer.write_batch(batch)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as partial, pq.ParquetWriter(partial, schema(), compression="zstd") as writer:
+        for batch in _batches(predictions, state):
+            writer.write_batch(batch)
     return state.hexdigest()
 
 

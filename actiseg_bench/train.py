@@ -136,7 +136,8 @@ def train_run(
     networks, weights = make_networks(config, strategy.card.networks, fabric.device)
     torch.manual_seed(step_seed(config.seed, "prepare", 0))
     strategy.prepare(networks)
-    keeper = None if folder is None else Keeper(folder, run_identity(config, data.manifest.digest), save_every)
+    identity = run_identity(config, data.manifest.digest)
+    keeper = None if folder is None else Keeper(folder, identity, save_every, fabric.is_global_zero)
     watch = Watch(Probe(data, open_labels(data.manifest, labels="clean")), config.train.steps) if diagnose else None
     losses = fit(networks, strategy, data, config, fabric, on_progress, keeper, watch)
     strategy.finish(networks)
@@ -222,8 +223,10 @@ def fit(
     loader = DataLoader(data, batch_sampler=sampler, collate_fn=list)
     for network in networks:
         network.train()
+    now.watch = watch
     if keeper is not None:
         keeper.restore(now)
+        fabric.barrier()  # several processes share a strategy's memory in the folder: all restore before one goes on
     while now.step < train.steps:
         sampler.epoch, sampler.skip = now.epoch, now.position
         for items in loader:
