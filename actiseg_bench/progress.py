@@ -98,3 +98,22 @@ def step_progress(title: str) -> Iterator[Callable[[int, int, float], None]]:
 
     with bars:
         yield on_progress
+
+
+@contextmanager
+def count_progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how many of how many are done: a bar on a terminal, a line now and then in a log."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bars = Progress(*columns, console=err, transient=True, disable=not err.is_terminal)
+    task = bars.add_task(title, total=None)
+    printed = time.monotonic()
+
+    def on_progress(done: int, total: int) -> None:
+        nonlocal printed
+        bars.update(task, completed=done, total=total)
+        if not err.is_terminal and time.monotonic() - printed >= LINE_EVERY_S:
+            printed = time.monotonic()
+            err.print(Text(f"{title}: {done} of {total}"), soft_wrap=True)
+
+    with bars:
+        yield on_progress

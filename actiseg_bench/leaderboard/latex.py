@@ -50,7 +50,8 @@ def render_latex(boards: Sequence[Leaderboard]) -> str:
 def _lines(board: Leaderboard) -> Iterator[str]:
     """Yield the lines of one leaderboard."""
     yield r"% \usepackage{booktabs,graphicx}"
-    yield from (f"% {escape(line)}" for line in (*title_lines(board), *board.notes))
+    notes = [note.replace("(*)", "(bold)") for note in board.notes]
+    yield from (f"% {escape(line)}" for line in (*title_lines(board), *notes))
     for block in board.blocks:
         yield from _table(board, block)
 

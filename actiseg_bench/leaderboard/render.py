@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from actiseg_bench.leaderboard.cells import (
@@ -86,7 +87,8 @@ def _print_block(block: Block, console: Console) -> None:
     console.print(tables[chosen])
     if cost and not set(cost) & set(choices[chosen]):
         console.print()
-        console.print(_block_table(block, cost))
+        trained = tuple(row for row in block.rows if not row.is_reference)
+        console.print(_block_table(replace(block, rows=trained), cost))
 
 
 def _block_table(block: Block, names: Sequence[str]) -> Table:

@@ -1,0 +1,252 @@
+"""``actiseg-bench verify``: what was written by hand into a finished folder is found, and named."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+from bench_fakes import make_result
+
+import actiseg_noise
+from actiseg_bench.cli import main
+from actiseg_bench.evaluate import evaluate_predictions
+from actiseg_bench.metrics.failure_modes import failure_modes
+from actiseg_bench.object_frames import measure, write_object_frames
+from actiseg_bench.predictions import Prediction, iter_predictions, write_predictions
+from actiseg_bench.provenance import Provenance
+from actiseg_bench.results import RunIdentity, over_networks
+from actiseg_bench.run import OnProgress, Outcome, RunSpec, run_grid
+from actiseg_bench.runner import iter_silent
+from actiseg_bench.tracks import Track, open_track
+from actiseg_bench.verification import Finding, verify_runs
+from actiseg_noise.errors import ManifestError
+from actiseg_noise.masks import Rle, empty_rle
+
+GCE, CO = "mini-v1/text-40/tiny/gce-faithful/seed0", "mini-v1/text-40/tiny/co_teaching-faithful/seed0"
+
+
+def iter_perfect(manifest: actiseg_noise.manifest.read.Manifest) -> Iterator[Prediction]:
+    """Yield the clean masks of positive objects, and nothing for negative ones."""
+    sizes = {(r["clip_id"], r["frame_idx"]): (r["height"], r["width"]) for r in manifest.table("frames").to_pylist()}
+    positive = {(r["clip_id"], r["object_id"]): r["is_positive"] for r in manifest.table("samples").to_pylist()}
+    for row in manifest.table("masks").to_pylist():
+        size = sizes[row["clip_id"], row["frame_idx"]]
+        is_there = positive[row["clip_id"], row["object_id"]]
+        mask = Rle(*size, row["clean_rle"], row["clean_area"]) if is_there else empty_rle(*size)
+        yield Prediction(row["clip_id"], row["frame_idx"], row["object_id"], mask, 0.5)
+
+
+class Runner:
+    """Makes runs without a model: gce predicts perfectly; of co_teaching one network does, the other is silent."""
+
+    def identity(self, spec: RunSpec) -> RunIdentity:
+        info = spec.track.info
+        row = (spec.model, spec.strategy, spec.variant, spec.seed)
+        return RunIdentity(*row, {"steps": 3}, info.train_manifest, info.eval_manifest, "weights", "code")
+
+    def provenance(self, spec: RunSpec) -> Provenance:
+        return make_result().provenance
+
+    def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
+        manifest = actiseg_noise.read_manifest(spec.track.eval_manifest)
+        digests, evaluations, modes = [], [], []
+        for number, predict in enumerate([iter_perfect, iter_silent][: 2 if spec.strategy == "co_teaching" else 1], 1):
+            suffix = "" if number == 1 else f"-{number}"
+            path = folder / f"predictions{suffix}.parquet"
+            digests.append(write_predictions(path, predict(manifest)))
+            clips, frames = measure(manifest, iter_predictions(path))
+            write_object_frames(folder / f"object_frames{suffix}.parquet", clips, frames)
+            evaluations.append(evaluate_predictions(spec.track.eval_manifest, path))
+            modes.append(failure_modes(frames))
+        outcome = Outcome(evaluations[0], "+".join(digests), others=tuple(evaluations[1:]))
+        return Outcome(**vars(outcome) | {"failures": over_networks(modes)})
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    images = tmp_path_factory.mktemp("kitchen")
+
+    def build(split: str, recipe: str) -> Path:
+        place = folder / "manifests" / "kitchen" / split / f"{recipe}-s0"
+        return actiseg_noise.build("kitchen", root=images, split=split, recipe=recipe, limit=2, out=place, gate=False)
+
+    track: Track = open_track(build("train", "text-40"), build("val", "clean"), images, "text-40", "mini-v1")
+    grid = [RunSpec(track, "tiny", name, "faithful", 0) for name in ("gce", "co_teaching")]
+    assert not run_grid(grid, Runner(), folder).failed
+    return folder
+
+
+@pytest.fixture
+def runs(finished: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return Path(shutil.copytree(finished, tmp_path / "runs"))
+
+
+def findings(folder: Path) -> list[tuple[str, str]]:
+    return [(finding.where, finding.what) for finding in verify_runs(folder).findings]
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    path = folder / "result.json"
+    data = json.loads(path.read_text("utf-8"))
+    change(data)
+    path.write_text(json.dumps(data), "utf-8")
+
+
+def test_what_was_made_holds(finished: Path) -> None:
+    verdict = verify_runs(finished)
+    assert (verdict.runs, verdict.findings) == ((CO, GCE), ())
+
+
+def test_a_better_score_than_the_predictions_give_is_found(runs: Path) -> None:
+    rewrite(runs / CO, lambda data: data["scores"].update(giou=0.99))
+    (finding,) = verify_runs(runs).findings
+    assert (finding.where, finding.what, finding.stated) == (CO, "giou", "0.99")
+    assert float(finding.found) < 0.99
+
+
+def test_the_score_of_two_networks_is_their_mean(runs: Path) -> None:
+    """p-mIoU is 1 for one network and 0 for the other; to state the better one's is a finding."""
+    rewrite(runs / CO, lambda data: data["scores"].update(p_miou=1.0))
+    (finding,) = verify_runs(runs).findings
+    assert (finding.stated, finding.found) == ("1", "0.5")
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda data: data["failures"].update(missed=0.25), "failure mode missed"),
+        (lambda data: data["counts"].update(tp=1), "count of tp"),
+        (lambda data: data["track"].update(recipe="clean"), "track, recipe"),
+        (lambda data: data["track"]["severity"].update(harmful_positives=0.9), "track, harmful_positives"),
+        (lambda data: data["config"].update(steps=4), "run key"),
+        (lambda data: data.update(seed=7), "run key"),
+        (lambda data: data.update(run_key="0" * 32), "run key"),
+        (lambda data: data.update(predictions="0" * 32), "predictions.parquet"),
+    ],
+    ids=["failures", "counts", "recipe", "severity", "config", "seed", "key", "digest"],
+)
+def test_an_edited_statement_is_found_in_its_row_alone(runs: Path, change: Any, what: str) -> None:
+    rewrite(runs / GCE, change)
+    assert findings(runs) == [(GCE, what)]
+
+
+def test_other_predictions_are_found_by_digest_and_by_score(runs: Path) -> None:
+    shutil.copy(runs / CO / "predictions-2.parquet", runs / GCE / "predictions.parquet")
+    found = findings(runs)
+    assert {where for where, _ in found} == {GCE}
+    what = {what for _, what in found}
+    assert {"predictions.parquet", "p_miou", "giou", "count of fn", "object_frames.parquet"} <= what
+
+
+def test_a_second_networks_predictions_are_verified_too(runs: Path) -> None:
+    shutil.copy(runs / GCE / "predictions.parquet", runs / CO / "predictions-2.parquet")
+    assert (CO, "predictions-2.parquet") in findings(runs)
+    assert {where for where, _ in findings(runs)} == {CO}
+
+
+def test_a_missing_predictions_file_is_a_finding(runs: Path) -> None:
+    (runs / GCE / "predictions.parquet").unlink()
+    found = verify_runs(runs).findings
+    assert [(f.where, f.what) for f in found] == [(GCE, "predictions.parquet"), (GCE, "scores")]
+    assert "not a readable predictions file" in found[0].found
+
+
+def test_a_truncated_predictions_file_is_a_finding(runs: Path) -> None:
+    path = runs / GCE / "predictions.parquet"
+    path.write_bytes(path.read_bytes()[:-30])
+    assert findings(runs) == [(GCE, "predictions.parquet"), (GCE, "scores")]
+
+
+def test_predictions_that_lack_rows_are_a_finding(runs: Path) -> None:
+    path = runs / GCE / "predictions.parquet"
+    rows = list(iter_predictions(path))
+    write_predictions(path, rows[:-1])
+    found = verify_runs(runs).findings
+    assert [f.what for f in found] == ["predictions.parquet", "scores"]
+    assert "came the end" in found[1].found
+
+
+def test_an_edited_table_of_object_frames_is_found(runs: Path) -> None:
+    path = runs / GCE / "object_frames.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.schema.get_field_index("leak"), "leak", [[9] * table.num_rows]), path)
+    (finding,) = verify_runs(runs).findings
+    assert (finding.what, finding.found) == ("object_frames.parquet", "other values in leak")
+
+
+def test_a_missing_table_of_object_frames_is_found(runs: Path) -> None:
+    (runs / GCE / "object_frames.parquet").unlink()
+    assert findings(runs) == [(GCE, "object_frames.parquet")]
+
+
+def test_a_damaged_result_is_a_finding_and_the_others_are_verified(runs: Path) -> None:
+    (runs / GCE / "result.json").write_text("{")
+    rewrite(runs / CO, lambda data: data["scores"].update(giou=0.99))
+    assert findings(runs) == [(CO, "giou"), (GCE, "result")]
+
+
+def test_evaluation_labels_that_were_edited_are_found(runs: Path) -> None:
+    path = runs / "manifests" / "kitchen" / "val" / "clean-s0" / "samples.parquet"
+    table = pq.read_table(path)
+    column = table.schema.get_field_index("is_positive")
+    flipped = [not value for value in table["is_positive"].to_pylist()]
+    pq.write_table(table.set_column(column, table.schema.field(column), [flipped]), path)
+    found = findings(runs)
+    assert any(what.startswith("manifest, ") for _, what in found)
+    assert (GCE, "giou") in found
+
+
+def test_without_the_evaluation_labels_no_score_is_believed(runs: Path, finished: Path) -> None:
+    shutil.rmtree(runs / "manifests" / "kitchen" / "val")
+    assert findings(runs) == [(CO, "scores"), (GCE, "scores")]
+    elsewhere = finished / "manifests" / "kitchen" / "val" / "clean-s0"
+    assert verify_runs(runs, elsewhere).findings == ()
+
+
+def test_evaluation_labels_that_are_none_are_refused(finished: Path, tmp_path: Path) -> None:
+    with pytest.raises(ManifestError, match="manifest.json"):
+        verify_runs(finished, tmp_path)
+
+
+Cli = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    def call(*words: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["actiseg-bench", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out + printed.err
+
+    return call
+
+
+def test_the_command_says_that_all_holds(cli: Cli, finished: Path) -> None:
+    code, printed = cli("verify", finished)
+    assert (code, printed.split(":")[0], "all holds" in printed) == (0, "2 runs", True)
+
+
+def test_the_command_names_the_row_and_exits_with_1(cli: Cli, runs: Path) -> None:
+    rewrite(runs / GCE, lambda data: data["scores"].update(giou=0.99))
+    code, printed = cli("verify", runs)
+    assert code == 1
+    assert GCE in printed
+    assert "1 of 2 runs do not hold" in printed
+    code, printed = cli("verify", runs, "--json")
+    (only,) = json.loads(printed)["findings"]
+    assert (code, Finding(**only).what) == (1, "giou")
+
+
+def test_a_folder_without_runs_is_bad_input(cli: Cli, tmp_path: Path) -> None:
+    code, printed = cli("verify", tmp_path)
+    assert (code, "no finished run here" in printed) == (2, True)
