@@ -204,6 +204,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], said: Mapping[str, 
     metadata = {"format": FORMAT, "said": json.dumps(dict(said), sort_keys=True)}
     with whole_file(path, SafetensorError) as partial:
         save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, metadata)
+        partial.chmod(path.parent.stat().st_mode & 0o666)  # safetensors makes files that nobody else may read
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -1,0 +1,123 @@
+"""``train`` and ``predict``: one training, and the masks that its networks give."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from actiseg_bench.cli.base import AsJson, app
+from actiseg_bench.cli.run import _check_things, _make_config, _read_changes
+from actiseg_bench.cli.score import evaluation_json, print_evaluation
+
+if TYPE_CHECKING:
+    from actiseg_bench.config import RunConfig
+
+
+@app.command()
+def train(
+    manifest: Annotated[Path, typer.Option(help="The labels: a manifest folder.")],
+    out: Annotated[Path, typer.Option(help="Where the training goes; the same command goes on after a stop.")],
+    root: Annotated[Path | None, typer.Option(help="The dataset's folder.")] = None,
+    strategy: Annotated[str, typer.Option(help="How to learn; see 'list strategies'.")] = "baseline",
+    variant: Annotated[str, typer.Option(help="faithful (the method's paper) or released.")] = "faithful",
+    option: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A hyper-parameter of the strategy; repeatable.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="The model; see 'list models'.")] = "tiny",
+    weights: Annotated[str, typer.Option(help="Start weights: bundled, none, or a safetensors file.")] = "bundled",
+    steps: Annotated[int, typer.Option(min=1, help="Updates.")] = 90,
+    clips: Annotated[int, typer.Option(min=1, help="Clips of one update.")] = 8,
+    frames: Annotated[int | None, typer.Option(min=1, help="Frames drawn of a clip. [default: all]")] = None,
+    dice: Annotated[float | None, typer.Option(min=0, help="Weight of the dice term. [default: 5]")] = None,
+    seed: Annotated[int, typer.Option(help="Of order, augmentation and fresh parameters.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads; equal threads, equal results.")] = 2,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
+    devices: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
+    precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed, …")] = "32-true",
+    save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 50,
+    json: AsJson = False,
+) -> None:
+    """Train once on a manifest and keep the networks. The same command goes on after a stop."""
+    from dataclasses import replace
+
+    _check_things([strategy], None, variant, model)
+    changes = _read_changes([strategy], option or [], dice, steps)
+    machine = {"device": device, "threads": threads, "devices": devices, "precision": precision}
+    config: RunConfig = _make_config(None, {"start_weights": weights, "seed": seed, **machine}, changes)
+    batches = replace(config.train, clips_per_batch=clips, frames_per_clip=frames)
+    config = replace(config, model=model, strategy=strategy, variant=variant, train=batches)
+    told = _train(out, config, manifest, root, save_every)
+    if told is not None:
+        _print_training(told, out, json)
+
+
+def _train(out: Path, config: RunConfig, manifest: Path, root: Path | None, save_every: int) -> dict[str, Any] | None:
+    """Train into ``out``, one process at a time; None in the helpers of a process that trains on several devices."""
+    from actiseg_bench.data.manifest_dataset import check_usable
+    from actiseg_bench.lock import locked
+    from actiseg_bench.progress import step_progress
+    from actiseg_bench.train import make_networks, pick_device
+    from actiseg_bench.training import is_first_process, train_to
+    from actiseg_noise import read_manifest
+    from actiseg_noise.terminal import print_error
+
+    check_usable(read_manifest(manifest), root)
+    make_networks(config, 1, pick_device(config.device))
+    if not is_first_process():
+        train_to(out, config, manifest, root, save_every=save_every)
+        return None
+    try:
+        with locked(out), step_progress(f"{config.strategy} on {manifest.name}") as on_progress:
+            return train_to(out, config, manifest, root, save_every=save_every, on_progress=on_progress)
+    except KeyboardInterrupt:
+        print_error(f"interrupted; the same command goes on from the last checkpoint in {out}, if there is one.")
+        raise typer.Exit(130) from None
+
+
+def _print_training(told: dict[str, Any], out: Path, as_json: bool) -> None:
+    """Print what a training gave."""
+    from actiseg_bench.results import CHECKPOINT_NAME
+    from actiseg_noise.terminal import out as console
+    from actiseg_noise.terminal import print_json
+
+    if as_json:
+        print_json(told)
+        return
+    text = f"{told['steps']:,} steps in {told['train_s']:.0f} s, mean loss of the last epoch {told['losses'][-1]:.3f}"
+    console.print(f"{text}; {told['networks']} network{'s' if told['networks'] > 1 else ''}", markup=False)
+    console.print(f"checkpoint: {out / CHECKPOINT_NAME}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def predict(
+    checkpoint: Annotated[Path, typer.Option(help="A checkpoint.safetensors of 'train' or 'run --keep-weights'.")],
+    manifest: Annotated[Path, typer.Option(help="The clips to predict: a manifest folder.")],
+    out: Annotated[Path, typer.Option(help="Where the masks go: <clip>/<frame>.png, and predictions.parquet.")],
+    root: Annotated[Path | None, typer.Option(help="The dataset's folder.")] = None,
+    network: Annotated[int, typer.Option(min=1, help="Which network of a checkpoint of several.")] = 1,
+    model: Annotated[str | None, typer.Option(help="Refuse a checkpoint of another model.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: as in training]")] = None,
+    json: AsJson = False,
+) -> None:
+    """Predict a manifest's clips: palette PNGs that metric scripts read, and their scores on the clean masks."""
+    from actiseg_bench.data.manifest_dataset import check_usable
+    from actiseg_bench.lock import locked
+    from actiseg_bench.prediction_folder import predict_to
+    from actiseg_bench.progress import count_progress
+    from actiseg_noise import read_manifest
+    from actiseg_noise.terminal import out as console
+    from actiseg_noise.terminal import print_json
+
+    check_usable(read_manifest(manifest), root)
+    with nullcontext() if not checkpoint.is_file() else locked(out), count_progress("clips") as on_clip:
+        options: dict[str, Any] = {"network": network, "model": model, "device": device, "threads": threads}
+        found, told = predict_to(out, checkpoint, manifest, root, **options, on_clip=on_clip)
+    if json:
+        print_json(evaluation_json(found) | {name: told[name] for name in ("checkpoint", "manifest", "predictions")})
+        return
+    print_evaluation(found)
+    console.print(f"masks: {out}", markup=False, soft_wrap=True)

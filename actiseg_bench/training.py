@@ -1,0 +1,115 @@
+"""One training in a folder: it can be killed and gone on from, and says in ``train.json`` what it was.
+
+training.safetensors     on the way: everything that the next step depends on; gone at the end
+checkpoint.safetensors   the trained networks, with configuration and manifest digest
+train.json               configuration, losses, what the labels did to it, and what made it
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from actiseg_bench.checkpoint import TRAINING_NAME, CheckpointError, check_identity, run_identity, save_networks
+from actiseg_bench.config import RunConfig
+from actiseg_bench.files import whole_file
+from actiseg_bench.models.base import MODELS
+from actiseg_bench.provenance import find_provenance, score_code_digest
+from actiseg_bench.results import CHECKPOINT_NAME
+from actiseg_bench.strategies.base import STRATEGIES
+from actiseg_bench.train import Progress, TrainOutcome, pick_device, train_run
+from actiseg_noise import read_manifest
+from actiseg_noise.errors import ActisegError
+
+TRAIN_NAME = "train.json"
+
+
+def is_first_process() -> bool:
+    """Say whether this process is the only one of a training, or the one that writes."""
+    return int(os.environ.get("LOCAL_RANK", "0")) == 0
+
+
+def train_to(
+    folder: Path,
+    config: RunConfig,
+    manifest: Path,
+    root: Path | None = None,
+    *,
+    save_every: int | None = None,
+    on_progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Train into ``folder``, from its checkpoint when it has one, and return what ``train.json`` says.
+
+    A training that is finished is returned as it is.
+
+    Raises:
+        CheckpointError: the folder holds another training; the message says what differs.
+        ActisegError: see :func:`train_run`; clips that cannot share a step; a file that cannot be written.
+    """
+    opened = read_manifest(manifest)
+    identity = run_identity(config, opened.digest)
+    finished = _read_finished(folder / TRAIN_NAME, identity)
+    if finished is not None:
+        return finished
+    _check_lengths(config, opened.table("frames", ["clip_id", "is_annotated"]).to_pylist())
+    outcome = train_run(
+        config, manifest, root, on_progress=on_progress, folder=folder, save_every=save_every, diagnose=True
+    )
+    told = _tell(identity, outcome, config)
+    if is_first_process():
+        save_networks(folder / CHECKPOINT_NAME, outcome.networks, config, opened.digest)
+        with whole_file(folder / TRAIN_NAME) as partial:
+            partial.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        (folder / TRAINING_NAME).unlink(missing_ok=True)
+    return told
+
+
+def _read_finished(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what a finished training said; None when there is none."""
+    if not path.is_file():
+        return None
+    try:
+        told: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        found = {name: told[name] for name in identity}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: not what a training wrote ({error!r}); use another --out") from None
+    check_identity(path, found, identity)
+    return told
+
+
+def _check_lengths(config: RunConfig, frames: list[dict[str, Any]]) -> None:
+    """Refuse clips of several lengths in one step when all their frames are shown."""
+    counts: dict[str, int] = {}
+    for row in frames:
+        counts[row["clip_id"]] = counts.get(row["clip_id"], 0) + bool(row["is_annotated"])
+    lengths = sorted(set(counts.values()) - {0})
+    if config.train.frames_per_clip is None and config.train.clips_per_batch > 1 and len(lengths) > 1:
+        raise ActisegError(
+            f"clips have {lengths[0]} to {lengths[-1]} frames, and clips of one step must show equally many: "
+            "pass --frames N, or --clips 1"
+        )
+
+
+def _tell(identity: dict[str, Any], outcome: TrainOutcome, config: RunConfig) -> dict[str, Any]:
+    """Return what is kept of a training beside its networks."""
+    code = score_code_digest([MODELS[config.model], STRATEGIES[config.strategy]])
+    weights = outcome.weights.partition(":")
+    made = find_provenance(
+        score_code=code,
+        device=str(pick_device(config.device)),
+        start_weights=weights[0] if weights[2] else None,
+        start_weights_digest=weights[2] or None,
+    )
+    return identity | {
+        "networks": len(outcome.networks),
+        "steps": outcome.steps,
+        "train_s": round(outcome.train_s, 2),
+        "oracle": outcome.oracle or None,
+        "losses": outcome.losses,
+        "fits": outcome.fits,
+        "selection": outcome.selection,
+        "provenance": asdict(made),
+    }
