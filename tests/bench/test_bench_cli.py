@@ -113,7 +113,7 @@ def test_run_builds_trains_scores_and_prints_and_the_next_time_keeps_it_all(
     assert code == 0
     assert "model tiny · dataset actionvos · protocol mini-v1" in printed
     assert [
-        line.split()[0] for line in printed.splitlines() if line.startswith(("silent", "start", "base", "co_"))
+        line.split()[0].rstrip("†") for line in printed.splitlines() if line.startswith(("silent", "start", "base", "co_"))
     ] == [
         "silent",
         "start",
