@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from actiseg_bench.cli import run, train, score, show, verify, pretrain  # isort: skip  # noqa: F401 — the order of --help
+from actiseg_bench.cli import run, train, score, show, analyze, verify, pretrain  # isort: skip  # noqa: F401 — --help's order
 from actiseg_bench.cli.base import app
 from actiseg_noise.errors import ActisegError
 

@@ -1,0 +1,61 @@
+"""``analyze``: what finished runs show beyond their scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from actiseg_bench.cli.base import AsJson, app
+
+if TYPE_CHECKING:
+    from actiseg_bench.analysis.report import Analysis
+
+
+@app.command()
+def analyze(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run'.")],
+    out: Annotated[Path | None, typer.Option(help="Where tables and charts go. [default: DIR/analysis]")] = None,
+    json: AsJson = False,
+) -> None:
+    """Failure modes, noise sensitivity, trade-off, selection and memorisation, as tables and charts."""
+    from actiseg_bench.analysis.report import analyze_runs
+    from actiseg_bench.stored import read_runs
+    from actiseg_noise.terminal import print_json
+
+    found = analyze_runs(read_runs(folder), out or folder / "analysis")
+    if json:
+        print_json([_to_json(analysis) for analysis in found])
+        return
+    for analysis in found:
+        _print(analysis)
+
+
+def _to_json(analysis: Analysis) -> dict[str, object]:
+    """Return plain JSON: tables by name, what is missing, the files."""
+    study = analysis.study
+    return {
+        "model": study.model,
+        "dataset": study.dataset,
+        "protocol": study.protocol,
+        "tables": {sheet.name: sheet.to_json() for sheet in analysis.sheets},
+        "missing": list(analysis.gaps),
+        "files": [str(path) for path in analysis.files],
+    }
+
+
+def _print(analysis: Analysis) -> None:
+    """Print the tables, what is missing, and the files."""
+    from actiseg_noise.terminal import out, print_table
+
+    out.print(analysis.study.title, style="bold", markup=False, soft_wrap=True)
+    out.print()
+    for sheet in analysis.sheets:
+        print_table(sheet.title, sheet.header(), sheet.rows())
+        if sheet.note:
+            out.print(f"{sheet.note}\n", markup=False, soft_wrap=True)
+    for gap in analysis.gaps:
+        out.print(f"missing: {gap}", markup=False, soft_wrap=True)
+    for path in analysis.files:
+        out.print(str(path), markup=False, soft_wrap=True)

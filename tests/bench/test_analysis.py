@@ -1,0 +1,341 @@
+"""``actiseg-bench analyze``: sensitivity, trade-off, profiles and curves, on numbers that a reader can check by eye."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from bench_fakes import fake_manifest, make_result, perfect, predict
+
+from actiseg_bench.analysis.curves import axis_tracks, measure
+from actiseg_bench.analysis.pareto import pareto_front
+from actiseg_bench.analysis.report import Analysis, analyze_runs, clip_records, write_clips
+from actiseg_bench.analysis.sensitivity import AXES, find_place, relative_area, slope
+from actiseg_bench.analysis.sheets import find_gaps, make_sheets, profile
+from actiseg_bench.analysis.study import Study, make_studies
+from actiseg_bench.analysis.style import looks
+from actiseg_bench.analysis.training_charts import fit_curves, selection_curves
+from actiseg_bench.cli import main
+from actiseg_bench.leaderboard.table import Value
+from actiseg_bench.metrics.failure_modes import MODES
+from actiseg_bench.object_frames import FILE_NAME, write_object_frames
+from actiseg_bench.object_frames import measure as measure_frames
+from actiseg_bench.results import RunResult, write_result
+from actiseg_bench.runner import iter_silent
+from actiseg_bench.stored import StoredRun
+from actiseg_noise.errors import ActisegError
+
+TEXT, FLIP, MASK, MASK_RAND, MIXED = AXES
+
+
+def study(*results: RunResult) -> Study:
+    (only,) = make_studies(StoredRun(Path("nowhere"), result) for result in results)
+    return only
+
+
+def at(track: str, p_miou: float, seed: int = 0, strategy: str = "baseline") -> RunResult:
+    return make_result(track=track, strategy=strategy, seed=seed, scores={"p_miou": p_miou, "giou": p_miou})
+
+
+def modes(track: str, seed: int = 0, strategy: str = "baseline", **values: float) -> RunResult:
+    return make_result(track=track, strategy=strategy, seed=seed, failures=dict.fromkeys(MODES, 0.0) | values)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "place"),
+    [
+        ("clean", ("clean", 0)),
+        ("text-0", ("text", 0)),
+        ("text-40", ("text", 40)),
+        ("flip-40", ("flip", 40)),
+        ("mask-15", ("mask", 15)),
+        ("mask-rand-15", ("mask-rand", 15)),
+        ("mixed-60-21", ("mixed", 60)),
+        ("my-text-40", None),
+        ("text-40-mine", None),
+        (None, None),
+    ],
+)
+def test_a_recipe_has_a_place_on_an_axis(recipe: str | None, place: tuple[str, float] | None) -> None:
+    assert find_place(recipe) == place
+
+
+def test_a_line_has_its_slope() -> None:
+    assert slope([0, 20, 40, 60], [0.8, 0.7, 0.6, 0.5]) == pytest.approx(-0.005)
+    assert slope([0, 60], [0.5, 0.5]) == 0
+
+
+def test_a_slope_is_that_of_least_squares() -> None:
+    """Points (0, 0), (1, 0), (2, 1): slope 1/2."""
+    assert slope([0, 1, 2], [0, 0, 1]) == pytest.approx(0.5)
+
+
+def test_a_slope_needs_two_levels() -> None:
+    with pytest.raises(ValueError, match="two different levels"):
+        slope([40, 40], [0.1, 0.2])
+
+
+def test_the_area_of_a_score_that_noise_does_not_move_is_1() -> None:
+    assert relative_area([0, 20, 60], [0.8, 0.8, 0.8], 0.8) == pytest.approx(1)
+
+
+def test_the_area_of_a_line_from_clean_to_nothing_is_a_half_whatever_the_order() -> None:
+    assert relative_area([0, 60], [0.8, 0.0], 0.8) == pytest.approx(0.5)
+    assert relative_area([60, 0], [0.0, 0.8], 0.8) == pytest.approx(0.5)
+
+
+def test_levels_far_apart_weigh_more() -> None:
+    """.8 from 0 to 10, then falling to .4 at 50: (10·1 + 40·.75) / 50."""
+    assert relative_area([0, 10, 50], [0.8, 0.8, 0.4], 0.8) == pytest.approx(0.8)
+
+
+def test_a_point_that_another_beats_in_both_is_off_the_front() -> None:
+    assert pareto_front([(0.7, 0.2), (0.6, 0.1), (0.6, 0.3)]) == [True, True, False]
+
+
+def test_a_point_as_good_in_one_and_worse_in_the_other_is_off_the_front() -> None:
+    assert pareto_front([(0.7, 0.2), (0.7, 0.3), (0.6, 0.2)]) == [True, False, False]
+
+
+def test_equal_points_stand_on_the_front_together() -> None:
+    assert pareto_front([(0.7, 0.2), (0.7, 0.2)]) == [True, True]
+
+
+def test_clean_labels_are_the_origin_of_an_axis_that_has_none() -> None:
+    found = study(at("clean", 0.8), at("mask-15", 0.7), at("mask-9", 0.75), at("mixed-40-15", 0.5))
+    assert axis_tracks(found, MASK) == {"clean": 1, "mask-9": 9, "mask-15": 15}
+    assert axis_tracks(found, MIXED) == {"clean": 0, "mixed-40-15": 40}
+    assert axis_tracks(found, FLIP) == {}
+
+
+def test_text_0_is_the_origin_of_the_text_axis_where_it_ran() -> None:
+    tracks = [at("clean", 0.8), at("text-40", 0.5)]
+    assert axis_tracks(study(*tracks), TEXT) == {"clean": 0, "text-40": 40}
+    assert axis_tracks(study(*tracks, at("text-0", 0.78)), TEXT) == {"text-0": 0, "text-40": 40}
+
+
+def test_sensitivity_is_measured_seed_by_seed() -> None:
+    """Seed 0 falls from 80 to 40 over 40 %, seed 1 from 60 to 50: 10 and 2.5 points per 10 %."""
+    runs = [at("clean", 0.8), at("flip-40", 0.4), at("clean", 0.6, seed=1), at("flip-40", 0.5, seed=1)]
+    levels, found = measure(study(*runs), FLIP, "baseline", "p_miou")
+    assert levels == [0, 40]
+    assert found["slope"].mean == pytest.approx(-0.0625)
+    assert found["slope"].std == pytest.approx(0.075 / 2**0.5)
+    assert found["area"].mean == pytest.approx((0.75 + 11 / 12) / 2)
+    assert found["clean"].mean == pytest.approx(0.7)
+
+
+def test_a_row_that_ran_on_one_level_alone_has_no_sensitivity() -> None:
+    found = study(at("clean", 0.8), at("flip-40", 0.4), at("clean", 0.8, strategy="gce"))
+    assert measure(found, FLIP, "gce", "p_miou") == ([], {})
+
+
+def test_a_profile_is_the_change_against_clean_labels_of_the_same_seed() -> None:
+    found = study(
+        modes("clean", missed=0.1),
+        modes("clean", seed=1, missed=0.3),
+        modes("text-20", missed=0.2),
+        modes("text-20", seed=1, missed=0.4),
+        modes("text-60", missed=0.4),
+        modes("text-60", seed=1, missed=0.6),
+    )
+    value = profile(found, "text", "baseline", "missed")
+    assert (value.mean, value.std) == (pytest.approx(0.2), pytest.approx(0))
+
+
+def test_without_clean_labels_there_is_no_profile() -> None:
+    assert profile(study(modes("text-20", missed=0.2)), "text", "baseline", "missed") == Value(None, None)
+
+
+def test_another_recipe_is_a_kind_of_noise_of_its_own() -> None:
+    assert study(at("clean", 0.8), at("mine", 0.5), at("text-40", 0.5)).kinds() == {
+        "text": ["text-40"],
+        "mine": ["mine"],
+    }
+
+
+def test_selection_is_the_mean_over_seeds_per_epoch() -> None:
+    one = ({"samples": {"precision": 0.6, "recall": 0.8}}, {"samples": {"precision": 0.8, "recall": 0.8}})
+    other = ({"samples": {"precision": 0.8, "recall": None}}, {"samples": {"precision": 0.8, "recall": 0.6}})
+    found = study(make_result(selection=one), make_result(selection=other, seed=1))
+    curves = selection_curves(found, "clean", "gce", "samples")
+    assert [x for x, _ in curves["precision"]] == [1, 2]
+    assert [y for _, y in curves["precision"]] == pytest.approx([0.7, 0.8])
+    assert curves["recall"] == [(2, pytest.approx(0.7))]
+    assert selection_curves(found, "clean", "gce", "pixels") == {}
+
+
+def test_fits_are_drawn_where_all_seeds_were_probed() -> None:
+    one = ({"step": 5, "fit_given": 0.1, "fit_clean": 0.5}, {"step": 10, "fit_given": 0.3, "fit_clean": 0.4})
+    other = ({"step": 10, "fit_given": 0.5, "fit_clean": None},)
+    curves = fit_curves(study(make_result(fits=one), make_result(fits=other, seed=1)), "clean", "gce")
+    assert curves == {"given": [(10, pytest.approx(0.4))]}
+
+
+def test_rows_have_the_baseline_first_and_a_look_of_their_own() -> None:
+    found = study(*(at("clean", 0.5, strategy=s) for s in ("pmhm", "mine", "apl", "baseline", "other")))
+    assert found.rows == ("baseline", "apl", "mine", "other", "pmhm")
+    assert len({(look.color, look.marker) for look in looks(found.rows).values()}) == 5
+    assert looks(["gce@released"])["gce@released"][:2] == looks(["gce"])["gce"][:2]
+
+
+def test_what_is_missing_is_said() -> None:
+    found = study(at("text-40", 0.5), at("mask-9", 0.5), at("mask-9", 0.5, strategy="gce"))
+    text = "; ".join(find_gaps(found, make_sheets(found)))
+    for said in (
+        "not run: text-40 gce",
+        "no track of clean labels",
+        "no track of flip, mask-rand, mixed",
+        "no text-0: clean labels stand at 0 %",
+        "no selection quality",
+        "no memorisation curves",
+        "no run with failure modes",
+    ):
+        assert said in text
+
+
+def stored(folder: Path, result: RunResult) -> StoredRun:
+    """A run on disk with perfect predictions."""
+    folder.mkdir(parents=True)
+    write_object_frames(folder / FILE_NAME, *measure_frames(fake_manifest(), predict(perfect())))
+    write_result(folder, result)
+    return StoredRun(folder, result)
+
+
+def grid(folder: Path) -> list[StoredRun]:
+    """Two strategies on three tracks with everything that can be drawn."""
+    fits = tuple({"step": step, "fit_given": step / 10, "fit_clean": 0.5} for step in (2, 4))
+    selection = ({"pixels": {"precision": 0.9, "recall": 0.5}},) * 2
+    runs = []
+    for i, track in enumerate(("clean", "text-20", "text-40")):
+        for strategy in ("baseline", "npn"):
+            more = {"fits": fits, "selection": selection if strategy == "npn" else ()}
+            scores = {"p_miou": 0.8 - 0.1 * i, "n_miou": 0.1}
+            failures = dict.fromkeys(MODES, 0.1 * i)
+            result = make_result(track=track, strategy=strategy, scores=scores, failures=failures, **more)
+            runs.append(stored(folder / track / strategy, result))
+    return runs
+
+
+@pytest.fixture(scope="module")
+def analyzed(tmp_path_factory: pytest.TempPathFactory) -> Analysis:
+    folder = tmp_path_factory.mktemp("analysis")
+    (found,) = analyze_runs(grid(folder / "runs"), folder / "out")
+    return found
+
+
+def test_every_chart_and_table_is_written(analyzed: Analysis) -> None:
+    found = analyzed
+    assert {path.name for path in found.files} == {
+        *(f"{name}.csv" for name in ("failure_modes", "profiles", "sensitivity", "trade_off", "selection")),
+        *(f"{name}.png" for name in ("failure_modes", "profiles", "noise_levels", "trade_off", "selection")),
+        "memorisation.csv",
+        "memorisation.png",
+        "clips.csv",
+    }
+    for path in found.files:
+        assert path.parent.name == "tiny-kitchen-quick-v1"
+        if path.suffix == ".png":
+            picture = cv2.imread(str(path))
+            assert picture.shape[0] > 200
+            assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 10
+    assert found.gaps == (
+        "no track of flip, mask, mask-rand, mixed",
+        "no text-0: clean labels stand at 0 % of the text axis",
+    )
+
+
+def test_the_text_curve_of_the_tables_is_the_one_of_the_runs(analyzed: Analysis) -> None:
+    sheets = {sheet.name: sheet.to_json() for sheet in analyzed.sheets}
+    line = sheets["sensitivity"][0]
+    assert (line["axis"], line["strategy"], line["levels"]) == ("text", "baseline", "0 20 40")
+    assert line["p-mIoU slope"] == {"mean": pytest.approx(-0.05), "std": None}
+    assert line["p-mIoU area"]["mean"] == pytest.approx((0.8 + 2 * 0.7 + 0.6) / 4 / 0.8)
+    assert sheets["profiles"][0]["missed"]["mean"] == pytest.approx(0.15)
+    assert [line["front"] for line in sheets["trade_off"]] == [True] * 6
+
+
+def test_a_single_run_is_analyzed_and_the_rest_is_said_to_be_missing(tmp_path: Path) -> None:
+    (found,) = analyze_runs([stored(tmp_path / "run", make_result(track="mine"))], tmp_path / "out")
+    assert {path.name for path in found.files} == {"trade_off.csv", "trade_off.png", "clips.csv"}
+    assert any("no track of clean labels" in gap for gap in found.gaps)
+
+
+def test_a_chart_that_has_nothing_to_show_any_more_goes(tmp_path: Path) -> None:
+    old = tmp_path / "out" / "tiny-kitchen-quick-v1" / "noise_levels.png"
+    old.parent.mkdir(parents=True)
+    old.write_bytes(b"a chart of more runs")
+    analyze_runs([stored(tmp_path / "run", make_result(track="mine"))], tmp_path / "out")
+    assert not old.exists()
+
+
+def test_scores_per_clip_are_those_of_the_clip(tmp_path: Path) -> None:
+    (record,) = clip_records(stored(tmp_path / "run", make_result()))
+    assert (record["clip_id"], record["p_miou"], record["n_miou"], record["missed"]) == ("a", 1, 0, 0)
+
+
+def test_scores_per_clip_of_two_networks_are_their_mean(tmp_path: Path) -> None:
+    run = stored(tmp_path / "run", make_result(predictions="one+other"))
+    manifest = fake_manifest()
+    write_object_frames(run.folder / "object_frames-2.parquet", *measure_frames(manifest, iter_silent(manifest)))
+    (record,) = clip_records(run)
+    assert (record["p_miou"], record["missed"], record["mislocalization"]) == (0.5, 0.5, None)
+
+
+def test_a_run_without_its_table_is_named_and_the_others_are_written(tmp_path: Path) -> None:
+    runs = grid(tmp_path / "runs")
+    (runs[0].folder / FILE_NAME).unlink()
+    (study,) = make_studies(runs)
+    (path,), (gap,) = write_clips(study, tmp_path / "clips.csv")
+    with path.open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 5
+    assert gap.startswith("no scores per clip of clean baseline seed 0")
+
+
+def test_reference_rows_alone_are_refused() -> None:
+    with pytest.raises(ActisegError, match="only reference rows"):
+        analyze_runs([StoredRun(Path(), make_result(strategy="silent"))], Path("never"))
+
+
+Cli = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+    def call(*words: object) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["actiseg-bench", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), printed.out + printed.err
+
+    return call
+
+
+def test_the_command_prints_tables_and_files(cli: Cli, tmp_path: Path) -> None:
+    grid(tmp_path / "runs")
+    code, printed = cli("analyze", tmp_path / "runs")
+    assert code == 0
+    assert "Noise sensitivity" in printed
+    assert "missing: no track of flip" in printed
+    assert str(tmp_path / "runs" / "analysis" / "tiny-kitchen-quick-v1" / "clips.csv") in printed
+
+
+def test_the_command_prints_json(cli: Cli, tmp_path: Path) -> None:
+    grid(tmp_path / "runs")
+    code, printed = cli("analyze", tmp_path / "runs", "--out", tmp_path / "out", "--json")
+    (found,) = json.loads(printed)
+    assert (code, found["protocol"], len(found["tables"]["failure_modes"])) == (0, "quick-v1", 6)
+
+
+def test_an_output_that_is_a_file_is_bad_input(cli: Cli, tmp_path: Path) -> None:
+    grid(tmp_path / "runs")
+    (tmp_path / "out").write_text("")
+    code, printed = cli("analyze", tmp_path / "runs", "--out", tmp_path / "out")
+    assert (code, "choose another folder with --out" in printed) == (2, True)
