@@ -24,6 +24,9 @@ bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 	$(BIN)/python benchmarks/polygon_noises.py
 	$(BIN)/python benchmarks/kitchen_render.py
 	$(BIN)/python benchmarks/strategy_steps.py
+	$(BIN)/python benchmarks/evaluate.py
+	$(BIN)/python benchmarks/loader.py
+	$(BIN)/python benchmarks/grid_jobs.py
 
 weights: $(VENV)/.installed ## Make the bundled start weights of `tiny` again (about 20 minutes on two cores)
 	$(BIN)/actiseg-bench pretrain --model tiny --out models/tiny
