@@ -62,6 +62,13 @@ class Dataset(ABC):
 
         return read_index_mask(self.root / frame.mask_path)
 
+    def weight_map(self, clip: Clip, frame: FrameRecord) -> IndexMask | None:
+        """Return ActionVOS's action-guided weights, ``uint8 [H, W]`` of 1–4, for a dataset that has no files of them.
+
+        None (the default): the adapter draws none.
+        """
+        return None
+
     def check_split(self, split: str) -> None:
         """Raise ActisegError with the known splits when ``split`` is not one of them."""
         if split not in self.card.splits:

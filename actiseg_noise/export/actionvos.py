@@ -4,7 +4,7 @@
     ImageSets/<split>_meta_expressions_promptaction.json       expressions; noisy ones with class_id_org and exp_org
     ImageSets/<split>_objects_category.json                    categories; noisy ones with class_id_org and category_org
     Annotations_Sparse/<side>/<FOLDER>/<frame>.png             index masks of all objects, DAVIS palette
-    Weights_Sparse/train/<FOLDER>/<frame>.png                  where the dataset has them
+    Weights_Sparse/train/<FOLDER>/<frame>.png                  where the dataset has them or its adapter draws them
     JPEGImages_Sparse/<side>/<FOLDER>/<frame>.jpg              with images
 
 Keys, their order and their types are the published ones. What a dataset does not say is written as ActionVOS's own
@@ -26,6 +26,7 @@ from typing import Any
 from actiseg_noise.errors import DataError
 from actiseg_noise.export.clips import ExportClip, Values, check_exportable, iter_export_clips, paint
 from actiseg_noise.export.folder import ExportFolder, find_image, find_inside
+from actiseg_noise.export.weights import DrawnWeights
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.pipeline.progress import Progress
 from actiseg_noise.records import expression
@@ -83,7 +84,8 @@ def export_actionvos(
     check_exportable(manifest)
     split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"])
     with ExportFolder(out, force=force) as folder:
-        writer = _Writer(folder, split, labels, root, images)
+        drawn = None if root is None else DrawnWeights(manifest.info, root)
+        writer = _Writer(folder, split, labels, root, images, drawn)
         for clip in iter_export_clips(manifest, labels, progress):
             writer.add(clip)
         writer.texts.write(folder, split)
@@ -95,13 +97,22 @@ def export_actionvos(
 class _Writer:
     """Writes clip after clip. ``counts``: what was written, and what the layout could not say."""
 
-    def __init__(self, folder: ExportFolder, split: str, labels: str, root: Path | None, images: str) -> None:
+    def __init__(
+        self,
+        folder: ExportFolder,
+        split: str,
+        labels: str,
+        root: Path | None,
+        images: str,
+        drawn: DrawnWeights | None = None,
+    ) -> None:
         self.folder = folder
         self.split = split
         self.side = "train" if split == "train" else "val"
         self.labels = labels
         self.root = root
         self.images = images
+        self.drawn = drawn
         self.texts = _Texts()
         self.counts: Counter[str] = Counter(clips=0, objects=0, masks=0)
         self.renumbered: dict[str, dict[str, int]] = {}
@@ -153,15 +164,23 @@ class _Writer:
             self.counts["frames_with_void_as_background"] += frame["void_rle"] is not None
         if self.root is None:
             return
-        if frame["weight_path"] is not None and self.side == "train":
-            source = find_inside(self.root, frame["weight_path"], where)
-            if source.is_file():
-                self.folder.take_file(source, "copy", "Weights_Sparse", self.side, name, f"{stem}.png")
-            self.counts["weights" if source.is_file() else "weights_not_found"] += 1
+        if self.side == "train":
+            self._add_weights(clip.clip_id, frame, ("Weights_Sparse", self.side, name, f"{stem}.png"), where)
         if self.images != "none":
             source = find_image(self.root, frame, where)
             self.folder.take_file(source, self.images, "JPEGImages_Sparse", self.side, name, f"{stem}.jpg")
             self.counts["images"] += 1
+
+    def _add_weights(self, clip_id: str, frame: Values, place: tuple[str, ...], where: str) -> None:
+        """Copy a frame's weight map, or write the one that the adapter draws."""
+        if frame["weight_path"] is not None and self.root is not None:
+            source = find_inside(self.root, frame["weight_path"], where)
+            if source.is_file():
+                self.folder.take_file(source, "copy", *place)
+            self.counts["weights" if source.is_file() else "weights_not_found"] += 1
+        elif self.drawn is not None and (weights := self.drawn.find(clip_id, frame["frame_id"])) is not None:
+            self.folder.write_mask(weights, *place)
+            self.counts["weights"] += 1
 
 
 class _Words:

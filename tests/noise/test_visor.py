@@ -32,6 +32,7 @@ from actiseg_noise.datasets.visor import Visor, adapter
 from actiseg_noise.datasets.visor import video as video_module
 from actiseg_noise.datasets.visor.entities import corrections
 from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.export.actionvos import export_actionvos
 from actiseg_noise.masks import read_index_mask
 from actiseg_noise.pipeline.rebuild import compare_with_dataset
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
@@ -661,3 +662,17 @@ def test_a_file_that_changed_is_read_again(tmp_path: Path) -> None:
     Deposit(train={VIDEO: frames}).write(tmp_path)
     with pytest.raises(DataError, match=r"P01_107\.json, frame 'P01_107_frame_0000000010\.jpg': no such frame"):
         dataset.weight_map(clip, clip.frames[0])
+
+
+def test_an_export_has_the_masks_and_the_weights_that_actionvos_s_preparation_writes(tmp_path: Path) -> None:
+    root = write_visor(tmp_path / "visor")
+    slow = write_actionvos_layout(root, tmp_path / "slow", root / TABLES)
+    folder = actiseg_noise.build("visor", root=root, recipe="clean", out=tmp_path / "m")
+    report = export_actionvos(actiseg_noise.read_manifest(folder), tmp_path / "out", root=root)
+    weights = sorted(
+        path.relative_to(tmp_path / "out") for path in (tmp_path / "out" / "Weights_Sparse").rglob("*.png")
+    )
+    assert weights == sorted(path.relative_to(slow) for path in (slow / "Weights_Sparse" / "train").rglob("*.png"))
+    assert len(weights) == report["counts"]["weights"] > 0
+    for name in [*weights, *(Path("Annotations_Sparse", *path.parts[1:]) for path in weights)]:
+        assert np.array_equal(read_index_mask(tmp_path / "out" / name), read_index_mask(slow / name)), name
