@@ -20,10 +20,10 @@ LISTED = 10
 
 NO_TRUTH, NO_PREDICTION, OTHER_SIZE, UNKNOWN_IDS = "no_ground_truth", "no_prediction", "other_size", "unknown_ids"
 ALLOWED = {
-    NO_TRUTH: "frames without ground truth were left out",
-    NO_PREDICTION: "frames without prediction were scored as empty",
-    OTHER_SIZE: "predictions were resized to their ground truth, nearest pixel",
-    UNKNOWN_IDS: "masks had ids of no object, which became background",
+    NO_TRUTH: "frames without ground truth, left out",
+    NO_PREDICTION: "frames without prediction, scored as empty",
+    OTHER_SIZE: "predictions of another size, resized to their ground truth by nearest pixel",
+    UNKNOWN_IDS: "masks with ids of no object, which became background",
 }
 _OPTION = {
     NO_TRUTH: "--skip-missing leaves frames without ground truth out",

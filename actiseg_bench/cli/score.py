@@ -122,7 +122,7 @@ def _print_allowed(allowed: Mapping[str, Any]) -> None:
     from actiseg_noise.terminal import out
 
     for kind, found in allowed.items():
-        out.print(f"{found['count']:,} {ALLOWED[kind]}:", markup=False, soft_wrap=True)
+        out.print(f"{ALLOWED[kind]}: {found['count']:,}", markup=False, soft_wrap=True)
         for line in found["first"]:
             out.print(f"  {line}", markup=False, soft_wrap=True)
         if found["count"] > len(found["first"]):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from actiseg_bench.cli import main
 from actiseg_bench.davis_folders import DavisEvaluation, evaluate_davis
 from actiseg_bench.mask_folders import Rules
 from actiseg_bench.palette import write_index_mask
@@ -143,3 +147,50 @@ def test_missing_resized_and_unknown_masks_are_scored_only_when_asked_for(clip: 
         "other_size": 1,
         "unknown_ids": 1,
     }
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["actiseg-bench", "evaluate", *map(str, words)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        printed = capsys.readouterr()
+        return int(stopped.value.code or 0), " ".join(printed.out.split()), " ".join(printed.err.split())
+
+    return call
+
+
+def test_evaluate_davis_prints_means_and_what_they_leave_out(
+    clip: Path, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    folders = ["--davis", "--pred", clip / "pred", "--gt", clip / "gt"]
+    code, printed, _ = cli(*folders)
+    assert code == 0
+    assert printed.startswith("Scores × 100 J&F J F J_last")
+    assert "clips 1, objects 2, object frames 8, short clips 0; void pixels: ignore" in printed
+    assert "First and last frames are not scored" in printed
+    assert json.loads(cli(*folders, "--json")[1])["scores"]["j"] == 15 / 16
+    (clip / "pred" / "dog" / "00001.png").unlink()
+    code, printed, error = cli(*folders)
+    assert (code, printed) == (2, "")
+    assert "1 mask file cannot be scored" in error
+    assert "frames without prediction, scored as empty: 1" in cli(*folders, "--missing", "empty")[1]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--davis", "--split-json", "a.json"], "--split-json does not go with --davis"),
+        (["--set", "val.txt", "--merge"], "--set, --merge goes with --davis"),
+        ([], "the six metrics need --split-json FILE; J and F need --davis"),
+        (["--davis", "--void", "keep"], "void is one of ignore, background, got 'keep'"),
+        (["--davis", "--resize", "linear"], "--resize is one of refuse, nearest, got 'linear'"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    clip: Path, cli: Callable[..., tuple[int, str, str]], words: list[str], message: str
+) -> None:
+    code, printed, error = cli("--pred", clip / "pred", "--gt", clip / "gt", *words)
+    assert (code, printed) == (2, "")
+    assert message in error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import resource
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,10 +75,10 @@ def test_train_keeps_the_networks_and_what_made_them(
 
 
 def test_a_stopped_training_goes_on_to_the_same_file(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
-    config = replace(CONFIG, strategy="npn")
+    config = replace(CONFIG, strategy="npn", train=replace(CONFIG.train, steps=3))
 
     def pull(done: int, total: int, loss: float) -> None:
-        if done == 4:
+        if done == 3:
             raise UnpluggedError
 
     whole = train_to(tmp_path / "whole", config, noisy_val, kitchen_root, save_every=2)
@@ -88,11 +89,26 @@ def test_a_stopped_training_goes_on_to_the_same_file(noisy_val: Path, kitchen_ro
     assert {n: v for n, v in part.items() if n not in ("train_s", "provenance")} == {
         n: v for n, v in whole.items() if n not in ("train_s", "provenance")
     }
-    assert len(whole["fits"]) == 5
+    assert [fit["step"] for fit in whole["fits"]] == [1, 2, 3]
     (one, said), (two, same) = (read_tensors(tmp_path / name / "checkpoint.safetensors") for name in ("whole", "part"))
     assert said == same
     assert one.keys() == two.keys()
     assert all(torch.equal(value, two[name]) for name, value in one.items())
+
+
+def test_two_devices_share_a_training_and_one_of_them_writes(
+    noisy_val: Path, kitchen_root: Path, tmp_path: Path
+) -> None:
+    script = tmp_path / "actiseg-bench.py"  # devices beyond the first run the same command line again
+    script.write_text("from actiseg_bench.cli import main\nmain()\n")
+    options = ["--strategy", "elr", "--devices", 2, "--steps", 2, "--save-every", 1, *QUICK]
+    labels = ["--manifest", noisy_val, "--root", kitchen_root]
+    command = [sys.executable, script, "train", *labels, *options, "--out", tmp_path / "a"]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("2 steps in") == 1
+    assert load_networks(tmp_path / "a" / "checkpoint.safetensors")[1].devices == 2
+    assert not list((tmp_path / "a").glob("*.npy"))
 
 
 def test_another_model_s_or_manifest_s_training_is_not_gone_on_from(
