@@ -31,6 +31,7 @@ from actiseg_noise.errors import ActisegError, ManifestError
 from actiseg_noise.manifest.verify import verify_manifest
 
 CLOSE = 1e-9
+_DAMAGE = (PredictionError, ManifestError, OSError, ValueError)  # the last two: pyarrow's, of bytes inside a file
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def _verify_run(run: StoredRun, where: str, shelf: Shelf) -> Iterator[Finding]:
         return
     try:
         yield from _verify_scores(run, where, manifest)
-    except (PredictionError, ManifestError) as error:
+    except _DAMAGE as error:
         yield Finding(where, "scores", "predictions of every object-frame", str(error))
 
 
@@ -165,7 +166,7 @@ def _verify_digests(run: StoredRun, where: str) -> Iterator[Finding]:
     for path, digest in zip(run.files(PREDICTIONS_NAME), stated, strict=True):
         try:
             found = predictions_digest(iter_predictions(path))
-        except PredictionError as error:
+        except _DAMAGE as error:
             found = str(error)
         if found != digest:
             yield Finding(where, path.name, digest, found)

@@ -165,6 +165,14 @@ def test_a_truncated_predictions_file_is_a_finding(runs: Path) -> None:
     assert findings(runs) == [(GCE, "predictions.parquet"), (GCE, "scores")]
 
 
+def test_predictions_with_damaged_bytes_inside_are_a_finding(runs: Path) -> None:
+    path = runs / GCE / "predictions.parquet"
+    data = bytearray(path.read_bytes())
+    data[200:400] = bytes(200)
+    path.write_bytes(data)
+    assert findings(runs) == [(GCE, "predictions.parquet"), (GCE, "scores")]
+
+
 def test_predictions_that_lack_rows_are_a_finding(runs: Path) -> None:
     path = runs / GCE / "predictions.parquet"
     rows = list(iter_predictions(path))
