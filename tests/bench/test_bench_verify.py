@@ -69,15 +69,15 @@ class Runner:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory, kitchen_root: Path) -> Path:
     folder = tmp_path_factory.mktemp("runs")
-    images = tmp_path_factory.mktemp("kitchen")
 
-    def build(split: str, recipe: str) -> Path:
-        place = folder / "manifests" / "kitchen" / split / f"{recipe}-s0"
-        return actiseg_noise.build("kitchen", root=images, split=split, recipe=recipe, limit=2, out=place, gate=False)
+    def build(recipe: str) -> Path:
+        place = folder / "manifests" / "kitchen" / "val" / f"{recipe}-s0"
+        options = {"split": "val", "limit": 2, "allow_eval": True, "gate": False, "workers": 1}
+        return actiseg_noise.build("kitchen", root=kitchen_root, recipe=recipe, out=place, **options)
 
-    track: Track = open_track(build("train", "text-40"), build("val", "clean"), images, "text-40", "mini-v1")
+    track: Track = open_track(build("text-40"), build("clean"), kitchen_root, "text-40", "mini-v1")
     grid = [RunSpec(track, "tiny", name, "faithful", 0) for name in ("gce", "co_teaching")]
     assert not run_grid(grid, Runner(), folder).failed
     return folder
@@ -213,7 +213,7 @@ def test_evaluation_labels_that_were_edited_are_found(runs: Path) -> None:
 
 
 def test_without_the_evaluation_labels_no_score_is_believed(runs: Path, finished: Path) -> None:
-    shutil.rmtree(runs / "manifests" / "kitchen" / "val")
+    shutil.rmtree(runs / "manifests" / "kitchen" / "val" / "clean-s0")
     assert findings(runs) == [(CO, "scores"), (GCE, "scores")]
     elsewhere = finished / "manifests" / "kitchen" / "val" / "clean-s0"
     assert verify_runs(runs, elsewhere).findings == ()
