@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from actiseg_bench.cli.base import AsJson, app, build_manifest, wide_console
+from actiseg_bench.cli.options import check_things, make_config, read_changes
 from actiseg_noise.errors import ActisegError, raise_if
 
 if TYPE_CHECKING:
@@ -59,12 +60,12 @@ def run(
     from actiseg_bench.tracks import load_protocol
 
     chosen = None if manifest or eval_manifest else load_protocol(protocol or "quick")
-    strategies = _check_things(strategy or [], chosen, variant, model)
-    changes = _read_changes(strategies, option or [], dice, steps)
+    strategies = check_things(strategy or [], chosen, variant, model)
+    changes = read_changes(strategies, option or [], dice, steps)
     if chosen:
         chosen = replace(chosen, id=_changed_id(chosen, changes))
     machine = {"device": device, "threads": threads or (2 if jobs == 1 else 1), "precision": precision}
-    config = _make_config(chosen, {"start_weights": weights, **machine}, changes)
+    config = make_config(chosen, {"start_weights": weights, **machine}, changes)
     runner = TorchRunner(config, keep_weights=keep_weights)
     find_tracks = _find_tracks(chosen, track or [], (manifest, eval_manifest), root, out)
     runner.check(model)
@@ -87,64 +88,10 @@ def run(
         raise typer.Exit(1)
 
 
-def _check_things(wanted: Sequence[str], protocol: Protocol | None, variant: str, model: str) -> list[str]:
-    """Return the strategies to run, after refusing unknown names and variants."""
-    from actiseg_bench.models.base import MODELS
-    from actiseg_bench.strategies.base import STRATEGIES
-    from actiseg_bench.tracks import choose
-
-    _ = MODELS[model]
-    named = protocol.strategies if protocol and isinstance(protocol.strategies, tuple) else ()
-    names = choose("strategy", wanted or named, list(STRATEGIES))
-    for name in names:
-        known = STRATEGIES[name].card.variants
-        raise_if(variant not in known, f"strategy {name!r} has no variant {variant!r}. Known: {', '.join(known)}")
-    return names
-
-
-def _read_changes(
-    strategies: Sequence[str], options: Sequence[str], dice: float | None, steps: int | None
-) -> dict[str, Any]:
-    """Return what differs from the protocol: ``steps``, ``dice``, and the options of all chosen strategies."""
-    from actiseg_bench.strategies.base import STRATEGIES
-
-    changes: dict[str, Any] = {"steps": steps, "dice": dice}
-    for text in options:
-        name, equals, value = text.partition("=")
-        raise_if(not equals or not name, f"--option {text}: expected NAME=VALUE, as in --option q=0.5")
-        changes[name] = _parse(value)
-        for strategy in strategies:
-            STRATEGIES[strategy].card.options("faithful", {name: changes[name]})
-    return {name: value for name, value in changes.items() if value is not None}
-
-
-def _parse(value: str) -> Any:
-    """Return a number, true, false or null as JSON has it; anything else is text."""
-    from json import loads
-
-    try:
-        return loads(value)
-    except ValueError:
-        return value
-
-
 def _changed_id(protocol: Protocol, changes: dict[str, Any]) -> str:
     """Return the protocol's id, or one that says what differs: other runs, kept apart from the protocol's."""
     own = {name: value for name, value in changes.items() if value != protocol.train.get(name)}
     return "+".join([protocol.id, *(f"{value}-steps" if n == "steps" else f"{n}-{value}" for n, value in own.items())])
-
-
-def _make_config(protocol: Protocol | None, options: dict[str, Any], changes: dict[str, Any]) -> Any:
-    """Return the base configuration of all runs."""
-    from actiseg_bench.config import RunConfig
-
-    train: dict[str, Any] = dict(protocol.train) if protocol else {}
-    own = {name: value for name, value in changes.items() if name not in ("steps", "dice")}
-    if "steps" in changes:
-        train["steps"] = changes["steps"]
-    if "dice" in changes:
-        train["loss"] = {**train.get("loss", {}), "dice": changes["dice"]}
-    return RunConfig.from_dict(options | {"train": train, "strategy_options": own})
 
 
 def _find_tracks(
@@ -187,7 +134,16 @@ def _make_grid(tracks: list[Track], strategies: list[str], variant: str, seeds: 
             if shared:
                 text = f"{len(shared)} evaluation clips are training clips too, the first is {shared[0]}"
                 err.print(f"warning: track {track.info.name}: {text}", markup=False, soft_wrap=True)
-    return make_grid(tracks, strategies, variant, seeds, model)
+    grid = make_grid(tracks, strategies, variant, seeds, model)
+    return [spec if _has_variant(spec) else replace(spec, variant="faithful") for spec in grid]
+
+
+def _has_variant(spec: RunSpec) -> bool:
+    """Return whether a run's strategy has its variant; reference rows have none."""
+    from actiseg_bench.results import REFERENCES
+    from actiseg_bench.strategies.base import STRATEGIES
+
+    return spec.strategy in REFERENCES or spec.variant in STRATEGIES[spec.strategy].card.variants
 
 
 def _print_grid(found: GridOutcome, out: Path, as_json: bool) -> None:

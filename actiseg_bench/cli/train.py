@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from actiseg_bench.cli.base import AsJson, app
-from actiseg_bench.cli.run import _check_things, _make_config, _read_changes
+from actiseg_bench.cli.options import check_things, make_config, read_changes
 from actiseg_bench.cli.score import evaluation_json, print_evaluation
 
 if TYPE_CHECKING:
@@ -43,10 +43,10 @@ def train(
     """Train once on a manifest and keep the networks. The same command goes on after a stop."""
     from dataclasses import replace
 
-    _check_things([strategy], None, variant, model)
-    changes = _read_changes([strategy], option or [], dice, steps)
+    check_things([strategy], None, variant, model)
+    changes = read_changes([strategy], option or [], dice, steps)
     machine = {"device": device, "threads": threads, "devices": devices, "precision": precision}
-    config: RunConfig = _make_config(None, {"start_weights": weights, "seed": seed, **machine}, changes)
+    config: RunConfig = make_config(None, {"start_weights": weights, "seed": seed, **machine}, changes)
     batches = replace(config.train, clips_per_batch=clips, frames_per_clip=frames)
     config = replace(config, model=model, strategy=strategy, variant=variant, train=batches)
     told = _train(out, config, manifest, root, save_every)

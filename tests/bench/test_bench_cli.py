@@ -113,7 +113,9 @@ def test_run_builds_trains_scores_and_prints_and_the_next_time_keeps_it_all(
     assert code == 0
     assert "model tiny · dataset actionvos · protocol mini-v1" in printed
     assert [
-        line.split()[0].rstrip("†") for line in printed.splitlines() if line.startswith(("silent", "start", "base", "co_"))
+        line.split()[0].rstrip("†")
+        for line in printed.splitlines()
+        if line.startswith(("silent", "start", "base", "co_"))
     ] == [
         "silent",
         "start",
@@ -232,7 +234,7 @@ def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(
         (["run", "--strategy", "gec"], "unknown strategy 'gec'. Did you mean 'gce'?"),
         (["run", "--track", "text-4"], "unknown track 'text-4'. Did you mean 'text-40'?"),
         (["run", "--all", "--model", "tinny"], "unknown model 'tinny'. Did you mean 'tiny'?"),
-        (["run", "--all", "--variant", "relased"], "has no variant 'relased'. Known: faithful"),
+        (["run", "--all", "--variant", "relased"], "no strategy has a variant 'relased'. Known: faithful, released"),
         (["run", "--all", "--manifest", "m"], "--manifest and --all contradict each other"),
         (["run", "--manifest", "m"], "--manifest and --eval-manifest go together"),
         (["run", "--manifest", "m", "--eval-manifest", "e"], "no manifest.json here"),
@@ -337,3 +339,15 @@ def test_a_hyper_parameter_that_is_none_is_refused(
     code, _, error = cli(*command, "--track", "clean", "--option", option)
     assert code == 2
     assert message in error
+
+
+def test_of_all_strategies_those_without_a_published_variant_run_as_their_paper_says(
+    cli: Cli, data: Path, protocol: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "runs"
+    options = ["--protocol", protocol, "--root", data, "--out", out, "--track", "clean", *QUICK]
+    assert cli("run", *options, "--variant", "released")[0] == 0
+    variants = {r.strategy: r.variant for r in read_results(out) if not r.is_reference}
+    assert variants == {"baseline": "faithful", "co_teaching": "released"}
+    code, _, error = cli("run", *options, "--strategy", "baseline", "--variant", "released")
+    assert (code, "strategy 'baseline' has no variant 'released'" in error) == (2, True)
