@@ -7,13 +7,18 @@ run of background. They are taken from a crop around the object, so the cost fol
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.errors import DataError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 IndexMask = npt.NDArray[np.uint8]
 BinaryMask = npt.NDArray[np.bool_]
@@ -85,6 +90,26 @@ def read_index_mask(path: Path) -> IndexMask:
         raise
     except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path}: not a readable PNG ({error}); it may be truncated, fetch it again") from None
+
+
+@cache
+def davis_palette() -> bytes:
+    """Return 256 × RGB: the bits of an index, least first, go to the top bits of red, green and blue in turn."""
+    colours = bytearray()
+    for index in range(256):
+        for channel in range(3):
+            bits = (index >> (3 * place + channel) & 1 for place in range(3))
+            colours.append(sum(bit << (7 - place) for place, bit in enumerate(bits)))
+    return bytes(colours)
+
+
+def palette_image(index_mask: IndexMask) -> Image.Image:
+    """Return ``uint8 [H, W]`` of object ids as a Pillow image of mode 'P' in the DAVIS colours."""
+    from PIL import Image
+
+    image = Image.frombytes("P", index_mask.shape[::-1], index_mask.tobytes())
+    image.putpalette(davis_palette())
+    return image
 
 
 def find_boxes(index_mask: IndexMask) -> dict[int, Box]:

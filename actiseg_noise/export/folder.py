@@ -11,11 +11,10 @@ from types import TracebackType
 from typing import Any
 
 from actiseg_noise.datasets.files import check_file_name
-from actiseg_noise.datasets.kitchen.adapter import davis_palette
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.write import write_json
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.masks import IndexMask, palette_image
 from actiseg_noise.pipeline.request import tool_version
 from actiseg_noise.pipeline.workspace import Lock, make_folders, remove_if_empty
 
@@ -81,11 +80,7 @@ class ExportFolder:
 
     def write_mask(self, index_mask: IndexMask, *parts: str) -> None:
         """Write object ids as a palette PNG in the DAVIS colours."""
-        from PIL import Image
-
-        image = Image.frombytes("P", index_mask.shape[::-1], index_mask.tobytes())
-        image.putpalette(davis_palette())
-        image.save(self.path(*parts), "PNG")
+        palette_image(index_mask).save(self.path(*parts), "PNG")
 
     def take_file(self, source: Path, how: str, *parts: str) -> None:
         """Copy a file, or link to it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from actiseg_bench.analysis.sheets import find_gaps, make_sheets, profile
 from actiseg_bench.analysis.study import Study, make_studies
 from actiseg_bench.analysis.style import looks
 from actiseg_bench.analysis.training_charts import fit_curves, selection_curves
-from actiseg_bench.cli import main
 from actiseg_bench.leaderboard.table import Value
 from actiseg_bench.metrics.failure_modes import MODES
 from actiseg_bench.object_frames import FILE_NAME, write_object_frames
@@ -307,35 +305,32 @@ Cli = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+def spoken(cli: Callable[..., tuple[int, str, str]]) -> Cli:
     def call(*words: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["actiseg-bench", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out + printed.err
+        code, out, err = cli(*words)
+        return code, out + err
 
     return call
 
 
-def test_the_command_prints_tables_and_files(cli: Cli, tmp_path: Path) -> None:
+def test_the_command_prints_tables_and_files(spoken: Cli, tmp_path: Path) -> None:
     grid(tmp_path / "runs")
-    code, printed = cli("analyze", tmp_path / "runs")
+    code, printed = spoken("analyze", tmp_path / "runs")
     assert code == 0
     assert "Noise sensitivity" in printed
     assert "missing: no track of flip" in printed
     assert str(tmp_path / "runs" / "analysis" / "tiny-kitchen-quick-v1" / "clips.csv") in printed
 
 
-def test_the_command_prints_json(cli: Cli, tmp_path: Path) -> None:
+def test_the_command_prints_json(spoken: Cli, tmp_path: Path) -> None:
     grid(tmp_path / "runs")
-    code, printed = cli("analyze", tmp_path / "runs", "--out", tmp_path / "out", "--json")
+    code, printed = spoken("analyze", tmp_path / "runs", "--out", tmp_path / "out", "--json")
     (found,) = json.loads(printed)
     assert (code, found["protocol"], len(found["tables"]["failure_modes"])) == (0, "quick-v1", 6)
 
 
-def test_an_output_that_is_a_file_is_bad_input(cli: Cli, tmp_path: Path) -> None:
+def test_an_output_that_is_a_file_is_bad_input(spoken: Cli, tmp_path: Path) -> None:
     grid(tmp_path / "runs")
     (tmp_path / "out").write_text("")
-    code, printed = cli("analyze", tmp_path / "runs", "--out", tmp_path / "out")
+    code, printed = spoken("analyze", tmp_path / "runs", "--out", tmp_path / "out")
     assert (code, "choose another folder with --out" in printed) == (2, True)

@@ -13,7 +13,6 @@ import pytest
 from bench_fakes import make_result
 from PIL import Image
 
-from actiseg_bench.cli import main
 from actiseg_bench.results import read_results, write_result
 
 NOUNS = {"1": ("left hand", 300, 1), "2": ("onion", 17, 1), "3": ("knife", 4, 0)}
@@ -83,18 +82,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for item in entries:
             draw(root, "train" if split == "train" else "val", int(str(item["seq_id"])))
     return root
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["actiseg-bench", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out, " ".join(printed.err.split())
-
-    return call
 
 
 @pytest.fixture

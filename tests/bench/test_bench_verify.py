@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ import pytest
 from bench_fakes import make_result
 
 import actiseg_noise
-from actiseg_bench.cli import main
 from actiseg_bench.evaluate import evaluate_predictions
 from actiseg_bench.metrics.failure_modes import failure_modes
 from actiseg_bench.object_frames import measure, write_object_frames
@@ -228,33 +226,30 @@ Cli = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
+def spoken(cli: Callable[..., tuple[int, str, str]]) -> Cli:
     def call(*words: object) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["actiseg-bench", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out + printed.err
+        code, out, err = cli(*words)
+        return code, out + err
 
     return call
 
 
-def test_the_command_says_that_all_holds(cli: Cli, finished: Path) -> None:
-    code, printed = cli("verify", finished)
+def test_the_command_says_that_all_holds(spoken: Cli, finished: Path) -> None:
+    code, printed = spoken("verify", finished)
     assert (code, printed.split(":")[0], "all holds" in printed) == (0, "2 runs", True)
 
 
-def test_the_command_names_the_row_and_exits_with_1(cli: Cli, runs: Path) -> None:
+def test_the_command_names_the_row_and_exits_with_1(spoken: Cli, runs: Path) -> None:
     rewrite(runs / GCE, lambda data: data["scores"].update(giou=0.99))
-    code, printed = cli("verify", runs)
+    code, printed = spoken("verify", runs)
     assert code == 1
     assert GCE in printed
     assert "1 of 2 runs do not hold" in printed
-    code, printed = cli("verify", runs, "--json")
+    code, printed = spoken("verify", runs, "--json")
     (only,) = json.loads(printed)["findings"]
     assert (code, Finding(**only).what) == (1, "giou")
 
 
-def test_a_folder_without_runs_is_bad_input(cli: Cli, tmp_path: Path) -> None:
-    code, printed = cli("verify", tmp_path)
+def test_a_folder_without_runs_is_bad_input(spoken: Cli, tmp_path: Path) -> None:
+    code, printed = spoken("verify", tmp_path)
     assert (code, "no finished run here" in printed) == (2, True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,27 +16,14 @@ from safetensors.torch import load_file
 
 import actiseg_noise
 from actiseg_bench.checkpoint import save_networks, write_tensors
-from actiseg_bench.cli import main
 from actiseg_bench.config import RunConfig
 from actiseg_bench.lock import locked
 from actiseg_bench.models.tiny import Tiny
-from actiseg_bench.palette import davis_palette
 from actiseg_bench.predictions import iter_predictions
+from actiseg_noise.masks import davis_palette
 
 Cli = Callable[..., tuple[int, str, str]]
 FOLDER = "00000004_P02_09_put-into_onion, red"
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["actiseg-bench", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out, " ".join(printed.err.split())
-
-    return call
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,6 @@ from bench_fakes import perfect, predict
 
 import actiseg_noise
 from actiseg_bench.checkpoint import CheckpointError, load_networks, read_tensors, write_tensors
-from actiseg_bench.cli import main
 from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.files import whole_file
 from actiseg_bench.lock import locked
@@ -37,18 +36,6 @@ QUICK = ["--weights", "none", "--threads", 1, "--device", "cpu", "--clips", 4]
 
 class UnpluggedError(Exception):
     """Somebody pulls the plug."""
-
-
-@pytest.fixture
-def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cli:
-    def call(*words: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["actiseg-bench", *map(str, words)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        printed = capsys.readouterr()
-        return int(stopped.value.code or 0), printed.out, " ".join(printed.err.split())
-
-    return call
 
 
 def test_train_keeps_the_networks_and_what_made_them(

@@ -20,7 +20,7 @@ from actiseg_noise.datasets.kitchen.render import render_video
 from actiseg_noise.datasets.kitchen.scene import plan_video
 from actiseg_noise.datasets.kitchen.video import Video
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.masks import IndexMask, read_index_mask
+from actiseg_noise.masks import IndexMask, palette_image, read_index_mask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 
 FRAMES = 3
@@ -218,25 +218,9 @@ def _png(mask: IndexMask) -> bytes:
     """Encode object ids as a palette PNG with the DAVIS colours, so that viewers show something."""
     import io
 
-    from PIL import Image
-
-    image = Image.frombytes("P", mask.shape[::-1], mask.tobytes())
-    image.putpalette(davis_palette())
     buffer = io.BytesIO()
-    image.save(buffer, "PNG")
+    palette_image(mask).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def davis_palette() -> list[int]:
-    """Return the 256 RGB colours that VOS tools use, flat: index bits 0–2 become the top bit of R, G, B, and so on."""
-    colours = []
-    for index in range(256):
-        channels = [0, 0, 0]
-        for level in range(3):
-            for channel in range(3):
-                channels[channel] |= (index >> (3 * level + channel) & 1) << (7 - level)
-        colours += channels
-    return colours
 
 
 def _digest(data: bytes) -> str:
