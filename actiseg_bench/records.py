@@ -23,6 +23,8 @@ class ClipItem:
             empty.
         is_positive: bool ``[K]``.
         agrees: bool ``[K, T, h, w]``: where the label is right, text and mask; None when it was not asked for.
+        weights: float ``[K, T, h, w]``: ActionVOS's action-guided weight of every pixel of the mask term; None when
+            it was not asked for.
     """
 
     clip_id: str
@@ -36,6 +38,7 @@ class ClipItem:
     masks: Tensor
     is_positive: Tensor
     agrees: Tensor | None = None
+    weights: Tensor | None = None
 
     def take(self, samples: list[int]) -> ClipItem:
         """Return the item with the samples at these positions only."""
@@ -47,6 +50,7 @@ class ClipItem:
             masks=self.masks[samples],
             is_positive=self.is_positive[samples],
             agrees=None if self.agrees is None else self.agrees[samples],
+            weights=None if self.weights is None else self.weights[samples],
         )
 
     def show(self, places: list[int]) -> ClipItem:
@@ -58,7 +62,22 @@ class ClipItem:
             frames=self.frames[places],
             masks=self.masks[:, places],
             agrees=None if self.agrees is None else self.agrees[:, places],
+            weights=None if self.weights is None else self.weights[:, places],
         )
+
+
+class Targets(NamedTuple):
+    """The labels of N samples, for a network that chooses in training which of its queries answers for a sample.
+
+    Attributes:
+        masks: float ``[N, T, h, w]`` in [0, 1]. is_positive: float ``[N]``, 0 or 1.
+        queries: int64 ``[L, N]``: the choice of another view (``Prediction.queries``), to be made again; None when the
+            network is to choose by these labels.
+    """
+
+    masks: Tensor
+    is_positive: Tensor
+    queries: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +98,7 @@ class Batch:
         strong: float ``[B, T, 3, H, W]``: the same frames under a strong change of light, for strategies that compare
             two views; None for all others.
         agrees: bool ``[N, T, h, w]``: where the label is right, for diagnosis; a strategy must not read it.
+        weights: float ``[N, T, h, w]``: what every pixel of the mask term weighs; None when all weigh the same.
     """
 
     frames: Tensor
@@ -91,6 +111,7 @@ class Batch:
     affine: Tensor
     strong: Tensor | None = None
     agrees: Tensor | None = None
+    weights: Tensor | None = None
 
     def __len__(self) -> int:
         """Return N, the number of samples."""
@@ -101,8 +122,14 @@ class Batch:
         moved = {
             name: getattr(self, name).to(device) for name in ("frames", "frames_of", "masks", "is_positive", "affine")
         }
-        extra = {name: value.to(device) for name in ("strong", "agrees") if (value := getattr(self, name)) is not None}
+        optional = ("strong", "agrees", "weights")
+        extra = {name: value.to(device) for name in optional if (value := getattr(self, name)) is not None}
         return replace(self, **moved, **extra)
+
+    @property
+    def targets(self) -> Targets:
+        """Return what a network may see of the labels, to choose which of its queries answers for a sample."""
+        return Targets(self.masks, self.is_positive)
 
 
 def by_frames(items: list[ClipItem]) -> list[ClipItem]:
@@ -133,6 +160,7 @@ def collate(items: list[ClipItem]) -> Batch:
         frame_idx=tuple(item.frame_idx for item in items for _ in item.expressions),
         affine=torch.eye(2, 3).repeat(len(sequences), 1, 1),
         agrees=_joined([item.agrees for item in items]),
+        weights=_joined([item.weights for item in items]),
     )
 
 
@@ -149,11 +177,23 @@ class Prediction(NamedTuple):
         mask_logits: float ``[N, T, h, w]`` at the model's mask resolution.
         positive_logits: float ``[N]``; the sigmoid is the score that the object takes part in the action.
         auxiliary: float ``[A, N, T, h, w]``: mask logits of heads that exist in training alone; None without any.
+        earlier: the answers of a network's earlier decoder layers, first layer first, learned from like the last one.
+        own_loss: float ``[N]``: what the network learns beside masks and positive score, weighted as it says (query
+            class and boxes, summed over its layers); None for networks that learn nothing else.
+        queries: int64 ``[L, N]``: which query answered in every layer; None for networks without queries.
     """
 
     mask_logits: Tensor
     positive_logits: Tensor
     auxiliary: Tensor | None = None
+    earlier: tuple[Prediction, ...] = ()
+    own_loss: Tensor | None = None
+    queries: Tensor | None = None
+
+    @property
+    def layers(self) -> tuple[Prediction, ...]:
+        """Return the answers of all decoder layers, the last one first."""
+        return (self, *reversed(self.earlier))
 
 
 @dataclass(frozen=True)
@@ -184,8 +224,26 @@ class AuxiliaryHeads:
 
 
 class Network(Protocol):
-    """What a strategy sees of a model: ``(frames, expressions, frames_of) → Prediction``, as in :class:`Batch`."""
+    """What a strategy sees of a model: ``(frames, expressions, frames_of, targets) → Prediction``."""
 
-    def __call__(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
+    def __call__(
+        self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
+    ) -> Prediction:
         """Segment every sample."""
         ...
+
+
+def look(network: Network, batch: Batch, *, like: Prediction | None = None) -> Prediction:
+    """Return what a network says of a batch in training.
+
+    Args:
+        like: the answer to the plain view: looks at the strong one, with the same queries. None looks at the plain one.
+
+    Raises:
+        ValueError: the batch has no strong view.
+    """
+    frames = batch.frames if like is None else batch.strong
+    if frames is None:
+        raise ValueError("the batch has no strong view: the strategy's card must say views=2")
+    targets = batch.targets if like is None else batch.targets._replace(queries=like.queries)
+    return network(frames, batch.expressions, batch.frames_of, targets)

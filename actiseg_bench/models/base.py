@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from actiseg_bench.records import AuxiliaryHeads, Prediction
+from actiseg_bench.records import AuxiliaryHeads, Prediction, Targets
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.registry import Registry
 
@@ -43,7 +43,9 @@ class VosModel(nn.Module):
     card: ModelCard
 
     @abstractmethod
-    def forward(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
+    def forward(
+        self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
+    ) -> Prediction:
         """Segment every sample.
 
         Args:
@@ -51,6 +53,7 @@ class VosModel(nn.Module):
             expressions: N referring texts, one per sample.
             frames_of: int64 ``[N]``: which of the B sequences each sample is on, ascending. A sequence is encoded
                 once, whatever the number of its samples.
+            targets: the labels, in training: a model with several queries answers with the one that fits them best.
         """
 
     def add_heads(self, heads: AuxiliaryHeads) -> None:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.models.base import MODELS, ModelCard, VosModel
-from actiseg_bench.records import AuxiliaryHeads, Prediction
+from actiseg_bench.records import AuxiliaryHeads, Prediction, Targets
 
 BUCKETS = 2048
 MAX_WORDS = 20
@@ -226,7 +226,9 @@ class Tiny(VosModel):
         self.action = ActionHead()
         self.heads: AuxiliaryHeads | None = None
 
-    def forward(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
+    def forward(
+        self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
+    ) -> Prediction:
         """See :class:`VosModel`."""
         logits, auxiliary, look, words = self.look_and_words(frames, expressions, frames_of)
         positive = self.action.decide(look, words)
