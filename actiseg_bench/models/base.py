@@ -24,6 +24,10 @@ class ModelCard:
         start_weights: name of the bundled start weights, None when there are none.
         fresh: submodules (of linear layers) that start weights do not carry: they start from the run's seed.
         frozen: submodules that stay as start weights have them.
+        optional: submodules that start weights may lack; they then stay as the run's seed drew them.
+        positive_head: which of them the positive score alone comes from: without it a network is used without scores.
+        max_frames: of a clip that is predicted at once; longer ones are predicted in pieces. None: no bound.
+        frame_samples: frames × samples of one forward pass of a prediction at the most. None: no bound.
     """
 
     name: str
@@ -35,6 +39,10 @@ class ModelCard:
     start_weights: str | None
     fresh: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    positive_head: str | None = None
+    max_frames: int | None = None
+    frame_samples: int | None = None
 
 
 class VosModel(nn.Module):
