@@ -17,6 +17,7 @@ from actiseg_bench.config import RunConfig
 from actiseg_bench.diagnosis import Watch
 from actiseg_bench.files import whole_file
 from actiseg_bench.models.base import MODELS, VosModel
+from actiseg_bench.models.weights import load_own_state, own_state
 from actiseg_bench.strategies.base import Strategy
 from actiseg_noise.errors import ActisegError, raise_if
 
@@ -69,7 +70,7 @@ class State:
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over what ``tensors`` gave."""
         for i, network in enumerate(self.networks):
-            network.load_state_dict(_below(tensors, f"network.{i}."))
+            load_own_state(network, _below(tensors, f"network.{i}."))
         for i, optimizer in enumerate(self.optimizers):
             whole = optimizer.state_dict()
             places: dict[int, dict[str, Tensor]] = {}
@@ -179,7 +180,7 @@ def load_networks(path: Path, model: str | None = None) -> tuple[list[VosModel],
     for i in range(count):
         network = MODELS[config.model]()
         try:
-            network.load_state_dict(_below(tensors, f"network.{i}."))
+            load_own_state(network, _below(tensors, f"network.{i}."))
         except RuntimeError as error:
             raise CheckpointError(f"{path}: not the parameters of model {config.model!r}: {error}") from None
         networks.append(network.eval())
@@ -187,9 +188,9 @@ def load_networks(path: Path, model: str | None = None) -> tuple[list[VosModel],
 
 
 def network_tensors(networks: Sequence[nn.Module]) -> Iterator[tuple[str, Tensor]]:
-    """Yield (name, value) of every parameter and buffer, ``network.<i>.<name>``."""
+    """Yield (name, value) of every parameter and buffer, ``network.<i>.<name>``, once where it has several names."""
     for i, network in enumerate(networks):
-        yield from ((f"network.{i}.{name}", value) for name, value in network.state_dict().items())
+        yield from ((f"network.{i}.{name}", value) for name, value in own_state(network).items())
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], said: Mapping[str, Any]) -> None:

@@ -1,9 +1,10 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and their digests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import blake2b, file_digest
 from pathlib import Path
 
 from actiseg_noise.errors import ActisegError
@@ -30,3 +31,9 @@ def whole_file(path: Path, *refusals: type[Exception]) -> Iterator[Path]:
         raise ActisegError(f"{path}: cannot be written ({reason}); nothing half-written is left there") from None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def digest_file(path: Path) -> str:
+    """Return the BLAKE2b hex (32 characters) of a file's bytes, read a little at a time."""
+    with path.open("rb") as file:
+        return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()

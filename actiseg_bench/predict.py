@@ -11,61 +11,87 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import VosModel
+from actiseg_bench.predictions import Prediction, frame_predictions
 from actiseg_bench.records import ClipItem, by_frames, collate
 from actiseg_noise.masks import IndexMask
 
+CANVAS_VALUES = 2**27  # logits that are enlarged at once: half a gigabyte
+
 
 class ClipPrediction(NamedTuple):
-    """What a model says about one clip.
+    """What a model says about one clip, or about one piece of a long one.
 
     Attributes:
         clip_id, frame_idx, object_ids: which clip, which T frames, which K objects.
         masks: T index masks, uint8 ``[H, W]`` of object ids.
-        positive_scores: K scores in [0, 1].
+        positive_scores: K scores in [0, 1]; None for a network without a positive head.
     """
 
     clip_id: str
     frame_idx: tuple[int, ...]
     object_ids: tuple[int, ...]
     masks: list[IndexMask]
-    positive_scores: list[float]
+    positive_scores: list[float] | list[None]
+
+    def rows(self) -> Iterator[Prediction]:
+        """Yield what is stored of it, one row per frame and object."""
+        scores = dict(zip(self.object_ids, self.positive_scores, strict=True))
+        for frame_idx, mask in zip(self.frame_idx, self.masks, strict=True):
+            yield from frame_predictions(self.clip_id, frame_idx, mask, scores)
 
 
 def merge_objects(logits: Tensor) -> Tensor:
     """Return which of K objects owns each pixel, int64 ``[T, H, W]``: 0 background, k + 1 object k.
 
-    ActionVOS's inference sets probabilities below .5 to 0, background to a constant .1, and takes the arg-max. The
-    sigmoid is monotonic, so this is the arg-max of the logits where it is at least 0; a tie goes to the earlier object.
+    ActionVOS's inference sets probabilities below .5 to 0, background to a constant .1, and takes the arg-max. Logits
+    above 17 are all probabilities of 1 in float32: a tie, as between equal ones, goes to the earlier object.
 
     Args:
         logits: float ``[K, T, H, W]`` at full resolution, K ≥ 1.
     """
-    best, owner = logits.max(0)
-    return torch.where(best >= 0, owner + 1, 0)
+    best, owner = logits.sigmoid().max(0)
+    return torch.where(best >= 0.5, owner + 1, 0)
 
 
 @torch.no_grad()
 def iter_predictions_of(
-    model: VosModel, data: ManifestDataset, device: torch.device, clips: int = 8
+    model: VosModel,
+    data: ManifestDataset,
+    device: torch.device,
+    clips: int = 8,
+    *,
+    threshold: float | None = None,
+    is_scored: bool = True,
 ) -> Iterator[ClipPrediction]:
-    """Yield the prediction of every clip of ``data``, in order; ``clips`` of equal length share a forward pass."""
+    """Yield the prediction of every clip of ``data``, in order; ``clips`` of equal size share a forward pass.
+
+    A clip of more frames than the model's card allows at once comes as several pieces, one after the other.
+
+    Args:
+        threshold: a positive score below it empties the object's mask in the piece; None is the card's.
+        is_scored: whether the positive scores mean anything; if not, no mask is emptied and no score is told.
+    """
     model.eval()
-    for items in _groups(data, clips):
-        batch = collate(items).to(device)
-        mask_logits, positive_logits, _ = model(batch.frames, batch.expressions, batch.frames_of)
+    least = (model.card.positive_threshold if threshold is None else threshold) if is_scored else 0.0
+    for items in _portions(data, clips, model):
+        masks, positives = _answer(model, items, device)
         ordered = by_frames(items)
         sizes = [len(item.expressions) for item in ordered]
-        parts = zip(ordered, mask_logits.split(sizes), positive_logits.sigmoid().split(sizes), strict=True)
-        found = [_predict_clip(item, logits, scores, model.card.positive_threshold) for item, logits, scores in parts]
-        yield from sorted(found, key=lambda clip: clip.clip_id)
+        parts = zip(ordered, masks.split(sizes), positives.sigmoid().split(sizes), strict=True)
+        found = [_predict_clip(item, logits, scores, least) for item, logits, scores in parts]
+        for clip in sorted(found, key=lambda clip: (clip.clip_id, clip.frame_idx)):
+            yield clip if is_scored else clip._replace(positive_scores=[None] * len(clip.object_ids))
 
 
-def _groups(data: ManifestDataset, clips: int) -> Iterator[list[ClipItem]]:
-    """Yield runs of at most ``clips`` neighbouring clips with equal frame shapes."""
+def _portions(data: ManifestDataset, clips: int, model: VosModel) -> Iterator[list[ClipItem]]:
+    """Yield what shares a forward pass: at most ``clips`` neighbours of equal size, within the card's bounds."""
+    card = model.card
     group: list[ClipItem] = []
-    for index in range(len(data)):
-        item = data[index]
-        if group and (len(group) == clips or item.frames.shape != group[0].frames.shape):
+    for item in (piece for index in range(len(data)) for piece in split_frames(data[index], card.max_frames)):
+        full = len(group) == clips
+        if card.frame_samples is not None:
+            full = full or _work([*group, item]) > card.frame_samples
+        if group and (full or item.frames.shape != group[0].frames.shape):
             yield group
             group = []
         group.append(item)
@@ -73,13 +99,58 @@ def _groups(data: ManifestDataset, clips: int) -> Iterator[list[ClipItem]]:
         yield group
 
 
+def split_frames(item: ClipItem, most: int | None) -> Iterator[ClipItem]:
+    """Yield a clip in pieces of ``most`` frames, the last one of those that are left; None leaves it whole."""
+    frames = len(item.frame_idx)
+    if most is None or frames <= most:
+        yield item
+        return
+    for start in range(0, frames, most):
+        yield item.show(list(range(start, min(start + most, frames))))
+
+
+def _work(items: list[ClipItem]) -> int:
+    """Return how many pairs of frame and sample a network has to look at."""
+    return sum(len(item.frame_idx) * len(item.expressions) for item in items)
+
+
+def _answer(model: VosModel, items: list[ClipItem], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return mask logits ``[N, T, h, w]`` and positive logits ``[N]`` of all samples, in the order of ``by_frames``.
+
+    One clip with more samples than the card's bound is looked at several times.
+    """
+    bound = model.card.frame_samples
+    if bound is None or _work(items) <= bound:
+        return _forward(model, items, device)
+    (item,) = items
+    count = max(1, bound // len(item.frame_idx))
+    samples = range(len(item.expressions))
+    found = [_forward(model, [item.take([*samples[i : i + count]])], device) for i in samples[::count]]
+    return torch.cat([masks for masks, _ in found]), torch.cat([positives for _, positives in found])
+
+
+def _forward(model: VosModel, items: list[ClipItem], device: torch.device) -> tuple[Tensor, Tensor]:
+    batch = collate(items).to(device)
+    answer = model(batch.frames, batch.expressions, batch.frames_of)
+    return answer.mask_logits, answer.positive_logits
+
+
 def _predict_clip(item: ClipItem, mask_logits: Tensor, scores: Tensor, threshold: float) -> ClipPrediction:
     """Merge one clip's K objects; a positive score below ``threshold`` empties an object's mask in every frame."""
     acting = scores >= threshold
-    owners = torch.zeros((len(item.frame_idx), *item.canvas), dtype=torch.int64, device=mask_logits.device)
-    if acting.any():
-        logits = F.interpolate(mask_logits[acting].float(), item.canvas, mode="bilinear", align_corners=False)
-        owners = merge_objects(logits)
     ids = torch.tensor(item.object_ids, dtype=torch.uint8, device=mask_logits.device)[acting]
-    masks = torch.cat([ids.new_zeros(1), ids])[owners]
-    return ClipPrediction(item.clip_id, item.frame_idx, item.object_ids, list(masks.cpu().numpy()), scores.tolist())
+    names = torch.cat([ids.new_zeros(1), ids])
+    masks = [names[owners] for owners in _owners(mask_logits[acting].float(), item.canvas)]
+    return ClipPrediction(
+        item.clip_id, item.frame_idx, item.object_ids, list(torch.cat(masks).cpu().numpy()), scores.tolist()
+    )
+
+
+def _owners(logits: Tensor, canvas: tuple[int, int]) -> Iterator[Tensor]:
+    """Yield :func:`merge_objects` of logits ``[K, T, h, w]`` enlarged to ``canvas``, a few frames at a time."""
+    objects, frames = logits.shape[:2]
+    if objects == 0:
+        yield torch.zeros((frames, *canvas), dtype=torch.int64, device=logits.device)
+        return
+    for part in logits.split(max(1, CANVAS_VALUES // (objects * canvas[0] * canvas[1])), 1):
+        yield merge_objects(F.interpolate(part, canvas, mode="bilinear", align_corners=False))

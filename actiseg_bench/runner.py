@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actiseg_bench.evaluate import Evaluation, evaluate_predictions
+from actiseg_bench.files import digest_file
 from actiseg_bench.metrics.failure_modes import failure_modes
 from actiseg_bench.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
 from actiseg_bench.object_frames import measure, write_object_frames
-from actiseg_bench.predictions import Prediction, frame_predictions, iter_predictions, write_predictions
+from actiseg_bench.predictions import Prediction, iter_predictions, write_predictions
 from actiseg_bench.provenance import Provenance, find_provenance, score_code_digest
 from actiseg_bench.results import (
     CHECKPOINT_NAME,
@@ -35,7 +35,6 @@ from actiseg_noise.masks import empty_rle
 if TYPE_CHECKING:
     from actiseg_bench.config import RunConfig
     from actiseg_bench.models.base import VosModel
-    from actiseg_bench.predict import ClipPrediction
     from actiseg_bench.train import TrainOutcome
 
 
@@ -151,7 +150,7 @@ class TorchRunner:
             track.eval_manifest, track.root, size=card.input_size, mask_stride=card.mask_stride, labels="clean"
         )
         for network in networks:
-            yield _rows(iter_predictions_of(network, data, device))
+            yield (row for clip in iter_predictions_of(network, data, device) for row in clip.rows())
 
     def _config(self, spec: RunSpec) -> RunConfig:
         """Return the configuration of one run."""
@@ -172,10 +171,10 @@ class TorchRunner:
         """Return name and digest of the start weights, without loading them."""
         if spec.strategy == SILENT or self._base.start_weights == "none":
             return None, None
-        from actiseg_bench.models.weights import find_weights
+        from actiseg_bench.models.weights import find_weights, weights_name
 
         path = find_weights(_model(spec.model), self._base.start_weights)  # type: ignore[arg-type]
-        return path.parent.name, _file_digest(path)
+        return weights_name(path), _file_digest(path)
 
 
 def _measure(spec: RunSpec, folder: Path, digests: str) -> dict[str, float | None]:
@@ -201,14 +200,6 @@ def iter_silent(manifest: Tables) -> Iterator[Prediction]:
             yield Prediction(row["clip_id"], row["frame_idx"], row["object_id"], mask)
 
 
-def _rows(clips: Iterable[ClipPrediction]) -> Iterator[Prediction]:
-    """Yield the rows of predicted clips."""
-    for clip in clips:
-        scores = dict(zip(clip.object_ids, clip.positive_scores, strict=True))
-        for frame_idx, mask in zip(clip.frame_idx, clip.masks, strict=True):
-            yield from frame_predictions(clip.clip_id, frame_idx, mask, scores)
-
-
 def _model(name: str) -> type[VosModel]:
     from actiseg_bench.models.base import MODELS
 
@@ -226,7 +217,4 @@ def _score_code(model: str, strategy: str) -> str:
     return score_code_digest(things if strategy == START else [*things, STRATEGIES[strategy]])
 
 
-@lru_cache
-def _file_digest(path: Path) -> str:
-    """Return the BLAKE2b hex (32 characters) of a file's bytes."""
-    return blake2b(path.read_bytes(), digest_size=16).hexdigest()
+_file_digest = lru_cache(digest_file)

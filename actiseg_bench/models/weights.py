@@ -1,18 +1,23 @@
-"""Start weights: bundled or from a file, read as safetensors (never as pickles), with a digest."""
+"""Start weights: bundled or from a file, read as safetensors (never as pickles), with a digest.
+
+A module that a network holds under two names is stored once, under the first of them.
+"""
 
 from __future__ import annotations
 
-from hashlib import blake2b
+from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from actiseg_bench.files import digest_file
 from actiseg_bench.models.base import VosModel, freeze, reset_fresh
 from actiseg_noise.errors import ActisegError
 
 FILE_NAME = "model.safetensors"
+PYTORCH_MAGIC = (b"PK\x03\x04", b"\x80")  # a zip archive, or a bare pickle
 
 
 def bundled_folder(name: str) -> Path:
@@ -38,6 +43,11 @@ def find_weights(model: VosModel, choice: str) -> Path:
     return path
 
 
+def weights_name(path: Path) -> str:
+    """Return what a weights file is called: bundled ones after their folder."""
+    return path.parent.name if path.name == FILE_NAME else path.stem
+
+
 def load_start_weights(model: VosModel, choice: str, seed: int) -> str:
     """Load start weights into ``model``; its fresh parameters start from ``seed``, its frozen ones stay.
 
@@ -45,35 +55,99 @@ def load_start_weights(model: VosModel, choice: str, seed: int) -> str:
         ``name:digest`` of what was loaded, or ``none``.
 
     Raises:
-        ActisegError: the file is not safetensors, or its names or shapes are not this model's.
+        ActisegError: see :func:`load_weights`.
     """
     if choice == "none":
         return "none"
     path = find_weights(model, choice)
-    try:
-        state = load_file(path)
-    except SafetensorError as error:
-        raise ActisegError(f"{path}: not a readable safetensors file ({error})") from None
-    wanted = carried_state(model)
-    strange = sorted(set(state) ^ set(wanted)) or [k for k in wanted if wanted[k].shape != state[k].shape]
-    if strange:
-        raise ActisegError(
-            f"{path}: these weights are not of model {model.card.name!r}: {len(strange)} names or shapes differ, "
-            f"the first is {strange[0]!r}"
-        )
-    model.load_state_dict(state, strict=False)
+    load_weights(model, path)
     reset_fresh(model, seed)
     freeze(model)
-    return f"{path.parent.name}:{blake2b(path.read_bytes(), digest_size=16).hexdigest()}"
+    return f"{weights_name(path)}:{digest_file(path)}"
+
+
+def load_weights(model: VosModel, path: Path) -> tuple[str, ...]:
+    """Load a file into ``model``, which keeps what it has where the file says nothing.
+
+    Returns:
+        The submodules that the file says nothing about: fresh and optional ones of the model's card.
+
+    Raises:
+        ActisegError: the file is not safetensors; it is of another model, or its names or shapes are not this model's.
+    """
+    name = model.card.name
+    state, said = read_weights(path, name)
+    if said.get("model", name) != name:
+        raise ActisegError(f"{path}: these weights are of model {said['model']!r}, expected {name!r}: pass --model")
+    if any(key.startswith("network.0.") for key in state):
+        raise ActisegError(f"{path}: a checkpoint of a training, not start weights; 'predict' takes it as --checkpoint")
+    wanted, optional = carried_state(model), _prefixes(model.card.optional)
+    strange = sorted(key for key in state.keys() ^ wanted.keys() if key in state or not key.startswith(optional))
+    strange = strange or [key for key in wanted if key in state and wanted[key].shape != state[key].shape]
+    if strange:
+        raise ActisegError(
+            f"{path}: these weights are not of model {name!r}: {len(strange)} names or shapes differ, "
+            f"the first is {strange[0]!r}"
+        )
+    load_own_state(model, state, strict=False)
+    lacking = [part for part in model.card.optional if not any(key.startswith(f"{part}.") for key in state)]
+    return (*model.card.fresh, *lacking)
+
+
+def read_weights(path: Path, model: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors of a safetensors file and what is said about them.
+
+    Raises:
+        ActisegError: another kind of file; for a PyTorch one, with the command that makes it into one.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            said = dict(file.metadata() or {})
+        return load_file(path), said
+    except (SafetensorError, OSError) as error:
+        advice = ""
+        with path.open("rb") as file:
+            if file.read(4).startswith(PYTORCH_MAGIC):
+                command = f"actiseg-bench convert-checkpoint {path} --model {model} --out {path.stem}.safetensors"
+                advice = f". PyTorch's own files can hold code and are not loaded; convert it: {command}"
+        raise ActisegError(f"{path}: not a readable safetensors file ({error}){advice}") from None
+
+
+def own_names(model: nn.Module) -> dict[str, str]:
+    """Return every name of a network's state → the first name of the same tensor, which is the one it is stored by."""
+    state = model.state_dict(keep_vars=True)
+    first: dict[int, str] = {}
+    return {name: first.setdefault(id(value), name) for name, value in state.items()}
+
+
+def own_state(model: nn.Module) -> dict[str, Tensor]:
+    """Return parameters and buffers, each under one name."""
+    names = own_names(model)
+    return {name: value for name, value in model.state_dict().items() if names[name] == name}
+
+
+def load_own_state(model: nn.Module, state: Mapping[str, Tensor], *, strict: bool = True) -> None:
+    """Load what :func:`own_state` gave.
+
+    Raises:
+        RuntimeError: as ``load_state_dict`` does.
+    """
+    other = {name: state[own] for name, own in own_names(model).items() if name != own and own in state}
+    model.load_state_dict({**state, **other}, strict=strict)
 
 
 def carried_state(model: VosModel) -> dict[str, Tensor]:
     """Return the parameters and buffers that start weights carry: all but those of fresh submodules."""
-    fresh = tuple(f"{name}." for name in model.card.fresh)
-    return {name: value for name, value in model.state_dict().items() if not name.startswith(fresh)}
+    fresh = _prefixes(model.card.fresh)
+    return {name: value for name, value in own_state(model).items() if not name.startswith(fresh)}
 
 
 def save_start_weights(model: VosModel, path: Path) -> None:
     """Write every parameter and buffer that is not fresh, as safetensors."""
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: value.contiguous() for name, value in carried_state(model).items()}, path)
+
+
+def _prefixes(modules: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what the names of these submodules' tensors start with."""
+    return tuple(f"{name}." for name in modules)

@@ -12,7 +12,7 @@ from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.evaluate import Evaluation, score_predictions
 from actiseg_bench.models.base import VosModel
 from actiseg_bench.predict import ClipPrediction, iter_predictions_of
-from actiseg_bench.predictions import Prediction, frame_predictions
+from actiseg_bench.predictions import Prediction
 from actiseg_bench.records import ClipItem
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.records import expression
@@ -67,9 +67,7 @@ class Altered(ManifestDataset):
 def rows_of(clips: Iterable[ClipPrediction]) -> Iterator[Prediction]:
     """Yield predicted clips as rows of the evaluation."""
     for clip in clips:
-        scores = dict(zip(clip.object_ids, clip.positive_scores, strict=True))
-        for frame_idx, mask in zip(clip.frame_idx, clip.masks, strict=True):
-            yield from frame_predictions(clip.clip_id, frame_idx, mask, scores)
+        yield from clip.rows()
 
 
 Flags = dict[tuple[str, int], bool]
