@@ -3,28 +3,50 @@
 Coefficients and the mask's focal parameters are ActionVOS's (2, 5, 2; alpha .25, gamma 2; arXiv 2407.07402 and its
 released code). The positive head has plain cross entropy where ActionVOS has a focal loss: alpha .25 makes a score of
 .5 mean "three times as likely positive", which a threshold of .75 on a model trained for days hides and a short
-protocol does not. Targets may be soft: a mask pixel that covers an object's edge has the covered share.
+protocol does not; ``positive_loss`` turns ActionVOS's on. Targets may be soft: a mask pixel that covers an object's
+edge has the covered share.
+
+A network with several decoder layers learns from all of them alike, as ActionVOS's does, and adds what it learns
+beside (``Prediction.own_loss``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.records import Batch, Prediction
+from actiseg_noise.errors import UnknownNameError
+
+POSITIVE_LOSSES = ("ce", "focal")
 
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Coefficients of the base loss."""
+    """Coefficients of the base loss.
+
+    Attributes:
+        mask, dice, positive: weights of the three terms.
+        focal_alpha, focal_gamma: of the mask's focal loss.
+        positive_loss: ``ce``, or ``focal`` with the mask's alpha and gamma, as ActionVOS's released code has it.
+
+    Raises:
+        UnknownNameError: another ``positive_loss``.
+    """
 
     mask: float = 2.0
     dice: float = 5.0
     positive: float = 2.0
     focal_alpha: float = 0.25
     focal_gamma: float = 2.0
+    positive_loss: str = "ce"
+
+    def __post_init__(self) -> None:
+        if self.positive_loss not in POSITIVE_LOSSES:
+            raise UnknownNameError("positive_loss in [train.loss]", self.positive_loss, POSITIVE_LOSSES)
 
 
 def focal(logits: Tensor, target: Tensor, *, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
@@ -38,6 +60,11 @@ def focal(logits: Tensor, target: Tensor, *, alpha: float = 0.25, gamma: float =
     return weight * miss**gamma * F.binary_cross_entropy_with_logits(logits, target, reduction="none")
 
 
+def base_focal(logits: Tensor, target: Tensor, config: LossConfig) -> Tensor:
+    """Return the focal loss of every pixel with the base loss's parameters, same shape as ``logits``."""
+    return focal(logits, target, alpha=config.focal_alpha, gamma=config.focal_gamma)
+
+
 def dice(logits: Tensor, target: Tensor) -> Tensor:
     """Return the dice loss of every sample, ``[N]``, over all its pixels (V-Net, arXiv 1606.04797; +1 smoothing).
 
@@ -47,24 +74,16 @@ def dice(logits: Tensor, target: Tensor) -> Tensor:
     return 1 - (2 * (p * y).sum(1) + 1) / (p.sum(1) + y.sum(1) + 1)
 
 
-def combine(mask: Tensor, prediction: Prediction, batch: Batch, config: LossConfig) -> Tensor:
-    """Return the weighted sum of every sample, ``[N]``.
-
-    Args:
-        mask: the mask term of every sample, ``[N]``: what a robust loss replaces. Dice and positive head are the
-            baseline's.
-    """
-    return combine_parts(mask, dice(prediction.mask_logits, batch.masks), prediction, batch, config)
+def positive_loss(logits: Tensor, target: Tensor, config: LossConfig) -> Tensor:
+    """Return the loss of every sample's positive logit, ``[N]``."""
+    if config.positive_loss == "focal":
+        return base_focal(logits, target, config)
+    return F.binary_cross_entropy_with_logits(logits, target, reduction="none")
 
 
-def combine_parts(mask: Tensor, overlap: Tensor, prediction: Prediction, batch: Batch, config: LossConfig) -> Tensor:
-    """Return the weighted sum of every sample, ``[N]``, for strategies that replace the dice term, too.
-
-    Args:
-        mask, overlap: what stands for the mask term and for dice, ``[N]`` each.
-    """
-    positive = F.binary_cross_entropy_with_logits(prediction.positive_logits, batch.is_positive, reduction="none")
-    return config.mask * mask + config.dice * overlap + config.positive * positive
+def weigh(pixels: Tensor, weights: Tensor | None) -> Tensor:
+    """Return the loss of every pixel times its weight (``Batch.weights``), same shape; None weighs all the same."""
+    return pixels if weights is None else pixels * weights
 
 
 def mean_over_pixels(values: Tensor) -> Tensor:
@@ -72,7 +91,43 @@ def mean_over_pixels(values: Tensor) -> Tensor:
     return values.flatten(1).mean(1)
 
 
+def combine(
+    masks: Sequence[Tensor],
+    prediction: Prediction,
+    batch: Batch,
+    config: LossConfig,
+    overlaps: Sequence[Tensor] | None = None,
+) -> Tensor:
+    """Return the loss of every sample, ``[N]``: Σ_l (mask·m_l + dice·d_l + positive·p_l) + the network's own.
+
+    Args:
+        masks: m, what stands for the mask term in each of ``prediction.layers``, ``[N]`` each: what a robust loss
+            replaces.
+        overlaps: d, what stands for dice in each of them, ``[N]`` each; None is dice.
+
+    Raises:
+        ValueError: another number of terms than the prediction has layers.
+    """
+    layers = prediction.layers
+    if overlaps is None:
+        overlaps = [dice(layer.mask_logits, batch.masks) for layer in layers]
+    for name, terms in (("mask", masks), ("overlap", overlaps)):
+        if len(terms) != len(layers):
+            raise ValueError(
+                f"{len(terms)} {name} terms for a prediction of {len(layers)} decoder layers: give one for each of "
+                "prediction.layers, the last layer first"
+            )
+    first, *rest = (
+        config.mask * mask
+        + config.dice * overlap
+        + config.positive * positive_loss(layer.positive_logits, batch.is_positive, config)
+        for mask, overlap, layer in zip(masks, overlaps, layers, strict=True)
+    )
+    total: Tensor = sum(rest, start=first)
+    return total if prediction.own_loss is None else total + prediction.own_loss
+
+
 def base_loss(prediction: Prediction, batch: Batch, config: LossConfig) -> Tensor:
     """Return the baseline's loss of every sample, ``[N]``."""
-    pixels = focal(prediction.mask_logits, batch.masks, alpha=config.focal_alpha, gamma=config.focal_gamma)
-    return combine(mean_over_pixels(pixels), prediction, batch, config)
+    pixels = [base_focal(layer.mask_logits, batch.masks, config) for layer in prediction.layers]
+    return combine([mean_over_pixels(weigh(values, batch.weights)) for values in pixels], prediction, batch, config)

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
-from actiseg_bench.losses import LossConfig, combine, focal, mean_over_pixels
-from actiseg_bench.records import Batch, Network
+from actiseg_bench.losses import LossConfig, base_focal, combine, mean_over_pixels, weigh
+from actiseg_bench.records import Batch, Network, look
 from actiseg_noise.errors import ActisegError, UnknownNameError
 from actiseg_noise.registry import Registry
 
@@ -146,11 +146,16 @@ class Strategy(ABC):
     def finish(self, networks: Sequence[nn.Module]) -> None:  # noqa: B027 — most strategies add nothing
         """Take away what training alone needed; the networks are scored and stored after this."""
 
+    def pixel_weights(self, batch: Batch) -> Tensor | None:
+        """Return what multiplies the strategy's own mask term; None where the option ``guided`` is false."""
+        return batch.weights if self.options.get("guided", True) else None
+
 
 class PixelStrategy(Strategy):
     """A robust loss of every mask pixel in the place of the focal term; dice and positive head as in the baseline.
 
-    The option ``additive`` keeps the focal term beside it, as the published code does.
+    The option ``additive`` keeps the focal term beside it, as the published code does. Action-guided weights, where a
+    run has them, multiply both; with the option ``guided`` false, the focal term alone.
     """
 
     @abstractmethod
@@ -159,12 +164,16 @@ class PixelStrategy(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        prediction, config = networks[0](batch.frames, batch.expressions, batch.frames_of), self.setting.loss
-        pixels = self.pixels(prediction.mask_logits, batch.masks)
+        prediction = look(networks[0], batch)
+        masks = [self._mask_term(layer.mask_logits, batch) for layer in prediction.layers]
+        return Step([combine(masks, prediction, batch, self.setting.loss).mean()])
+
+    def _mask_term(self, logits: Tensor, batch: Batch) -> Tensor:
+        """Return what stands for the mask term of every sample, ``[N]``, for one decoder layer's logits."""
+        pixels = weigh(self.pixels(logits, batch.masks), self.pixel_weights(batch))
         if self.options["additive"]:
-            alpha, gamma = config.focal_alpha, config.focal_gamma
-            pixels = pixels + focal(prediction.mask_logits, batch.masks, alpha=alpha, gamma=gamma)
-        return Step([combine(mean_over_pixels(pixels), prediction, batch, config).mean()])
+            pixels = pixels + weigh(base_focal(logits, batch.masks, self.setting.loss), batch.weights)
+        return mean_over_pixels(pixels)
 
 
 STRATEGIES: Registry[type[Strategy]] = Registry("strategy", "actiseg_bench.strategies", "actiseg.strategies")

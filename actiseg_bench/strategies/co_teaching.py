@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from actiseg_bench.losses import base_loss
-from actiseg_bench.records import Batch, Network
+from actiseg_bench.records import Batch, Network, look
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
 from actiseg_noise.errors import raise_if
 
@@ -33,7 +33,7 @@ def easiest(losses: Tensor, share: float) -> Tensor:
 
 @STRATEGIES.register("co_teaching")
 class CoTeaching(Strategy):
-    """Selects whole samples; a sample's loss is the whole base loss.
+    """Selects whole samples; a sample's loss is the whole base loss, of all decoder layers and the network's own.
 
     Raises:
         ActisegError: a schedule that keeps less than nothing or more than all.
@@ -76,7 +76,7 @@ class CoTeaching(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        losses = [self._losses(network, batch) for network in networks]
+        losses = [base_loss(look(network, batch), batch, self.setting.loss) for network in networks]
         picks = [easiest(loss.detach(), self.share(epoch)) for loss in losses]
         peers = picks[::-1]
         kept = [tuple(batch.sample_ids[i] for i in peer.tolist()) for peer in peers]
@@ -87,7 +87,3 @@ class CoTeaching(Strategy):
         completed = int(epoch) if self.options["stepwise"] else epoch
         warmup, first = self.options["warmup_share"] * self.setting.epochs, self.options["keep_first"]
         return keep_rate(completed, noise_rate=self._forget, warmup=warmup, first=first)
-
-    def _losses(self, network: Network, batch: Batch) -> Tensor:
-        prediction = network(batch.frames, batch.expressions, batch.frames_of)
-        return base_loss(prediction, batch, self.setting.loss)

@@ -10,15 +10,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.losses import combine, focal, mean_over_pixels
+from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.memory import PixelMemory, as_seen
-from actiseg_bench.records import Batch, Network
+from actiseg_bench.records import Batch, Network, look
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
 from actiseg_noise.errors import UnknownNameError, raise_if
 
 CLAMP = 1e-4
 VISITS, BELIEF, BELIEF_BITS = 31, 2047, 11
-CHOICES = {"fit": ("ce", "focal"), "regularise": ("target", "label"), "initial": ("none", "background")}
+CHOICES = {
+    "fit": ("ce", "focal"),
+    "regularise": ("target", "label"),
+    "initial": ("none", "background"),
+    "updates": ("step", "layer"),
+}
 
 
 def both(p: Tensor) -> Tensor:
@@ -51,7 +56,9 @@ def unpack(packed: Tensor) -> tuple[Tensor, Tensor]:
 
 @STRATEGIES.register("elr")
 class ELR(Strategy):
-    """The running target t is kept per mask pixel, updated once a step, before it is used.
+    """The running target t is kept per mask pixel, updated once a step by the last decoder layer, before it is used.
+
+    One t regularises every layer.
 
     Both classes of t start at 0: no belief, no regularisation. After n updates they sum to 1 - beta^n, so that n and
     the object's share of them are the whole of t: 2 bytes per mask pixel and frame.
@@ -66,17 +73,26 @@ class ELR(Strategy):
         formula="2·(CE + lambda·log(1 - <t, p>)) + 5·dice + 2·CE(positive), t ← beta·t + (1 - beta)·p",
         source="Liu et al., NeurIPS 2020, arXiv 2007.00151, section 4 and its code; beta .7, lambda 3 (CIFAR-10)",
         replaces="the mask focal term",
-        defaults={"beta": 0.7, "lambda": 3.0, "fit": "ce", "regularise": "target", "initial": "none"},
+        defaults={
+            "beta": 0.7,
+            "lambda": 3.0,
+            "fit": "ce",
+            "regularise": "target",
+            "initial": "none",
+            "updates": "step",
+            "guided": True,
+        },
         released={
             "beta": 0.01,
             "lambda": 5e-4,
             "fit": "focal",
             "regularise": "label",
             "initial": "background",
+            "updates": "layer",
+            "guided": False,
         },
         meanings={
-            "beta": "how much of t an update keeps, at most .9; the published code keeps .01 and updates once per "
-            "decoder layer, of which a model of one layer has no counterpart",
+            "beta": "how much of t an update keeps, at most .9; the published code keeps .01",
             "lambda": "weight of the regulariser; 5e-4 in the published code",
             "fit": "ce, or focal as in the published code: what fits the label beside the regulariser",
             "regularise": "target: <t, p>; label: <y, p>, as in the published code, which stores t and never uses it, "
@@ -84,6 +100,11 @@ class ELR(Strategy):
             "loader reads clean masks, is not imitated)",
             "initial": "t before its first update: none, 0 for both classes; background, as in the published code: "
             "1 for the background",
+            "updates": "step: the last decoder layer updates t, once; layer: every layer does and is regularised by "
+            "what it finds, the last one first, then from the first on, as in the published code; of a model of one "
+            "layer they are the same",
+            "guided": "action-guided weights, where a run has them, multiply the regulariser, too; in the published "
+            "code the fit alone",
         },
         cost="1.1×, and 2 bytes per mask pixel and frame",
         hurts="where the first beliefs are wrong: they are kept",
@@ -103,19 +124,38 @@ class ELR(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        prediction, config = networks[0](batch.frames, batch.expressions, batch.frames_of), self.setting.loss
-        logits = prediction.mask_logits.float()
-        p = logits.sigmoid().clamp(CLAMP, 1 - CLAMP)
-        t = both(batch.masks) if self.memory is None else self.running_target(self.memory, batch, p.detach())
-        pixels = self.fit(logits, batch.masks) + self.options["lambda"] * elr_regularizer(both(p), t)
-        return Step([combine(mean_over_pixels(pixels), prediction, batch, config).mean()])
+        prediction = look(networks[0], batch)
+        logits = [layer.mask_logits.float() for layer in prediction.layers]
+        beliefs = [x.sigmoid().clamp(CLAMP, 1 - CLAMP) for x in logits]
+        targets = self.targets(batch, [p.detach() for p in beliefs])
+        masks = [self.mask_term(*layer, batch) for layer in zip(logits, beliefs, targets, strict=True)]
+        return Step([combine(masks, prediction, batch, self.setting.loss).mean()])
+
+    def mask_term(self, logits: Tensor, p: Tensor, t: Tensor, batch: Batch) -> Tensor:
+        """Return fit plus lambda·regulariser of every sample, ``[N]``, for one decoder layer.
+
+        Args:
+            logits, p: ``[N, T, h, w]``. t: ``[2, N, T, h, w]``.
+        """
+        fit = weigh(self.fit(logits, batch.masks), batch.weights)
+        regularizer = weigh(elr_regularizer(both(p), t), self.pixel_weights(batch))
+        return mean_over_pixels(fit + self.options["lambda"] * regularizer)
 
     def fit(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of every pixel that fits the label, same shape as ``logits``."""
-        config = self.setting.loss
         if self.options["fit"] == "focal":
-            return focal(logits, target, alpha=config.focal_alpha, gamma=config.focal_gamma)
+            return base_focal(logits, target, self.setting.loss)
         return F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+
+    def targets(self, batch: Batch, beliefs: list[Tensor]) -> list[Tensor]:
+        """Return the t that regularises each decoder layer, ``[2, N, T, h, w]``, of their beliefs, last layer first."""
+        if self.memory is None:
+            return [both(batch.masks)] * len(beliefs)
+        if self.options["updates"] == "step":
+            return [self.running_target(self.memory, batch, beliefs[0])] * len(beliefs)
+        last, *earlier = beliefs
+        found = [self.running_target(self.memory, batch, p) for p in (last, *reversed(earlier))]
+        return [found[0], *reversed(found[1:])]
 
     def running_target(self, memory: PixelMemory, batch: Batch, p: Tensor) -> Tensor:
         """Return t ``[2, N, T, h, w]`` as the batch sees it, updated with the object's probabilities ``p``."""

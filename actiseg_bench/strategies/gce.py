@@ -28,11 +28,13 @@ class GCE(PixelStrategy):
         formula="2·(1 - p_y^q)/q + 5·dice + 2·CE(positive)",
         source="Zhang & Sabuncu, NeurIPS 2018, arXiv 1805.07836, eq. 6; q = .7",
         replaces="the mask focal term",
-        defaults={"q": 0.7, "additive": False},
-        released={"additive": True},
+        defaults={"q": 0.7, "additive": False, "guided": True},
+        released={"additive": True, "guided": False},
         meanings={
             "q": "0 is cross entropy, 1 mean absolute error; the published code has a flag for it that is never read",
             "additive": "keep the focal term beside it; the published code does",
+            "guided": "action-guided weights, where a run has them, multiply this term; in the published code "
+            "the focal term alone",
         },
     )
 

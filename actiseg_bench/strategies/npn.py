@@ -10,14 +10,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.losses import combine, focal, mean_over_pixels
+from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.memory import PixelMemory, as_seen
-from actiseg_bench.records import Batch, Network
+from actiseg_bench.records import Batch, Network, Prediction, look
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
-from actiseg_noise.errors import ActisegError, UnknownNameError
+from actiseg_noise.errors import UnknownNameError
 
 MOST = 255
-CHOICES = {"pll": ("hard", "soft", "weighted"), "counted": ("predictions", "candidates"), "warmup_fit": ("ce", "focal")}
+CHOICES = {
+    "pll": ("hard", "soft", "weighted"),
+    "counted": ("predictions", "candidates"),
+    "warmup_fit": ("ce", "focal"),
+    "updates": ("step", "layer"),
+}
 
 
 def confidence_penalty(logits: Tensor) -> Tensor:
@@ -72,10 +77,11 @@ def count_warmup(before: Tensor, label: Tensor, predicted: Tensor, sure: Tensor)
 class NPN(Strategy):
     """Counts of both classes are kept per mask pixel, one byte each; given labels are coverage above one half.
 
-    After the warm-up, ``Step.trusted`` says where the counts agree with the given label.
+    The last decoder layer counts, and the counts label every layer. Agreement is layer by layer. After the warm-up,
+    ``Step.trusted`` says where the counts agree with the given label.
 
     Raises:
-        ActisegError: a batch without ``strong`` after the warm-up.
+        ValueError: a batch without ``strong`` after the warm-up.
     """
 
     card = StrategyCard(
@@ -96,6 +102,8 @@ class NPN(Strategy):
             "tau": 0.5,
             "eta": 0.5,
             "sharpen": 1.0,
+            "updates": "step",
+            "guided": True,
         },
         released={
             "warmup_share": 1 / 3,
@@ -108,6 +116,8 @@ class NPN(Strategy):
             "tau": 0.7,
             "eta": 0.7,
             "sharpen": 2.0,
+            "updates": "layer",
+            "guided": False,
         },
         meanings={
             "warmup_share": "of the epochs; 2 of 6 in the published code",
@@ -118,11 +128,15 @@ class NPN(Strategy):
             "pll": "hard: the larger count is the label; soft: each class by its share of the counts; weighted, as "
             "in the published code: the larger count by its share",
             "counted": "predictions; or candidates, as in the published code: the given label is set to 1 in the "
-            "warm-up and counted every time after it, so that no prediction can overtake it any more "
-            "(published counts grow with every decoder layer, of which a model of one layer has no counterpart)",
+            "warm-up and counted every time after it, so that no prediction can overtake it any more",
             "tau": "confidence above which a prediction is counted and a candidate; .5 is always",
             "eta": "confidence above which CR holds a pixel; .5 is always",
             "sharpen": "factor of the logits in PLL and CR; the published pair (-x, x) makes it 2",
+            "updates": "step: the last decoder layer counts, once; layer: every layer does and is labelled by what it "
+            "finds, the last one first, then from the first on, as in the published code; of a model of one layer they "
+            "are the same",
+            "guided": "action-guided weights, where a run has them, multiply the mask term; the published code reads "
+            "them and never uses them",
         },
         views=2,
         cost="2× after the warm-up, and 2 bytes per mask pixel and frame",
@@ -139,29 +153,37 @@ class NPN(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        network, config = networks[0], self.setting.loss
-        prediction = network(batch.frames, batch.expressions, batch.frames_of)
-        logits, label = prediction.mask_logits.float(), batch.masks > 0.5
+        prediction = look(networks[0], batch)
+        logits = mask_logits(prediction)
         is_warmup = epoch < self.options["warmup_share"] * self.setting.epochs
-        counts = self.remember(batch, logits.detach().sigmoid(), is_warmup)
+        stored = self.count_layers(batch, [x.detach().sigmoid() for x in logits], is_warmup)
+        trusted = None
         if is_warmup:
-            pixels = self.warmup_loss(logits, batch.masks)
-            return Step([combine(mean_over_pixels(pixels), prediction, batch, config).mean()])
-        if batch.strong is None:
-            raise ActisegError("strategy 'npn' compares two views, and the batch has no strong one: see card.views")
-        strong = network(batch.strong, batch.expressions, batch.frames_of).mask_logits.float()
-        counts = as_seen(counts.float(), batch)
-        mask = mean_over_pixels(self.label_loss(logits, label, counts)) + self.options["beta"] * self.agreement(
-            strong, logits.detach()
-        )
-        trusted = relabelled(counts, label) == label
-        return Step([combine(mask, prediction, batch, config).mean()], trusted=trusted)
+            pixels = [weigh(self.warmup_loss(x, batch.masks), self.pixel_weights(batch)) for x in logits]
+            masks = [mean_over_pixels(values) for values in pixels]
+        else:
+            strong = mask_logits(look(networks[0], batch, like=prediction))
+            seen = [as_seen(counts.float(), batch) for counts in stored]
+            counts = seen if len(seen) == len(logits) else seen * len(logits)
+            masks = [self.mask_term(*layer, batch) for layer in zip(logits, strong, counts, strict=True)]
+            label = batch.masks > 0.5
+            trusted = relabelled(seen[0], label) == label
+        return Step([combine(masks, prediction, batch, self.setting.loss).mean()], trusted=trusted)
+
+    def mask_term(self, weak: Tensor, strong: Tensor, counts: Tensor, batch: Batch) -> Tensor:
+        """Return PLL + alpha·NL + beta·CR of every sample, ``[N]``, for one decoder layer.
+
+        Args:
+            weak, strong: logits of the two views, ``[N, T, h, w]``. counts: ``[2, N, T, h, w]``, as the batch shows it.
+        """
+        weights = self.pixel_weights(batch)
+        labelled = weigh(self.label_loss(weak, batch.masks > 0.5, counts), weights)
+        return mean_over_pixels(labelled) + self.options["beta"] * self.agreement(strong, weak.detach(), weights)
 
     def warmup_loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return CE plus confidence penalty of every pixel, or what the options put in their place."""
-        config = self.setting.loss
         if self.options["warmup_fit"] == "focal":
-            fit = focal(logits, target, alpha=config.focal_alpha, gamma=config.focal_gamma)
+            fit = base_focal(logits, target, self.setting.loss)
         else:
             fit = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         return fit + self.options["penalty"] * confidence_penalty(logits)
@@ -178,15 +200,27 @@ class NPN(Strategy):
             partial = partial * torch.where(total > 0, counts.amax(0) / total.clamp_min(1e-6), 1.0)
         return partial + self.options["alpha"] * negative_loss(logits, candidates(label, predicted, sure))
 
-    def agreement(self, strong: Tensor, weak: Tensor) -> Tensor:
-        """Return CR of every sample, ``[N]``: the mean over sure pixels of CE(p_strong, argmax p_weak)."""
+    def agreement(self, strong: Tensor, weak: Tensor, weights: Tensor | None = None) -> Tensor:
+        """Return CR of every sample, ``[N]``: the mean over sure pixels of CE(p_strong, argmax p_weak), weighed."""
         sure = is_sure(weak.sigmoid(), self.options["eta"]).flatten(1)
-        pixels = self.cross_entropy(strong, (weak > 0).to(strong)).flatten(1)
+        pixels = weigh(self.cross_entropy(strong, (weak > 0).to(strong)), weights).flatten(1)
         return (pixels * sure).sum(1) / sure.sum(1).clamp_min(1)
 
     def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return CE of every pixel, logits sharpened as the options say."""
         return F.binary_cross_entropy_with_logits(self.options["sharpen"] * logits, target, reduction="none")
+
+    def count_layers(self, batch: Batch, beliefs: list[Tensor], is_warmup: bool) -> list[Tensor]:
+        """Return the counts after the last decoder layer's sight, or as each layer finds them: last layer first.
+
+        Args:
+            beliefs: probabilities of the object by each layer, ``[N, T, h, w]``, last layer first.
+        """
+        last, *earlier = beliefs
+        found = [self.remember(batch, last, is_warmup)]
+        if self.options["updates"] == "layer":
+            found += [self.remember(batch, p, is_warmup) for p in reversed(earlier)][::-1]
+        return found
 
     def remember(self, batch: Batch, p: Tensor, is_warmup: bool) -> Tensor:
         """Count one sight of the batch; return the counts ``[2, N, T, h, w]`` of the frames as stored."""
@@ -214,6 +248,11 @@ class NPN(Strategy):
     def finish(self, networks: Sequence[nn.Module]) -> None:
         """See :class:`Strategy`."""
         self.memory.close()
+
+
+def mask_logits(prediction: Prediction) -> list[Tensor]:
+    """Return every decoder layer's mask logits in full precision, ``[N, T, h, w]`` each, last layer first."""
+    return [layer.mask_logits.float() for layer in prediction.layers]
 
 
 def is_sure(p: Tensor, confidence: float) -> Tensor:

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.losses import combine_parts, focal, mean_over_pixels
-from actiseg_bench.records import AuxiliaryHeads, Batch, Network, Prediction
+from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
+from actiseg_bench.records import AuxiliaryHeads, Batch, Network, Prediction, look
 from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
 from actiseg_noise.key import Key
 
@@ -91,6 +91,16 @@ def symmetric_kl(first: Tensor, second: Tensor) -> Tensor:
     return (first.sigmoid() - second.sigmoid()) * (first - second)
 
 
+def disagreement(logits: Tensor, others: Tensor, region: Tensor) -> Tensor:
+    """Return the mean of :func:`symmetric_kl` over the batch's pixels inside ``region``, and over the others.
+
+    Args:
+        logits: ``[N, T, h, w]``. others: ``[K, N, T, h, w]``. region: 0 or 1, ``[N, T, h, w]``.
+    """
+    apart = (symmetric_kl(logits[None], others) * region).sum((1, 2, 3, 4)) / region.sum().clamp_min(1)
+    return apart.mean()
+
+
 def annealed(start: float, end: float, epoch: float, epochs: float) -> float:
     """Return the value of a completed epoch on the line from the first to the last."""
     return start + (end - start) * min(int(epoch) / max(math.ceil(epochs) - 1, 1), 1.0)
@@ -98,12 +108,17 @@ def annealed(start: float, end: float, epoch: float, epochs: float) -> float:
 
 @STRATEGIES.register("pmhm")
 class PMHM(Strategy):
-    """Parallel Mask Head Mechanism. The auxiliary heads exist in training alone."""
+    """Parallel Mask Head Mechanism. The auxiliary heads exist in training alone, on the last decoder layer.
+
+    Earlier layers have the main head alone: what they trust is a matter of their confidence, and they have to agree
+    with the last layer where that one is unsure.
+    """
 
     card = StrategyCard(
         name="pmhm",
         title="PMHM",
-        formula="2·focal on S + 5·dice on S + .3·Tversky on U + .1·symmetric KL between heads on U + 2·CE(positive)",
+        formula="2·focal on S + 5·dice on S + .3·Tversky on U + .1·symmetric KL between heads on U + .1·symmetric "
+        "KL between decoder layers on U + 2·CE(positive)",
         source="ActiSeg-NL, arXiv 2509.16677: the design that its released code and README configure",
         replaces="the mask focal term and dice",
         defaults={
@@ -120,9 +135,11 @@ class PMHM(Strategy):
             "tversky_beta": 0.5,
             "tversky": 0.3,
             "consistency": 0.1,
+            "layer_consistency": 0.1,
             "freeze": (0.3, 0.1),
             "freeze_every": "epoch",
             "masked_logits": False,
+            "guided": True,
         },
         released={
             "init_std": None,
@@ -131,6 +148,7 @@ class PMHM(Strategy):
             "freeze": (0.2, 0.2),
             "freeze_every": "step",
             "masked_logits": True,
+            "guided": False,
         },
         meanings={
             "heads": "auxiliary mask heads",
@@ -145,10 +163,14 @@ class PMHM(Strategy):
             "tversky_alpha": "weight of false positives, first and last epoch; the published annealing is never called",
             "tversky_beta": "weight of false negatives",
             "tversky": "coefficient of the Tversky term",
-            "consistency": "coefficient of the symmetric KL between heads; a model of one layer has no layer term",
+            "consistency": "coefficient of the symmetric KL between heads",
+            "layer_consistency": "coefficient of the symmetric KL between the last decoder layer and each earlier one, "
+            "each by the query that answered; none in a model of one layer",
             "freeze": "probability that auxiliary heads do not learn, first and last epoch",
             "freeze_every": "epoch or step: how often that is drawn; the published command draws per step",
             "masked_logits": "dice on logits · S, as published: pixels outside S weigh with p = .5",
+            "guided": "action-guided weights, where a run has them, multiply the focal term; the published code "
+            "takes the flag and never uses them",
         },
         cost="1.5× on tiny, whose mask head is a third of a step",
         hurts="where the labels are right: most of a confident network's errors lie outside S, and are not corrected",
@@ -169,30 +191,48 @@ class PMHM(Strategy):
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
         networks[0].let_heads_learn(not self._is_frozen(epoch))  # type: ignore[attr-defined]
-        prediction = networks[0](batch.frames, batch.expressions, batch.frames_of)
-        heads, o = prediction.auxiliary, self.options
+        prediction = look(networks[0], batch)
+        heads = prediction.auxiliary
         if heads is None:
             raise ValueError("the network has no auxiliary heads: call prepare first")
-        with torch.no_grad():
-            regions = find_regions(
-                prediction.mask_logits.sigmoid(),
-                heads.sigmoid(),
-                **{name: o[name] for name in ("margin", "edge", "confidence", "agree")},
-            )
-        return Step([self._loss(prediction, heads, regions, batch, epoch)], trusted=regions.confident)
+        regions = [self.regions(layer) for layer in prediction.layers]
+        return Step([self._loss(prediction, heads, regions, batch, epoch)], trusted=regions[0].confident)
 
-    def _loss(self, prediction: Prediction, heads: Tensor, regions: Regions, batch: Batch, epoch: float) -> Tensor:
-        """Return the mean over samples of the trusted part, the uncertain part and the positive head's."""
-        o, config, logits = self.options, self.setting.loss, prediction.mask_logits
+    @torch.no_grad()
+    def regions(self, layer: Prediction) -> Regions:
+        """Return where one decoder layer trusts the label and where it is unsure; without heads the main one votes."""
+        main = layer.mask_logits.sigmoid()
+        heads = main[None][:0] if layer.auxiliary is None else layer.auxiliary.sigmoid()
+        limits = {name: self.options[name] for name in ("margin", "edge", "confidence", "agree")}
+        return find_regions(main, heads, **limits)
+
+    def _loss(
+        self, prediction: Prediction, heads: Tensor, regions: list[Regions], batch: Batch, epoch: float
+    ) -> Tensor:
+        """Return the mean over samples of the trusted parts, the uncertain ones, and what the base loss has beside."""
+        o = self.options
+        layers = zip(prediction.layers, regions, strict=True)
+        terms = [self._layer_terms(layer.mask_logits, where, batch, epoch) for layer, where in layers]
+        masks, overlaps, boundaries = zip(*terms, strict=True)
+        trusted = combine(masks, prediction, batch, self.setting.loss, overlaps).mean()
+        boundary = torch.stack(boundaries).sum(0).mean()
+        logits, unsure = prediction.mask_logits, regions[0].uncertain.to(prediction.mask_logits)
+        loss = trusted + o["tversky"] * boundary + o["consistency"] * disagreement(logits, heads, unsure)
+        if prediction.earlier:
+            others = torch.stack([layer.mask_logits for layer in prediction.earlier])
+            loss = loss + o["layer_consistency"] * disagreement(logits, others, unsure)
+        return loss
+
+    def _layer_terms(self, logits: Tensor, regions: Regions, batch: Batch, epoch: float) -> tuple[Tensor, ...]:
+        """Return focal on S, dice on S and Tversky on U of every sample, ``[N]`` each, for one decoder layer."""
+        o, target = self.options, batch.masks
         sure, unsure = (region.to(logits) for region in regions)
-        pixels = focal(logits, batch.masks, alpha=config.focal_alpha, gamma=config.focal_gamma)
-        overlap = dice_inside(logits, batch.masks, sure, masked_logits=o["masked_logits"])
-        trusted = combine_parts(mean_over_pixels(pixels * sure), overlap, prediction, batch, config).mean()
+        pixels = weigh(base_focal(logits, target, self.setting.loss), self.pixel_weights(batch)) * sure
+        overlap = dice_inside(logits, target, sure, masked_logits=o["masked_logits"])
         start, end = o["tversky_alpha"]
         alpha = annealed(start, end, epoch, self.setting.epochs)
-        boundary = tversky(logits.sigmoid(), batch.masks, unsure, alpha=alpha, beta=o["tversky_beta"]).mean()
-        apart = (symmetric_kl(logits[None], heads) * unsure).sum((1, 2, 3, 4)) / unsure.sum().clamp_min(1)
-        return trusted + o["tversky"] * boundary + o["consistency"] * apart.mean()
+        boundary = tversky(logits.sigmoid(), target, unsure, alpha=alpha, beta=o["tversky_beta"])
+        return mean_over_pixels(pixels), overlap, boundary
 
     def _is_frozen(self, epoch: float) -> bool:
         """Return whether the auxiliary heads learn nothing at this point of the run."""

@@ -39,13 +39,15 @@ class SCE(PixelStrategy):
         formula="2·(alpha·CE + beta·RCE) + 5·dice + 2·CE(positive), RCE = -A·|p - y|",
         source="Wang et al., ICCV 2019, arXiv 1908.06112, eq. 7; alpha .1, beta 1 (CIFAR-10), A = ln 1e-4 of its code",
         replaces="the mask focal term",
-        defaults={"alpha": 0.1, "beta": 1.0, "log_zero": LOG_ZERO, "additive": False},
-        released={"additive": True},
+        defaults={"alpha": 0.1, "beta": 1.0, "log_zero": LOG_ZERO, "additive": False, "guided": True},
+        released={"additive": True, "guided": False},
         meanings={
             "alpha": "weight of cross entropy",
             "beta": "weight of reverse cross entropy",
             "log_zero": "A, what stands for log 0; the paper speaks of -4 and -6, its code clamps the label at 1e-4",
             "additive": "keep the focal term beside it; the published code does",
+            "guided": "action-guided weights, where a run has them, multiply this term; in the published code "
+            "the focal term alone",
         },
     )
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from train_fakes import make_batch
 
 from actiseg_bench.losses import LossConfig, base_loss
-from actiseg_bench.records import Prediction
+from actiseg_bench.records import Prediction, Targets
 from actiseg_bench.strategies.base import STRATEGIES, Setting
 from actiseg_bench.strategies.co_teaching import CoTeaching, easiest, keep_rate
 from actiseg_noise.errors import ActisegError
@@ -24,7 +24,9 @@ class Fixed:
         sign = torch.tensor([1.0 if is_right else -1.0 for is_right in right])[:, None, None, None]
         self.logits = (sign * (masks * 2 - 1)).requires_grad_()
 
-    def __call__(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
+    def __call__(
+        self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
+    ) -> Prediction:
         return Prediction(self.logits, torch.zeros(len(self.logits)))
 
 

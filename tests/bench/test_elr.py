@@ -10,7 +10,7 @@ from train_fakes import make_batch
 from actiseg_bench.data.transforms import flip
 from actiseg_bench.losses import LossConfig, base_loss, combine, mean_over_pixels
 from actiseg_bench.memory import as_seen
-from actiseg_bench.records import Batch, Prediction
+from actiseg_bench.records import Batch, Prediction, Targets
 from actiseg_bench.strategies.base import Setting
 from actiseg_bench.strategies.elr import ELR, both, elr_regularizer, pack, unpack, update_target
 from actiseg_noise.errors import ActisegError, UnknownNameError
@@ -28,7 +28,9 @@ class Constant:
     def __init__(self, p: float) -> None:
         self.logit = torch.tensor(p).logit().requires_grad_()
 
-    def __call__(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
+    def __call__(
+        self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
+    ) -> Prediction:
         samples, time, _, height, width = len(frames_of), *frames.shape[1:]
         shape = (samples, time, height // 2, width // 2)
         return Prediction(self.logit.expand(shape), torch.zeros(samples))
@@ -107,7 +109,7 @@ def test_the_target_is_updated_before_it_is_used_and_once_a_step() -> None:
     entropy = -(batch.masks * p.log() + (1 - batch.masks) * (1 - p).log())
     pixels = entropy + 3 * elr_regularizer(both(p), t)
     prediction = Prediction(p.logit(), torch.zeros(6))
-    expected = combine(mean_over_pixels(pixels), prediction, batch, LossConfig()).mean()
+    expected = combine([mean_over_pixels(pixels)], prediction, batch, LossConfig()).mean()
     assert loss.item() == pytest.approx(expected.item(), abs=1e-3)
     assert torch.allclose(belief(strategy, batch), torch.full((6, 3, 8, 8), 0.24), atol=1e-3)
 

@@ -11,7 +11,7 @@ from train_fakes import make_batch
 from actiseg_bench.data.transforms import flip
 from actiseg_bench.losses import LossConfig, base_loss, combine, mean_over_pixels
 from actiseg_bench.memory import as_seen
-from actiseg_bench.records import Batch, Prediction
+from actiseg_bench.records import Batch, Prediction, Targets
 from actiseg_bench.strategies.base import Setting
 from actiseg_bench.strategies.npn import (
     NPN,
@@ -25,7 +25,7 @@ from actiseg_bench.strategies.npn import (
     one_hot,
     relabelled,
 )
-from actiseg_noise.errors import ActisegError, UnknownNameError
+from actiseg_noise.errors import UnknownNameError
 
 YES, NO = torch.tensor(True), torch.tensor(False)
 WARMUP, LATE = 0.0, 1.9
@@ -57,7 +57,9 @@ class Answers:
     def __init__(self, weak: float, strong: float = 0.5) -> None:
         self.weak, self.strong, self.forwards = weak, strong, 0
 
-    def __call__(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
+    def __call__(
+        self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
+    ) -> Prediction:
         self.forwards += 1
         p = self.strong if frames.max() > 0 else self.weak
         return Prediction(torch.full((1, 1, 1, 1), p).logit(), torch.zeros(1))
@@ -81,7 +83,7 @@ def mask_term(strategy: NPN, network: Answers, label: float, epoch: float) -> fl
     """Return the step's mask term: its loss without dice and positive head."""
     batch, config = pixel(label), LossConfig()
     loss = strategy.step([network], batch, epoch).losses[0]
-    rest = combine(torch.zeros(1), network(batch.frames, [""], batch.frames_of), batch, config).mean()
+    rest = combine([torch.zeros(1)], network(batch.frames, [""], batch.frames_of), batch, config).mean()
     return (loss - rest).item() / config.mask
 
 
@@ -259,7 +261,7 @@ def test_two_bytes_per_mask_pixel() -> None:
 
 
 def test_a_batch_without_a_strong_view_is_refused() -> None:
-    with pytest.raises(ActisegError, match="the batch has no strong one: see card.views"):
+    with pytest.raises(ValueError, match="the batch has no strong view: the strategy's card must say views=2"):
         make().step([Answers(0.5)], replace(pixel(1.0), strong=None), LATE)
 
 

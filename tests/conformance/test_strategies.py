@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from actiseg_bench.losses import LossConfig
 from actiseg_bench.models.tiny import Tiny
-from actiseg_bench.records import AuxiliaryHeads, Batch, Prediction
+from actiseg_bench.records import AuxiliaryHeads, Batch, Prediction, Targets
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
@@ -107,7 +107,9 @@ class Memory(nn.Module):
         self.positive = nn.Parameter(torch.zeros(len(masks)))
         self.heads: AuxiliaryHeads | None = None
 
-    def forward(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
+    def forward(
+        self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
+    ) -> Prediction:
         return Prediction(self.masks, self.positive, self.masks[None] if self.heads else None)
 
     def add_heads(self, heads: AuxiliaryHeads) -> None:
