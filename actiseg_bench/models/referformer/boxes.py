@@ -1,0 +1,54 @@
+"""Boxes as (centre x, centre y, width, height), in [0, 1] of the picture."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+EPS = 1e-6
+
+
+def corners(boxes: Tensor) -> Tensor:
+    """Return (left, top, right, bottom) of ``[…, 4]``."""
+    centre, half = boxes[..., :2], boxes[..., 2:] / 2
+    return torch.cat([centre - half, centre + half], -1)
+
+
+def generalized_iou(first: Tensor, second: Tensor) -> Tensor:
+    """Return the GIoU (arXiv 1902.09630) of ``[…, 4]`` and ``[…, 4]``, box by box; leading dimensions broadcast.
+
+    1e-6 is added above and below each fraction, so that empty boxes have a value, as in the published code.
+    """
+    a, b = corners(first), corners(second)
+    shared = _area(torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:]))
+    around = _area(torch.minimum(a[..., :2], b[..., :2]), torch.maximum(a[..., 2:], b[..., 2:]))
+    union = _area(a[..., :2], a[..., 2:]) + _area(b[..., :2], b[..., 2:]) - shared
+    return (shared + EPS) / (union + EPS) - (around - union + EPS) / (around + EPS)
+
+
+def _area(low: Tensor, high: Tensor) -> Tensor:
+    return (high - low).clamp_min(0).prod(-1)
+
+
+def boxes_of(masks: Tensor) -> Tensor:
+    """Return the boxes around masks, ``[…, 4]`` for ``[…, h, w]``; zeros for an empty one.
+
+    From the first to past the last row and column with a cell above 0. The published boxes are of the full-size mask;
+    these are of the target as it is after every augmentation, and their sides within a cell of those.
+    """
+    sides = []
+    for seen in ((masks > 0).any(-2), (masks > 0).any(-1)):  # columns, rows
+        size = seen.shape[-1]
+        places = torch.arange(size, device=masks.device)
+        low = torch.where(seen, places, size).amin(-1)
+        high = torch.where(seen, places + 1, 0).amax(-1)
+        sides.append((low / size, high / size))
+    (left, right), (top, bottom) = sides
+    found = torch.stack([(left + right) / 2, (top + bottom) / 2, right - left, bottom - top], -1)
+    return torch.where((masks > 0).any(-1).any(-1)[..., None], found, 0.0)
+
+
+def inverse_sigmoid(p: Tensor) -> Tensor:
+    """Return log(p / (1 - p)), both kept above 1e-5."""
+    p = p.clamp(0, 1)
+    return torch.log(p.clamp_min(1e-5) / (1 - p).clamp_min(1e-5))

@@ -1,0 +1,75 @@
+"""Which query is to learn an object: Hungarian matching (DETR, arXiv 2005.12872), with ReferFormer's costs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from actiseg_bench.models.referformer.boxes import generalized_iou
+
+
+class Coefficients(NamedTuple):
+    """Of the costs of a match; the losses of class and boxes have the same."""
+
+    query_class: float = 2.0
+    box: float = 5.0
+    giou: float = 2.0
+    mask: float = 2.0
+    dice: float = 5.0
+
+
+def class_cost(logits: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+    """Return what calling a query the object costs more than not: the two focal terms' difference, ``[…]`` as given."""
+    p = logits.sigmoid()
+    yes = alpha * (1 - p) ** gamma * -(p + 1e-8).log()
+    no = (1 - alpha) * p**gamma * -(1 - p + 1e-8).log()
+    return yes - no
+
+
+def focal_cost(logits: Tensor, target: Tensor, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+    """Return the mean focal loss of Q masks against one, ``[Q]``, for ``[Q, P]`` and ``[P]``.
+
+    In the target the loss is linear: y·(loss if 1) + (1 - y)·(loss if 0). One product serves all queries, and no copy
+    of the target is made for any of them.
+    """
+    p, miss = logits.sigmoid(), F.softplus(-logits)
+    if_one = alpha * (1 - p) ** gamma * miss
+    if_zero = (1 - alpha) * p**gamma * (miss + logits)
+    return (if_zero.sum(1) + (if_one - if_zero) @ target) / target.numel()
+
+
+def dice_score(logits: Tensor, target: Tensor) -> Tensor:
+    """Return (2 Σ p y + 1) / (Σ p + Σ y + 1) of Q masks against one, ``[Q]``, for ``[Q, P]`` and ``[P]``."""
+    p = logits.sigmoid()
+    return (2 * (p @ target) + 1) / (p.sum(1) + target.sum() + 1)
+
+
+def match_costs(
+    logits: Tensor, boxes: Tensor, masks: Tensor, target_boxes: Tensor, target_masks: Tensor, weigh: Coefficients
+) -> Tensor:
+    """Return the cost of every query for one object, ``[Q]``: means over the clip's frames.
+
+    Args:
+        logits: ``[T, Q]``. boxes: ``[T, Q, 4]``. masks: logits ``[T, Q, h, w]``.
+        target_boxes: ``[T, 4]``. target_masks: ``[T, h, w]`` in [0, 1]: what lies between 0 and 1 costs in proportion.
+    """
+    drawn, wanted = masks.transpose(0, 1).flatten(1), target_masks.flatten()
+    near = (boxes - target_boxes[:, None]).abs().sum(-1).mean(0)
+    overlap = generalized_iou(boxes, target_boxes[:, None]).mean(0)
+    return (
+        weigh.query_class * class_cost(logits).mean(0)
+        + weigh.box * near
+        - weigh.giou * overlap
+        + weigh.mask * focal_cost(drawn, wanted)
+        - weigh.dice * dice_score(drawn, wanted)
+    )
+
+
+def assign(costs: Tensor) -> Tensor:
+    """Return the query of every object, int64 ``[M]``, for costs ``[Q, M]``: one each, the least in sum."""
+    rows, columns = linear_sum_assignment(costs.detach().float().cpu().numpy())
+    return torch.from_numpy(rows[columns.argsort()]).to(costs.device)

@@ -1,0 +1,171 @@
+"""ReferFormer as the bench trains and scores it: which query answers, and what else it learns."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from actiseg_bench.models.base import MODELS, ModelCard
+from actiseg_bench.models.referformer.boxes import boxes_of
+from actiseg_bench.models.referformer.config import RESNET_101, ReferFormerConfig, TextConfig
+from actiseg_bench.models.referformer.criterion import detection_loss
+from actiseg_bench.models.referformer.mask_head import Controller
+from actiseg_bench.models.referformer.matcher import Coefficients, assign, match_costs
+from actiseg_bench.models.referformer.network import Found, ReferFormerNetwork
+from actiseg_bench.models.referformer.text import tokenize
+from actiseg_bench.records import AuxiliaryHeads, Prediction, Targets
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB
+COEFFICIENTS = Coefficients()
+
+
+class ReferFormer(ReferFormerNetwork):
+    """A ReferFormer of any sizes, behind the interface of the bench's models."""
+
+    configuration: ClassVar[ReferFormerConfig] = ReferFormerConfig()
+
+    def __init__(self, config: ReferFormerConfig | None = None) -> None:
+        super().__init__(config or self.configuration)
+        self.heads: AuxiliaryHeads | None = None
+
+    def forward(
+        self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
+    ) -> Prediction:
+        """See :class:`VosModel`.
+
+        With targets, every decoder layer answers with the query that matches them best and the prediction carries the
+        earlier layers and the loss of classes and boxes. Without, the last layer's best-scored query answers alone,
+        and no other mask is drawn.
+        """
+        found = self.find(normalise(frames), tokenize(expressions, self.config.text), frames_of)
+        if targets is None:
+            best = found.logits[-1].sigmoid().mean(1).argmax(1)
+            return Prediction(self.draw(found, -1, best), found.positives[-1], queries=best[None])
+        boxes = boxes_of(targets.masks)
+        queries = self.match(found, boxes, targets.masks) if targets.queries is None else targets.queries
+        layers = [
+            Prediction(self.draw(found, layer, chosen), found.positives[layer]) for layer, chosen in enumerate(queries)
+        ]
+        own = torch.stack(
+            [
+                detection_loss(found.logits[layer], found.boxes[layer], boxes, chosen, COEFFICIENTS)
+                for layer, chosen in enumerate(queries)
+            ]
+        ).sum(0)
+        auxiliary = self.draw_auxiliary(found, queries[-1])
+        return layers[-1]._replace(auxiliary=auxiliary, earlier=tuple(layers[:-1]), own_loss=own, queries=queries)
+
+    @torch.no_grad()
+    def match(self, found: Found, boxes: Tensor, masks: Tensor) -> Tensor:
+        """Return the matched queries, int64 ``[L, N]``, for target boxes ``[N, T, 4]`` and masks ``[N, T, h, w]``.
+
+        All queries' masks are drawn for it, a layer at a time and without gradients; those of the matched ones are
+        drawn again to be learned from, so that the backward pass keeps one mask of five.
+        """
+        chosen = []
+        for layer in range(len(found.states)):
+            drawn = self.draw(found, layer)
+            for i, target in enumerate(masks):
+                mine = found.logits[layer, i], found.boxes[layer, i], drawn[i]
+                chosen.append(assign(match_costs(*mine, boxes[i], target, COEFFICIENTS)[:, None]))
+        return torch.cat(chosen).unflatten(0, (len(found.states), -1))
+
+    def draw_auxiliary(self, found: Found, queries: Tensor) -> Tensor | None:
+        """Return what the auxiliary controllers draw on perturbed features, ``[A, N, T, h, w]``; None without any."""
+        if self.heads is None or not self.training:
+            return None
+        drawn = []
+        for head in self.auxiliary:
+            flat = self.heads.perturb(found.features.transpose(1, 2).flatten(3))
+            features = flat.unflatten(3, found.features.shape[-2:]).transpose(1, 2)
+            drawn.append(self.draw(found._replace(features=features), -1, queries, head))  # type: ignore[arg-type]
+        return torch.stack(drawn)
+
+    def add_heads(self, heads: AuxiliaryHeads) -> None:
+        """See :class:`VosModel`: controllers beside the network's own, for its last decoder layer."""
+        self.auxiliary = nn.ModuleList(deepcopy(self.controller) for _ in range(heads.count))
+        self.heads = heads
+        for head in self.auxiliary:
+            if heads.init_std is None:
+                head.load_state_dict(Controller(self.config).state_dict())
+            else:
+                for parameter in head.parameters():
+                    parameter.data += heads.init_std * torch.randn_like(parameter)
+
+    def let_heads_learn(self, learning: bool) -> None:
+        """See :class:`VosModel`."""
+        self.auxiliary.requires_grad_(learning)
+
+    def drop_heads(self) -> None:
+        """See :class:`VosModel`."""
+        if self.heads is not None:
+            self.heads = None
+            del self.auxiliary
+
+
+def normalise(frames: Tensor) -> Tensor:
+    """Return RGB frames in [0, 1] as the backbone was trained to see them."""
+    mean, std = (torch.tensor(x, device=frames.device, dtype=frames.dtype)[:, None, None] for x in (MEAN, STD))
+    return (frames - mean) / std
+
+
+def published(name: str, depth: int, summary: str) -> ModelCard:
+    """Return the card of a published network."""
+    return ModelCard(
+        name=name,
+        summary=f"ReferFormer, ResNet-{depth}, RoBERTa-base; {summary}",
+        source="arXiv 2201.00487; positive head of ActionVOS, arXiv 2407.07402; our code, the published names",
+        input_size=None,
+        mask_stride=4,
+        positive_threshold=0.75,
+        start_weights=None,
+        fresh=("class_embed", "positive_cls_embed"),
+        frozen=("text_encoder", "backbone.0.body.conv1", "backbone.0.body.layer1"),
+    )
+
+
+@MODELS.register("referformer-r50")
+class ReferFormerR50(ReferFormer):
+    """ResNet-50 with ActionVOS's positive head."""
+
+    card = published("referformer-r50", 50, "with ActionVOS's positive head")
+
+
+@MODELS.register("referformer-r101")
+class ReferFormerR101(ReferFormer):
+    """ResNet-101 with ActionVOS's positive head: the network of the published results."""
+
+    card = published("referformer-r101", 101, "with ActionVOS's positive head")
+    configuration = ReferFormerConfig(blocks=RESNET_101)
+
+
+@MODELS.register("referformer-mini")
+class ReferFormerMini(ReferFormer):
+    """The same network at a size that trains on a CPU."""
+
+    card = ModelCard(
+        name="referformer-mini",
+        summary="ReferFormer at a size that trains on a CPU: same code, no vocabulary to download",
+        source="this project; architecture of arXiv 2201.00487",
+        input_size=(96, 160),
+        mask_stride=4,
+        positive_threshold=0.5,
+        start_weights=None,
+    )
+    configuration = ReferFormerConfig(
+        blocks=(1, 1, 1, 1),
+        stem=16,
+        width=64,
+        heads=4,
+        encoder_layers=1,
+        decoder_layers=2,
+        feedforward=128,
+        dropout=0.0,
+        points=2,
+        queries=3,
+        mask_width=32,
+        text=TextConfig("words", 2048, 64, 1, 4, 128, 34, 0.0),
+    )

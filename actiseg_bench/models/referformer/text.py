@@ -1,0 +1,135 @@
+"""Words to numbers: tokenizers, and the RoBERTa that reads their ids, through the library ``transformers``."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from functools import lru_cache
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from actiseg_bench.models.referformer.config import TextConfig
+from actiseg_noise.errors import ActisegError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+VARIABLE = "ACTISEG_ROBERTA"
+HUB_ID = "FacebookAI/roberta-base"
+START, PAD, END, SPECIAL = 0, 1, 2, 3
+
+
+class LongExpressionWarning(UserWarning):
+    """Expressions longer than the text encoder reads were cut."""
+
+
+class Tokens(NamedTuple):
+    """Ids of N expressions.
+
+    Attributes:
+        ids: int64 ``[N, L]``, ``PAD`` after the end. padding: bool ``[N, L]``, True there.
+        cut: how many expressions were longer than the limit.
+    """
+
+    ids: Tensor
+    padding: Tensor
+    cut: int
+
+
+def need_transformers() -> Any:
+    """Return the library.
+
+    Raises:
+        ActisegError: it is not installed.
+    """
+    try:
+        import transformers
+    except ImportError:
+        raise ActisegError(
+            "ReferFormer's text encoder needs the library transformers: pip install 'actiseg-nl[referformer]'"
+        ) from None
+    return transformers
+
+
+def build_encoder(config: TextConfig) -> nn.Module:
+    """Return an untrained RoBERTa of these sizes, by the published names."""
+    transformers = need_transformers()
+    sizes = transformers.RobertaConfig(
+        vocab_size=config.vocabulary,
+        hidden_size=config.width,
+        num_hidden_layers=config.layers,
+        num_attention_heads=config.heads,
+        intermediate_size=config.feedforward,
+        max_position_embeddings=config.positions,
+        hidden_dropout_prob=config.dropout,
+        attention_probs_dropout_prob=config.dropout,
+        type_vocab_size=1,
+        layer_norm_eps=1e-5,
+        bos_token_id=START,
+        pad_token_id=PAD,
+        eos_token_id=END,
+    )
+    encoder: nn.Module = transformers.RobertaModel(sizes)
+    return encoder
+
+
+@lru_cache(maxsize=2)
+def load_tokenizer(source: str) -> Any:
+    """Return RoBERTa's byte-pair tokenizer of a local folder or a hub id.
+
+    Raises:
+        ActisegError: neither there nor in the hub's cache nor to be had from the hub.
+    """
+    transformers = need_transformers()
+    try:
+        return transformers.AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise ActisegError(
+            f"the tokenizer {source!r} is not to be had ({str(error).splitlines()[0]}). Without a network, point "
+            f"--text-encoder (or the variable {VARIABLE}) to a folder with RoBERTa-base's vocab.json, merges.txt and "
+            "config.json; its weights are not needed, a ReferFormer checkpoint carries them."
+        ) from None
+
+
+def tokenize(expressions: Sequence[str], config: TextConfig) -> Tokens:
+    """Return the ids of expressions, lower-cased and with single spaces, cut where the encoder has no more positions.
+
+    Cut ones are counted and said, once per place in the code, as a :class:`LongExpressionWarning`.
+    """
+    cleaned = [" ".join(text.lower().split()) for text in expressions]
+    rows = _word_ids(cleaned, config) if config.tokenizer == "words" else _roberta_ids(cleaned)
+    limit = config.positions - 2
+    cut = sum(len(row) > limit for row in rows)
+    if cut:
+        longest = max(map(len, rows))
+        warnings.warn(
+            f"{cut} of {len(rows)} expressions are longer than the {limit} tokens that the text encoder reads (the "
+            f"longest has {longest}); they are cut",
+            LongExpressionWarning,
+            stacklevel=2,
+        )
+        rows = [row if len(row) <= limit else [*row[: limit - 1], END] for row in rows]
+    length = max(map(len, rows))
+    ids = torch.tensor([row + [PAD] * (length - len(row)) for row in rows])
+    lengths = torch.tensor([len(row) for row in rows])
+    return Tokens(ids, torch.arange(length) >= lengths[:, None], cut)
+
+
+def _roberta_ids(texts: list[str]) -> list[list[int]]:
+    tokenizer = load_tokenizer(os.environ.get(VARIABLE) or HUB_ID)
+    rows: list[list[int]] = tokenizer(texts, verbose=False)["input_ids"]
+    return rows
+
+
+def _word_ids(texts: list[str], config: TextConfig) -> list[list[int]]:
+    return [[START, *(word_id(word, config.vocabulary) for word in text.split()), END] for text in texts]
+
+
+def word_id(word: str, vocabulary: int) -> int:
+    """Return a word's id, from its hash: no word is unknown, and two may share one."""
+    number = int.from_bytes(blake2b(word.encode(), digest_size=8).digest(), "little")
+    return SPECIAL + number % (vocabulary - SPECIAL)
