@@ -1,4 +1,4 @@
-"""Our ReferFormer gives the published program's names, answers and losses, for weights and inputs anyone can rebuild."""
+"""Our ReferFormer gives the published names, answers and losses, for weights and inputs anyone can rebuild."""
 
 from __future__ import annotations
 
