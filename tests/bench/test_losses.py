@@ -4,10 +4,12 @@ import pytest
 import torch
 from train_fakes import make_batch
 
-from actiseg_bench.losses import LossConfig, base_loss, dice, focal
+from actiseg_bench.config import RunConfig
+from actiseg_bench.losses import LossConfig, base_loss, dice, focal, weigh
 from actiseg_bench.records import Prediction
 from actiseg_bench.strategies.co_teaching import easiest, keep_rate
 from actiseg_bench.strategies.gce import generalized_cross_entropy
+from actiseg_noise.errors import UnknownNameError
 
 
 def logit(p: float) -> float:
@@ -52,6 +54,25 @@ def test_the_base_loss_is_the_weighted_sum_of_its_three_terms() -> None:
     whole = base_loss(prediction, batch, LossConfig(mask=2, dice=5, positive=2))
     assert torch.allclose(whole, 2 * parts[0] + 5 * parts[1] + 2 * parts[2])
     assert parts[2].tolist() == pytest.approx([math.log(2)] * len(batch))
+
+
+def test_the_positive_heads_loss_is_the_masks_focal_one_where_the_configuration_says_so() -> None:
+    batch = make_batch()
+    prediction = Prediction(torch.zeros_like(batch.masks), torch.full((len(batch),), logit(0.9)))
+    found = base_loss(prediction, batch, LossConfig(mask=0, dice=0, positive=1, positive_loss="focal"))
+    right, wrong = 0.25 * 0.01 * -math.log(0.9), 0.75 * 0.81 * -math.log(0.1)
+    assert found.tolist() == pytest.approx([right, wrong, right] * 2, rel=1e-4)
+
+
+def test_an_unknown_loss_of_the_positive_head_is_refused_with_the_nearest() -> None:
+    with pytest.raises(UnknownNameError, match=r"positive_loss in \[train.loss\] 'focl'. Did you mean 'focal'"):
+        RunConfig.from_dict({"train": {"loss": {"positive_loss": "focl"}}})
+
+
+def test_no_weights_leave_the_pixels_as_they_are() -> None:
+    pixels = torch.tensor([0.5, 2.0])
+    assert weigh(pixels, None) is pixels
+    assert weigh(pixels, torch.tensor([5.0, 1.0])).tolist() == [2.5, 2.0]
 
 
 @pytest.mark.parametrize("y", [0.0, 1.0])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 import train_fakes
+from layered_fakes import Layered, two_sample_setting, two_samples
 from torch import Tensor, nn
 
 from actiseg_bench.losses import LossConfig
@@ -64,6 +65,18 @@ def test_every_network_gets_a_finite_loss_and_a_gradient_of_its_own(name: str, v
         touched = [any(p.grad is not None and p.grad.any() for p in network.parameters()) for network in networks]
         assert torch.isfinite(loss)
         assert touched == [network is own for network in networks]
+
+
+@pytest.mark.parametrize("epoch", [0.0, 1.9])
+@every_variant
+def test_every_decoder_layer_and_the_networks_own_loss_are_learned_from(name: str, variant: str, epoch: float) -> None:
+    strategy = STRATEGIES[name](two_sample_setting(), {}, variant)
+    networks = [Layered() for _ in range(strategy.card.networks)]
+    strategy.prepare(networks)
+    sum(strategy.step(networks, two_samples(), epoch).losses).backward()
+    for network in networks:
+        learned = (network.last, network.early, network.last_scores, network.early_scores, network.own)
+        assert all(p.grad is not None and p.grad.any() for p in learned)
 
 
 @every_variant
