@@ -18,12 +18,13 @@ class ModelCard:
     """What a model is.
 
     Attributes:
-        input_size: (rows, columns) that frames are resized to; None keeps their size.
+        input_size: (rows, columns) that frames are resized to, or their short side; None keeps their size.
         mask_stride: input pixels per mask pixel.
         positive_threshold: a positive score below it empties the object's mask in every frame.
         start_weights: name of the bundled start weights, None when there are none.
         fresh: submodules (of linear layers) that start weights do not carry: they start from the run's seed.
         frozen: submodules that stay as start weights have them.
+        train_size: what frames are resized to in training, before augmentation; None is ``input_size``.
         optional: submodules that start weights may lack; they then stay as the run's seed drew them.
         positive_head: which of them the positive score alone comes from: without it a network is used without scores.
         max_frames: of a clip that is predicted at once; longer ones are predicted in pieces. None: no bound.
@@ -33,12 +34,13 @@ class ModelCard:
     name: str
     summary: str
     source: str
-    input_size: tuple[int, int] | None
+    input_size: tuple[int, int] | int | None
     mask_stride: int
     positive_threshold: float
     start_weights: str | None
     fresh: tuple[str, ...] = ()
     frozen: tuple[str, ...] = ()
+    train_size: tuple[int, int] | int | None = None
     optional: tuple[str, ...] = ()
     positive_head: str | None = None
     max_frames: int | None = None
