@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -81,18 +82,41 @@ def build_encoder(config: TextConfig) -> nn.Module:
 def load_tokenizer(source: str) -> Any:
     """Return RoBERTa's byte-pair tokenizer of a local folder or a hub id.
 
+    The hub is asked only for what its cache on this machine lacks.
+
     Raises:
-        ActisegError: neither there nor in the hub's cache nor to be had from the hub.
+        ActisegError: neither there nor in the cache nor to be had from the hub; or another kind of tokenizer.
     """
-    transformers = need_transformers()
+    made = need_transformers().AutoTokenizer
     try:
-        return transformers.AutoTokenizer.from_pretrained(source)
+        tokenizer = made.from_pretrained(source, local_files_only=True)
     except (OSError, ValueError) as error:
+        tokenizer = None if Path(source).exists() or Path(source).is_absolute() else _from_hub(made, source)
+        if tokenizer is None:
+            raise ActisegError(_not_to_be_had(source)) from error
+    special = tokenizer.bos_token_id, tokenizer.pad_token_id, tokenizer.eos_token_id
+    if special != (START, PAD, END):
         raise ActisegError(
-            f"the tokenizer {source!r} is not to be had ({str(error).splitlines()[0]}). Without a network, point "
-            f"--text-encoder (or the variable {VARIABLE}) to a folder with RoBERTa-base's vocab.json, merges.txt and "
-            "config.json; its weights are not needed, a ReferFormer checkpoint carries them."
-        ) from None
+            f"the tokenizer {source!r} is not RoBERTa's: its ids of start, padding and end are {special}, expected "
+            f"{(START, PAD, END)}; point --text-encoder (or the variable {VARIABLE}) to RoBERTa-base's files"
+        )
+    return tokenizer
+
+
+def _from_hub(made: Any, source: str) -> Any | None:
+    try:
+        return made.from_pretrained(source)
+    except (OSError, ValueError):
+        return None
+
+
+def _not_to_be_had(source: str) -> str:
+    where = "there are no such files in it" if Path(source).is_dir() else "no such folder, and the hub did not give it"
+    return (
+        f"the tokenizer {source!r} is not to be had: {where}. Point --text-encoder (or the variable {VARIABLE}) to a "
+        "folder with RoBERTa-base's vocab.json, merges.txt and config.json; its weights are not needed, a ReferFormer "
+        "checkpoint carries them."
+    )
 
 
 def tokenize(expressions: Sequence[str], config: TextConfig) -> Tokens:
@@ -101,7 +125,7 @@ def tokenize(expressions: Sequence[str], config: TextConfig) -> Tokens:
     Cut ones are counted and said, once per place in the code, as a :class:`LongExpressionWarning`.
     """
     cleaned = [" ".join(text.lower().split()) for text in expressions]
-    rows = _word_ids(cleaned, config) if config.tokenizer == "words" else _roberta_ids(cleaned)
+    rows = _word_ids(cleaned, config) if config.tokenizer == "words" else _roberta_ids(cleaned, config)
     limit = config.positions - 2
     cut = sum(len(row) > limit for row in rows)
     if cut:
@@ -119,8 +143,14 @@ def tokenize(expressions: Sequence[str], config: TextConfig) -> Tokens:
     return Tokens(ids, torch.arange(length) >= lengths[:, None], cut)
 
 
-def _roberta_ids(texts: list[str]) -> list[list[int]]:
-    tokenizer = load_tokenizer(os.environ.get(VARIABLE) or HUB_ID)
+def _roberta_ids(texts: list[str], config: TextConfig) -> list[list[int]]:
+    source = os.environ.get(VARIABLE) or HUB_ID
+    tokenizer = load_tokenizer(source)
+    if len(tokenizer) > config.vocabulary:
+        raise ActisegError(
+            f"the tokenizer {source!r} has {len(tokenizer)} tokens, expected at most the {config.vocabulary} of the "
+            f"text encoder; point --text-encoder (or the variable {VARIABLE}) to RoBERTa-base's files"
+        )
     rows: list[list[int]] = tokenizer(texts, verbose=False)["input_ids"]
     return rows
 
