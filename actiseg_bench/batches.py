@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import Sampler
 
-from actiseg_bench.config import RunConfig
+from actiseg_bench.config import CLIP, RunConfig
 from actiseg_bench.data.transforms import add_strong_view, augment
 from actiseg_bench.records import Batch, ClipItem, collate
 from actiseg_noise.key import Key
@@ -78,12 +78,18 @@ def draw_frames(items: list[ClipItem], count: int | None, random: torch.Generato
     return [item.show(chosen[item.frames_id]) for item in items]
 
 
-def make_batch(items: list[ClipItem], config: RunConfig, step: int, *, views: int = 1) -> Batch:
-    """Draw samples and augment; every draw is addressed by (seed, step), so a second view changes nobody's first."""
+def make_batch(items: list[ClipItem], config: RunConfig, step: int, *, views: int = 1, stride: int = 1) -> Batch:
+    """Draw samples and augment; every draw is addressed by (seed, step), so a second view changes nobody's first.
+
+    Args:
+        items: whole clips, of which frames and samples are drawn, or windows, which are shown as they are.
+        stride: frame pixels per mask pixel, where augmentation makes the mask pixels (``AugmentConfig.scales``).
+    """
     random = generator(config.seed, "batch", step)
-    shown = draw_frames(items, config.train.frames_per_clip, random)
-    drawn = [draw_samples(item, config.train.samples_per_clip, random) for item in shown]
-    batch = augment(collate(drawn), config.train.augment, random)
+    if config.train.item == CLIP:
+        items = draw_frames(items, config.train.frames_per_clip, random)
+        items = [draw_samples(item, config.train.samples_per_clip, random) for item in items]
+    batch = augment(collate(items), config.train.augment, random, stride)
     if views == 1:
         return batch
     return add_strong_view(batch, config.train.augment, generator(config.seed, "strong view", step))

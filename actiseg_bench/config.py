@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from actiseg_bench.data.distort import DistortConfig
+from actiseg_bench.data.scales import ScaleConfig
 from actiseg_bench.data.transforms import AugmentConfig
 from actiseg_bench.losses import LossConfig
-from actiseg_noise.errors import ActisegError, UnknownNameError
+from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
+
+CLIP, WINDOW = "clip", "window"
+COSINE, STEPS = "cosine", "steps"
+CHOICES = {"item": (CLIP, WINDOW), "schedule": (COSINE, STEPS), "targets": ("positive", "all")}
 
 
 @dataclass(frozen=True)
@@ -16,25 +23,40 @@ class TrainConfig:
     """Optimisation and data of a run: equal for every strategy of a protocol.
 
     Attributes:
-        steps: updates. clips_per_batch: clips of one update; clips on the same frames share it.
+        steps: updates, where ``epochs`` is None; else they are as many as that number of epochs takes, rounded up.
+        item: what an epoch visits once: ``clip``, with some of its expressions and frames; or ``window``: one
+            expression on ``frames_per_clip`` frames around every ``frames_per_clip``-th frame of its clip, as ActionVOS
+            trains.
+        clips_per_batch: items of one update; clips on the same frames share it.
         samples_per_clip: expressions drawn per clip and visit. frames_per_clip: frames drawn per visit, in temporal
             order; None shows all, or five of each where clips differ in length.
-        learning_rate: peak, after a linear warm-up over ``warmup_share`` of the steps; then a cosine to zero.
+        learning_rate: peak, after a linear warm-up over ``warmup_share`` of the steps.
+        schedule: what follows: ``cosine`` to zero; or ``steps``: times ``drop_factor`` after each of the epochs
+            ``drops``.
         fresh_factor: learning rate of parameters that start weights do not carry, relative to the others.
+        rates: the same of parameters whose names start so (the longest such start says); before ``fresh_factor``.
         clip_norm: gradient norm above which gradients are scaled down.
+        action_weights: ActionVOS's action-guided weights multiply every pixel of the mask term.
         targets: ``positive`` (a negative object's target is the empty mask) or ``all`` (referring only: every
             object's mask is its target, the narration is another clip's, there is no positive term).
     """
 
     steps: int = 90
+    epochs: float | None = None
+    item: str = CLIP
     clips_per_batch: int = 8
     samples_per_clip: int = 5
     frames_per_clip: int | None = None
     learning_rate: float = 3e-4
+    schedule: str = COSINE
+    drops: tuple[float, ...] = ()
+    drop_factor: float = 0.1
     fresh_factor: float = 30.0
+    rates: dict[str, float] = field(default_factory=dict)
     weight_decay: float = 1e-2
     warmup_share: float = 0.05
     clip_norm: float = 1.0
+    action_weights: bool = False
     targets: str = "positive"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -44,8 +66,20 @@ class TrainConfig:
             _check_number(name, getattr(self, name), int, at_least=1)
         if self.frames_per_clip is not None:
             _check_number("frames_per_clip", self.frames_per_clip, int, at_least=1)
-        for name in ("learning_rate", "fresh_factor", "weight_decay", "warmup_share", "clip_norm"):
+        for name in ("learning_rate", "drop_factor", "fresh_factor", "weight_decay", "warmup_share", "clip_norm"):
             _check_number(name, getattr(self, name), float, at_least=0)
+        if self.epochs is not None:
+            _check_number("epochs", self.epochs, float, at_least=0)
+        for name, values in (("drops", self.drops), ("rates", self.rates.values())):
+            for value in values:
+                _check_number(name, value, float, at_least=0)
+        for name, known in CHOICES.items():
+            if getattr(self, name) not in known:
+                raise UnknownNameError(f"{name} in [train]", getattr(self, name), known)
+        raise_if(
+            self.item == WINDOW and self.frames_per_clip is None,
+            'item = "window" in [train] needs frames_per_clip: how many frames a window shows',
+        )
 
 
 @dataclass(frozen=True)
@@ -73,8 +107,11 @@ class RunConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain nested dicts, ``from_dict``'s inverse."""
-        return asdict(self)
+        """Return plain nested dicts, ``from_dict``'s inverse; where epochs rule, no number of steps."""
+        found = asdict(self)
+        if self.train.epochs is not None:
+            del found["train"]["steps"]
+        return found
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RunConfig:
@@ -84,7 +121,11 @@ class RunConfig:
             UnknownNameError: a key that no configuration has.
         """
         train = dict(data.get("train", {}))
-        train["augment"] = _load(AugmentConfig, train.get("augment", {}))
+        augment = dict(train.get("augment", {}))
+        for name, kind in (("scales", ScaleConfig), ("distort", DistortConfig)):
+            if augment.get(name) is not None:
+                augment[name] = _load(kind, augment[name])
+        train["augment"] = _load(AugmentConfig, augment)
         train["loss"] = _load(LossConfig, train.get("loss", {}))
         return _load(cls, {**data, "train": _load(TrainConfig, train)})
 
@@ -97,10 +138,10 @@ def _check_number(name: str, value: Any, kind: type[int] | type[float], *, at_le
         raise ActisegError(f"{name} in [train] must be {what} of at least {at_least}, got {value!r}")
 
 
-def _load(cls: type[Any], data: dict[str, Any]) -> Any:
-    """Return ``cls(**data)`` after refusing unknown keys."""
+def _load(cls: type[Any], data: Mapping[str, Any]) -> Any:
+    """Return ``cls(**data)`` after refusing unknown keys; lists become tuples."""
     known = [f.name for f in fields(cls)]
     for name in data:
         if name not in known:
             raise UnknownNameError(f"key of {cls.__name__}", name, known)
-    return cls(**data)
+    return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in data.items()})

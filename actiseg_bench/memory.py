@@ -1,7 +1,9 @@
 """Memory per mask pixel: what a strategy knows of every pixel of every training frame, kept between steps.
 
-Values lie in the geometry of the frames as stored. A batch shows those frames through ``Batch.affine``; what is seen
-there is carried back, so that only pixels in view change and nothing blurs by being read and written again.
+Values lie in the geometry of the frames as stored, on one grid for all of them: places are normalised, so that frames
+of different sizes, shown in different sizes, have the same number of memory's pixels. A batch shows the frames through
+``Batch.affine``; what is seen there is carried back, so that only pixels in view change and nothing blurs by being read
+and written again.
 """
 
 from __future__ import annotations
@@ -30,12 +32,12 @@ class PixelMemory:
 
     Args:
         frames: sample_id → the frame_idx that training shows of it.
-        mask_size: (rows, columns) of a target.
+        mask_size: (rows, columns) of the grid: a target's size where all have one, else the largest.
         dtype: unsigned, of one number. channels: numbers per pixel.
         file: where the numbers lie, memory-mapped and overwritten; None keeps them in the process.
 
     Raises:
-        ActisegError: targets without one common size; not enough room on the disk or in memory.
+        ActisegError: a grid without pixels; not enough room on the disk or in memory.
     """
 
     def __init__(
@@ -49,8 +51,8 @@ class PixelMemory:
     ) -> None:
         raise_if(
             bool(frames) and 0 in mask_size,
-            "memory per pixel needs masks of one size, and the frames keep their own: choose a model with a fixed "
-            "input size, or a strategy without memory per pixel",
+            f"memory per pixel needs a grid of pixels, got {mask_size}: name the size of the largest target "
+            "in Setting.mask_size",
         )
         self._frames = {name: tuple(dict.fromkeys(shown)) for name, shown in frames.items()}
         starts = list(accumulate(map(len, self._frames.values()), initial=0))
@@ -65,6 +67,10 @@ class PixelMemory:
         return self._dtype.itemsize * self._shape[0]
 
     @property
+    def _grid(self) -> tuple[int, int]:
+        return self._shape[2], self._shape[3]
+
+    @property
     def bytes(self) -> int:
         """Return the size in bytes, the same from the first step to the last."""
         return math.prod(self._shape) * self._dtype.itemsize
@@ -76,18 +82,18 @@ class PixelMemory:
 
         Args:
             seen: float ``[K, N, T, h, w]`` in the geometry of the batch.
-            rule: gets and gives int32 ``[C, N, T, h, w]``, gets ``seen`` second, all in the geometry of the frames as
-                stored; what it gives must fit the dtype.
+            rule: gets and gives int32 ``[C, N, T, H, W]``, gets ``seen`` second, all in the geometry of the frames as
+                stored, on the memory's grid; what it gives must fit the dtype.
 
         Returns:
-            int32 ``[C, N, T, h, w]`` in the geometry of the frames as stored; :func:`as_seen` turns it.
+            int32 ``[C, N, T, H, W]`` in the geometry of the frames as stored; :func:`as_seen` turns it.
 
         Raises:
             ActisegError: a sample or frame that this memory was not told of.
         """
         rows = self._rows(batch)
         before = self._read(rows).to(seen.device)
-        stored, in_view = warp(seen, invert(batch.affine)[batch.frames_of])
+        stored, in_view = warp(seen, invert(batch.affine)[batch.frames_of], self._grid)
         after = torch.where(in_view, rule(before, stored), before)
         self._values[:, rows] = after.cpu().numpy()
         return after
@@ -151,29 +157,34 @@ class PixelMemory:
 
 
 def as_seen(values: Tensor, batch: Batch) -> Tensor:
-    """Return ``[K, N, T, h, w]`` of the frames as stored in the geometry of the batch; 0 outside the stored frame."""
-    seen, inside = warp(values, batch.affine[batch.frames_of])
+    """Return ``[K, N, T, H, W]`` of the frames as stored in the geometry of the batch; 0 outside the stored frame."""
+    rows, columns = batch.masks.shape[-2:]
+    seen, inside = warp(values, batch.affine[batch.frames_of], (rows, columns))
     return seen * inside
 
 
-def warp(values: Tensor, affine: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``values`` at the places that ``affine`` names, and whether each place is inside the frame.
+def warp(values: Tensor, affine: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """Return ``values`` at the places that ``affine`` names, on a grid of ``size``, and which are inside the frame.
 
-    The identity and a horizontal mirror are exact; anything else is bilinear and needs float values.
+    The identity and a horizontal mirror are exact on a grid of the size that ``values`` have; anything else is
+    bilinear and needs float values.
 
     Args:
         values: ``[K, N, T, h, w]``. affine: float ``[N, 2, 3]``: normalised (x, y) of the result → of ``values``.
+        size: (rows, columns) of the result.
 
     Returns:
-        ``[K, N, T, h, w]``, and bool ``[N, 1, h, w]``.
+        ``[K, N, T, *size]``, and bool ``[N, 1, *size]``.
     """
+    if tuple(values.shape[-2:]) != size:
+        return _resample(values, affine, size)
     mirrored, plain = (_equals(affine, kind) for kind in (affine.new_tensor(_MIRROR), torch.eye(2, 3).to(affine)))
     found = torch.where(mirrored[:, None, None, None], values.flip(-1), values) if mirrored.any() else values
     other = ~(mirrored | plain)
-    inside = torch.ones(len(affine), 1, *values.shape[-2:], dtype=torch.bool, device=values.device)
+    inside = torch.ones(len(affine), 1, *size, dtype=torch.bool, device=values.device)
     if other.any():
         found = found.clone()
-        found[:, other], inside[other] = _resample(values[:, other], affine[other])
+        found[:, other], inside[other] = _resample(values[:, other], affine[other], size)
     return found, inside
 
 
@@ -187,10 +198,10 @@ def _equals(affine: Tensor, kind: Tensor) -> Tensor:
     return (affine == kind).flatten(1).all(1)
 
 
-def _resample(values: Tensor, affine: Tensor) -> tuple[Tensor, Tensor]:
-    kinds, _, time, height, width = values.shape
+def _resample(values: Tensor, affine: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    kinds, samples, time = values.shape[:3]
     maps = values.movedim(0, 1).flatten(1, 2)
-    grid = F.affine_grid(affine.to(maps), list(maps.shape), align_corners=False)
+    grid = F.affine_grid(affine.to(maps), [samples, kinds * time, *size], align_corners=False)
     found = F.grid_sample(maps, grid, mode="bilinear", padding_mode="border", align_corners=False)
     inside = (grid.abs() <= 1).all(-1)[:, None]
-    return found.view(-1, kinds, time, height, width).movedim(1, 0), inside
+    return found.view(samples, kinds, time, *size).movedim(1, 0), inside

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +13,26 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from actiseg_bench.batches import EpochSampler, make_batch, step_seed
+from actiseg_bench.batches import make_batch, step_seed
 from actiseg_bench.checkpoint import Keeper, State, run_identity
-from actiseg_bench.config import RunConfig, TrainConfig
+from actiseg_bench.config import RunConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.diagnosis import Probe, Watch
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
 from actiseg_bench.records import ClipItem
+from actiseg_bench.schedule import learning_rate, make_optimizer
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
-from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_bench.training_data import (
+    fit_to_data,
+    make_sampler,
+    memory_grid,
+    open_probed,
+    open_training,
+    steps_per_epoch,
+)
+from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
-
-FRAMES = 5  # of a clip, where clips differ in length: ActionVOS's training shows five
 
 Progress = Callable[[int, int, float], None]
 
@@ -75,14 +80,6 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def learning_rate(step: int, config: TrainConfig) -> float:
-    """Return the rate of a 0-based step: linear warm-up, then a cosine to zero."""
-    warmup = max(1, round(config.warmup_share * config.steps))
-    if step < warmup:
-        return config.learning_rate * (step + 1) / warmup
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, config.steps - warmup)))
-
-
 def make_networks(config: RunConfig, count: int, device: torch.device) -> tuple[list[VosModel], str]:
     """Return ``count`` networks with start weights and the weights' name; networks differ in their fresh parameters."""
     networks, name = [], "none"
@@ -119,26 +116,21 @@ def train_run(
 
     Raises:
         NotFiniteError: a loss that is NaN or infinite; the networks as they were before it are in ``folder``.
-        ActisegError: unknown model, strategy, option or device; a manifest without masks; missing images; a
-            checkpoint of another run.
+        ActisegError: unknown model, strategy, option or device; a manifest without masks; missing images; clips that
+            cannot share an update; a checkpoint of another run.
     """
     torch.set_num_threads(config.threads)
     fabric = make_fabric(config)
     started = time.perf_counter()
-    card = MODELS[config.model].card
-    open_labels = partial(
-        ManifestDataset, root=root, size=card.input_size, mask_stride=card.mask_stride, targets=config.train.targets
-    )
-    data = open_labels(manifest, diagnose=diagnose)
-    raise_if(not len(data), f"{manifest}: the manifest has no clip with a sample; there is nothing to train on")
-    config = fit_to_clips(config, data)
+    data = open_training(config, manifest, root, diagnose=diagnose)
+    config = fit_to_data(config, data)
     strategy = make_strategy(config, data, folder)
     networks, weights = make_networks(config, strategy.card.networks, fabric.device)
     torch.manual_seed(step_seed(config.seed, "prepare", 0))
     strategy.prepare(networks)
     identity = run_identity(config, data.manifest.digest)
     keeper = None if folder is None else Keeper(folder, identity, save_every, fabric.is_global_zero)
-    watch = Watch(Probe(data, open_labels(data.manifest, labels="clean")), config.train.steps) if diagnose else None
+    watch = Watch(Probe(*open_probed(config, data)), config.train.steps) if diagnose else None
     losses = fit(networks, strategy, data, config, fabric, on_progress, keeper, watch)
     strategy.finish(networks)
     for network in networks:
@@ -164,13 +156,6 @@ def make_fabric(config: RunConfig) -> Fabric:
     return fabric
 
 
-def fit_to_clips(config: RunConfig, data: ManifestDataset) -> RunConfig:
-    """Return the configuration; where clips differ in length and it shows all frames, it shows ``FRAMES`` of each."""
-    if config.train.frames_per_clip is not None or len(set(map(len, data.frames_of_samples.values()))) <= 1:
-        return config
-    return replace(config, train=replace(config.train, frames_per_clip=FRAMES))
-
-
 def make_strategy(config: RunConfig, data: ManifestDataset, folder: Path | None = None) -> Strategy:
     """Return the strategy of a run, told what its card asks for."""
     epochs = config.train.steps / steps_per_epoch(data, config.train)
@@ -179,30 +164,11 @@ def make_strategy(config: RunConfig, data: ManifestDataset, folder: Path | None 
         noise_rate=data.noise_rate,
         epochs=epochs,
         frames=data.frames_of_samples,
-        mask_size=data.mask_size,
+        mask_size=memory_grid(data, config.train),
         seed=config.seed,
         folder=folder,
     )
     return STRATEGIES[config.strategy](setting, config.strategy_options, config.variant)
-
-
-def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """Return AdamW with the fresh parameters of a model in a group of their own."""
-    fresh = network.card.fresh if isinstance(network, VosModel) else ()
-    prefixes = tuple(f"{name}." for name in fresh)
-    named = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-    groups = [
-        {"params": [p for name, p in named if not name.startswith(prefixes)], "factor": 1.0},
-        {"params": [p for name, p in named if name.startswith(prefixes)], "factor": config.fresh_factor},
-    ]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-
-
-def steps_per_epoch(data: ManifestDataset, config: TrainConfig) -> float:
-    """Return the updates after which every clip was visited once."""
-    return max(1.0, len(data) / config.clips_per_batch)
 
 
 def fit(
@@ -219,7 +185,8 @@ def fit(
     train = config.train
     now = State(networks, [make_optimizer(network, train) for network in networks], strategy)
     wrapped = [fabric.setup(*pair) for pair in zip(networks, now.optimizers, strict=True)]
-    sampler = EpochSampler(data.groups, train.clips_per_batch, config.seed, fabric.global_rank, fabric.world_size)
+    sampler = make_sampler(data, config, fabric.global_rank, fabric.world_size)
+    epoch_steps = steps_per_epoch(data, train)
     loader = DataLoader(data, batch_sampler=sampler, collate_fn=list)
     for network in networks:
         network.train()
@@ -230,11 +197,12 @@ def fit(
     while now.step < train.steps:
         sampler.epoch, sampler.skip = now.epoch, now.position
         for items in loader:
-            batch = make_batch(items, config, now.step, views=strategy.card.views).to(fabric.device)
+            batch = make_batch(items, config, now.step, views=strategy.card.views, stride=data.mask_stride)
+            batch = batch.to(fabric.device)
             torch.manual_seed(step_seed(config.seed, "step", now.step))  # what a network draws has an address too
-            step = strategy.step([network for network, _ in wrapped], batch, now.step / steps_per_epoch(data, train))
+            step = strategy.step([network for network, _ in wrapped], batch, now.step / epoch_steps)
             _check_finite(step.losses, items, now, keeper)
-            descend(fabric, wrapped, step.losses, learning_rate(now.step, train), train.clip_norm)
+            descend(fabric, wrapped, step.losses, learning_rate(now.step, train, epoch_steps), train.clip_norm)
             if watch is not None:
                 watch.see(step, batch, now.epoch)
             now.advance(step.losses[0].item())

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,17 +12,36 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
 
+from actiseg_bench.data.by_clip import ByClip
+from actiseg_bench.data.coverage import action_weights, coverage, row_rle
+from actiseg_bench.data.sizes import Size, grid_size, shown_size, whole_cells
 from actiseg_bench.records import ClipItem
 from actiseg_noise.errors import DataError, ManifestError, raise_if
 from actiseg_noise.key import Key
 from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.read import Manifest, read_manifest
-from actiseg_noise.masks import Rle, decode_rle
 from actiseg_noise.records import DatasetCard, expression
 from actiseg_noise.roots import find_root
 
 LABELS = ("noisy", "clean")
 TARGETS = ("positive", "all")
+
+
+class View(NamedTuple):
+    """Some samples of a clip on some of its frames: positions in what the clip's item shows; frames may come twice."""
+
+    clip: int
+    samples: tuple[int, ...]
+    frames: tuple[int, ...]
+
+
+class _Scene(NamedTuple):
+    """The rows of what an item shows, and the size in which it shows it."""
+
+    clip_id: str
+    frames: list[dict[str, Any]]
+    samples: list[dict[str, Any]]
+    size: Size
 
 
 class ManifestDataset(Dataset[ClipItem]):
@@ -32,13 +50,18 @@ class ManifestDataset(Dataset[ClipItem]):
     Args:
         manifest: a manifest folder, or one opened by :func:`actiseg_noise.read_manifest`.
         root: folder that image paths are relative to; by default the dataset's usual place.
-        size: (rows, columns) that frames are resized to (area averaging); None keeps their size.
-        mask_stride: input pixels per mask pixel; masks are averaged over the area a mask pixel covers.
+        size: (rows, columns) that frames are resized to (area averaging), or the short side of a clip's masks, whose
+            shape its frames get; None keeps their size.
+        mask_stride: input pixels per mask pixel; masks are averaged over the area a mask pixel covers. The last ones
+            stick out of a frame whose sides are no multiples.
+        whole: sides are rounded to whole mask pixels, so that a mirrored mask fits its mirrored frame: for training.
+        fine: masks are as large as frames, for augmentation that resizes both and makes the mask pixels.
         labels: ``noisy`` to train, ``clean`` to score.
         targets: ``positive``: a negative object's target is empty. ``all``: every object's mask is its target and
             the narration is another clip's, so that nothing can be learned about the action.
         frames: show this many annotated frames, evenly spaced (repeated in shorter clips); None shows all.
         diagnose: items say where their labels are right (``ClipItem.agrees``).
+        weigh_actions: items have ActionVOS's action-guided weights (``ClipItem.weights``).
         cache: keep decoded items in memory; by default when they take less than 1 GiB.
 
     Raises:
@@ -51,12 +74,15 @@ class ManifestDataset(Dataset[ClipItem]):
         manifest: str | Path | Manifest,
         root: str | Path | None = None,
         *,
-        size: tuple[int, int] | None = None,
+        size: Size | int | None = None,
         mask_stride: int = 1,
+        whole: bool = False,
+        fine: bool = False,
         labels: str = "noisy",
         targets: str = "positive",
         frames: int | None = None,
         diagnose: bool = False,
+        weigh_actions: bool = False,
         cache: bool | None = None,
     ) -> None:
         raise_if(labels not in LABELS, f"labels must be one of {', '.join(LABELS)}, got {labels!r}")
@@ -64,8 +90,9 @@ class ManifestDataset(Dataset[ClipItem]):
         self.manifest = manifest if isinstance(manifest, Manifest) else read_manifest(manifest)
         self.root = check_usable(self.manifest, root)
         self.size, self.mask_stride, self.labels, self.targets = size, mask_stride, labels, targets
-        self.frames, self.diagnose = frames, diagnose
-        self._tables = {name: _ByClip(self.manifest, name) for name in ("clips", "frames", "samples", "masks")}
+        self.whole, self._cell = whole, 1 if fine else mask_stride
+        self.frames, self.diagnose, self.weigh_actions = frames, diagnose, weigh_actions
+        self._tables = {name: ByClip(self.manifest, name) for name in ("clips", "frames", "samples", "masks")}
         with_masks = self._tables["masks"].ranges
         self.clip_ids = [clip_id for clip_id in self._tables["samples"].ranges if clip_id in with_masks]
         self._pictures: dict[str, torch.Tensor] = {}
@@ -75,12 +102,17 @@ class ManifestDataset(Dataset[ClipItem]):
         """Return the number of clips."""
         return len(self.clip_ids)
 
-    def __getitem__(self, index: int) -> ClipItem:
-        """Return the clip at ``index`` with all its samples.
+    def __getitem__(self, index: int | View) -> ClipItem:
+        """Return the clip at ``index`` with all its samples and frames, or with those of a view.
 
         Raises:
             DataError: an image of the clip is missing or unreadable.
+            ManifestError: action-guided weights are asked for, and the manifest has no flags to make them of.
         """
+        if isinstance(index, View):
+            if self._cache is None:
+                return self._read(self.clip_ids[index.clip], index)
+            return self[index.clip].take(list(index.samples)).show(list(index.frames))
         if self._cache is not None and index in self._cache:
             return self._cache[index]
         item = self._read(self.clip_ids[index])
@@ -108,11 +140,16 @@ class ManifestDataset(Dataset[ClipItem]):
             found |= {row["sample_id"]: shown for row in self._tables["samples"].rows(clip_id)}
         return found
 
-    @property
-    def mask_size(self) -> tuple[int, int]:
-        """Return (rows, columns) of a target; (0, 0) where frames keep their own sizes."""
-        rows, columns = self.size or (0, 0)
-        return rows // self.mask_stride, columns // self.mask_stride
+    @cached_property
+    def sizes(self) -> list[Size]:
+        """Return the different sizes in which clips are shown, ascending; by their masks where frames keep theirs."""
+        return sorted({self._shown(self.frame_rows(clip_id)) for clip_id in self.clip_ids})
+
+    @cached_property
+    def extents(self) -> list[tuple[int, int]]:
+        """Return how many samples and how many frames the item of every clip has."""
+        samples = self._tables["samples"].ranges
+        return [(samples[clip][1] - samples[clip][0], len(self.frame_rows(clip))) for clip in self.clip_ids]
 
     @cached_property
     def groups(self) -> list[list[int]]:
@@ -133,15 +170,25 @@ class ManifestDataset(Dataset[ClipItem]):
         """Return the clip whose narration this clip's expressions borrow when ``targets`` is ``all``."""
         return self.clip_ids[Key("narration", clip_id).below("clip", len(self))]
 
-    def _read(self, clip_id: str) -> ClipItem:
+    def _shown(self, frames: list[dict[str, Any]]) -> Size:
+        """Return the size in which a clip is shown."""
+        size = shown_size(self.size, (frames[0]["height"], frames[0]["width"]))
+        return whole_cells(size, self.mask_stride) if self.whole else size
+
+    def _read(self, clip_id: str, view: View | None = None) -> ClipItem:
         frames = self.frame_rows(clip_id)
         samples = self._tables["samples"].rows(clip_id)
+        frames_id = _frames_id(frames)
+        if view is not None:
+            frames, samples = [frames[i] for i in view.frames], [samples[i] for i in view.samples]
+            frames_id = f"{frames_id}\n{list(view.frames)}"
         images = self._images(frames)
-        size = tuple(images.shape[2:])
-        masks = self._masks(clip_id, frames, samples, size, self.labels)
+        scene = _Scene(clip_id, frames, samples, (images.shape[2], images.shape[3]))
+        masks = self._masks(scene, self.labels)
+        own = self._masks(scene, self.labels, negatives=True) if self.weigh_actions else None
         return ClipItem(
             clip_id=clip_id,
-            frames_id=_frames_id(frames),
+            frames_id=frames_id,
             frame_idx=tuple(row["frame_idx"] for row in frames),
             canvas=(frames[0]["height"], frames[0]["width"]),
             frames=images,
@@ -150,20 +197,14 @@ class ManifestDataset(Dataset[ClipItem]):
             expressions=tuple(self._expression(row) for row in samples),
             masks=torch.from_numpy(masks),
             is_positive=torch.tensor([row["is_positive"] for row in samples]),
-            agrees=self._agrees(masks, clip_id, frames, samples, size) if self.diagnose else None,
+            agrees=self._agrees(masks, scene) if self.diagnose else None,
+            weights=None if own is None else torch.from_numpy(action_weights(own, samples)),
         )
 
-    def _agrees(
-        self,
-        masks: npt.NDArray[np.uint8],
-        clip_id: str,
-        frames: list[dict[str, Any]],
-        samples: list[dict[str, Any]],
-        size: tuple[int, ...],
-    ) -> torch.Tensor:
+    def _agrees(self, masks: npt.NDArray[np.uint8], scene: _Scene) -> torch.Tensor:
         """Return where the text names the object and the mask is the clean one, bool ``[K, T, h, w]``."""
-        clean = self._masks(clip_id, frames, samples, size, "clean")
-        is_named = np.array([not row["is_harmful"] for row in samples])
+        clean = self._masks(scene, "clean")
+        is_named = np.array([not row["is_harmful"] for row in scene.samples])
         return torch.from_numpy(((masks > 127) == (clean > 127)) & is_named[:, None, None, None])
 
     def _expression(self, sample: dict[str, Any]) -> str:
@@ -177,13 +218,17 @@ class ManifestDataset(Dataset[ClipItem]):
         name = _frames_id(frames)
         if name in self._pictures:
             return self._pictures[name]
-        images = np.ascontiguousarray(np.stack([self._image(row) for row in frames]).transpose(0, 3, 1, 2))
+        size = None if self.size is None and not self.whole else self._shown(frames)
+        once = {row["frame_idx"]: row for row in frames}
+        pictures = {frame_idx: self._image(row, size) for frame_idx, row in once.items()}
+        stacked = np.stack([pictures[row["frame_idx"]] for row in frames])
+        images = torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
         if self._cache is not None:
-            self._pictures[name] = torch.from_numpy(images)
-        return torch.from_numpy(images)
+            self._pictures[name] = images
+        return images
 
-    def _image(self, frame: dict[str, Any]) -> npt.NDArray[np.uint8]:
-        """Return one frame as uint8 RGB ``[H, W, 3]``."""
+    def _image(self, frame: dict[str, Any], size: Size | None) -> npt.NDArray[np.uint8]:
+        """Return one frame as uint8 RGB ``[H, W, 3]``, in its own size for None."""
         path = self.root / str(frame["image_path"])
         image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) if path.is_file() else None
         if image is None:
@@ -192,71 +237,43 @@ class ManifestDataset(Dataset[ClipItem]):
                 f"{path}: {what} (clip {frame['clip_id']}, frame {frame['frame_id']}). Point --root to the folder "
                 f"of {self.manifest.info.dataset['name']}."
             )
-        if self.size is not None:
-            image = cv2.resize(image, self.size[::-1], interpolation=cv2.INTER_AREA)
+        if size is not None:
+            image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
         return image.astype(np.uint8, copy=False)
 
-    def _masks(
-        self,
-        clip_id: str,
-        frames: list[dict[str, Any]],
-        samples: list[dict[str, Any]],
-        size: tuple[int, ...],
-        labels: str,
-    ) -> npt.NDArray[np.uint8]:
-        """Return the coverage of the ``noisy`` or ``clean`` targets, uint8 ``[K, T, h, w]``."""
-        shape = (size[0] // self.mask_stride, size[1] // self.mask_stride)
-        out = np.zeros((len(samples), len(frames), *shape), np.uint8)
+    def _masks(self, scene: _Scene, labels: str, *, negatives: bool = False) -> npt.NDArray[np.uint8]:
+        """Return the coverage of the ``noisy`` or ``clean`` targets, uint8 ``[K, T, h, w]``.
+
+        Args:
+            negatives: whether negative objects have their own masks, whatever ``targets`` says.
+        """
+        samples, frames = scene.samples, scene.frames
+        out = np.zeros((len(samples), len(frames), *grid_size(scene.size, self._cell)), np.uint8)
         sample_at = {row["object_id"]: k for k, row in enumerate(samples)}
         times: dict[int, list[int]] = {}
         for t, frame in enumerate(frames):
             times.setdefault(frame["frame_idx"], []).append(t)
         sizes = {frame["frame_idx"]: (frame["height"], frame["width"]) for frame in frames}
-        for row in self._tables["masks"].rows(clip_id):
-            k = sample_at[row["object_id"]]
-            shown = row["frame_idx"] in times and (samples[k]["is_positive"] or self.targets == "all")
-            if shown and row[f"{labels}_area"]:
-                out[k, times[row["frame_idx"]]] = _coverage(_rle(row, sizes[row["frame_idx"]], labels), shape)
+        everyone = negatives or self.targets == "all"
+        for row in self._tables["masks"].rows(scene.clip_id):
+            k, at = sample_at.get(row["object_id"]), times.get(row["frame_idx"])
+            if k is None or at is None or not row[f"{labels}_area"]:
+                continue
+            if everyone or samples[k]["is_positive"]:
+                out[k, at] = coverage(row_rle(row, sizes[row["frame_idx"]], labels), scene.size, self._cell)
         return out
 
     def _fits(self) -> bool:
         """Say whether all decoded items take less than 1 GiB, judging from the row counts."""
-        rows, columns = self.size or (1080, 1920)
+        rows, columns = shown_size(self.size, (1080, 1920))
         counts = self.manifest.info.counts
-        return (counts["frames"] * 3 + counts["masks"] / self.mask_stride**2) * rows * columns < 2**30
-
-
-class _ByClip:
-    """A table's rows, reached by clip. Rows are sorted by clip, so a clip is a slice."""
-
-    def __init__(self, manifest: Manifest, name: str) -> None:
-        self._table = manifest.table(name)
-        ids = self._table.column("clip_id").to_pylist()
-        starts = [i for i, clip_id in enumerate(ids) if i == 0 or ids[i - 1] != clip_id]
-        self.ranges = {ids[a]: (a, b) for a, b in pairwise([*starts, len(ids)])}
-
-    def rows(self, clip_id: str) -> list[dict[str, Any]]:
-        """Return the clip's rows as dicts; none when it has no row."""
-        start, stop = self.ranges.get(clip_id, (0, 0))
-        rows: list[dict[str, Any]] = self._table.slice(start, stop - start).to_pylist()
-        return rows
+        per_mask = (5 if self.weigh_actions else 1) / self._cell**2
+        return (counts["frames"] * 3 + counts["masks"] * per_mask) * rows * columns < 2**30
 
 
 def _frames_id(frames: list[dict[str, Any]]) -> str:
     """Name the pictures of a clip: its image paths."""
     return "\n".join(str(row["image_path"]) for row in frames)
-
-
-def _rle(row: dict[str, Any], size: tuple[int, int], labels: str) -> Rle:
-    """Return a row's noisy or clean mask."""
-    counts = row["noisy_rle"] if labels == "noisy" else None
-    return Rle(*size, counts or row["clean_rle"], int(row[f"{labels}_area"]))
-
-
-def _coverage(rle: Rle, shape: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """Return the share of every cell that the mask covers, 0–255, uint8 ``[h, w]``."""
-    full = decode_rle(rle).view(np.uint8) * np.uint8(255)
-    return cv2.resize(full, shape[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 def check_usable(manifest: Manifest, root: str | Path | None = None) -> Path:

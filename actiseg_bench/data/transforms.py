@@ -1,4 +1,4 @@
-"""Augmentation of a batch: zoom, a horizontal flip that also exchanges left and right in the text, and light.
+"""Augmentation of a batch: sizes, zoom, a flip that also exchanges left and right in the text, light and colours.
 
 Where pixels move, ``Batch.affine`` says from where, so that what is remembered per pixel is found again.
 """
@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
+from actiseg_bench.data.distort import DistortConfig, distort
+from actiseg_bench.data.scales import ScaleConfig, compose, draw_cut, rescale
 from actiseg_bench.records import Batch
 
 _SIDES = {"left": "right", "right": "left"}
@@ -28,6 +30,9 @@ class AugmentConfig:
         zoom: each sequence is cropped at a random place and resized back, by a factor between 1 and this.
         brightness, contrast, colour: half-widths of the uniform factors around 1, per sequence (colour per channel).
         strong: how many times as wide those are in the second view of strategies that compare two.
+        scales: shows a batch in a size that is drawn; None in the size of its frames.
+        distort: ActionVOS's photometric distortion, after brightness, contrast and colour, and once more in the second
+            view; None leaves it out.
     """
 
     flip: float = 0.5
@@ -36,6 +41,8 @@ class AugmentConfig:
     contrast: float = 0.25
     colour: float = 0.08
     strong: float = 2.0
+    scales: ScaleConfig | None = None
+    distort: DistortConfig | None = None
 
 
 def swap_sides(text: str) -> str:
@@ -49,20 +56,32 @@ def swap_sides(text: str) -> str:
     return _SIDE_WORD.sub(swap, text)
 
 
-def augment(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
-    """Return an augmented batch; every draw comes from ``generator``, one set per sequence of frames."""
+def augment(batch: Batch, config: AugmentConfig, generator: torch.Generator, stride: int = 1) -> Batch:
+    """Return an augmented batch; every draw comes from ``generator``, one set per sequence of frames.
+
+    Args:
+        stride: frame pixels per mask pixel, where ``config.scales`` resizes masks of the frames' resolution.
+    """
     clips = len(batch.frames)
     flipped = torch.rand(clips, generator=generator) < config.flip
+    if config.scales is not None:
+        rows, columns = batch.frames.shape[-2:]
+        batch = rescale(batch, draw_cut((rows, columns), config.scales, stride, generator), stride)
     lit = adjust_light(batch, config, generator)
     if config.zoom != 1:
         lit = crop(lit, draw_crops(clips, config.zoom, generator))
+    if config.distort is not None:
+        lit = replace(lit, frames=distort(lit.frames, config.distort, generator))
     return flip(lit, flipped)
 
 
 def add_strong_view(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
     """Return the batch with ``strong``: its frames under a further, stronger change of light; nothing else moves."""
     wide = {name: getattr(config, name) * config.strong for name in ("brightness", "contrast", "colour")}
-    return replace(batch, strong=adjust_light(batch, replace(config, **wide), generator).frames)
+    frames = adjust_light(batch, replace(config, **wide), generator).frames
+    if config.distort is not None:
+        frames = distort(frames, config.distort, generator)
+    return replace(batch, strong=frames)
 
 
 def draw_crops(count: int, zoom: float, generator: torch.Generator) -> Tensor:
@@ -79,15 +98,12 @@ def draw_crops(count: int, zoom: float, generator: torch.Generator) -> Tensor:
 def crop(batch: Batch, affine: Tensor) -> Batch:
     """Cut every sequence by its affine ``[B, 2, 3]`` and resize it back, bilinearly; outside the picture is black."""
     frames = _sample(batch.frames.flatten(1, 2), affine).view_as(batch.frames)
-    masks = _sample(batch.masks, affine[batch.frames_of])
-    agrees = None if batch.agrees is None else _sample(batch.agrees.float(), affine[batch.frames_of]) > 0.5
-    return replace(batch, frames=frames, masks=masks, affine=compose(batch.affine, affine), agrees=agrees)
-
-
-def compose(outer: Tensor, inner: Tensor) -> Tensor:
-    """Return the affine ``[B, 2, 3]`` that applies ``inner`` first."""
-    square, shift = outer[:, :, :2], outer[:, :, 2:]
-    return torch.cat([square @ inner[:, :, :2], square @ inner[:, :, 2:] + shift], 2)
+    of_samples = affine[batch.frames_of]
+    masks = _sample(batch.masks, of_samples)
+    agrees = None if batch.agrees is None else _sample(batch.agrees.float(), of_samples) > 0.5
+    weights = None if batch.weights is None else 1 + _sample(batch.weights - 1, of_samples)
+    affine = compose(batch.affine, affine)
+    return replace(batch, frames=frames, masks=masks, affine=affine, agrees=agrees, weights=weights)
 
 
 def _sample(pictures: Tensor, affine: Tensor) -> Tensor:
@@ -99,16 +115,22 @@ def _sample(pictures: Tensor, affine: Tensor) -> Tensor:
 def flip(batch: Batch, flipped: Tensor) -> Batch:
     """Mirror the sequences where bool ``[B]`` ``flipped`` is set: frames, masks, words, and the affine."""
     mirrored = flipped[batch.frames_of]
-    frames = torch.where(flipped[:, None, None, None, None], batch.frames.flip(-1), batch.frames)
-    masks = torch.where(mirrored[:, None, None, None], batch.masks.flip(-1), batch.masks)
-    texts = [swap_sides(t) if m else t for t, m in zip(batch.expressions, mirrored.tolist(), strict=True)]
+
+    def mirror(values: Tensor) -> Tensor:
+        return torch.where(mirrored[:, None, None, None], values.flip(-1), values)
+
     sign = torch.where(flipped, -1.0, 1.0)
     affine = batch.affine.clone()
     affine[:, :, 0] = affine[:, :, 0] * sign[:, None]
-    agrees = batch.agrees
-    if agrees is not None:
-        agrees = torch.where(mirrored[:, None, None, None], agrees.flip(-1), agrees)
-    return replace(batch, frames=frames, masks=masks, expressions=texts, affine=affine, agrees=agrees)
+    return replace(
+        batch,
+        frames=torch.where(flipped[:, None, None, None, None], batch.frames.flip(-1), batch.frames),
+        masks=mirror(batch.masks),
+        expressions=[swap_sides(t) if m else t for t, m in zip(batch.expressions, mirrored.tolist(), strict=True)],
+        affine=affine,
+        agrees=None if batch.agrees is None else mirror(batch.agrees),
+        weights=None if batch.weights is None else mirror(batch.weights),
+    )
 
 
 def adjust_light(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:

@@ -1,13 +1,18 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from deposits import save_frame, save_mask
 
 import actiseg_noise
-from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.data.coverage import action_weights, coverage
+from actiseg_bench.data.manifest_dataset import ManifestDataset, View
 from actiseg_noise.datasets.kitchen import plan_video, render_video
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
+from actiseg_noise.masks import Box, encode_rle
 
 SIZE = (96, 160)
 
@@ -127,3 +132,113 @@ def test_a_text_manifest_cannot_be_trained_on(kitchen_root: Path, tmp_path: Path
 def test_an_unknown_word_is_refused(clean_val: Path, kitchen_root: Path, option: dict[str, str]) -> None:
     with pytest.raises(ActisegError, match="must be one of"):
         ManifestDataset(clean_val, kitchen_root, **option)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("size", "stride", "expected"),
+    [
+        ((4, 8), 2, [[255, 128, 0, 0], [0, 0, 0, 255]]),
+        ((4, 8), 4, [[96, 64]]),
+        ((4, 8), 3, [[170, 0, 57], [0, 0, 57]]),  # the last column of cells sticks out by one, the last row by two
+        ((2, 4), 2, [[96, 64]]),
+    ],
+)
+def test_coverage_is_of_the_whole_mask_pixel_where_it_sticks_out_too(
+    size: tuple[int, int], stride: int, expected: list[list[int]]
+) -> None:
+    mask = np.zeros((4, 8), bool)
+    mask[:2, :3] = True
+    mask[2:, 6:] = True
+    found = coverage(encode_rle(mask, Box(0, 0, 4, 8), 4, 8), size, stride)
+    assert found.tolist() == expected
+
+
+FLAGS = [
+    ({"is_positive": True, "handbox": True, "in_narration": False}, 2),
+    ({"is_positive": True, "handbox": False, "in_narration": True}, 2),
+    ({"is_positive": True, "handbox": True, "in_narration": True}, 5),
+    ({"is_positive": True, "handbox": False, "in_narration": False}, 1),
+    ({"is_positive": False, "handbox": False, "in_narration": False}, 5),
+    ({"is_positive": False, "handbox": True, "in_narration": False}, 5),
+]
+
+
+@pytest.mark.parametrize(("flags", "weight"), FLAGS)
+def test_weights_are_action_vos_s_inside_the_object_and_one_outside(flags: dict[str, bool], weight: int) -> None:
+    masks = np.array([[[[0, 255, 51]]]], np.uint8)
+    found = action_weights(masks, [{"sample_id": "a/1", **flags}])
+    assert found.tolist() == [[[[1, weight, pytest.approx(1 + (weight - 1) / 5)]]]]
+
+
+def test_a_manifest_that_does_not_say_what_hands_touch_has_no_weights() -> None:
+    row = {"sample_id": "a/1", "is_positive": True, "handbox": None, "in_narration": None}
+    with pytest.raises(
+        ManifestError, match="sample a/1: .* not say handbox and in_narration .* action_weights = false"
+    ):
+        action_weights(np.zeros((1, 1, 1, 1), np.uint8), [row])
+
+
+def test_items_carry_weights_of_their_own_noisy_masks_of_negative_objects_too(
+    noisy_val: Path, kitchen_root: Path
+) -> None:
+    data = ManifestDataset(noisy_val, kitchen_root, size=SIZE, mask_stride=2, weigh_actions=True)
+    item = data[0]
+    rows = [row for row in data.manifest.table("samples").to_pylist() if row["clip_id"] == item.clip_id]
+    own = ManifestDataset(noisy_val, kitchen_root, size=SIZE, mask_stride=2, targets="all")[0].masks
+    assert item.weights is not None and item.weights.shape == item.masks.shape
+    for row, weights, mask, target in zip(rows, item.weights, own, item.masks, strict=True):
+        inside = [1, 2, 5][row["handbox"] + row["in_narration"]] if row["is_positive"] else 5
+        assert torch.allclose(weights, 1 + (inside - 1) * (mask / 255))
+        assert torch.equal(target, mask) == row["is_positive"]
+
+
+@pytest.mark.parametrize("cache", [True, False])
+def test_a_view_shows_some_samples_on_some_frames(noisy_val: Path, kitchen_root: Path, cache: bool) -> None:
+    options = {"size": SIZE, "mask_stride": 2, "diagnose": True, "weigh_actions": True, "cache": cache}
+    data = ManifestDataset(noisy_val, kitchen_root, **options)  # type: ignore[arg-type]
+    whole, view = data[1], data[View(1, (2,), (0, 0, 2))]
+    assert view.frame_idx == (0, 0, 2)
+    assert view.sample_ids == whole.sample_ids[2:3]
+    assert view.expressions == whole.expressions[2:3]
+    assert view.frames_id == whole.take([2]).show([0, 0, 2]).frames_id
+    assert torch.equal(view.frames, whole.frames[[0, 0, 2]])
+    for name in ("masks", "agrees", "weights"):
+        assert torch.equal(getattr(view, name), getattr(whole, name)[[2]][:, [0, 0, 2]])
+
+
+@pytest.fixture(scope="module")
+def two_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A manifest of two clips, 24 × 42 pixels and 36 × 30, with one object each, in a folder with its images."""
+    root = tmp_path_factory.mktemp("two_sizes")
+    for name, (rows, columns) in {"a": (24, 42), "b": (36, 30)}.items():
+        for number in range(3):
+            mask = np.zeros((rows, columns), np.uint8)
+            mask[4:12, 5:15] = 1
+            for folder in ("clean", "noisy"):
+                save_mask(root / folder / name / f"{number:05d}.png", mask)
+            save_frame(root / "images" / name / f"{number:05d}.jpg", rows, columns)
+    folders = ["--clean", root / "clean", "--noisy", root / "noisy", "--images", root / "images", "--root", root]
+    command = ["import", *folders, "--name", "mine", "--out", root / "m"]
+    subprocess.run([sys.executable, "-c", "from actiseg_noise.cli import main; main()", *map(str, command)], check=True)
+    return root
+
+
+def test_clips_keep_their_shape_at_one_short_side(two_sizes: Path) -> None:
+    data = ManifestDataset(two_sizes / "m", two_sizes, size=12, mask_stride=4)
+    assert data.sizes == [(12, 21), (14, 12)]
+    assert [tuple(data[i].frames.shape) for i in range(2)] == [(3, 3, 12, 21), (3, 3, 14, 12)]
+    assert [tuple(data[i].masks.shape) for i in range(2)] == [(1, 3, 3, 6), (1, 3, 4, 3)]
+    covered = data[1].masks[0, 0].double().sum() / 255 * 16
+    assert covered == pytest.approx(80 * (14 / 36) * (12 / 30), rel=0.02)
+
+
+def test_in_training_sides_are_whole_mask_pixels_and_fine_masks_as_large_as_frames(two_sizes: Path) -> None:
+    data = ManifestDataset(two_sizes / "m", two_sizes, size=12, mask_stride=4, whole=True, fine=True)
+    assert data.sizes == [(12, 20), (16, 12)]  # 14 is three and a half mask pixels: four
+    assert [tuple(data[i].frames.shape[2:]) for i in range(2)] == data.sizes
+    assert [tuple(data[i].masks.shape[2:]) for i in range(2)] == data.sizes
+
+
+def test_an_import_says_nothing_of_hands_and_narration(two_sizes: Path) -> None:
+    with pytest.raises(ManifestError, match="the manifest does not say handbox and in_narration"):
+        ManifestDataset(two_sizes / "m", two_sizes, weigh_actions=True)[0]

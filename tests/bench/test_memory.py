@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
-from train_fakes import make_batch
+from train_fakes import make_batch, make_item
 
 from actiseg_bench.data.transforms import flip
 from actiseg_bench.memory import PixelMemory, as_seen, invert, warp
-from actiseg_bench.records import Batch
+from actiseg_bench.records import Batch, collate
 from actiseg_noise.errors import ActisegError
 
 MIRROR = torch.tensor([[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
@@ -128,7 +128,7 @@ def test_a_mirror_is_its_own_inverse_to_the_bit() -> None:
 
 def test_a_mirror_of_general_values_is_an_exact_flip() -> None:
     maps = torch.rand(2, 1, 3, 5, 7)
-    found, inside = warp(maps, MIRROR[None])
+    found, inside = warp(maps, MIRROR[None], (5, 7))
     assert torch.equal(found, maps.flip(-1))
     assert inside.all()
 
@@ -180,9 +180,46 @@ def test_a_sample_or_frame_that_was_not_announced_is_named() -> None:
         memory.read(batch)
 
 
-def test_frames_of_their_own_sizes_are_refused() -> None:
-    with pytest.raises(ActisegError, match="masks of one size.*choose a model with a fixed input size"):
+def test_a_grid_without_pixels_is_refused() -> None:
+    with pytest.raises(
+        ActisegError, match=r"needs a grid of pixels, got \(0, 0\): name the size of the largest target"
+    ):
         PixelMemory({"a/1": (0,)}, (0, 0), dtype=np.uint8)
+
+
+def show_small(batch: Batch) -> Batch:
+    """Return the batch shown in half its size, 4 × 4 mask pixels."""
+    return replace(batch, masks=batch.masks[..., ::2, ::2])
+
+
+def test_what_is_seen_in_one_size_is_remembered_in_the_grid_s_and_read_in_another() -> None:
+    batch = make_batch()
+    memory, small = make_memory(batch), show_small(batch)
+    ramp = torch.tensor([0.0, 100.0, 200.0, 300.0]).expand(1, 6, 3, 4, 4)  # rises by 100 per column
+    memory.update(small, ramp, take_seen)
+    assert memory.read(batch)[0, 0, 0, 0].tolist() == [0, 25, 75, 125, 175, 225, 275, 300]
+    assert as_seen(memory.read(batch).float(), small)[0, 0, 0, 0].tolist() == [12.5, 100.0, 200.0, 287.5]
+    assert as_seen(memory.read(batch).float(), batch)[0, 0, 0, 0].tolist() == [0, 25, 75, 125, 175, 225, 275, 300]
+
+
+def test_a_mirrored_view_of_another_size_is_remembered_mirrored() -> None:
+    batch = make_batch()
+    memory, mirrored = make_memory(batch), show_small(flip(batch, torch.tensor([True, True])))
+    ramp = torch.tensor([0.0, 100.0, 200.0, 300.0]).expand(1, 6, 3, 4, 4)
+    memory.update(mirrored, ramp, take_seen)
+    assert memory.read(batch)[0, 0, 0, 0].tolist() == [300, 275, 225, 175, 125, 75, 25, 0]
+
+
+def test_clips_of_two_sizes_share_one_memory() -> None:
+    tall, wide = collate([make_item("a")]), collate([make_item("b")])
+    wide = replace(wide, masks=wide.masks[:, :, ::2])  # 4 × 8 mask pixels
+    shown = dict(zip([*tall.sample_ids, *wide.sample_ids], [*tall.frame_idx, *wide.frame_idx], strict=True))
+    memory = PixelMemory(shown, (8, 8), dtype=np.uint16)
+    memory.update(tall, torch.full((1, 3, 3, 8, 8), 7.0), take_seen)
+    memory.update(wide, torch.full((1, 3, 3, 4, 8), 9.0), take_seen)
+    assert (memory.read(tall) == 7).all()
+    assert as_seen(memory.read(wide).float(), wide).shape == (1, 3, 3, 4, 8)
+    assert (memory.read(wide) == 9).all()
 
 
 def test_a_disk_without_room_is_refused_before_training(tmp_path: Path) -> None:

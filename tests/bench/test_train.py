@@ -20,7 +20,6 @@ from actiseg_bench.strategies.baseline import Baseline
 from actiseg_bench.train import (
     NotFiniteError,
     TrainOutcome,
-    learning_rate,
     pick_device,
     train_run,
 )
@@ -101,15 +100,6 @@ def test_an_epoch_visits_every_clip_once_and_groups_stay_together() -> None:
     assert list(sampler) == batches
     sampler.epoch = 1
     assert list(sampler) != batches
-
-
-def test_the_learning_rate_warms_up_and_falls_to_zero() -> None:
-    config = TrainConfig(steps=100, learning_rate=1.0, warmup_share=0.1)
-    rates = [learning_rate(step, config) for step in range(101)]
-    assert rates[:10] == pytest.approx([0.1 * k for k in range(1, 11)])
-    assert rates[10] == pytest.approx(1.0)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
-    assert rates[100] == pytest.approx(0.0)
 
 
 def test_samples_are_drawn_without_repetition_in_their_order() -> None:

@@ -1,0 +1,112 @@
+"""The labels of a training as its configuration wants to see them: items, sizes, batches."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+from actiseg_bench.batches import EpochSampler
+from actiseg_bench.config import WINDOW, RunConfig, TrainConfig
+from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.data.scales import largest_whole
+from actiseg_bench.data.sizes import Size, grid_size
+from actiseg_bench.models.base import MODELS
+from actiseg_bench.windows import WindowSampler, list_items
+from actiseg_noise.errors import ActisegError
+from actiseg_noise.manifest.read import Manifest
+
+FRAMES = 5  # of a clip, where clips differ in length: ActionVOS's training shows five
+
+
+def open_training(
+    config: RunConfig, manifest: Path | Manifest, root: Path | None = None, *, diagnose: bool = False
+) -> ManifestDataset:
+    """Return the noisy labels of ``manifest``, in the resolution that the augmentation starts from.
+
+    Raises:
+        ActisegError: no clip with a sample; clips of several sizes in one update; action-guided weights of a manifest
+            that has no flags to make them of.
+    """
+    card, train = MODELS[config.model].card, config.train
+    data = ManifestDataset(
+        manifest,
+        root,
+        size=card.input_size if card.train_size is None else card.train_size,
+        mask_stride=card.mask_stride,
+        whole=True,
+        fine=train.augment.scales is not None,
+        targets=train.targets,
+        diagnose=diagnose,
+        weigh_actions=train.action_weights,
+    )
+    if not len(data):
+        raise ActisegError(
+            f"{data.manifest.path}: the manifest has no clip with a sample; there is nothing to train on"
+        )
+    if len(data.sizes) > 1 and train.clips_per_batch > 1:
+        (rows, columns), (most, widest) = data.sizes[0], data.sizes[-1]
+        raise ActisegError(
+            f"{data.manifest.path}: model {config.model!r} sees its clips in {len(data.sizes)} sizes, from {rows} × "
+            f"{columns} to {most} × {widest}, and clips of one update must have one: pass --clips 1"
+        )
+    return data
+
+
+def open_probed(config: RunConfig, data: ManifestDataset) -> tuple[ManifestDataset, ManifestDataset]:
+    """Return the given and the clean labels of a training at the model's mask resolution, as its probe reads them."""
+    frames = config.train.frames_per_clip if config.train.item == WINDOW else None
+
+    def again(labels: str) -> ManifestDataset:
+        return ManifestDataset(
+            data.manifest,
+            data.root,
+            size=data.size,
+            mask_stride=data.mask_stride,
+            whole=True,
+            labels=labels,
+            targets=data.targets,
+            frames=frames,
+        )
+
+    is_plain = frames is None and config.train.augment.scales is None
+    return data if is_plain else again("noisy"), again("clean")
+
+
+def fit_to_data(config: RunConfig, data: ManifestDataset) -> RunConfig:
+    """Return the configuration with what depends on the data: as many steps as its epochs take, and frames per clip.
+
+    Where clips differ in length and all frames were to be shown, it shows ``FRAMES`` of each.
+    """
+    train = config.train
+    if train.epochs is not None:
+        train = replace(train, steps=max(1, math.ceil(train.epochs * steps_per_epoch(data, train))))
+    if train.frames_per_clip is None and len(set(map(len, data.frames_of_samples.values()))) > 1:
+        train = replace(train, frames_per_clip=FRAMES)
+    return replace(config, train=train)
+
+
+def steps_per_epoch(data: ManifestDataset, config: TrainConfig) -> float:
+    """Return the updates after which every item was visited once."""
+    if config.item == WINDOW:
+        return math.ceil(len(list_items(data.extents, config.frames_per_clip or 1)) / config.clips_per_batch)
+    return max(1.0, len(data) / config.clips_per_batch)
+
+
+def make_sampler(
+    data: ManifestDataset, config: RunConfig, rank: int = 0, world: int = 1
+) -> EpochSampler | WindowSampler:
+    """Return the batches of one of ``world`` processes."""
+    train = config.train
+    if train.item == WINDOW:
+        frames = train.frames_per_clip or 1
+        return WindowSampler(data.extents, frames, train.clips_per_batch, config.seed, rank, world)
+    return EpochSampler(data.groups, train.clips_per_batch, config.seed, rank, world)
+
+
+def memory_grid(data: ManifestDataset, config: TrainConfig) -> Size:
+    """Return (rows, columns) of memory per pixel: those of the largest whole picture that training shows."""
+    scales, stride = config.augment.scales, data.mask_stride
+    sizes = data.sizes if scales is None else [largest_whole(size, scales, stride) for size in data.sizes]
+    grids = [grid_size(size, stride) for size in sizes]
+    return max(rows for rows, _ in grids), max(columns for _, columns in grids)
