@@ -20,6 +20,8 @@ from actiseg_bench.records import AuxiliaryHeads, Prediction, Targets
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB
 COEFFICIENTS = Coefficients()
+HEADS = ("class_embed", "positive_cls_embed")  # of other class counts, or absent, in weights of other data
+MAX_FRAMES = 36  # of a clip at once, in the published inference, with one expression
 
 
 class ReferFormer(ReferFormerNetwork):
@@ -122,8 +124,11 @@ def published(name: str, depth: int, summary: str) -> ModelCard:
         mask_stride=4,
         positive_threshold=0.75,
         start_weights=None,
-        fresh=("class_embed", "positive_cls_embed"),
         frozen=("text_encoder", "backbone.0.body.conv1", "backbone.0.body.layer1"),
+        optional=HEADS,
+        positive_head="positive_cls_embed",
+        max_frames=MAX_FRAMES,
+        frame_samples=MAX_FRAMES,
     )
 
 
@@ -154,6 +159,9 @@ class ReferFormerMini(ReferFormer):
         mask_stride=4,
         positive_threshold=0.5,
         start_weights=None,
+        optional=HEADS,
+        positive_head="positive_cls_embed",
+        max_frames=MAX_FRAMES,
     )
     configuration = ReferFormerConfig(
         blocks=(1, 1, 1, 1),
