@@ -28,6 +28,7 @@ _NO_SCORE = (
     "leaderboard/",
     "listing.py",
     "markdown.py",
+    "named_configs.py",
     "pages.py",
     "pretrain",
     "progress.py",

@@ -63,8 +63,8 @@ class WindowSampler(Sampler[list[View]]):
     ) -> None:
         raise_if(
             items % world != 0,
-            f"{items} items of one update cannot be shared by {world} processes evenly: let clips_per_batch be a "
-            f"multiple of {world}",
+            f"{items} items of one update cannot be shared by {world} processes evenly: let --clips (clips_per_batch) "
+            f"be a multiple of {world}",
         )
         self.items = list_items(extents, frames)
         self.lengths = [length for _, length in extents]

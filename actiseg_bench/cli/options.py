@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from actiseg_noise.errors import raise_if
 
 if TYPE_CHECKING:
+    from actiseg_bench.named_configs import NamedConfig
     from actiseg_bench.tracks import Protocol
+
+Configuration = Annotated[
+    str | None, typer.Option("--config", help="How to learn: actionvos, or a TOML file. Other options win.")
+]
 
 
 def check_things(wanted: Sequence[str], protocol: Protocol | None, variant: str, model: str) -> list[str]:
@@ -56,14 +63,16 @@ def _parse(value: str) -> Any:
         return value
 
 
-def make_config(protocol: Protocol | None, options: dict[str, Any], changes: dict[str, Any]) -> Any:
-    """Return the base configuration of all runs."""
+def make_config(
+    protocol: Protocol | None, named: NamedConfig | None, options: dict[str, Any], changes: dict[str, Any]
+) -> Any:
+    """Return the base configuration of all runs: the protocol's, then the named one's, then what was changed."""
     from actiseg_bench.config import RunConfig
 
-    train: dict[str, Any] = dict(protocol.train) if protocol else {}
+    train: dict[str, Any] = {**(protocol.train if protocol else {}), **(named.train if named else {})}
     own = {name: value for name, value in changes.items() if name not in ("steps", "dice")}
     if "steps" in changes:
-        train["steps"] = changes["steps"]
+        train |= {"steps": changes["steps"], "epochs": None}
     if "dice" in changes:
         train["loss"] = {**train.get("loss", {}), "dice": changes["dice"]}
     return RunConfig.from_dict(options | {"train": train, "strategy_options": own})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from actiseg_bench.cli.base import AsJson, app, build_manifest, wide_console
-from actiseg_bench.cli.options import check_things, make_config, read_changes
+from actiseg_bench.cli.options import Configuration, check_things, make_config, read_changes
 from actiseg_noise.errors import ActisegError, raise_if
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def run(
     seeds: Annotated[int | None, typer.Option(min=1, help="Trainings per cell. [default: the protocol's]")] = None,
     model: Annotated[str, typer.Option(help="The model; see 'list models'.")] = "tiny",
     weights: Annotated[str, typer.Option(help="Start weights: bundled, none, or a safetensors file.")] = "bundled",
+    config: Configuration = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Updates per training. [default: the protocol's]")] = None,
     dice: Annotated[float | None, typer.Option(min=0, help="Weight of the dice term. [default: 5]")] = None,
     option: Annotated[
@@ -55,18 +56,20 @@ def run(
         raise ActisegError("say what to run: --all, or --strategy and --track, or --manifest and --eval-manifest")
     from actiseg_bench.jobs import at_once
     from actiseg_bench.lock import locked
+    from actiseg_bench.named_configs import load_config
     from actiseg_bench.run import GridOutcome, collect, one_by_one
     from actiseg_bench.runner import TorchRunner
     from actiseg_bench.tracks import load_protocol
 
+    named = load_config(config) if config else None
     chosen = None if manifest or eval_manifest else load_protocol(protocol or "quick")
     strategies = check_things(strategy or [], chosen, variant, model)
     changes = read_changes(strategies, option or [], dice, steps)
     if chosen:
-        chosen = replace(chosen, id=_changed_id(chosen, changes))
+        chosen = replace(chosen, id=_changed_id(chosen, changes | ({"config": named.name} if named else {})))
     machine = {"device": device, "threads": threads or (2 if jobs == 1 else 1), "precision": precision}
-    config = make_config(chosen, {"start_weights": weights, **machine}, changes)
-    runner = TorchRunner(config, keep_weights=keep_weights)
+    base = make_config(chosen, named, {"start_weights": weights, **machine}, changes)
+    runner = TorchRunner(base, keep_weights=keep_weights)
     find_tracks = _find_tracks(chosen, track or [], (manifest, eval_manifest), root, out)
     runner.check(model)
     found = GridOutcome()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from actiseg_bench.cli.base import AsJson, app
-from actiseg_bench.cli.options import check_things, make_config, read_changes
+from actiseg_bench.cli.options import Configuration, check_things, make_config, read_changes
 
 if TYPE_CHECKING:
     from actiseg_bench.config import RunConfig
@@ -26,9 +26,10 @@ def train(
     ] = None,
     model: Annotated[str, typer.Option(help="The model; see 'list models'.")] = "tiny",
     weights: Annotated[str, typer.Option(help="Start weights: bundled, none, or a safetensors file.")] = "bundled",
-    steps: Annotated[int, typer.Option(min=1, help="Updates.")] = 90,
-    clips: Annotated[int, typer.Option(min=1, help="Clips of one update.")] = 8,
-    frames: Annotated[int | None, typer.Option(min=1, help="Frames drawn of a clip. [default: all]")] = None,
+    config: Configuration = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Updates. [default: 90, or the configuration's]")] = None,
+    clips: Annotated[int | None, typer.Option(min=1, help="Clips of one update. [default: 8, or as said]")] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Frames of a clip. [default: all, or as said]")] = None,
     dice: Annotated[float | None, typer.Option(min=0, help="Weight of the dice term. [default: 5]")] = None,
     seed: Annotated[int, typer.Option(help="Of order, augmentation and fresh parameters.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="CPU threads; equal threads, equal results.")] = 2,
@@ -41,13 +42,17 @@ def train(
     """Train once on a manifest and keep the networks. The same command goes on after a stop."""
     from dataclasses import replace
 
+    from actiseg_bench.named_configs import load_config
+
+    named = load_config(config) if config else None
     check_things([strategy], None, variant, model)
     changes = read_changes([strategy], option or [], dice, steps)
     machine = {"device": device, "threads": threads, "devices": devices, "precision": precision}
-    config: RunConfig = make_config(None, {"start_weights": weights, "seed": seed, **machine}, changes)
-    batches = replace(config.train, clips_per_batch=clips, frames_per_clip=frames)
-    config = replace(config, model=model, strategy=strategy, variant=variant, train=batches)
-    told = _train(out, config, manifest, root, save_every)
+    base: RunConfig = make_config(None, named, {"start_weights": weights, "seed": seed, **machine}, changes)
+    given: dict[str, Any] = {"clips_per_batch": clips, "frames_per_clip": frames}
+    batches = replace(base.train, **{name: value for name, value in given.items() if value is not None})
+    whole = replace(base, model=model, strategy=strategy, variant=variant, train=batches)
+    told = _train(out, whole, manifest, root, save_every)
     if told is not None:
         _print_training(told, out, json)
 
