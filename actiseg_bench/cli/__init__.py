@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from actiseg_bench.cli import run, train, predict, score, convert, show, analyze, verify, pretrain  # isort: skip  # noqa: F401 — --help's order
+from actiseg_bench.cli import run, train, evaluate, predict, convert, show, analyze, verify, pretrain  # isort: skip  # noqa: F401 — --help's order
 from actiseg_bench.cli.base import app
 from actiseg_noise.errors import ActisegError
 

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from actiseg_bench.cli.base import AsJson, app
+from actiseg_bench.cli.network import (
+    ACheckpoint,
+    ADevice,
+    AModel,
+    ANumber,
+    AThreshold,
+    Threads,
+    Weights,
+    open_network,
+    print_threshold,
+)
 from actiseg_bench.cli.score import evaluation_json, print_evaluation
 
 
 @app.command()
 def predict(
-    checkpoint: Annotated[Path, typer.Option(help="A checkpoint.safetensors of 'train' or 'run --keep-weights'.")],
     manifest: Annotated[Path, typer.Option(help="The clips to predict: a manifest folder.")],
     out: Annotated[Path, typer.Option(help="Where the masks go: <clip>/<frame>.png, and predictions.parquet.")],
+    checkpoint: ACheckpoint = None,
+    model: AModel = None,
+    weights: Weights = None,
     root: Annotated[Path | None, typer.Option(help="The dataset's folder.")] = None,
-    network: Annotated[int, typer.Option(min=1, help="Which network of a checkpoint of several.")] = 1,
-    model: Annotated[str | None, typer.Option(help="Refuse a checkpoint of another model.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads. [default: as in training]")] = None,
+    network: ANumber = 1,
+    positive_threshold: AThreshold = None,
+    device: ADevice = "auto",
+    threads: Threads = None,
     json: AsJson = False,
 ) -> None:
     """Predict a manifest's clips: palette PNGs that metric scripts read, and their scores on the clean masks."""
@@ -34,11 +46,14 @@ def predict(
     from actiseg_noise.terminal import print_json
 
     check_usable(read_manifest(manifest), root)
-    with nullcontext() if not checkpoint.is_file() else locked(out), count_progress("clips") as on_clip:
-        options: dict[str, Any] = {"network": network, "model": model, "device": device, "threads": threads}
-        found, told = predict_to(out, checkpoint, manifest, root, **options, on_clip=on_clip)
+    trained = open_network(checkpoint, model, weights, network)
+    options: dict[str, Any] = {"positive_threshold": positive_threshold, "device": device, "threads": threads}
+    with locked(out), count_progress("clips") as on_clip:
+        found, told = predict_to(out, trained, manifest, root, **options, on_clip=on_clip)
     if json:
-        print_json(evaluation_json(found) | {name: told[name] for name in ("checkpoint", "manifest", "predictions")})
+        names = (*trained.identity, "manifest", "positive_threshold", "predictions")
+        print_json(evaluation_json(found) | {name: told[name] for name in names})
         return
     print_evaluation(found)
+    print_threshold(told["positive_threshold"])
     console.print(f"masks: {out}", markup=False, soft_wrap=True)
