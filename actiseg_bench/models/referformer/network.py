@@ -19,7 +19,7 @@ from actiseg_bench.models.referformer.positions import pixel_positions, word_pos
 from actiseg_bench.models.referformer.text import Tokens, build_encoder
 from actiseg_bench.models.referformer.transformer import Transformer
 
-GROUPS = 32
+GROUP = 8  # channels that share a norm: 32 groups of 256 channels, as published
 PRIOR = 0.01
 
 
@@ -96,7 +96,7 @@ def input_projection(inputs: int, width: int, kernel: int) -> nn.Sequential:
     conv = nn.Conv2d(inputs, width, kernel, stride=1 + kernel // 2, padding=kernel // 2)
     nn.init.xavier_uniform_(conv.weight)
     nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
-    return nn.Sequential(conv, nn.GroupNorm(GROUPS, width))
+    return nn.Sequential(conv, nn.GroupNorm(width // GROUP, width))
 
 
 class ReferFormerNetwork(VosModel):

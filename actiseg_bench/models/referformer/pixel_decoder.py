@@ -9,7 +9,7 @@ from actiseg_bench.models.referformer.config import ReferFormerConfig
 from actiseg_bench.models.referformer.transformer import FeedForward
 
 REDUCTIONS = (8, 4, 2, 1)  # of res2 … res5: self-attention always runs at about stride 32
-GROUPS = 8
+GROUP = 32  # channels that share a norm: 8 groups of 256 channels, as published
 
 
 class NormedConv(nn.Conv2d):
@@ -17,7 +17,7 @@ class NormedConv(nn.Conv2d):
 
     def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
         super().__init__(inputs, outputs, kernel, padding=kernel // 2, bias=False)
-        self.norm = nn.GroupNorm(GROUPS, outputs)
+        self.norm = nn.GroupNorm(max(1, outputs // GROUP), outputs)
         nn.init.kaiming_uniform_(self.weight, a=1)
 
     def forward(self, x: Tensor) -> Tensor:
