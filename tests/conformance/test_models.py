@@ -1,18 +1,36 @@
 """Judges every registered model: a newcomer is picked up by itself."""
 
+from collections.abc import Iterator
+from copy import deepcopy
+
 import pytest
 import torch
+from roberta_files import write_roberta_files
 from train_fakes import make_item
 
 from actiseg_bench.models.base import MODELS, VosModel, count_parameters, reset_fresh
+from actiseg_bench.models.referformer.text import VARIABLE, load_tokenizer
 from actiseg_bench.records import Prediction, collate
 
-NAMES = list(MODELS)
+
+@pytest.fixture(scope="module", autouse=True)
+def _offline_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, str(write_roberta_files(tmp_path_factory.mktemp("roberta"))))
+        load_tokenizer.cache_clear()
+        yield
+    load_tokenizer.cache_clear()
 
 
 def make(name: str) -> VosModel:
     torch.manual_seed(0)
     return MODELS[name]().eval()
+
+
+@pytest.fixture(scope="module", params=list(MODELS))
+def model(request: pytest.FixtureRequest) -> VosModel:
+    """A registered model, made once for all tests: the largest takes seconds."""
+    return make(request.param)
 
 
 def predict(model: VosModel, *items: object, frames: int = 3) -> Prediction:
@@ -21,19 +39,16 @@ def predict(model: VosModel, *items: object, frames: int = 3) -> Prediction:
         return model(batch.frames, batch.expressions, batch.frames_of)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_card_is_complete(name: str) -> None:
-    card = MODELS[name].card
-    assert card.name == name
+def test_the_card_is_complete(model: VosModel) -> None:
+    card = model.card
+    assert MODELS[card.name] is type(model)
     assert card.summary and card.source
     assert 0 < card.positive_threshold < 1
-    assert count_parameters(make(name)) > 0
+    assert count_parameters(model) > 0
 
 
-@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("frames", [1, 2, 5])
-def test_any_number_of_frames_and_samples_gives_a_mask_per_sample_and_frame(name: str, frames: int) -> None:
-    model = make(name)
+def test_any_number_of_frames_and_samples_gives_a_mask_per_sample_and_frame(model: VosModel, frames: int) -> None:
     size = 64
     found = predict(model, make_item("a", frames=frames, size=size), make_item("b", frames=frames, size=size))
     cells = size // model.card.mask_stride
@@ -42,18 +57,14 @@ def test_any_number_of_frames_and_samples_gives_a_mask_per_sample_and_frame(name
     assert torch.isfinite(found.mask_logits).all()
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_sample_does_not_see_the_other_samples_or_clips(name: str) -> None:
-    model = make(name)
+def test_a_sample_does_not_see_the_other_samples_or_clips(model: VosModel) -> None:
     alone = predict(model, make_item("a", size=64).take([1]))
     among = predict(model, make_item("b", size=64), make_item("a", size=64))
     assert torch.allclose(among.mask_logits[4], alone.mask_logits[0], atol=1e-4)
     assert torch.allclose(among.positive_logits[4], alone.positive_logits[0], atol=1e-4)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_words_and_the_picture_matter(name: str) -> None:
-    model = make(name)
+def test_the_words_and_the_picture_matter(model: VosModel) -> None:
     item = make_item("a", size=64)
     base = predict(model, item).mask_logits
     assert not torch.allclose(base[0], base[1])
@@ -61,16 +72,17 @@ def test_the_words_and_the_picture_matter(name: str) -> None:
     assert not torch.allclose(base, other)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_fresh_parameters_depend_on_the_seed_alone_and_carried_ones_stay(name: str) -> None:
-    first, second = make(name), make(name)
+def test_fresh_parameters_depend_on_the_seed_alone_and_carried_ones_stay(model: VosModel) -> None:
+    changed = deepcopy(model)
+    fresh = tuple(f"{prefix}." for prefix in model.card.fresh)
+    reset_fresh(changed, 5)
+    first = {k: v.clone() for k, v in changed.state_dict().items() if k.startswith(fresh)}
     with torch.no_grad():
-        for parameter in second.parameters():
-            parameter.add_(torch.rand_like(parameter))
-    carried = {k: v.clone() for k, v in second.state_dict().items()}
-    reset_fresh(first, 5)
-    reset_fresh(second, 5)
-    fresh = tuple(f"{prefix}." for prefix in first.card.fresh)
-    for key, value in second.state_dict().items():
-        expected = first.state_dict()[key] if key.startswith(fresh) else carried[key]
+        for parameter in changed.parameters():
+            parameter.add_(1)
+    reset_fresh(changed, 5)
+    names = dict(model.named_parameters(remove_duplicate=False))
+    carried = model.state_dict()
+    for key, value in changed.state_dict().items():
+        expected = first[key] if key in first else carried[key] + (1 if key in names else 0)
         assert torch.equal(value, expected), key
