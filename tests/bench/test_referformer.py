@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from referformer_fakes import SMALL, SmallReferFormer
 from referformer_method import fill_network
 from torch import Tensor
 
@@ -13,7 +14,7 @@ from actiseg_bench.losses import LossConfig, base_loss
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.referformer import ReferFormer
 from actiseg_bench.models.referformer.config import ALWAYS
-from actiseg_bench.models.referformer.model import ReferFormerMini, normalise
+from actiseg_bench.models.referformer.model import normalise
 from actiseg_bench.models.referformer.text import tokenize
 from actiseg_bench.records import AuxiliaryHeads, Batch, Prediction, Targets
 
@@ -22,8 +23,8 @@ ONE = torch.tensor([0])
 
 
 @pytest.fixture
-def network() -> ReferFormerMini:
-    made = ReferFormerMini()
+def network() -> SmallReferFormer:
+    made = SmallReferFormer()
     fill_network(made)
     return made
 
@@ -60,7 +61,7 @@ def same(found: Prediction, other: Prediction, rows: slice = slice(None), tolera
 
 
 @torch.no_grad()
-def test_an_expression_answers_the_same_alone_and_beside_a_longer_one(network: ReferFormerMini) -> None:
+def test_an_expression_answers_the_same_alone_and_beside_a_longer_one(network: SmallReferFormer) -> None:
     network.eval()
     both = network(frames(), [SHORT, LONG], torch.tensor([0, 0]))
     assert same(both, network(frames(), [SHORT], ONE), slice(0, 1))
@@ -69,7 +70,7 @@ def test_an_expression_answers_the_same_alone_and_beside_a_longer_one(network: R
 
 
 @torch.no_grad()
-def test_a_sequence_that_two_samples_share_answers_as_for_each_alone(network: ReferFormerMini) -> None:
+def test_a_sequence_that_two_samples_share_answers_as_for_each_alone(network: SmallReferFormer) -> None:
     network.eval()
     two = frames(2)
     found = network(two, [SHORT, LONG, SHORT], torch.tensor([0, 1, 1]))
@@ -78,7 +79,7 @@ def test_a_sequence_that_two_samples_share_answers_as_for_each_alone(network: Re
 
 
 @torch.no_grad()
-def test_in_evaluation_the_query_answers_that_scores_best_over_the_frames(network: ReferFormerMini) -> None:
+def test_in_evaluation_the_query_answers_that_scores_best_over_the_frames(network: SmallReferFormer) -> None:
     network.eval()
     seen = frames()
     found = network.find(normalise(seen), tokenize([SHORT], network.config.text), ONE)
@@ -89,7 +90,7 @@ def test_in_evaluation_the_query_answers_that_scores_best_over_the_frames(networ
     assert answer.earlier == () and answer.own_loss is None and answer.auxiliary is None
 
 
-def test_with_targets_every_layer_answers_with_the_query_that_fits(network: ReferFormerMini) -> None:
+def test_with_targets_every_layer_answers_with_the_query_that_fits(network: SmallReferFormer) -> None:
     seen, wanted = frames(), target()
     found = network.find(normalise(seen), tokenize([SHORT], network.config.text), ONE)
     answer = network(seen, [SHORT], ONE, wanted)
@@ -101,14 +102,14 @@ def test_with_targets_every_layer_answers_with_the_query_that_fits(network: Refe
     assert answer.own_loss is not None and answer.own_loss.shape == (1,)
 
 
-def test_queries_chosen_before_are_used_again(network: ReferFormerMini) -> None:
+def test_queries_chosen_before_are_used_again(network: SmallReferFormer) -> None:
     for queries in ([[0], [2]], [[1], [0]]):
         answer = network(frames(), [SHORT], ONE, target()._replace(queries=torch.tensor(queries)))
         assert answer.queries is not None and answer.queries.tolist() == queries
 
 
 def test_a_network_without_the_positive_head_empties_nothing() -> None:
-    network = ReferFormer(replace(ReferFormerMini.configuration, positive_head=False)).eval()
+    network = ReferFormer(replace(SMALL, positive_head=False)).eval()
     assert not [name for name in network.state_dict() if "positive" in name]
     with torch.no_grad():
         found = network(frames(), [SHORT, LONG], torch.tensor([0, 0]))
@@ -116,7 +117,7 @@ def test_a_network_without_the_positive_head_empties_nothing() -> None:
     assert found.positive_logits.sigmoid().min() > 0.99
 
 
-def test_gradients_reach_every_parameter(network: ReferFormerMini) -> None:
+def test_gradients_reach_every_parameter(network: SmallReferFormer) -> None:
     seen, wanted = frames(height=64, width=64), target(height=16, width=16)
     answer = network(seen, [LONG], ONE, wanted)
     base_loss(answer, batch_of(seen, wanted), LossConfig()).sum().backward()
@@ -129,7 +130,7 @@ def heads(**options: float) -> AuxiliaryHeads:
     return AuxiliaryHeads(count=2, **(plain | options))  # type: ignore[arg-type]
 
 
-def test_copied_heads_on_unchanged_features_draw_what_the_own_one_draws(network: ReferFormerMini) -> None:
+def test_copied_heads_on_unchanged_features_draw_what_the_own_one_draws(network: SmallReferFormer) -> None:
     network.add_heads(heads())
     answer = network.train()(frames(), [SHORT, LONG], torch.tensor([0, 0]), two_targets())
     assert answer.auxiliary is not None and answer.auxiliary.shape == (2, *answer.mask_logits.shape)
@@ -138,14 +139,14 @@ def test_copied_heads_on_unchanged_features_draw_what_the_own_one_draws(network:
 
 
 @pytest.mark.parametrize("option", [{"init_std": 0.1}, {"init_std": None}, {"dropout": 0.5}, {"noise": 0.5}])
-def test_heads_differ_by_their_start_or_by_what_they_read(network: ReferFormerMini, option: dict[str, float]) -> None:
+def test_heads_differ_by_their_start_or_by_what_they_read(network: SmallReferFormer, option: dict[str, float]) -> None:
     torch.manual_seed(0)
     network.add_heads(heads(**option))
     first, second = network.train()(frames(), [SHORT], ONE, target()).auxiliary
     assert not torch.allclose(first, second, atol=1e-3)
 
 
-def test_heads_exist_in_training_alone_learn_when_let_and_leave_nothing_behind(network: ReferFormerMini) -> None:
+def test_heads_exist_in_training_alone_learn_when_let_and_leave_nothing_behind(network: SmallReferFormer) -> None:
     published = network.state_dict().keys()
     network.add_heads(heads())
     assert network.state_dict().keys() - published == {
@@ -178,7 +179,7 @@ def two_targets() -> Targets:
 )
 @pytest.mark.parametrize("time", [1, 3])
 def test_frames_of_any_size_and_number_have_masks_and_finite_losses(
-    network: ReferFormerMini, size: tuple[int, int], cells: tuple[int, int], time: int
+    network: SmallReferFormer, size: tuple[int, int], cells: tuple[int, int], time: int
 ) -> None:
     seen, wanted = frames(1, time, *size), target(time, *cells)
     answer = network(seen, [SHORT], ONE, wanted)
@@ -191,7 +192,7 @@ def test_frames_of_any_size_and_number_have_masks_and_finite_losses(
         assert network.eval()(seen, [SHORT], ONE).mask_logits.shape == (1, time, *cells)
 
 
-def test_an_object_never_visible_has_finite_losses_and_pulls_its_box_to_nothing(network: ReferFormerMini) -> None:
+def test_an_object_never_visible_has_finite_losses_and_pulls_its_box_to_nothing(network: SmallReferFormer) -> None:
     seen, empty = frames(), Targets(torch.zeros(1, 2, 8, 12), torch.zeros(1))
     answer = network(seen, [SHORT], ONE, empty)
     loss = base_loss(answer, batch_of(seen, empty), LossConfig()).sum()

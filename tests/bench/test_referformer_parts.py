@@ -6,12 +6,12 @@ import math
 
 import pytest
 import torch
+from referformer_fakes import SmallReferFormer
 from torch import nn
 
 from actiseg_bench.models.referformer import ReferFormerConfig
-from actiseg_bench.models.referformer.model import ReferFormerMini
-from actiseg_bench.models.referformer.network import Fusion, Score, box_head
-from actiseg_bench.models.referformer.pixel_decoder import PixelDecoder, VisionLanguageBlock, Words
+from actiseg_bench.models.referformer.network import Fusion, Score, box_head, input_projection
+from actiseg_bench.models.referformer.pixel_decoder import NormedConv, PixelDecoder, VisionLanguageBlock, Words
 from actiseg_bench.models.referformer.transformer import Transformer, cell_centres
 
 SMALL = ReferFormerConfig(
@@ -127,7 +127,14 @@ def test_self_attention_on_fewer_cells_adds_the_same_to_cells_that_share_one() -
 
 def test_the_positive_score_is_of_the_mean_state_of_a_clip() -> None:
     torch.manual_seed(0)
-    network = ReferFormerMini()
+    network = SmallReferFormer()
     states = torch.randn(2, 1, 3, 3, 64)  # [L, N, T, Q, C]
     expected = [network.positive_cls_embed[layer](states[layer, 0].flatten(0, 1).mean(0)).item() for layer in range(2)]
     assert network.positives(states)[:, 0].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(("width", "projection", "pixels"), [(256, 32, 8), (64, 8, 2), (32, 4, 1)])
+def test_norms_have_the_published_channels_per_group_at_every_width(width: int, projection: int, pixels: int) -> None:
+    """Groups of one channel would have nothing to be normed by where a frame is one cell."""
+    assert input_projection(8, width, 1)[1].num_groups == projection
+    assert NormedConv(8, width, 1).norm.num_groups == pixels

@@ -11,11 +11,11 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
+from referformer_fakes import SmallReferFormer
 from tokenizers import ByteLevelBPETokenizer
 
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.models.referformer import TextConfig
-from actiseg_bench.models.referformer.model import ReferFormerMini
 from actiseg_bench.models.referformer.text import (
     END,
     PAD,
@@ -120,7 +120,7 @@ def test_an_empty_expression_is_start_and_end() -> None:
 
 def test_the_network_reads_a_cut_expression_as_its_beginning() -> None:
     torch.manual_seed(0)
-    network = ReferFormerMini().eval()
+    network = SmallReferFormer().eval()
     texts = [" ".join(["onion"] * 30), " ".join(["onion"] * 40)]
     with torch.no_grad(), pytest.warns(LongExpressionWarning, match="1 of 2 expressions"):
         found = network(torch.rand(1, 1, 3, 32, 32), texts, torch.tensor([0, 0]))
