@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,8 @@ def convert_checkpoint(path: Path, model: str, out: Path, fresh: Sequence[str] =
     state = read_published(path)
     raise_if(out.exists() and out.samefile(path), f"--out {out}: is the checkpoint itself; use another --out")
     fit = fit_state(state, network, fresh)
-    other = None if fit.is_whole else _better_model(state, model, fit)
+    fit = replace(fit, broken=tuple(_broken_values(state, fit, own_names(network)))) if fit.is_whole else fit
+    other = _better_model(state, model, fit) if fit.misfits else None
     raise_if(
         other is not None,
         f"{path}: weights of model {other!r}, not of {model!r} (what differs: {', '.join(sorted(fit.misfits))}). "
@@ -102,10 +103,9 @@ def convert_checkpoint(path: Path, model: str, out: Path, fresh: Sequence[str] =
 
 
 def fit_state(state: Mapping[str, Tensor], model: VosModel, fresh: Sequence[str] = ()) -> Fit:
-    """Hold a state's names and shapes against a model's; the model's values are not looked at."""
+    """Hold a state's names and shapes against a model's; no value is looked at."""
     names, wanted = own_names(model), carried_state(model)
-    taken: dict[str, Tensor] = {}
-    broken = [name for name in state if name in names and not _take(taken, names[name], state[name])]
+    taken = {names[name]: value for name, value in state.items() if name in names}
     reasons = {part: why for part in model.card.optional if (why := _why_fresh(part, taken, wanted, fresh))}
     left = tuple(f"{part}." for part in (*reasons, *model.card.fresh))
     used = {name: value for name, value in taken.items() if not name.startswith(left)}
@@ -118,16 +118,17 @@ def fit_state(state: Mapping[str, Tensor], model: VosModel, fresh: Sequence[str]
         missing=tuple(name for name in wanted if name not in taken and not name.startswith(left)),
         unexpected=tuple(own),
         misshapen={n: (tuple(v.shape), tuple(wanted[n].shape)) for n, v in used.items() if v.shape != wanted[n].shape},
-        broken=tuple(broken),
+        broken=(),
         unused=dict(Counter(_leftover(name) for name in strangers if name not in own)),
     )
 
 
-def _take(taken: dict[str, Tensor], name: str, value: Tensor) -> bool:
-    """Take a tensor by the name it is stored under; say whether it is sound and the same as under its other name."""
-    other = taken.setdefault(name, value)
-    sound = not value.is_floating_point() or bool(value.isfinite().all())
-    return sound and (other is value or torch.equal(other, value))
+def _broken_values(state: Mapping[str, Tensor], fit: Fit, names: Mapping[str, str]) -> Iterator[str]:
+    """Yield the names that the model takes whose values are not finite, or not those under their other name."""
+    for name, value in state.items():
+        used = fit.tensors.get(names.get(name, ""))
+        if used is not None and not (bool(value.isfinite().all()) and torch.equal(used, value.to(used.dtype))):
+            yield name
 
 
 def _why_fresh(part: str, taken: Mapping[str, Tensor], wanted: Mapping[str, Tensor], fresh: Sequence[str]) -> str:

@@ -26,7 +26,10 @@ def convert_checkpoint(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Read a published checkpoint safely, hold it against a model, and write it as safetensors. 1: it does not fit."""
+    """Read a published checkpoint safely, hold it against a model, and write it as safetensors.
+
+    Exit code 1: it does not fit, and nothing is written.
+    """
     from actiseg_bench.convert import convert_checkpoint as convert
     from actiseg_noise.terminal import out as console
     from actiseg_noise.terminal import print_error, print_json, print_table
@@ -50,7 +53,11 @@ def _rows(fit: Fit) -> Iterator[tuple[str, str]]:
     for what, names in (("missing", fit.missing), ("unexpected", fit.unexpected), ("not sound", fit.broken)):
         first = {name.split(".")[0]: name for name in reversed(names)}
         counts = Counter(name.split(".")[0] for name in names)
-        yield from ((part, f"{count:,} names {what}, the first is {first[part]}") for part, count in counts.items())
+        yield from ((part, f"{_names(count)} {what}, the first is {first[part]}") for part, count in counts.items())
     for name, (found, wanted) in fit.misshapen.items():
         yield name.split(".")[0], f"{name} has shape {list(found)} in the file, {list(wanted)} in the model"
-    yield from ((part, f"{count:,} names that the model has no use for") for part, count in fit.unused.items())
+    yield from ((part, f"{_names(count)} that the model has no use for") for part, count in fit.unused.items())
+
+
+def _names(count: int) -> str:
+    return f"{count:,} name{'s' if count > 1 else ''}"
