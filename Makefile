@@ -28,8 +28,9 @@ bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 	$(BIN)/python benchmarks/loader.py
 	$(BIN)/python benchmarks/grid_jobs.py
 
-weights: $(VENV)/.installed ## Make the bundled start weights of `tiny` again (about 20 minutes on two cores)
+weights: $(VENV)/.installed-dev ## Make the bundled start weights again (`tiny`: about 20 minutes on two cores)
 	$(BIN)/actiseg-bench pretrain --model tiny --out models/tiny
+	$(BIN)/actiseg-bench pretrain --model referformer-mini --threads 1 --out models/referformer-mini
 
 manifests: $(VENV)/.installed ## Make the published variants of `kitchen` again (about a minute)
 	$(BIN)/python manifests/make.py

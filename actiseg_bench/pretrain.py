@@ -1,11 +1,11 @@
-"""Start weights of ``tiny``: what the words for things look like, and what hands do; never which of them is meant.
+"""Bundled start weights: what the words for things look like, and what hands do; never which of them is meant.
 
-Two tasks share the clean clips of a pretraining split. *Referring*: every object's mask is the target of its
-expression, whose narration is another clip's, so the action text says nothing about the object. *Action recognition*:
-one linear classifier names the verb from the pixels around an acting object, and the verb from the words of a
-narration; sharing it puts what is seen and what is narrated into one space. Whether the two belong together — the
-positive flag of a sample — is never asked: training has to learn it, in layers that are not part of the start weights.
-(The flag serves to pick the objects whose verb is known.)
+Two tasks share the clean clips of a pretraining split for ``tiny``; other models learn the first one alone.
+*Referring*: every object's mask is the target of its expression, whose narration is another clip's, so the action text
+says nothing about the object. *Action recognition*: one linear classifier names the verb from the pixels around an
+acting object, and the verb from the words of a narration; sharing it puts what is seen and what is narrated into one
+space. Whether the two belong together — the positive flag of a sample — is never asked: training has to learn it, in
+layers that are not part of the start weights. (The flag serves to pick the objects whose verb is known.)
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.losses import LossConfig, dice, focal, mean_over_pixels
-from actiseg_bench.models.base import count_parameters
+from actiseg_bench.losses import LossConfig, base_loss, dice, focal, mean_over_pixels
+from actiseg_bench.models.base import MODELS, VosModel, count_parameters
 from actiseg_bench.models.tiny import ACTION_DIM, Tiny
 from actiseg_bench.models.weights import FILE_NAME, save_start_weights
-from actiseg_bench.records import Batch, Network
+from actiseg_bench.records import Batch, Network, look
 from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
 from actiseg_bench.train import Progress, fit, make_fabric
 from actiseg_noise.errors import raise_if
@@ -85,40 +85,72 @@ class Pretraining(Strategy):
         return Step([referring.mean() + seen + told])
 
 
+class Referring(Strategy):
+    """Referring on every object, with all that a model learns beside its positive head."""
+
+    card = StrategyCard(
+        name="referring",
+        title="Pretraining",
+        formula="20·focal + 5·dice on every decoder layer + the network's own loss",
+        source="this project",
+    )
+
+    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
+        """See :class:`Strategy`."""
+        return Step([base_loss(look(networks[0], batch), batch, self.setting.loss).mean()])
+
+
+def make_pupil(name: str, data: ManifestDataset) -> tuple[nn.Module, VosModel, Strategy]:
+    """Return what is trained, the model in it, and how."""
+    if name == Tiny.card.name:
+        verbs = Verbs(data)
+        student = Student(verbs.count)
+        return student, student.model, Pretraining(Setting(LossConfig(), 0.0, 1), verbs)
+    model = MODELS[name]()
+    for part in model.card.fresh:
+        model.get_submodule(part).requires_grad_(False)
+    return model, model, Referring(Setting(LossConfig(mask=20.0, positive=0.0), 0.0, 1))
+
+
 def _lookup(table: dict[str, int], batch: Batch) -> Tensor:
     return torch.tensor([table[name] for name in batch.sample_ids], device=batch.masks.device)
 
 
 def pretrain(
     manifest: Path, config: RunConfig, root: Path | None = None, *, on_progress: Progress | None = None
-) -> tuple[Tiny, list[float]]:
-    """Return ``tiny`` pretrained on a clean manifest, and the mean loss of every epoch.
+) -> tuple[VosModel, list[float]]:
+    """Return the model of ``config`` pretrained on a clean manifest, and the mean loss of every epoch.
 
     Raises:
         ActisegError: a manifest with noise, or without masks.
     """
-    card = Tiny.card
+    card = MODELS[config.model].card
     data = ManifestDataset(manifest, root, size=card.input_size, mask_stride=card.mask_stride, targets="all")
     noises = data.manifest.info.recipe.noises
     raise_if(bool(noises), f"{manifest}: start weights are pretrained on clean labels, this manifest has noise")
     torch.set_num_threads(config.threads)
     fabric = make_fabric(config)
-    verbs = Verbs(data)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        student = Student(verbs.count)
-    student = student.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    strategy = Pretraining(Setting(LossConfig(), 0.0, 1), verbs)
-    losses = fit([student], strategy, data, config, fabric, on_progress)
-    return student.model.eval(), losses
+        pupil, model, strategy = make_pupil(config.model, data)
+    pupil = pupil.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    losses = fit([pupil], strategy, data, config, fabric, on_progress)
+    return model.eval(), losses
 
 
-def pretraining_config(*, steps: int, seed: int, device: str, threads: int) -> RunConfig:
+def pretraining_config(
+    model: str = "tiny", *, steps: int | None = None, seed: int = 0, device: str = "cpu", threads: int = 2
+) -> RunConfig:
     """Return the configuration that the bundled weights were made with, but for what is given."""
-    train = TrainConfig(steps=steps, clips_per_batch=16, learning_rate=3e-3, targets="all")
-    return RunConfig(
-        strategy="pretraining", start_weights="none", seed=seed, device=device, threads=threads, train=train
+    is_tiny = model == Tiny.card.name
+    train = TrainConfig(
+        steps=steps or (2400 if is_tiny else 600),
+        clips_per_batch=16 if is_tiny else 8,
+        learning_rate=3e-3 if is_tiny else 1e-3,
+        targets="all",
     )
+    machine = {"device": device, "threads": threads}
+    return RunConfig(model, "pretraining", start_weights="none", seed=seed, train=train, **machine)  # type: ignore[arg-type]
 
 
 def write_bundle(folder: Path, manifest: Path, config: RunConfig, on_progress: Progress | None = None) -> Path:
@@ -139,16 +171,19 @@ def write_bundle(folder: Path, manifest: Path, config: RunConfig, on_progress: P
         "torch": torch.__version__,
     }
     (folder / "config.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(_README.format(**made, parameters=count_parameters(model)), encoding="utf-8")
+    verbs = VERBS if isinstance(model, Tiny) else ""
+    text = _README.format(**made, parameters=count_parameters(model), verbs=verbs)
+    (folder / "README.md").write_text(text, encoding="utf-8")
     return path
 
+
+VERBS = ", and the name of the verb, from the pixels around an acting object and from the words of a narration"
 
 _README = """# Start weights of `{model}`
 
 {parameters:,} parameters, pretrained on the clean labels of `kitchen`'s pretrain split: referring segmentation of every
-object, and the name of the verb, from the pixels around an acting object and from the words of a narration. Whether an
-object takes part in the narrated action was never asked; the layers that decide it are not in the file and start from
-a run's seed.
+object{verbs}. Whether an object takes part in the narrated action was never asked; the layers that decide it are not
+in the file and start from a run's seed.
 
 | | |
 |---|---|

@@ -13,19 +13,23 @@ from actiseg_bench.cli.base import app, build_manifest
 @app.command()
 def pretrain(
     out: Annotated[Path, typer.Option(help="Folder of the weights: model.safetensors, config.json, README.md.")],
-    steps: Annotated[int, typer.Option(min=1, help="Updates.")] = 2400,
+    model: Annotated[str, typer.Option(help="The model; see 'list models'.")] = "tiny",
+    steps: Annotated[int | None, typer.Option(min=1, help="Updates. [default: as the bundled ones]")] = None,
     seed: Annotated[int, typer.Option(help="Of initialisation, order and augmentation.")] = 0,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "cpu",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads of torch; equal threads, equal weights.")] = 2,
     manifests: Annotated[Path, typer.Option(help="Where the pretraining manifest goes.")] = Path("out/manifests"),
 ) -> None:
-    """Make the start weights of 'tiny' on the pretrain split of 'kitchen', as the bundled ones were made."""
+    """Make a model's start weights on the pretrain split of 'kitchen', as the bundled ones were made."""
+    from actiseg_bench.models.base import MODELS
     from actiseg_bench.pretrain import pretraining_config, write_bundle
     from actiseg_bench.progress import step_progress
 
+    _ = MODELS[model]
+
     folder = manifests / "kitchen" / "pretrain" / "clean-s0"
     manifest = build_manifest("kitchen", split="pretrain", recipe="clean", out=folder, resume=True, force=True)
-    config = pretraining_config(steps=steps, seed=seed, device=device, threads=threads)
-    with step_progress("pretraining tiny") as on_progress:
+    config = pretraining_config(model, steps=steps, seed=seed, device=device, threads=threads)
+    with step_progress(f"pretraining {model}") as on_progress:
         path = write_bundle(out, manifest, config, on_progress)
     typer.echo(f"start weights: {path}")

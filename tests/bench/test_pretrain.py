@@ -7,14 +7,15 @@ import torch
 
 from actiseg_bench.config import RunConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.models.base import MODELS
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.models.weights import bundled_folder, load_start_weights
 from actiseg_bench.pretrain import Verbs, pretrain, pretraining_config, write_bundle
 from actiseg_noise.errors import ActisegError
 
 
-def config(steps: int) -> RunConfig:
-    full = pretraining_config(steps=steps, seed=0, device="cpu", threads=1)
+def config(steps: int, model: str = "tiny") -> RunConfig:
+    full = pretraining_config(model, steps=steps, threads=1)
     return replace(full, train=replace(full.train, clips_per_batch=4))
 
 
@@ -32,6 +33,20 @@ def test_a_bundle_is_weights_that_load_and_the_configuration_that_made_them(
 def test_pretraining_learns_masks_and_verbs_of_a_few_clips(clean_val: Path, kitchen_root: Path) -> None:
     _, losses = pretrain(clean_val, config(24), kitchen_root)
     assert losses[-1] < 0.8 * losses[0]
+
+
+def test_another_model_learns_to_refer_and_not_who_acts(clean_val: Path, kitchen_root: Path) -> None:
+    losses: list[float] = []
+    few = config(10, "referformer-mini")
+    few = replace(few, train=replace(few.train, clips_per_batch=1, samples_per_clip=2, learning_rate=3e-3))
+    model, _ = pretrain(clean_val, few, kitchen_root, on_progress=lambda step, steps, loss: losses.append(loss))
+    assert sum(losses[-3:]) < 0.9 * sum(losses[:3])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        first = MODELS["referformer-mini"]().state_dict()
+    learned = model.state_dict()
+    assert all(torch.equal(learned[k], first[k]) for k in first if k.startswith("positive_cls_embed."))
+    assert not torch.equal(learned["class_embed.0.weight"], first["class_embed.0.weight"])
 
 
 def test_pretraining_never_touches_the_layers_that_decide(clean_val: Path, kitchen_root: Path) -> None:
