@@ -1,13 +1,15 @@
-"""The command line, called as it is typed."""
+"""The command line, called as it is typed; a small ReferFormer that reads published checkpoints."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from published_fakes import NAME, PublishedMini
 
 from actiseg_bench.cli import main
+from actiseg_bench.models.base import MODELS
 
 
 @pytest.fixture
@@ -22,3 +24,12 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         return int(stopped.value.code or 0), printed.out, " ".join(printed.err.split())
 
     return call
+
+
+@pytest.fixture(scope="module")
+def published_mini() -> Iterator[str]:
+    """Return the name of a small model whose card is a published ReferFormer's, registered for the module's tests."""
+    list(MODELS)  # all others are registered first
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(MODELS._things, NAME, PublishedMini)
+        yield NAME

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from actiseg_bench.models.base import MODELS, VosModel
+from actiseg_bench.models.base import MODELS
+from actiseg_bench.models.referformer.model import ReferFormerMini, ReferFormerR101
 
 State = dict[str, Tensor]
+NAME = "published-mini"
 
 
-def drawn(model: str = "referformer-mini", seed: int = 0) -> VosModel:
+class PublishedMini(ReferFormerMini):
+    """The small network under the large one's rules: what start weights may lack, how much is predicted at once."""
+
+    card = replace(ReferFormerR101.card, name=NAME, input_size=(32, 48), positive_threshold=0.5)
+
+
+def drawn(seed: int = 0) -> PublishedMini:
     """Return an untrained network of this seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return MODELS[model]()
+        return PublishedMini()
 
 
 def hollow_state(model: str) -> State:

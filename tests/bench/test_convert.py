@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from published_fakes import State, drawn, hollow_state, names_below, without, write_pth
+from published_fakes import NAME, State, drawn, hollow_state, names_below, without, write_pth
 from safetensors import safe_open
 from safetensors.torch import load_file
 
@@ -18,8 +18,8 @@ from actiseg_bench.models.weights import load_weights
 from actiseg_noise.errors import ActisegError
 
 Cli = Callable[..., tuple[int, str, str]]
-MINI = "referformer-mini"
 HEADS = ("class_embed", "positive_cls_embed")
+pytestmark = pytest.mark.usefixtures("published_mini")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def state() -> State:
     return dict(drawn().state_dict())
 
 
-def convert(pth: Path, *more: object, model: str = MINI) -> list[object]:
+def convert(pth: Path, *more: object, model: str = NAME) -> list[object]:
     return ["convert-checkpoint", pth, "--model", model, "--out", pth.with_suffix(".safetensors"), *more]
 
 
@@ -47,7 +47,7 @@ def test_a_checkpoint_becomes_weights_that_give_the_same_network(cli: Cli, state
 def test_a_module_under_two_names_is_stored_once(state: State, tmp_path: Path) -> None:
     pair = "bbox_embed.0.layers.0.weight", "transformer.decoder.bbox_embed.0.layers.0.weight"
     assert torch.equal(state[pair[0]], state[pair[1]])
-    convert_checkpoint(write_pth(tmp_path / "a.pth", state), MINI, tmp_path / "a.safetensors")
+    convert_checkpoint(write_pth(tmp_path / "a.pth", state), NAME, tmp_path / "a.safetensors")
     assert len(set(pair) & set(load_file(tmp_path / "a.safetensors"))) == 1
 
 
@@ -58,7 +58,7 @@ def test_the_file_says_what_it_was_made_from(cli: Cli, state: State, tmp_path: P
     with safe_open(tmp_path / "a.safetensors", framework="pt") as file:
         said = file.metadata()
     assert code == 0
-    assert (said["model"], said["source"], said["source_digest"]) == (MINI, "a.pth", digest_file(pth))
+    assert (said["model"], said["source"], said["source_digest"]) == (NAME, "a.pth", digest_file(pth))
     assert json.loads(said["fresh"]) == told["fresh"] == {"positive_cls_embed": "4 of its 4 names are missing"}
     assert told["weights"] == digest_file(tmp_path / "a.safetensors")
     assert (told["missing"], told["unexpected"], told["unused"]) == ([], [], {})
@@ -86,7 +86,7 @@ def test_heads_that_are_not_there_start_from_the_seed_and_that_is_told(cli: Cli,
 def test_class_heads_of_another_class_count_start_from_the_seed(state: State, tmp_path: Path) -> None:
     names = names_below(state, "class_embed")
     many = state | {name: torch.ones(65, *state[name].shape[1:]) for name in names}
-    fit, _ = convert_checkpoint(write_pth(tmp_path / "a.pth", many), MINI, tmp_path / "a.safetensors")
+    fit, _ = convert_checkpoint(write_pth(tmp_path / "a.pth", many), NAME, tmp_path / "a.safetensors")
     assert fit.is_whole
     assert list(fit.fresh) == ["class_embed"]
     width = state["class_embed.0.weight"].shape[1]
@@ -101,7 +101,7 @@ def test_a_head_can_be_left_out_as_published_fine_tuning_does(cli: Cli, state: S
     assert load_weights(drawn(), tmp_path / "a.safetensors") == ("class_embed",)
     code, _, error = cli(*convert(pth, "--fresh", "backbone"))
     assert code == 2
-    assert f"--fresh backbone: no optional submodule of model '{MINI}'. Known: class_embed, positive_cls_embed" in error
+    assert f"--fresh backbone: no optional submodule of model '{NAME}'. Known: class_embed, positive_cls_embed" in error
 
 
 def test_leftovers_of_old_libraries_and_profilers_are_counted_and_left_out(
@@ -125,14 +125,14 @@ def test_names_that_the_model_needs_are_missed_and_nothing_is_written(cli: Cli, 
     code, printed, error = cli(*convert(pth))
     assert code == 1
     assert "6 names missing, the first is controller.layers.0.weight" in " ".join(printed.split())
-    assert f"a.pth: does not fit model '{MINI}'; nothing was written" in error
+    assert f"a.pth: does not fit model '{NAME}'; nothing was written" in error
     assert not (tmp_path / "a.safetensors").exists()
 
 
 CHANGES: dict[str, tuple[str, Callable[[torch.Tensor], torch.Tensor], str]] = {
     "another shape": ("query_embed.weight", lambda value: value[1:], "query_embed.weight has shape [{a}, {c}] in the"),
     "not finite": ("query_embed.weight", lambda value: value / 0, "1 name not sound, the first is query_embed.weight"),
-    "two values": ("bbox_embed.0.layers.0.bias", lambda value: value + 1, "names not sound, the first is"),
+    "two values": ("bbox_embed.0.layers.0.bias", lambda value: value + 1, "name not sound, the first is"),
     "another architecture": ("backbone.0.body.layer5.0.conv1.weight", lambda value: value, "1 name unexpected"),
 }
 
@@ -167,7 +167,7 @@ def test_halves_become_floats(state: State) -> None:
 def test_the_checkpoint_is_never_written_over(state: State, tmp_path: Path) -> None:
     pth = write_pth(tmp_path / "a.pth", state)
     with pytest.raises(ActisegError, match="is the checkpoint itself; use another --out"):
-        convert_checkpoint(pth, MINI, pth)
+        convert_checkpoint(pth, NAME, pth)
 
 
 def test_pickled_code_and_unknown_models_are_bad_input(cli: Cli, state: State, tmp_path: Path) -> None:
