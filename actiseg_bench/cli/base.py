@@ -18,6 +18,25 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _name_text_encoder(source: str | None) -> None:
+    """Set the variable that ReferFormer's tokenizer is looked up by, for this process and those it starts."""
+    if source is not None:
+        import os
+
+        from actiseg_bench.models.referformer.text import VARIABLE
+
+        os.environ[VARIABLE] = source
+
+
+TextEncoder = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH|ID",
+        callback=_name_text_encoder,
+        help="ReferFormer's tokenizer: a folder, or a hub id. [default: $ACTISEG_ROBERTA, or RoBERTa-base's]",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 

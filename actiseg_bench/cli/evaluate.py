@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from actiseg_bench.cli.base import AsJson, app
+from actiseg_bench.cli.base import AsJson, TextEncoder, app
 from actiseg_bench.cli.network import (
     ACheckpoint,
     ADevice,
@@ -70,6 +70,7 @@ def evaluate(
     positive_threshold: AThreshold = None,
     device: ADevice = "auto",
     threads: Threads = None,
+    text_encoder: TextEncoder = None,
     json: AsJson = False,
 ) -> None:
     """Score anyone's masks, or a network: the six metrics, or J and F as DAVIS and VOST define them.

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from actiseg_bench.cli.base import AsJson, app
+from actiseg_bench.cli.base import AsJson, TextEncoder, app
 from actiseg_bench.cli.network import (
     ACheckpoint,
     ADevice,
@@ -34,6 +34,7 @@ def predict(
     positive_threshold: AThreshold = None,
     device: ADevice = "auto",
     threads: Threads = None,
+    text_encoder: TextEncoder = None,
     json: AsJson = False,
 ) -> None:
     """Predict a manifest's clips: palette PNGs that metric scripts read, and their scores on the clean masks."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from actiseg_bench.cli.base import AsJson, app, build_manifest, wide_console
+from actiseg_bench.cli.base import AsJson, TextEncoder, app, build_manifest, wide_console
 from actiseg_bench.cli.options import Configuration, check_things, make_config, read_changes
 from actiseg_noise.errors import ActisegError, raise_if
 
@@ -46,6 +46,7 @@ def run(
     eval_manifest: Annotated[Path | None, typer.Option(help="Score on this manifest; goes with --manifest.")] = None,
     keep_weights: Annotated[bool, typer.Option(help="Store the trained network of every run.")] = False,
     out: Annotated[Path, typer.Option(help="Where runs and manifests go; finished runs are kept.")] = Path("runs"),
+    text_encoder: TextEncoder = None,
     json: AsJson = False,
 ) -> None:
     """Train and score strategies on tracks, then print the leaderboard. The same command goes on after a stop."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from actiseg_bench.cli.base import AsJson, app
+from actiseg_bench.cli.base import AsJson, TextEncoder, app
 from actiseg_bench.cli.options import Configuration, check_things, make_config, read_changes
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ def train(
     devices: Annotated[int, typer.Option(min=1, help="How many of them.")] = 1,
     precision: Annotated[str, typer.Option(help="32-true, bf16-mixed, 16-mixed, …")] = "32-true",
     save_every: Annotated[int, typer.Option(min=1, help="Steps between checkpoints.")] = 50,
+    text_encoder: TextEncoder = None,
     json: AsJson = False,
 ) -> None:
     """Train once on a manifest and keep the networks. The same command goes on after a stop."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 import torch
 from referformer_fakes import SmallReferFormer
-from tokenizers import ByteLevelBPETokenizer
+from roberta_files import SENTENCES, SPECIAL, write_roberta_files
 
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.models.referformer import TextConfig
@@ -29,8 +29,6 @@ from actiseg_bench.models.referformer.text import (
 from actiseg_noise.errors import ActisegError
 
 WORDS = TextConfig("words", vocabulary=50, positions=6)  # four tokens: two words between start and end
-SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-SENTENCES = ["knife used in the action of cut onion", "left hand used in the action of open drawer"]
 
 
 @pytest.fixture(autouse=True)
@@ -47,15 +45,8 @@ def _offline(monkeypatch: pytest.MonkeyPatch) -> None:
 def make_roberta(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """Return a maker of folders with vocab.json, merges.txt and config.json, as RoBERTa-base's files are."""
 
-    def make(special: list[str] = SPECIAL) -> Path:
-        folder = tmp_path_factory.mktemp("roberta")
-        tokenizer = ByteLevelBPETokenizer()
-        tokenizer.train_from_iterator(
-            SENTENCES * 3, vocab_size=300, min_frequency=1, special_tokens=special, show_progress=False
-        )
-        tokenizer.save_model(str(folder))
-        (folder / "config.json").write_text(json.dumps({"model_type": "roberta"}))
-        return folder
+    def make(special: tuple[str, ...] = SPECIAL) -> Path:
+        return write_roberta_files(tmp_path_factory.mktemp("roberta"), special)
 
     return make
 
@@ -141,7 +132,7 @@ def test_a_tokenizer_that_is_not_there_is_asked_for_clearly(
 def test_another_kind_of_tokenizer_is_refused(
     make_roberta: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(VARIABLE, str(make_roberta(special=["<pad>", "<s>", "</s>", "<unk>", "<mask>"])))
+    monkeypatch.setenv(VARIABLE, str(make_roberta(special=("<pad>", "<s>", *SPECIAL[2:]))))
     with pytest.raises(ActisegError, match=r"start, padding and end are \(1, 0, 2\), expected \(0, 1, 2\)"):
         tokenize(["knife"], TextConfig())
 
@@ -159,3 +150,14 @@ def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch)
     made: Any = MODELS["referformer-mini"]
     with pytest.raises(ActisegError, match=r"pip install 'actiseg-nl\[referformer\]'"):
         made()
+
+
+@pytest.mark.parametrize("command", ["run", "train", "predict", "evaluate"])
+def test_the_command_line_names_the_tokenizer_for_the_process(
+    command: str, cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(VARIABLE, "before")
+    out = [] if command == "evaluate" else ["--out", tmp_path / "out"]
+    code, _, error = cli(command, "--manifest", tmp_path / "absent", *out, "--text-encoder", "some/where")
+    assert code == 2 and "manifest" in error, error
+    assert os.environ[VARIABLE] == "some/where"
