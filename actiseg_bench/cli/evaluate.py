@@ -29,7 +29,7 @@ OF_THE_SIX = ("--split-json", "--keep-flagged", "--skip-missing")
 OF_DAVIS = ("--set", "--merge")
 OF_FOLDERS = ("--pred", "--gt", "--davis", "--split-json", "--skip-missing", "--missing", "--resize", "--unknown-ids")
 OF_NETWORKS = ("--manifest", "--root", "--checkpoint", "--model", "--weights", "--network", "--positive-threshold")
-ON_MACHINES = ("--device", "--threads")
+ON_MACHINES = ("--device", "--threads", "--text-encoder")
 
 
 @app.command()
