@@ -192,6 +192,17 @@ def test_frames_of_any_size_and_number_have_masks_and_finite_losses(
         assert network.eval()(seen, [SHORT], ONE).mask_logits.shape == (1, time, *cells)
 
 
+def test_in_mixed_precision_answers_are_near_and_losses_finite(network: SmallReferFormer) -> None:
+    seen, wanted = frames(), target()
+    exact = network(seen, [SHORT], ONE, wanted)
+    with torch.autocast("cpu", torch.bfloat16):
+        near = network(seen, [SHORT], ONE, wanted._replace(queries=exact.queries))
+    assert torch.allclose(near.mask_logits.float(), exact.mask_logits, atol=0.1)
+    loss = base_loss(near, batch_of(seen, wanted), LossConfig()).sum()
+    loss.backward()
+    assert torch.isfinite(loss)
+
+
 def test_an_object_never_visible_has_finite_losses_and_pulls_its_box_to_nothing(network: SmallReferFormer) -> None:
     seen, empty = frames(), Targets(torch.zeros(1, 2, 8, 12), torch.zeros(1))
     answer = network(seen, [SHORT], ONE, empty)

@@ -8,11 +8,12 @@ import pytest
 import torch
 from referformer_fakes import SmallReferFormer
 from torch import nn
+from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.models.referformer import ReferFormerConfig
 from actiseg_bench.models.referformer.network import Fusion, Score, box_head, input_projection
 from actiseg_bench.models.referformer.pixel_decoder import NormedConv, PixelDecoder, VisionLanguageBlock, Words
-from actiseg_bench.models.referformer.transformer import Transformer, cell_centres
+from actiseg_bench.models.referformer.transformer import FeedForward, Transformer, cell_centres
 
 SMALL = ReferFormerConfig(
     stem=2, width=32, heads=2, encoder_layers=1, decoder_layers=2, feedforward=16, dropout=0.0, points=1, queries=2
@@ -86,6 +87,18 @@ def test_a_layer_refines_the_box_of_the_layer_before() -> None:
     assert torch.allclose(second.logit(), moved, atol=1e-4)
     (earlier,) = torch.autograd.grad(second.sum(), heads[0].layers[-1].bias)
     assert earlier.tolist() == [0, 0, 0, 0], "a layer's boxes teach that layer alone"
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_dropout_before_relu_is_dropout_after_it(training: bool) -> None:
+    torch.manual_seed(0)
+    layer, x = FeedForward(8, 16, 0.5).train(training), torch.randn(3, 8)
+    torch.manual_seed(1)
+    found = layer.feed(x)
+    torch.manual_seed(1)
+    inner = layer.dropout(F.relu(layer.linear1(x)))
+    assert torch.equal(found, x + layer.dropout(layer.linear2(inner)))
+    assert (inner == 0).any() and (inner > 0).any()
 
 
 def test_a_fresh_score_says_one_in_a_hundred() -> None:

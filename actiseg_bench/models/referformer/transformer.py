@@ -34,8 +34,11 @@ class FeedForward(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def feed(self, x: Tensor) -> Tensor:
-        """Return ``x`` plus its transformation."""
-        return x + self.dropout(self.linear2(self.dropout(F.relu(self.linear1(x)))))
+        """Return ``x`` plus its transformation.
+
+        Dropout scales by 0 or more, so ReLU may follow it: the values are the same, and one tensor less is kept.
+        """
+        return x + self.dropout(self.linear2(F.relu(self.dropout(self.linear1(x)), inplace=True)))
 
 
 class EncoderLayer(FeedForward):
