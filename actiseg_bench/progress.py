@@ -10,7 +10,7 @@ from types import TracebackType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from actiseg_bench.run import Reporter, RunSpec
+from actiseg_bench.grid.run import Reporter, RunSpec
 from actiseg_noise.terminal import LINE_EVERY_S, err
 
 

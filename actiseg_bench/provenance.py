@@ -24,21 +24,21 @@ _BENCH, _NOISE = (Path(package.__path__[0]) for package in (actiseg_bench, actis
 _NO_SCORE = (
     "analysis/",
     "cli/",
-    "convert.py",
     "leaderboard/",
     "listing.py",
     "markdown.py",
     "named_configs.py",
     "pages.py",
-    "pretrain",
+    "evaluation/split_json.py",
+    "grid/run.py",
+    "grid/stored.py",
+    "grid/verification.py",
+    "models/convert.py",
+    "models/published.py",
     "progress.py",
-    "published.py",
     "results.py",
-    "run.py",
-    "split_json.py",
-    "stored.py",
     "tracks.py",
-    "verification.py",
+    "training/pretrain.py",
 )
 # What the bench uses of the other package to read labels; what it builds is covered by the manifest's digest.
 _LABELS = ("key.py", "masks.py", "manifest/read.py", "manifest/schema.py")

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from actiseg_bench.mask_folders import Findings, Pair, Rules, read_pair
+from actiseg_bench.evaluation.mask_folders import Findings, Pair, Rules, read_pair
 from actiseg_bench.metrics.actionvos import count_object_frames
 from actiseg_bench.palette import write_index_mask
 

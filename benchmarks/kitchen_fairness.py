@@ -30,7 +30,7 @@ from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.results import CHECKPOINT_NAME, RESULT_NAME, read_result
 from actiseg_bench.tracks import load_protocol
-from actiseg_bench.train import train_run
+from actiseg_bench.training.train import train_run
 from actiseg_noise.errors import ActisegError, raise_if
 
 

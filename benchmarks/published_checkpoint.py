@@ -22,8 +22,8 @@ from tokenizers import ByteLevelBPETokenizer
 
 import actiseg_noise
 from actiseg_bench.models.base import MODELS
+from actiseg_bench.models.published import read_published
 from actiseg_bench.models.weights import load_weights
-from actiseg_bench.published import read_published
 
 MODEL = "referformer-r101"
 BENCH = [sys.executable, "-c", "from actiseg_bench.cli import main; main()"]

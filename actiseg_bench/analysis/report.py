@@ -15,12 +15,12 @@ from actiseg_bench.analysis.sheets import Sheet, find_gaps, make_sheets
 from actiseg_bench.analysis.study import Study, make_studies
 from actiseg_bench.analysis.style import DPI, own_style
 from actiseg_bench.analysis.training_charts import draw_memorisation, draw_selection
+from actiseg_bench.evaluation.object_frames import FILE_NAME, counts_of, iter_clips, read_object_frames
+from actiseg_bench.grid.stored import StoredRun
 from actiseg_bench.leaderboard.bootstrap import clip_sums
 from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.metrics.failure_modes import MODES, failure_modes
-from actiseg_bench.object_frames import FILE_NAME, counts_of, iter_clips, read_object_frames
 from actiseg_bench.results import over_networks
-from actiseg_bench.stored import StoredRun
 from actiseg_noise.errors import ActisegError, raise_if
 
 if TYPE_CHECKING:

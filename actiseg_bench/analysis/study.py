@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any
 
 from actiseg_bench.analysis.sensitivity import CLEAN, find_place
+from actiseg_bench.grid.stored import StoredRun
 from actiseg_bench.leaderboard.cells import short_name
 from actiseg_bench.leaderboard.table import Value, summarise, track_order
 from actiseg_bench.results import RunResult, TrackInfo
-from actiseg_bench.stored import StoredRun
 
 BASELINE = "baseline"
 

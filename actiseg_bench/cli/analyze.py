@@ -21,7 +21,7 @@ def analyze(
 ) -> None:
     """Failure modes, noise sensitivity, trade-off, selection and memorisation, as tables and charts."""
     from actiseg_bench.analysis.report import analyze_runs
-    from actiseg_bench.stored import read_runs
+    from actiseg_bench.grid.stored import read_runs
     from actiseg_noise.terminal import print_json
 
     found = analyze_runs(read_runs(folder), out or folder / "analysis")

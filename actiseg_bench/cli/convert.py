@@ -12,7 +12,7 @@ import typer
 from actiseg_bench.cli.base import AsJson, app
 
 if TYPE_CHECKING:
-    from actiseg_bench.convert import Fit
+    from actiseg_bench.models.convert import Fit
 
 
 @app.command("convert-checkpoint")
@@ -30,7 +30,7 @@ def convert_checkpoint(
 
     Exit code 1: it does not fit, and nothing is written.
     """
-    from actiseg_bench.convert import convert_checkpoint as convert
+    from actiseg_bench.models.convert import convert_checkpoint as convert
     from actiseg_noise.terminal import out as console
     from actiseg_noise.terminal import print_error, print_json, print_table
 

@@ -10,7 +10,7 @@ import typer
 from actiseg_noise.errors import raise_if
 
 if TYPE_CHECKING:
-    from actiseg_bench.networks import TrainedNetwork
+    from actiseg_bench.prediction.networks import TrainedNetwork
 
 ACheckpoint = Annotated[
     Path | None, typer.Option("--checkpoint", help="A checkpoint.safetensors of 'train' or 'run --keep-weights'.")
@@ -34,13 +34,13 @@ def open_network(checkpoint: Path | None, model: str | None, weights: str | None
     """Return the network that the options name.
 
     Raises:
-        ActisegError: none is named, or two are; see :mod:`actiseg_bench.networks`.
+        ActisegError: none is named, or two are; see :mod:`actiseg_bench.prediction.networks`.
     """
     raise_if(
         (checkpoint is None) == (weights is None),
         "say which network: --checkpoint FILE of a training, or --model NAME --weights FILE",
     )
-    from actiseg_bench.networks import load_published, load_trained
+    from actiseg_bench.prediction.networks import load_published, load_trained
 
     if checkpoint is not None:
         return load_trained(checkpoint, number, model)

@@ -15,7 +15,7 @@ from actiseg_bench.cli.options import Configuration, check_things, make_config, 
 from actiseg_noise.errors import ActisegError, raise_if
 
 if TYPE_CHECKING:
-    from actiseg_bench.run import GridOutcome, RunSpec
+    from actiseg_bench.grid.run import GridOutcome, RunSpec
     from actiseg_bench.tracks import Protocol, Track
 
 
@@ -55,11 +55,11 @@ def run(
         raise_if(bool(given), f"--manifest and {', '.join(given)} contradict each other: give one or the other")
     elif not everything and not strategy and not track:
         raise ActisegError("say what to run: --all, or --strategy and --track, or --manifest and --eval-manifest")
-    from actiseg_bench.jobs import at_once
+    from actiseg_bench.grid.jobs import at_once
+    from actiseg_bench.grid.run import GridOutcome, collect, one_by_one
+    from actiseg_bench.grid.runner import TorchRunner
     from actiseg_bench.lock import locked
     from actiseg_bench.named_configs import load_config
-    from actiseg_bench.run import GridOutcome, collect, one_by_one
-    from actiseg_bench.runner import TorchRunner
     from actiseg_bench.tracks import load_protocol
 
     named = load_config(config) if config else None
@@ -127,7 +127,7 @@ def _find_tracks(
 
 def _make_grid(tracks: list[Track], strategies: list[str], variant: str, seeds: int, model: str) -> list[RunSpec]:
     """Return the grid, warning of clips that are trained and scored on."""
-    from actiseg_bench.run import make_grid
+    from actiseg_bench.grid.run import make_grid
     from actiseg_bench.tracks import shared_clips
     from actiseg_noise import read_manifest
     from actiseg_noise.terminal import err
@@ -152,10 +152,10 @@ def _has_variant(spec: RunSpec) -> bool:
 
 def _print_grid(found: GridOutcome, out: Path, as_json: bool) -> None:
     """Print the leaderboard of a grid, and what failed."""
+    from actiseg_bench.grid.stored import find_run
     from actiseg_bench.leaderboard.render import print_leaderboards, to_json
     from actiseg_bench.leaderboard.sums import sums_reader
     from actiseg_bench.leaderboard.table import make_leaderboards
-    from actiseg_bench.stored import find_run
     from actiseg_noise.terminal import print_error, print_json
 
     runs = [find_run(result, out) for result in found.results]

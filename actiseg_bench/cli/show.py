@@ -18,10 +18,10 @@ def leaderboard(
     json: AsJson = False,
 ) -> None:
     """Print the leaderboard of all finished runs under a folder."""
+    from actiseg_bench.grid.stored import read_runs
     from actiseg_bench.leaderboard.render import FORMATS, RENDERERS, print_leaderboards, to_json
     from actiseg_bench.leaderboard.sums import sums_reader
     from actiseg_bench.leaderboard.table import make_leaderboards
-    from actiseg_bench.stored import read_runs
     from actiseg_noise.terminal import print_json
 
     if form not in FORMATS:

@@ -63,8 +63,8 @@ def _train(out: Path, config: RunConfig, manifest: Path, root: Path | None, save
     from actiseg_bench.data.manifest_dataset import check_usable
     from actiseg_bench.lock import locked
     from actiseg_bench.progress import step_progress
-    from actiseg_bench.train import make_networks, pick_device
-    from actiseg_bench.training import is_first_process, train_to
+    from actiseg_bench.training.folder import is_first_process, train_to
+    from actiseg_bench.training.train import make_networks, pick_device
     from actiseg_noise import read_manifest
     from actiseg_noise.terminal import print_error
 

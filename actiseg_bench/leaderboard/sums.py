@@ -7,11 +7,11 @@ from functools import cache
 
 import numpy as np
 
+from actiseg_bench.evaluation.object_frames import FILE_NAME, counts_of, read_object_frames
+from actiseg_bench.grid.stored import StoredRun
 from actiseg_bench.leaderboard.bootstrap import ClipSums, clip_sums
 from actiseg_bench.metrics.actionvos import METRICS
-from actiseg_bench.object_frames import FILE_NAME, counts_of, read_object_frames
 from actiseg_bench.results import RunResult
-from actiseg_bench.stored import StoredRun
 from actiseg_noise.errors import ActisegError
 
 SumsOf = Callable[[RunResult], ClipSums | None]

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from actiseg_bench.evaluate import score_predictions
-from actiseg_bench.predictions import Prediction, frame_predictions, write_predictions
+from actiseg_bench.evaluation.evaluate import score_predictions
+from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
+from actiseg_bench.prediction.predictions import Prediction, frame_predictions, write_predictions
 from actiseg_bench.provenance import Provenance
 from actiseg_bench.results import REFERENCES, SCORES, Cost, RunIdentity, RunResult, TrackInfo
-from actiseg_bench.run import OnProgress, Outcome, RunSpec
 from actiseg_bench.tracks import Track
 from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.masks import Box, Rle, encode_rle

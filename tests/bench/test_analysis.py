@@ -20,13 +20,13 @@ from actiseg_bench.analysis.sheets import find_gaps, make_sheets, profile
 from actiseg_bench.analysis.study import Study, make_studies
 from actiseg_bench.analysis.style import looks
 from actiseg_bench.analysis.training_charts import fit_curves, selection_curves
+from actiseg_bench.evaluation.object_frames import FILE_NAME, write_object_frames
+from actiseg_bench.evaluation.object_frames import measure as measure_frames
+from actiseg_bench.grid.runner import iter_silent
+from actiseg_bench.grid.stored import StoredRun
 from actiseg_bench.leaderboard.table import Value
 from actiseg_bench.metrics.failure_modes import MODES
-from actiseg_bench.object_frames import FILE_NAME, write_object_frames
-from actiseg_bench.object_frames import measure as measure_frames
 from actiseg_bench.results import RunResult, write_result
-from actiseg_bench.runner import iter_silent
-from actiseg_bench.stored import StoredRun
 from actiseg_noise.errors import ActisegError
 
 TEXT, FLIP, MASK, MASK_RAND, MIXED = AXES

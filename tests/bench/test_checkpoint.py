@@ -7,12 +7,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from actiseg_bench.checkpoint import CheckpointError, load_networks, read_tensors, save_networks
 from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.strategies.base import STRATEGIES, Step
 from actiseg_bench.strategies.baseline import Baseline
-from actiseg_bench.train import NotFiniteError, TrainOutcome, train_run
+from actiseg_bench.training.checkpoint import CheckpointError, load_networks, read_tensors, save_networks
+from actiseg_bench.training.train import NotFiniteError, TrainOutcome, train_run
 
 CONFIG = RunConfig(
     start_weights="none", threads=1, device="cpu", train=TrainConfig(steps=5, clips_per_batch=4, samples_per_clip=2)

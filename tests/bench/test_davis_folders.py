@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from actiseg_bench.cli import main
-from actiseg_bench.davis_folders import DavisEvaluation, evaluate_davis
-from actiseg_bench.mask_folders import Rules
+from actiseg_bench.evaluation.davis_folders import DavisEvaluation, evaluate_davis
+from actiseg_bench.evaluation.mask_folders import Rules
 from actiseg_bench.palette import write_index_mask
 from actiseg_noise.errors import ActisegError, DataError
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.predict import ClipPrediction
+from actiseg_bench.prediction.predict import ClipPrediction
 from actiseg_bench.records import ClipItem
 
 sys.path.append(str(Path(__file__).parents[2] / "benchmarks"))

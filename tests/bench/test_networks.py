@@ -15,17 +15,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import actiseg_noise
-from actiseg_bench.checkpoint import load_networks, save_networks
 from actiseg_bench.config import RunConfig
-from actiseg_bench.convert import convert_checkpoint
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import MODELS, VosModel
+from actiseg_bench.models.convert import convert_checkpoint
 from actiseg_bench.models.weights import load_weights
-from actiseg_bench.networks import load_published
-from actiseg_bench.predict import ClipPrediction, iter_predictions_of, merge_objects, split_frames
-from actiseg_bench.predictions import iter_predictions
+from actiseg_bench.prediction.networks import load_published
+from actiseg_bench.prediction.predict import ClipPrediction, iter_predictions_of, merge_objects, split_frames
+from actiseg_bench.prediction.predictions import iter_predictions
 from actiseg_bench.records import Prediction, Targets
-from actiseg_bench.train import make_networks
+from actiseg_bench.training.checkpoint import load_networks, save_networks
+from actiseg_bench.training.train import make_networks
 from actiseg_noise.errors import ActisegError
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -262,7 +262,7 @@ def test_a_bound_on_frames_and_samples_holds_and_changes_no_prediction(data: Man
 
 def test_frames_are_enlarged_a_few_at_a_time(data: ManifestDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, _ = predictions(data)
-    monkeypatch.setattr("actiseg_bench.predict.CANVAS_VALUES", 1)
+    monkeypatch.setattr("actiseg_bench.prediction.predict.CANVAS_VALUES", 1)
     for one, two in zip(whole, predictions(data)[0], strict=True):
         assert all((a == b).all() for a, b in zip(one.masks, two.masks, strict=True))
 

@@ -10,7 +10,7 @@ from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.models.weights import bundled_folder, load_start_weights
-from actiseg_bench.pretrain import Verbs, pretrain, pretraining_config, write_bundle
+from actiseg_bench.training.pretrain import Verbs, pretrain, pretraining_config, write_bundle
 from actiseg_noise.errors import ActisegError
 
 

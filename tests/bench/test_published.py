@@ -16,7 +16,7 @@ import torch
 from published_fakes import write_pth
 from safetensors.torch import save_file
 
-from actiseg_bench.published import PublishedError, read_published
+from actiseg_bench.models.published import PublishedError, read_published
 
 STATE = {"conv.weight": torch.tensor([1.0, 2.0]), "conv.bias": torch.tensor([3.0])}
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from actiseg_bench.predictions import (
+from actiseg_bench.prediction.predictions import (
     Prediction,
     PredictionError,
     frame_predictions,

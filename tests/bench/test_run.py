@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from bench_fakes import FakeRunner, make_track, perfect, predict
 
+from actiseg_bench.grid.run import GridOutcome, Reporter, RunSpec, make_grid, run_grid
 from actiseg_bench.lock import locked
-from actiseg_bench.predictions import write_predictions
+from actiseg_bench.prediction.predictions import write_predictions
 from actiseg_bench.results import ResultError, read_result, read_results
-from actiseg_bench.run import GridOutcome, Reporter, RunSpec, make_grid, run_grid
 from actiseg_noise.errors import ActisegError
 
 TRACKS = [make_track("clean", "clean labels"), make_track("text-40", "noisy labels")]
@@ -208,7 +208,7 @@ from pathlib import Path
 from bench_fakes import FakeRunner
 from test_run import grid
 from actiseg_bench.lock import locked
-from actiseg_bench.run import run_grid
+from actiseg_bench.grid.run import run_grid
 
 class Slow(FakeRunner):
     def execute(self, spec, folder, on_progress):

@@ -18,13 +18,13 @@ import torch
 from bench_fakes import perfect, predict
 
 import actiseg_noise
-from actiseg_bench.checkpoint import CheckpointError, load_networks, read_tensors, write_tensors
 from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.files import whole_file
 from actiseg_bench.lock import locked
 from actiseg_bench.palette import write_index_mask
-from actiseg_bench.predictions import write_predictions
-from actiseg_bench.training import train_to
+from actiseg_bench.prediction.predictions import write_predictions
+from actiseg_bench.training.checkpoint import CheckpointError, load_networks, read_tensors, write_tensors
+from actiseg_bench.training.folder import train_to
 from actiseg_noise.errors import ActisegError
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -164,7 +164,7 @@ def test_a_manifest_without_masks_trains_nothing(cli: Cli, kitchen_root: Path, t
 
 
 def test_clips_of_several_lengths_need_a_number_of_frames() -> None:
-    from actiseg_bench.training import _check_lengths
+    from actiseg_bench.training.folder import _check_lengths
 
     rows = [{"clip_id": clip, "is_annotated": True} for clip in ("a", "a", "b", "b", "b")]
     with pytest.raises(ActisegError, match=r"clips have 2 to 3 frames, .*: pass --frames N, or --clips 1"):

@@ -2,9 +2,9 @@ import pytest
 import torch
 from train_fakes import make_batch, make_item
 
-from actiseg_bench.batches import draw_frames
 from actiseg_bench.data.transforms import AugmentConfig, augment, compose, crop, draw_crops, flip, swap_sides
 from actiseg_bench.records import collate
+from actiseg_bench.training.batches import draw_frames
 
 
 @pytest.mark.parametrize(

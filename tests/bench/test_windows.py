@@ -7,7 +7,7 @@ from itertools import combinations, product
 import pytest
 import torch
 
-from actiseg_bench.windows import WindowSampler, draw_window, list_items
+from actiseg_bench.training.windows import WindowSampler, draw_window, list_items
 from actiseg_noise.errors import ActisegError
 
 Draw = Callable[[list[int], int], list[int]]

@@ -16,15 +16,15 @@ from typing import Any
 import torch
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.evaluate import Evaluation, evaluate_predictions, score_predictions
+from actiseg_bench.evaluation.evaluate import Evaluation, evaluate_predictions, score_predictions
 from actiseg_bench.files import whole_file
 from actiseg_bench.lock import LOCK_NAME
-from actiseg_bench.networks import TrainedNetwork
 from actiseg_bench.palette import write_index_mask
-from actiseg_bench.predict import ClipPrediction, iter_predictions_of
-from actiseg_bench.predictions import Prediction, write_predictions
+from actiseg_bench.prediction.networks import TrainedNetwork
+from actiseg_bench.prediction.predict import ClipPrediction, iter_predictions_of
+from actiseg_bench.prediction.predictions import Prediction, write_predictions
 from actiseg_bench.results import PREDICTIONS_NAME
-from actiseg_bench.train import pick_device
+from actiseg_bench.training.train import pick_device
 from actiseg_noise.errors import ActisegError, raise_if
 
 PREDICT_NAME = "predict.json"

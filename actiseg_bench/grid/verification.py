@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_bench.evaluate import score_predictions
+from actiseg_bench.evaluation.evaluate import score_predictions
+from actiseg_bench.evaluation.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
+from actiseg_bench.evaluation.object_frames import measure, read_object_frames
+from actiseg_bench.evaluation.scored import Tables
+from actiseg_bench.grid.stored import StoredRun
 from actiseg_bench.metrics.failure_modes import ObjectFrames, failure_modes
-from actiseg_bench.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
-from actiseg_bench.object_frames import measure, read_object_frames
-from actiseg_bench.predictions import PredictionError, iter_predictions, predictions_digest
+from actiseg_bench.prediction.predictions import PredictionError, iter_predictions, predictions_digest
 from actiseg_bench.results import (
     PREDICTIONS_NAME,
     ResultError,
@@ -24,8 +26,6 @@ from actiseg_bench.results import (
     over_networks,
     read_result,
 )
-from actiseg_bench.scored import Tables
-from actiseg_bench.stored import StoredRun
 from actiseg_noise import read_manifest
 from actiseg_noise.errors import ActisegError, ManifestError
 from actiseg_noise.manifest.verify import verify_manifest

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from actiseg_bench.predictions import Prediction, PredictionError
+from actiseg_bench.prediction.predictions import Prediction, PredictionError
 from actiseg_noise.errors import ManifestError
 from actiseg_noise.masks import Rle
 

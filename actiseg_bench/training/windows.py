@@ -8,8 +8,8 @@ from itertools import cycle, islice
 import torch
 from torch.utils.data import Sampler
 
-from actiseg_bench.batches import generator
 from actiseg_bench.data.manifest_dataset import View
+from actiseg_bench.training.batches import generator
 from actiseg_noise.errors import raise_if
 
 NEAR = 3  # frames before and after the anchor at the most

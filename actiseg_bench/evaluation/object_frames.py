@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from actiseg_bench.evaluation.scored import Tables, iter_scored
 from actiseg_bench.metrics.actionvos import ObjectFrameCounts, is_hand
 from actiseg_bench.metrics.failure_modes import ObjectFrames, measure_frame
-from actiseg_bench.predictions import Prediction
-from actiseg_bench.scored import Tables, iter_scored
+from actiseg_bench.prediction.predictions import Prediction
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.masks import IndexMask, Rle, decode_rle
 

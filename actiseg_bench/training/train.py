@@ -13,17 +13,16 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from actiseg_bench.batches import make_batch, step_seed
-from actiseg_bench.checkpoint import Keeper, State, run_identity
 from actiseg_bench.config import RunConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.diagnosis import Probe, Watch
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
 from actiseg_bench.records import ClipItem
-from actiseg_bench.schedule import learning_rate, make_optimizer
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
-from actiseg_bench.training_data import (
+from actiseg_bench.training.batches import make_batch, step_seed
+from actiseg_bench.training.checkpoint import Keeper, State, run_identity
+from actiseg_bench.training.diagnosis import Probe, Watch
+from actiseg_bench.training.items import (
     fit_to_data,
     make_sampler,
     memory_grid,
@@ -31,6 +30,7 @@ from actiseg_bench.training_data import (
     open_training,
     steps_per_epoch,
 )
+from actiseg_bench.training.schedule import learning_rate, make_optimizer
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
 

@@ -9,12 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actiseg_bench.evaluate import Evaluation, evaluate_predictions
+from actiseg_bench.evaluation.evaluate import Evaluation, evaluate_predictions
+from actiseg_bench.evaluation.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
+from actiseg_bench.evaluation.object_frames import measure, write_object_frames
+from actiseg_bench.evaluation.scored import Tables
 from actiseg_bench.files import digest_file
+from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
 from actiseg_bench.metrics.failure_modes import failure_modes
-from actiseg_bench.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
-from actiseg_bench.object_frames import measure, write_object_frames
-from actiseg_bench.predictions import Prediction, iter_predictions, write_predictions
+from actiseg_bench.prediction.predictions import Prediction, iter_predictions, write_predictions
 from actiseg_bench.provenance import Provenance, find_provenance, score_code_digest
 from actiseg_bench.results import (
     CHECKPOINT_NAME,
@@ -27,15 +29,13 @@ from actiseg_bench.results import (
     over_networks,
     per_network,
 )
-from actiseg_bench.run import OnProgress, Outcome, RunSpec
-from actiseg_bench.scored import Tables
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.masks import empty_rle
 
 if TYPE_CHECKING:
     from actiseg_bench.config import RunConfig
     from actiseg_bench.models.base import VosModel
-    from actiseg_bench.train import TrainOutcome
+    from actiseg_bench.training.train import TrainOutcome
 
 
 class TorchRunner:
@@ -52,7 +52,7 @@ class TorchRunner:
 
     def check(self, model: str) -> None:
         """Raise ActisegError where no run of ``model`` can be made here: its device, its start weights."""
-        from actiseg_bench.train import make_networks, pick_device
+        from actiseg_bench.training.train import make_networks, pick_device
 
         make_networks(replace(self._base, model=model), 1, pick_device(self._base.device))
 
@@ -77,7 +77,7 @@ class TorchRunner:
             return find_provenance(score_code=code)
         import torch
 
-        from actiseg_bench.train import pick_device
+        from actiseg_bench.training.train import pick_device
 
         torch.set_num_threads(self._base.threads)
         name, digest = self._weights(spec)
@@ -110,14 +110,14 @@ class TorchRunner:
 
     def _train(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> TrainOutcome:
         """Train, and store the networks when asked for."""
-        from actiseg_bench.train import train_run
+        from actiseg_bench.training.train import train_run
 
         if spec.track.train_manifest is None:
             raise ActisegError(f"{spec.name}: the track has no training labels")
         config = self._config(spec)
         trained = train_run(config, spec.track.train_manifest, spec.track.root, on_progress=on_progress, diagnose=True)
         if self._keep_weights:
-            from actiseg_bench.checkpoint import save_networks
+            from actiseg_bench.training.checkpoint import save_networks
 
             save_networks(folder / CHECKPOINT_NAME, trained.networks, config, str(spec.track.info.train_manifest))
         return trained
@@ -138,8 +138,8 @@ class TorchRunner:
             return
         from actiseg_bench.data.manifest_dataset import ManifestDataset
         from actiseg_bench.models.base import MODELS
-        from actiseg_bench.predict import iter_predictions_of
-        from actiseg_bench.train import make_networks, pick_device
+        from actiseg_bench.prediction.predict import iter_predictions_of
+        from actiseg_bench.training.train import make_networks, pick_device
 
         config = self._config(spec)
         device = pick_device(config.device)

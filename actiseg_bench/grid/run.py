@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from actiseg_bench.evaluate import Evaluation
+from actiseg_bench.evaluation.evaluate import Evaluation
+from actiseg_bench.grid.stored import run_folder, why_incomplete
 from actiseg_bench.provenance import Provenance, peak_memory_mb, reset_peak_memory
 from actiseg_bench.results import (
     REFERENCES,
@@ -26,7 +27,6 @@ from actiseg_bench.results import (
     read_old_result,
     write_result,
 )
-from actiseg_bench.stored import run_folder, why_incomplete
 from actiseg_bench.tracks import Track, reference_track
 from actiseg_noise.errors import ActisegError
 

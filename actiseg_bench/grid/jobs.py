@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-from actiseg_bench.run import Finished, Reporter, Runner, RunSpec, one_by_one
+from actiseg_bench.grid.run import Finished, Reporter, Runner, RunSpec, one_by_one
 
 
 class _Teller(Reporter):

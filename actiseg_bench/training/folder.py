@@ -13,14 +13,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from actiseg_bench.checkpoint import TRAINING_NAME, CheckpointError, check_identity, run_identity, save_networks
 from actiseg_bench.config import RunConfig
 from actiseg_bench.files import whole_file
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.provenance import find_provenance, score_code_digest
 from actiseg_bench.results import CHECKPOINT_NAME
 from actiseg_bench.strategies.base import STRATEGIES
-from actiseg_bench.train import Progress, TrainOutcome, pick_device, train_run
+from actiseg_bench.training.checkpoint import (
+    TRAINING_NAME,
+    CheckpointError,
+    check_identity,
+    run_identity,
+    save_networks,
+)
+from actiseg_bench.training.train import Progress, TrainOutcome, pick_device, train_run
 from actiseg_noise import read_manifest
 from actiseg_noise.errors import ActisegError
 

@@ -27,7 +27,7 @@ from actiseg_bench.models.tiny import ACTION_DIM, Tiny
 from actiseg_bench.models.weights import FILE_NAME, save_start_weights
 from actiseg_bench.records import Batch, Network, look
 from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
-from actiseg_bench.train import Progress, fit, make_fabric
+from actiseg_bench.training.train import Progress, fit, make_fabric
 from actiseg_noise.errors import raise_if
 from actiseg_noise.manifest.read import read_manifest
 

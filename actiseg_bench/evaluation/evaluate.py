@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from actiseg_bench.mask_folders import Findings, Pair, Rules, check_folders, find_pairs, read_pair
+from actiseg_bench.evaluation.mask_folders import Findings, Pair, Rules, check_folders, find_pairs, read_pair
+from actiseg_bench.evaluation.scored import Tables, flagged_clips, iter_scored
+from actiseg_bench.evaluation.split_json import SplitEntry, read_split_json
 from actiseg_bench.metrics.actionvos import (
     METRICS,
     ActionVosScores,
@@ -20,9 +22,7 @@ from actiseg_bench.metrics.actionvos import (
     is_hand,
     mean_iou,
 )
-from actiseg_bench.predictions import Prediction, iter_predictions
-from actiseg_bench.scored import Tables, flagged_clips, iter_scored
-from actiseg_bench.split_json import SplitEntry, read_split_json
+from actiseg_bench.prediction.predictions import Prediction, iter_predictions
 from actiseg_noise.errors import DataError, raise_if
 
 VOID_ID = 255

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from actiseg_bench.predictions import PredictionError, count_rows
+from actiseg_bench.prediction.predictions import PredictionError, count_rows
 from actiseg_bench.results import PREDICTIONS_NAME, RunResult, TrackInfo, find_results, per_network, read_result
 from actiseg_bench.tracks import OWN_PROTOCOL
 

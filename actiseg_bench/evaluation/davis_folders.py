@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_bench.mask_folders import Findings, Pair, Rules, check_folders, find_pairs, read_pair
+from actiseg_bench.evaluation.mask_folders import Findings, Pair, Rules, check_folders, find_pairs, read_pair
 from actiseg_bench.metrics.davis import boundary_f, jaccard
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.masks import IndexMask, read_index_mask

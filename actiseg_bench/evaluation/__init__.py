@@ -1,0 +1,1 @@
+"""Evaluation: predictions, ours or anybody's, against clean labels."""
