@@ -1,9 +1,9 @@
 """Time of a training step of every strategy against the baseline's: ``python benchmarks/strategy_steps.py``.
 
-A step is forward, loss, memory, backward and update of every network that the strategy has, on ``tiny`` with batches
-of ``kitchen`` as the default configuration makes them; loading is not in it. Strategies take turns on every batch, at
-a point of the run after all warm-ups, where a step costs most. Times are CPU seconds on one thread, which a busy
-machine moves least; a ratio is the median over batches of that to the baseline's on the same batch.
+A step is forward, loss, memory, backward and update of every network that the strategy has, on ``tiny`` or ``--model``,
+with batches of ``kitchen`` as the default configuration makes them; loading is not in it. Strategies take turns on
+every batch, at a point of the run after all warm-ups, where a step costs most. Times are CPU seconds on one thread,
+which a busy machine moves least; a ratio is the median over batches of that to the baseline's on the same batch.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from actiseg_bench.batches import EpochSampler, make_batch
 from actiseg_bench.config import RunConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.records import Batch
 from actiseg_bench.strategies.base import STRATEGIES, Strategy
-from actiseg_bench.train import descend, make_fabric, make_networks, make_optimizer, make_strategy
+from actiseg_bench.training.batches import EpochSampler, make_batch
+from actiseg_bench.training.train import descend, make_fabric, make_networks, make_optimizer, make_strategy
 from actiseg_noise import build
 
 CONFIG = RunConfig(device="cpu", threads=1)
@@ -51,9 +51,10 @@ class Contender:
         self.seconds.append(time.process_time() - start)
 
 
-def make_contender(name: str, variant: str, data: ManifestDataset, fabric: Fabric) -> Contender:
-    """Return a strategy ready for its first step."""
-    config = replace(CONFIG, strategy=name, variant=variant)
+def make_contender(name: str, variant: str, model: str, data: ManifestDataset, fabric: Fabric) -> Contender:
+    """Return a strategy ready for its first step; a model without bundled weights starts from drawn ones."""
+    start = "none" if MODELS[model].card.start_weights is None else "bundled"
+    config = replace(CONFIG, model=model, start_weights=start, strategy=name, variant=variant)
     strategy = make_strategy(config, data)
     networks, _ = make_networks(config, strategy.card.networks, fabric.device)
     strategy.prepare(networks)
@@ -61,10 +62,10 @@ def make_contender(name: str, variant: str, data: ManifestDataset, fabric: Fabri
     return Contender(name if variant == "faithful" else f"{name}@{variant}", strategy, wrapped, [])
 
 
-def load_data(folder: Path) -> ManifestDataset:
-    """Return noisy ``kitchen`` as ``tiny`` reads it, built into ``folder``."""
+def load_data(folder: Path, model: str) -> ManifestDataset:
+    """Return noisy ``kitchen`` as a model reads it, built into ``folder``."""
     manifest = build("kitchen", recipe="mixed-40-15", out=folder / "manifest")
-    card = MODELS[CONFIG.model].card
+    card = MODELS[model].card
     return ManifestDataset(manifest, size=card.input_size, mask_stride=card.mask_stride)
 
 
@@ -94,14 +95,15 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--warm", type=int, default=3, help="steps that are not counted")
     parser.add_argument("--strategy", nargs="+", default=list(STRATEGIES))
+    parser.add_argument("--model", default=CONFIG.model)
     options = parser.parse_args()
     torch.set_num_threads(CONFIG.threads)
     fabric = make_fabric(CONFIG)
     with tempfile.TemporaryDirectory() as folder:
-        data = load_data(Path(folder))
+        data = load_data(Path(folder), options.model)
         names = dict.fromkeys(chain(["baseline"], options.strategy))
         methods = [(name, variant) for name in names for variant in STRATEGIES[name].card.variants]
-        contenders = [make_contender(*method, data, fabric) for method in methods]
+        contenders = [make_contender(*method, options.model, data, fabric) for method in methods]
         for number, batch in enumerate(batches(data, options.warm + options.steps)):
             turn = number % len(contenders)
             for contender in contenders[turn:] + contenders[:turn]:
