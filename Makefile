@@ -27,6 +27,8 @@ bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 	$(BIN)/python benchmarks/evaluate.py
 	$(BIN)/python benchmarks/loader.py
 	$(BIN)/python benchmarks/grid_jobs.py
+	$(BIN)/python benchmarks/referformer.py
+	$(BIN)/python benchmarks/published_checkpoint.py
 
 weights: $(VENV)/.installed-dev ## Make the bundled start weights again (`tiny`: about 20 minutes on two cores)
 	$(BIN)/actiseg-bench pretrain --model tiny --out models/tiny

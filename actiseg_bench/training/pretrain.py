@@ -144,7 +144,7 @@ def pretraining_config(
     """Return the configuration that the bundled weights were made with, but for what is given."""
     is_tiny = model == Tiny.card.name
     train = TrainConfig(
-        steps=steps or (2400 if is_tiny else 600),
+        steps=steps or (2400 if is_tiny else 700),
         clips_per_batch=16 if is_tiny else 8,
         learning_rate=3e-3 if is_tiny else 1e-3,
         targets="all",
