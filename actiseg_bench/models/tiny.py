@@ -293,7 +293,7 @@ class Tiny(VosModel):
 
     def surroundings(self, logits: Tensor, context: Tensor, sizes: list[int]) -> Tensor:
         """Return ``[N, 128]``: the context pooled over each object and over the object grown by two cells."""
-        where = F.avg_pool2d(logits.sigmoid(), 2)
+        where = F.avg_pool2d(logits.sigmoid(), 2, ceil_mode=True)  # the context's sides are rounded up, too
         around = F.avg_pool2d(where, 5, 1, 2)
         cells = context.permute(0, 1, 3, 4, 2).flatten(1, 3)
         split = zip(cells, where.flatten(1).split(sizes), around.flatten(1).split(sizes), strict=True)

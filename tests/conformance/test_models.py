@@ -57,6 +57,14 @@ def test_any_number_of_frames_and_samples_gives_a_mask_per_sample_and_frame(mode
     assert torch.isfinite(found.mask_logits).all()
 
 
+def test_frames_of_any_size_give_masks_of_their_size_over_the_stride_rounded_up(model: VosModel) -> None:
+    for rows, columns in ((62, 70), (66, 50)):  # halves are odd, quarters broken
+        with torch.no_grad():
+            found = model(torch.rand(1, 2, 3, rows, columns), ["knife"], torch.zeros(1, dtype=torch.int64))
+        stride = model.card.mask_stride
+        assert found.mask_logits.shape == (1, 2, -(-rows // stride), -(-columns // stride))
+
+
 def test_a_sample_does_not_see_the_other_samples_or_clips(model: VosModel) -> None:
     alone = predict(model, make_item("a", size=64).take([1]))
     among = predict(model, make_item("b", size=64), make_item("a", size=64))
