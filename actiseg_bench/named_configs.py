@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from actiseg_bench.named_files import file_names, read_named
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 
 FOLDER = Path(__file__).parent / "configs"
@@ -28,7 +28,7 @@ class NamedConfig:
 
 def config_names() -> list[str]:
     """Return the names of the configurations that travel with the package."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return file_names(FOLDER)
 
 
 def load_config(name: str | Path) -> NamedConfig:
@@ -38,17 +38,7 @@ def load_config(name: str | Path) -> NamedConfig:
         UnknownNameError: neither a configuration of the package nor a ``.toml`` path; the message has the nearest name.
         ActisegError: a file that is no configuration; the message names the key.
     """
-    path = Path(name)
-    if path.suffix != ".toml":
-        if str(name) not in config_names():
-            raise UnknownNameError("configuration", str(name), config_names())
-        path = FOLDER / f"{name}.toml"
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ActisegError(f"{path}: no such configuration file. Named: {', '.join(config_names())}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ActisegError(f"{path}: not a readable TOML file ({error})") from None
+    data, path = read_named("configuration", name, FOLDER)
     return _checked(data, path)
 
 

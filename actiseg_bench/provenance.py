@@ -28,6 +28,7 @@ _NO_SCORE = (
     "listing.py",
     "markdown.py",
     "named_configs.py",
+    "named_files.py",
     "pages.py",
     "evaluation/split_json.py",
     "grid/run.py",

@@ -6,14 +6,14 @@ columns: dataset × split × recipe, with the manifests that make it concrete.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actiseg_bench.named_files import file_names, read_named
 from actiseg_bench.results import TrackInfo
-from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
+from actiseg_noise.errors import UnknownNameError, raise_if
 
 if TYPE_CHECKING:
     from actiseg_noise.manifest.read import Manifest
@@ -67,7 +67,7 @@ class Track:
 
 def protocol_names() -> list[str]:
     """Return the names of the protocols that travel with the package."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return file_names(FOLDER)
 
 
 def load_protocol(name: str | Path) -> Protocol:
@@ -77,17 +77,7 @@ def load_protocol(name: str | Path) -> Protocol:
         UnknownNameError: neither a protocol of the package nor a ``.toml`` path; the message has the nearest name.
         ActisegError: a file that is no protocol; the message names the key.
     """
-    path = Path(name)
-    if path.suffix != ".toml":
-        if str(name) not in protocol_names():
-            raise UnknownNameError("protocol", str(name), protocol_names())
-        path = FOLDER / f"{name}.toml"
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ActisegError(f"{path}: no such protocol file. Named: {', '.join(protocol_names())}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ActisegError(f"{path}: not a readable TOML file ({error})") from None
+    data, path = read_named("protocol", name, FOLDER)
     return _protocol(data, path)
 
 

@@ -51,6 +51,8 @@ class VosModel(nn.Module):
     """A referring video object segmentation network: frames and expressions in, masks and a positive score out."""
 
     card: ModelCard
+    heads: AuxiliaryHeads | None = None
+    auxiliary: nn.ModuleList
 
     @abstractmethod
     def forward(
@@ -66,19 +68,36 @@ class VosModel(nn.Module):
             targets: the labels, in training: a model with several queries answers with the one that fits them best.
         """
 
-    def add_heads(self, heads: AuxiliaryHeads) -> None:
-        """Grow mask heads whose logits are ``Prediction.auxiliary`` in training mode.
+    def make_head(self, *, anew: bool) -> nn.Module:
+        """Return a copy of the model's own mask head, or one drawn ``anew``, for models that can grow some.
 
         Raises:
             ActisegError: the model cannot.
         """
         raise ActisegError(f"model {self.card.name!r} has no auxiliary mask heads, which this strategy trains with")
 
+    def add_heads(self, heads: AuxiliaryHeads) -> None:
+        """Grow mask heads whose logits are ``Prediction.auxiliary`` in training mode.
+
+        Raises:
+            ActisegError: the model cannot.
+        """
+        made = [self.make_head(anew=heads.init_std is None) for _ in range(heads.count)]
+        self.auxiliary = nn.ModuleList(made).to(next(self.parameters()).device)
+        self.heads = heads
+        if heads.init_std is not None:
+            for parameter in self.auxiliary.parameters():
+                parameter.data += heads.init_std * torch.randn_like(parameter)
+
     def let_heads_learn(self, learning: bool) -> None:
         """Give the auxiliary heads' parameters gradients or not."""
+        self.auxiliary.requires_grad_(learning)
 
     def drop_heads(self) -> None:
         """Take the auxiliary heads away."""
+        if self.heads is not None:
+            self.heads = None
+            del self.auxiliary
 
 
 MODELS: Registry[type[VosModel]] = Registry("model", "actiseg_bench.models", "actiseg.models")

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.models.base import MODELS, ModelCard, VosModel
-from actiseg_bench.records import AuxiliaryHeads, Prediction, Targets
+from actiseg_bench.records import Prediction, Targets
 
 BUCKETS = 2048
 MAX_WORDS = 20
@@ -224,7 +224,6 @@ class Tiny(VosModel):
         self.encoder = Encoder()
         self.controller = Controller()
         self.action = ActionHead()
-        self.heads: AuxiliaryHeads | None = None
 
     def forward(
         self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
@@ -265,27 +264,9 @@ class Tiny(VosModel):
             found.append(self.object_logits(head, referent, perturbed, sizes).unflatten(1, size))
         return torch.stack(found)
 
-    def add_heads(self, heads: AuxiliaryHeads) -> None:
+    def make_head(self, *, anew: bool) -> nn.Module:
         """See :class:`VosModel`."""
-        self.auxiliary = nn.ModuleList(deepcopy(self.controller) for _ in range(heads.count))
-        self.heads = heads
-        for head in self.auxiliary:
-            fresh = None if heads.init_std is not None else Controller().to(next(head.parameters()).device)
-            for name, parameter in head.named_parameters():
-                if fresh is None:
-                    parameter.data += heads.init_std * torch.randn_like(parameter)  # type: ignore[operator]
-                else:
-                    parameter.data.copy_(fresh.get_parameter(name))
-
-    def let_heads_learn(self, learning: bool) -> None:
-        """See :class:`VosModel`."""
-        self.auxiliary.requires_grad_(learning)
-
-    def drop_heads(self) -> None:
-        """See :class:`VosModel`."""
-        if self.heads is not None:
-            self.heads = None
-            del self.auxiliary
+        return Controller() if anew else deepcopy(self.controller)
 
     def object_logits(self, controller: nn.Module, referent: Tensor, features: Tensor, sizes: list[int]) -> Tensor:
         """Return a controller's logits of every referent, ``[N, T·h·w]``, before the action has a say."""

@@ -176,7 +176,7 @@ def test_dropout_takes_whole_units_of_the_features(unit: str, zeros: set[float])
 
 def test_a_model_without_heads_is_refused_by_name() -> None:
     class Plain(Tiny):
-        add_heads = Tiny.__mro__[1].add_heads
+        make_head = Tiny.__mro__[1].make_head
 
     with pytest.raises(ActisegError, match="model 'tiny' has no auxiliary mask heads"):
         STRATEGIES["pmhm"](Setting(LossConfig(), 0.4, 3)).prepare([Plain()])

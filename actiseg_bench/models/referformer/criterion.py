@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.losses import focal
+from actiseg_bench.losses import dice, focal, mean_over_pixels, weigh
 from actiseg_bench.models.referformer.boxes import generalized_iou
 from actiseg_bench.models.referformer.matcher import Coefficients
 
@@ -53,11 +53,8 @@ def mask_losses(masks: Tensor, target: Tensor, weights: Tensor | None = None) ->
     Args:
         weights: action-guided, ``[N, T, h, w]``: of the focal loss alone.
     """
-    pixels = focal(masks, target)
-    pixels = pixels if weights is None else pixels * weights
-    p, y = masks.sigmoid().flatten(1), target.flatten(1)
-    dice = 1 - (2 * (p * y).sum(1) + 1) / (p.sum(1) + y.sum(1) + 1)
-    return pixels.flatten(1).mean(1) / masks.shape[1], dice / masks.shape[1]
+    pixels = weigh(focal(masks, target), weights)
+    return mean_over_pixels(pixels) / masks.shape[1], dice(masks, target) / masks.shape[1]
 
 
 def detection_loss(logits: Tensor, boxes: Tensor, target: Tensor, queries: Tensor, weigh: Coefficients) -> Tensor:

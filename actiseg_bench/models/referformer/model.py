@@ -16,7 +16,7 @@ from actiseg_bench.models.referformer.mask_head import Controller
 from actiseg_bench.models.referformer.matcher import Coefficients, assign, match_costs
 from actiseg_bench.models.referformer.network import Found, ReferFormerNetwork
 from actiseg_bench.models.referformer.text import tokenize
-from actiseg_bench.records import AuxiliaryHeads, Prediction, Targets
+from actiseg_bench.records import Prediction, Targets
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB
 COEFFICIENTS = Coefficients()
@@ -31,7 +31,6 @@ class ReferFormer(ReferFormerNetwork):
 
     def __init__(self, config: ReferFormerConfig | None = None) -> None:
         super().__init__(config or self.configuration)
-        self.heads: AuxiliaryHeads | None = None
 
     def forward(
         self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
@@ -86,26 +85,9 @@ class ReferFormer(ReferFormerNetwork):
             drawn.append(self.draw(found._replace(features=features), -1, queries, head))  # type: ignore[arg-type]
         return torch.stack(drawn)
 
-    def add_heads(self, heads: AuxiliaryHeads) -> None:
-        """See :class:`VosModel`: controllers beside the network's own, for its last decoder layer."""
-        self.auxiliary = nn.ModuleList(deepcopy(self.controller) for _ in range(heads.count))
-        self.heads = heads
-        for head in self.auxiliary:
-            if heads.init_std is None:
-                head.load_state_dict(Controller(self.config).state_dict())
-            else:
-                for parameter in head.parameters():
-                    parameter.data += heads.init_std * torch.randn_like(parameter)
-
-    def let_heads_learn(self, learning: bool) -> None:
-        """See :class:`VosModel`."""
-        self.auxiliary.requires_grad_(learning)
-
-    def drop_heads(self) -> None:
-        """See :class:`VosModel`."""
-        if self.heads is not None:
-            self.heads = None
-            del self.auxiliary
+    def make_head(self, *, anew: bool) -> nn.Module:
+        """See :class:`VosModel`; heads are controllers, for the last decoder layer."""
+        return Controller(self.config) if anew else deepcopy(self.controller)
 
 
 def normalise(frames: Tensor) -> Tensor:
