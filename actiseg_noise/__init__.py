@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from actiseg_noise.building.build import build
     from actiseg_noise.manifest.read import Manifest, read_manifest
-    from actiseg_noise.pipeline.build import build
     from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe
 
 __all__ = ["Manifest", "NoiseSpec", "Recipe", "build", "load_recipe", "read_manifest"]
@@ -19,7 +19,7 @@ __all__ = ["Manifest", "NoiseSpec", "Recipe", "build", "load_recipe", "read_mani
 _HOMES = {
     "Manifest": "actiseg_noise.manifest.read",
     "read_manifest": "actiseg_noise.manifest.read",
-    "build": "actiseg_noise.pipeline.build",
+    "build": "actiseg_noise.building.build",
     "NoiseSpec": "actiseg_noise.recipe",
     "Recipe": "actiseg_noise.recipe",
     "load_recipe": "actiseg_noise.recipe",

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from actiseg_noise.pipeline.progress import Progress
+from actiseg_noise.progress import Progress
 
 LINE_EVERY_S = 10.0
 

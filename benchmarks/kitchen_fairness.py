@@ -25,11 +25,11 @@ from fairness.swaps import iter_swaps, swap_shares
 from safetensors.torch import load_file
 
 import actiseg_noise
-from actiseg_bench.config import RunConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.grid.tracks import load_protocol
 from actiseg_bench.models.base import MODELS, VosModel
-from actiseg_bench.results import CHECKPOINT_NAME, RESULT_NAME, read_result
-from actiseg_bench.tracks import load_protocol
+from actiseg_bench.results.result import CHECKPOINT_NAME, RESULT_NAME, read_result
+from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.train import train_run
 from actiseg_noise.errors import ActisegError, raise_if
 

@@ -20,12 +20,12 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
-from actiseg_bench.config import RunConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.records import Batch
 from actiseg_bench.strategies.base import STRATEGIES, Strategy
 from actiseg_bench.training.batches import EpochSampler, make_batch
+from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.train import descend, make_fabric, make_networks, make_optimizer, make_strategy
 from actiseg_noise import build
 

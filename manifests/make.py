@@ -18,7 +18,7 @@ from pathlib import Path
 
 import actiseg_noise
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts, read_info
-from actiseg_noise.publish.publication import publish
+from actiseg_noise.publishing.publication import publish
 
 HERE = Path(__file__).parent
 PROTOCOL = HERE.parent / "actiseg_bench" / "protocols" / "full.toml"

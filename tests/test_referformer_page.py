@@ -32,7 +32,7 @@ def test_what_needs_no_data_runs(tmp_path: Path) -> None:
 def test_what_needs_data_is_typed_with_options_and_choices_that_exist(line: str) -> None:
     from actiseg_bench.cli import app as bench
     from actiseg_bench.models.base import MODELS
-    from actiseg_bench.named_configs import load_config
+    from actiseg_bench.training.named_configs import load_config
     from actiseg_noise.cli import app as noise
     from actiseg_noise.datasets.base import DATASETS
     from actiseg_noise.recipe import load_recipe

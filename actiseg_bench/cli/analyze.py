@@ -10,7 +10,7 @@ import typer
 from actiseg_bench.cli.base import AsJson, app
 
 if TYPE_CHECKING:
-    from actiseg_bench.analysis.report import Analysis
+    from actiseg_bench.report.analysis import Analysis
 
 
 @app.command()
@@ -20,8 +20,8 @@ def analyze(
     json: AsJson = False,
 ) -> None:
     """Failure modes, noise sensitivity, trade-off, selection and memorisation, as tables and charts."""
-    from actiseg_bench.analysis.report import analyze_runs
-    from actiseg_bench.grid.stored import read_runs
+    from actiseg_bench.report.analysis import analyze_runs
+    from actiseg_bench.results.stored import read_runs
     from actiseg_noise.terminal import print_json
 
     found = analyze_runs(read_runs(folder), out or folder / "analysis")

@@ -78,7 +78,7 @@ def evaluate(
     Masks: --pred and --gt, with --split-json or --davis. A network: --manifest, with --checkpoint, or with --model and
     --weights; 'predict' gives the same scores and keeps the masks.
     """
-    from actiseg_bench.evaluation.mask_folders import Rules
+    from actiseg_bench.scoring.mask_folders import Rules
 
     typed = _typed(ctx)
     if set(typed) & {*OF_NETWORKS, *ON_MACHINES}:
@@ -126,7 +126,7 @@ def _check_network_options(typed: list[str], manifest: Path | None, root: Path |
 
 
 def _score_davis(pred: Path, gt: Path, clip_list: Path | None, as_json: bool, **options: Any) -> None:
-    from actiseg_bench.evaluation.davis_folders import evaluate_davis
+    from actiseg_bench.scoring.davis_folders import evaluate_davis
     from actiseg_noise.terminal import print_json
 
     told = evaluate_davis(pred, gt, clip_list, **options)
@@ -134,7 +134,7 @@ def _score_davis(pred: Path, gt: Path, clip_list: Path | None, as_json: bool, **
 
 
 def _score_six(pred: Path, gt: Path, split_json: Path, as_json: bool, **options: Any) -> None:
-    from actiseg_bench.evaluation.evaluate import evaluate_folders
+    from actiseg_bench.scoring.evaluate import evaluate_folders
     from actiseg_noise.terminal import print_json
 
     found = evaluate_folders(pred, gt, split_json, **options)
@@ -142,8 +142,8 @@ def _score_six(pred: Path, gt: Path, split_json: Path, as_json: bool, **options:
 
 
 def _score_network(trained: TrainedNetwork, manifest: Path, root: Path | None, as_json: bool, **options: Any) -> None:
-    from actiseg_bench.evaluation.prediction_folder import evaluate_network
-    from actiseg_bench.progress import count_progress
+    from actiseg_bench.cli.progress import count_progress
+    from actiseg_bench.scoring.prediction_folder import evaluate_network
     from actiseg_noise.terminal import print_json
 
     with count_progress("clips") as on_clip:

@@ -10,8 +10,8 @@ import typer
 from actiseg_noise.errors import raise_if
 
 if TYPE_CHECKING:
-    from actiseg_bench.named_configs import NamedConfig
-    from actiseg_bench.tracks import Protocol
+    from actiseg_bench.grid.tracks import Protocol
+    from actiseg_bench.training.named_configs import NamedConfig
 
 Configuration = Annotated[
     str | None, typer.Option("--config", help="How to learn: actionvos, or a TOML file. Other options win.")
@@ -23,9 +23,9 @@ def check_things(wanted: Sequence[str], protocol: Protocol | None, variant: str,
 
     Of all strategies, those that the published code does not have run as their paper says.
     """
+    from actiseg_bench.grid.tracks import choose
     from actiseg_bench.models.base import MODELS
     from actiseg_bench.strategies.base import STRATEGIES
-    from actiseg_bench.tracks import choose
 
     _ = MODELS[model]
     named = protocol.strategies if protocol and isinstance(protocol.strategies, tuple) else ()
@@ -67,7 +67,7 @@ def make_config(
     protocol: Protocol | None, named: NamedConfig | None, options: dict[str, Any], changes: dict[str, Any]
 ) -> Any:
     """Return the base configuration of all runs: the protocol's, then the named one's, then what was changed."""
-    from actiseg_bench.config import RunConfig
+    from actiseg_bench.training.config import RunConfig
 
     train: dict[str, Any] = {**(protocol.train if protocol else {}), **(named.train if named else {})}
     own = {name: value for name, value in changes.items() if name not in ("steps", "dice")}

@@ -38,11 +38,11 @@ def predict(
     json: AsJson = False,
 ) -> None:
     """Predict a manifest's clips: palette PNGs that metric scripts read, and their scores on the clean masks."""
+    from actiseg_bench.cli.progress import count_progress
     from actiseg_bench.data.manifest_dataset import check_usable
-    from actiseg_bench.evaluation.prediction_folder import predict_to
-    from actiseg_bench.lock import locked
-    from actiseg_bench.progress import count_progress
+    from actiseg_bench.scoring.prediction_folder import predict_to
     from actiseg_noise import read_manifest
+    from actiseg_noise.borders.locks import locked
     from actiseg_noise.terminal import out as console
     from actiseg_noise.terminal import print_json
 

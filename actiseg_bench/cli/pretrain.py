@@ -21,8 +21,8 @@ def pretrain(
     manifests: Annotated[Path, typer.Option(help="Where the pretraining manifest goes.")] = Path("out/manifests"),
 ) -> None:
     """Make a model's start weights on the pretrain split of 'kitchen', as the bundled ones were made."""
+    from actiseg_bench.cli.progress import step_progress
     from actiseg_bench.models.base import MODELS
-    from actiseg_bench.progress import step_progress
     from actiseg_bench.training.pretrain import pretraining_config, write_bundle
 
     _ = MODELS[model]

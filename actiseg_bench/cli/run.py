@@ -16,7 +16,7 @@ from actiseg_noise.errors import ActisegError, raise_if
 
 if TYPE_CHECKING:
     from actiseg_bench.grid.run import GridOutcome, RunSpec
-    from actiseg_bench.tracks import Protocol, Track
+    from actiseg_bench.grid.tracks import Protocol, Track
 
 
 @app.command()
@@ -58,9 +58,9 @@ def run(
     from actiseg_bench.grid.jobs import at_once
     from actiseg_bench.grid.run import GridOutcome, collect, one_by_one
     from actiseg_bench.grid.runner import TorchRunner
-    from actiseg_bench.lock import locked
-    from actiseg_bench.named_configs import load_config
-    from actiseg_bench.tracks import load_protocol
+    from actiseg_bench.grid.tracks import load_protocol
+    from actiseg_bench.training.named_configs import load_config
+    from actiseg_noise.borders.locks import locked
 
     named = load_config(config) if config else None
     chosen = None if manifest or eval_manifest else load_protocol(protocol or "quick")
@@ -77,7 +77,7 @@ def run(
     try:
         with locked(out):
             grid = _make_grid(find_tracks(), strategies, variant, seeds or (chosen.seeds if chosen else 1), model)
-            from actiseg_bench.progress import GridProgress
+            from actiseg_bench.cli.progress import GridProgress
 
             with GridProgress() as progress:
                 work = partial(at_once, jobs=jobs) if jobs > 1 else one_by_one
@@ -107,7 +107,7 @@ def _find_tracks(
 ) -> Callable[[], list[Track]]:
     """Refuse unknown tracks and unreadable manifests; return what builds the protocol's manifests and opens tracks."""
     from actiseg_bench.data.manifest_dataset import check_usable
-    from actiseg_bench.tracks import choose, open_track, protocol_tracks
+    from actiseg_bench.grid.tracks import choose, open_track, protocol_tracks
     from actiseg_noise import read_manifest
 
     if protocol is not None:
@@ -128,7 +128,7 @@ def _find_tracks(
 def _make_grid(tracks: list[Track], strategies: list[str], variant: str, seeds: int, model: str) -> list[RunSpec]:
     """Return the grid, warning of clips that are trained and scored on."""
     from actiseg_bench.grid.run import make_grid
-    from actiseg_bench.tracks import shared_clips
+    from actiseg_bench.grid.tracks import shared_clips
     from actiseg_noise import read_manifest
     from actiseg_noise.terminal import err
 
@@ -144,7 +144,7 @@ def _make_grid(tracks: list[Track], strategies: list[str], variant: str, seeds: 
 
 def _has_variant(spec: RunSpec) -> bool:
     """Return whether a run's strategy has its variant; reference rows have none."""
-    from actiseg_bench.results import REFERENCES
+    from actiseg_bench.results.result import REFERENCES
     from actiseg_bench.strategies.base import STRATEGIES
 
     return spec.strategy in REFERENCES or spec.variant in STRATEGIES[spec.strategy].card.variants
@@ -152,10 +152,10 @@ def _has_variant(spec: RunSpec) -> bool:
 
 def _print_grid(found: GridOutcome, out: Path, as_json: bool) -> None:
     """Print the leaderboard of a grid, and what failed."""
-    from actiseg_bench.grid.stored import find_run
-    from actiseg_bench.leaderboard.render import print_leaderboards, to_json
-    from actiseg_bench.leaderboard.sums import sums_reader
-    from actiseg_bench.leaderboard.table import make_leaderboards
+    from actiseg_bench.report.render import print_leaderboards, to_json
+    from actiseg_bench.report.sums import sums_reader
+    from actiseg_bench.report.table import make_leaderboards
+    from actiseg_bench.results.stored import find_run
     from actiseg_noise.terminal import print_error, print_json
 
     runs = [find_run(result, out) for result in found.results]

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from actiseg_bench.evaluation.davis_folders import DavisEvaluation
-    from actiseg_bench.evaluation.evaluate import Evaluation
+    from actiseg_bench.scoring.davis_folders import DavisEvaluation
+    from actiseg_bench.scoring.evaluate import Evaluation
 
 
 def evaluation_json(found: Evaluation) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def _print_counts(counts: Mapping[str, int], more: str) -> None:
 
 def _print_allowed(allowed: Mapping[str, Any]) -> None:
     """Print what was scored although it was not as it should be."""
-    from actiseg_bench.evaluation.mask_folders import ALLOWED
+    from actiseg_bench.scoring.mask_folders import ALLOWED
     from actiseg_noise.terminal import out
 
     for kind, found in allowed.items():

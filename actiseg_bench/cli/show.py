@@ -18,10 +18,10 @@ def leaderboard(
     json: AsJson = False,
 ) -> None:
     """Print the leaderboard of all finished runs under a folder."""
-    from actiseg_bench.grid.stored import read_runs
-    from actiseg_bench.leaderboard.render import FORMATS, RENDERERS, print_leaderboards, to_json
-    from actiseg_bench.leaderboard.sums import sums_reader
-    from actiseg_bench.leaderboard.table import make_leaderboards
+    from actiseg_bench.report.render import FORMATS, RENDERERS, print_leaderboards, to_json
+    from actiseg_bench.report.sums import sums_reader
+    from actiseg_bench.report.table import make_leaderboards
+    from actiseg_bench.results.stored import read_runs
     from actiseg_noise.terminal import print_json
 
     if form not in FORMATS:
@@ -43,7 +43,7 @@ def list_(
     json: AsJson = False,
 ) -> None:
     """List what there is."""
-    from actiseg_bench.listing import list_things
+    from actiseg_bench.cli.listing import list_things
     from actiseg_noise.terminal import print_json, print_table
 
     rows = list_things(kind, protocol)

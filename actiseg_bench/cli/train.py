@@ -11,7 +11,7 @@ from actiseg_bench.cli.base import AsJson, TextEncoder, app
 from actiseg_bench.cli.options import Configuration, check_things, make_config, read_changes
 
 if TYPE_CHECKING:
-    from actiseg_bench.config import RunConfig
+    from actiseg_bench.training.config import RunConfig
 
 
 @app.command()
@@ -43,7 +43,7 @@ def train(
     """Train once on a manifest and keep the networks. The same command goes on after a stop."""
     from dataclasses import replace
 
-    from actiseg_bench.named_configs import load_config
+    from actiseg_bench.training.named_configs import load_config
 
     named = load_config(config) if config else None
     check_things([strategy], None, variant, model)
@@ -60,12 +60,12 @@ def train(
 
 def _train(out: Path, config: RunConfig, manifest: Path, root: Path | None, save_every: int) -> dict[str, Any] | None:
     """Train into ``out``, one process at a time; None in the helpers of a process that trains on several devices."""
+    from actiseg_bench.cli.progress import step_progress
     from actiseg_bench.data.manifest_dataset import check_usable
-    from actiseg_bench.lock import locked
-    from actiseg_bench.progress import step_progress
     from actiseg_bench.training.folder import is_first_process, train_to
     from actiseg_bench.training.train import make_networks, pick_device
     from actiseg_noise import read_manifest
+    from actiseg_noise.borders.locks import locked
     from actiseg_noise.terminal import print_error
 
     check_usable(read_manifest(manifest), root)
@@ -83,7 +83,7 @@ def _train(out: Path, config: RunConfig, manifest: Path, root: Path | None, save
 
 def _print_training(told: dict[str, Any], out: Path, as_json: bool) -> None:
     """Print what a training gave."""
-    from actiseg_bench.results import CHECKPOINT_NAME
+    from actiseg_bench.results.result import CHECKPOINT_NAME
     from actiseg_noise.terminal import out as console
     from actiseg_noise.terminal import print_json
 

@@ -22,8 +22,8 @@ def verify(
     json: AsJson = False,
 ) -> None:
     """Compute scores, failure modes, digests and keys again from what is stored, and say which row does not hold."""
+    from actiseg_bench.cli.progress import count_progress
     from actiseg_bench.grid.verification import verify_runs
-    from actiseg_bench.progress import count_progress
     from actiseg_noise.terminal import print_json
 
     with count_progress("verifying runs") as on_run:

@@ -16,12 +16,12 @@ from actiseg_bench.data.by_clip import ByClip
 from actiseg_bench.data.coverage import action_weights, coverage, row_rle
 from actiseg_bench.data.sizes import Size, grid_size, shown_size, whole_cells
 from actiseg_bench.records import ClipItem
+from actiseg_noise.borders.roots import find_root
 from actiseg_noise.errors import DataError, ManifestError, raise_if
 from actiseg_noise.key import Key
 from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.records import DatasetCard, expression
-from actiseg_noise.roots import find_root
 
 LABELS = ("noisy", "clean")
 TARGETS = ("positive", "all")

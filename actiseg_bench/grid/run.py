@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from actiseg_bench.evaluation.evaluate import Evaluation
-from actiseg_bench.grid.stored import run_folder, why_incomplete
-from actiseg_bench.provenance import Provenance, peak_memory_mb, reset_peak_memory
-from actiseg_bench.results import (
+from actiseg_bench.grid.tracks import Track, reference_track
+from actiseg_bench.results.provenance import Provenance, peak_memory_mb, reset_peak_memory
+from actiseg_bench.results.result import (
     REFERENCES,
     RESULT_NAME,
     Cost,
@@ -27,7 +26,8 @@ from actiseg_bench.results import (
     read_old_result,
     write_result,
 )
-from actiseg_bench.tracks import Track, reference_track
+from actiseg_bench.results.stored import run_folder, why_incomplete
+from actiseg_bench.scoring.evaluate import Evaluation
 from actiseg_noise.errors import ActisegError
 
 OnProgress = Callable[[int, int, float], None]

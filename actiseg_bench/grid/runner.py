@@ -9,16 +9,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actiseg_bench.evaluation.evaluate import Evaluation, evaluate_predictions
-from actiseg_bench.evaluation.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
-from actiseg_bench.evaluation.object_frames import measure, write_object_frames
-from actiseg_bench.evaluation.scored import Tables
-from actiseg_bench.files import digest_file
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
 from actiseg_bench.metrics.failure_modes import failure_modes
-from actiseg_bench.prediction.predictions import Prediction, iter_predictions, write_predictions
-from actiseg_bench.provenance import Provenance, find_provenance, score_code_digest
-from actiseg_bench.results import (
+from actiseg_bench.results.predictions import Prediction, iter_predictions, write_predictions
+from actiseg_bench.results.provenance import Provenance, find_provenance, score_code_digest
+from actiseg_bench.results.result import (
     CHECKPOINT_NAME,
     OTHER_PREDICTIONS,
     PREDICTIONS_NAME,
@@ -29,12 +24,17 @@ from actiseg_bench.results import (
     over_networks,
     per_network,
 )
+from actiseg_bench.scoring.evaluate import Evaluation, evaluate_predictions
+from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
+from actiseg_bench.scoring.object_frames import measure, write_object_frames
+from actiseg_bench.scoring.scored import Tables
+from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.masks import empty_rle
 
 if TYPE_CHECKING:
-    from actiseg_bench.config import RunConfig
     from actiseg_bench.models.base import VosModel
+    from actiseg_bench.training.config import RunConfig
     from actiseg_bench.training.train import TrainOutcome
 
 

@@ -10,14 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_bench.evaluation.evaluate import score_predictions
-from actiseg_bench.evaluation.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
-from actiseg_bench.evaluation.object_frames import measure, read_object_frames
-from actiseg_bench.evaluation.scored import Tables
-from actiseg_bench.grid.stored import StoredRun
 from actiseg_bench.metrics.failure_modes import ObjectFrames, failure_modes
-from actiseg_bench.prediction.predictions import PredictionError, iter_predictions, predictions_digest
-from actiseg_bench.results import (
+from actiseg_bench.results.predictions import PredictionError, iter_predictions, predictions_digest
+from actiseg_bench.results.result import (
     PREDICTIONS_NAME,
     ResultError,
     RunIdentity,
@@ -26,9 +21,14 @@ from actiseg_bench.results import (
     over_networks,
     read_result,
 )
+from actiseg_bench.results.stored import StoredRun
+from actiseg_bench.scoring.evaluate import score_predictions
+from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
+from actiseg_bench.scoring.object_frames import measure, read_object_frames
+from actiseg_bench.scoring.scored import Tables
 from actiseg_noise import read_manifest
+from actiseg_noise.check.verify import verify_manifest
 from actiseg_noise.errors import ActisegError, ManifestError
-from actiseg_noise.manifest.verify import verify_manifest
 
 CLOSE = 1e-9
 _DAMAGE = (PredictionError, ManifestError, OSError, ValueError)  # the last two: pyarrow's, of bytes inside a file

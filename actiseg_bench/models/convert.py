@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from actiseg_bench.files import digest_file, whole_file
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.published import read_published
 from actiseg_bench.models.weights import carried_state, own_names
+from actiseg_noise.borders.writing import digest_file, whole_file
 from actiseg_noise.errors import ActisegError, raise_if
 
 LEFTOVERS = ("position_ids", "total_params", "total_ops", "num_batches_tracked")  # of old libraries and of profilers

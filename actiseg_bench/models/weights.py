@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from actiseg_bench.files import digest_file
 from actiseg_bench.models.base import VosModel, freeze, reset_fresh
+from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError
 
 FILE_NAME = "model.safetensors"

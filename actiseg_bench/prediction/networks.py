@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from actiseg_bench.files import digest_file
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import find_weights, load_weights
 from actiseg_bench.training.checkpoint import CheckpointError, load_networks
+from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError, raise_if
 
 

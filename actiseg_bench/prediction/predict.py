@@ -11,8 +11,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import VosModel
-from actiseg_bench.prediction.predictions import Prediction, frame_predictions
 from actiseg_bench.records import ClipItem, by_frames, collate
+from actiseg_bench.results.predictions import Prediction, frame_predictions
 from actiseg_noise.masks import IndexMask
 
 CANVAS_VALUES = 2**27  # logits that are enlarged at once: half a gigabyte

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
-from actiseg_bench.memory import PixelMemory, as_seen
 from actiseg_bench.records import Batch, Network, Prediction, look
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
+from actiseg_bench.strategies.memory import PixelMemory, as_seen
 from actiseg_noise.errors import UnknownNameError
 
 MOST = 255

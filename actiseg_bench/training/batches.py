@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import Sampler
 
-from actiseg_bench.config import CLIP, RunConfig
 from actiseg_bench.data.transforms import add_strong_view, augment
 from actiseg_bench.records import Batch, ClipItem, collate
+from actiseg_bench.training.config import CLIP, RunConfig
 from actiseg_noise.key import Key
 
 

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from actiseg_bench.config import RunConfig
-from actiseg_bench.files import whole_file
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_own_state, own_state
 from actiseg_bench.strategies.base import Strategy
+from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import Watch
+from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.errors import ActisegError, raise_if
 
 TRAINING_NAME = "training.safetensors"

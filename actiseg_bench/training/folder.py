@@ -13,11 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from actiseg_bench.config import RunConfig
-from actiseg_bench.files import whole_file
 from actiseg_bench.models.base import MODELS
-from actiseg_bench.provenance import find_provenance, score_code_digest
-from actiseg_bench.results import CHECKPOINT_NAME
+from actiseg_bench.results.provenance import find_provenance, score_code_digest
+from actiseg_bench.results.result import CHECKPOINT_NAME
 from actiseg_bench.strategies.base import STRATEGIES
 from actiseg_bench.training.checkpoint import (
     TRAINING_NAME,
@@ -26,8 +24,10 @@ from actiseg_bench.training.checkpoint import (
     run_identity,
     save_networks,
 )
+from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.train import Progress, TrainOutcome, pick_device, train_run
 from actiseg_noise import read_manifest
+from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.errors import ActisegError
 
 TRAIN_NAME = "train.json"

@@ -6,12 +6,12 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
-from actiseg_bench.config import WINDOW, RunConfig, TrainConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.scales import largest_whole
 from actiseg_bench.data.sizes import Size, grid_size
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.training.batches import EpochSampler
+from actiseg_bench.training.config import WINDOW, RunConfig, TrainConfig
 from actiseg_bench.training.windows import WindowSampler, list_items
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.read import Manifest

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.losses import LossConfig, base_loss, dice, focal, mean_over_pixels
 from actiseg_bench.models.base import MODELS, VosModel, count_parameters
@@ -27,6 +26,7 @@ from actiseg_bench.models.tiny import ACTION_DIM, Tiny
 from actiseg_bench.models.weights import FILE_NAME, save_start_weights
 from actiseg_bench.records import Batch, Network, look
 from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
+from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.train import Progress, fit, make_fabric
 from actiseg_noise.errors import raise_if
 from actiseg_noise.manifest.read import read_manifest

@@ -7,8 +7,8 @@ import math
 import torch
 from torch import nn
 
-from actiseg_bench.config import STEPS, TrainConfig
 from actiseg_bench.models.base import VosModel
+from actiseg_bench.training.config import STEPS, TrainConfig
 from actiseg_noise.errors import ActisegError
 
 

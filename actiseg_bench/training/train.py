@@ -13,7 +13,6 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from actiseg_bench.config import RunConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
@@ -21,6 +20,7 @@ from actiseg_bench.records import ClipItem
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
 from actiseg_bench.training.batches import make_batch, step_seed
 from actiseg_bench.training.checkpoint import Keeper, State, run_identity
+from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import Probe, Watch
 from actiseg_bench.training.items import (
     fit_to_data,

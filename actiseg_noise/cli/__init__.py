@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from actiseg_noise.cli import build, catalogue, look, check, exchange, publish  # isort: skip  # noqa: F401 — the order of --help
+from actiseg_noise.cli import build, catalogue, view, checking, exchange, publishing  # isort: skip  # noqa: F401 — the order of --help
 from actiseg_noise.cli.base import app
 from actiseg_noise.errors import ActisegError
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted."""
+    """Run the command line. Exit codes: 0 done, 1 a checking failed, 2 bad usage or input, 130 interrupted."""
     from actiseg_noise.terminal import run_app
 
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads cost a tenth of a second; nothing needs them

@@ -56,7 +56,7 @@ def build(
     json: AsJson = False,
 ) -> None:
     """Build a noisy variant of a dataset: a folder of Parquet files with clean and noisy labels side by side."""
-    from actiseg_noise.pipeline.request import make_request
+    from actiseg_noise.building.request import make_request
 
     request = make_request(
         dataset,
@@ -145,7 +145,7 @@ def _default_workers(content: str) -> int:
 
 def _run_build(request: Any, folder: Path, options: dict[str, Any]) -> None:
     """Build with a progress bar; say what Ctrl-C leaves behind."""
-    from actiseg_noise.pipeline.build import run_build
+    from actiseg_noise.building.build import run_build
     from actiseg_noise.terminal import ClipProgress, print_error
 
     try:
@@ -166,8 +166,8 @@ def _run_build(request: Any, folder: Path, options: dict[str, Any]) -> None:
 def print_built(folder: Path, as_json: bool) -> None:
     """Print what was made."""
     from actiseg_noise.manifest.info import read_info
-    from actiseg_noise.report import describe, describe_noises
     from actiseg_noise.terminal import out, print_json, print_table
+    from actiseg_noise.view.describe import describe, describe_noises
 
     info = read_info(folder)
     if as_json:
@@ -181,7 +181,7 @@ def print_built(folder: Path, as_json: bool) -> None:
 
 def _print_dry_run(request: Any, folder: Path, as_json: bool) -> None:
     """Print what would be built."""
-    from actiseg_noise.pipeline.dry_run import describe_plan, dry_run
+    from actiseg_noise.building.dry_run import describe_plan, dry_run
     from actiseg_noise.terminal import print_json, print_table
 
     plan = dry_run(request, folder)

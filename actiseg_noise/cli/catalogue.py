@@ -9,8 +9,8 @@ from actiseg_noise.errors import ActisegError
 @app.command()
 def datasets(json: AsJson = False) -> None:
     """List the datasets that can be read."""
+    from actiseg_noise.borders.roots import find_root
     from actiseg_noise.datasets.base import DATASETS
-    from actiseg_noise.roots import find_root
 
     rows = []
     for name in DATASETS:

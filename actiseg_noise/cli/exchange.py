@@ -11,7 +11,7 @@ from actiseg_noise.cli.base import AsJson, ManifestFolder, app
 from actiseg_noise.errors import ActisegError
 
 if TYPE_CHECKING:
-    from actiseg_noise.imports.pairs import Pairs
+    from actiseg_noise.exchange.import_pairs import Pairs
     from actiseg_noise.manifest.read import Manifest
 
 
@@ -61,7 +61,7 @@ def import_(
     Three forms: --expressions FILE --categories FILE [--clean TREE] for the published ActiSeg-NL prompts;
     --dataset actionvos --clean TREE --noisy TREE; --clean DIR --noisy DIR for folders <sequence>/<frame>.png.
     """
-    from actiseg_noise.imports.write import default_out
+    from actiseg_noise.exchange.import_write import default_out
 
     _check_content(content)
     folder_options = {
@@ -98,8 +98,8 @@ def _refuse(options: dict[str, Any], beside: str) -> None:
 
 def _check_content(content: str | None) -> None:
     """Refuse a word that is no content of an import."""
+    from actiseg_noise.building.request import BUILT_CONTENTS
     from actiseg_noise.errors import UnknownNameError
-    from actiseg_noise.pipeline.request import BUILT_CONTENTS
 
     if content is not None and content not in BUILT_CONTENTS:
         raise UnknownNameError("content", content, BUILT_CONTENTS)
@@ -109,9 +109,9 @@ def _published(
     expressions: Path, categories: Path, clean: Path | None, split: str, content: str | None, skip_missing: bool
 ) -> Pairs:
     """Return the published prompts, beside a clean tree when there is one."""
-    from actiseg_noise.imports.prompts import PromptPairs
-    from actiseg_noise.imports.published import PublishedFiles
-    from actiseg_noise.imports.trees import NoisyTree, TreePairs
+    from actiseg_noise.exchange.import_prompts import PromptPairs
+    from actiseg_noise.exchange.import_trees import NoisyTree, TreePairs
+    from actiseg_noise.exchange.published_prompts import PublishedFiles
 
     files = PublishedFiles(expressions, categories)
     if clean is not None:
@@ -124,7 +124,7 @@ def _published(
 
 def _trees(dataset: str, clean: Path, noisy: Path, split: str, content: str | None, skip_missing: bool) -> Pairs:
     """Return two trees in ActionVOS's layout."""
-    from actiseg_noise.imports.trees import TreePairs, find_noisy_tree
+    from actiseg_noise.exchange.import_trees import TreePairs, find_noisy_tree
 
     if dataset != "actionvos":
         raise ActisegError(
@@ -140,10 +140,10 @@ def _folders(
 ) -> Pairs:
     """Return two folders of masks."""
     from actiseg_noise.datasets.base import DATASETS
-    from actiseg_noise.imports.folders import FolderPairs, Folders
-    from actiseg_noise.imports.pairs import telling_name
-    from actiseg_noise.imports.texts import read_texts
-    from actiseg_noise.imports.write import slug
+    from actiseg_noise.exchange.import_folders import FolderPairs, Folders
+    from actiseg_noise.exchange.import_pairs import telling_name
+    from actiseg_noise.exchange.import_texts import read_texts
+    from actiseg_noise.exchange.import_write import slug
 
     texts, objects, void, images, root = more
     if content == "text":
@@ -165,7 +165,7 @@ def _folders(
 def _run_import(pairs: Pairs, folder: Path, options: dict[str, Any], as_json: bool) -> None:
     """Import with a progress bar and print what was made."""
     from actiseg_noise.cli.build import print_built
-    from actiseg_noise.imports.write import write_import
+    from actiseg_noise.exchange.import_write import write_import
     from actiseg_noise.terminal import ClipProgress, print_error
 
     try:
@@ -193,10 +193,10 @@ def export_(
 ) -> None:
     """Write a manifest's labels in a layout that other people's code reads."""
     from actiseg_noise.errors import UnknownNameError
-    from actiseg_noise.export.actionvos import export_actionvos
-    from actiseg_noise.export.clips import LABELS
-    from actiseg_noise.export.folder import IMAGES
-    from actiseg_noise.export.refvos import MASKS, export_refvos
+    from actiseg_noise.exchange.export_actionvos import export_actionvos
+    from actiseg_noise.exchange.export_clips import LABELS
+    from actiseg_noise.exchange.export_folder import IMAGES
+    from actiseg_noise.exchange.export_refvos import MASKS, export_refvos
     from actiseg_noise.manifest.read import read_manifest
     from actiseg_noise.terminal import ClipProgress, print_error, print_json
 
@@ -226,8 +226,8 @@ def export_(
 
 def _image_root(manifest: Manifest, root: Path | None) -> Path:
     """Return the folder that a manifest's paths begin from."""
+    from actiseg_noise.borders.roots import find_root
     from actiseg_noise.records import DatasetCard
-    from actiseg_noise.roots import find_root
 
     return find_root(DatasetCard.from_json(manifest.info.dataset), root)
 

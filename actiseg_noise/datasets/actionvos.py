@@ -23,9 +23,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
+from actiseg_noise.borders.json_list import JsonFields, JsonList
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.files import check_file_name, find_other_ids, frame_order, missing_clips
-from actiseg_noise.datasets.json_list import JsonFields, JsonList
 from actiseg_noise.datasets.visor_names import action_address, action_folder, numbered_address
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask

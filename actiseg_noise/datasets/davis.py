@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
+from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.davis_lists import SPLITS, YEARS, SplitLists, year_on_disk
 from actiseg_noise.datasets.davis_texts import Texts
@@ -40,10 +41,9 @@ from actiseg_noise.datasets.files import (
     missing_clips,
     near_root,
 )
-from actiseg_noise.datasets.json_object import file_stamp
+from actiseg_noise.datasets.lexicon import unknown_category_id
 from actiseg_noise.datasets.referring import VERB
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.lexicon import unknown_category_id
 from actiseg_noise.masks import IndexMask, read_index_mask
 from actiseg_noise.records import NOUN, Clip, DatasetCard, FrameRecord, ObjectRecord
 

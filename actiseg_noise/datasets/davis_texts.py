@@ -18,8 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.datasets.files import read_lines
-from actiseg_noise.datasets.json_object import JsonObject
 from actiseg_noise.errors import DataError
 
 SPELLINGS = {"clasic-car": "classic-car", "dog-scale": "dogs-scale", "motor-bike": "motorbike"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.datasets.json_list import JsonFields
-from actiseg_noise.datasets.json_object import JsonObject
+from actiseg_noise.borders.json_list import JsonFields
+from actiseg_noise.borders.json_object import JsonObject
+from actiseg_noise.datasets.lexicon import unknown_category_id
 from actiseg_noise.datasets.refvos_expressions import Expression
 from actiseg_noise.errors import DataError
-from actiseg_noise.lexicon import unknown_category_id
 
 NO_CATEGORY = (0, "object")
 """Category id and noun of an object of which no category is known."""

@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.json_list import JsonFields
+from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.datasets.files import check_file_name, frame_order
-from actiseg_noise.datasets.json_list import JsonFields
-from actiseg_noise.datasets.json_object import JsonObject
 from actiseg_noise.errors import DataError
 
 SEPARATOR = ":"

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_noise.datasets.json_object import JsonObject, file_stamp
+from actiseg_noise.borders.json_object import JsonObject, file_stamp
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import BinaryMask, IndexMask, Rle, decode_rle
 

@@ -35,8 +35,8 @@ from actiseg_noise.datasets.files import (
     missing_clips,
     read_lines,
 )
+from actiseg_noise.datasets.lexicon import Lexicon, parse_lexicon
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.lexicon import Lexicon, parse_lexicon
 from actiseg_noise.masks import IndexMask, read_index_mask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 

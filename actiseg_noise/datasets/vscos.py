@@ -25,9 +25,9 @@ from typing import Any
 
 import numpy as np
 
+from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.files import check_file_name, find_frames, list_stems, missing_clips
-from actiseg_noise.datasets.json_list import JsonFields
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import torch
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.evaluation.evaluate import Evaluation, score_predictions
 from actiseg_bench.models.base import VosModel
 from actiseg_bench.prediction.predict import ClipPrediction, iter_predictions_of
-from actiseg_bench.prediction.predictions import Prediction
 from actiseg_bench.records import ClipItem
+from actiseg_bench.results.predictions import Prediction
+from actiseg_bench.scoring.evaluate import Evaluation, score_predictions
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.records import expression
 

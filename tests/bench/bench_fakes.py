@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from actiseg_bench.evaluation.evaluate import score_predictions
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
-from actiseg_bench.prediction.predictions import Prediction, frame_predictions, write_predictions
-from actiseg_bench.provenance import Provenance
-from actiseg_bench.results import REFERENCES, SCORES, Cost, RunIdentity, RunResult, TrackInfo
-from actiseg_bench.tracks import Track
+from actiseg_bench.grid.tracks import Track
+from actiseg_bench.results.predictions import Prediction, frame_predictions, write_predictions
+from actiseg_bench.results.provenance import Provenance
+from actiseg_bench.results.result import REFERENCES, SCORES, Cost, RunIdentity, RunResult, TrackInfo
+from actiseg_bench.scoring.evaluate import score_predictions
 from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.masks import Box, Rle, encode_rle
 

@@ -12,21 +12,21 @@ import numpy as np
 import pytest
 from bench_fakes import fake_manifest, make_result, perfect, predict
 
-from actiseg_bench.analysis.curves import axis_tracks, measure
-from actiseg_bench.analysis.pareto import pareto_front
-from actiseg_bench.analysis.report import Analysis, analyze_runs, clip_records, write_clips
-from actiseg_bench.analysis.sensitivity import AXES, find_place, relative_area, slope
-from actiseg_bench.analysis.sheets import find_gaps, make_sheets, profile
-from actiseg_bench.analysis.study import Study, make_studies
-from actiseg_bench.analysis.style import looks
-from actiseg_bench.analysis.training_charts import fit_curves, selection_curves
-from actiseg_bench.evaluation.object_frames import FILE_NAME, write_object_frames
-from actiseg_bench.evaluation.object_frames import measure as measure_frames
 from actiseg_bench.grid.runner import iter_silent
-from actiseg_bench.grid.stored import StoredRun
-from actiseg_bench.leaderboard.table import Value
 from actiseg_bench.metrics.failure_modes import MODES
-from actiseg_bench.results import RunResult, write_result
+from actiseg_bench.report.analysis import Analysis, analyze_runs, clip_records, write_clips
+from actiseg_bench.report.curves import axis_tracks, measure
+from actiseg_bench.report.pareto import pareto_front
+from actiseg_bench.report.sensitivity import AXES, find_place, relative_area, slope
+from actiseg_bench.report.sheets import find_gaps, make_sheets, profile
+from actiseg_bench.report.study import Study, make_studies
+from actiseg_bench.report.style import looks
+from actiseg_bench.report.table import Value
+from actiseg_bench.report.training_charts import fit_curves, selection_curves
+from actiseg_bench.results.result import RunResult, write_result
+from actiseg_bench.results.stored import StoredRun
+from actiseg_bench.scoring.object_frames import FILE_NAME, write_object_frames
+from actiseg_bench.scoring.object_frames import measure as measure_frames
 from actiseg_noise.errors import ActisegError
 
 TEXT, FLIP, MASK, MASK_RAND, MIXED = AXES

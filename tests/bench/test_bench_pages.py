@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actiseg_bench.markdown import iter_table
-from actiseg_bench.pages import own_cards, strategies_page
 from actiseg_bench.strategies.base import STRATEGIES
+from actiseg_noise.markdown import iter_table
+from tools.pages.strategies import own_cards, strategies_page
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -17,7 +17,7 @@ def section(name: str) -> str:
 
 
 def test_the_page_is_up_to_date() -> None:
-    made_by = "python -m actiseg_bench.pages > docs/strategies.md"
+    made_by = "python -m tools.pages.strategies > docs/strategies.md"
     assert (DOCS / "strategies.md").read_text("utf-8") == strategies_page(), made_by
 
 

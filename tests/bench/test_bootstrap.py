@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from bench_fakes import fake_manifest, make_result, perfect, predict
 
-from actiseg_bench.evaluation.object_frames import FILE_NAME, measure, write_object_frames
-from actiseg_bench.grid.stored import StoredRun
-from actiseg_bench.leaderboard.bootstrap import ClipSums, are_comparable, clip_sums, difference, resample
-from actiseg_bench.leaderboard.sums import read_sums, sums_reader
 from actiseg_bench.metrics.actionvos import METRICS, ObjectFrameCounts, actionvos_scores
-from actiseg_bench.results import SCORES
+from actiseg_bench.report.bootstrap import ClipSums, are_comparable, clip_sums, difference, resample
+from actiseg_bench.report.sums import read_sums, sums_reader
+from actiseg_bench.results.result import SCORES
+from actiseg_bench.results.stored import StoredRun
+from actiseg_bench.scoring.object_frames import FILE_NAME, measure, write_object_frames
 from actiseg_noise.errors import ActisegError
 
 GIOU = METRICS.index("giou")

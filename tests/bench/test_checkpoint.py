@@ -7,11 +7,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.strategies.base import STRATEGIES, Step
 from actiseg_bench.strategies.baseline import Baseline
 from actiseg_bench.training.checkpoint import CheckpointError, load_networks, read_tensors, save_networks
+from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.train import NotFiniteError, TrainOutcome, train_run
 
 CONFIG = RunConfig(

@@ -12,9 +12,9 @@ from published_fakes import NAME, State, drawn, hollow_state, names_below, witho
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from actiseg_bench.files import digest_file
 from actiseg_bench.models.convert import convert_checkpoint, fit_state
 from actiseg_bench.models.weights import load_weights
+from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError
 
 Cli = Callable[..., tuple[int, str, str]]

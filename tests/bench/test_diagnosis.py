@@ -8,12 +8,12 @@ import torch
 from torch import nn
 from train_fakes import make_batch
 
-from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.transforms import flip
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.records import Batch, Prediction
 from actiseg_bench.strategies.base import Step
+from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.diagnosis import Probe, Selection, Watch
 from actiseg_bench.training.train import train_run
 

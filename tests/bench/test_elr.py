@@ -9,10 +9,10 @@ from train_fakes import make_batch
 
 from actiseg_bench.data.transforms import flip
 from actiseg_bench.losses import LossConfig, base_loss, combine, mean_over_pixels
-from actiseg_bench.memory import as_seen
 from actiseg_bench.records import Batch, Prediction, Targets
 from actiseg_bench.strategies.base import Setting
 from actiseg_bench.strategies.elr import ELR, both, elr_regularizer, pack, unpack, update_target
+from actiseg_bench.strategies.memory import as_seen
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
 

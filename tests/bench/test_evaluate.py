@@ -10,9 +10,9 @@ import pytest
 from bench_fakes import FakeManifest, fake_manifest, perfect, predict
 from PIL import Image
 
-from actiseg_bench.evaluation.evaluate import evaluate_folders, score_predictions
-from actiseg_bench.evaluation.mask_folders import Rules
-from actiseg_bench.prediction.predictions import PredictionError
+from actiseg_bench.results.predictions import PredictionError
+from actiseg_bench.scoring.evaluate import evaluate_folders, score_predictions
+from actiseg_bench.scoring.mask_folders import Rules
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
 
 NAME = "00000001_P01_01_cut_onion:red"

@@ -7,8 +7,6 @@ import numpy as np
 import pytest
 from bench_fakes import fake_manifest, perfect, predict
 
-from actiseg_bench.evaluation.evaluate import score_predictions
-from actiseg_bench.evaluation.object_frames import counts_of, measure, read_object_frames, write_object_frames
 from actiseg_bench.metrics.actionvos import actionvos_scores
 from actiseg_bench.metrics.failure_modes import (
     ObjectFrames,
@@ -17,6 +15,8 @@ from actiseg_bench.metrics.failure_modes import (
     failure_modes,
     measure_frame,
 )
+from actiseg_bench.scoring.evaluate import score_predictions
+from actiseg_bench.scoring.object_frames import counts_of, measure, read_object_frames, write_object_frames
 from actiseg_noise.errors import ActisegError
 
 CANVAS = (60, 80)

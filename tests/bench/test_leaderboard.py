@@ -15,12 +15,12 @@ import pytest
 from bench_fakes import make_result
 from rich.console import Console
 
-from actiseg_bench.leaderboard.bootstrap import ClipSums
-from actiseg_bench.leaderboard.latex import escape, render_latex
-from actiseg_bench.leaderboard.render import print_leaderboards, render_csv, render_markdown, to_json
-from actiseg_bench.leaderboard.table import Leaderboard, make_leaderboards, summarise, track_order
-from actiseg_bench.leaderboard.web import render_html
-from actiseg_bench.results import Cost, RunResult
+from actiseg_bench.report.bootstrap import ClipSums
+from actiseg_bench.report.latex import escape, render_latex
+from actiseg_bench.report.render import print_leaderboards, render_csv, render_markdown, to_json
+from actiseg_bench.report.table import Leaderboard, make_leaderboards, summarise, track_order
+from actiseg_bench.report.web import render_html
+from actiseg_bench.results.result import Cost, RunResult
 
 START = make_result(track="reference", strategy="start", scores={"giou": 0.4})
 SILENT = make_result(track="reference", strategy="silent", scores={"giou": 0.45, "p_miou": 0.0})

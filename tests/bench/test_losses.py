@@ -4,11 +4,11 @@ import pytest
 import torch
 from train_fakes import make_batch
 
-from actiseg_bench.config import RunConfig
 from actiseg_bench.losses import LossConfig, base_loss, dice, focal, weigh
 from actiseg_bench.records import Prediction
 from actiseg_bench.strategies.co_teaching import easiest, keep_rate
 from actiseg_bench.strategies.gce import generalized_cross_entropy
+from actiseg_bench.training.config import RunConfig
 from actiseg_noise.errors import UnknownNameError
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from train_fakes import make_batch, make_item
 
 from actiseg_bench.data.transforms import flip
-from actiseg_bench.memory import PixelMemory, as_seen, invert, warp
 from actiseg_bench.records import Batch, collate
+from actiseg_bench.strategies.memory import PixelMemory, as_seen, invert, warp
 from actiseg_noise.errors import ActisegError
 
 MIRROR = torch.tensor([[-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])

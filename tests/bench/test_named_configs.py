@@ -14,15 +14,15 @@ import pytest
 import torch
 from deposits import save_frame, save_mask
 
-from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.data.distort import DistortConfig
 from actiseg_bench.data.scales import ScaleConfig
 from actiseg_bench.data.transforms import AugmentConfig
 from actiseg_bench.models.tiny import Tiny
-from actiseg_bench.named_configs import config_names, load_config
 from actiseg_bench.training.checkpoint import read_tensors
+from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.folder import train_to
 from actiseg_bench.training.items import fit_to_data, memory_grid, open_probed, open_training, steps_per_epoch
+from actiseg_bench.training.named_configs import config_names, load_config
 from actiseg_bench.training.train import train_run
 from actiseg_noise.errors import ActisegError, UnknownNameError
 

@@ -15,11 +15,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import actiseg_noise
-from actiseg_bench.config import RunConfig
-from actiseg_bench.lock import locked
 from actiseg_bench.models.tiny import Tiny
-from actiseg_bench.prediction.predictions import iter_predictions
+from actiseg_bench.results.predictions import iter_predictions
 from actiseg_bench.training.checkpoint import save_networks, write_tensors
+from actiseg_bench.training.config import RunConfig
+from actiseg_noise.borders.locks import locked
 from actiseg_noise.masks import davis_palette
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from actiseg_bench.config import RunConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.models.weights import bundled_folder, load_start_weights
+from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.pretrain import Verbs, pretrain, pretraining_config, write_bundle
 from actiseg_noise.errors import ActisegError
 

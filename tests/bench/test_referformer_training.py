@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.strategies.base import STRATEGIES
+from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.train import train_run
 
 OPTIONS: dict[str, dict[str, Any]] = {"npn": {"warmup_share": 0.0}}  # its loss is another one after the warm-up

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from actiseg_bench.prediction.predictions import (
+from actiseg_bench.results.predictions import (
     Prediction,
     PredictionError,
     frame_predictions,
@@ -23,8 +23,8 @@ from actiseg_bench.prediction.predictions import (
     predictions_digest,
     write_predictions,
 )
-from actiseg_bench.provenance import code_digest, find_provenance, peak_memory_mb, score_code_digest
-from actiseg_bench.results import ResultError, RunIdentity, read_result, read_results, write_result
+from actiseg_bench.results.provenance import code_digest, find_provenance, peak_memory_mb, score_code_digest
+from actiseg_bench.results.result import ResultError, RunIdentity, read_result, read_results, write_result
 from actiseg_noise.masks import decode_rle
 
 

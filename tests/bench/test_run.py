@@ -13,9 +13,9 @@ import pytest
 from bench_fakes import FakeRunner, make_track, perfect, predict
 
 from actiseg_bench.grid.run import GridOutcome, Reporter, RunSpec, make_grid, run_grid
-from actiseg_bench.lock import locked
-from actiseg_bench.prediction.predictions import write_predictions
-from actiseg_bench.results import ResultError, read_result, read_results
+from actiseg_bench.results.predictions import write_predictions
+from actiseg_bench.results.result import ResultError, read_result, read_results
+from actiseg_noise.borders.locks import locked
 from actiseg_noise.errors import ActisegError
 
 TRACKS = [make_track("clean", "clean labels"), make_track("text-40", "noisy labels")]
@@ -207,7 +207,7 @@ sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from bench_fakes import FakeRunner
 from test_run import grid
-from actiseg_bench.lock import locked
+from actiseg_noise.borders.locks import locked
 from actiseg_bench.grid.run import run_grid
 
 class Slow(FakeRunner):

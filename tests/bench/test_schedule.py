@@ -1,8 +1,8 @@
 import pytest
 from torch import nn
 
-from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.models.tiny import Tiny
+from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.schedule import learning_rate, make_optimizer
 from actiseg_noise.errors import ActisegError
 

@@ -10,7 +10,7 @@ import pytest
 from bench_fakes import FakeManifest, fake_manifest
 
 import actiseg_noise
-from actiseg_bench.tracks import (
+from actiseg_bench.grid.tracks import (
     choose,
     load_protocol,
     open_track,

@@ -9,7 +9,6 @@ import torch
 from deposits import save_frame, save_mask
 from train_fakes import make_item
 
-from actiseg_bench.config import RunConfig, TrainConfig
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.models.weights import load_start_weights, save_start_weights
@@ -17,6 +16,7 @@ from actiseg_bench.prediction.predict import iter_predictions_of, merge_objects
 from actiseg_bench.strategies.base import Step
 from actiseg_bench.strategies.baseline import Baseline
 from actiseg_bench.training.batches import EpochSampler, draw_samples
+from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.train import (
     NotFiniteError,
     TrainOutcome,

@@ -18,13 +18,13 @@ import torch
 from bench_fakes import perfect, predict
 
 import actiseg_noise
-from actiseg_bench.config import RunConfig, TrainConfig
-from actiseg_bench.files import whole_file
-from actiseg_bench.lock import locked
-from actiseg_bench.palette import write_index_mask
-from actiseg_bench.prediction.predictions import write_predictions
+from actiseg_bench.results.predictions import write_predictions
 from actiseg_bench.training.checkpoint import CheckpointError, load_networks, read_tensors, write_tensors
+from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.folder import train_to
+from actiseg_noise.borders.locks import locked
+from actiseg_noise.borders.palette import write_index_mask
+from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.errors import ActisegError
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from deposits import DEPOSITS
 
+from actiseg_noise.borders.roots import find_root
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.records import Clip, DatasetCard
-from actiseg_noise.roots import find_root
 from actiseg_noise.vocabulary import Vocabulary
 
 NAMES = tuple(DATASETS)

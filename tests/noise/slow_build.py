@@ -34,9 +34,9 @@ class RegisteredToy(SlowToy):
 
 def main(arguments: list[str]) -> None:
     """Run the command line with the dataset registered and small chunks."""
+    from actiseg_noise.building import chunk
     from actiseg_noise.cli import main as run
     from actiseg_noise.datasets.base import DATASETS
-    from actiseg_noise.pipeline import chunk
 
     DATASETS.add("toy", RegisteredToy)
     chunk.FRAMES_PER_CHUNK = 6

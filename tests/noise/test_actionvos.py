@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from deposits import actionvos_entry, actionvos_folder, actionvos_mask, actionvos_object, save_mask, write_actionvos
 
+from actiseg_noise.borders.json_list import JsonList, iter_json_list
 from actiseg_noise.datasets.actionvos import ActionVos
-from actiseg_noise.datasets.json_list import JsonList, iter_json_list
 from actiseg_noise.errors import DataError
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
 

@@ -14,12 +14,12 @@ from deposits import save_mask
 from toys import Toy, make_clip, make_toy, thing, write_toy
 
 import actiseg_noise
+from actiseg_noise.building import chunk
+from actiseg_noise.building.build import Progress, run_build
+from actiseg_noise.building.request import make_request
+from actiseg_noise.building.workspace import Workspace
 from actiseg_noise.errors import ActisegError, DataError, GateError, UnknownNameError
 from actiseg_noise.manifest.schema import TABLES
-from actiseg_noise.pipeline import chunk
-from actiseg_noise.pipeline.build import Progress, run_build
-from actiseg_noise.pipeline.request import make_request
-from actiseg_noise.pipeline.workspace import Workspace
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.records import Clip
 
@@ -281,7 +281,7 @@ def test_a_bad_vocabulary_file_is_refused(toy: Toy, tmp_path: Path) -> None:
 
 
 def test_the_gate_can_be_overridden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from actiseg_noise.pipeline.plan import Slot
+    from actiseg_noise.building.plan import Slot
 
     toy = Toy(tmp_path, [make_clip(f"c{i:03d}", [thing(1, 1), thing(2, 2)], 0) for i in range(100)])
     monkeypatch.setattr(Slot, "fires", lambda *_: False)

@@ -12,11 +12,11 @@ from PIL import Image
 from toys import NOUNS, Toy, make_toy, write_toy
 
 import actiseg_noise
-from actiseg_noise.charts import plot_manifest
-from actiseg_noise.charts.matrix import confusion_shares
-from actiseg_noise.charts.measure import IOU_BINS, displacements, measure_masks
 from actiseg_noise.cli import main
 from actiseg_noise.recipe import NoiseSpec, Recipe
+from actiseg_noise.view.chart_matrix import confusion_shares
+from actiseg_noise.view.chart_measure import IOU_BINS, displacements, measure_masks
+from actiseg_noise.view.charts import plot_manifest
 from actiseg_noise.vocabulary import Vocabulary
 
 RECIPE = Recipe(

@@ -11,11 +11,11 @@ from deposit_davis import davis_mask, save_grey, write_davis, write_davis_2016, 
 from deposits import save_frame, save_mask
 
 import actiseg_noise
+from actiseg_noise.check.rebuild import compare_with_dataset
 from actiseg_noise.datasets.davis import Davis, readable
 from actiseg_noise.datasets.davis_lists import year_on_disk
 from actiseg_noise.datasets.davis_texts import Texts
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.pipeline.rebuild import compare_with_dataset
 from actiseg_noise.records import Clip
 
 

@@ -14,8 +14,8 @@ import pytest
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
+from actiseg_noise.check.diff import Diff, diff_manifests
 from actiseg_noise.cli import main
-from actiseg_noise.diff import Diff, diff_manifests
 from actiseg_noise.manifest.schema import MASKS, SAMPLES
 from actiseg_noise.recipe import NoiseSpec, Recipe
 

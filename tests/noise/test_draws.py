@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import Toy, make_clip, make_toy, thing
 
+from actiseg_noise.building.build import find_thresholds
+from actiseg_noise.building.chunk import Worker
+from actiseg_noise.building.exact import smallest
+from actiseg_noise.building.plan import Tally
+from actiseg_noise.building.request import Request, make_request
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.schema import TABLES
-from actiseg_noise.pipeline.build import find_thresholds
-from actiseg_noise.pipeline.chunk import Worker
-from actiseg_noise.pipeline.exact import smallest
-from actiseg_noise.pipeline.plan import Tally
-from actiseg_noise.pipeline.request import Request, make_request
 from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe
 
 TOY = make_toy(clips=60, frames=3)

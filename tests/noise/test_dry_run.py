@@ -9,10 +9,10 @@ import pytest
 from toys import Toy, make_clip, make_toy, thing
 
 import actiseg_noise
+from actiseg_noise.building.dry_run import describe_plan, dry_run
+from actiseg_noise.building.estimate import BLOCKS, Spread
+from actiseg_noise.building.request import make_request
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.pipeline.dry_run import describe_plan, dry_run
-from actiseg_noise.pipeline.estimate import BLOCKS, Spread
-from actiseg_noise.pipeline.request import make_request
 
 
 def size_of(folder: Path) -> int:

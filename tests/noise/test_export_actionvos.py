@@ -18,10 +18,10 @@ from toys import Toy, make_clip, make_toy, thing
 
 import actiseg_noise
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
-from actiseg_noise.export.actionvos import export_actionvos
-from actiseg_noise.imports.prompts import PromptPairs
-from actiseg_noise.imports.published import PublishedFiles
-from actiseg_noise.imports.write import write_import
+from actiseg_noise.exchange.export_actionvos import export_actionvos
+from actiseg_noise.exchange.import_prompts import PromptPairs
+from actiseg_noise.exchange.import_write import write_import
+from actiseg_noise.exchange.published_prompts import PublishedFiles
 from actiseg_noise.manifest.read import Manifest, read_manifest
 
 
@@ -313,7 +313,7 @@ def test_an_export_replaces_only_an_export_and_only_by_force(tmp_path: Path) -> 
 
 
 def test_an_interrupted_export_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from actiseg_noise.export.folder import ExportFolder
+    from actiseg_noise.exchange.export_folder import ExportFolder
 
     _, manifest = build_actionvos(tmp_path)
     export_actionvos(manifest, tmp_path / "x")

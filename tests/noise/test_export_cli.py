@@ -12,7 +12,7 @@ from deposits import actionvos_entry, write_actionvos
 
 import actiseg_noise
 from actiseg_noise.cli import main
-from actiseg_noise.export.folder import ExportFolder
+from actiseg_noise.exchange.export_folder import ExportFolder
 
 Run = Callable[..., tuple[int, str, str]]
 

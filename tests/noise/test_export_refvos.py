@@ -16,7 +16,7 @@ from toys import VOID, Toy, make_clip, make_toy, thing
 
 import actiseg_noise
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.export.refvos import export_refvos
+from actiseg_noise.exchange.export_refvos import export_refvos
 from actiseg_noise.manifest.read import Manifest, read_manifest
 
 HARD = actiseg_noise.Recipe(

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actiseg_noise.building.gate import binomial_interval, check_gate
 from actiseg_noise.errors import GateError
 from actiseg_noise.manifest.info import SlotCounts
-from actiseg_noise.pipeline.gate import binomial_interval, check_gate
 
 
 def exact_interval(draws: int, rate: Fraction, alpha: Fraction) -> tuple[int, int]:

@@ -14,13 +14,13 @@ from deposits import save_frame, save_mask, write_actionvos
 from import_sources import write_level
 from PIL import Image
 
+from actiseg_noise.check.verify import verify_manifest
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.imports.folders import FolderPairs, Folders
-from actiseg_noise.imports.texts import Texts, read_texts
-from actiseg_noise.imports.write import write_import
+from actiseg_noise.exchange.import_folders import FolderPairs, Folders
+from actiseg_noise.exchange.import_texts import Texts, read_texts
+from actiseg_noise.exchange.import_write import write_import
 from actiseg_noise.manifest.read import Manifest, read_manifest
-from actiseg_noise.manifest.verify import verify_manifest
 
 Mask = npt.NDArray[np.uint8]
 

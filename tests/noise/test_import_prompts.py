@@ -11,13 +11,13 @@ import pytest
 from deposits import actionvos_entry, write_actionvos
 from import_sources import LEVEL, published_categories, published_expressions, write_level
 
+from actiseg_noise.check.verify import verify_manifest
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.imports.prompts import PromptPairs
-from actiseg_noise.imports.published import PublishedFiles
-from actiseg_noise.imports.trees import NoisyTree, TreePairs
-from actiseg_noise.imports.write import write_import
+from actiseg_noise.exchange.import_prompts import PromptPairs
+from actiseg_noise.exchange.import_trees import NoisyTree, TreePairs
+from actiseg_noise.exchange.import_write import write_import
+from actiseg_noise.exchange.published_prompts import PublishedFiles
 from actiseg_noise.manifest.read import Manifest, read_manifest
-from actiseg_noise.manifest.verify import verify_manifest
 
 CELERY, BOARD = LEVEL
 

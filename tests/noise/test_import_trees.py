@@ -13,12 +13,12 @@ import pytest
 from deposits import actionvos_entry, actionvos_folder, save_mask, write_actionvos
 from import_sources import write_level
 
+from actiseg_noise.check.rebuild import compare_with_dataset
+from actiseg_noise.check.verify import verify_manifest
 from actiseg_noise.errors import DataError
-from actiseg_noise.imports.trees import TreePairs, find_noisy_tree
-from actiseg_noise.imports.write import write_import
+from actiseg_noise.exchange.import_trees import TreePairs, find_noisy_tree
+from actiseg_noise.exchange.import_write import write_import
 from actiseg_noise.manifest.read import Manifest, read_manifest
-from actiseg_noise.manifest.verify import verify_manifest
-from actiseg_noise.pipeline.rebuild import compare_with_dataset
 
 FOLDER = actionvos_folder(actionvos_entry(4))
 FIRST, SECOND = "frame_0000000954", "frame_0000000992"

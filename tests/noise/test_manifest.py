@@ -20,13 +20,13 @@ from toys import make_toy
 
 import actiseg_noise
 from actiseg_noise.errors import ManifestError, UnknownNameError
-from actiseg_noise.manifest import page
 from actiseg_noise.manifest.arrays import to_array
 from actiseg_noise.manifest.digest import RowDigest, TableDigest, compact_json, json_of_column, manifest_digest
 from actiseg_noise.manifest.info import ManifestInfo, read_info
 from actiseg_noise.manifest.schema import CLIPS, MASKS, SAMPLES, TABLES, Table
 from actiseg_noise.manifest.write import ROWS_PER_GROUP, TableWriter
 from actiseg_noise.recipe import NoiseSpec, Recipe
+from tools.pages import manifest as page
 
 DOCS = Path(__file__).parents[2] / "docs" / "manifest.md"
 RECIPE = Recipe(
@@ -269,9 +269,7 @@ def test_a_damaged_vocabulary_is_refused(folder: Path) -> None:
 
 
 def test_the_page_is_up_to_date() -> None:
-    assert DOCS.read_text("utf-8") == page.manifest_page(), (
-        "run: python -m actiseg_noise.manifest.page > docs/manifest.md"
-    )
+    assert DOCS.read_text("utf-8") == page.manifest_page(), "run: python -m tools.pages.manifest > docs/manifest.md"
 
 
 def test_the_example_on_the_page_recomputes() -> None:

@@ -10,9 +10,9 @@ from types import ModuleType
 import pytest
 
 import actiseg_noise
+from actiseg_noise.check.recount import recount
+from actiseg_noise.check.verify import verify_manifest
 from actiseg_noise.manifest.info import ManifestInfo, read_info
-from actiseg_noise.manifest.verify import verify_manifest
-from actiseg_noise.pipeline.recount import recount
 
 FOLDER = Path(__file__).parents[2] / "manifests"
 ADVICE = "run: make manifests"

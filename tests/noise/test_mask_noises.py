@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from toys import VOID, Toy, make_clip, make_toy, thing
 
 import actiseg_noise
+from actiseg_noise.building.chunk import Worker
+from actiseg_noise.building.request import make_request
 from actiseg_noise.key import Key
 from actiseg_noise.manifest.schema import MASKS
 from actiseg_noise.masks import Rle, decode_rle
 from actiseg_noise.noises.base import NOISES, MaskNoise
-from actiseg_noise.pipeline.chunk import Worker
-from actiseg_noise.pipeline.request import make_request
 from actiseg_noise.recipe import NoiseSpec, Recipe
 
 MASK_NOISES = [name for name in NOISES if NOISES[name].kind == "mask"]

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from toys import Toy, make_clip, thing
 
+from actiseg_noise.building.chunk import Worker
+from actiseg_noise.building.plan import Plan
+from actiseg_noise.building.request import make_request
 from actiseg_noise.key import Key
 from actiseg_noise.manifest.schema import MASKS
 from actiseg_noise.masks import Rle, decode_rle
 from actiseg_noise.noises.base import NOISES, MaskNoise
-from actiseg_noise.pipeline.chunk import Worker
-from actiseg_noise.pipeline.plan import Plan
-from actiseg_noise.pipeline.request import make_request
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.vocabulary import Vocabulary
 

@@ -12,18 +12,18 @@ import pytest
 
 from actiseg_noise.datasets.base import DATASETS
 from actiseg_noise.noises.base import NOISES, MaskNoise
-from actiseg_noise.pages.datasets import datasets_page, own_datasets
-from actiseg_noise.pages.markdown import arguments, paragraphs, table
-from actiseg_noise.pages.noises import WITHOUT_EXAMPLES, noises_page, own_noises, pictures, write_page
-from actiseg_noise.pages.pictures import FILL, PAPER, draw_noise, plan_panels
 from actiseg_noise.recipe import Recipe
+from tools.pages.datasets import datasets_page, own_datasets
+from tools.pages.markdown import arguments, paragraphs, table
+from tools.pages.noises import WITHOUT_EXAMPLES, noises_page, own_noises, pictures, write_page
+from tools.pages.pictures import FILL, PAPER, draw_noise, plan_panels
 
 DOCS = Path(__file__).parents[2] / "docs"
 MASK = [noise for noise in own_noises() if isinstance(noise, MaskNoise)]
 
 
 def test_the_page_of_noises_is_up_to_date() -> None:
-    assert (DOCS / "noises.md").read_text("utf-8") == noises_page(), "python -m actiseg_noise.pages.noises"
+    assert (DOCS / "noises.md").read_text("utf-8") == noises_page(), "python -m tools.pages.noises"
 
 
 def test_every_mask_noise_has_its_picture_and_no_other_lies_there() -> None:
@@ -34,7 +34,7 @@ def test_every_mask_noise_has_its_picture_and_no_other_lies_there() -> None:
 def test_a_picture_is_what_the_noise_draws(noise: MaskNoise) -> None:
     stored = cv2.imread(str(DOCS / "noises" / f"{noise.noise_id}.png"))
     assert stored is not None
-    assert np.array_equal(stored[..., ::-1], draw_noise(noise)), "python -m actiseg_noise.pages.noises"
+    assert np.array_equal(stored[..., ::-1], draw_noise(noise)), "python -m tools.pages.noises"
     assert (DOCS / "noises" / f"{noise.noise_id}.png").stat().st_size < 50_000
 
 
@@ -79,7 +79,7 @@ def test_the_command_writes_the_page_and_its_pictures(tmp_path: Path) -> None:
 
 
 def test_the_page_of_datasets_is_up_to_date() -> None:
-    made_by = "python -m actiseg_noise.pages.datasets > docs/datasets.md"
+    made_by = "python -m tools.pages.datasets > docs/datasets.md"
     assert (DOCS / "datasets.md").read_text("utf-8") == datasets_page(), made_by
 
 

@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from toys import make_toy, write_toy
 
 import actiseg_noise
+from actiseg_noise.check.verify import verify_manifest
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError, UnknownNameError
 from actiseg_noise.manifest import write
-from actiseg_noise.manifest.verify import verify_manifest
-from actiseg_noise.publish.front_matter import size_category, split_name
-from actiseg_noise.publish.licence import find_licence
-from actiseg_noise.publish.publication import Publication, UnverifiedError, publish
-from actiseg_noise.publish.shards import Published
-from actiseg_noise.publish.toml import recipe_toml
+from actiseg_noise.publishing.front_matter import size_category, split_name
+from actiseg_noise.publishing.licence import find_licence
+from actiseg_noise.publishing.publication import Publication, UnverifiedError, publish
+from actiseg_noise.publishing.shards import Published
+from actiseg_noise.publishing.toml import recipe_toml
 from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe, recipe_names
 
 ROOT = Path(__file__).parents[2]
@@ -343,7 +343,7 @@ def test_an_interrupted_publication_leaves_nothing(made: Made, tmp_path: Path, m
 
     out = tmp_path / "pub"
     publish([made.noisy], out)
-    monkeypatch.setattr("actiseg_noise.publish.publication.croissant", interrupt)
+    monkeypatch.setattr("actiseg_noise.publishing.publication.croissant", interrupt)
     for folder, force in ((out, True), (tmp_path / "new", False)):
         with pytest.raises(KeyboardInterrupt):
             publish([made.clean], folder, force=force)
@@ -415,7 +415,7 @@ def test_cautions_are_of_masks_that_are_passed_on_and_of_files_that_are_not(tmp_
 def test_imported_labels_say_what_they_were_made_from(made: Made, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from actiseg_noise.publish.card import card
+    from actiseg_noise.publishing.card import card
 
     item = made.publication.manifests[0]
     origin = {"form": "pair of folders", "noisy": "osvos"}

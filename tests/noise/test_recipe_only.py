@@ -15,13 +15,13 @@ import pytest
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
+from actiseg_noise.check.rebuild import compare_with_dataset
+from actiseg_noise.check.verify import verify_manifest
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError, ManifestError
 from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.info import read_info
-from actiseg_noise.manifest.verify import verify_manifest
-from actiseg_noise.pipeline.rebuild import compare_with_dataset
-from actiseg_noise.publish.publication import publish
+from actiseg_noise.publishing.publication import publish
 from actiseg_noise.recipe import NoiseSpec, Recipe
 
 MIX = Recipe(

@@ -13,11 +13,11 @@ import pytest
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
+from actiseg_noise.check.findings import Finding
+from actiseg_noise.check.recount import recount
+from actiseg_noise.check.verify import verify_manifest
 from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
-from actiseg_noise.manifest.explain import Finding
 from actiseg_noise.manifest.schema import TABLES
-from actiseg_noise.manifest.verify import verify_manifest
-from actiseg_noise.pipeline.recount import recount
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.records import Clip
 

@@ -22,11 +22,11 @@ from deposit_refvos import (
 from deposits import save_frame
 
 import actiseg_noise
-from actiseg_noise.datasets.json_object import JsonObject
+from actiseg_noise.borders.json_object import JsonObject
+from actiseg_noise.check.rebuild import compare_with_dataset
 from actiseg_noise.datasets.referring import make_template
 from actiseg_noise.datasets.refvos import RefVos
 from actiseg_noise.errors import DataError
-from actiseg_noise.pipeline.rebuild import compare_with_dataset
 from actiseg_noise.recipe import ad_hoc_recipe
 from actiseg_noise.records import Clip
 

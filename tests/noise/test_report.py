@@ -14,8 +14,8 @@ from toys import Toy, make_toy, write_toy
 import actiseg_noise
 from actiseg_noise.cli import main
 from actiseg_noise.recipe import NoiseSpec, Recipe
-from actiseg_noise.report import inspect_manifest
-from actiseg_noise.report.observed import Prompt, Share, count_prompts, observe
+from actiseg_noise.view.inspection import inspect_manifest
+from actiseg_noise.view.observed import Prompt, Share, count_prompts, observe
 from actiseg_noise.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary({1: ("cup", "mug"), 3: ("onion",), 300: ("left hand",)}, {1: "cup", 3: "onion", 300: "hand"})

@@ -14,10 +14,10 @@ import pytest
 from toys import make_toy
 
 import actiseg_noise
+from actiseg_noise.check.verify import verify_manifest
 from actiseg_noise.errors import ManifestError
 from actiseg_noise.manifest import write
 from actiseg_noise.manifest.schema import SAMPLES, TABLES
-from actiseg_noise.manifest.verify import verify_manifest
 from actiseg_noise.manifest.write import ManifestWriter, TableWriter
 from actiseg_noise.recipe import NoiseSpec, Recipe
 

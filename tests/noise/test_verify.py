@@ -16,11 +16,11 @@ import pytest
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
+from actiseg_noise.check.rebuild import compare_with_dataset
+from actiseg_noise.check.verify import Finding, verify_manifest
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.digest import RowDigest
 from actiseg_noise.manifest.schema import TABLES
-from actiseg_noise.manifest.verify import Finding, verify_manifest
-from actiseg_noise.pipeline.rebuild import compare_with_dataset
 from actiseg_noise.recipe import NoiseSpec, Recipe
 
 RECIPE = Recipe(

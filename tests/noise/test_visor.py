@@ -27,14 +27,14 @@ from deposit_visor import (
 from slow_visor import write_actionvos_layout
 
 import actiseg_noise
+from actiseg_noise.check.rebuild import compare_with_dataset
 from actiseg_noise.datasets.actionvos import ActionVos
 from actiseg_noise.datasets.visor import Visor, adapter
 from actiseg_noise.datasets.visor import video as video_module
 from actiseg_noise.datasets.visor.entities import corrections
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.export.actionvos import export_actionvos
+from actiseg_noise.exchange.export_actionvos import export_actionvos
 from actiseg_noise.masks import read_index_mask
-from actiseg_noise.pipeline.rebuild import compare_with_dataset
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
 
 TABLES = "epic-kitchens-100-annotations"

@@ -11,9 +11,9 @@ import pytest
 from deposits import save_frame, save_mask, vost_mask, write_vost
 from PIL import Image
 
+from actiseg_noise.datasets.lexicon import FIRST_UNKNOWN_ID, parse_lexicon, unknown_category_id
 from actiseg_noise.datasets.vost import Vost, lexicon, merge_instances, split_name
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.lexicon import FIRST_UNKNOWN_ID, parse_lexicon, unknown_category_id
 from actiseg_noise.records import Clip
 from actiseg_noise.vocabulary import Vocabulary
 

@@ -11,9 +11,9 @@ from deposit_vscos import MODES, save_binary_mask, vscos_entry, vscos_mask, writ
 from PIL import Image
 
 import actiseg_noise
+from actiseg_noise.check.rebuild import compare_with_dataset
 from actiseg_noise.datasets.vscos import Vscos, read_foreground, readable_noun
 from actiseg_noise.errors import DataError
-from actiseg_noise.pipeline.rebuild import compare_with_dataset
 from actiseg_noise.records import Clip
 
 

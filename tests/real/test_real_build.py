@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import actiseg_noise
-from actiseg_noise.manifest.verify import verify_manifest
-from actiseg_noise.pipeline.rebuild import compare_with_dataset
+from actiseg_noise.check.rebuild import compare_with_dataset
+from actiseg_noise.check.verify import verify_manifest
 from actiseg_noise.recipe import ad_hoc_recipe
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from skimage.morphology import dilation, disk
 
-from actiseg_bench.evaluation.davis_folders import evaluate_davis
+from actiseg_bench.scoring.davis_folders import evaluate_davis
 from actiseg_noise.masks import read_index_mask
 
 

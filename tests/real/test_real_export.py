@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import actiseg_noise
-from actiseg_noise.export.actionvos import export_actionvos
+from actiseg_noise.exchange.export_actionvos import export_actionvos
 from actiseg_noise.masks import davis_palette
 
 

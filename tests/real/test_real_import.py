@@ -12,13 +12,13 @@ import pytest
 from import_sources import write_level
 from PIL import Image
 
-from actiseg_noise.imports.folders import FolderPairs, Folders
-from actiseg_noise.imports.prompts import PromptPairs
-from actiseg_noise.imports.published import PublishedFiles
-from actiseg_noise.imports.write import write_import
+from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.exchange.import_folders import FolderPairs, Folders
+from actiseg_noise.exchange.import_prompts import PromptPairs
+from actiseg_noise.exchange.import_write import write_import
+from actiseg_noise.exchange.published_prompts import PublishedFiles
 from actiseg_noise.manifest.read import Manifest, read_manifest
-from actiseg_noise.manifest.verify import verify_manifest
-from actiseg_noise.report import inspect_manifest
+from actiseg_noise.view.inspection import inspect_manifest
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 HANDS = (300, 301)

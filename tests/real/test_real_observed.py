@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actiseg_noise.report.observed import Prompt, count_prompts
+from actiseg_noise.view.observed import Prompt, count_prompts
 from actiseg_noise.vocabulary import Vocabulary
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "released_noise_excerpt"

@@ -27,9 +27,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.datasets.actionvos import CITATION as ACTIONVOS_CITATION
 from actiseg_noise.datasets.base import DATASETS, Dataset
-from actiseg_noise.datasets.json_object import file_stamp
 from actiseg_noise.datasets.visor.actions import read_actions
 from actiseg_noise.datasets.visor.clips import Scene, iter_scenes, scene_objects
 from actiseg_noise.datasets.visor.deposit import (

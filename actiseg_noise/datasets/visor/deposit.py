@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.datasets.files import check_file_name
-from actiseg_noise.datasets.json_object import JsonObject
 from actiseg_noise.errors import DataError
 
 SPLITS = ("train", "val")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.datasets.json_list import JsonFields
+from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.errors import DataError
 
 Points = npt.NDArray[np.float64]

@@ -1,1 +1,0 @@
-"""Evaluation: predictions, ours or anybody's, against clean labels."""

@@ -1,0 +1,192 @@
+"""Protocols and tracks: which labels are trained on, which are scored on, and for how long.
+
+A protocol is a TOML file; what it names never changes its meaning (a change is a new id). A track is one of its
+columns: dataset × split × recipe, with the manifests that make it concrete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actiseg_bench.results.result import OWN_PROTOCOL, TrackInfo
+from actiseg_noise.borders.named_files import file_names, read_named
+from actiseg_noise.errors import UnknownNameError, raise_if
+
+if TYPE_CHECKING:
+    from actiseg_noise.manifest.read import Manifest
+
+FOLDER = Path(__file__).parents[1] / "protocols"
+ALL = "all"
+REFERENCE_TRACK = "reference"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is compared, on what, and how long each run trains.
+
+    Attributes:
+        id: name and version, in results and folders.
+        dataset, train_split, eval_split: where training and evaluation labels come from.
+        tracks: track → recipe: a named one, or a TOML file relative to the protocol's.
+        noise_seed: of every recipe. seeds: how many trainings per strategy and track, seeds 0, 1, ….
+        strategies: names, or ``all`` for every registered one.
+        train: keys of the training configuration that differ from its defaults; equal for every strategy.
+    """
+
+    id: str
+    dataset: str
+    tracks: dict[str, str]
+    title: str = ""
+    train_split: str = "train"
+    eval_split: str = "val"
+    noise_seed: int = 0
+    seeds: int = 1
+    strategies: str | tuple[str, ...] = ALL
+    train: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Track:
+    """One track with its manifests on disk.
+
+    Attributes:
+        info: what results say about it.
+        train_manifest: None for the reference rows. eval_manifest: scored on its clean labels.
+        root: folder of the images; None is the dataset's usual place.
+    """
+
+    info: TrackInfo
+    train_manifest: Path | None
+    eval_manifest: Path
+    root: Path | None = None
+
+
+def protocol_names() -> list[str]:
+    """Return the names of the protocols that travel with the package."""
+    return file_names(FOLDER)
+
+
+def load_protocol(name: str | Path) -> Protocol:
+    """Return a named protocol, or that of a TOML file.
+
+    Raises:
+        UnknownNameError: neither a protocol of the package nor a ``.toml`` path; the message has the nearest name.
+        ActisegError: a file that is no protocol; the message names the key.
+    """
+    data, path = read_named("protocol", name, FOLDER)
+    return _protocol(data, path)
+
+
+_TYPES = {"seeds": int, "noise_seed": int, "tracks": dict, "train": dict, "strategies": (str, list)}
+
+
+def _protocol(data: dict[str, Any], path: Path) -> Protocol:
+    """Validate the keys of a protocol file."""
+    known = [f.name for f in fields(Protocol)]
+    for key, value in data.items():
+        if key not in known:
+            raise UnknownNameError(f"key in {path}:", key, known)
+        kind = _TYPES.get(key, str)
+        raise_if(isinstance(value, bool) or not isinstance(value, kind), f"{path}: {key} cannot be {value!r}")  # type: ignore[arg-type]
+    for key in ("id", "dataset", "tracks"):
+        raise_if(not data.get(key), f"{path}: the key {key!r} is missing or empty")
+    raise_if(data.get("seeds", 1) < 1, f"{path}: seeds must be at least 1, got {data.get('seeds')}")
+    raise_if("/" in data["id"] or data["id"].startswith("."), f"{path}: the id {data['id']!r} cannot name a folder")
+    tracks = {name: _recipe(name, recipe, path) for name, recipe in data["tracks"].items()}
+    strategies = data.get("strategies", ALL)
+    raise_if(isinstance(strategies, str) and strategies != ALL, f"{path}: strategies are a list of names or {ALL!r}")
+    named = strategies if isinstance(strategies, str) else tuple(strategies)
+    return Protocol(**data | {"tracks": tracks, "strategies": named})
+
+
+def _recipe(track: str, recipe: Any, path: Path) -> str:
+    """Return a recipe's name, or its file's path, made relative to where the protocol lies."""
+    reserved = track == REFERENCE_TRACK or "/" in track or track.startswith(".")
+    raise_if(reserved, f"{path}: a track cannot be called {track!r}")
+    raise_if(not isinstance(recipe, str), f"{path}: track {track!r} needs the name or file of a recipe, got {recipe!r}")
+    return str(path.parent / recipe) if recipe.endswith(".toml") else str(recipe)
+
+
+def choose(kind: str, wanted: Iterable[str], known: Sequence[str]) -> list[str]:
+    """Return ``wanted`` without repetitions, or all of ``known`` for nothing wanted.
+
+    Raises:
+        UnknownNameError: a name that is not known, with the nearest that is.
+    """
+    names = list(dict.fromkeys(wanted)) or list(known)
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(kind, name, known)
+    return names
+
+
+Build = Callable[..., Path]
+
+
+def protocol_tracks(
+    protocol: Protocol, names: Sequence[str], out: Path, build: Build, *, root: Path | None = None
+) -> list[Track]:
+    """Return the tracks called ``names``, building under ``out`` the manifests that are not there yet.
+
+    Args:
+        build: ``actiseg_noise.build``; called with ``resume`` and ``force``, so that a manifest of this very request
+            is kept and one of another request or tool version is replaced.
+    """
+
+    def find(split: str, recipe: str) -> Path:
+        folder = out / protocol.dataset / split / f"{Path(recipe).stem}-s{protocol.noise_seed}"
+        options = {"root": root, "split": split, "recipe": recipe, "seed": protocol.noise_seed, "out": folder}
+        return build(protocol.dataset, resume=True, force=True, **options)
+
+    eval_manifest = find(protocol.eval_split, "clean")
+    return [
+        open_track(find(protocol.train_split, protocol.tracks[name]), eval_manifest, root, name, protocol.id)
+        for name in names
+    ]
+
+
+def open_track(
+    train: Path, evaluation: Path, root: Path | None = None, name: str | None = None, protocol: str = OWN_PROTOCOL
+) -> Track:
+    """Return the track of two manifests on disk; without a name it gets the recipe's and the start of the digest."""
+    from actiseg_noise import read_manifest
+
+    labels, truth = read_manifest(train), read_manifest(evaluation)
+    recipe = labels.info.recipe
+    info = TrackInfo(
+        name=name or f"{recipe.recipe_id}-{labels.digest[:6]}",
+        protocol=protocol,
+        dataset=labels.info.dataset["name"],
+        train_manifest=labels.digest,
+        eval_manifest=truth.digest,
+        recipe=recipe.recipe_id,
+        noise_seed=recipe.seed,
+        severity=dict(labels.info.severity),
+    )
+    return Track(info, train, evaluation, root)
+
+
+def reference_track(track: Track) -> Track:
+    """Return the pseudo-track of the reference rows that are scored on the labels ``track`` is scored on."""
+    info = TrackInfo(
+        name=REFERENCE_TRACK,
+        protocol=track.info.protocol,
+        dataset=track.info.dataset,
+        train_manifest=None,
+        eval_manifest=track.info.eval_manifest,
+        recipe=None,
+        noise_seed=None,
+        severity={},
+    )
+    return Track(info, None, track.eval_manifest, track.root)
+
+
+def shared_clips(train: Manifest, evaluation: Manifest) -> list[str]:
+    """Return the ids of the evaluation clips that are training clips too, by their address in the source."""
+    seen = set(train.table("clips", ["address"])["address"].to_pylist())
+    rows = evaluation.table("clips", ["address", "clip_id"]).to_pylist()
+    same_source = train.info.dataset.get("source") == evaluation.info.dataset.get("source")
+    return [row["clip_id"] for row in rows if same_source and row["address"] in seen]

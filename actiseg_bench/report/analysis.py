@@ -1,0 +1,132 @@
+"""Write the analysis of a folder of runs: per study the tables as CSV, the charts as PNG, scores per clip."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from actiseg_bench.metrics.actionvos import METRICS
+from actiseg_bench.metrics.failure_modes import MODES, failure_modes
+from actiseg_bench.report.bootstrap import clip_sums
+from actiseg_bench.report.charts import draw_failures, draw_levels, draw_profiles, draw_trade_off
+from actiseg_bench.report.sheets import Sheet, find_gaps, make_sheets
+from actiseg_bench.report.study import Study, make_studies
+from actiseg_bench.report.style import DPI, own_style
+from actiseg_bench.report.training_charts import draw_memorisation, draw_selection
+from actiseg_bench.results.result import over_networks
+from actiseg_bench.results.stored import StoredRun
+from actiseg_bench.scoring.object_frames import FILE_NAME, counts_of, iter_clips, read_object_frames
+from actiseg_noise.errors import ActisegError, raise_if
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CHARTS: dict[str, Callable[[Study], Figure | None]] = {
+    "failure_modes.png": draw_failures,
+    "profiles.png": draw_profiles,
+    "noise_levels.png": draw_levels,
+    "trade_off.png": draw_trade_off,
+    "selection.png": draw_selection,
+    "memorisation.png": draw_memorisation,
+}
+CLIPS_NAME = "clips.csv"
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What was made of one study: its tables, what is missing, the files."""
+
+    study: Study
+    sheets: tuple[Sheet, ...]
+    gaps: tuple[str, ...]
+    files: tuple[Path, ...]
+
+
+def analyze_runs(runs: Sequence[StoredRun], out: Path) -> list[Analysis]:
+    """Write ``<out>/<model>-<dataset>-<protocol>/`` of every study and return what was made.
+
+    Raises:
+        ActisegError: no run was trained; a folder that cannot be written.
+    """
+    studies = make_studies(runs)
+    raise_if(not studies, "only reference rows are here, which learn nothing: there is nothing to analyze")
+    return [_analyze(study, out / study.name) for study in studies]
+
+
+def _analyze(study: Study, folder: Path) -> Analysis:
+    """Write the files of one study."""
+    sheets = make_sheets(study)
+    gaps = find_gaps(study, sheets)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        files = [_write(folder / f"{sheet.name}.csv", sheet.to_csv()) for sheet in sheets]
+        with own_style():
+            files += [path for name, draw in CHARTS.items() if (path := _save(draw(study), folder / name))]
+        clips, missing = write_clips(study, folder / CLIPS_NAME)
+    except OSError as error:
+        raise ActisegError(f"{folder}: cannot be written ({error}); choose another folder with --out") from None
+    return Analysis(study, tuple(sheets), (*gaps, *missing), (*files, *clips))
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write a text and return its path."""
+    path.write_text(text, "utf-8")
+    return path
+
+
+def _save(figure: Figure | None, path: Path) -> Path | None:
+    """Write a chart; one that has nothing to show leaves no file, an older one neither."""
+    path.unlink(missing_ok=True)
+    if figure is None:
+        return None
+    figure.savefig(path, dpi=DPI, metadata={"Software": None})
+    return path
+
+
+def write_clips(study: Study, path: Path) -> tuple[list[Path], list[str]]:
+    """Write one line per run and clip, scores as fractions; return the file, and what could not be read."""
+    missing = []
+    columns = ["track", "strategy", "seed", "clip_id", *METRICS, *MODES]
+    path.unlink(missing_ok=True)
+    rows = 0
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        for (track, row), runs in study.cells.items():
+            for run in runs:
+                head = {"track": track, "strategy": row, "seed": run.result.seed}
+                try:
+                    for record in clip_records(run):
+                        writer.writerow(head | record)
+                        rows += 1
+                except ActisegError as error:
+                    missing.append(f"no scores per clip of {track} {row} seed {run.result.seed}: {error}")
+    if not rows:
+        path.unlink()
+    return [path] * bool(rows), missing
+
+
+def clip_records(run: StoredRun) -> Iterator[dict[str, Any]]:
+    """Yield clip_id, scores and failure modes of every clip, the mean over the networks.
+
+    Raises:
+        ActisegError: a table of object-frames that is missing or unreadable.
+    """
+    networks = [dict(_measure_clips(path)) for path in run.files(FILE_NAME)]
+    for clip in networks[0]:
+        yield {"clip_id": clip, **over_networks([found[clip] for found in networks])}
+
+
+def _measure_clips(path: Path) -> Iterator[tuple[str, dict[str, float | None]]]:
+    """Yield (clip_id, scores and failure modes) of one network."""
+    clips, frames = read_object_frames(path)
+    top, bottom = clip_sums(counts_of(frames), len(clips))
+    scores = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
+    for (clip, own), line in zip(iter_clips(clips, frames), scores.tolist(), strict=True):
+        six = {name: None if np.isnan(score) else score for name, score in zip(METRICS, line, strict=True)}
+        yield clip, six | failure_modes(own)

@@ -1,0 +1,109 @@
+"""What every form of a leaderboard shows, as text: the lines over it, the cells of its rows, the marks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS, TITLES
+from actiseg_bench.report.table import Block, Leaderboard, Row, Value
+
+COLUMNS = {name: f"{TITLES[name]}{'↓' if name in LOWER_IS_BETTER else '↑'}" for name in METRICS} | {
+    "p_miou_hands": "hands↑",
+    "p_miou_objects": "objects↑",
+}
+HEADER = ("strategy", "variant", "seeds", *COLUMNS.values(), "time", "memory", "knows")
+TEXT_COLUMNS = (0, 1, len(HEADER) - 1)
+SUMMARY = ("giou", "p_miou")
+SUMMARY_TITLE = " / ".join(TITLES[name] for name in SUMMARY)
+SUMMARY_TRACKS = 5
+BEST, TIED = "*", "≈"
+
+
+class Cell(NamedTuple):
+    """One cell: its text, and ``BEST``, ``TIED`` or nothing."""
+
+    text: str
+    mark: str = ""
+
+
+def format_value(value: Value) -> str:
+    """Return ``66.1``, ``66.1±0.4`` or ``–``, times 100."""
+    if value.mean is None:
+        return "–"
+    return f"{100 * value.mean:.1f}" + ("" if value.std is None else f"±{100 * value.std:.1f}")
+
+
+def format_factor(factor: float | None) -> str:
+    """Return ``2.0×`` or ``–``."""
+    return "–" if factor is None else f"{factor:.{1 if factor < 9.95 else 0}f}×"
+
+
+def score_cell(row: Row, name: str) -> Cell:
+    """Return the cell of one score."""
+    return Cell(format_value(row.values[name]), BEST if name in row.best else TIED if name in row.tied else "")
+
+
+def row_cells(row: Row) -> list[Cell]:
+    """Return the cells of one row, in the order of ``HEADER``."""
+    seeds = "–" if row.is_reference else str(len(row.seeds))
+    scores = [score_cell(row, name) for name in COLUMNS]
+    cost = [Cell(format_factor(row.time)), Cell(format_factor(row.memory))]
+    return [Cell(row.strategy), Cell(row.variant), Cell(seeds), *scores, *cost, Cell(row.oracle or "–")]
+
+
+def short_name(strategy: str, variant: str) -> str:
+    """Return ``gce``, or ``gce@released`` for another variant than the method's own paper."""
+    return strategy if variant in ("faithful", "-") else f"{strategy}@{variant}"
+
+
+def title_lines(board: Leaderboard) -> list[str]:
+    """Return the lines over a leaderboard: model, dataset, protocol, variants, seeds, evaluation labels."""
+    rows = [row for block in board.blocks for row in block.rows if not row.is_reference]
+    seeds = sorted({seed for row in rows for seed in row.seeds})
+    labels = sorted({block.track.eval_manifest[:12] for block in board.blocks})
+    return [
+        f"model {board.model} · dataset {board.dataset} · protocol {board.protocol}",
+        f"variant {_listed(sorted({row.variant for row in rows}))} · training seeds {_listed(seeds)} · "
+        f"evaluation labels {_listed(labels)}",
+    ]
+
+
+def _listed(things: Sequence[object]) -> str:
+    """Return ``0, 1, 2``, or ``–`` for nothing."""
+    return ", ".join(map(str, things)) or "–"
+
+
+def track_line(block: Block) -> str:
+    """Return the line over a block: recipe, noise seed, severity, training labels."""
+    track = block.track
+    if track.train_manifest is None:
+        return "not trained"
+    wrong, iou = track.severity.get("harmful_positives"), track.severity.get("median_iou")
+    parts = [
+        f"recipe {track.recipe}, noise seed {track.noise_seed}",
+        "wrong nouns –" if wrong is None else f"{100 * wrong:.1f} % of positives have a wrong noun",
+        "masks clean" if iou is None else f"median IoU of noised masks {iou:.2f}",
+        f"labels {track.train_manifest[:12]}",
+    ]
+    return " · ".join(parts)
+
+
+def chunks(blocks: Sequence[Block]) -> Iterator[Sequence[Block]]:
+    """Yield the blocks a few at a time; nothing where a summary would repeat a single block."""
+    if len(blocks) > 1:
+        yield from (blocks[i : i + SUMMARY_TRACKS] for i in range(0, len(blocks), SUMMARY_TRACKS))
+
+
+def summary_rows(blocks: Sequence[Block]) -> list[list[str]]:
+    """Return a row per strategy with gIoU and p-mIoU per track, ``–`` where it did not run."""
+    names = dict.fromkeys((row.strategy, row.variant) for block in blocks for row in block.rows)
+    places = [{(row.strategy, row.variant): row for row in block.rows} for block in blocks]
+    return [[*name, *(_summary_cell(place.get(name)) for place in places)] for name in names]
+
+
+def _summary_cell(row: Row | None) -> str:
+    """Return ``gIoU / p-mIoU`` without deviations."""
+    if row is None:
+        return "–"
+    return " / ".join(format_value(Value(row.values[name].mean, None)) for name in SUMMARY)

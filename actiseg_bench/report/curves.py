@@ -1,0 +1,74 @@
+"""Scores along an axis of noise, seed by seed, and what they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from actiseg_bench.metrics.actionvos import TITLES
+from actiseg_bench.report.sensitivity import AXES, Axis, relative_area, slope
+from actiseg_bench.report.study import Study
+from actiseg_bench.report.table import Value, summarise
+
+SENSITIVE = ("p_miou", "giou")
+
+
+def axis_tracks(study: Study, axis: Axis) -> dict[str, float]:
+    """Return track → level, the origin among them, by level; empty when the axis has none of its own.
+
+    Clean labels stand at the origin, unless a track of the axis does.
+    """
+    found = study.levels(axis.name)
+    clean = study.clean_track()
+    if found and clean is not None and axis.origin not in found.values():
+        found = {clean: axis.origin, **found}
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def by_seed(study: Study, track: str, row: str, metric: str) -> dict[int, float]:
+    """Return seed → score, where it is defined."""
+    pairs = {result.seed: result.scores[metric] for result in study.results(track, row)}
+    return {seed: score for seed, score in pairs.items() if score is not None}
+
+
+def sensitivity_records(study: Study) -> list[dict[str, Any]]:
+    """Return slope and area per axis and row, over the seeds that every level has."""
+    records = []
+    for axis in AXES:
+        for row in study.rows:
+            record: dict[str, Any] = {"axis": axis.name, "strategy": row, "levels": "", "per": axis.unit}
+            for metric in SENSITIVE:
+                levels, values = measure(study, axis, row, metric)
+                record["levels"] = " ".join(f"{level:g}" for level in levels)
+                record |= {f"{TITLES[metric]} {name}": value for name, value in values.items()}
+            if record["levels"]:
+                records.append(record)
+    return records
+
+
+def measure(study: Study, axis: Axis, row: str, metric: str) -> tuple[list[float], dict[str, Value]]:
+    """Return the levels that ran, two at least or none, and clean score, slope per unit, relative area."""
+    places = {t: level for t, level in axis_tracks(study, axis).items() if (t, row) in study.cells}
+    clean_track = study.clean_track()
+    if len(places) < 2 or clean_track is None:
+        return [], {}
+    clean = by_seed(study, clean_track, row, metric)
+    curves = {track: by_seed(study, track, row, metric) for track in places}
+    seeds = sorted(set(clean).intersection(*curves.values()))
+    levels = list(places.values())
+    scores = [[curves[track][seed] for track in places] for seed in seeds]
+    slopes = [slope(levels, one) * axis.step for one in scores]
+    areas = [relative_area(levels, one, clean[s]) for s, one in zip(seeds, scores, strict=True) if clean[s]]
+    return levels, {
+        "clean": summarise([clean[seed] for seed in seeds]),
+        "slope": summarise(slopes),
+        "area": summarise(areas),
+    }
+
+
+def iter_points(study: Study, axis: Axis, row: str, metric: str) -> Iterator[tuple[float, Value]]:
+    """Yield (level, score over the seeds) along an axis."""
+    for track, level in axis_tracks(study, axis).items():
+        value = study.score(track, row, metric)
+        if value.mean is not None:
+            yield level, value

@@ -1,0 +1,126 @@
+"""Leaderboards on a terminal, and the list of the other forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from actiseg_bench.metrics.actionvos import METRICS
+from actiseg_bench.report.cells import (
+    COLUMNS,
+    SUMMARY_TITLE,
+    chunks,
+    format_factor,
+    score_cell,
+    short_name,
+    summary_rows,
+    title_lines,
+    track_line,
+)
+from actiseg_bench.report.files import render_csv, render_markdown, to_json
+from actiseg_bench.report.latex import render_latex
+from actiseg_bench.report.table import Block, Leaderboard, Row
+from actiseg_bench.report.web import render_html
+from actiseg_bench.results.result import REFERENCES
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+__all__ = ["FORMATS", "RENDERERS", "print_leaderboards", "render_csv", "render_markdown", "to_json"]
+
+RENDERERS: dict[str, Callable[[Sequence[Leaderboard]], str]] = {
+    "md": render_markdown,
+    "csv": render_csv,
+    "latex": render_latex,
+    "html": render_html,
+}
+FORMATS = ("table", *RENDERERS)
+_COST = {"time": "time", "memory": "mem"}
+_KNOWS = "†"
+
+
+def print_leaderboards(boards: Sequence[Leaderboard], console: Console) -> None:
+    """Print terminal tables: one per track, a summary, the notes.
+
+    A table shows what the width has room for: first the six metrics, then cost, then hands and objects apart. Where
+    there is no room for cost, it has a table of its own.
+    """
+    from rich.text import Text
+
+    for board in boards:
+        _print_lines(console, title_lines(board), "bold")
+        for block in board.blocks:
+            console.print()
+            console.print(Text.assemble((block.track.name, "bold"), "  ", (track_line(block), "dim")))
+            _print_block(block, console)
+        for tracks in chunks(board.blocks):
+            console.print(f"\nSummary: {SUMMARY_TITLE}", style="bold", highlight=False)
+            rows = [[short_name(*row[:2]), *row[2:]] for row in summary_rows(tracks)]
+            console.print(_rich_table(["strategy", *(b.track.name for b in tracks)], rows))
+        console.print()
+        _print_lines(console, [f"· {note}" for note in _notes(board)], "dim")
+        console.print()
+
+
+def _notes(board: Leaderboard) -> list[str]:
+    """Return the notes, those on oracle knowledge behind the sign that the tables have for it."""
+    return [f"{_KNOWS} {note}" if " knew what a user would not" in note else note for note in board.notes]
+
+
+def _print_lines(console: Console, lines: Sequence[str], style: str) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        console.print(line, style=style, highlight=False, markup=False)
+
+
+def _print_block(block: Block, console: Console) -> None:
+    """Print the fullest table of a track that fits, and its cost apart where that does not."""
+    has_cost = any(row.time is not None for row in block.rows)
+    cost = list(_COST) if has_cost else []
+    choices = [[*COLUMNS, *cost], [*METRICS, *cost], list(METRICS)]
+    tables = [_block_table(block, names) for names in choices]
+    unbounded = console.options.update(max_width=1000)
+    fits = [console.measure(table, options=unbounded).maximum <= console.width for table in tables]
+    chosen = fits.index(True) if True in fits else len(tables) - 1
+    console.print(tables[chosen])
+    if cost and not set(cost) & set(choices[chosen]):
+        console.print()
+        trained = tuple(row for row in block.rows if not row.is_reference)
+        console.print(_block_table(replace(block, rows=trained), cost))
+
+
+def _block_table(block: Block, names: Sequence[str]) -> Table:
+    """Return the table of one track with the columns ``names``."""
+    several = len({len(row.seeds) for row in block.rows if not row.is_reference}) > 1
+    rows = [[_row_name(row, several), *(_cell(row, name) for name in names)] for row in block.rows]
+    return _rich_table(["strategy", *((COLUMNS | _COST)[name] for name in names)], rows)
+
+
+def _row_name(row: Row, several: bool) -> str:
+    """Name a row, with its number of seeds where rows differ, and with a sign where it had oracle knowledge."""
+    seeds = f" ×{len(row.seeds)}" if several and not row.is_reference else ""
+    return short_name(row.strategy, row.variant) + (_KNOWS if row.oracle else "") + seeds
+
+
+def _cell(row: Row, name: str) -> str:
+    """Return one cell."""
+    if name in _COST:
+        return format_factor(getattr(row, name))
+    cell = score_cell(row, name)
+    return cell.text + cell.mark
+
+
+def _rich_table(header: list[str], rows: list[list[str]]) -> Table:
+    """Return a table whose first column is text and the others numbers; reference rows are dim."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
+    for i, name in enumerate(header):
+        table.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row), style="dim" if row[0] in REFERENCES else "")
+    return table

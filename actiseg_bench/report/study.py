@@ -1,0 +1,119 @@
+"""The runs of one leaderboard, by track and row: what every table and chart of the analysis starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from actiseg_bench.report.cells import short_name
+from actiseg_bench.report.sensitivity import CLEAN, find_place
+from actiseg_bench.report.table import Value, summarise, track_order
+from actiseg_bench.results.result import RunResult, TrackInfo
+from actiseg_bench.results.stored import StoredRun
+
+BASELINE = "baseline"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Trained runs of one model under one protocol on one dataset.
+
+    Attributes:
+        cells: (track, row) → runs, one per seed. tracks, rows: their names, in the order of a leaderboard.
+        infos: track → what results say about it.
+    """
+
+    model: str
+    dataset: str
+    protocol: str
+    cells: dict[tuple[str, str], tuple[StoredRun, ...]]
+    tracks: tuple[str, ...]
+    rows: tuple[str, ...]
+    infos: dict[str, TrackInfo]
+
+    @property
+    def name(self) -> str:
+        """Return ``tiny-kitchen-quick-v1``, a folder's name."""
+        return f"{self.model}-{self.dataset}-{self.protocol}"
+
+    @property
+    def title(self) -> str:
+        """Return what is written over tables and charts."""
+        seeds = sorted({run.result.seed for runs in self.cells.values() for run in runs})
+        labels = ", ".join(sorted({info.eval_manifest[:12] for info in self.infos.values()}))
+        named = ", ".join(map(str, seeds))
+        what = f"{self.model} on {self.dataset}, {self.protocol}"
+        return f"{what}, training seed{'s' * (len(seeds) > 1)} {named}, evaluation labels {labels}"
+
+    def results(self, track: str, row: str) -> list[RunResult]:
+        """Return the results of one cell, empty when it did not run."""
+        return [run.result for run in self.cells.get((track, row), ())]
+
+    def score(self, track: str, row: str, metric: str) -> Value:
+        """Return a score over the seeds."""
+        return summarise([result.scores[metric] for result in self.results(track, row)])
+
+    def failure(self, track: str, row: str, mode: str) -> Value:
+        """Return a failure mode over the seeds."""
+        return summarise([result.failures.get(mode) for result in self.results(track, row)])
+
+    def clean_track(self) -> str | None:
+        """Return the track of clean labels."""
+        return next((name for name in self.tracks if self.infos[name].recipe == CLEAN), None)
+
+    def levels(self, axis: str) -> dict[str, float]:
+        """Return track → level of the tracks on an axis, clean labels not among them."""
+        places = {name: find_place(self.infos[name].recipe) for name in self.tracks}
+        return {name: place[1] for name, place in places.items() if place and place[0] == axis}
+
+    def kinds(self) -> dict[str, list[str]]:
+        """Return kind of noise → its tracks; a recipe of another name is a kind of its own."""
+        found: dict[str, list[str]] = {}
+        for name in self.tracks:
+            place = find_place(self.infos[name].recipe)
+            kind = place[0] if place else name
+            if kind != CLEAN:
+                found.setdefault(kind, []).append(name)
+        return found
+
+
+def make_studies(runs: Iterable[StoredRun]) -> list[Study]:
+    """Group trained runs by model, dataset and protocol; the reference rows, which learn nothing, are left out."""
+
+    def key(run: StoredRun) -> tuple[str, str, str]:
+        return run.result.model, run.result.track.dataset, run.result.track.protocol
+
+    trained = sorted((run for run in runs if not run.result.is_reference), key=key)
+    return [_study(*names, list(group)) for names, group in groupby(trained, key)]
+
+
+def _study(model: str, dataset: str, protocol: str, runs: list[StoredRun]) -> Study:
+    """Sort the runs of one study into cells."""
+    tracks = _track_names([run.result.track for run in runs])
+    cells: dict[tuple[str, str], list[StoredRun]] = {}
+    infos = {}
+    for run in sorted(runs, key=lambda run: run.result.seed):
+        track = tracks[_labels(run.result.track)]
+        infos[track] = run.result.track
+        row = short_name(run.result.strategy, run.result.variant)
+        cells.setdefault((track, row), []).append(run)
+    names = sorted(infos, key=track_order)
+    rows = sorted({row for _, row in cells}, key=lambda row: (row.split("@")[0] != BASELINE, row))
+    return Study(model, dataset, protocol, {k: tuple(v) for k, v in cells.items()}, tuple(names), tuple(rows), infos)
+
+
+def _labels(track: TrackInfo) -> tuple[Any, ...]:
+    return track.name, track.train_manifest, track.eval_manifest
+
+
+def _track_names(tracks: Sequence[TrackInfo]) -> dict[tuple[Any, ...], str]:
+    """Return labels → the track's name, with the start of its digests where two tracks share one."""
+    keys = dict.fromkeys(map(_labels, tracks))
+    shared = [name for name, *_ in keys]
+    return {
+        key: name if shared.count(name) == 1 else f"{name}-{str(train)[:6]}-{score[:6]}"
+        for key in keys
+        for name, train, score in [key]
+    }

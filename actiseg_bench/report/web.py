@@ -1,0 +1,86 @@
+"""Leaderboards as one self-contained HTML page, readable in light and dark, with no script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+
+from actiseg_bench.report.cells import (
+    BEST,
+    HEADER,
+    SUMMARY_TITLE,
+    TEXT_COLUMNS,
+    TIED,
+    Cell,
+    chunks,
+    row_cells,
+    summary_rows,
+    title_lines,
+    track_line,
+)
+from actiseg_bench.report.table import Leaderboard
+
+_HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>ActiSeg-NL leaderboards</title>
+<style>
+:root { color-scheme: light dark; --faint: #767b80; --line: #d0d4d8; }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+p, li { color: var(--faint); }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .6rem; text-align: right; white-space: nowrap; }
+th { border-bottom: 1px solid var(--line); }
+.text { text-align: left; }
+.reference td { color: var(--faint); }
+.best { font-weight: 700; }
+</style>
+</head>
+<body>
+"""
+
+
+def render_html(boards: Sequence[Leaderboard]) -> str:
+    """Return the page."""
+    return _HEAD + "\n".join(line for board in boards for line in _lines(board)) + "\n</body>\n</html>\n"
+
+
+def _lines(board: Leaderboard) -> Iterator[str]:
+    """Yield the lines of one leaderboard."""
+    yield f"<h1>{escape(board.model)} on {escape(board.dataset)}</h1>"
+    yield f"<p>{'<br>'.join(map(escape, title_lines(board)))}</p>"
+    for block in board.blocks:
+        yield f"<h2>{escape(block.track.name)}</h2>"
+        yield f"<p>{escape(track_line(block))}</p>"
+        kinds = ["reference" if row.is_reference else "" for row in block.rows]
+        yield from _table(HEADER, [row_cells(row) for row in block.rows], TEXT_COLUMNS, kinds)
+    for tracks in chunks(board.blocks):
+        yield f"<h2>Summary: {SUMMARY_TITLE}</h2>"
+        rows = [[Cell(text) for text in row] for row in summary_rows(tracks)]
+        yield from _table(["strategy", "variant", *(b.track.name for b in tracks)], rows, (0, 1), [""] * len(rows))
+    yield "<ul>"
+    yield from (f"<li>{escape(note.replace('(*)', '(bold)'))}</li>" for note in board.notes)
+    yield "</ul>"
+
+
+def _table(
+    header: Sequence[str], rows: Sequence[Sequence[Cell]], text: Sequence[int], kinds: Sequence[str]
+) -> Iterator[str]:
+    """Yield one table; ``kinds`` are the classes of its rows."""
+    sides = [' class="text"' if i in text else "" for i in range(len(header))]
+    yield '<div class="scroll"><table>'
+    yield f"<tr>{''.join(f'<th{s}>{escape(name)}</th>' for s, name in zip(sides, header, strict=True))}</tr>"
+    for kind, row in zip(kinds, rows, strict=True):
+        cells = "".join(_cell(cell, side) for side, cell in zip(sides, row, strict=True))
+        yield f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>"
+    yield "</table></div>"
+
+
+def _cell(cell: Cell, side: str) -> str:
+    """Return a cell: the best bold, what is not separable from it behind its sign."""
+    text = f"{TIED} {cell.text}" if cell.mark == TIED else cell.text
+    kind = ' class="best"' if cell.mark == BEST else side
+    return f"<td{kind}>{escape(text)}</td>"

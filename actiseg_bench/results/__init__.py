@@ -1,0 +1,1 @@
+"""Finished runs: what is stored of them and what made them."""

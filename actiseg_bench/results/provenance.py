@@ -1,0 +1,149 @@
+"""What made a result: code, versions, machine, memory."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+import platform
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import actiseg_bench
+import actiseg_noise
+from actiseg_noise.key import encode_part
+
+_BENCH, _NOISE = (Path(package.__path__[0]) for package in (actiseg_bench, actiseg_noise))
+
+# Files that print, name or schedule; a change in them moves no score, so it makes no finished run stale.
+_NO_SCORE = (
+    "cli/",
+    "grid/run.py",
+    "grid/tracks.py",
+    "grid/verification.py",
+    "models/convert.py",
+    "models/published.py",
+    "report/",
+    "results/result.py",
+    "results/stored.py",
+    "scoring/split_json.py",
+    "training/named_configs.py",
+    "training/pretrain.py",
+)
+# What the bench uses of the other package to read labels; what it builds is covered by the manifest's digest.
+_LABELS = ("key.py", "masks.py", "manifest/read.py", "manifest/schema.py")
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Who made a result, with what, where and when.
+
+    Attributes:
+        version: of the distribution. code: digest of every Python file of both packages.
+        score_code: digest of the files that can move a score; this one enters the run's key.
+        start_weights, start_weights_digest: name and content of the weights training started from, None for none.
+        threads: of torch, 0 when torch was not used. when: start of the run, ISO 8601, UTC.
+    """
+
+    version: str
+    code: str
+    score_code: str
+    python: str
+    numpy: str
+    torch: str | None
+    device: str
+    threads: int
+    platform: str
+    start_weights: str | None
+    start_weights_digest: str | None
+    when: str
+
+
+def find_provenance(
+    *, score_code: str, device: str = "cpu", start_weights: str | None = None, start_weights_digest: str | None = None
+) -> Provenance:
+    """Return the provenance of a run that starts now in this process."""
+    torch = sys.modules.get("torch")
+    return Provenance(
+        version=package_version(),
+        code=code_digest(),
+        score_code=score_code,
+        python=platform.python_version(),
+        numpy=version("numpy"),
+        torch=str(torch.__version__) if torch else None,
+        device=device,
+        threads=int(torch.get_num_threads()) if torch else 0,
+        platform=f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+        start_weights=start_weights,
+        start_weights_digest=start_weights_digest,
+        when=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def package_version() -> str:
+    """Return the version of the installed distribution, ``unknown`` for a bare source tree."""
+    try:
+        return version("actiseg-nl")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def code_digest() -> str:
+    """Return the BLAKE2b hex (32 characters) over names and contents of all Python files of both packages."""
+    return _digest([(f"{root.name}/{name}", root / name) for root in (_BENCH, _NOISE) for name in _sources(root)])
+
+
+def score_code_digest(things: Iterable[type] = ()) -> str:
+    """Return the digest of the files that can move a score.
+
+    Args:
+        things: classes that take part, such as a strategy and a model; where one comes from outside these packages,
+            the file that defines it enters too, so that editing it makes its results stale.
+    """
+    files = [(f"actiseg_bench/{name}", _BENCH / name) for name in _sources(_BENCH) if not name.startswith(_NO_SCORE)]
+    files += [(f"actiseg_noise/{name}", _NOISE / name) for name in _LABELS]
+    paths = {Path(inspect.getfile(thing)).resolve() for thing in things}
+    files += [(path.name, path) for path in sorted(paths) if not path.is_relative_to(_BENCH.resolve())]
+    return _digest(files)
+
+
+def _sources(root: Path) -> list[str]:
+    """Return the Python files under ``root``, relative, with '/' between parts, in order."""
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py"))
+
+
+def _digest(files: Iterable[tuple[str, Path]]) -> str:
+    """Hash names and contents; line ends do not matter."""
+    state = blake2b(digest_size=16)
+    for name, path in files:
+        state.update(encode_part(name) + encode_part(path.read_text("utf-8")))
+    return state.hexdigest()
+
+
+def reset_peak_memory() -> None:
+    """Start a new measurement of peak memory, where the system allows it (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_mb() -> float:
+    """Return the peak resident memory of this process in MiB, since the last reset or since it started."""
+    with contextlib.suppress(OSError, StopIteration):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024
+    return _peak_since_start_mb()
+
+
+def _peak_since_start_mb() -> float:
+    """Return getrusage's peak in MiB (kilobytes on Linux, bytes on macOS); 0 where there is no getrusage."""
+    try:
+        import resource
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024 * 1024 if sys.platform == "darwin" else 1024)

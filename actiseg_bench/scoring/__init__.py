@@ -1,0 +1,1 @@
+"""Predictions against clean labels: the six metrics, masks of anybody, failure modes."""

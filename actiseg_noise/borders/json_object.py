@@ -1,0 +1,107 @@
+"""JSON files that hold one large object: its entries by key, decoded when asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from actiseg_noise.borders.json_window import iter_json_members
+from actiseg_noise.errors import DataError
+
+INDEXES_KEPT = 16
+
+_Place = tuple[int, int, int]
+"""Position among the entries, first byte, byte after the last."""
+
+
+class JsonObject:
+    """The entries of a file that holds one JSON object, or of the object under one of its keys.
+
+    Where each entry lies is found once per process and kept as long as the file's size and time of change stay the
+    same; an entry is decoded each time it is read. Memory follows the number of keys and the largest entry.
+
+    Args:
+        inside: the key of the outer object whose value is the object; None: the outer object itself.
+
+    Raises:
+        DataError: the file is missing, no UTF-8, no JSON (line, column and entry number are named) or has no such
+            object; or a key of it stands twice.
+    """
+
+    def __init__(self, path: Path, inside: str | None = None) -> None:
+        self.path = path
+        self.stamp = file_stamp(path)
+        self._places = _find_places(path, inside, *self.stamp)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._places
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the keys in the file's order."""
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def number(self, key: str) -> int:
+        """Return the 0-based position of a key in the file."""
+        return self._places[key][0]
+
+    def read(self, key: str) -> Any:
+        """Return the value of a key.
+
+        Raises:
+            DataError: in an object inside it, a key stands twice.
+        """
+        number, start, stop = self._places[key]
+        with self.path.open("rb") as stream:
+            stream.seek(start)
+            data = stream.read(stop - start)
+        try:
+            return json.loads(data, object_pairs_hook=_unique_keys)
+        except _RepeatedKeyError as error:
+            raise DataError(
+                f"{self.path}: entry {number} ({key!r}): the key {error.args[0]!r} stands twice inside it; "
+                "keep one of them"
+            ) from None
+
+
+def file_stamp(path: Path) -> tuple[int, int]:
+    """Return time of change in ns and size of a file: what is remembered of it holds as long as these do.
+
+    Raises:
+        DataError: it is missing.
+    """
+    try:
+        stat = path.stat()
+    except OSError:
+        raise DataError(f"{path}: the file is missing") from None
+    return stat.st_mtime_ns, stat.st_size
+
+
+@lru_cache(INDEXES_KEPT)
+def _find_places(path: Path, inside: str | None, changed_ns: int, size: int) -> dict[str, _Place]:
+    """Return key → place of the object's entries."""
+    places: dict[str, _Place] = {}
+    for number, (key, start, stop, _) in enumerate(iter_json_members(path, inside)):
+        if key in places:
+            raise DataError(f"{path}: the key {key!r} stands twice (entries {places[key][0]} and {number}); keep one")
+        places[key] = number, start, stop
+    return places
+
+
+class _RepeatedKeyError(ValueError):
+    """A key that stands twice in one object."""
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of key-value pairs."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise _RepeatedKeyError(key)
+        found[key] = value
+    return found

@@ -1,0 +1,1 @@
+"""From clips to a manifest: draw the noise, compose the rows, write them."""

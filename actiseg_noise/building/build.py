@@ -1,0 +1,248 @@
+"""Build a manifest: clips in chunks, chunks to rows in worker processes, rows in order into Parquet, gate, rename."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from actiseg_noise.building.chunk import iter_batches, read_chunk_info, split_chunks
+from actiseg_noise.building.exact import exact_thresholds
+from actiseg_noise.building.gate import check_gate, slot_counts
+from actiseg_noise.building.plan import Tally
+from actiseg_noise.building.pool import finished_chunks
+from actiseg_noise.building.request import Request, make_request, tool_version
+from actiseg_noise.building.severity import Severity
+from actiseg_noise.building.spool import spooled
+from actiseg_noise.building.workspace import Workspace, check_output
+from actiseg_noise.datasets.base import Dataset
+from actiseg_noise.errors import ActisegError
+from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
+from actiseg_noise.manifest.read import read_manifest
+from actiseg_noise.manifest.schema import TABLES
+from actiseg_noise.manifest.write import Digests, ManifestWriter
+from actiseg_noise.progress import Progress
+from actiseg_noise.recipe import Recipe
+from actiseg_noise.records import Clip
+
+if TYPE_CHECKING:
+    from pyarrow import RecordBatch
+
+
+def build(
+    dataset: str | Dataset,
+    *,
+    root: str | Path | None = None,
+    split: str = "train",
+    recipe: str | Path | Recipe = "clean",
+    out: str | Path | None = None,
+    seed: int | None = None,
+    content: str = "full",
+    exact_rate: bool = False,
+    temporal: str | None = None,
+    allow_erase: bool = False,
+    vocabulary: str | Path = "dataset",
+    options: dict[str, Any] | None = None,
+    skip_missing: bool = False,
+    limit: int | None = None,
+    clips: Sequence[str] | None = None,
+    allow_eval: bool = False,
+    gate: bool = True,
+    workers: int = 1,
+    resume: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Build a noisy variant of a dataset and return the manifest's folder.
+
+    Args:
+        dataset: a registered name, or an adapter made by the caller.
+        root: the dataset's folder; None: ``ACTISEG_<DATASET>_ROOT``, then ``ACTISEG_DATA/<dataset>``.
+        recipe: a named recipe, a TOML file, or a ``Recipe``. seed: None keeps the recipe's own.
+        out: None: ``manifests/<dataset>/<split>/<recipe id>-s<seed>``.
+        content: ``full`` carries masks; ``text`` reads none.
+        exact_rate, temporal, allow_erase: override the recipe's; its id then says so.
+        vocabulary: ``dataset``, ``train``, or a JSON file.
+        options: the adapter's own options, such as VOST's ``objects``.
+        skip_missing: leave out listed clips whose files are absent, instead of refusing them.
+        limit, clips: build only the first clips, or those named.
+        allow_eval: noise an evaluation split on purpose. gate: refuse rates that chance does not allow.
+        workers: processes; the labels do not depend on it. More than one needs the caller's script to be importable
+            (``if __name__ == "__main__":``), as everything that spawns processes does.
+        resume: an output of the same build that is already there is returned as it is. Finished work of a killed
+            build is always kept. force: replace an existing manifest, once the new one is whole.
+
+    Raises:
+        ActisegError: bad usage or bad input; nothing half-written is left at ``out``.
+    """
+    request = make_request(
+        dataset,
+        root=root,
+        split=split,
+        recipe=recipe,
+        seed=seed,
+        content=content,
+        exact_rate=exact_rate,
+        temporal=temporal,
+        allow_erase=allow_erase,
+        vocabulary=vocabulary,
+        options=options,
+        skip_missing=skip_missing,
+        limit=limit,
+        clips=clips,
+        allow_eval=allow_eval,
+    )
+    folder = request.default_out if out is None else Path(out)
+    return run_build(request, folder, workers=workers, gate=gate, resume=resume, force=force, progress=progress)
+
+
+def run_build(
+    request: Request,
+    out: Path,
+    *,
+    workers: int = 1,
+    gate: bool = True,
+    resume: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Path:
+    """Build what ``request`` asks for at ``out`` and return ``out``."""
+    progress = progress or Progress()
+    if workers < 1:
+        raise ActisegError(f"--workers must be at least 1, got {workers}")
+    if resume and is_built(request, out):
+        progress.note(f"{out} is already built")
+        return out
+    check_output(out, force=force)
+    with Workspace(out, request.fingerprint, force=force) as space, _rare_collections(), _plain_allocation():
+        if space.found:
+            progress.note(f"going on from {space.found} finished chunks of an interrupted build")
+        if space.discarded:
+            progress.note(f"starting over: the unfinished work for {out} was another build's")
+        _write_manifest(request, space, workers, gate, progress)
+        space.commit()
+    return out
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Let the garbage collector run rarely: a build makes millions of tuples and no cycles (an eighth of its time)."""
+    thresholds = gc.get_threshold()
+    gc.set_threshold(200_000, 20, 50)  # more than a chunk of text makes
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
+
+
+@contextmanager
+def _plain_allocation() -> Iterator[None]:
+    """Let Arrow take memory from the system: the pool it brings holds on to what many small batches leave behind."""
+    import pyarrow as pa
+
+    before = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(before)
+
+
+def is_built(request: Request, out: Path) -> bool:
+    """Return whether ``out`` is the finished manifest of this very request, with all its files as they were written."""
+    if not out.exists():
+        return False
+    try:
+        info = read_manifest(out).info
+    except ActisegError:
+        return False
+    if any((out / name).stat().st_size != size for name, size in info.files.items()):
+        return False
+    if info.skipped and not request.dataset.skip_missing:
+        return False
+    stored = {
+        "dataset": info.dataset["name"],
+        "version": info.dataset["version"],
+        "options": info.dataset["options"],
+        "split": info.split,
+        "recipe": info.recipe.to_json(),
+        "content": info.content,
+        "vocabulary": info.vocabulary["digest"],
+        "selection": info.selection,
+        "tool": info.tool_version,
+        "schema": info.schema_version,
+    }
+    return stored == request.identity
+
+
+def _write_manifest(request: Request, space: Workspace, workers: int, gate: bool, progress: Progress) -> None:
+    """Write the whole manifest into the workspace."""
+    thresholds = None
+    tally = Tally(len(request.recipe.noises))
+    severity = Severity()
+    with _counted(request, space.building) as (clips, total), ManifestWriter(space.manifest) as writer:
+        if request.recipe.exact_rate:
+            progress.note("finding exact rates")
+            thresholds = find_thresholds(request)
+        chunks = split_chunks(clips, request.content)
+        for folder, count in finished_chunks(request.job(thresholds), chunks, space.chunks, workers):
+            tally.add(read_chunk_info(folder)["tally"])
+            for name, batch in _batches(folder):
+                severity.add(name, writer.append(name, batch))
+            progress.advance(count, total)
+        slots = slot_counts(request.recipe, tally, thresholds)
+        if gate:
+            check_gate(slots)
+        writer.finish(lambda digests: _info(request, slots, severity, digests), request.vocabulary)
+
+
+def _counted(request: Request, folder: Path) -> AbstractContextManager[tuple[Iterator[Clip], int | None]]:
+    """Give the clips and their number: set aside where masks are read, a stream of unknown length for text."""
+    if request.content == "text":
+        return nullcontext((request.iter_clips(), None))
+    return spooled(request.iter_clips(), folder)
+
+
+def find_thresholds(request: Request) -> list[float]:
+    """Return the thresholds that make the request's rates exact."""
+    read_mask = request.dataset.read_index_mask if request.content == "full" else None
+    return exact_thresholds(request.iter_clips(), request.job().plan(), read_mask)
+
+
+def _batches(folder: Path) -> Iterator[tuple[str, RecordBatch]]:
+    """Yield (table name, rows) of a finished chunk."""
+    for table in TABLES:
+        for batch in iter_batches(folder, table):
+            yield table.name, batch
+
+
+def _uses(request: Request) -> dict[str, str]:
+    """Return what besides the dataset the draws depended on."""
+    slots = request.job().plan().text
+    return {name: what for slot in slots for name, what in slot.noise.uses(slot.options).items()}
+
+
+def _info(request: Request, slots: tuple[SlotCounts, ...], severity: Severity, digests: Digests) -> ManifestInfo:
+    """Put together what ``manifest.json`` says."""
+    vocabulary = request.vocabulary
+    return ManifestInfo(
+        tool_version=tool_version(),
+        dataset=asdict(request.dataset.card) | {"options": request.options},
+        split=request.split,
+        recipe=request.recipe,
+        content=request.content,
+        vocabulary={"origin": vocabulary.origin, "digest": vocabulary.digest()},
+        counts=digests.counts,
+        noises=slots,
+        severity=severity.to_json(),
+        digest=digests.digest,
+        tables=digests.tables,
+        columns=digests.columns,
+        files=digests.files,
+        selection=request.selection.to_json(),
+        skipped=tuple(request.dataset.skipped),
+        uses=_uses(request),
+    )

@@ -1,0 +1,194 @@
+"""A chunk of clips: the unit of work, of resuming, and of what a worker process hands back.
+
+A finished chunk is a folder: one Arrow file per table and ``chunk.json`` with its draws' counts and a digest of what it
+was made from. It is written under a temporary name and renamed, so a chunk that is there is whole.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
+from functools import cache
+from hashlib import blake2b
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+from actiseg_noise.building.compose import Row
+from actiseg_noise.building.plan import Plan, Tally
+from actiseg_noise.building.rows import clip_rows
+from actiseg_noise.datasets.base import Dataset
+from actiseg_noise.manifest.arrays import to_batch
+from actiseg_noise.manifest.digest import compact_json
+from actiseg_noise.manifest.schema import TABLES, Table
+from actiseg_noise.recipe import Recipe
+from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
+from actiseg_noise.vocabulary import Vocabulary
+
+FRAMES_PER_CHUNK = 64
+SAMPLES_PER_CHUNK = 16_384
+
+_CLIP = attrgetter(*(f.name for f in fields(Clip) if f.name not in ("objects", "frames")))
+_OBJECT = attrgetter(*(f.name for f in fields(ObjectRecord)))
+_FRAME = attrgetter(*(f.name for f in fields(FrameRecord)))
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every chunk of a build shares. Cheap to pickle: worker processes get it once."""
+
+    dataset: Dataset
+    recipe: Recipe
+    vocabulary: Vocabulary
+    content: str
+    thresholds: tuple[float, ...] | None = None
+
+    def plan(self) -> Plan:
+        """Return the recipe made ready to draw."""
+        card = self.dataset.card
+        return Plan(self.recipe, card.source, self.vocabulary, thresholds=self.thresholds, void_id=card.void_id)
+
+
+class Worker:
+    """Turns chunks of clips into rows, with one plan for all of them."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.plan = job.plan()
+        self.read_mask = job.dataset.read_index_mask if job.content == "full" else None
+
+    def rows(self, clips: Iterable[Clip]) -> tuple[dict[str, list[Row]], Tally]:
+        """Return the rows of all tables and the counts of draws."""
+        tally = Tally(len(self.job.recipe.noises))
+        rows: dict[str, list[Row]] = {table.name: [] for table in TABLES}
+        for clip in clips:
+            for name, found in clip_rows(clip, self.plan, tally, self.read_mask).items():
+                rows[name].extend(found)
+        return rows, tally
+
+    def write(self, folder: Path, clips: tuple[Clip, ...]) -> None:
+        """Write the chunk's folder, whole or not at all."""
+        made_from = _inputs_digest(self.job, clips)
+        rows, tally = self.rows(clips)
+        part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
+        part.mkdir()
+        for table in TABLES:
+            _write_arrow(part / f"{table.name}.arrow", table, rows[table.name])
+        (part / "chunk.json").write_text(json.dumps({"inputs": made_from, "tally": tally.rows}))
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+
+
+def split_chunks(clips: Iterable[Clip], content: str) -> Iterator[tuple[Clip, ...]]:
+    """Yield the clips in chunks of about equal work: annotated frames, or samples where no mask is read."""
+    limit = SAMPLES_PER_CHUNK if content == "text" else FRAMES_PER_CHUNK
+    chunk: list[Clip] = []
+    weight = 0
+    for clip in clips:
+        chunk.append(clip)
+        weight += 1 + (len(clip.objects) if content == "text" else len(clip.frames))
+        if weight >= limit:
+            yield tuple(chunk)
+            chunk, weight = [], 0
+    if chunk:
+        yield tuple(chunk)
+
+
+def is_finished(job: Job, folder: Path, clips: tuple[Clip, ...]) -> bool:
+    """Return whether the chunk of exactly these clips, made from the files as they are now, is there."""
+    try:
+        return bool(read_chunk_info(folder)["inputs"] == _inputs_digest(job, clips))
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def read_chunk_info(folder: Path) -> dict[str, Any]:
+    """Read ``chunk.json``."""
+    return json.loads((folder / "chunk.json").read_text())
+
+
+def iter_batches(folder: Path, table: Table) -> Iterator[Any]:
+    """Yield the chunk's record batches of one table."""
+    import pyarrow as pa
+
+    with pa.OSFile(str(folder / f"{table.name}.arrow")) as source, pa.ipc.open_file(source) as reader:
+        for index in range(reader.num_record_batches):
+            yield reader.get_batch(index)
+
+
+def _inputs_digest(job: Job, clips: tuple[Clip, ...]) -> str:
+    """Return a digest of what a chunk is made from, beside the request that names the workspace.
+
+    It is the clips with all they say, their mask files' sizes and times, and the thresholds, which depend on all clips.
+    """
+    state = blake2b(json.dumps(job.thresholds).encode(), digest_size=16)
+    for clip in clips:
+        records = [_CLIP(clip), *map(_OBJECT, clip.objects), *map(_FRAME, clip.frames)]
+        masks = [frame.mask_path for frame in clip.frames if frame.mask_path] if job.content == "full" else []
+        stamps = [_stamp(job.dataset.root / path) for path in masks]
+        state.update(compact_json([records, stamps]).encode())
+    return state.hexdigest()
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Return size in bytes and time of change in ns of a file, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+@cache
+def _arrow_schema(table: Table) -> Any:
+    """Return the table's Arrow schema, made once."""
+    return table.arrow()
+
+
+def _write_arrow(path: Path, table: Table, rows: list[Row]) -> None:
+    """Write rows as one Arrow IPC file."""
+    import pyarrow as pa
+
+    schema = _arrow_schema(table)
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        if rows:
+            writer.write_batch(to_batch(rows, schema))
+
+
+_worker: Worker | None = None
+
+
+def start_process(job: Job) -> None:
+    """Prepare a worker process: one thread for OpenCV and for Arrow, Ctrl-C left to the parent, no life without it."""
+    import signal
+    import threading
+
+    import cv2
+    import pyarrow as pa
+
+    global _worker  # noqa: PLW0603 - the one piece of state a process pool's initializer can leave behind
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+    pa.set_cpu_count(1)
+    _worker = Worker(job)
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's death, then end: a killed build leaves nobody behind."""
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def write_in_process(folder: Path, clips: tuple[Clip, ...]) -> None:
+    """Write one chunk in a worker process."""
+    if _worker is None:
+        raise RuntimeError("start_process was not called in this process")
+    _worker.write(folder, clips)

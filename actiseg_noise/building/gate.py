@@ -1,0 +1,84 @@
+"""The gate: a realised rate must lie within what chance allows its independent draws."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from actiseg_noise.building.plan import Tally
+from actiseg_noise.errors import GateError
+from actiseg_noise.manifest.info import SlotCounts
+from actiseg_noise.noises.base import NOISES
+from actiseg_noise.recipe import Recipe
+
+ALPHA = 1e-6
+
+
+def slot_counts(recipe: Recipe, tally: Tally, thresholds: Sequence[float] | None) -> tuple[SlotCounts, ...]:
+    """Return what each noise of the recipe did, with the interval that chance allows."""
+    slots = []
+    for index, (spec, (eligible, realised, on_positives)) in enumerate(zip(recipe.noises, tally.rows, strict=True)):
+        mask_unit = "mask" if recipe.temporal == "frame" else "track"
+        count = round(spec.rate * eligible)
+        slots.append(
+            SlotCounts(
+                noise_id=spec.noise_id,
+                unit="sample" if NOISES[spec.noise_id].kind == "text" else mask_unit,
+                requested=spec.rate,
+                threshold=spec.rate if thresholds is None else thresholds[index],
+                eligible=eligible,
+                realised=realised,
+                on_positives=on_positives,
+                interval=(count, count) if recipe.exact_rate else binomial_interval(eligible, spec.rate),
+            )
+        )
+    return tuple(slots)
+
+
+def check_gate(slots: Sequence[SlotCounts]) -> None:
+    """Raise GateError when a realised count is outside its interval."""
+    for slot in slots:
+        low, high = slot.interval
+        if not low <= slot.realised <= high:
+            raise GateError(
+                f"{slot.noise_id}: {slot.realised} of {slot.eligible} draws were corrupted, but a rate of "
+                f"{slot.requested:g} allows {low} to {high} (chance beyond: one in a million). "
+                "Something is wrong with the noise or the data; --no-gate builds it anyway."
+            )
+
+
+def binomial_interval(draws: int, rate: float, alpha: float = ALPHA) -> tuple[int, int]:
+    """Return the smallest and the largest count that a two-sided exact test at ``alpha`` lets pass.
+
+    The lower end is the largest ``k`` with P(X < k) ≤ alpha/2, the upper the smallest with P(X > k) ≤ alpha/2, for X
+    binomial(``draws``, ``rate``).
+    """
+    if draws == 0 or rate == 0:
+        return 0, 0
+    if rate == 1:
+        return draws, draws
+    spread = 12 * math.sqrt(draws * rate * (1 - rate)) + 60  # what lies beyond weighs less than e^-70
+    low = max(0, math.floor(draws * rate - spread))
+    high = min(draws, math.ceil(draws * rate + spread))
+    lower = _first_above(_terms(range(low, draws + 1), draws, rate), alpha / 2)
+    upper = _first_above(_terms(range(high, -1, -1), draws, rate), alpha / 2)
+    return lower, upper
+
+
+def _terms(counts: Iterable[int], draws: int, rate: float) -> Iterator[tuple[int, float]]:
+    """Yield (k, P(X = k))."""
+    fixed = math.lgamma(draws + 1)
+    log_rate, log_rest = math.log(rate), math.log1p(-rate)
+    for k in counts:
+        ways = fixed - math.lgamma(k + 1) - math.lgamma(draws - k + 1)
+        yield k, math.exp(ways + k * log_rate + (draws - k) * log_rest)
+
+
+def _first_above(terms: Iterator[tuple[int, float]], tail: float) -> int:
+    """Return the first k at which the summed probability exceeds ``tail``."""
+    total = 0.0
+    for k, probability in terms:
+        total += probability
+        if total > tail:
+            return k
+    raise AssertionError("the probabilities of all counts sum to one")

@@ -1,0 +1,1 @@
+"""Whether a manifest is what it says: verify, rebuild from its dataset, compare two."""

@@ -1,0 +1,212 @@
+"""One pass over one table of a manifest: cells, order, digests and masks, and the rows that do not hold, laid out."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from actiseg_noise.check.findings import FETCH, Comparison, Finding, describe_row
+from actiseg_noise.check.suspects import find_suspects
+from actiseg_noise.manifest.digest import RowDigest, TableDigest
+from actiseg_noise.manifest.read import Manifest
+from actiseg_noise.manifest.rows import FrameSizes, frame_size, mask_iou
+from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, WITHHELD, Table
+from actiseg_noise.masks import Rle
+
+MAX_ROWS = 20
+MAX_OTHERS = 5
+_Fitness = tuple[str, Callable[[Any], object]]
+_ANYTHING: _Fitness = ("", lambda _: True)
+_FITNESS: dict[str, _Fitness] = {
+    "iou": ("a number in [0, 1]", lambda value: 0 <= value <= 1),
+    "row_digest": ("a digest of 32 hex digits", re.compile("[0-9a-f]{32}").fullmatch),
+}
+
+Columns = dict[str, list[Any]]
+
+
+class _Trouble:
+    """Rows with one kind of trouble: the first whole, a few more by name, the rest counted."""
+
+    def __init__(self) -> None:
+        self.first: dict[str, Any] | None = None
+        self.where = ""
+        self.findings: list[Finding] = []
+        self._count = 0
+        self._others: list[str] = []
+
+    def add(self, where: str, values: dict[str, Any], findings: list[Finding]) -> None:
+        """Take in the next row."""
+        self._count += 1
+        if self.first is None:
+            self.first, self.where, self.findings = values, where, findings
+        elif len(self._others) < MAX_OTHERS:
+            self._others.append(where)
+
+    def is_about(self, other: _Trouble) -> bool:
+        """Return whether the first row is that of another trouble."""
+        return self.where == other.where != ""
+
+    def summary(self, comparison: Comparison | None) -> list[Finding]:
+        """Return the first row's findings; the first of them shows the row and counts the others."""
+        if not self.findings:
+            return []
+        first = replace(self.findings[0], more=self._count - 1, others=tuple(self._others), comparison=comparison)
+        return [first, *self.findings[1:]]
+
+
+class TableCheck:
+    """One pass over one table. ``is_fit`` is False once a cell is met that no digest is defined for."""
+
+    def __init__(self, manifest: Manifest, table: Table, *, with_sizes: bool = True) -> None:
+        self.manifest = manifest
+        self.table = table
+        self.digest = TableDigest(table)
+        self.realised: Counter[str] = Counter()
+        self.is_fit = True
+        self._row_digest = RowDigest(table)
+        self._previous: tuple[Any, ...] | None = None
+        self._found: list[Finding] = []
+        self._edited = _Trouble()
+        self._contradicted = _Trouble()
+        self._rows = 0
+        self._sizes = FrameSizes(manifest) if table is MASKS and with_sizes else None
+
+    def findings(self) -> list[Finding]:
+        """Read the table and return what does not hold."""
+        for batch in self.manifest.iter_batches(self.table.name):
+            cells = batch.to_pydict()
+            columns = {column.name: cells[column.name] for column in self.table.columns}
+            self._rows += batch.num_rows
+            if self._check_cells(columns):
+                self.digest.update(columns)
+                self._check_rows(columns)
+            noise = columns.get("text_noise") or columns.get("mask_noise") or []
+            self.realised.update(name for value in noise if value for name in value.split("+"))
+        self._found += self._show_rows() if self.is_fit else self._contradicted.findings
+        stated = self.manifest.info.counts[self.table.name]
+        if stated != self._rows:
+            self._found.append(Finding(f"{self.table.file_name}, rows", str(stated), str(self._rows)))
+        return self._found
+
+    def _add(self, finding: Finding) -> None:
+        """Keep a finding about a cell or the order, up to ``MAX_ROWS`` per table."""
+        if len(self._found) < MAX_ROWS:
+            self._found.append(finding)
+
+    def _check_cells(self, columns: Columns) -> bool:
+        """Report cells that no build writes and no digest is defined for; return whether there are none."""
+        for column in self.table.columns:
+            cells = columns[column.name]
+            expected, is_fit = _FITNESS.get(column.name, _ANYTHING)
+            for index in range(len(cells)) if None in cells or expected else ():
+                if column.null if cells[index] is None else is_fit(cells[index]):
+                    continue
+                where = where_is(self.table, {name: columns[name][index] for name in self.table.sort_by})
+                self._add(Finding(f"{where}, column {column.name}", expected or "no null", repr(cells[index])))
+                self.is_fit = False
+        return self.is_fit
+
+    def _check_rows(self, columns: Columns) -> None:
+        """Check order, row digests and masks, row by row."""
+        for row in zip(*columns.values(), strict=True):
+            values = dict(zip(columns, row, strict=True))
+            key = tuple(values[name] for name in self.table.sort_by)
+            if self._previous is not None and key <= self._previous:
+                self._add(Finding(where_is(self.table, values), f"a key above {self._previous}", str(key)))
+            self._previous = key
+            if (computed := self._row_digest(row)) != values["row_digest"]:
+                where = where_is(self.table, values)
+                self._edited.add(where, values, [Finding(where, f"row digest {values['row_digest']}", computed)])
+            if problems := list(self._mask_problems(values)):
+                where = where_is(self.table, values)
+                found = [Finding(f"{where}, {name}", expected, cell) for name, expected, cell in problems]
+                self._contradicted.add(where, values | {"changed": [name for name, *_ in problems]}, found)
+
+    def _mask_problems(self, values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+        """Yield (column, expected, found) for run-length codes that contradict what stands beside them."""
+        yield from _content_problems(values, self.manifest.info.content)
+        if self._sizes is not None:
+            size = self._sizes.find(values["clip_id"], values["frame_idx"])
+            yield from [("frame", "a row in frames.parquet", "none")] if size is None else _mask_row(values, *size)
+        elif values.get("void_rle") is not None:
+            rle = Rle(values["height"], values["width"], values["void_rle"], 0)
+            if rle.digest() != values["void_digest"]:
+                yield "void_rle", f"the digest {values['void_digest']}", rle.digest()
+
+    def _show_rows(self) -> Iterator[Finding]:
+        """Yield what the row and column digests, and the masks, say was edited, the first row of each kind shown."""
+        stated = self.manifest.info.columns[self.table.name]
+        changed = [name for name, digest in self.digest.columns.items() if stated.get(name) != digest]
+        labels = [name for name in changed if name in self.table.label_columns]
+        edited, contradicted = self._edited, self._contradicted
+        for finding in edited.summary(self._describe(edited.first, changed)):
+            yield replace(finding, where=f"{finding.where}, column {', '.join(labels) or 'row_digest'}")
+        problems = contradicted.first or {"changed": ()}
+        is_new = not edited.findings or not contradicted.is_about(edited)
+        yield from contradicted.summary(self._describe(contradicted.first, problems["changed"]) if is_new else None)
+        for name in changed:
+            if name not in labels or not edited.findings:
+                yield self._column_finding(name, stated.get(name))
+
+    def _describe(self, values: dict[str, Any] | None, changed: Sequence[str]) -> Comparison | None:
+        """Return a row of this table, clean beside noisy."""
+        if values is None:
+            return None
+        size = frame_size(self.manifest, values) if self.table is MASKS else None
+        return describe_row(self.table, values, changed, size)
+
+    def _column_finding(self, name: str, stated: str | None) -> Finding:
+        """Return the finding of a column that no row digest covers, or whose row digests were made again."""
+        suspects = find_suspects(self.manifest, self.table, name)
+        more = f"; suspicious: {', '.join(suspects)}" if suspects else ""
+        return Finding(
+            f"{self.table.file_name}, column {name}",
+            f"column digest {stated}",
+            f"{self.digest.columns[name]}{more}",
+            f"{FETCH}; verify with --root names the row",
+        )
+
+
+def where_is(table: Table, values: Mapping[str, Any]) -> str:
+    """Return ``samples.parquet, row clip_id='a', object_id=3``."""
+    parts = (f"{name}={values[name]!r}" for name in table.sort_by)
+    return f"{table.file_name}, row {', '.join(parts)}"
+
+
+def _content_problems(values: Mapping[str, Any], content: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (column, expected, found) for codes that are there or not against what ``content`` says."""
+    if content == RECIPE_ONLY:
+        yield from ((name, f"null (content {content})", "a code") for name in WITHHELD if values.get(name) is not None)
+        return
+    for name, digest in (("clean_rle", "clean_digest"), ("void_rle", "void_digest")):
+        if values.get(digest) is not None and values[name] is None:
+            yield name, f"a code (content {content})", "null"
+
+
+def _mask_row(values: Mapping[str, Any], height: int, width: int) -> Iterator[tuple[str, str, str]]:
+    """Yield (column, expected, found) for one row of ``masks``; withheld codes are not checked."""
+    from pycocotools import mask as coco
+
+    if values["clean_rle"] is None:
+        return
+    codes = {"clean": values["clean_rle"], "noisy": values["noisy_rle"] or values["clean_rle"]}
+    intact = True
+    for name, counts in codes.items():
+        digest = Rle(height, width, counts, 0).digest()
+        if digest != values[f"{name}_digest"]:
+            intact = False
+            yield f"{name}_rle", f"the digest {values[f'{name}_digest']}", digest
+    if not intact:  # a damaged code is not decoded
+        return
+    clean, noisy = ({"size": [height, width], "counts": counts.encode()} for counts in codes.values())
+    areas = {"clean_area": int(coco.area(clean)), "noisy_area": int(coco.area(noisy))}
+    for name, area in areas.items():
+        if area != values[name]:
+            yield name, str(area), str(values[name])
+    iou = mask_iou(codes["clean"], codes["noisy"], (height, width))
+    if iou != values["iou"]:
+        yield "iou", repr(iou), repr(values["iou"])

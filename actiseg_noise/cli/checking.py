@@ -1,0 +1,179 @@
+"""``verify`` and ``diff``: whether a manifest is what it says, and where two differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from actiseg_noise.cli.base import AsJson, ManifestFolder, app
+
+if TYPE_CHECKING:
+    from actiseg_noise.check.diff import Diff
+    from actiseg_noise.check.findings import Finding
+    from actiseg_noise.manifest.read import Manifest
+
+
+@app.command()
+def verify(
+    manifest: ManifestFolder,
+    root: Annotated[Path | None, typer.Option(help="The dataset's folder: rebuild and compare with it.")] = None,
+    rebuild: Annotated[bool, typer.Option(help="Rebuild from the dataset's usual folder and compare.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Check a manifest's schema, counts, digests and draws; with the dataset, build it again. Exit 1 if not.
+
+    The first row that does not hold is shown, clean beside noisy, and with the dataset stored above built again.
+    """
+    from actiseg_noise.check.verify import verify_manifest
+    from actiseg_noise.manifest.read import read_manifest
+    from actiseg_noise.terminal import ClipProgress
+
+    opened = read_manifest(manifest)
+    findings = verify_manifest(opened)
+    checked = ["schema", "counts", "order", "digests", "run lengths"]
+    unchecked: list[str] = []
+    if not findings:
+        findings, unchecked = _recount(opened)
+        checked.append("severity" if opened.info.imported else "draws")
+    if root is not None or rebuild:
+        from actiseg_noise.check.rebuild import compare_with_dataset
+
+        with ClipProgress() as progress:
+            findings += compare_with_dataset(opened, root=root, progress=progress)
+        checked.append("the dataset")
+        unchecked = ["noisy labels"] if opened.info.imported else []
+    if json:
+        _print_json(findings, checked, unchecked, opened.digest)
+    else:
+        print_findings(findings)
+        _print_summary(findings, checked, unchecked, opened)
+    if findings:
+        raise typer.Exit(1)
+
+
+def _recount(manifest: Manifest) -> tuple[list[Finding], list[str]]:
+    """Return what the tables say against the statements of ``manifest.json``, and what they cannot say."""
+    from actiseg_noise.check.recount import recount
+
+    counted = recount(manifest)
+    return counted.findings, counted.unchecked
+
+
+def _print_json(findings: list[Finding], checked: list[str], unchecked: list[str], digest: str) -> None:
+    """Print everything as JSON."""
+    from dataclasses import asdict
+
+    from actiseg_noise.terminal import print_json
+
+    rows = list(map(asdict, findings))
+    print_json({"holds": not rows, "checked": checked, "not checked": unchecked, "digest": digest, "findings": rows})
+
+
+def print_findings(findings: list[Finding]) -> None:
+    """Print what does not hold: the first rows laid out, then how many more, then what to do."""
+    from actiseg_noise.terminal import out, print_table
+
+    for finding in findings:
+        text = f"{finding.where}: expected {finding.expected}, found {finding.found}."
+        out.print(text, markup=False, soft_wrap=True)
+        if finding.comparison is not None:
+            out.print()
+            print_table("", finding.comparison.header, finding.comparison.lines)
+        if finding.more:
+            out.print(_count_others(finding), markup=False, soft_wrap=True)
+    for advice in dict.fromkeys(finding.advice for finding in findings):
+        out.print(f"What to do: {advice}.", markup=False, soft_wrap=True)
+
+
+def _count_others(finding: Finding) -> str:
+    """Return how many more rows have the trouble, and a few of them."""
+    rows = "1 more row is" if finding.more == 1 else f"{finding.more:,} more rows are"
+    names = [name.partition(", row ")[2] for name in finding.others]
+    names += ["…"] if finding.more > len(names) > 0 else []
+    return f"{rows} not what was expected{': ' if names else ''}{'; '.join(names)}"
+
+
+def _print_summary(findings: list[Finding], checked: list[str], unchecked: list[str], manifest: Manifest) -> None:
+    """Print what was checked, what was not, and the outcome."""
+    from actiseg_noise.datasets.base import DATASETS
+    from actiseg_noise.terminal import out
+
+    count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
+    summary = count if findings else "all holds"
+    out.print(f"{summary}: {', '.join(checked)}; digest {manifest.digest}", markup=False, soft_wrap=True)
+    if unchecked and not findings:
+        how = "only --root can check" if manifest.info.dataset["name"] in DATASETS else "only its sources can tell"
+        out.print(f"{how}: {', '.join(unchecked)}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def diff(
+    a: Annotated[Path, typer.Argument(metavar="A", help="A manifest folder.")],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
+    top: Annotated[int, typer.Option(min=0, help="How many differing rows to show per table.")] = 5,
+    json: AsJson = False,
+) -> None:
+    """Compare the labels of two manifests: rows, columns, prompts, masks. Exit 0 when equal, 1 when not."""
+    from actiseg_noise.check.diff import diff_manifests
+    from actiseg_noise.manifest.read import read_manifest
+    from actiseg_noise.terminal import print_json
+
+    found = diff_manifests(read_manifest(a), read_manifest(b), top=top)
+    if json:
+        print_json(found.to_json())
+    else:
+        _print_diff(found)
+    if not found.is_equal:
+        raise typer.Exit(1)
+
+
+def _print_diff(found: Diff) -> None:
+    """Print what differs: statements, counts, columns, the first rows, shares."""
+    from actiseg_noise.terminal import out, print_table
+
+    names = f"A {found.names[0]}, B {found.names[1]}"
+    same = "one dataset and split" if found.is_same_split else "not one split of one dataset"
+    out.print(f"{names}: {same}", markup=False, soft_wrap=True)
+    if found.statements:
+        rows = [(name, str(one), str(other)) for name, (one, other) in found.statements.items()]
+        print_table("Stated differently", ("what", "A", "B"), rows)
+    if found.is_equal:
+        out.print("equal: every row has the same labels", markup=False)
+        return
+    header = ("table", "common rows", "differ", "only in A", "only in B")
+    counts = {n: (t.common, t.differing, t.only_in_a, t.only_in_b) for n, t in found.tables.items()}
+    print_table("Rows", header, [(name, *(f"{n:,}" for n in row)) for name, row in counts.items()])
+    columns = [(n, c, f"{k:,} of {t.common:,}") for n, t in found.tables.items() for c, k in t.columns.most_common()]
+    if columns:
+        print_table("Columns that differ", ("table", "column", "rows"), columns)
+    for name, table in found.tables.items():
+        lines = [line for row in table.first for line in _row_lines(row.key, row.cells)]
+        if lines:
+            print_table(f"First of {table.differing:,} differing {name}", ("row", "column", "A", "B"), lines)
+    _print_shares(found)
+
+
+def _row_lines(key: dict[str, Any], cells: dict[str, tuple[Any, Any]]) -> Iterator[tuple[str, ...]]:
+    """Yield one line per differing cell; the key stands at the first."""
+    where = ", ".join(str(value) for value in key.values())
+    for column, values in cells.items():
+        yield where, column, *(str(v)[:12] + "…" if column.endswith("_digest") and v else str(v) for v in values)
+        where = ""
+
+
+def _print_shares(found: Diff) -> None:
+    """Print how many prompts and masks are others, and how far the masks lie apart."""
+    from actiseg_noise.manifest.schema import MASKS, SAMPLES
+    from actiseg_noise.terminal import print_table
+
+    rows = []
+    for name, table, column in (("prompts", SAMPLES, "noisy_expression"), ("masks", MASKS, "noisy_digest")):
+        changed, common = found.changed(table, column)
+        rows.append((name, f"{changed:,} of {common:,}", f"{changed / common:.1%}" if common else "–"))
+    mean = found.masks.mean_iou
+    if mean is not None:
+        rows.append(("mean IoU of the masks that differ", f"{mean:.4f}", f"{found.masks.compared:,} compared"))
+    print_table("Changed", ("", "", ""), rows)

@@ -1,0 +1,59 @@
+"""``publish``: a folder ready to upload."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from actiseg_noise.cli.base import AsJson, app
+
+if TYPE_CHECKING:
+    from actiseg_noise.publishing.publication import Publication
+
+
+@app.command()
+def publish(
+    manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST", help="Manifest folders of one dataset.")],
+    out: Annotated[Path, typer.Option(help="The folder to make.")],
+    labels: Annotated[str, typer.Option(help="full, or recipe-only: without masks, which receivers rebuild.")] = "full",
+    repo_id: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Its name on the hub.")] = None,
+    shard_mb: Annotated[float, typer.Option(metavar="N", help="Begin a table's next file after N megabytes.")] = 256,
+    force: Annotated[bool, typer.Option(help="Replace an earlier publication.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Make a folder ready to upload as a Hugging Face dataset repository: card, licence, shards, checksums.
+
+    Every manifest is verified first; one that fails is not published (exit 1).
+    """
+    from actiseg_noise.cli.checking import print_findings
+    from actiseg_noise.publishing.publication import UnverifiedError
+    from actiseg_noise.publishing.publication import publish as run
+    from actiseg_noise.terminal import ClipProgress, print_error
+
+    try:
+        with ClipProgress() as progress:
+            made = run(
+                manifests, out, labels=labels, repo_id=repo_id, shard_mb=shard_mb, force=force, progress=progress
+            )
+    except UnverifiedError as error:
+        print_findings(error.findings)
+        print_error(str(error))
+        raise typer.Exit(1) from None
+    _print_publication(made, json)
+
+
+def _print_publication(made: Publication, as_json: bool) -> None:
+    """Print what was written, and what to think of before it is passed on."""
+    from actiseg_noise.terminal import err, out, print_json, print_table
+
+    if as_json:
+        manifests = [{"folder": item.folder, "digest": item.info.digest} for item in made.manifests]
+        print_json({"path": str(made.path), "manifests": manifests, "cautions": made.cautions})
+        return
+    rows = [(item.folder, item.info.content, item.info.digest) for item in made.manifests]
+    print_table(f"Published at {made.path}", ("manifest", "content", "digest"), rows)
+    for caution in made.cautions:
+        err.print(f"caution: {caution}", markup=False, soft_wrap=True)
+    out.print("README.md says how it is read, checked and built again", markup=False, soft_wrap=True)

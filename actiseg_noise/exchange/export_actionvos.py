@@ -1,0 +1,277 @@
+"""Export to ActionVOS's layout, as its trainers and those of ActiSeg-NL read it.
+
+    ImageSets/<split>.json                                     one list of actions, with the exported words
+    ImageSets/<split>_meta_expressions_promptaction.json       expressions; noisy ones with class_id_org and exp_org
+    ImageSets/<split>_objects_category.json                    categories; noisy ones with class_id_org and category_org
+    Annotations_Sparse/<side>/<FOLDER>/<frame>.png             index masks of all objects, DAVIS palette
+    Weights_Sparse/train/<FOLDER>/<frame>.png                  where the dataset has them or its adapter draws them
+    JPEGImages_Sparse/<side>/<FOLDER>/<frame>.jpg              with images
+
+Keys, their order and their types are the published ones. What a dataset does not say is written as ActionVOS's own
+preparation of VOST writes it: start and end 0, classes -1, handbox and narration as positive. The layout has no void:
+such pixels are background. It numbers a clip's objects without gaps: ids with gaps are renumbered, in order, and
+``export.json`` says how.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from actiseg_noise.errors import DataError
+from actiseg_noise.exchange.export_clips import ExportClip, Values, check_exportable, iter_export_clips, paint
+from actiseg_noise.exchange.export_folder import ExportFolder, find_image, find_inside
+from actiseg_noise.exchange.export_weights import DrawnWeights
+from actiseg_noise.manifest.read import Manifest
+from actiseg_noise.progress import Progress
+from actiseg_noise.records import expression
+
+SPLITS = ("train", "val", "val_human", "val_novel")
+REVIEWED = ("val_human", "val_novel")
+FLAGS = ("redundant", "missing", "other")
+
+_NO_FILE_NAME = re.compile(r"[/\\\0]")
+
+
+@dataclass
+class _Texts:
+    """The three JSON files in the making: a line per clip, with the position it has in the dataset's own list."""
+
+    lines: list[tuple[int, str, str, str, str]] = field(default_factory=list)
+
+    def add(self, order: int, folder: str, entry: Values, expressions: Values, categories: Values) -> None:
+        """Keep one clip."""
+        self.lines.append((order, folder, json.dumps(entry), json.dumps(expressions), json.dumps(categories)))
+
+    def write(self, folder: ExportFolder, split: str) -> None:
+        """Write the files as ``json.dumps`` would write them whole."""
+        self.lines.sort()
+        entries = ", ".join(line[2] for line in self.lines)
+        folder.path("ImageSets", f"{split}.json").write_text(f"[{entries}]", "utf-8")
+        for index, kind in ((3, "meta_expressions_promptaction"), (4, "objects_category")):
+            members = ", ".join(f"{json.dumps(line[1])}: {line[index]}" for line in self.lines)
+            path = folder.path("ImageSets", f"{split}_{kind}.json")
+            path.write_text(f'{{"videos": {{{members}}}}}', "utf-8")
+
+
+def export_actionvos(
+    manifest: Manifest,
+    out: Path,
+    *,
+    labels: str = "noisy",
+    root: Path | None = None,
+    images: str = "none",
+    force: bool = False,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Write a manifest's labels in ActionVOS's layout and return what ``export.json`` says.
+
+    The JSON text of all clips is held in memory, masks one clip at a time. A manifest of content ``text`` gives the
+    JSON files alone.
+
+    Args:
+        labels: ``noisy`` or ``clean``. root: the dataset's folder; weight maps and images are taken from it.
+        images: ``none``, ``copy`` or ``link``.
+
+    Raises:
+        ActisegError: masks were withheld, a name or path leads elsewhere, two objects overlap, or ``out`` is no export.
+    """
+    check_exportable(manifest)
+    split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"])
+    with ExportFolder(out, force=force) as folder:
+        drawn = None if root is None else DrawnWeights(manifest.info, root)
+        writer = _Writer(folder, split, labels, root, images, drawn)
+        for clip in iter_export_clips(manifest, labels, progress):
+            writer.add(clip)
+        writer.texts.write(folder, split)
+        what = {"format": "actionvos", "labels": labels, "split": split, "images": images}
+        folder.commit(manifest.info, what | {"counts": dict(writer.counts), "renumbered": writer.renumbered})
+    return folder.report
+
+
+class _Writer:
+    """Writes clip after clip. ``counts``: what was written, and what the layout could not say."""
+
+    def __init__(
+        self,
+        folder: ExportFolder,
+        split: str,
+        labels: str,
+        root: Path | None,
+        images: str,
+        drawn: DrawnWeights | None = None,
+    ) -> None:
+        self.folder = folder
+        self.split = split
+        self.side = "train" if split == "train" else "val"
+        self.labels = labels
+        self.root = root
+        self.images = images
+        self.drawn = drawn
+        self.texts = _Texts()
+        self.counts: Counter[str] = Counter(clips=0, objects=0, masks=0)
+        self.renumbered: dict[str, dict[str, int]] = {}
+        self._folders: set[str] = set()
+
+    def add(self, clip: ExportClip) -> None:
+        """Write one clip."""
+        name = clip_folder(clip.clip)
+        if name in self._folders:
+            raise DataError(f"clip {clip.clip_id!r}: another clip has the folder name {name!r} too")
+        self._folders.add(name)
+        numbers = {row["object_id"]: place for place, row in enumerate(clip.samples, 1)}
+        if any(new != old for old, new in numbers.items()):
+            self.renumbered[name] = {str(new): old for old, new in numbers.items()}
+        frames = [frame for frame in clip.frames if frame["is_annotated"]]
+        self._add_texts(clip, name, frames)
+        for frame in frames:
+            self._add_frame(clip, name, frame, numbers)
+        self.counts["clips"] += 1
+        self.counts["objects"] += len(clip.samples)
+
+    def _add_texts(self, clip: ExportClip, name: str, frames: list[Values]) -> None:
+        """Keep a clip's part of the JSON files."""
+        words = [_Words(row, self.labels) for row in clip.samples]
+        stems = [frame["frame_id"] for frame in frames]
+        expressions = {str(i): word.expression(i + 1) for i, word in enumerate(words)}
+        self.texts.add(
+            clip.clip["source_order"],
+            name,
+            _entry(clip.clip, name, words, stems, self.split),
+            {"expressions": expressions, "frames": stems},
+            {"objects": {str(i + 1): word.category() for i, word in enumerate(words)}},
+        )
+        prompts = [expression(word.noun, clip.clip["narration"]) for word in words]
+        self.counts["expressions_that_the_list_of_actions_cannot_say"] += sum(
+            word.text != prompt for word, prompt in zip(words, prompts, strict=True)
+        )
+
+    def _add_frame(self, clip: ExportClip, name: str, frame: Values, numbers: dict[int, int]) -> None:
+        """Write one frame's mask, weights and image."""
+        stem, where = frame["frame_id"], f"clip {clip.clip_id!r}, frame {frame['frame_id']!r}"
+        if frame["height"] is not None:
+            masks = clip.masks.get(frame["frame_idx"], {})
+            index_mask, overlap = paint(masks, (frame["height"], frame["width"]), numbers)
+            if overlap:
+                raise DataError(f"{where}: two objects overlap, which index masks cannot hold; use --format refvos")
+            self.folder.write_mask(index_mask, "Annotations_Sparse", self.side, name, f"{stem}.png")
+            self.counts["masks"] += 1
+            self.counts["frames_with_void_as_background"] += frame["void_rle"] is not None
+        if self.root is None:
+            return
+        if self.side == "train":
+            self._add_weights(clip.clip_id, frame, ("Weights_Sparse", self.side, name, f"{stem}.png"), where)
+        if self.images != "none":
+            source = find_image(self.root, frame, where)
+            self.folder.take_file(source, self.images, "JPEGImages_Sparse", self.side, name, f"{stem}.jpg")
+            self.counts["images"] += 1
+
+    def _add_weights(self, clip_id: str, frame: Values, place: tuple[str, ...], where: str) -> None:
+        """Copy a frame's weight map, or write the one that the adapter draws."""
+        if frame["weight_path"] is not None and self.root is not None:
+            source = find_inside(self.root, frame["weight_path"], where)
+            if source.is_file():
+                self.folder.take_file(source, "copy", *place)
+            self.counts["weights" if source.is_file() else "weights_not_found"] += 1
+        elif self.drawn is not None and (weights := self.drawn.find(clip_id, frame["frame_id"])) is not None:
+            self.folder.write_mask(weights, *place)
+            self.counts["weights"] += 1
+
+
+class _Words:
+    """What one object is called: exported and, beside noisy words, originally."""
+
+    def __init__(self, row: Values, labels: str) -> None:
+        side = "noisy_" if labels == "noisy" else ""
+        self.row = row
+        self.is_noisy = labels == "noisy"
+        self.noun = row[f"{side}noun"]
+        self.category_id = row[f"{side}category_id"]
+        self.text = row[f"{side}expression"]
+
+    def expression(self, object_id: int) -> Values:
+        """Return the object's entry in the file of expressions."""
+        said = {"exp": self.text, "obj_id": str(object_id), "positive": self.positive, "class_id": self.category_id}
+        org = {"class_id_org": self.row["category_id"], "exp_org": self.row["expression"]}
+        return said | (org if self.is_noisy else {})
+
+    def category(self) -> Values:
+        """Return the object's entry in the file of categories."""
+        said = {"category": self.noun, "positive": self.positive, "class_id": self.category_id}
+        org = {"class_id_org": self.row["category_id"], "category_org": self.row["noun"]}
+        return said | (org if self.is_noisy else {})
+
+    def object_class(self) -> Values:
+        """Return the object's entry in the list of actions."""
+        return {
+            "name": self.noun,
+            "class_id": self.category_id,
+            "handbox": _flag(self.row["handbox"], self.positive),
+            "narration": _flag(self.row["in_narration"], self.positive),
+            "positive": self.positive,
+        }
+
+    @property
+    def positive(self) -> int:
+        """Return 1 for an object that takes part in the action, else 0."""
+        return int(self.row["is_positive"])
+
+
+def _entry(clip: Values, name: str, words: list[_Words], stems: list[str], split: str) -> Values:
+    """Return a clip's entry in the list of actions."""
+    video, verb, noun = _parts(clip)
+    entry = {
+        "seq_id": int(name.partition("_")[0]),
+        "video": video,
+        "start": clip["start_frame"] or 0,
+        "narration": clip["narration"],
+        "verb": verb,
+        "verb_class": _number(clip["verb_class"]),
+        "noun": noun,
+        "noun_class": _number(clip["noun_class"]),
+        "end": clip["stop_frame"] or 0,
+        "sparse_frames": [f"{stem}.jpg" for stem in stems],
+        "object_classes": {str(i): word.object_class() for i, word in enumerate(words, 1)},
+    }
+    flags = {flag: clip[flag] for flag in FLAGS}
+    return entry | (flags if split in REVIEWED or any(flags.values()) else {})
+
+
+def clip_folder(clip: Values) -> str:
+    """Return a clip's folder ``{seq_id:08d}_{video}_{verb}_{noun}``.
+
+    A clip that is called so keeps its name; any other is numbered by its place in the dataset's own list, from 1.
+    """
+    rest = "_".join(_parts(clip))
+    number, _, tail = clip["clip_id"].partition("_")
+    if tail == rest and number.isascii() and number.isdigit() and f"{int(number):08d}" == number:
+        return str(clip["clip_id"])
+    return f"{clip['source_order'] + 1:08d}_{rest}"
+
+
+def layout_split(split: str, eval_splits: list[str]) -> str:
+    """Return the split's name in the layout, which has four; another's is ``val`` for evaluation, else ``train``."""
+    if split in SPLITS:
+        return split
+    return "val" if split in eval_splits else "train"
+
+
+def _parts(clip: Values) -> Iterator[str]:
+    """Yield video, verb and noun as a folder's name can hold them: '-' for a separator and for nothing."""
+    for key in ("video_id", "verb", "noun"):
+        yield _NO_FILE_NAME.sub("-", clip[key]) or "-"
+
+
+def _flag(said: bool | None, positive: int) -> int:
+    """Return a flag as 0 or 1; what the dataset does not say is as positive."""
+    return positive if said is None else int(said)
+
+
+def _number(value: int | None) -> int:
+    """Return a class id, -1 where the dataset does not say."""
+    return -1 if value is None else value

@@ -1,0 +1,149 @@
+"""The folder an export is written into: whole or not at all, and never in the place of anything but an export."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from actiseg_noise.building.request import tool_version
+from actiseg_noise.building.workspace import Lock, make_folders, remove_if_empty
+from actiseg_noise.datasets.files import check_file_name
+from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.manifest.info import ManifestInfo
+from actiseg_noise.manifest.write import write_json
+from actiseg_noise.masks import IndexMask, palette_image
+
+MARKER = "export.json"
+IMAGES = ("none", "copy", "link")
+_LONGEST_NAME = 255
+_SEPARATOR = re.compile(r"[/\\]")
+
+
+class ExportFolder:
+    """A folder beside the output that takes its name when it is whole. A context manager.
+
+    Attributes:
+        report: what ``export.json`` and the command line say at the end.
+    """
+
+    def __init__(self, out: Path, *, force: bool = False) -> None:
+        self.out = out
+        self.force = force
+        self.report: dict[str, Any] = {}
+        self._draft = out.with_name(f".{out.name}.exporting")
+        self._old = out.with_name(f".{out.name}.replaced")
+        self._lock = Lock(out.with_name(f".{out.name}.lock"))
+        self._made: list[Path] = []
+
+    def __enter__(self) -> ExportFolder:
+        check_replaceable(self.out, force=self.force)
+        try:
+            self._made = make_folders(self.out.parent)
+            self._lock.acquire(f"{self.out}: another export is writing there; wait for it, or choose another --out")
+            if self._old.exists() and not self.out.exists():  # killed between the two renames of a replacement
+                self._old.rename(self.out)
+                check_replaceable(self.out, force=self.force)
+            shutil.rmtree(self._draft, ignore_errors=True)
+            self._draft.mkdir()
+        except OSError as error:
+            raise ActisegError(f"{self.out}: cannot be written ({error}); choose another --out") from None
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
+        shutil.rmtree(self._draft, ignore_errors=True)
+        self._lock.path.unlink(missing_ok=True)
+        self._lock.release()
+        for folder in reversed(self._made):
+            remove_if_empty(folder)
+
+    def path(self, *parts: str) -> Path:
+        """Return the place of a file to be written, its folder made.
+
+        Args:
+            parts: folders and, last, the file's name.
+
+        Raises:
+            DataError: a part leads elsewhere, or is longer than file systems allow.
+        """
+        for part in parts:
+            check_file_name(part, "export")
+            if len(part.encode()) > _LONGEST_NAME:
+                raise DataError(f"export: {part!r} is longer than {_LONGEST_NAME} bytes, which no file name can be")
+        path = self._draft.joinpath(*parts)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def write_mask(self, index_mask: IndexMask, *parts: str) -> None:
+        """Write object ids as a palette PNG in the DAVIS colours."""
+        palette_image(index_mask).save(self.path(*parts), "PNG")
+
+    def take_file(self, source: Path, how: str, *parts: str) -> None:
+        """Copy a file, or link to it."""
+        path = self.path(*parts)
+        if how == "link":
+            path.symlink_to(source.resolve())
+        else:
+            shutil.copyfile(source, path)
+
+    def commit(self, info: ManifestInfo, what: dict[str, Any]) -> None:
+        """Write ``export.json`` and give the folder its name; an export that is replaced goes only then."""
+        self.report = what | {
+            "manifest": {"name": info.name, "digest": info.digest},
+            "tool_version": tool_version(),
+        }
+        write_json(self._draft / MARKER, self.report)
+        if self.out.exists():
+            shutil.rmtree(self._old, ignore_errors=True)
+            self.out.rename(self._old)
+        self._draft.rename(self.out)
+        shutil.rmtree(self._old, ignore_errors=True)
+
+
+def check_replaceable(out: Path, *, force: bool) -> None:
+    """Raise ActisegError when ``out`` exists and may not be replaced."""
+    if not out.exists():
+        return
+    try:
+        is_export = "manifest" in json.loads((out / MARKER).read_text("utf-8"))
+    except (OSError, ValueError, TypeError):
+        is_export = False
+    if not is_export:
+        raise ActisegError(
+            f"{out}: exists and is no export (no {MARKER}), so nothing here replaces it; choose another --out"
+        )
+    if not force:
+        raise ActisegError(f"{out}: the output exists. Choose another --out, or replace it with --force.")
+
+
+def find_inside(root: Path, name: str, where: str) -> Path:
+    """Return the place of a file that a manifest names: inside the root, links followed. It need not be there.
+
+    Raises:
+        DataError: the name is absolute, has '..', or leads outside over a link.
+    """
+    if name.startswith(("/", "\\")) or {"..", ""} & set(_SEPARATOR.split(name)) or name[1:2] == ":" or "\0" in name:
+        raise DataError(f"{where}: the manifest names {name!r}, which leaves the root; such a manifest is not exported")
+    path = root / name
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise DataError(f"{where}: {name!r} is a link that leaves the root {root}; put the file itself there")
+    return path
+
+
+def find_image(root: Path, frame: Mapping[str, Any], where: str) -> Path:
+    """Return the JPEG of a row of ``frames``.
+
+    Raises:
+        DataError: the row names none, or what is no JPEG, or a file that leaves the root or is not there.
+    """
+    name = frame["image_path"]
+    if name is None or not name.lower().endswith((".jpg", ".jpeg")):
+        raise DataError(f"{where}: expected a JPEG, the manifest names {name!r}; pass --images none")
+    path = find_inside(root, name, where)
+    if not path.is_file():
+        raise DataError(f"{where}: {path} is missing. Point --root to the dataset's folder, or pass --images none.")
+    return path

@@ -1,0 +1,278 @@
+"""Any pair of clean and noisy mask folders: ``<sequence>/<frame>.png`` on both sides.
+
+Ids are those on disk. A folder of 0/255 masks has one object, 1. Where one side has ids 1 … N and the other only a
+foreground, their unions are the common object: ``objects="union"``. Siblings ``<frame>_org.png`` are backups and are
+never read. Every object is positive: what takes part in an action is not in masks.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from actiseg_noise.datasets.files import frame_order, list_stems
+from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.exchange.import_maskfiles import mask_problem
+from actiseg_noise.exchange.import_pairs import FolderDigest, PairedClip, Pairs, Problems
+from actiseg_noise.exchange.import_texts import Texts
+from actiseg_noise.masks import IndexMask, read_index_mask
+from actiseg_noise.records import Clip, DatasetCard, FrameRecord
+
+OBJECTS = ("ids", "union")
+FOREGROUND = 255
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where the masks are, and the frames when there are any.
+
+    Attributes:
+        images: ``<sequence>/<frame>.jpg`` (or .jpeg, .png).
+        root: what paths in the manifest are relative to; None: the clean folder, for masks without frames.
+
+    Raises:
+        ActisegError: images without a root that holds them and the clean masks.
+    """
+
+    clean: Path
+    noisy: Path
+    images: Path | None = None
+    root: Path | None = None
+
+    def __post_init__(self) -> None:
+        inside = [path for path in (self.clean, self.images) if path is not None]
+        if self.root is None and self.images is None:
+            return
+        if self.root is None or not all(_relative(path, self.root) is not None for path in inside):
+            common = os.path.commonpath([path.resolve() for path in inside])
+            raise ActisegError(
+                f"--root {self.root or ''}: expected the folder that --clean and --images both lie in, from which "
+                f"the manifest's paths begin; pass --root {common}"
+            )
+
+    def inside_root(self, folder: Path) -> str:
+        """Return a folder as paths in the manifest begin, '' for the root itself."""
+        prefix = _relative(folder, self.root or self.clean)
+        return "" if prefix in (None, ".") else f"{prefix}/"
+
+
+def _relative(path: Path, root: Path) -> str | None:
+    """Return ``path`` relative to ``root``, None for one outside."""
+    path, root = path.resolve(), root.resolve()
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+
+
+class FolderPairs(Pairs):
+    """Sequences that have masks on both sides.
+
+    Args:
+        name: what the manifest calls the dataset. texts: what the objects are called.
+        objects: ``ids`` or ``union``. void_id: the value of pixels without label, on either side.
+        skip_missing: leave out sequences and frames that one side lacks, and masks of two sizes, and count them.
+    """
+
+    form = "mask folders"
+    has_masks = True
+
+    def __init__(
+        self,
+        folders: Folders,
+        name: str,
+        *,
+        texts: Texts | None = None,
+        split: str = "train",
+        objects: str = "ids",
+        void_id: int | None = None,
+        skip_missing: bool = False,
+    ) -> None:
+        super().__init__()
+        raise_if(objects not in OBJECTS, f"--objects {objects!r}: expected one of {', '.join(OBJECTS)}")
+        raise_if(void_id is not None and not 1 <= void_id <= 255, f"--void {void_id}: expected an id from 1 to 255")
+        self.folders = folders
+        self.card = folder_card(name, split, void_id)
+        self.split = split
+        self.objects = objects
+        self.options = {"objects": objects}
+        self.skip_missing = skip_missing
+        self.texts = texts or Texts({})
+        self._sequences: dict[str, tuple[int, ...]] = {}
+        self._left_out: set[tuple[str, str]] = set()
+        self._digests = {side: FolderDigest(path) for side, path in self._sides()}
+
+    @property
+    def default_name(self) -> str:
+        """Return the name of the dataset."""
+        return self.card.name
+
+    def check(self) -> None:
+        """See :class:`Pairs`; finds each sequence's object ids, so every mask is read once here."""
+        found = {side: _sequences(path, side) for side, path in self._sides()}
+        missing, frames = Problems(), Problems()
+        for sequence in sorted(set(found["clean"]) ^ set(found["noisy"])):
+            missing.add(f"{sequence}: only in --{'clean' if sequence in found['clean'] else 'noisy'}")
+            self.skipped.append(sequence)
+        common = sorted(set(found["clean"]) & set(found["noisy"]))
+        for sequence in common:
+            for stem in self._stems(sequence):
+                problem = mask_problem(*(path / sequence / f"{stem}.png" for _, path in self._sides()))
+                if problem is not None:
+                    frames.add(f"{sequence}/{stem}: {problem}")
+                    self._left_out.add((sequence, stem))
+        if not self.skip_missing:
+            advice = "Pass --skip-missing to go on without them, or fetch them."
+            missing.refuse("sequences are on one side only", advice)
+            frames.refuse("frames have no pair of masks", advice)
+        self._find_objects(common)
+        self.texts.check(self._sequences)
+
+    def iter_clips(self) -> Iterator[PairedClip]:
+        """See :class:`Pairs`."""
+        for number, (sequence, ids) in enumerate(self._sequences.items()):
+            objects, labels = self.texts.objects(sequence, ids)
+            frames = tuple(self._frame(sequence, stem) for stem in self._pairs(sequence))
+            narration = sequence.replace("_", " ").replace("-", " ")
+            clip = Clip(sequence, sequence, sequence, narration, "", "", objects, frames, number)
+            yield PairedClip(clip, labels)
+
+    def read_masks(self, clip: Clip, frame: FrameRecord) -> tuple[IndexMask, IndexMask]:
+        """See :class:`Pairs`."""
+        masks = []
+        for side, path in self._sides():
+            file = path / clip.clip_id / f"{frame.frame_id}.png"
+            self._digests[side].add(file)
+            masks.append(self._as_objects(read_index_mask(file)))
+        return masks[0], masks[1]
+
+    def made_from(self) -> dict[str, Any]:
+        """See :class:`Pairs`."""
+        made: dict[str, Any] = {f"{side}_masks": digest.to_json() for side, digest in self._digests.items()}
+        made |= {"objects": self.objects} | self.texts.made_from()
+        return made | ({"skipped_frames": len(self._left_out)} if self._left_out else {})
+
+    def _sides(self) -> tuple[tuple[str, Path], tuple[str, Path]]:
+        """Return the two folders with their names."""
+        return ("clean", self.folders.clean), ("noisy", self.folders.noisy)
+
+    def _stems(self, sequence: str) -> list[str]:
+        """Return the frames that either side has, by number."""
+        return sorted({s for _, path in self._sides() for s in mask_stems(path / sequence)}, key=frame_order)
+
+    def _pairs(self, sequence: str) -> list[str]:
+        """Return the frames that have a pair of masks, by number."""
+        return [stem for stem in self._stems(sequence) if (sequence, stem) not in self._left_out]
+
+    def _find_objects(self, sequences: list[str]) -> None:
+        """Remember each sequence's object ids; one without any pair of masks is left out."""
+        unlike = Problems()
+        for sequence in sequences:
+            stems = self._pairs(sequence)
+            if not stems:
+                self.skipped.append(sequence)
+                continue
+            clean, noisy = (self._values(path / sequence, stems) for _, path in self._sides())
+            if self.objects == "ids" and _are_unlike(clean, noisy):
+                unlike.add(f"{sequence}: clean {sorted(clean)}, noisy {sorted(noisy)}")
+            self._sequences[sequence] = tuple(sorted(map(self._object_id, clean))) or (1,)
+            if self.objects == "union":
+                self._sequences[sequence] = (1,)
+        self.skipped.sort()
+        unlike.refuse(
+            "sequences have other ids on the noisy side than on the clean one",
+            "Pass --objects union to compare the foregrounds (all ids become object 1), or --void ID where a value "
+            "means pixels without label.",
+        )
+
+    def _values(self, folder: Path, stems: list[str]) -> set[int]:
+        """Return the values that a sequence's masks hold, but for background and void."""
+        values: set[int] = set()
+        for stem in stems:
+            index_mask = read_index_mask(folder / f"{stem}.png")
+            values.update(np.flatnonzero(np.bincount(index_mask.ravel(), minlength=256)).tolist())
+        return values - {0, self.card.void_id}
+
+    def _object_id(self, value: int) -> int:
+        """Return the object that a value on disk means."""
+        return 1 if value == FOREGROUND else value
+
+    def _as_objects(self, index_mask: IndexMask) -> IndexMask:
+        """Return a mask with the ids of the manifest's objects; void keeps its value."""
+        import cv2
+
+        table = np.arange(256, dtype=np.uint8)
+        if self.objects == "union":
+            table[1:] = 1
+        table[FOREGROUND] = 1
+        if self.card.void_id is not None:
+            table[self.card.void_id] = self.card.void_id
+        return np.asarray(cv2.LUT(index_mask, table), np.uint8)
+
+    def _frame(self, sequence: str, stem: str) -> FrameRecord:
+        """Return one frame, its paths relative to the root."""
+        mask = f"{self.folders.inside_root(self.folders.clean)}{sequence}/{stem}.png"
+        return FrameRecord(stem, self._image(sequence, stem), mask, is_annotated=True)
+
+    def _image(self, sequence: str, stem: str) -> str | None:
+        """Return the picture of a frame relative to the root, None where there is none."""
+        folder = self.folders.images
+        if folder is None:
+            return None
+        names = (f"{sequence}/{stem}{suffix}" for suffix in IMAGE_SUFFIXES)
+        found = next((name for name in names if (folder / name).is_file()), None)
+        return None if found is None else f"{self.folders.inside_root(folder)}{found}"
+
+
+def mask_stems(folder: Path) -> list[str]:
+    """Return the stems of a sequence's masks, without the backups ``<frame>_org.png`` of masks that are there."""
+    stems = set(list_stems(folder, ".png"))
+    return sorted(stem for stem in stems if not (stem.endswith("_org") and stem.removesuffix("_org") in stems))
+
+
+def folder_card(name: str, split: str, void_id: int | None) -> DatasetCard:
+    """Return the card of labels that no registered dataset describes."""
+    said = "not stated: that of the files which were imported"
+    return DatasetCard(
+        name=name,
+        source=name,
+        version="imported",
+        title=f"{name}: imported masks",
+        size="see the counts",
+        licence=said,
+        citation=said,
+        homepage=said,
+        how_to_get="the labels were imported from somebody's own folders; the root is the one they were imported with.",
+        splits=(split,),
+        eval_splits=(),
+        void_id=void_id,
+    )
+
+
+def _sequences(folder: Path, side: str) -> list[str]:
+    """Return the sub-folders that hold masks.
+
+    Raises:
+        ActisegError: there is none; a folder one level below that has some is proposed.
+    """
+    raise_if(not folder.is_dir(), f"--{side} {folder}: no such folder")
+    inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    found = [path.name for path in inner if list_stems(path, ".png")]
+    if not found:
+        deeper = [
+            path for path in inner if any(list_stems(below, ".png") for below in path.iterdir() if below.is_dir())
+        ]
+        hint = f" Did you mean {deeper[0]}?" if deeper else ""
+        raise ActisegError(f"--{side} {folder}: expected folders <sequence>/<frame>.png, found none.{hint}")
+    return found
+
+
+def _are_unlike(clean: set[int], noisy: set[int]) -> bool:
+    """Return whether ids do not match: a foreground beside ids, 255 among ids, or noisy ids the clean masks lack."""
+    for one, other in ((clean, noisy), (noisy, clean)):
+        if FOREGROUND in one and (len(one) > 1 or not other <= {1, FOREGROUND}):
+            return True
+    return not {1 if v == FOREGROUND else v for v in noisy} <= {1 if v == FOREGROUND else v for v in clean}

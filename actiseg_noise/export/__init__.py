@@ -1,1 +1,0 @@
-"""Export: a manifest's labels in the layouts that other people's code reads."""

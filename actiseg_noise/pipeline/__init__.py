@@ -1,1 +1,0 @@
-"""Adapter × recipe → manifest: draws, text, masks, rows, chunks, build."""

@@ -1,1 +1,0 @@
-"""A folder ready to upload as a Hugging Face dataset repository: shards, card, Croissant, checksums, recipe."""

@@ -1,0 +1,1 @@
+"""A manifest as a folder ready to upload as a dataset repository."""

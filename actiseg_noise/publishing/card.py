@@ -1,0 +1,275 @@
+"""``README.md`` of a publication: what it holds, its realised noise, how to read, check and rebuild it, its licence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from actiseg_noise.manifest.command import build_command
+from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
+from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, SAMPLES, TABLES, Table
+from actiseg_noise.publishing.front_matter import config_name, front_matter, pretty_name, split_name
+from actiseg_noise.publishing.licence import find_licence
+from actiseg_noise.publishing.shards import Published
+from actiseg_noise.recipe import NoiseSpec
+
+_TOOL = "actiseg-noise"
+_READING = """## Read it
+
+A configuration is one table of one variant; `datasets` reads it by name, DuckDB and pandas by path.
+
+```python
+{imports}from datasets import load_dataset
+
+samples = load_dataset({where}, "{config}", split="{split}")
+print(samples[0]["expression"], "→", samples[0]["noisy_expression"])
+```
+
+```python
+import duckdb
+
+print(duckdb.sql("select text_noise, count(*) from '{glob}' group by all order by all"))
+```
+
+```python
+import pandas
+
+print(pandas.read_parquet("{file}").is_harmful.mean())
+```
+
+With `actiseg-nl` installed, a folder is a manifest for all of its tools: `actiseg_noise.read_manifest("{folder}")`,
+`actiseg-noise inspect {folder}` and, where masks are there, `actiseg_bench.ManifestDataset("{folder}")`. Masks are
+COCO's compressed run-length codes; `pycocotools` decodes them with the frame's `height` and `width`.
+"""
+
+
+def card(published: Sequence[Published], repo_id: str | None = None) -> str:
+    """Return the whole page."""
+    info = published[0].info
+    parts = [
+        front_matter(published),
+        f"# {pretty_name(info.dataset)}\n",
+        _intro(published),
+        f"## What is here\n\n{manifest_table(published)}",
+        _noise(published),
+        _reading(published[0], repo_id),
+        _checking(published),
+        _withheld(published) if info.content == RECIPE_ONLY else "",
+        _rebuilding([item for item in published if not item.info.imported]),
+        _origins([item for item in published if item.info.imported]),
+        _fields(published),
+        _licence(info),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _intro(published: Sequence[Published]) -> str:
+    """Say what the publication is, and what it is not."""
+    dataset, versions = published[0].info.dataset, sorted({item.info.tool_version for item in published})
+    source = dataset.get("homepage") or ""
+    where = f" ({source})" if str(source).startswith("http") else ""
+    return (
+        f"Clean and noisy labels, side by side, of the dataset `{dataset['name']}`, version {dataset['version']}: "
+        f"*{dataset['title']}*{where}. Each folder below is a *manifest*: Parquet tables of clips, frames, samples "
+        "(prompts) and masks, and a `manifest.json` that says what they are. Equal digest, equal labels.\n\n"
+        f"Images are not included. {_get(dataset)}\n\n"
+        f"Made with `{_TOOL}` {', '.join(versions)}, of the Python package `actiseg-nl`, which implements ActiSeg-NL "
+        "([arXiv 2509.16677](https://arxiv.org/abs/2509.16677)).\n"
+    )
+
+
+def _get(dataset: dict[str, Any]) -> str:
+    """Say how to get the dataset's own files."""
+    return f"To get them: {dataset.get('how_to_get') or 'ask the authors of the dataset.'}"
+
+
+def manifest_table(published: Sequence[Published]) -> str:
+    """Return one row per manifest: recipe, sizes, severity, digest."""
+    rows = [
+        (
+            f"`{item.folder}`",
+            item.info.recipe.title or item.info.recipe.recipe_id,
+            *(f"{item.info.counts[name]:,}" for name in ("clips", "samples", "masks")),
+            _share(item.info.severity["harmful_positives"]),
+            _number(item.info.severity["median_iou"]),
+            f"`{item.info.digest}`",
+        )
+        for item in published
+    ]
+    names = ("manifest", "recipe", "clips", "samples", "masks", "positives with a wrong noun")
+    return _table((*names, "median IoU of noised masks", "digest"), rows)
+
+
+def _noise(published: Sequence[Published]) -> str:
+    """Return the realised rates of every noise, nothing where all labels are clean."""
+    rows = [
+        (f"`{item.folder}`", *_noise_cells(slot, spec))
+        for item in published
+        for slot, spec in zip(item.info.noises, item.info.recipe.noises, strict=True)
+    ]
+    if not rows:
+        return ""
+    names = ("manifest", "noise", "options", "rate asked for", "corrupted", "share", "of positives", "chance allows")
+    lines = ["## The noise", "", "Draws that were corrupted, of those that could be:", "", _table(names, rows)]
+    uses = {name: what for item in published for name, what in item.info.uses.items()}
+    lines += [f"The draws depend on {name}: {what}.\n" for name, what in sorted(uses.items())]
+    return "\n".join(lines)
+
+
+def _noise_cells(slot: SlotCounts, spec: NoiseSpec) -> tuple[str, ...]:
+    """Return one noise's cells."""
+    options = ", ".join(f"{name} {_option(value)}" for name, value in spec.options.items())
+    return (
+        f"`{slot.noise_id}`",
+        options or "—",
+        f"{slot.requested:g}",
+        f"{slot.realised:,} of {slot.eligible:,} {slot.unit}s",
+        _share(slot.rate),
+        f"{slot.on_positives:,}",
+        f"{slot.interval[0]:,}–{slot.interval[1]:,}",
+    )
+
+
+def _option(value: Any) -> str:
+    """Return an option's value; a long one is in the recipe."""
+    text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
+    return text if len(text) <= 60 else "as in recipe.toml"
+
+
+def _reading(item: Published, repo_id: str | None) -> str:
+    """Show how to read the first manifest with other people's tools: from the hub, or here where it has no name."""
+    return _READING.format(
+        imports="from pathlib import Path\n\n" if repo_id is None else "",
+        where="str(Path.cwd())" if repo_id is None else f'"{repo_id}"',
+        config=config_name(item, SAMPLES),
+        split=split_name(item.info.split),
+        glob=f"{item.folder}/{SAMPLES.name}-*.parquet",
+        file=item.files(SAMPLES)[0],
+        folder=item.folder,
+    )
+
+
+def _checking(published: Sequence[Published]) -> str:
+    """Say how to check files, labels, and labels against the dataset."""
+    folders = [item.folder for item in published]
+    loop = " ".join(folders[:3]) + (" …" if len(folders) > 3 else "")
+    against = f"With the dataset, `{_against(published[0])}` builds the labels again, compares them "
+    return (
+        "## Check it\n\n```bash\nsha256sum --quiet -c SHA256SUMS && echo files as published\n"
+        f"{_TOOL} verify {folders[0]}\n```\n\n"
+        f"The first line checks files, the second labels: every digest of `{loop}` is computed again.\n"
+        + ("" if all(item.info.imported for item in published) else f"{against}row by row and shows what differs.\n")
+    )
+
+
+def _withheld(published: Sequence[Published]) -> str:
+    """Say what is not there, and that it can be proved equal."""
+    return (
+        "## Masks are withheld\n\n"
+        "These manifests have the content `recipe-only`: the columns `clean_rle`, `noisy_rle` and `void_rle` are null, "
+        "because masks derived from the dataset are not passed on. Areas, IoUs and the digest of every mask stay, and "
+        "so do narrations, nouns and expressions. Whoever has the dataset makes the masks again with the commands "
+        f"below and gets the same digest; `{_against(published[0])}` proves it row by row. Until then "
+        "nothing can be trained on these manifests.\n"
+    )
+
+
+def _against(item: Published) -> str:
+    """Return the command that compares a manifest with its dataset."""
+    where = "--rebuild" if item.info.dataset.get("is_embedded") else "--root DIR"
+    return f"{_TOOL} verify {item.folder} {where}"
+
+
+def _rebuilding(published: Sequence[Published]) -> str:
+    """Return the exact commands that build the labels again."""
+    if not published:
+        return ""
+    lines = [build_command(item.info, item.folder, f"../rebuilt/{item.folder}") for item in published]
+    root = "" if published[0].info.dataset.get("is_embedded") else " `DIR` is the dataset's folder."
+    return (
+        "## Build it again\n\nIn this folder, from your own copy of the dataset; the digests are those of the table "
+        f"above.{root}\n\n```bash\n" + "\n".join(lines) + "\n```\n"
+    )
+
+
+def _origins(published: Sequence[Published]) -> str:
+    """Say what imported manifests were made from; they have no recipe that makes them again."""
+    if not published:
+        return ""
+    lines = [
+        "## Made from",
+        "",
+        "Labels that were not drawn from a recipe, but imported as they are, have no command that",
+    ]
+    lines += ["builds them again. This is what they were made from:", ""]
+    for item in published:
+        made = json.dumps(item.info.imported, ensure_ascii=False, indent=1)
+        lines += [f"`{item.folder}`:", "", "```json", made, "```", ""]
+    return "\n".join(lines)
+
+
+def _fields(published: Sequence[Published]) -> str:
+    """Return every column of the tables that have rows."""
+    tables = [table for table in TABLES if any(item.info.counts[table.name] for item in published)]
+    lines = ["## Columns", "", "● marks the labels: what the digest is over.", ""]
+    for table in tables:
+        lines += [f"`{table.name}`: {table.meaning}. Sorted by {', '.join(table.sort_by)}.", "", _columns(table)]
+    if MASKS not in tables:
+        lines += ["`masks` has no rows: these manifests carry text (content `text`).", ""]
+    return "\n".join(lines)
+
+
+def _columns(table: Table) -> str:
+    """Return one table's columns."""
+    rows = [(f"`{c.name}`", c.type, "●" if c.is_label else "", c.meaning, c.null) for c in table.columns]
+    return _table(("column", "type", "label", "meaning", "null"), rows)
+
+
+def _licence(info: ManifestInfo) -> str:
+    """Name the dataset's licence, which is that of labels derived from it, and what to cite."""
+    dataset = info.dataset
+    licence = find_licence(str(dataset.get("licence", "")))
+    link = f" ({licence.url})" if licence.url else ""
+    return (
+        f"## Licence and citation\n\nThese labels are derived from the dataset `{dataset['name']}` and are under its "
+        f"licence. Changes: {_changes(info)}.\n\nLicence: {licence.text}{link}.\n\n{_citation(dataset)}\n"
+    )
+
+
+def _citation(dataset: dict[str, Any]) -> str:
+    """Return what to cite; the embedded dataset is part of the package."""
+    if dataset.get("is_embedded"):
+        return "Cite ActiSeg-NL (arXiv 2509.16677) and the package `actiseg-nl`, which the dataset is part of."
+    citation = str(dataset.get("citation") or "")
+    if not citation:
+        return "The dataset states no citation."
+    return f"Cite the dataset:\n\n```bibtex\n{citation}\n```" if citation.startswith("@") else f"Citation: {citation}"
+
+
+def _changes(info: ManifestInfo) -> str:
+    """Say what was changed, as licences ask."""
+    masks = "masks left out" if info.content == RECIPE_ONLY else "masks as run-length codes"
+    noise = "" if info.imported else "noise as listed above, "
+    return f"{noise}labels as Parquet tables, {masks if info.content != 'text' else 'text alone'}"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    return "".join(_lines([header, ["---"] * len(header), *rows]))
+
+
+def _lines(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the table's lines; a pipe within a cell is escaped."""
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |\n"
+
+
+def _share(value: float | None) -> str:
+    """Return 0.398 as ``39.8 %``."""
+    return "—" if value is None else f"{value:.1%}".replace("%", " %")
+
+
+def _number(value: float | None) -> str:
+    """Return three decimals."""
+    return "—" if value is None else f"{value:.3f}"

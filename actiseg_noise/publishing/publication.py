@@ -1,0 +1,164 @@
+"""Manifests → a folder ready to upload as a dataset repository: checked first, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from actiseg_noise.check.findings import Finding
+from actiseg_noise.check.recount import recount
+from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
+from actiseg_noise.manifest.read import Manifest, read_manifest
+from actiseg_noise.manifest.schema import RECIPE_ONLY
+from actiseg_noise.manifest.write import write_json
+from actiseg_noise.progress import Progress
+from actiseg_noise.publishing.card import card
+from actiseg_noise.publishing.croissant import croissant
+from actiseg_noise.publishing.draft import Draft, check_output
+from actiseg_noise.publishing.licence import find_licence
+from actiseg_noise.publishing.shards import Published, folder_of, write_published
+
+LABELS = ("full", RECIPE_ONLY)
+SHARD_MB = 256.0
+_REPO_ID = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?")
+
+
+class UnverifiedError(ActisegError):
+    """A manifest that fails ``verify``, which nothing publishes. ``findings`` says why."""
+
+    def __init__(self, path: Path, findings: list[Finding]) -> None:
+        count = f"{len(findings)} finding{'s' if len(findings) > 1 else ''}"
+        super().__init__(f"{path}: the manifest is not what it says, so it is not published ({count})")
+        self.findings = findings
+
+
+@dataclass(frozen=True)
+class Publication:
+    """What was published.
+
+    Attributes:
+        cautions: what to think of before it is passed on: a licence that may forbid it, files only the publisher has.
+    """
+
+    path: Path
+    manifests: tuple[Published, ...]
+    cautions: tuple[str, ...]
+
+
+def publish(
+    manifests: Sequence[str | Path],
+    out: str | Path,
+    *,
+    labels: str = "full",
+    repo_id: str | None = None,
+    shard_mb: float = SHARD_MB,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> Publication:
+    """Write the publication of one or several manifests of one dataset.
+
+    Args:
+        labels: ``full``, or ``recipe-only``: without masks, which receivers rebuild.
+        repo_id: ``owner/name`` on the hub, for the page's code and for Croissant.
+        shard_mb: size at which a table's next shard begins, in 10^6 bytes.
+        force: replace an earlier publication at ``out``, once the new one is whole.
+
+    Raises:
+        UnverifiedError: a manifest fails ``verify``.
+        ActisegError: bad usage; manifests that do not belong together; an output that may not be replaced.
+    """
+    folder, notes = Path(out), progress or Progress()
+    _check_usage(labels, repo_id, shard_mb)
+    check_output(folder, force=force)
+    opened = [read_manifest(path) for path in manifests]
+    _check_together(opened)
+    for manifest in opened:
+        _check_labels(manifest, labels)
+    for manifest in opened:
+        if findings := _verify(manifest):
+            raise UnverifiedError(manifest.path, findings)
+    with Draft(folder, force=force) as draft:
+        withhold, size = labels == RECIPE_ONLY, int(shard_mb * 1e6)
+        published = tuple(
+            write_published(manifest, draft.path, withhold=withhold, shard_bytes=size, progress=notes)
+            for manifest in opened
+        )
+        (draft.path / "README.md").write_text(card(published, repo_id), "utf-8")
+        metadata = croissant(published, draft.path, repo_id=repo_id, date=_today())
+        write_json(draft.path / "croissant.json", metadata)
+        draft.commit()
+    return Publication(folder, published, tuple(_cautions(published)))
+
+
+def _verify(manifest: Manifest) -> list[Finding]:
+    """Return what ``actiseg-noise verify`` finds without the dataset."""
+    return verify_manifest(manifest) or recount(manifest).findings
+
+
+def _check_usage(labels: str, repo_id: str | None, shard_mb: float) -> None:
+    """Refuse options that mean nothing."""
+    if labels not in LABELS:
+        raise UnknownNameError("--labels", labels, LABELS)
+    raise_if(
+        repo_id is not None and not _REPO_ID.fullmatch(repo_id),
+        f"--repo-id {repo_id}: expected OWNER/NAME, as the hub writes it",
+    )
+    raise_if(not shard_mb > 0, f"--shard-mb must be above 0, got {shard_mb:g}")
+
+
+def _check_together(manifests: Sequence[Manifest]) -> None:
+    """Refuse manifests that one publication cannot hold."""
+    raise_if(not manifests, "no manifest to publish; name one or more manifest folders")
+    places: dict[str, Manifest] = {}
+    for manifest in manifests:
+        first, name = manifests[0], folder_of(manifest.info)
+        one, other = ((m.info.dataset["name"], m.info.dataset["version"]) for m in (first, manifest))
+        if one != other:
+            raise ActisegError(
+                f"{first.path} is of {' '.join(one)} and {manifest.path} of {' '.join(other)}: a publication has one "
+                "dataset and one licence; publish them apart"
+            )
+        if name in places:
+            raise ActisegError(f"{places[name].path} and {manifest.path} are both {name}; publish one of them")
+        places[name] = manifest
+
+
+def _check_labels(manifest: Manifest, labels: str) -> None:
+    """Refuse ``labels`` that a manifest cannot be published with."""
+    content = manifest.info.content
+    if labels == RECIPE_ONLY and content == "text":
+        raise ActisegError(f"{manifest.path}: content text has no masks to leave out; publish it with --labels full")
+    if labels == RECIPE_ONLY and manifest.info.imported:
+        raise ActisegError(
+            f"{manifest.path}: imported labels have no recipe that builds them again, so --labels recipe-only would "
+            "leave nothing to make the masks from"
+        )
+    if labels != RECIPE_ONLY and content == RECIPE_ONLY:
+        raise ActisegError(
+            f"{manifest.path}: its masks were withheld (content recipe-only); publish it with --labels recipe-only, or "
+            "build it from the dataset first"
+        )
+
+
+def _cautions(published: Sequence[Published]) -> Iterator[str]:
+    """Yield what the licence may have against masks that are passed on, and options that name files of this machine."""
+    caution = find_licence(str(published[0].info.dataset.get("licence", ""))).caution
+    with_masks = [item.info for item in published if item.info.content == "full"]
+    if caution and with_masks:
+        way_out = "; --labels recipe-only leaves the masks out, and receivers rebuild them from their own copy"
+        yield caution + ("; ask its authors" if any(info.imported for info in with_masks) else way_out)
+    options = {(n, str(v)) for item in published for n, v in item.info.dataset["options"].items() if os.sep in str(v)}
+    for name, value in sorted(options):
+        yield f"the option {name}={value} names a file of yours; who builds the labels again needs the same file"
+
+
+def _today() -> str:
+    """Return today's date; ``SOURCE_DATE_EPOCH``, as for every reproducible build, sets it."""
+    stamp = os.environ.get("SOURCE_DATE_EPOCH")
+    when = datetime.now(UTC) if stamp is None else datetime.fromtimestamp(int(stamp), UTC)
+    return when.date().isoformat()

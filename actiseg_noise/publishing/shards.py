@@ -1,0 +1,104 @@
+"""One manifest → a published folder: its tables as shards, compressed well, with or without its masks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from actiseg_noise.building.request import Selection
+from actiseg_noise.errors import ManifestError, raise_if
+from actiseg_noise.manifest.command import CLIPS_NAME, RECIPE_NAME, names_clips
+from actiseg_noise.manifest.info import ManifestInfo
+from actiseg_noise.manifest.read import Manifest
+from actiseg_noise.manifest.schema import RECIPE_ONLY, TABLES, WITHHELD, Table
+from actiseg_noise.manifest.write import Digests, ManifestWriter
+from actiseg_noise.progress import Progress
+from actiseg_noise.publishing.toml import recipe_toml
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_LEVEL = 19  # of zstd: a tenth smaller than the quickest, and a publication is written once
+
+
+@dataclass(frozen=True)
+class Published:
+    """One manifest in a publication.
+
+    Attributes:
+        folder: relative to the publication, ``<split>/<recipe id>-s<seed>``.
+        info: what its ``manifest.json`` says.
+        in_memory: table → bytes of its rows in Arrow's layout.
+    """
+
+    folder: str
+    info: ManifestInfo
+    in_memory: dict[str, int]
+
+    @property
+    def variant(self) -> str:
+        """Return the last part of the folder, the recipe and its seed."""
+        return self.folder.rpartition("/")[2]
+
+    def files(self, table: Table) -> list[str]:
+        """Return the paths of a table's shards, relative to the publication."""
+        return [f"{self.folder}/{name}" for name in table.files_among(self.info.files)]
+
+
+def folder_of(info: ManifestInfo) -> str:
+    """Return where a manifest goes in a publication: ``<split>/<recipe id>-s<seed>``, as a build names it."""
+    clips = info.selection.get("clips")
+    suffix = Selection(info.selection.get("limit"), None if clips is None else tuple(clips)).suffix
+    return f"{info.split}/{info.recipe.recipe_id}-s{info.recipe.seed}{suffix}"
+
+
+def write_published(
+    manifest: Manifest, root: Path, *, withhold: bool, shard_bytes: int, progress: Progress
+) -> Published:
+    """Write a manifest's published folder under ``root``; the digest stays what it was.
+
+    Raises:
+        ManifestError: the rows read do not have the manifest's digest.
+    """
+    folder = folder_of(manifest.info)
+    path = root / folder
+    path.mkdir(parents=True)
+    if not manifest.info.imported:
+        (path / RECIPE_NAME).write_text(recipe_toml(manifest.info.recipe), "utf-8")
+    if names_clips(manifest.info):
+        names = manifest.table("clips", ["clip_id"])["clip_id"].to_pylist()
+        (path / CLIPS_NAME).write_text("".join(f"{name}\n" for name in names), "utf-8")
+    in_memory = dict.fromkeys((table.name for table in TABLES), 0)
+    with ManifestWriter(path, shard_bytes=shard_bytes, level=_LEVEL) as writer:
+        for table in TABLES:
+            for batch in manifest.iter_batches(table.name, [column.name for column in table.columns]):
+                kept = _without_masks(batch) if withhold else batch
+                in_memory[table.name] += kept.nbytes
+                writer.append(table.name, kept)
+        info = writer.finish(lambda digests: _info(manifest, digests, withhold), manifest.vocabulary)
+    progress.note(f"written: {folder}")
+    return Published(folder, info, in_memory)
+
+
+def _without_masks(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows with every run-length code null."""
+    import pyarrow as pa
+
+    columns = [
+        pa.nulls(batch.num_rows, column.type) if name in WITHHELD else column
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
+
+
+def _info(manifest: Manifest, digests: Digests, withhold: bool) -> ManifestInfo:
+    """Return what the published ``manifest.json`` says: other files and, without masks, other digests of columns."""
+    raise_if(
+        digests.digest != manifest.digest,
+        f"{manifest.path}: its rows have the digest {digests.digest}, manifest.json says {manifest.digest}; they "
+        "changed while they were published. Verify it and publish again.",
+        ManifestError,
+    )
+    content = RECIPE_ONLY if withhold else manifest.info.content
+    return replace(manifest.info, files=digests.files, columns=digests.columns, content=content)

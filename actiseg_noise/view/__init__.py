@@ -1,0 +1,1 @@
+"""Manifests for human eyes: figures in words, contact sheets, charts."""

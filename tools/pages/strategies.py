@@ -1,0 +1,92 @@
+"""``docs/strategies.md``, from the strategies' cards: ``python -m tools.pages.strategies > docs/strategies.md``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from actiseg_bench.strategies.base import FAITHFUL, RELEASED, STRATEGIES, StrategyCard
+from actiseg_noise.markdown import iter_table
+
+_INTRO = """# The strategies
+
+Every strategy of this package, made from its own card by `python -m tools.pages.strategies`. `actiseg-bench list
+strategies` lists them on a terminal. How to write one: [add_a_strategy.md](add_a_strategy.md).
+
+All are trained on equal footing: the same data and augmentation, the same base loss, the same number of updates, the
+same start weights. The base loss of a sample is `2·focal + 5·dice + 2·CE(positive)`: focal loss and dice on the mask,
+cross entropy on whether the object takes part; a strategy says below which part it replaces. A network with several
+decoder layers learns from every one of them like that, and adds what it learns beside: which query answers, and boxes.
+Action-guided weights, where a run has them, multiply the pixels of the mask term. The last checkpoint is scored.
+
+*Variants*: `faithful` (the default) is the method as its own paper has it. `released` is the method as the published
+ActiSeg-NL code runs it: every deviation is a switch of its own, so that `--option NAME=VALUE` turns one on alone.
+
+*Oracle* is what a strategy knows that a user would not; it stands beside the row in every table. *Cost* is time per
+step against the baseline; what a run really cost stands in the leaderboard.
+"""
+
+
+def strategies_page() -> str:
+    """Return the page as Markdown."""
+    cards = own_cards()
+    rows = [[f"[`{c.name}`](#{c.name})", c.title, c.replaces, c.cost, c.oracle or "–"] for c in cards]
+    contents = iter_table(("strategy", "title", "replaces", "cost", "oracle"), rows, range(5))
+    return "\n".join([_INTRO, *contents, *(line for card in cards for line in _describe(card))]).rstrip() + "\n"
+
+
+def own_cards() -> list[StrategyCard]:
+    """Return the cards of this package's strategies, the baseline first."""
+    things = [STRATEGIES[name] for name in STRATEGIES]
+    cards = [thing.card for thing in things if thing.__module__.startswith("actiseg_bench.")]
+    return sorted(cards, key=lambda card: (card.name != "baseline", card.name))
+
+
+def _describe(card: StrategyCard) -> Iterator[str]:
+    """Yield the lines of one strategy's section."""
+    yield from (f"## {card.name}", "", f"    {card.formula}", "")
+    rows = [
+        ("source", card.source),
+        ("replaces", card.replaces),
+        ("networks", str(card.networks)),
+        ("needs a second view", "yes" if card.views > 1 else "no"),
+        ("cost", card.cost),
+        ("oracle", card.oracle or "none"),
+        ("when it hurts", card.hurts or "–"),
+        ("variants", ", ".join(f"`{name}`" for name in card.variants)),
+    ]
+    yield from iter_table(("", card.title), rows, (0, 1))
+    if card.defaults:
+        yield from iter_table(*_options(card), (0, 1, 2, 3))
+
+
+def _options(card: StrategyCard) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the hyper-parameters; ``released`` has a column where the variant exists."""
+    faithful = card.options(FAITHFUL, {})
+    columns: list[tuple[str, Mapping[str, Any]]] = [(f"`{FAITHFUL}`", faithful)]
+    if card.released is not None:
+        changed = {k: v for k, v in card.options(RELEASED, {}).items() if v != faithful[k]}
+        columns.append((f"`{RELEASED}`", changed))
+    header = ["option", *(name for name, _ in columns), "what it is"]
+    rows = [
+        [f"`{name}`", *(_value(values.get(name, _SAME)) for _, values in columns), card.meanings.get(name, "–")]
+        for name in card.defaults
+    ]
+    return header, rows
+
+
+_SAME = object()
+
+
+def _value(value: Any) -> str:
+    """Return an option's value as ``--option`` takes it; empty where it is that of the column before."""
+    if value is _SAME:
+        return ""
+    if isinstance(value, bool) or value is None:
+        return {True: "`true`", False: "`false`", None: "`null`"}[value]
+    return f"`{value:.4g}`" if isinstance(value, float) else f"`{value}`"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(strategies_page())
