@@ -1,0 +1,229 @@
+"""Images and masks: one function that reads a frame, one that reads a mask, with the same rules for every dataset.
+
+Frames are shown upright: the orientation that a camera wrote into EXIF is applied, so a phone's frame has the size that
+a viewer shows, and masks must have been drawn on that. A frame that ends early is an error, never half a grey picture.
+
+Masks hold numbers, and the numbers are taken as stored: of a palette, of grey with 1, 2, 4, 8 or (up to 255) 16 bits,
+whatever a file is called. A mask of 0 and 255 with grey levels in between was smoothed or compressed; it is refused, or
+cut at a threshold.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from actiseg_noise.borders.text import check_file
+from actiseg_noise.errors import DataError
+from actiseg_noise.masks import IndexMask
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+Picture = npt.NDArray[np.uint8]
+"""``uint8 [H, W, 3]``, RGB."""
+Size = tuple[int, int]
+"""Height and width in pixels."""
+
+FOREGROUND = 255
+LEVELS_LET_PASS = 3
+_ORIENTATION = 0x0112  # of EXIF: 1 upright, 5–8 lie on the side
+_ON_THE_SIDE = (5, 6, 7, 8)
+_PNG = b"\x89PNG\r\n\x1a\n"
+_GREY = 0  # colour type of PNG
+_STRETCH = {2: 85, 4: 17}  # Pillow multiplies grey of 2 and 4 bits to fill 0–255
+
+
+def read_frame(path: Path) -> Picture:
+    """Read an image as ``uint8 [H, W, 3]``, RGB, upright.
+
+    Raises:
+        DataError: the file is missing, truncated, no image, or has more than 8 bits a channel.
+    """
+    from PIL import ImageOps
+
+    with _opened(path, "image") as image:
+        if image.mode.startswith(("I", "F")):
+            raise DataError(f"{path}: expected an image of 8 bits a channel, found mode {image.mode}; convert it")
+        image.load()
+        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+
+
+def frame_size(path: Path) -> Size | None:
+    """Return (height, width) of an image shown upright, from its header; None where there is no file.
+
+    Raises:
+        DataError: it is there and no image.
+    """
+    if not path.exists():
+        return None
+    with _opened(path, "image") as image:
+        width, height = image.size
+        return (width, height) if image.getexif().get(_ORIENTATION) in _ON_THE_SIDE else (height, width)
+
+
+def read_index_mask(path: Path, threshold: int | None = None) -> IndexMask:
+    """Read a mask file as the numbers it stores, ``uint8 [H, W]``.
+
+    Args:
+        threshold: for masks of one object: 255 where a pixel is at least so bright, 0 elsewhere, whatever the format.
+
+    Raises:
+        DataError: the file is missing, truncated or no PNG (by content); it has colours, or values above 255; or it is
+            a 0/255 mask with more than a few grey levels in between, and there is no threshold.
+    """
+    with _opened(path, "mask file") as image:
+        _check_upright(path, image)
+        if threshold is not None:
+            return ((np.asarray(_grey(image)) >= threshold) * np.uint8(FOREGROUND)).astype(np.uint8)
+        if image.format != "PNG":
+            lossy = ", which does not keep numbers" if image.format in ("JPEG", "WEBP") else ""
+            raise DataError(f"{path}: expected a PNG of object ids, found {image.format} by content{lossy}. {_CUT}")
+        stored = _stored_numbers(path, image)
+        if image.mode == "L":
+            _check_not_smooth(path, stored)
+        return stored
+
+
+_CUT = "Save masks as PNG of object ids; a mask of one object can be cut at a grey level with the option threshold."
+
+
+def is_palette_mask(path: Path) -> bool:
+    """Return whether a mask file is a palette image, whose numbers are ids for certain, and not a grey one."""
+    with _opened(path, "mask file") as image:
+        return image.mode == "P"
+
+
+def mask_size(path: Path) -> Size:
+    """Return (height, width) of a mask file from its header.
+
+    Raises:
+        DataError: it is missing or no image.
+    """
+    with _opened(path, "mask file") as image:
+        _check_upright(path, image)
+        return image.size[::-1]
+
+
+def read_foreground(path: Path, threshold: int | None = None) -> IndexMask:
+    """Read a mask of one object as ``uint8 [H, W]``: 1 where any channel but alpha is not zero, whatever the mode.
+
+    Args:
+        threshold: 1 where a pixel is at least so bright instead.
+
+    Raises:
+        DataError: see :func:`read_index_mask`.
+    """
+    if threshold is not None:
+        return (read_index_mask(path, threshold) > 0).astype(np.uint8)
+    with _opened(path, "mask file") as image:
+        _check_upright(path, image)
+        if image.format in ("JPEG", "WEBP"):
+            raise DataError(f"{path}: expected a PNG, found {image.format} by content, which blurs edges. {_CUT}")
+        if image.mode in ("P", "1") or image.mode.startswith("I"):
+            return (np.asarray(image) != 0).astype(np.uint8)
+        image.load()
+        plain = np.asarray(image.convert("RGB") if image.mode not in ("L", "RGB") else image)
+        levels = plain.max(axis=2) if plain.ndim == 3 else plain
+        _check_not_smooth(path, levels)
+        return (levels != 0).astype(np.uint8)
+
+
+def check_shape(mask: Size, frame: Size | None, where: str, *, may_scale: bool = False) -> None:
+    """Hold the size of a mask against that of its frame, both (height, width); a frame that is not there fits.
+
+    Args:
+        where: mask and frame, for the message. may_scale: another size of the same aspect, to the pixel, is fine.
+
+    Raises:
+        DataError: they differ; a mask that lies on its side is called that.
+    """
+    if frame is None or mask == frame or (may_scale and _same_aspect(mask, frame)):
+        return
+    sizes = f"the mask is {mask[1]}×{mask[0]}, its image is {frame[1]}×{frame[0]} (width×height, upright)"
+    if mask == frame[::-1]:
+        raise DataError(f"{where}: {sizes}: one of them lies on its side. Turn it, or store both upright without EXIF.")
+    raise DataError(f"{where}: {sizes}. Resize one of them, or fetch both again.")
+
+
+def _same_aspect(one: Size, other: Size) -> bool:
+    """Return whether two sizes are one picture, resized and rounded to whole pixels."""
+    small, large = sorted((one, other))
+    return abs(small[1] - large[1] * small[0] / large[0]) <= 1 or abs(small[0] - large[0] * small[1] / large[1]) <= 1
+
+
+@contextmanager
+def _opened(path: Path, what: str) -> Iterator[Image.Image]:
+    """Open an image; whatever Pillow says of a damaged one becomes an error that names the file."""
+    from PIL import Image
+
+    check_file(path, what)
+    try:
+        with Image.open(path) as image:
+            yield image
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{path}: too large for an image of a video ({error})") from None
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
+        raise DataError(f"{path}: not a readable image ({error}); it may be truncated, fetch it again") from None
+
+
+def _check_upright(path: Path, image: Image.Image) -> None:
+    """Raise DataError for a mask with an EXIF orientation: nobody agrees whether it turns numbers."""
+    turn = image.getexif().get(_ORIENTATION, 1)
+    if turn != 1:
+        raise DataError(f"{path}: the mask has the EXIF orientation {turn}. Store it upright, without that tag.")
+
+
+def _stored_numbers(path: Path, image: Image.Image) -> IndexMask:
+    """Return the numbers that a PNG stores."""
+    if image.mode not in ("P", "L", "1") and not image.mode.startswith("I"):
+        raise DataError(
+            f"{path}: expected an index mask (a palette or grey PNG), found mode {image.mode}. "
+            "Save the mask with one channel of object ids."
+        )
+    values = np.asarray(image)
+    if image.mode.startswith("I"):
+        if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 255:
+            raise DataError(f"{path}: expected object ids from 0 to 255, found {int(values.max())} in a 16-bit PNG")
+    elif image.mode == "L":
+        values = values // _STRETCH.get(_grey_bits(path), 1)
+    return values.astype(np.uint8)
+
+
+def _grey_bits(path: Path) -> int:
+    """Return the bits per pixel of a grey PNG, from its header; 8 for any other file."""
+    with path.open("rb") as stream:
+        head = stream.read(26)
+    return head[24] if len(head) == 26 and head.startswith(_PNG) and head[25] == _GREY else 8
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """Return an image as grey levels; a palette by its colours."""
+    image.load()
+    return (
+        image if image.mode == "L" else image.convert("RGB").convert("L") if image.mode != "1" else image.convert("L")
+    )
+
+
+def _check_not_smooth(path: Path, levels: IndexMask) -> None:
+    """Refuse a 0/255 mask whose edges are smooth: its levels between are neither ids nor foreground for certain.
+
+    Ids are small numbers that follow each other, void is 255 beside them; levels of a smooth edge are spread.
+    """
+    import cv2
+
+    present = np.flatnonzero(cv2.calcHist([levels], [0], None, [256], [0, 256]))
+    between = present[(present > 0) & (present < FOREGROUND)]
+    is_bright = len(present) and present[-1] >= FOREGROUND - 5
+    if is_bright and len(between) > LEVELS_LET_PASS and (between[-1] > 2 * len(between) or len(between) > 127):
+        raise DataError(
+            f"{path}: expected object ids, or a mask of 0 and 255; found {len(between)} grey levels between "
+            f"({', '.join(map(str, between[:4]))} … {between[-1]}): it was smoothed, resized with interpolation or "
+            f"compressed. {_CUT} (for example 128)"
+        )
