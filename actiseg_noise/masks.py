@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,32 +63,6 @@ class Rle:
     def digest(self) -> str:
         """Return the BLAKE2b hex (32 characters) over height, width and counts: the mask's identity."""
         return blake2b(f"{self.height} {self.width} {self.counts}".encode(), digest_size=16).hexdigest()
-
-
-def read_index_mask(path: Path) -> IndexMask:
-    """Read a palette or 8-bit grey PNG as object ids, ``uint8 [H, W]``.
-
-    Pillow, because OpenCV expands palettes to colours.
-
-    Raises:
-        DataError: the file is missing, truncated, or has colour channels instead of one index channel.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("P", "L", "1"):
-                raise DataError(
-                    f"{path}: expected an index mask (a palette or 8-bit grey PNG), found mode {image.mode}. "
-                    "Save the mask with one channel of object ids."
-                )
-            return np.asarray(image, dtype=np.uint8)
-    except FileNotFoundError:
-        raise DataError(f"{path}: the mask file is missing") from None
-    except DataError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: not a readable PNG ({error}); it may be truncated, fetch it again") from None
 
 
 @cache

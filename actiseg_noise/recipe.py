@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.folders import list_stems
+from actiseg_noise.borders.text import read_json, read_toml
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 
 TEMPORAL = ("frame", "clip")
@@ -163,11 +163,7 @@ def _inlined(value: Any, folder: Path | None) -> Any:
     if folder is None or not isinstance(value, str) or not value.startswith("@"):
         return value
     path = folder / value[1:]
-    try:
-        text = path.read_text("utf-8")
-        return json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        raise ActisegError(f"{path}: not a readable TOML or JSON file ({error})") from None
+    return read_json(path) if path.suffix.lower() == ".json" else read_toml(path)
 
 
 def _check_keys(table: dict[str, Any], known: Iterable[str], where: str) -> None:
@@ -186,7 +182,7 @@ def _check_type(value: object, kind: type, what: str) -> None:
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that travel with the package."""
-    return sorted(path.stem for path in FOLDER.glob("*.toml"))
+    return sorted(list_stems(FOLDER, (".toml",)))
 
 
 def load_recipe(name: str | Path) -> Recipe:
@@ -206,13 +202,9 @@ def load_recipe(name: str | Path) -> Recipe:
 
 def read_recipe(path: Path) -> Recipe:
     """Read a recipe's TOML file."""
-    try:
-        data = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ActisegError(f"{path}: no such recipe file. Named recipes: {', '.join(recipe_names())}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ActisegError(f"{path}: not a readable TOML file ({error})") from None
-    return Recipe.from_json(data, str(path), path.parent)
+    if not path.exists():
+        raise ActisegError(f"{path}: no such recipe file. Named recipes: {', '.join(recipe_names())}")
+    return Recipe.from_json(read_toml(path), str(path), path.parent)
 
 
 def ad_hoc_recipe(

@@ -41,6 +41,7 @@ class FrameRecord:
     Attributes:
         frame_id: file stem on disk.
         is_annotated: a mask exists for this frame.
+        mask_key: what names the frame inside ``mask_path``, where that file holds the masks of many frames.
     """
 
     frame_id: str
@@ -48,6 +49,7 @@ class FrameRecord:
     mask_path: str | None
     is_annotated: bool
     weight_path: str | None = None
+    mask_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ import numpy as np
 
 from actiseg_bench.metrics.davis import boundary_f, jaccard
 from actiseg_bench.scoring.mask_folders import Findings, Pair, Rules, check_folders, find_pairs, read_pair
+from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.masks import IndexMask, read_index_mask
+from actiseg_noise.masks import IndexMask
 
 VOID_ID = 255
 VOID_MODES = ("ignore", "background")

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from actiseg_bench.metrics.actionvos import count_ids
+from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.masks import IndexMask, read_index_mask
+from actiseg_noise.masks import IndexMask
 
 LISTED = 10
 

@@ -60,6 +60,16 @@ def list_files(folder: Path, suffixes: Sequence[str]) -> dict[str, str]:
     return {stem: found[stem][1] for stem in sorted(found, key=natural_order)}
 
 
+def stem_of(name: str, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> str:
+    """Return a file name without its suffix, where that is one of ``suffixes`` (compared without case).
+
+    >>> stem_of("frame_0000000140.jpg"), stem_of("IMG_2.JPG"), stem_of("take.1")
+    ('frame_0000000140', 'IMG_2', 'take.1')
+    """
+    stem, dot, ending = name.rpartition(".")
+    return stem if f"{dot}{ending}".lower() in suffixes else name
+
+
 def list_stems(folder: Path, suffixes: Sequence[str] = MASK_SUFFIXES) -> list[str]:
     """Return the stems of the data files in ``folder`` with one of ``suffixes``, by number; see ``list_files``."""
     return list(list_files(folder, suffixes))

@@ -3,8 +3,8 @@
 Frames are shown upright: the orientation that a camera wrote into EXIF is applied, so a phone's frame has the size that
 a viewer shows, and masks must have been drawn on that. A frame that ends early is an error, never half a grey picture.
 
-Masks hold numbers, and the numbers are taken as stored: of a palette, of grey with 1, 2, 4, 8 or (up to 255) 16 bits,
-whatever a file is called. A mask of 0 and 255 with grey levels in between was smoothed or compressed; it is refused, or
+Masks hold numbers, and the numbers are taken as stored, of a palette or of grey with 1, 2, 4 or 8 bits, whatever a file
+is called. A mask of 0 and 255 with grey levels in between was smoothed or compressed; it is refused, or
 cut at a threshold.
 """
 
@@ -75,7 +75,7 @@ def read_index_mask(path: Path, threshold: int | None = None) -> IndexMask:
         threshold: for masks of one object: 255 where a pixel is at least so bright, 0 elsewhere, whatever the format.
 
     Raises:
-        DataError: the file is missing, truncated or no PNG (by content); it has colours, or values above 255; or it is
+        DataError: the file is missing, truncated or no PNG (by content); it has colours, or 16 bits; or it is
             a 0/255 mask with more than a few grey levels in between, and there is no threshold.
     """
     with _opened(path, "mask file") as image:
@@ -170,7 +170,8 @@ def _opened(path: Path, what: str) -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise DataError(f"{path}: too large for an image of a video ({error})") from None
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, struct.error) as error:
-        raise DataError(f"{path}: not a readable image ({error}); it may be truncated, fetch it again") from None
+        form = "image" if what == "image" else "PNG"
+        raise DataError(f"{path}: not a readable {form} ({error}); it may be truncated, fetch it again") from None
 
 
 def _check_upright(path: Path, image: Image.Image) -> None:
@@ -182,16 +183,13 @@ def _check_upright(path: Path, image: Image.Image) -> None:
 
 def _stored_numbers(path: Path, image: Image.Image) -> IndexMask:
     """Return the numbers that a PNG stores."""
-    if image.mode not in ("P", "L", "1") and not image.mode.startswith("I"):
+    if image.mode not in ("P", "L", "1"):
         raise DataError(
-            f"{path}: expected an index mask (a palette or grey PNG), found mode {image.mode}. "
+            f"{path}: expected an index mask (a palette or grey PNG of at most 8 bits), found mode {image.mode}. "
             "Save the mask with one channel of object ids."
         )
     values = np.asarray(image)
-    if image.mode.startswith("I"):
-        if values.size and not 0 <= int(values.min()) <= int(values.max()) <= 255:
-            raise DataError(f"{path}: expected object ids from 0 to 255, found {int(values.max())} in a 16-bit PNG")
-    elif image.mode == "L":
+    if image.mode == "L":
         values = values // _STRETCH.get(_grey_bits(path), 1)
     return values.astype(np.uint8)
 

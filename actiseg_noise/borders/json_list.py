@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.json_window import JsonWindow
+from actiseg_noise.borders.text import check_file, not_utf8
 from actiseg_noise.errors import DataError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -33,6 +34,7 @@ class JsonList:
 
     def __init__(self, path: Path, whole_bytes: int = WHOLE_BYTES) -> None:
         self.path = path
+        check_file(path)
         stat = path.stat()
         self._entries = _read_whole(path, stat.st_mtime_ns, stat.st_size) if stat.st_size <= whole_bytes else None
         self._places = array("q")  # start, stop, start, stop, …
@@ -66,7 +68,7 @@ def _read_whole(path: Path, changed_ns: int, size: int) -> list[Any] | None:
     It is remembered as long as time of change and size stay the same.
     """
     try:
-        entries = json.loads(path.read_bytes().decode())
+        entries = json.loads(path.read_bytes().decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return None
     return entries if type(entries) is list else None
@@ -80,11 +82,12 @@ def iter_json_list(path: Path, chunk_chars: int = 1 << 20) -> Iterator[tuple[int
     Raises:
         DataError: the file is no UTF-8, no JSON (line, column and entry number are named) or no list.
     """
+    check_file(path)
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             yield from _iter_entries(JsonWindow(path, stream, chunk_chars))
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason}); fetch the file again") from None
+        raise not_utf8(path, error) from None
 
 
 def _iter_entries(window: JsonWindow) -> Iterator[tuple[int, int, Any]]:

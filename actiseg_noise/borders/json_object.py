@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.json_window import iter_json_members
+from actiseg_noise.borders.text import check_file
 from actiseg_noise.errors import DataError
 
 INDEXES_KEPT = 16
@@ -75,10 +76,8 @@ def file_stamp(path: Path) -> tuple[int, int]:
     Raises:
         DataError: it is missing.
     """
-    try:
-        stat = path.stat()
-    except OSError:
-        raise DataError(f"{path}: the file is missing") from None
+    check_file(path)
+    stat = path.stat()
     return stat.st_mtime_ns, stat.st_size
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from actiseg_noise.borders.text import check_file, not_utf8
 from actiseg_noise.errors import DataError
 
 _SPACE = re.compile(r"[ \t\r\n\ufeff]*")
@@ -94,13 +95,12 @@ def iter_json_members(path: Path, key: str | None, chunk_chars: int = 1 << 20) -
     Raises:
         DataError: the file is no UTF-8, no JSON (line, column and member number are named), or has no such object.
     """
+    check_file(path)
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             yield from _iter_members(JsonWindow(path, stream, chunk_chars), key)
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason}); fetch the file again") from None
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+        raise not_utf8(path, error) from None
 
 
 def _iter_members(window: JsonWindow, key: str | None) -> Iterator[tuple[str, int, int, Any]]:

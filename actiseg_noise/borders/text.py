@@ -80,15 +80,20 @@ def read_text(path: Path, *, or_latin1: bool = False, kind: type[ActisegError] =
 
 def decode(data: bytes, where: object, *, or_latin1: bool = False, kind: type[ActisegError] = DataError) -> str:
     """Return UTF-8 bytes as text; ``where`` is named in the error. See :func:`read_text`."""
-    if data.startswith(_UTF16):
-        raise kind(f"{where}: expected UTF-8 text, found UTF-16; save the file as UTF-8")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        if or_latin1:
+        if or_latin1 and not data.startswith(_UTF16):
             return data.decode("latin-1")
-        place = f"byte {error.start} is 0x{data[error.start]:02x}"
-        raise kind(f"{where}: not UTF-8 text ({place}); save the file as UTF-8, or fetch it again") from None
+        raise not_utf8(where, error, kind) from None
+
+
+def not_utf8(where: object, error: UnicodeDecodeError, kind: type[ActisegError] = DataError) -> ActisegError:
+    """Return the error for a file that is no UTF-8: UTF-16 is called that, of others the first wrong byte is named."""
+    if error.object.startswith(_UTF16):
+        return kind(f"{where}: expected UTF-8 text, found UTF-16; save the file as UTF-8")
+    place = f"byte {error.start} is 0x{error.object[error.start]:02x}"
+    return kind(f"{where}: not UTF-8 text ({place}); save the file as UTF-8, or fetch it again")
 
 
 def read_lines(path: Path, *, or_latin1: bool = False) -> list[tuple[int, str]]:

@@ -208,7 +208,7 @@ def _counted(request: Request, folder: Path) -> AbstractContextManager[tuple[Ite
 
 def find_thresholds(request: Request) -> list[float]:
     """Return the thresholds that make the request's rates exact."""
-    read_mask = request.dataset.read_index_mask if request.content == "full" else None
+    read_mask = request.dataset.read_checked_mask if request.content == "full" else None
     return exact_thresholds(request.iter_clips(), request.job().plan(), read_mask)
 
 

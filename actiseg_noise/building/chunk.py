@@ -58,7 +58,7 @@ class Worker:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.plan = job.plan()
-        self.read_mask = job.dataset.read_index_mask if job.content == "full" else None
+        self.read_mask = job.dataset.read_checked_mask if job.content == "full" else None
 
     def rows(self, clips: Iterable[Clip]) -> tuple[dict[str, list[Row]], Tally]:
         """Return the rows of all tables and the counts of draws."""

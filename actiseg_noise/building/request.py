@@ -129,6 +129,7 @@ def make_request(
         raise UnknownNameError("content", content, BUILT_CONTENTS)
     raise_if(limit is not None and limit < 1, f"--limit must be at least 1, got {limit}")
     found = _open_dataset(dataset, root, skip_missing, options or {})
+    found.check_root()
     found.check_split(split)
     variant = _resolve_recipe(recipe, seed).altered(exact_rate=exact_rate, temporal=temporal, allow_erase=allow_erase)
     _check_allowed(found, split, variant, content, allow_eval)

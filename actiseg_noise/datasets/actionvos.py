@@ -20,12 +20,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+from actiseg_noise.borders.folders import check_file_name, natural_order, stem_of
 from actiseg_noise.borders.json_list import JsonFields, JsonList
 from actiseg_noise.datasets.base import DATASETS, Dataset
-from actiseg_noise.datasets.files import check_file_name, find_other_ids, frame_order, missing_clips
+from actiseg_noise.datasets.files import find_other_ids, image_path, missing_clips
 from actiseg_noise.datasets.visor_names import action_address, action_folder, numbered_address
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
@@ -65,6 +67,9 @@ class ActionVos(Dataset):
         eval_splits=("val", "val_human", "val_novel"),
     )
 
+    layout = ("ImageSets", "Annotations_Sparse", "JPEGImages_Sparse")
+    masks_may_be_scaled = True
+
     def iter_clips(self, split: str, *, with_frames: bool) -> Iterator[Clip]:
         """Yield the entries of ``ImageSets/<split>.json`` in ascending folder name; each is parsed on its own.
 
@@ -77,7 +82,8 @@ class ActionVos(Dataset):
         keep = self._clips_with_masks(split, index) if with_frames else None
         for number, fields in index.iter_sorted():
             if keep is None or index.clip_ids[number] in keep:
-                yield _parse(fields, index.clip_ids[number], index.addresses[number], number, _side(split))
+                clip = _parse(fields, index.clip_ids[number], index.addresses[number], number, _side(split))
+                yield replace(clip, frames=self._on_disk(clip, _side(split))) if with_frames else clip
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
         """Yield each (class, noun) seen in ``splits`` once, in ascending order.
@@ -102,14 +108,19 @@ class ActionVos(Dataset):
             DataError: a missing or malformed mask, or an id that is none of the clip's objects.
         """
         index_mask = super().read_index_mask(clip, frame)
-        strangers = find_other_ids(index_mask, (item.object_id for item in clip.objects))
-        if strangers:
+        unknown_ids = find_other_ids(index_mask, (item.object_id for item in clip.objects))
+        if unknown_ids:
             raise DataError(
                 f"{self.root / str(frame.mask_path)}: clip {clip.clip_id!r}, frame {frame.frame_id!r} has ids "
-                f"{strangers}, but its entry lists the objects 1 … {len(clip.objects)}. The masks and the split file "
+                f"{unknown_ids}, but its entry lists the objects 1 … {len(clip.objects)}. The masks and the split file "
                 "are not of one preparation: write both again."
             )
         return index_mask
+
+    def _on_disk(self, clip: Clip, side: str) -> tuple[FrameRecord, ...]:
+        """Return the clip's frames with the images that are there."""
+        folder = f"JPEGImages_Sparse/{side}/{clip.clip_id}"
+        return tuple(replace(frame, image_path=image_path(self.root, folder, frame.frame_id)) for frame in clip.frames)
 
     def _clips_with_masks(self, split: str, index: _Index) -> set[str]:
         """Return the clip ids that have a folder of masks; refuse or count the others."""
@@ -234,9 +245,9 @@ def _class_and_noun(fields: JsonFields) -> tuple[int, str]:
 
 
 def _frames(fields: JsonFields, folder: str, side: str) -> tuple[FrameRecord, ...]:
-    """Return the frames an entry lists, by number; names may or may not end in '.jpg'."""
+    """Return the frames an entry lists, by number; names may or may not have the suffix of an image."""
     where = f"{fields.where}, key 'sparse_frames'"
-    stems = [check_file_name(name.removesuffix(".jpg"), where) for name in fields.strings("sparse_frames")]
+    stems = [check_file_name(stem_of(name), where) for name in fields.strings("sparse_frames")]
     for first, second in pairwise(sorted(stems)):
         if first == second:
             raise DataError(f"{where}: the frame {first!r} is listed twice")
@@ -248,5 +259,5 @@ def _frames(fields: JsonFields, folder: str, side: str) -> tuple[FrameRecord, ..
             is_annotated=True,
             weight_path=f"Weights_Sparse/train/{folder}/{stem}.png" if side == "train" else None,
         )
-        for stem in sorted(stems, key=frame_order)
+        for stem in sorted(stems, key=natural_order)
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
+from actiseg_noise.borders.folders import suggest_root
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
@@ -21,12 +22,16 @@ class Dataset(ABC):
 
     Attributes:
         card: what this dataset is.
+        layout: names that a right root holds, at least one of them; for the advice about a wrong root.
+        masks_may_be_scaled: masks may have another size than their images, of the same aspect.
         root: the folder that ``image_path`` and ``mask_path`` are relative to.
         skip_missing: listed clips whose files are absent are left out and counted instead of refused.
         skipped: clip ids left out so far, filled while clips are iterated.
     """
 
     card: ClassVar[DatasetCard]
+    layout: ClassVar[tuple[str, ...]] = ()
+    masks_may_be_scaled: ClassVar[bool] = False
 
     def __init__(self, root: Path, *, skip_missing: bool = False) -> None:
         self.root = root
@@ -58,9 +63,31 @@ class Dataset(ABC):
         """
         if frame.mask_path is None:
             raise DataError(f"{clip.clip_id} frame {frame.frame_id}: the frame has no mask")
-        from actiseg_noise.masks import read_index_mask
+        from actiseg_noise.borders.images import read_index_mask
 
         return read_index_mask(self.root / frame.mask_path)
+
+    def read_checked_mask(self, clip: Clip, frame: FrameRecord) -> IndexMask:
+        """Return ``read_index_mask`` after holding its size against the frame's image, where that is there.
+
+        Raises:
+            DataError: what ``read_index_mask`` raises; or the image cannot be read, or is of another shape.
+        """
+        from actiseg_noise.borders.images import check_shape, frame_size
+
+        index_mask = self.read_index_mask(clip, frame)
+        if frame.image_path is not None:
+            shape = (index_mask.shape[0], index_mask.shape[1])
+            where = f"clip {clip.clip_id!r}, mask {frame.mask_path}, image {frame.image_path}"
+            check_shape(shape, frame_size(self.root / frame.image_path), where, may_scale=self.masks_may_be_scaled)
+        return index_mask
+
+    def check_root(self) -> None:
+        """Raise DataError where the root is one folder too high or too low: what is there instead is proposed."""
+        hint = suggest_root(self.root, self.layout)
+        if hint:
+            expected = " or ".join(self.layout)
+            raise DataError(f"--root {self.root}: expected a folder that holds {expected}.{hint}")
 
     def weight_map(self, clip: Clip, frame: FrameRecord) -> IndexMask | None:
         """Return ActionVOS's action-guided weights, ``uint8 [H, W]`` of 1–4, for a dataset that has no files of them.
@@ -74,6 +101,17 @@ class Dataset(ABC):
         if split not in self.card.splits:
             known = ", ".join(self.card.splits)
             raise ActisegError(f"dataset {self.card.name!r} has no split {split!r}. Known: {known}")
+
+
+def check_threshold(value: int | None) -> int | None:
+    """Return an adapter's option ``threshold``.
+
+    Raises:
+        ActisegError: it is no grey level from 1 to 255.
+    """
+    if value is not None and not (isinstance(value, int) and 1 <= value <= 255):
+        raise ActisegError(f"--option threshold={value}: expected a grey level from 1 to 255, for example 128")
+    return value
 
 
 DATASETS: Registry[type[Dataset]] = Registry("dataset", "actiseg_noise.datasets", "actiseg.datasets")

@@ -27,24 +27,24 @@ from pathlib import Path
 
 import numpy as np
 
+from actiseg_noise.borders.folders import check_file_name, list_stems
+from actiseg_noise.borders.images import is_palette_mask, read_index_mask
 from actiseg_noise.borders.json_object import file_stamp
-from actiseg_noise.datasets.base import DATASETS, Dataset
+from actiseg_noise.datasets.base import DATASETS, Dataset, check_threshold
 from actiseg_noise.datasets.davis_lists import SPLITS, YEARS, SplitLists, year_on_disk
 from actiseg_noise.datasets.davis_texts import Texts
 from actiseg_noise.datasets.files import (
-    check_file_name,
     find_frames,
+    find_object_ids,
     find_other_ids,
-    frame_order,
-    image_size,
-    list_stems,
+    first_mask,
     missing_clips,
     near_root,
 )
 from actiseg_noise.datasets.lexicon import unknown_category_id
 from actiseg_noise.datasets.referring import VERB
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.masks import IndexMask, read_index_mask
+from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import NOUN, Clip, DatasetCard, FrameRecord, ObjectRecord
 
 VOID_ID = 255
@@ -74,9 +74,11 @@ class Davis(Dataset):
     Args:
         year: whose lists are read, ``2016`` or ``2017``. Default: 2017 if its lists are there or no others are.
         objects: ``instances`` (default of 2017): a sequence's objects are 1 … N, N the largest id of its first mask
-            (DAVIS's own rule), so one mask per sequence is read even for text content; a first mask of the grey levels
-            0 and 255 alone makes one object of 255. ``merged`` (default of 2016): every pixel that is not zero is
-            object 1; 255 beside ids stays void.
+            (DAVIS's own rule), less those that have no pixel in any mask, so at least one mask per sequence is read
+            even for text content; a first mask of the grey levels 0 and 255 alone makes one object of 255. ``merged``
+            (default of 2016): every pixel that is not zero is object 1; 255 beside ids stays void.
+        threshold: a grey level, 1 … 255: masks show one object, where they are at least so bright. For masks whose
+            edges are smooth.
         masks: the folder of masks.
         texts: a file of texts, relative to the root or to the working directory: JSON that leads from a sequence to its
             text or to texts by object id, or lines ``<sequence> <text>`` or ``<sequence> <object id> "<text>"``.
@@ -102,6 +104,8 @@ class Davis(Dataset):
         void_id=VOID_ID,
     )
 
+    layout = ("Annotations", "ImageSets", "JPEGImages")
+
     def __init__(
         self,
         root: Path,
@@ -112,6 +116,7 @@ class Davis(Dataset):
         masks: str = "Annotations",
         texts: str | None = None,
         resolution: str = USUAL_RESOLUTION,
+        threshold: int | None = None,
     ) -> None:
         super().__init__(root, skip_missing=skip_missing)
         if year is not None and year not in YEARS:
@@ -119,7 +124,10 @@ class Davis(Dataset):
         if objects is not None and objects not in OBJECTS:
             raise ActisegError(f"--objects {objects!r}: expected one of {', '.join(OBJECTS)}")
         self.year = year or year_on_disk(root)
-        self.objects = objects or ("merged" if self.year == "2016" else "instances")
+        self.threshold = check_threshold(threshold)
+        self.objects = objects or ("merged" if self.year == "2016" or threshold is not None else "instances")
+        if threshold is not None and self.objects != "merged":
+            raise ActisegError("--option threshold: makes one object of a mask, so it goes with --objects merged")
         self.masks = check_file_name(masks, "--option masks")
         self.texts = None if texts is None else near_root(root, texts)
         self.resolution = check_file_name(resolution, "--option resolution")
@@ -157,21 +165,23 @@ class Davis(Dataset):
         """Return the frame's object ids, ``uint8 [H, W]``; 255 is void.
 
         Raises:
-            DataError: a missing or malformed mask, one of another size than its image, or one that does not go with the
-                sequence's first mask: an id above its largest, or ids where the first has grey levels.
+            DataError: a missing or malformed mask, or one that does not go with the sequence's first mask: an id above
+                its largest, or ids where the first has grey levels.
         """
+        if self.threshold is not None and frame.mask_path is not None:
+            return _merge(read_index_mask(self.root / frame.mask_path, self.threshold), True)
         index_mask = super().read_index_mask(clip, frame)
-        self._check_size(clip, frame, index_mask)
         first = self._first_mask(clip.clip_id)
         if self.objects == "merged":
             return _merge(index_mask, first.is_foreground)
-        known = [1] if first.is_foreground else range(1, first.largest + 1)
-        strangers = find_other_ids(index_mask, known, void_id=VOID_ID)
-        if strangers:
-            what = "only the grey levels 0 and 255" if first.is_foreground else f"no id above {first.largest}"
+        unknown_ids = find_other_ids(index_mask, first.object_ids, void_id=VOID_ID)
+        if unknown_ids:
+            largest = first.object_ids[-1:]
+            what = f"no id above {largest[0]}" if largest else "no id"
+            what = "only the grey levels 0 and 255" if first.is_foreground else what
             raise DataError(
                 f"{self.root / str(frame.mask_path)}: clip {clip.clip_id!r}, frame {frame.frame_id!r} has ids "
-                f"{strangers}, but the sequence's first mask has {what}. Repair the mask, or merge the objects "
+                f"{unknown_ids}, but the sequence's first mask has {what}. Repair the mask, or merge the objects "
                 "(--objects merged)."
             )
         return _merge(index_mask, True) if first.is_foreground else index_mask
@@ -179,29 +189,18 @@ class Davis(Dataset):
     def _clip(self, sequence: str, source_order: int, texts: Texts | None, with_frames: bool) -> Clip:
         """Return one sequence as a clip."""
         name = readable(sequence)
-        ids = range(1, 2 if self.objects == "merged" else self._first_mask(sequence).largest + 1)
+        ids = (1,) if self.objects == "merged" else self._first_mask(sequence).object_ids
         objects = tuple(_object(i, name if texts is None else texts.of_object(sequence, i)) for i in ids)
         images, masks = self._folder("JPEGImages"), self._folder(self.masks)
         frames = find_frames(self.root, f"{images}/{sequence}", f"{masks}/{sequence}") if with_frames else ()
         return Clip(sequence, sequence, sequence, name, VERB, name, objects, frames, source_order)
 
-    def _check_size(self, clip: Clip, frame: FrameRecord, index_mask: IndexMask) -> None:
-        """Raise DataError when the frame's image is there and of another size than its mask."""
-        size = image_size(self.root / str(frame.image_path))
-        height, width = index_mask.shape
-        if size is not None and size != (width, height):
-            raise DataError(
-                f"{self.root / str(frame.mask_path)}: clip {clip.clip_id!r}, frame {frame.frame_id!r}: the mask is "
-                f"{width}×{height}, but its image {frame.image_path} is {size[0]}×{size[1]}. Resize one of them."
-            )
-
     def _first_mask(self, sequence: str) -> _FirstMask:
         """Return what a sequence's first mask says of the others."""
         folder = self.root / self._folder(self.masks) / sequence
-        stems = list_stems(folder, ".png")
-        if not stems:
+        path = first_mask(folder)
+        if path is None:
             raise DataError(f"{folder}: sequence {sequence!r} has no masks here. Get them: {self.card.how_to_get}")
-        path = folder / f"{min(stems, key=frame_order)}.png"
         return _read_first_mask(path, self.objects, *file_stamp(path))
 
     def _folder(self, name: str) -> str:
@@ -214,7 +213,7 @@ class Davis(Dataset):
     def _with_masks(self, split: str, sequences: Iterable[str]) -> list[str]:
         """Return the sequences that have a mask; refuse or count the others."""
         folder = self.root / self._folder(self.masks)
-        kept = [name for name in sequences if list_stems(folder / name, ".png")]
+        kept = [name for name in sequences if list_stems(folder / name)]
         missing = sorted(set(sequences).difference(kept))
         if missing and not (self.skip_missing and kept):
             what = f"sequences of split {split!r} have no masks in {folder}"
@@ -238,23 +237,20 @@ class _FirstMask:
     """What a sequence's first mask says of the others.
 
     Attributes:
-        is_foreground: 255 is the one object, not void. largest: the largest id of an object.
+        is_foreground: 255 is the one object, not void. object_ids: of the sequence, ascending; see ``find_object_ids``.
     """
 
     is_foreground: bool
-    largest: int
+    object_ids: tuple[int, ...]
 
 
 @lru_cache(256)
 def _read_first_mask(path: Path, objects: str, changed_ns: int, size: int) -> _FirstMask:
     """Return what the first mask says, remembered as long as time of change and size stay the same."""
-    from PIL import Image
-
-    index_mask = read_index_mask(path)
-    with Image.open(path) as image:
-        is_grey = image.mode != "P" or objects == "merged"
-    largest = int(index_mask.max(initial=0, where=index_mask != VOID_ID))
-    return _FirstMask(True, 1) if is_grey and not largest else _FirstMask(False, largest)
+    has_ids = bool(find_other_ids(read_index_mask(path), (), void_id=VOID_ID))
+    if not has_ids and (objects == "merged" or not is_palette_mask(path)):
+        return _FirstMask(True, (1,))
+    return _FirstMask(False, find_object_ids(path.parent, VOID_ID) if objects == "instances" else (1,))
 
 
 def _merge(index_mask: IndexMask, is_foreground: bool) -> IndexMask:

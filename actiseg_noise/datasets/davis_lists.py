@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actiseg_noise.datasets.files import check_file_name, read_lines
+from actiseg_noise.borders.folders import check_file_name, list_folders, walk_files
+from actiseg_noise.borders.text import read_lines
 from actiseg_noise.errors import DataError
 
 SPLITS = ("train", "val")
@@ -59,8 +60,7 @@ class SplitLists:
                 f"{self.path(split)}: no such file. Without ImageSets every sequence of {self._masks} is in split "
                 f"{SPLIT_WITHOUT_LISTS!r}: use that, or write the list."
             )
-        found = sorted(path.name for path in self._masks.iterdir() if path.is_dir()) if self._masks.is_dir() else []
-        names = [name for name in found if not name.startswith(".")]
+        names = list_folders(self._masks)
         if not names:
             raise DataError(
                 f"{self._masks}: no folder of a sequence's masks is there, and no {self._sets} either. "
@@ -71,12 +71,10 @@ class SplitLists:
     def _read_list(self, split: str) -> dict[str, int]:
         """Return the sequences of one list."""
         path = self.path(split)
-        try:
-            lines = read_lines(path)
-        except FileNotFoundError:
-            raise self._no_list(path) from None
+        if not path.is_file():
+            raise self._no_list(path)
         sequences: dict[str, int] = {}
-        for number, line in lines:
+        for number, line in read_lines(path):
             where = f"{path}, line {number}"
             sequence, is_pair = _sequence(line)
             if sequence in sequences and not is_pair:
@@ -86,7 +84,7 @@ class SplitLists:
 
     def _no_list(self, path: Path) -> DataError:
         """Return the error for a list that is not on disk."""
-        found = sorted(str(item.relative_to(self._sets)) for item in self._sets.glob("*/*.txt"))
+        found = [str(item.relative_to(self._sets)) for item in walk_files(self._sets, ".txt")]
         there = f"lists found: {', '.join(found)}" if found else "no list is there"
         return DataError(f"{path}: no such file ({there}). Get it: {self._how_to_get}")
 
@@ -105,5 +103,5 @@ def _sequence(line: str) -> tuple[str, bool]:
     (('motocross-jump', False), ('bear', True))
     """
     parts = line.split(maxsplit=1)[0].split("/")
-    is_pair = len(parts) > 2 and parts[-1].endswith((".jpg", ".png"))
+    is_pair = len(parts) > 2 and parts[-1].lower().endswith((".jpg", ".jpeg", ".png"))
     return (parts[-2], True) if is_pair else (line, False)

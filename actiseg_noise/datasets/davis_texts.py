@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.json_object import JsonObject
-from actiseg_noise.datasets.files import read_lines
+from actiseg_noise.borders.text import read_lines
 from actiseg_noise.errors import DataError
 
 SPELLINGS = {"clasic-car": "classic-car", "dog-scale": "dogs-scale", "motor-bike": "motorbike"}
@@ -42,7 +42,9 @@ class Texts:
         self._texts: dict[str, dict[int | None, str]] = {}
         if not path.is_file():
             raise DataError(f"{path}: no such file; --option texts takes the path of a file of texts")
-        for sequence, object_id, text, where in _iter_json(path) if path.suffix == ".json" else _iter_lines(path):
+        for sequence, object_id, text, where in (
+            _iter_json(path) if path.suffix.lower() == ".json" else _iter_lines(path)
+        ):
             found = self._texts.setdefault(SPELLINGS.get(sequence, sequence), {})
             if object_id in found or (found and (object_id is None or None in found)):
                 whose = sequence if object_id is None else f"{sequence}, object {object_id}"

@@ -1,77 +1,56 @@
-"""What adapters share when they read other people's files: names that stay in the root, ids, what is missing."""
+"""What adapters share when they read other people's files: the frames of a clip, the ids in masks, what is missing."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from actiseg_noise.borders.folders import IMAGE_SUFFIXES, MASK_SUFFIXES, list_files, natural_order
+from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import FrameRecord
 
-_SEPARATOR = re.compile(r"[/\\\0]")
-
-
-def check_file_name(name: str, where: str) -> str:
-    """Return ``name`` when it is one part of a path.
-
-    Raises:
-        DataError: it is empty, leads elsewhere ('..'), or contains a separator; ``where`` is named.
-    """
-    if name in ("", ".", "..") or _SEPARATOR.search(name):
-        raise DataError(f"{where}: {name!r} cannot be the name of a file or folder; expected a name without '/', '\\'")
-    return name
-
-
-def frame_order(frame_id: str) -> tuple[int, str]:
-    """Return the key that sorts zero-padded frame names by number, also where the padding overflows."""
-    return len(frame_id), frame_id
-
-
-def list_stems(folder: Path, suffix: str) -> list[str]:
-    """Return the stems of the files with ``suffix`` in ``folder``, hidden ones aside; none where it is absent."""
-    try:
-        names = [path.name for path in folder.iterdir()]
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return [name.removesuffix(suffix) for name in names if name.endswith(suffix) and not name.startswith(".")]
-
 
 def find_frames(root: Path, images: str, masks: str) -> tuple[FrameRecord, ...]:
-    """Return every frame that has a JPEG in the folder ``images`` or a PNG in the folder ``masks``, by number."""
-    annotated = set(list_stems(root / masks, ".png"))
+    """Return every frame that has an image in the folder ``images`` or a PNG in the folder ``masks``, by number.
+
+    A path is that of the file on disk, whatever the case of its suffix; None where there is none.
+    """
+    shown, drawn = list_files(root / images, IMAGE_SUFFIXES), list_files(root / masks, MASK_SUFFIXES)
     return tuple(
         FrameRecord(
             frame_id=stem,
-            image_path=f"{images}/{stem}.jpg",
-            mask_path=f"{masks}/{stem}.png" if stem in annotated else None,
-            is_annotated=stem in annotated,
+            image_path=f"{images}/{shown[stem]}" if stem in shown else None,
+            mask_path=f"{masks}/{drawn[stem]}" if stem in drawn else None,
+            is_annotated=stem in drawn,
         )
-        for stem in sorted(annotated.union(list_stems(root / images, ".jpg")), key=frame_order)
+        for stem in sorted(shown.keys() | drawn.keys(), key=natural_order)
     )
 
 
-def read_lines(path: Path, *, or_latin1: bool = False) -> list[tuple[int, str]]:
-    """Return (line number, stripped line) of a text file. Blank lines, CRLF and a byte order mark are fine.
+def image_path(root: Path, folder: str, stem: str) -> str | None:
+    """Return the path below ``root`` of a frame's image in ``folder``, None where there is no file of that stem."""
+    name = find_name(root / folder, stem, IMAGE_SUFFIXES)
+    return None if name is None else f"{folder}/{name}"
 
-    Args:
-        or_latin1: a file that is no UTF-8 is read as Latin-1.
 
-    Raises:
-        FileNotFoundError: for the caller, who knows which other files are there.
-        DataError: the file is no UTF-8.
-    """
-    data = path.read_bytes()
+def find_name(folder: Path, stem: str, suffixes: tuple[str, ...] = MASK_SUFFIXES) -> str | None:
+    """Return the name of the file in ``folder`` with this stem and one of ``suffixes``, None where there is none."""
     try:
-        lines = data.decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        if not or_latin1:
-            raise DataError(f"{path}: not UTF-8 text ({error.reason}); fetch the file again") from None
-        lines = data.decode("latin-1").splitlines()
-    return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
+        changed_ns = folder.stat().st_mtime_ns
+    except OSError:
+        return None
+    return _names(folder, suffixes, changed_ns).get(stem)
+
+
+@lru_cache(8)
+def _names(folder: Path, suffixes: tuple[str, ...], changed_ns: int) -> dict[str, str]:
+    """Return stem → name of a folder's files; those of the last few folders are kept while they stay the same."""
+    return list_files(folder, suffixes)
 
 
 def near_root(root: Path, path: str) -> Path:
@@ -81,15 +60,31 @@ def near_root(root: Path, path: str) -> Path:
     return below if below.is_file() else given
 
 
-def image_size(path: Path) -> tuple[int, int] | None:
-    """Return (width, height) of an image from its header, None where there is none to read."""
-    from PIL import Image
+def first_mask(folder: Path) -> Path | None:
+    """Return the mask of a clip's first annotated frame, None where the folder has no mask."""
+    name = next(iter(list_files(folder, MASK_SUFFIXES).values()), None)
+    return None if name is None else folder / name
 
-    try:
-        with Image.open(path) as image:
-            return image.size
-    except OSError:  # UnidentifiedImageError is one
-        return None
+
+def find_object_ids(folder: Path, void_id: int) -> tuple[int, ...]:
+    """Return the objects of a clip of palette masks: the ids up to the largest of its first mask that have a pixel.
+
+    All masks are read only where the first one leaves out a number, to see whether that one appears later.
+
+    Raises:
+        DataError: a mask that cannot be read.
+    """
+    masks = (read_index_mask(folder / name) for name in list_files(folder, MASK_SUFFIXES).values())
+    present = _ids(next(masks), void_id)
+    largest = max(present, default=0)
+    while len(present) < largest and (index_mask := next(masks, None)) is not None:
+        present |= {value for value in _ids(index_mask, void_id) if value < largest}
+    return tuple(sorted(present))
+
+
+def _ids(index_mask: IndexMask, void_id: int) -> set[int]:
+    """Return the object ids that have a pixel."""
+    return set(np.unique(index_mask).tolist()) - {0, void_id}
 
 
 def find_other_ids(index_mask: IndexMask, known: Iterable[int], void_id: int | None = None) -> list[int]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from actiseg_noise.borders.text import parse_toml
 from actiseg_noise.errors import DataError
 
 FIRST_UNKNOWN_ID = 100_000
@@ -58,10 +58,7 @@ def parse_lexicon(text: str, origin: str) -> Lexicon:
     Raises:
         DataError: ``origin`` is named, and the category that is not as promised.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise DataError(f"{origin}: not a TOML file ({error})") from None
+    data = parse_toml(text, origin)
     if set(data) != {"version", "categories"} or not isinstance(data["categories"], dict):
         raise DataError(f"{origin}: expected the keys 'version' and 'categories', found {sorted(data)}")
     if type(data["version"]) is not int:

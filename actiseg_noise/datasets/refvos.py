@@ -31,8 +31,10 @@ from pathlib import Path
 
 import numpy as np
 
+from actiseg_noise.borders.folders import MASK_SUFFIXES, list_files, list_stems
+from actiseg_noise.borders.images import frame_size
 from actiseg_noise.datasets.base import DATASETS, Dataset
-from actiseg_noise.datasets.files import image_size, list_stems, missing_clips, near_root
+from actiseg_noise.datasets.files import image_path, missing_clips, near_root
 from actiseg_noise.datasets.referring import VERB, make_template
 from actiseg_noise.datasets.refvos_categories import NO_CATEGORY, Categories
 from actiseg_noise.datasets.refvos_expressions import SEPARATOR, Expression, Video, iter_videos
@@ -90,6 +92,8 @@ class RefVos(Dataset):
         void_id=VOID_ID,
     )
 
+    layout = ("meta_expressions", *(f"{split}/meta_expressions.json" for split in card.splits))
+
     def __init__(self, root: Path, *, skip_missing: bool = False, meta: str | None = None) -> None:
         super().__init__(root, skip_missing=skip_missing)
         self.meta = None if meta is None else near_root(root, meta)
@@ -146,28 +150,27 @@ class RefVos(Dataset):
 
     def _empty_mask(self, path: Path, clip: Clip, frame: FrameRecord) -> IndexMask:
         """Return an empty mask of the image's size."""
-        size = image_size(self.root / str(frame.image_path))
+        size = None if frame.image_path is None else frame_size(self.root / frame.image_path)
         if size is None:
             raise DataError(
-                f"{path}: clip {clip.clip_id!r} has no mask in any frame, and its image {frame.image_path} is not "
-                "there to say how large an empty one is. Get the images."
+                f"{path}: clip {clip.clip_id!r} has no mask in any frame, and the image of frame {frame.frame_id!r} is "
+                "not there to say how large an empty one is. Get the images."
             )
-        return np.zeros(size[::-1], np.uint8)
+        return np.zeros(size, np.uint8)
 
     def _frames(self, split: str, video: Video, expression: Expression) -> tuple[FrameRecord, ...]:
         """Return the frames that the file lists, with masks where they are."""
-        has_rle = expression.anno_ids is not None
-        masks = video.frame_ids if has_rle else list_stems(self.root / split / "Annotations" / video.name, ".png")
-        annotated = set(masks)
-        folder = f"{split}/{{}}/{video.name}/{{}}"
+        images, masks = (f"{split}/{folder}/{video.name}" for folder in ("JPEGImages", "Annotations"))
+        if expression.anno_ids is None:
+            drawn = {stem: f"{masks}/{name}" for stem, name in list_files(self.root / masks, MASK_SUFFIXES).items()}
+        else:
+            drawn = dict.fromkeys(video.frame_ids, f"{split}/{MASK_FILE}")
         return tuple(
             FrameRecord(
                 frame_id=frame_id,
-                image_path=folder.format("JPEGImages", f"{frame_id}.jpg"),
-                mask_path=(f"{split}/{MASK_FILE}" if has_rle else folder.format("Annotations", f"{frame_id}.png"))
-                if frame_id in annotated
-                else None,
-                is_annotated=frame_id in annotated,
+                image_path=image_path(self.root, images, frame_id),
+                mask_path=drawn.get(frame_id),
+                is_annotated=frame_id in drawn,
             )
             for frame_id in video.frame_ids
         )
@@ -179,7 +182,7 @@ class RefVos(Dataset):
         missing: list[str] = []
         unsaid = 0
         for video in iter_videos(path):
-            stems = set(list_stems(self.root / split / "Annotations" / video.name, ".png"))
+            stems = set(list_stems(self.root / split / "Annotations" / video.name))
             for expression in video.expressions:
                 clip_id = f"{video.name}{SEPARATOR}{expression.exp_id}"
                 if self._has_masks(split, expression, not stems.isdisjoint(video.frame_ids)):

@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.folders import check_file_name, natural_order, stem_of
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.json_object import JsonObject
-from actiseg_noise.datasets.files import check_file_name, frame_order
 from actiseg_noise.errors import DataError
 
 SEPARATOR = ":"
@@ -124,11 +124,11 @@ def _number(value: Any) -> int | None:
 
 
 def _frame_ids(fields: JsonFields) -> tuple[str, ...]:
-    """Return the frames of an entry, which may or may not end in '.jpg'."""
+    """Return the frames of an entry, which may or may not have the suffix of an image."""
     where = f"{fields.where}, key 'frames'"
-    frame_ids = tuple(check_file_name(name.removesuffix(".jpg"), where) for name in fields.strings("frames"))
+    frame_ids = tuple(check_file_name(stem_of(name), where) for name in fields.strings("frames"))
     for first, second in pairwise(frame_ids):
-        if frame_order(first) >= frame_order(second):
+        if natural_order(first) >= natural_order(second):
             raise DataError(f"{where}: expected frames in ascending order, each once, found {second!r} after {first!r}")
     return frame_ids
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from actiseg_noise.datasets.files import check_file_name
+from actiseg_noise.borders.folders import check_file_name
 
 
 def action_folder(seq_id: int, video: str, verb: str, noun: str, where: str) -> str:

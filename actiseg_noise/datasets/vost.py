@@ -25,19 +25,13 @@ from pathlib import Path
 
 import numpy as np
 
+from actiseg_noise.borders.folders import check_file_name, list_stems
+from actiseg_noise.borders.text import read_lines
 from actiseg_noise.datasets.base import DATASETS, Dataset
-from actiseg_noise.datasets.files import (
-    check_file_name,
-    find_frames,
-    find_other_ids,
-    frame_order,
-    list_stems,
-    missing_clips,
-    read_lines,
-)
+from actiseg_noise.datasets.files import find_frames, find_object_ids, find_other_ids, missing_clips
 from actiseg_noise.datasets.lexicon import Lexicon, parse_lexicon
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.masks import IndexMask, read_index_mask
+from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 
 VOID_ID = 255
@@ -57,8 +51,8 @@ class Vost(Dataset):
 
     Args:
         objects: ``merged`` (default, as ActionVOS does): all instances are object 1. ``instances`` keeps the ids on
-            disk; a clip's objects are then 1 … N, N the largest id of its first mask (VOST's own rule), so one
-            mask per clip is read even for text content. Every object is positive.
+            disk; a clip's objects are then 1 … N, N the largest id of its first mask (VOST's own rule), less those
+            that have no pixel in any mask, so masks are read even for text content. Every object is positive.
 
     Raises:
         ActisegError: an unknown value of ``objects``.
@@ -79,6 +73,8 @@ class Vost(Dataset):
         eval_splits=("val", "test"),
         void_id=VOID_ID,
     )
+
+    layout = ("Annotations", "ImageSets", "JPEGImages")
 
     def __init__(self, root: Path, *, skip_missing: bool = False, objects: str = "merged") -> None:
         super().__init__(root, skip_missing=skip_missing)
@@ -125,11 +121,11 @@ class Vost(Dataset):
         index_mask = super().read_index_mask(clip, frame)
         if self.objects == "merged":
             return merge_instances(index_mask)
-        strangers = find_other_ids(index_mask, (item.object_id for item in clip.objects), void_id=VOID_ID)
-        if strangers:
+        unknown_ids = find_other_ids(index_mask, (item.object_id for item in clip.objects), void_id=VOID_ID)
+        if unknown_ids:
             raise DataError(
                 f"{self.root / str(frame.mask_path)}: clip {clip.clip_id!r}, frame {frame.frame_id!r} has ids "
-                f"{strangers}, but the clip's first mask has none above {len(clip.objects)}. "
+                f"{unknown_ids}, but the clip's first mask has none above {clip.objects[-1].object_id}. "
                 "Repair the mask, or merge the instances (--objects merged)."
             )
         return index_mask
@@ -138,10 +134,9 @@ class Vost(Dataset):
         """Return one video as a clip."""
         verb, noun, narration = split_name(video)
         category = lexicon().find(noun)
-        count = 1 if self.objects == "merged" else self._count_instances(video)
+        ids = (1,) if self.objects == "merged" else find_object_ids(self.root / "Annotations" / video, VOID_ID)
         objects = tuple(
-            ObjectRecord(object_id, category.category_id, category.name, noun, is_positive=True)
-            for object_id in range(1, count + 1)
+            ObjectRecord(object_id, category.category_id, category.name, noun, is_positive=True) for object_id in ids
         )
         frames = self._frames(video) if with_frames else ()
         return Clip(video, video, video, narration, verb, noun, objects, frames, source_order)
@@ -150,18 +145,12 @@ class Vost(Dataset):
         """Return every frame of a video that has an image or a mask."""
         return find_frames(self.root, f"JPEGImages/{video}", f"Annotations/{video}")
 
-    def _count_instances(self, video: str) -> int:
-        """Return the largest id of a video's first mask, void aside."""
-        folder = self.root / "Annotations" / video
-        first = read_index_mask(folder / f"{min(list_stems(folder, '.png'), key=frame_order)}.png")
-        return int(first.max(initial=0, where=first != VOID_ID))
-
     def _videos_with_masks(self, split: str, videos: Iterable[str]) -> list[str]:
         """Return the videos that have a mask; refuse or count the others."""
         kept: list[str] = []
         missing: list[str] = []
         for video in videos:
-            (kept if list_stems(self.root / "Annotations" / video, ".png") else missing).append(video)
+            (kept if list_stems(self.root / "Annotations" / video) else missing).append(video)
         if missing and not (self.skip_missing and kept):
             what = f"videos of {self._list_path(split)} have no masks in {self.root / 'Annotations'}"
             if self.objects == "instances":
@@ -182,12 +171,10 @@ class Vost(Dataset):
     def _read_list(self, split: str) -> dict[str, int]:
         """Return video → position in the split's list. Blank lines and CRLF are fine."""
         path = self._list_path(split)
-        try:
-            lines = read_lines(path)
-        except FileNotFoundError:
-            raise self._no_list(split) from None
+        if not path.is_file():
+            raise self._no_list(split)
         videos: dict[str, int] = {}
-        for number, video in lines:
+        for number, video in read_lines(path):
             if video in videos:
                 raise DataError(f"{path}, line {number}: {video!r} is listed twice; remove one of the two lines")
             _check_video(video, f"{path}, line {number}")

@@ -23,11 +23,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from actiseg_noise.borders.folders import check_file_name, list_stems
+from actiseg_noise.borders.images import read_foreground
 from actiseg_noise.borders.json_list import JsonFields
-from actiseg_noise.datasets.base import DATASETS, Dataset
-from actiseg_noise.datasets.files import check_file_name, find_frames, list_stems, missing_clips
+from actiseg_noise.borders.text import read_yaml
+from actiseg_noise.datasets.base import DATASETS, Dataset, check_threshold
+from actiseg_noise.datasets.files import find_frames, missing_clips
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
@@ -50,7 +51,12 @@ CITATION = """@inproceedings{yu2023vscos,
 
 @DATASETS.register("vscos")
 class Vscos(Dataset):
-    """VSCOS in its own layout. A clip's frames are those found as JPEG or as mask; few of them have a mask."""
+    """VSCOS in its own layout. A clip's frames are those found as JPEG or as mask; few of them have a mask.
+
+    Args:
+        threshold: a grey level, 1 … 255: the object is where a mask is at least so bright, instead of not zero. For
+            masks whose edges are smooth.
+    """
 
     card = DatasetCard(
         name="vscos",
@@ -66,6 +72,12 @@ class Vscos(Dataset):
         splits=("train", "val"),
         eval_splits=("val",),
     )
+
+    layout = ("EPIC_train_split", "EPIC_val_split")
+
+    def __init__(self, root: Path, *, skip_missing: bool = False, threshold: int | None = None) -> None:
+        super().__init__(root, skip_missing=skip_missing)
+        self.threshold = check_threshold(threshold)
 
     def iter_clips(self, split: str, *, with_frames: bool) -> Iterator[Clip]:
         """Yield the actions of the split's YAML file in ascending narration_id.
@@ -104,7 +116,7 @@ class Vscos(Dataset):
         """
         if frame.mask_path is None:
             raise DataError(f"{clip.clip_id} frame {frame.frame_id}: the frame has no mask")
-        return read_foreground(self.root / frame.mask_path)
+        return read_foreground(self.root / frame.mask_path, self.threshold)
 
     def _read(self, split: str) -> dict[str, _Action]:
         """Return the split's actions by narration_id, in the file's order.
@@ -121,7 +133,7 @@ class Vscos(Dataset):
 
     def _clips_with_masks(self, split: str, actions: dict[str, _Action]) -> list[str]:
         """Return the actions that have a mask; refuse or count the others."""
-        kept = [i for i, (_, (_, masks)) in actions.items() if list_stems(self.root / masks, ".png")]
+        kept = [i for i, (_, (_, masks)) in actions.items() if list_stems(self.root / masks)]
         missing = sorted(set(actions).difference(kept))
         if missing and not (self.skip_missing and kept):
             what = f"actions of {self._yaml_path(split)} have no masks in {self.root / _side(split)}/*/anno_masks"
@@ -150,27 +162,6 @@ def readable_noun(noun: str) -> str:
     """
     head, *modifiers = noun.split(":")
     return " ".join([*modifiers, head])
-
-
-def read_foreground(path: Path) -> IndexMask:
-    """Read a PNG of one object as ``uint8 [H, W]``: 1 where any channel but alpha is not zero, whatever the mode.
-
-    Raises:
-        DataError: the file is missing, truncated or no PNG.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            image.load()
-            plain = image.convert("RGB") if image.mode in ("LA", "RGBA", "CMYK") else image
-            pixels = np.asarray(plain) != 0
-    except FileNotFoundError:
-        raise DataError(f"{path}: the mask file is missing") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path}: not a readable PNG ({error}); it may be truncated, fetch it again") from None
-    foreground = pixels.any(axis=2) if pixels.ndim == 3 else pixels
-    return foreground.astype(np.uint8)
 
 
 def _parse_actions(path: Path, side: str) -> dict[str, _Action]:
@@ -215,35 +206,9 @@ def _load_yaml(path: Path, changed_ns: int, size: int) -> dict[Any, Any]:
     """Return the mapping in a YAML file, remembered as long as time of change and size stay the same.
 
     Raises:
-        DataError: the file is no UTF-8, no YAML of plain values (line and column are named), or no mapping; or a key
-            stands twice.
+        DataError: see :func:`read_yaml`, or it holds no mapping.
     """
-    import yaml
-
-    try:
-        data = yaml.load(path.read_bytes(), _unique_key_loader())  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        message = " ".join(str(error).split())
-        raise DataError(f"{path}: malformed YAML ({message}). Repair the file or fetch it again.") from None
+    data = read_yaml(path)
     if type(data) is not dict:
         raise DataError(f"{path}: expected a mapping from narration_id to an action, found {str(data)[:80]!r}")
     return data
-
-
-@lru_cache(1)
-def _unique_key_loader() -> Any:
-    """Return PyYAML's safe loader, the C one where there is one, made to refuse a key that stands twice."""
-    import yaml
-
-    class UniqueKeyLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-            seen: set[str] = set()
-            for key, _ in node.value:
-                if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"the key {key.value!r} stands twice", key.start_mark
-                    )
-                seen.add(str(key.value))
-            return super().construct_mapping(node, deep)
-
-    return UniqueKeyLoader

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_noise.datasets.files import check_file_name
+from actiseg_noise.borders.folders import check_file_name
 from actiseg_noise.errors import DataError, ManifestError, raise_if
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import iter_clip_rows

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from actiseg_noise.borders.folders import check_file_name
 from actiseg_noise.building.request import tool_version
 from actiseg_noise.building.workspace import Lock, make_folders, remove_if_empty
-from actiseg_noise.datasets.files import check_file_name
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.write import write_json

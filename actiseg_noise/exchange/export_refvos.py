@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_noise.datasets.files import frame_order
+from actiseg_noise.borders.folders import natural_order
 from actiseg_noise.errors import ActisegError, DataError, raise_if
 from actiseg_noise.exchange.export_clips import (
     ExportClip,
@@ -161,7 +161,7 @@ class _Writer:
                 self.counts["clips_without_positive_object"] += len(members)
                 continue
             frames = {frame["frame_id"]: frame for clip in members for frame in clip.frames}
-            yield _Video(name, tuple(frames[key] for key in sorted(frames, key=frame_order)), said)
+            yield _Video(name, tuple(frames[key] for key in sorted(frames, key=natural_order)), said)
 
     def add(self, video: _Video) -> None:
         """Write one video."""

@@ -15,17 +15,18 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_noise.datasets.files import frame_order, list_stems
+from actiseg_noise.borders.folders import list_folders, list_stems, natural_order
+from actiseg_noise.borders.images import check_shape, frame_size, read_index_mask
+from actiseg_noise.datasets.base import check_threshold
+from actiseg_noise.datasets.files import find_name, image_path
 from actiseg_noise.errors import ActisegError, raise_if
-from actiseg_noise.exchange.import_maskfiles import mask_problem
-from actiseg_noise.exchange.import_pairs import FolderDigest, PairedClip, Pairs, Problems
+from actiseg_noise.exchange.import_pairs import FolderDigest, PairedClip, Pairs, Problems, mask_problem
 from actiseg_noise.exchange.import_texts import Texts
-from actiseg_noise.masks import IndexMask, read_index_mask
+from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord
 
 OBJECTS = ("ids", "union")
 FOREGROUND = 255
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ class FolderPairs(Pairs):
 
     Args:
         name: what the manifest calls the dataset. texts: what the objects are called.
-        objects: ``ids`` or ``union``. void_id: the value of pixels without label, on either side.
+        objects: ``ids`` or ``union``. threshold: a grey level, 1 … 255: the masks of both sides show one object, where
+            they are at least so bright. void_id: the value of pixels without label, on either side.
         skip_missing: leave out sequences and frames that one side lacks, and masks of two sizes, and count them.
     """
 
@@ -89,6 +91,7 @@ class FolderPairs(Pairs):
         split: str = "train",
         objects: str = "ids",
         void_id: int | None = None,
+        threshold: int | None = None,
         skip_missing: bool = False,
     ) -> None:
         super().__init__()
@@ -98,7 +101,8 @@ class FolderPairs(Pairs):
         self.card = folder_card(name, split, void_id)
         self.split = split
         self.objects = objects
-        self.options = {"objects": objects}
+        self.threshold = check_threshold(threshold)
+        self.options = {"objects": objects} | ({} if threshold is None else {"threshold": threshold})
         self.skip_missing = skip_missing
         self.texts = texts or Texts({})
         self._sequences: dict[str, tuple[int, ...]] = {}
@@ -120,7 +124,7 @@ class FolderPairs(Pairs):
         common = sorted(set(found["clean"]) & set(found["noisy"]))
         for sequence in common:
             for stem in self._stems(sequence):
-                problem = mask_problem(*(path / sequence / f"{stem}.png" for _, path in self._sides()))
+                problem = mask_problem(*(mask_file(path / sequence, stem) for _, path in self._sides()))
                 if problem is not None:
                     frames.add(f"{sequence}/{stem}: {problem}")
                     self._left_out.add((sequence, stem))
@@ -144,15 +148,24 @@ class FolderPairs(Pairs):
         """See :class:`Pairs`."""
         masks = []
         for side, path in self._sides():
-            file = path / clip.clip_id / f"{frame.frame_id}.png"
+            file = mask_file(path / clip.clip_id, frame.frame_id)
             self._digests[side].add(file)
-            masks.append(self._as_objects(read_index_mask(file)))
+            masks.append(self._as_objects(read_index_mask(file, self.threshold)))
+        self._check_shape(clip, frame, masks[0])
         return masks[0], masks[1]
+
+    def _check_shape(self, clip: Clip, frame: FrameRecord, clean: IndexMask) -> None:
+        """Hold the size of a clean mask against the frame's image, where there is one."""
+        if frame.image_path is not None:
+            where = f"sequence {clip.clip_id!r}, mask {frame.mask_path}, image {frame.image_path}"
+            check_shape(
+                (clean.shape[0], clean.shape[1]), frame_size(Path(self.folders.root or "") / frame.image_path), where
+            )
 
     def made_from(self) -> dict[str, Any]:
         """See :class:`Pairs`."""
         made: dict[str, Any] = {f"{side}_masks": digest.to_json() for side, digest in self._digests.items()}
-        made |= {"objects": self.objects} | self.texts.made_from()
+        made |= self.options | self.texts.made_from()
         return made | ({"skipped_frames": len(self._left_out)} if self._left_out else {})
 
     def _sides(self) -> tuple[tuple[str, Path], tuple[str, Path]]:
@@ -161,7 +174,7 @@ class FolderPairs(Pairs):
 
     def _stems(self, sequence: str) -> list[str]:
         """Return the frames that either side has, by number."""
-        return sorted({s for _, path in self._sides() for s in mask_stems(path / sequence)}, key=frame_order)
+        return sorted({s for _, path in self._sides() for s in mask_stems(path / sequence)}, key=natural_order)
 
     def _pairs(self, sequence: str) -> list[str]:
         """Return the frames that have a pair of masks, by number."""
@@ -192,7 +205,7 @@ class FolderPairs(Pairs):
         """Return the values that a sequence's masks hold, but for background and void."""
         values: set[int] = set()
         for stem in stems:
-            index_mask = read_index_mask(folder / f"{stem}.png")
+            index_mask = read_index_mask(mask_file(folder, stem), self.threshold)
             values.update(np.flatnonzero(np.bincount(index_mask.ravel(), minlength=256)).tolist())
         return values - {0, self.card.void_id}
 
@@ -214,7 +227,8 @@ class FolderPairs(Pairs):
 
     def _frame(self, sequence: str, stem: str) -> FrameRecord:
         """Return one frame, its paths relative to the root."""
-        mask = f"{self.folders.inside_root(self.folders.clean)}{sequence}/{stem}.png"
+        name = mask_file(self.folders.clean / sequence, stem).name
+        mask = f"{self.folders.inside_root(self.folders.clean)}{sequence}/{name}"
         return FrameRecord(stem, self._image(sequence, stem), mask, is_annotated=True)
 
     def _image(self, sequence: str, stem: str) -> str | None:
@@ -222,14 +236,18 @@ class FolderPairs(Pairs):
         folder = self.folders.images
         if folder is None:
             return None
-        names = (f"{sequence}/{stem}{suffix}" for suffix in IMAGE_SUFFIXES)
-        found = next((name for name in names if (folder / name).is_file()), None)
-        return None if found is None else f"{self.folders.inside_root(folder)}{found}"
+        path = image_path(folder, sequence, stem)
+        return None if path is None else f"{self.folders.inside_root(folder)}{path}"
+
+
+def mask_file(folder: Path, stem: str) -> Path:
+    """Return the file of a mask, whatever the case of its suffix; where there is none, the one that is expected."""
+    return folder / (find_name(folder, stem) or f"{stem}.png")
 
 
 def mask_stems(folder: Path) -> list[str]:
     """Return the stems of a sequence's masks, without the backups ``<frame>_org.png`` of masks that are there."""
-    stems = set(list_stems(folder, ".png"))
+    stems = set(list_stems(folder))
     return sorted(stem for stem in stems if not (stem.endswith("_org") and stem.removesuffix("_org") in stems))
 
 
@@ -259,12 +277,16 @@ def _sequences(folder: Path, side: str) -> list[str]:
         ActisegError: there is none; a folder one level below that has some is proposed.
     """
     raise_if(not folder.is_dir(), f"--{side} {folder}: no such folder")
-    inner = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    found = [path.name for path in inner if list_stems(path, ".png")]
+    inner = list_folders(folder)
+    found = [name for name in inner if list_stems(folder / name)]
     if not found:
         deeper = [
-            path for path in inner if any(list_stems(below, ".png") for below in path.iterdir() if below.is_dir())
+            folder / name
+            for name in inner
+            if any(list_stems(folder / name / below) for below in list_folders(folder / name))
         ]
+        if list_stems(folder):
+            deeper.append(folder.parent)
         hint = f" Did you mean {deeper[0]}?" if deeper else ""
         raise ActisegError(f"--{side} {folder}: expected folders <sequence>/<frame>.png, found none.{hint}")
     return found

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.images import mask_size
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord, expression
@@ -118,6 +119,17 @@ def file_digest(path: Path) -> str:
         while block := stream.read(1 << 20):
             state.update(block)
     return state.hexdigest()
+
+
+def mask_problem(clean: Path, noisy: Path) -> str | None:
+    """Return why two mask files are no pair: one is missing, or their sizes differ. None: they are."""
+    for path, side in ((clean, "clean"), (noisy, "noisy")):
+        if not path.is_file():
+            return f"no {side} mask"
+    sizes = mask_size(clean), mask_size(noisy)
+    if sizes[0] == sizes[1]:
+        return None
+    return "clean {}×{}, noisy {}×{} pixels".format(*sizes[0][::-1], *sizes[1][::-1])
 
 
 class Problems:

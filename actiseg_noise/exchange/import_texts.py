@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.datasets.lexicon import unknown_category_id
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.exchange.import_pairs import NoisyLabel, Problems, file_digest
@@ -83,12 +84,7 @@ def read_texts(path: Path) -> Texts:
     Raises:
         DataError: it is no JSON object, or an entry is malformed.
     """
-    try:
-        data = json.loads(path.read_text("utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"--texts {path}: not a readable JSON file ({error})") from None
-    raise_if(not isinstance(data, dict), f"--texts {path}: expected a JSON object {{sequence: text}}", DataError)
-    return Texts(data, path)
+    return Texts(read_json_object(path), path)
 
 
 def _pair(value: Any) -> tuple[str, str] | None:

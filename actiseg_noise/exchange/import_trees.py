@@ -14,9 +14,10 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.datasets.actionvos import ActionVos
+from actiseg_noise.datasets.files import find_name
 from actiseg_noise.errors import DataError
-from actiseg_noise.exchange.import_maskfiles import mask_problem
 from actiseg_noise.exchange.import_pairs import (
     FolderDigest,
     NoisyLabel,
@@ -24,10 +25,11 @@ from actiseg_noise.exchange.import_pairs import (
     Pairs,
     Problems,
     file_digest,
+    mask_problem,
     telling_name,
 )
 from actiseg_noise.exchange.published_prompts import PublishedFiles, PublishedObject
-from actiseg_noise.masks import IndexMask, read_index_mask
+from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, FrameRecord
 
 Said = dict[int, PublishedObject]
@@ -145,7 +147,7 @@ class TreePairs(Pairs):
 
     def read_masks(self, clip: Clip, frame: FrameRecord) -> tuple[IndexMask, IndexMask]:
         """See :class:`Pairs`."""
-        clean = self.clean.read_index_mask(clip, frame)
+        clean = self.clean.read_checked_mask(clip, frame)
         if self._digest is None:
             return clean, clean
         path = self._noisy_path(clip, frame)
@@ -188,7 +190,8 @@ class TreePairs(Pairs):
 
     def _noisy_path(self, clip: Clip, frame: FrameRecord) -> Path:
         """Return the file of a frame's noisy mask."""
-        return Path(self.noisy.masks or "") / clip.clip_id / f"{frame.frame_id}.png"
+        folder = Path(self.noisy.masks or "") / clip.clip_id
+        return folder / (find_name(folder, frame.frame_id) or f"{frame.frame_id}.png")
 
 
 def _said(clip: Clip, object_id: int) -> PublishedObject:

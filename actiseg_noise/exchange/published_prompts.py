@@ -16,9 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from actiseg_noise.borders.folders import check_file_name, natural_order
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.json_object import JsonObject
-from actiseg_noise.datasets.files import check_file_name, frame_order
 from actiseg_noise.errors import DataError
 from actiseg_noise.exchange.import_pairs import NoisyLabel, Problems, file_digest
 
@@ -98,7 +98,7 @@ class PublishedFiles:
         objects = {object_id: _object(said[object_id], named[object_id]) for object_id in sorted(said)}
         where = f"{self.expressions.path}: {folder!r}, key 'frames'"
         stems = {check_file_name(name.removesuffix(".jpg"), where) for name in entry.strings("frames")}
-        return PublishedClip(folder, objects, tuple(sorted(stems, key=frame_order)))
+        return PublishedClip(folder, objects, tuple(sorted(stems, key=natural_order)))
 
     def made_from(self) -> dict[str, str]:
         """Return file name → digest."""

@@ -327,16 +327,17 @@ def test_a_mask_of_another_size_than_its_image_is_told_with_both(tmp_path: Path)
     save_frame(root / "JPEGImages/480p/bear/00005.jpg", 12, 17)
     dataset = Davis(root)
     clip = only_clip(dataset)
-    message = r"frame '00005': the mask is 16×12, but its image JPEGImages/480p/bear/00005\.jpg is 17×12\."
+    message = r"480p/bear/00005\.png, image JPEGImages/480p/bear/00005\.jpg: the mask is 16×12, its image is 17×12 "
     with pytest.raises(DataError, match=message):
-        dataset.read_index_mask(clip, clip.frames[1])
+        dataset.read_checked_mask(clip, clip.frames[1])
 
 
-def test_an_image_that_is_gone_or_damaged_is_no_reason_to_refuse_a_mask(tmp_path: Path) -> None:
+def test_an_image_that_is_gone_is_no_reason_to_refuse_a_mask_and_a_damaged_one_is(tmp_path: Path) -> None:
     root = one_sequence(tmp_path)
     (root / "JPEGImages/480p/bear/00002.jpg").unlink()
     (root / "JPEGImages/480p/bear/00005.jpg").write_bytes(b"no image")
     dataset = Davis(root)
     clip = only_clip(dataset)
-    for step in (0, 1):
-        assert np.array_equal(dataset.read_index_mask(clip, clip.frames[step]), davis_mask(step))
+    assert np.array_equal(dataset.read_checked_mask(clip, clip.frames[0]), davis_mask(0))
+    with pytest.raises(DataError, match=r"00005\.jpg: not a readable image"):
+        dataset.read_checked_mask(clip, clip.frames[1])

@@ -250,7 +250,7 @@ def test_all_three_forms_print_json(run: Run, tmp_path: Path) -> None:
         (("--clean", "clean", "--noisy", "noisy", "--name", "!?"), "a name needs letters or digits"),
         (("--clean", "clean", "--noisy", "noisy", "--limit", "0"), "--limit must be at least 1, got 0"),
         (("--clean", "clean", "--noisy", "noisy", "--content", "none"), "unknown content 'none'"),
-        (("--clean", "clean", "--noisy", "noisy", "--texts", "no.json"), "--texts no.json: not a readable JSON file"),
+        (("--clean", "clean", "--noisy", "noisy", "--texts", "no.json"), "no.json: the file is missing"),
     ],
 )
 def test_bad_usage_prints_its_reason_and_exits_with_2(

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.datasets.kitchen import SPLITS, VERSION, Kitchen, draw_split, plan_video, render_video
 from actiseg_noise.datasets.kitchen import adapter as kitchen_adapter
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.masks import read_index_mask
 
 VIDEOS = 3
 FILES = VIDEOS * 3 * 2

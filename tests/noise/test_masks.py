@@ -12,8 +12,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from pycocotools import mask as coco
 
+from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import Box, Rle, decode_rle, empty_rle, encode_rle, find_boxes, read_index_mask
+from actiseg_noise.masks import Box, Rle, decode_rle, empty_rle, encode_rle, find_boxes
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 index_masks = shapes.flatmap(lambda shape: arrays(np.uint8, shape, elements=st.sampled_from([0, 0, 1, 2, 255])))

@@ -239,7 +239,7 @@ def test_annotations_without_any_mask_are_as_large_as_the_image(tmp_path: Path) 
         assert mask_of(dataset, clip, 1).tolist() == np.zeros((12, 16)).tolist()
     (tmp_path / "train/JPEGImages/v/00015.jpg").unlink()
     with pytest.raises(
-        DataError, match=r"mask_dict\.json: clip 'v:0' has no mask in any frame, and its image train/JP"
+        DataError, match=r"mask_dict\.json: clip 'v:0' has no mask in any frame, and the image of frame '"
     ):
         mask_of(dataset, unseen, 1)
 

@@ -254,7 +254,7 @@ def test_two_images_on_one_epic_frame_are_the_later_one(tmp_path: Path) -> None:
     names = {f"{VIDEO}_frame_{n:010d}.jpg": f"frame_{ek:010d}.jpg" for n, ek in ((15, 12), (10, 12), (20, 22))}
     (tmp_path / "frame_mapping.json").write_text(json.dumps({VIDEO: names}))
     (clip,) = read(dataset)
-    assert [Path(str(f.image_path)).name[-8:] for f in clip.frames] == ["0010.jpg", "0020.jpg"]
+    assert [str(f.mask_key)[-8:] for f in clip.frames] == ["0010.jpg", "0020.jpg"]
 
 
 # --- tables of actions
@@ -307,7 +307,7 @@ def test_one_narration_in_both_tables_is_refused(tmp_path: Path) -> None:
     [
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\n",
-            "has no column 'narration_id'; found 'version",
+            "a pointer of git-lfs",
         ),
         (b"", "has no column 'narration_id'"),
         (b"\xff\xfe", "not a CSV table in UTF-8"),

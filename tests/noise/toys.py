@@ -31,6 +31,8 @@ VOID = 255
 class Toy(Dataset):
     """Clips given by the test. Masks come from ``masks`` (mask_path → array), or from the disk where it has none."""
 
+    masks_may_be_scaled: ClassVar[bool] = True
+
     card: ClassVar[DatasetCard] = DatasetCard(
         name="toy",
         source="toy-source",

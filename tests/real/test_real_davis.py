@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import actiseg_noise
+from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.check.rebuild import compare_with_dataset
 from actiseg_noise.datasets.davis import Davis
-from actiseg_noise.masks import read_index_mask
 
 OBJECTS = {"bmx-trees": 2, "horsejump-high": 2, "paragliding-launch": 3, "soapbox": 3}
 

@@ -10,7 +10,7 @@ import pytest
 from skimage.morphology import dilation, disk
 
 from actiseg_bench.scoring.davis_folders import evaluate_davis
-from actiseg_noise.masks import read_index_mask
+from actiseg_noise.borders.images import read_index_mask
 
 
 def reference_boundary(mask: np.ndarray) -> np.ndarray:

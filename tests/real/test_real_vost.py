@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.datasets.vost import Vost, lexicon, merge_instances
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import read_index_mask
 from actiseg_noise.vocabulary import Vocabulary
 
 

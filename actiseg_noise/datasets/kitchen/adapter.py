@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.kitchen.catalogue import CATEGORIES, SPLITS, VERSION
 from actiseg_noise.datasets.kitchen.render import render_video
 from actiseg_noise.datasets.kitchen.scene import plan_video
 from actiseg_noise.datasets.kitchen.video import Video
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.masks import IndexMask, palette_image, read_index_mask
+from actiseg_noise.masks import IndexMask, palette_image
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 
 FRAMES = 3

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import csv
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from actiseg_noise.borders.text import iter_csv
 from actiseg_noise.errors import DataError
 
 COLUMNS = (
@@ -75,24 +75,20 @@ def read_actions(paths: Iterable[Path], videos: Collection[str]) -> dict[str, li
 
 def _iter_rows(path: Path) -> Iterator[_Row]:
     """Yield the rows of a file."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
-            header = next(reader, [])
-            missing = [column for column in COLUMNS if column not in header]
-            if missing:
-                raise DataError(
-                    f"{path}: expected a table of EPIC-KITCHENS-100 actions, but it has no column {missing[0]!r}; "
-                    f"found {', '.join(header)[:80]!r}. Fetch the file again (it may be a pointer of Git LFS)."
-                )
-            places = {column: header.index(column) for column in COLUMNS}
-            for cells in reader:
-                where = f"{path}, row {reader.line_num}"
-                if len(cells) != len(header):
-                    raise DataError(f"{where}: expected {len(header)} cells, found {len(cells)}; is the file cut off?")
-                yield _Row(cells, places, where)
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a CSV table in UTF-8 ({error}); fetch the file again") from None
+    rows = iter_csv(path)
+    _, header = next(rows, (0, []))
+    missing = [column for column in COLUMNS if column not in header]
+    if missing:
+        raise DataError(
+            f"{path}: expected a table of EPIC-KITCHENS-100 actions, but it has no column {missing[0]!r}; "
+            f"found {', '.join(header)[:80]!r}. Fetch the file again."
+        )
+    places = {column: header.index(column) for column in COLUMNS}
+    for number, cells in rows:
+        where = f"{path}, row {number}"
+        if len(cells) != len(header):
+            raise DataError(f"{where}: expected {len(header)} cells, found {len(cells)}; is the file cut off?")
+        yield _Row(cells, places, where)
 
 
 class _Row:

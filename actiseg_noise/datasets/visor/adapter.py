@@ -27,12 +27,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from actiseg_noise.borders.folders import stem_of
 from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.datasets.actionvos import CITATION as ACTIONVOS_CITATION
 from actiseg_noise.datasets.base import DATASETS, Dataset
+from actiseg_noise.datasets.files import image_path
 from actiseg_noise.datasets.visor.actions import read_actions
 from actiseg_noise.datasets.visor.clips import Scene, iter_scenes, scene_objects
 from actiseg_noise.datasets.visor.deposit import (
+    SPARSE,
     SPLITS,
     FrameMapping,
     find_annotations,
@@ -91,6 +94,9 @@ class Visor(Dataset):
         eval_splits=("val",),
     )
 
+    layout = (SPARSE, "frame_mapping.json")
+    masks_may_be_scaled = True
+
     def __init__(self, root: Path, *, skip_missing: bool = False, size: str = "854x480") -> None:
         super().__init__(root, skip_missing=skip_missing)
         if size not in SIZES:
@@ -105,8 +111,8 @@ class Visor(Dataset):
     def iter_clips(self, split: str, *, with_frames: bool) -> Iterator[Clip]:
         """Yield the actions that ActionVOS keeps: videos as in frame_mapping.json, actions by narration number.
 
-        A video without actions in the tables, or without an entry in frame_mapping.json, has no clips. Images are not
-        looked for. ``with_frames`` changes nothing: the annotations list the frames.
+        A video without actions in the tables, or without an entry in frame_mapping.json, has no clips. ``with_frames``
+        changes nothing: the annotations list the frames.
 
         Raises:
             DataError: a file is missing or malformed, a video has two annotation files, or no action is kept.
@@ -168,7 +174,7 @@ class Visor(Dataset):
         video, entities = self._entities(clip, frame)
         narrated = {item.noun for item in clip.objects if item.in_narration}
         positive = {item.noun for item in clip.objects if item.is_positive}
-        contacts = video.contacts(_image(frame))
+        contacts = video.contacts(str(frame.mask_key))
         return resize(paint_weights(entities, contacts, narrated, positive), self.size)
 
     def _iter_scenes(self, split: str) -> Iterator[tuple[str, Video, Scene]]:
@@ -199,9 +205,10 @@ class Visor(Dataset):
         return tuple(
             FrameRecord(
                 frame_id=name.removesuffix(".jpg"),
-                image_path=f"{folder}/{image}",
+                image_path=image_path(self.root, folder, stem_of(image)),
                 mask_path=path if image in video else None,
                 is_annotated=image in video,
+                mask_key=image,
             )
             for name, image in scene.frames.items()
         )
@@ -211,7 +218,7 @@ class Visor(Dataset):
         if frame.mask_path is None:
             raise DataError(f"{clip.clip_id} frame {frame.frame_id}: the frame has no mask")
         video = self._video(frame.mask_path)
-        entities = video.entities(_image(frame))
+        entities = video.entities(str(frame.mask_key))
         names = {item.noun for item in clip.objects}
         for entity in entities:
             if entity.polygons and entity.name not in names:
@@ -229,11 +236,6 @@ class Visor(Dataset):
             self._last = None  # let go of one video before the next is read
             self._last = key, Video(file, is_val=PurePosixPath(path).parts[2] == "val")
         return self._last[1]
-
-
-def _image(frame: FrameRecord) -> str:
-    """Return the name that VISOR has for a frame."""
-    return PurePosixPath(str(frame.image_path)).name
 
 
 def _check_frames(video: Video, frames: Mapping[str, str]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from actiseg_noise.borders.folders import check_file_name, walk_files
 from actiseg_noise.borders.json_object import JsonObject
-from actiseg_noise.datasets.files import check_file_name
 from actiseg_noise.errors import DataError
 
 SPLITS = ("train", "val")
@@ -57,9 +57,7 @@ def _annotation_files(root: Path, split: str) -> dict[str, str]:
 def _json_files(root: Path, folder: Path) -> dict[str, str]:
     """Return stem → path relative to ``root`` of the JSON files in a folder, hidden ones aside."""
     found: dict[str, str] = {}
-    for path in sorted(folder.rglob("*.json")):
-        if path.name.startswith("."):
-            continue
+    for path in walk_files(folder, ".json"):
         if path.stem in found:
             raise _two_files(path.stem, root / found[path.stem], path)
         found[path.stem] = path.relative_to(root).as_posix()

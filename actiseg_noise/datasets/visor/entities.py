@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.borders.json_list import JsonFields
+from actiseg_noise.borders.text import parse_toml
 from actiseg_noise.errors import DataError
 
 Points = npt.NDArray[np.float64]
@@ -130,7 +131,5 @@ def _worn_on(words: tuple[str, ...] | None) -> tuple[str, ...] | None:
 @cache
 def corrections() -> dict[str, dict[str, str]]:
     """Return image name → hand → id of what it touches, for the links that are wrong in the release."""
-    import tomllib
-
     file = files("actiseg_noise.datasets") / "visor_corrections.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+    return parse_toml(file.read_text(encoding="utf-8"), file.name)

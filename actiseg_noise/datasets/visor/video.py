@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.text import read_json
 from actiseg_noise.datasets.visor.contact import Contact, find_contacts
 from actiseg_noise.datasets.visor.entities import HANDS, Entity, EntityFields, parse_entity
 from actiseg_noise.datasets.visor.paint import touched_names
@@ -64,31 +64,9 @@ class Video:
         return self._touched[image_name]
 
 
-def _read_json(path: Path) -> Any:
-    """Return what a JSON file holds.
-
-    Raises:
-        DataError: it is missing, no UTF-8, truncated or malformed; line and column are named.
-    """
-    try:
-        return json.loads(path.read_bytes().decode("utf-8-sig"))
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}); fetch it again") from None
-    except json.JSONDecodeError as error:
-        end = " (the end of the file: it is truncated)" if error.pos >= len(error.doc.rstrip()) else ""
-        raise DataError(
-            f"{path}: malformed JSON at line {error.lineno}, column {error.colno}{end}: {error.msg}. "
-            "Repair the file or fetch it again."
-        ) from None
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason}); fetch the file again") from None
-    except RecursionError:
-        raise DataError(f"{path}: nested too deeply for an annotation file; fetch it again") from None
-
-
 def _read_frames(path: Path) -> dict[str, list[Any]]:
     """Return image name → its undecoded entities, in the file's order, which is arbitrary."""
-    data = _read_json(path)
+    data = read_json(path)
     listed = data.get("video_annotations") if isinstance(data, dict) else None
     if not isinstance(listed, list):
         raise DataError(f"{path}: expected an object with a list 'video_annotations', found {str(data)[:60]!r}")
