@@ -147,7 +147,7 @@ def check_shape(mask: Size, frame: Size | None, where: str, *, may_scale: bool =
     if frame is None or mask == frame or (may_scale and _same_aspect(mask, frame)):
         return
     sizes = f"the mask is {mask[1]}×{mask[0]}, its image is {frame[1]}×{frame[0]} (width×height, upright)"
-    if mask == frame[::-1]:
+    if mask == frame[::-1] or (may_scale and _same_aspect(mask, frame[::-1])):
         raise DataError(f"{where}: {sizes}: one of them lies on its side. Turn it, or store both upright without EXIF.")
     raise DataError(f"{where}: {sizes}. Resize one of them, or fetch both again.")
 

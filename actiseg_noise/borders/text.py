@@ -33,7 +33,7 @@ def check_file(path: Path, what: str = "file", kind: type[ActisegError] = DataEr
     if not path.exists():
         raise kind(f"{path}: the {what} is missing{other_form(path)}")
     if not path.is_file():
-        raise kind(f"{path}: expected a {what}, found a {'folder' if path.is_dir() else 'pipe or device'}")
+        raise kind(f"{path}: a {'folder' if path.is_dir() else 'pipe or device'} stands where the {what} should be")
     if is_lfs_pointer(path):
         raise kind(f"{path}: {LFS_ADVICE}")
 

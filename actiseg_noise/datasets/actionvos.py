@@ -27,7 +27,7 @@ from pathlib import Path
 from actiseg_noise.borders.folders import check_file_name, natural_order, stem_of
 from actiseg_noise.borders.json_list import JsonFields, JsonList
 from actiseg_noise.datasets.base import DATASETS, Dataset
-from actiseg_noise.datasets.files import find_other_ids, image_path, missing_clips
+from actiseg_noise.datasets.files import find_name, find_other_ids, image_path, missing_clips
 from actiseg_noise.datasets.visor_names import action_address, action_folder, numbered_address
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
@@ -118,9 +118,19 @@ class ActionVos(Dataset):
         return index_mask
 
     def _on_disk(self, clip: Clip, side: str) -> tuple[FrameRecord, ...]:
-        """Return the clip's frames with the images that are there."""
-        folder = f"JPEGImages_Sparse/{side}/{clip.clip_id}"
-        return tuple(replace(frame, image_path=image_path(self.root, folder, frame.frame_id)) for frame in clip.frames)
+        """Return the clip's frames by the files that are there; a mask that is missing keeps the name it should have."""
+        images, masks = (f"{kind}_Sparse/{side}/{clip.clip_id}" for kind in ("JPEGImages", "Annotations"))
+        frames = []
+        for frame in clip.frames:
+            mask = find_name(self.root / masks, frame.frame_id)
+            frames.append(
+                replace(
+                    frame,
+                    image_path=image_path(self.root, images, frame.frame_id),
+                    mask_path=frame.mask_path if mask is None else f"{masks}/{mask}",
+                )
+            )
+        return tuple(frames)
 
     def _clips_with_masks(self, split: str, index: _Index) -> set[str]:
         """Return the clip ids that have a folder of masks; refuse or count the others."""
