@@ -118,7 +118,7 @@ class ActionVos(Dataset):
         return index_mask
 
     def _on_disk(self, clip: Clip, side: str) -> tuple[FrameRecord, ...]:
-        """Return the clip's frames by the files that are there; a mask that is missing keeps the name it should have."""
+        """Return the clip's frames by the files that are there; a missing mask keeps the name it should have."""
         images, masks = (f"{kind}_Sparse/{side}/{clip.clip_id}" for kind in ("JPEGImages", "Annotations"))
         frames = []
         for frame in clip.frames:

@@ -1,4 +1,4 @@
-"""What people's disks do to a dataset's files, for every dataset that is read from disk: the labels stay, or it is said.
+"""What people's disks do to a dataset's files, for every dataset read from disk: the labels stay, or it is said.
 
 A newcomer is judged without being listed here; it needs a writer in ``tests/noise/deposits.py``.
 """
