@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 IndexMask = npt.NDArray[np.uint8]
 BinaryMask = npt.NDArray[np.bool_]
+
+MAX_PIXELS = 2**28
+"""Of a canvas that is read from a file: 16,384 squared."""
+MAX_CHARACTERS = 7
+"""Of one run length in a code: 35 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,29 +153,47 @@ def decode_rle(rle: Rle) -> BinaryMask:
     Not pycocotools, whose decoder warns under NumPy 2.
 
     Raises:
-        DataError: the code does not cover the canvas exactly.
+        DataError: see :func:`read_runs`.
     """
-    runs = _read_counts(rle.counts)
-    if runs.sum() != rle.height * rle.width or (runs < 0).any():
-        raise DataError(f"run lengths {rle.counts[:40]!r}… do not fill a canvas of {rle.width}×{rle.height} pixels")
+    runs = read_runs(rle.counts, rle.height, rle.width)
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, runs).reshape(rle.width, rle.height).T
 
 
-def _read_counts(counts: str) -> npt.NDArray[np.int64]:
-    """Return the run lengths of COCO's compressed string.
+def coco_code(counts: str, height: int, width: int) -> dict[str, Any]:
+    """Return a code in the form of pycocotools, which checks nothing: a wrong code can end the process, or never end.
+
+    Raises:
+        DataError: see :func:`read_runs`.
+    """
+    read_runs(counts, height, width)
+    return {"size": [height, width], "counts": counts.encode("ascii")}
+
+
+def read_runs(counts: str, height: int, width: int) -> npt.NDArray[np.int64]:
+    """Return the run lengths of COCO's compressed string, background first, after holding them against the canvas.
 
     A number is a row of characters with five bits each, least first; 32 marks that more follow, and the last one's
     bit 16 is the sign. From the fourth on, a number is the difference to the one two places before.
+
+    Raises:
+        DataError: a canvas of more than ``MAX_PIXELS`` or without pixels; characters that are no code; runs that are
+            negative or do not fill the canvas exactly.
     """
-    codes = np.frombuffer(counts.encode("ascii"), np.uint8).astype(np.int64) - 48
-    if not len(codes):
-        return np.zeros(0, np.int64)
+    if height < 1 or width < 1 or height * width > MAX_PIXELS:
+        raise DataError(f"a mask of {width}×{height} pixels (width×height); expected 1 to {MAX_PIXELS:,} pixels")
+    codes = np.frombuffer(counts.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64) - 48
+    if not len(codes) or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
+        raise DataError(f"run lengths {counts[:40]!r} are no code of COCO's, or cut off")
     lasts = np.flatnonzero(codes & 32 == 0)
     firsts = np.concatenate([[0], lasts[:-1] + 1])
     places = np.arange(len(codes)) - np.repeat(firsts, np.diff(firsts, append=len(codes)))
+    if places.max() > MAX_CHARACTERS - 1:
+        raise DataError(f"run lengths {counts[:40]!r}… hold a number of more than {MAX_CHARACTERS} characters")
     runs = np.add.reduceat((codes & 31) << 5 * places, firsts)
     runs -= np.where(codes[lasts] & 16, 32 << 5 * places[lasts], 0)
     runs[1::2] = runs[1::2].cumsum()
     runs[2::2] = runs[2::2].cumsum()
+    if runs.sum() != height * width or runs.min() < 0:
+        raise DataError(f"run lengths {counts[:40]!r}… do not fill a canvas of {width}×{height} pixels")
     return runs

@@ -14,7 +14,7 @@ from pycocotools import mask as coco
 
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import Box, Rle, decode_rle, empty_rle, encode_rle, find_boxes
+from actiseg_noise.masks import Box, Rle, coco_code, decode_rle, empty_rle, encode_rle, find_boxes
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 index_masks = shapes.flatmap(lambda shape: arrays(np.uint8, shape, elements=st.sampled_from([0, 0, 1, 2, 255])))
@@ -97,3 +97,28 @@ def test_a_truncated_mask_is_refused(tmp_path: Path) -> None:
 def test_a_missing_mask_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"none\.png: the mask file is missing"):
         read_index_mask(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize(
+    ("counts", "size", "message"),
+    [
+        ("", (4, 6), "no code of COCO's"),
+        ("é", (4, 6), "no code of COCO's"),
+        ("1\0", (4, 6), "no code of COCO's"),
+        ("P", (4, 6), "cut off"),
+        ("PPPPPPPP0", (4, 6), "more than 7 characters"),
+        ("5", (4, 6), "do not fill a canvas of 6×4 pixels"),
+        ("\u00689", (4, 6), "do not fill a canvas of 6×4 pixels"),
+        ("O1", (4, 6), "do not fill a canvas"),
+        ("0", (10**9, 10**9), "expected 1 to 268,435,456 pixels"),
+        ("0", (0, 6), "expected 1 to"),
+        ("0", (-4, -6), "expected 1 to"),
+    ],
+)
+def test_run_lengths_of_a_file_are_held_against_the_canvas_before_c_code_sees_them(
+    counts: str, size: tuple[int, int], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        coco_code(counts, *size)
+    with pytest.raises(DataError, match=message):
+        decode_rle(Rle(*size, counts, 0))
