@@ -10,6 +10,10 @@ class ActisegError(Exception):
     """Bad usage or bad input. The command line prints the message alone and exits with 2."""
 
 
+class ActisegWarning(UserWarning):
+    """Something that a user should know and that stops nothing. The command line prints it as one line."""
+
+
 class UnknownNameError(ActisegError):
     """A name that no registry, recipe folder or protocol knows."""
 
