@@ -137,7 +137,7 @@ def _claim(folder: Path, identity: dict[str, Any]) -> None:
         ActisegError: the folder holds something else.
     """
     path = folder / PREDICT_NAME
-    present = folder.is_dir() and any(item.name != LOCK_NAME for item in folder.iterdir())
+    present = folder.is_dir() and any(not item.name.startswith(LOCK_NAME) for item in folder.iterdir())
     if present:
         try:
             told = json.loads(path.read_text("utf-8"))

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -105,9 +105,9 @@ def _acquire(path: Path, place: Path, what: str, advice: str, wait: bool) -> Bas
 
     for kind, file in ((FileLock, path), (SoftFileLock, _soft(path))):
         is_native = kind is FileLock
-        lock = kind(file, timeout=-1 if wait else _PATIENCE_S, thread_local=False, fallback_to_soft=False)
+        lock = kind(file, timeout=_PATIENCE_S, thread_local=False, fallback_to_soft=False)
         try:
-            _take(lock, file)
+            _take(lock, file, while_held=(lambda: read_holder(path) is not None) if wait else (lambda: False))
         except Timeout:
             holder = read_holder(path)
             if is_native and holder is None:  # nobody of ours: a file system that refuses every lock
@@ -126,21 +126,27 @@ def _acquire(path: Path, place: Path, what: str, advice: str, wait: bool) -> Bas
     return None
 
 
-def _take(lock: BaseFileLock, file: Path) -> None:
+def _take(lock: BaseFileLock, file: Path, while_held: Callable[[], bool]) -> None:
     """Acquire a lock whose folder may go away meanwhile, with the process that held it.
+
+    Args:
+        while_held: whether to try again when another process holds it.
 
     Raises:
         Timeout: held by another. _FolderRefusedError: the file cannot be made. OSError: no locks on this file system.
     """
-    for _ in range(_TRIES):
+    tries = _TRIES
+    while tries:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
             return
         except FileNotFoundError:
             time.sleep(0.01)
+            tries -= 1
         except TimeoutError:
-            raise
+            if not while_held():
+                raise
         except OSError as error:
             if error.filename is not None:  # the file, not the lock
                 raise _FolderRefusedError(error.errno, error.strerror, error.filename) from None
