@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LOCK_NAME = ".lock"
 _PATIENCE_S = 0.3  # for a holder that is just leaving, or has not yet said who it is
+_LONGEST_WAIT_S = 600
 _SOFT = ".held"
 _TRIES = 100
 
@@ -66,7 +67,8 @@ def hold(
     """Hold the lock file ``path``, which stands for ``place``; yield False where nothing can be locked.
 
     Args:
-        what, advice: what works there and what to do about it, in messages. wait: until the holder lets go.
+        what, advice: what works there and what to do about it, in messages.
+        wait: until the holder lets go, ten minutes at most.
 
     Raises:
         BusyError: another process holds it. OSError: the file cannot be made.
@@ -103,11 +105,12 @@ def _acquire(path: Path, place: Path, what: str, advice: str, wait: bool) -> Bas
     """Take the lock; None where the file system has none."""
     from filelock import FileLock, SoftFileLock, Timeout
 
+    until = time.monotonic() + (_LONGEST_WAIT_S if wait else 0)
     for kind, file in ((FileLock, path), (SoftFileLock, _soft(path))):
         is_native = kind is FileLock
         lock = kind(file, timeout=_PATIENCE_S, thread_local=False, fallback_to_soft=False)
         try:
-            _take(lock, file, while_held=(lambda: read_holder(path) is not None) if wait else (lambda: False))
+            _take(lock, file, lambda: time.monotonic() < until and read_holder(path) is not None)
         except Timeout:
             holder = read_holder(path)
             if is_native and holder is None:  # nobody of ours: a file system that refuses every lock

@@ -166,17 +166,18 @@ def _run_build(request: Any, folder: Path, options: dict[str, Any]) -> None:
 def print_built(folder: Path, as_json: bool) -> None:
     """Print what was made."""
     from actiseg_noise.manifest.info import read_info
-    from actiseg_noise.terminal import out, print_json, print_table
+    from actiseg_noise.terminal import out, print_json, print_table, printed_results
     from actiseg_noise.view.describe import describe, describe_noises
 
     info = read_info(folder)
-    if as_json:
-        print_json({"path": str(folder)} | info.to_json())
-        return
-    for section in (describe(info), describe_noises(info)):
-        if section.rows:
-            print_table(section.title, section.header, section.rows)
-    out.print(f"written to {folder}", markup=False, soft_wrap=True)
+    with printed_results(folder):
+        if as_json:
+            print_json({"path": str(folder)} | info.to_json())
+            return
+        for section in (describe(info), describe_noises(info)):
+            if section.rows:
+                print_table(section.title, section.header, section.rows)
+        out.print(f"written to {folder}", markup=False, soft_wrap=True)
 
 
 def _print_dry_run(request: Any, folder: Path, as_json: bool) -> None:

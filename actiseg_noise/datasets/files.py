@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from actiseg_noise.borders.roots import full_path
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import FrameRecord
@@ -76,7 +77,7 @@ def read_lines(path: Path, *, or_latin1: bool = False) -> list[tuple[int, str]]:
 
 def near_root(root: Path, path: str) -> Path:
     """Return the path of a file that an option names: below the root when it is there, else as given."""
-    given = Path(path).expanduser()
+    given = full_path(path)
     below = root / given
     return below if below.is_file() else given
 
