@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console
+from rich.errors import ConsoleError
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from actiseg_noise.borders.streams import give_up, prepare_streams
+from actiseg_noise.errors import ActisegWarning, missing_extra
 from actiseg_noise.progress import Progress
 
 LINE_EVERY_S = 10.0
@@ -25,9 +32,10 @@ WIDTH_OF_A_NAME = 24
 WIDEST_FOLDED = 1.5  # of the terminal's width; wider, folded columns are hard to read
 
 
-def _console(stream: TextIO, *, stderr: bool) -> Console:
-    """Return a console as wide as the terminal; what is not a terminal gets a fixed width."""
-    return Console(stderr=stderr, highlight=False, width=None if stream.isatty() else WIDTH_OF_A_LOG)
+def _console(stream: TextIO | None, *, stderr: bool) -> Console:
+    """Return a console as wide as the terminal; what is not a terminal, or is closed, gets a fixed width."""
+    is_terminal = stream is not None and stream.isatty()
+    return Console(stderr=stderr, highlight=False, width=None if is_terminal else WIDTH_OF_A_LOG)
 
 
 out = _console(sys.stdout, stderr=False)
@@ -75,13 +83,53 @@ def _print_blocks(title: str, header: Sequence[str], rows: Sequence[Sequence[str
 
 
 def print_json(data: Any) -> None:
-    """Print JSON and nothing else on standard output."""
-    out.out(json.dumps(data, ensure_ascii=False, indent=1))
+    """Print JSON and nothing else on standard output, valid in every encoding; a number that is not finite is null."""
+    finite = _finite(data)
+    text = json.dumps(finite, ensure_ascii=False, indent=1, allow_nan=False)
+    try:
+        text.encode(out.encoding)
+    except UnicodeEncodeError:
+        text = json.dumps(finite, indent=1, allow_nan=False)
+    print_text(text)
+
+
+def print_text(text: str) -> None:
+    """Print lines as they are, unwrapped and without colours, on standard output."""
+    out.file.write(text.removesuffix("\n") + "\n")
+
+
+def _finite(data: Any) -> Any:
+    """Return JSON values with None for NaN and infinity, which JSON does not have."""
+    if isinstance(data, float):
+        return data if math.isfinite(data) else None
+    if isinstance(data, dict):
+        return {name: _finite(value) for name, value in data.items()}
+    return list(map(_finite, data)) if isinstance(data, list | tuple) else data
 
 
 def print_error(message: str) -> None:
     """Print an error on standard error, unwrapped."""
     err.print(Text(f"error: {message}"), style="red", soft_wrap=True)
+
+
+def print_warning(message: str) -> None:
+    """Print what stops nothing on standard error, unwrapped."""
+    err.print(Text(f"warning: {message}"), style="yellow", soft_wrap=True)
+
+
+@contextmanager
+def printed_results(place: Path) -> Iterator[None]:
+    """Print what a finished run gave; where that fails, say where the results are: the run itself did not fail."""
+    try:
+        yield
+        sys.stdout.flush()
+    except (OSError, ValueError, LookupError, ConsoleError) as error:
+        give_up(sys.stdout)
+        print_warning(f"done, but the results cannot be printed ({_reason(error)}); they are in {place}")
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 class ClipProgress(Progress):
@@ -125,10 +173,54 @@ class ClipProgress(Progress):
             self.note(f"{self._done:,} clips" if total is None else f"{self._done:,} of {total:,} clips")
 
 
-def run_app(app: Callable[[], Any], known: type[Exception]) -> None:
-    """Run a typer app; a ``known`` error, or one of the system, prints its message alone and exits with 2."""
+def run_app(app: Callable[[], Any], known: type[Exception]) -> NoReturn:
+    """Run a typer app and end the process with its exit code.
+
+    A ``known`` error, one of the system and a library that is not installed print one line and exit with 2.
+    """
+    prepare_streams()
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning(warnings.showwarning)
+        code = _run(app, known)
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        give_up(sys.stdout)
+        print_error(f"standard output cannot be written ({_reason(error)})")
+        code = code or 2
+    raise SystemExit(code)
+
+
+def _run(app: Callable[[], Any], known: type[Exception]) -> int | str | None:
+    """Return the exit code of an app."""
     try:
         app()
+    except SystemExit as end:
+        return end.code
     except (known, OSError) as error:
         print_error(str(error))
-        raise SystemExit(2) from None
+    except ImportError as error:
+        missing = missing_extra(error)
+        if missing is None:
+            raise
+        print_error(missing)
+    except UnicodeEncodeError as error:
+        print_error(
+            f"{error.object!r} cannot be a name of a file here, where names are {error.encoding}; set PYTHONUTF8=1, or "
+            "choose a UTF-8 locale, such as LC_ALL=C.UTF-8"
+        )
+    else:
+        return 0
+    return 2
+
+
+def _show_warning(usual: Callable[..., None]) -> Callable[..., None]:
+    """Return how warnings are shown: ours as one line, those of others as Python does."""
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, ActisegWarning):
+            print_warning(str(message))
+        else:
+            usual(message, category, *where, **more)
+
+    return show

@@ -22,14 +22,16 @@ def analyze(
     """Failure modes, noise sensitivity, trade-off, selection and memorisation, as tables and charts."""
     from actiseg_bench.report.analysis import analyze_runs
     from actiseg_bench.results.stored import read_runs
-    from actiseg_noise.terminal import print_json
+    from actiseg_noise.terminal import print_json, printed_results
 
-    found = analyze_runs(read_runs(folder), out or folder / "analysis")
-    if json:
-        print_json([_to_json(analysis) for analysis in found])
-        return
-    for analysis in found:
-        _print(analysis)
+    place = out or folder / "analysis"
+    found = analyze_runs(read_runs(folder), place)
+    with printed_results(place):
+        if json:
+            print_json([_to_json(analysis) for analysis in found])
+            return
+        for analysis in found:
+            _print(analysis)
 
 
 def _to_json(analysis: Analysis) -> dict[str, object]:

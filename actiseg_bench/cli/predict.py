@@ -44,17 +44,18 @@ def predict(
     from actiseg_noise import read_manifest
     from actiseg_noise.borders.locks import locked
     from actiseg_noise.terminal import out as console
-    from actiseg_noise.terminal import print_json
+    from actiseg_noise.terminal import print_json, printed_results
 
     check_usable(read_manifest(manifest), root)
     trained = open_network(checkpoint, model, weights, network)
     options: dict[str, Any] = {"positive_threshold": positive_threshold, "device": device, "threads": threads}
     with locked(out), count_progress("clips") as on_clip:
         found, told = predict_to(out, trained, manifest, root, **options, on_clip=on_clip)
-    if json:
-        names = (*trained.identity, "manifest", "positive_threshold", "predictions")
-        print_json(evaluation_json(found) | {name: told[name] for name in names})
-        return
-    print_evaluation(found)
-    print_threshold(told["positive_threshold"])
-    console.print(f"masks: {out}", markup=False, soft_wrap=True)
+    with printed_results(out):
+        if json:
+            names = (*trained.identity, "manifest", "positive_threshold", "predictions")
+            print_json(evaluation_json(found) | {name: told[name] for name in names})
+            return
+        print_evaluation(found)
+        print_threshold(told["positive_threshold"])
+        console.print(f"masks: {out}", markup=False, soft_wrap=True)

@@ -24,6 +24,7 @@ def pretrain(
     from actiseg_bench.cli.progress import step_progress
     from actiseg_bench.models.base import MODELS
     from actiseg_bench.training.pretrain import pretraining_config, write_bundle
+    from actiseg_noise.terminal import print_text, printed_results
 
     _ = MODELS[model]
 
@@ -32,4 +33,5 @@ def pretrain(
     config = pretraining_config(model, steps=steps, seed=seed, device=device, threads=threads)
     with step_progress(f"pretraining {model}") as on_progress:
         path = write_bundle(out, manifest, config, on_progress)
-    typer.echo(f"start weights: {path}")
+    with printed_results(path):
+        print_text(f"start weights: {path}")

@@ -87,7 +87,10 @@ def run(
 
         print_error(f"interrupted; finished runs are kept in {out}, and the same command goes on from there.")
         raise typer.Exit(130) from None
-    _print_grid(found, out, json)
+    from actiseg_noise.terminal import printed_results
+
+    with printed_results(out):
+        _print_grid(found, out, json)
     if found.failed:
         raise typer.Exit(1)
 

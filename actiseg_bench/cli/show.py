@@ -22,7 +22,7 @@ def leaderboard(
     from actiseg_bench.report.sums import sums_reader
     from actiseg_bench.report.table import make_leaderboards
     from actiseg_bench.results.stored import read_runs
-    from actiseg_noise.terminal import print_json
+    from actiseg_noise.terminal import print_json, print_text
 
     if form not in FORMATS:
         raise UnknownNameError("format", form, FORMATS)
@@ -33,7 +33,7 @@ def leaderboard(
     elif form == "table":
         print_leaderboards(boards, wide_console())
     else:
-        typer.echo(RENDERERS[form](boards), nl=False)
+        print_text(RENDERERS[form](boards))
 
 
 @app.command("list")

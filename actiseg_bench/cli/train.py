@@ -55,7 +55,10 @@ def train(
     whole = replace(base, model=model, strategy=strategy, variant=variant, train=batches)
     told = _train(out, whole, manifest, root, save_every)
     if told is not None:
-        _print_training(told, out, json)
+        from actiseg_noise.terminal import printed_results
+
+        with printed_results(out):
+            _print_training(told, out, json)
 
 
 def _train(out: Path, config: RunConfig, manifest: Path, root: Path | None, save_every: int) -> dict[str, Any] | None:

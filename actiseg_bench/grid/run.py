@@ -6,10 +6,10 @@ leaves finished runs and nothing else that counts. A run whose stored key is equ
 
 from __future__ import annotations
 
-import shutil
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -28,6 +28,7 @@ from actiseg_bench.results.result import (
 )
 from actiseg_bench.results.stored import run_folder, why_incomplete
 from actiseg_bench.scoring.evaluate import Evaluation
+from actiseg_noise.borders.writing import FolderDraft, WriteError, remove_file, write_text
 from actiseg_noise.errors import ActisegError
 
 OnProgress = Callable[[int, int, float], None]
@@ -196,26 +197,25 @@ def fail(spec: RunSpec, out: Path, error: Exception) -> str:
 def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tuple[RunResult, bool]:
     """Return the result of a run, and whether it was there already."""
     place = spec.folder(out)
-    _recover(place)
-    identity = runner.identity(spec)
-    old, why = read_old_result(place / RESULT_NAME)
-    if old is not None:
-        stale = old.run_key != identity.key()
-        why = f"{identity.changes_since(old)} changed" if stale else why_incomplete(place, old)
-        if not why:
-            return old, True
-        why = f"again: {why}"
-    reporter.begin(spec, why)
-    partial = _partial(place)
-    partial.mkdir(parents=True)
-    try:
-        result = _make(spec, runner, identity, partial, lambda *now: reporter.step(spec, *now))
-        write_result(partial, result)
-        _swap_in(partial, place)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    _failure_note(place).unlink(missing_ok=True)
+    with FolderDraft(place, _replace_any_run) as draft:
+        identity = runner.identity(spec)
+        old, why = read_old_result(place / RESULT_NAME)
+        if old is not None:
+            stale = old.run_key != identity.key()
+            why = f"{identity.changes_since(old)} changed" if stale else why_incomplete(place, old)
+            if not why:
+                return old, True
+            why = f"again: {why}"
+        reporter.begin(spec, why)
+        result = _make(spec, runner, identity, draft.path, lambda *now: reporter.step(spec, *now))
+        write_result(draft.path, result)
+        draft.commit()
+    remove_file(_failure_note(place))
     return result, False
+
+
+def _replace_any_run(place: Path) -> None:
+    """Accept that a run's own folder is replaced: it lies below ``out``, and its key says that it is another run."""
 
 
 def _make(spec: RunSpec, runner: Runner, identity: RunIdentity, folder: Path, on_progress: OnProgress) -> RunResult:
@@ -251,39 +251,13 @@ def _headline(result: RunResult) -> str:
     return " ".join(f"{title} {100 * score:.1f}" for title, score in scores.items() if score is not None)
 
 
-def _partial(place: Path) -> Path:
-    """Return where a run is made."""
-    return place.with_name(f".{place.name}.partial")
-
-
-def _replaced(place: Path) -> Path:
-    """Return where a stale run waits while its successor takes its place."""
-    return place.with_name(f".{place.name}.replaced")
-
-
 def _failure_note(place: Path) -> Path:
     """Return where the traceback of a failed run is kept."""
     return place.with_name(f"{place.name}.failed.txt")
 
 
-def _recover(place: Path) -> None:
-    """Clean up after a kill: half-made runs go, a stale run whose successor never came is put back."""
-    shutil.rmtree(_partial(place), ignore_errors=True)
-    if _replaced(place).is_dir() and not place.exists():
-        _replaced(place).rename(place)
-    shutil.rmtree(_replaced(place), ignore_errors=True)
-
-
-def _swap_in(partial: Path, place: Path) -> None:
-    """Put a finished run in its place; the stale one that was there goes last."""
-    if place.exists():
-        place.rename(_replaced(place))
-    partial.rename(place)
-    shutil.rmtree(_replaced(place), ignore_errors=True)
-
-
 def _write_failure(place: Path, message: str) -> None:
     """Keep the traceback of what just failed beside the run's place."""
-    place.parent.mkdir(parents=True, exist_ok=True)
     when = time.strftime("%Y-%m-%d %H:%M:%S")
-    _failure_note(place).write_text(f"{when} {message}\n\n{traceback.format_exc()}", encoding="utf-8")
+    with suppress(WriteError):  # a full disk ends this run, not the others
+        write_text(_failure_note(place), f"{when} {message}\n\n{traceback.format_exc()}")

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.published import read_published
-from actiseg_bench.models.weights import carried_state, own_names
-from actiseg_noise.borders.writing import digest_file, whole_file
+from actiseg_bench.models.weights import carried_state, own_names, write_safetensors
+from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError, raise_if
 
 LEFTOVERS = ("position_ids", "total_params", "total_ops", "num_batches_tracked")  # of old libraries and of profilers
@@ -167,13 +167,8 @@ def _better_model(state: Mapping[str, Tensor], model: str, fit: Fit) -> str | No
 
 def _write(out: Path, fit: Fit, said: dict[str, str]) -> None:
     """Write start weights whole or not at all, saying what they were made from and what is not among them."""
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
     metadata = {"format": "pt", **said, "fresh": json.dumps(fit.fresh, sort_keys=True)}
-    with whole_file(out, SafetensorError) as partial:
-        save_file(dict(_apart(fit.tensors)), partial, metadata)
-        partial.chmod(out.parent.stat().st_mode & 0o666)  # safetensors makes files that nobody else may read
+    write_safetensors(out, dict(_apart(fit.tensors)), metadata)
 
 
 def _apart(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from actiseg_bench.models.base import VosModel, freeze, reset_fresh
-from actiseg_noise.borders.writing import digest_file
+from actiseg_noise.borders.writing import digest_file, whole_file
 from actiseg_noise.errors import ActisegError
 
 FILE_NAME = "model.safetensors"
@@ -143,9 +143,19 @@ def carried_state(model: VosModel) -> dict[str, Tensor]:
 
 
 def save_start_weights(model: VosModel, path: Path) -> None:
-    """Write every parameter and buffer that is not fresh, as safetensors."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({name: value.contiguous() for name, value in carried_state(model).items()}, path)
+    """Write every parameter and buffer that is not fresh, as safetensors, whole or not at all."""
+    write_safetensors(path, {name: value.contiguous() for name, value in carried_state(model).items()})
+
+
+def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write contiguous tensors, none sharing memory with another, and what is said about them; whole or not at all.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    with whole_file(path, SafetensorError) as partial:
+        save_file(tensors, partial, metadata)
+        partial.chmod(path.parent.stat().st_mode & 0o666)  # safetensors makes files that nobody else may read
 
 
 def _prefixes(modules: tuple[str, ...]) -> tuple[str, ...]:

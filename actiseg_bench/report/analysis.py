@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from actiseg_bench.report.training_charts import draw_memorisation, draw_selecti
 from actiseg_bench.results.result import over_networks
 from actiseg_bench.results.stored import StoredRun
 from actiseg_bench.scoring.object_frames import FILE_NAME, counts_of, iter_clips, read_object_frames
+from actiseg_noise.borders.writing import remove_file, whole_csv, write_figure, write_text
 from actiseg_noise.errors import ActisegError, raise_if
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _analyze(study: Study, folder: Path) -> Analysis:
     gaps = find_gaps(study, sheets)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files = [_write(folder / f"{sheet.name}.csv", sheet.to_csv()) for sheet in sheets]
+        files = [write_text(folder / f"{sheet.name}.csv", sheet.to_csv()) for sheet in sheets]
         with own_style():
             files += [path for name, draw in CHARTS.items() if (path := _save(draw(study), folder / name))]
         clips, missing = write_clips(study, folder / CLIPS_NAME)
@@ -73,30 +73,18 @@ def _analyze(study: Study, folder: Path) -> Analysis:
     return Analysis(study, tuple(sheets), (*gaps, *missing), (*files, *clips))
 
 
-def _write(path: Path, text: str) -> Path:
-    """Write a text and return its path."""
-    path.write_text(text, "utf-8")
-    return path
-
-
 def _save(figure: Figure | None, path: Path) -> Path | None:
     """Write a chart; one that has nothing to show leaves no file, an older one neither."""
-    path.unlink(missing_ok=True)
-    if figure is None:
-        return None
-    figure.savefig(path, dpi=DPI, metadata={"Software": None})
-    return path
+    remove_file(path)
+    return None if figure is None else write_figure(path, figure, DPI)
 
 
 def write_clips(study: Study, path: Path) -> tuple[list[Path], list[str]]:
     """Write one line per run and clip, scores as fractions; return the file, and what could not be read."""
     missing = []
     columns = ["track", "strategy", "seed", "clip_id", *METRICS, *MODES]
-    path.unlink(missing_ok=True)
     rows = 0
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
+    with whole_csv(path, columns) as writer:
         for (track, row), runs in study.cells.items():
             for run in runs:
                 head = {"track": track, "strategy": row, "seed": run.result.seed}
@@ -107,7 +95,7 @@ def write_clips(study: Study, path: Path) -> tuple[list[Path], list[str]]:
                 except ActisegError as error:
                     missing.append(f"no scores per clip of {track} {row} seed {run.result.seed}: {error}")
     if not rows:
-        path.unlink()
+        remove_file(path)
     return [path] * bool(rows), missing
 
 

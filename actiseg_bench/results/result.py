@@ -15,6 +15,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.results.provenance import Provenance
+from actiseg_noise.borders.writing import write_json
 from actiseg_noise.errors import ActisegError, raise_if
 
 SCHEMA_VERSION = 2
@@ -203,15 +204,7 @@ class RunIdentity:
 
 def write_result(folder: Path, result: RunResult) -> Path:
     """Write ``result.json`` whole or not at all, and return its path."""
-    path = folder / RESULT_NAME
-    partial = folder / f".{RESULT_NAME}.partial"
-    text = json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-    try:
-        partial.write_text(text + "\n", encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    return write_json(folder / RESULT_NAME, result.to_json(), allow_nan=False)
 
 
 def read_result(path: Path) -> RunResult:

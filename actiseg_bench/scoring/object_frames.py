@@ -17,6 +17,7 @@ from actiseg_bench.metrics.actionvos import ObjectFrameCounts, is_hand
 from actiseg_bench.metrics.failure_modes import ObjectFrames, measure_frame
 from actiseg_bench.results.predictions import Prediction
 from actiseg_bench.scoring.scored import Tables, iter_scored
+from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.masks import IndexMask, Rle, decode_rle
 
@@ -78,9 +79,8 @@ def write_object_frames(path: Path, clips: list[str], frames: ObjectFrames) -> N
     columns = {f.name: getattr(frames, f.name) for f in fields(frames) if f.name != "clip_idx"}
     names = pa.DictionaryArray.from_arrays(pa.array(frames.clip_idx.astype(np.int32)), pa.array(clips, pa.string()))
     table = pa.table({"clip_id": names.cast(pa.string())} | {name: pa.array(c) for name, c in columns.items()})
-    part = path.with_name(f".{path.name}.part")
-    pq.write_table(table, part, compression="zstd")
-    part.replace(path)
+    with whole_file(path) as partial:
+        pq.write_table(table, partial, compression="zstd")
 
 
 def read_object_frames(path: Path) -> tuple[list[str], ObjectFrames]:

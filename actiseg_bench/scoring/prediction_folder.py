@@ -24,7 +24,7 @@ from actiseg_bench.scoring.evaluate import Evaluation, evaluate_predictions, sco
 from actiseg_bench.training.train import pick_device
 from actiseg_noise.borders.locks import LOCK_NAME
 from actiseg_noise.borders.palette import write_index_mask
-from actiseg_noise.borders.writing import whole_file
+from actiseg_noise.borders.writing import write_json
 from actiseg_noise.errors import ActisegError, raise_if
 
 PREDICT_NAME = "predict.json"
@@ -68,7 +68,7 @@ def predict_to(
     told["predictions"] = write_predictions(folder / PREDICTIONS_NAME, rows)
     found = evaluate_predictions(manifest, folder / PREDICTIONS_NAME)
     told |= {"scores": found.scores_dict(), "counts": found.counts_dict(), "void": found.void}
-    _write_json(folder / PREDICT_NAME, told)
+    write_json(folder / PREDICT_NAME, told)
     return found, told
 
 
@@ -137,7 +137,7 @@ def _claim(folder: Path, identity: dict[str, Any]) -> None:
         ActisegError: the folder holds something else.
     """
     path = folder / PREDICT_NAME
-    present = folder.is_dir() and any(item.name != LOCK_NAME for item in folder.iterdir())
+    present = folder.is_dir() and any(not item.name.startswith(LOCK_NAME) for item in folder.iterdir())
     if present:
         try:
             told = json.loads(path.read_text("utf-8"))
@@ -148,12 +148,7 @@ def _claim(folder: Path, identity: dict[str, Any]) -> None:
         raise_if(
             bool(differ), f"{folder}: holds predictions of another {' and another '.join(differ)}; use another --out"
         )
-    _write_json(path, identity)
-
-
-def _write_json(path: Path, values: dict[str, Any]) -> None:
-    with whole_file(path) as partial:
-        partial.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+    write_json(path, identity)
 
 
 def _write_clips(folder: Path, clips: Iterator[ClipPrediction], data: ManifestDataset) -> Iterator[ClipPrediction]:

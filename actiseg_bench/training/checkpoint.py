@@ -14,11 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from actiseg_bench.models.base import MODELS, VosModel
-from actiseg_bench.models.weights import load_own_state, own_state
+from actiseg_bench.models.weights import load_own_state, own_state, write_safetensors
 from actiseg_bench.strategies.base import Strategy
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import Watch
-from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.errors import ActisegError, raise_if
 
 TRAINING_NAME = "training.safetensors"
@@ -199,13 +198,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], said: Mapping[str, 
     Raises:
         ActisegError: the file cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
     metadata = {"format": FORMAT, "said": json.dumps(dict(said), sort_keys=True)}
-    with whole_file(path, SafetensorError) as partial:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, partial, metadata)
-        partial.chmod(path.parent.stat().st_mode & 0o666)  # safetensors makes files that nobody else may read
+    write_safetensors(path, {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, metadata)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -27,7 +27,7 @@ from actiseg_bench.training.checkpoint import (
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.train import Progress, TrainOutcome, pick_device, train_run
 from actiseg_noise import read_manifest
-from actiseg_noise.borders.writing import whole_file
+from actiseg_noise.borders.writing import remove_file, write_json
 from actiseg_noise.errors import ActisegError
 
 TRAIN_NAME = "train.json"
@@ -67,9 +67,8 @@ def train_to(
     told = _tell(identity, outcome, config)
     if is_first_process():
         save_networks(folder / CHECKPOINT_NAME, outcome.networks, config, opened.digest)
-        with whole_file(folder / TRAIN_NAME) as partial:
-            partial.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-        (folder / TRAINING_NAME).unlink(missing_ok=True)
+        write_json(folder / TRAIN_NAME, told)
+        remove_file(folder / TRAINING_NAME)
     return told
 
 

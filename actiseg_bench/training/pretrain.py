@@ -10,9 +10,7 @@ layers that are not part of the start weights. (The flag serves to pick the obje
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from hashlib import blake2b
 from pathlib import Path
 
 import torch
@@ -28,6 +26,7 @@ from actiseg_bench.records import Batch, Network, look
 from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
 from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.train import Progress, fit, make_fabric
+from actiseg_noise.borders.writing import digest_file, write_json, write_text
 from actiseg_noise.errors import raise_if
 from actiseg_noise.manifest.read import read_manifest
 
@@ -164,16 +163,16 @@ def write_bundle(folder: Path, manifest: Path, config: RunConfig, on_progress: P
     save_start_weights(model, path)
     made = {
         "model": model.card.name,
-        "weights": blake2b(path.read_bytes(), digest_size=16).hexdigest(),
+        "weights": digest_file(path),
         "manifest": read_manifest(manifest).digest,
         "config": config.to_dict(),
         "losses": [round(loss, 4) for loss in losses],
         "torch": torch.__version__,
     }
-    (folder / "config.json").write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
+    write_json(folder / "config.json", made)
     verbs = VERBS if isinstance(model, Tiny) else ""
     text = _README.format(**made, parameters=count_parameters(model), verbs=verbs)
-    (folder / "README.md").write_text(text, encoding="utf-8")
+    write_text(folder / "README.md", text)
     return path
 
 

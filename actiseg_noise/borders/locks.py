@@ -1,50 +1,178 @@
-"""One process at a time in an output folder."""
+"""One process at a time at an output.
+
+The lock is the system's (``flock``), which lets go of it when the process ends, however it ends. Where a file system
+has none, a file with the process's id and host stands for it; that of a process that is gone counts for nothing.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.errors import ActisegError, ActisegWarning
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 LOCK_NAME = ".lock"
+_PATIENCE_S = 0.3  # for a holder that is just leaving, or has not yet said who it is
+_LONGEST_WAIT_S = 600
+_SOFT = ".held"
+_TRIES = 100
+
+
+class BusyError(ActisegError):
+    """An output at which another process works."""
+
+
+class Holder(NamedTuple):
+    """The process that holds a lock, as it wrote it into the lock file."""
+
+    pid: int
+    host: str
+
+    def __str__(self) -> str:
+        where = "" if self.host == socket.gethostname() else f" on {self.host}"
+        return f"process {self.pid}{where}"
 
 
 @contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold ``out`` for this process; the system lets go of it when the process ends, however it ends.
+def locked(out: Path, *, what: str = "run") -> Iterator[None]:
+    """Hold the output folder ``out`` for this process; it is made if it is not there.
 
     Raises:
-        ActisegError: another process holds it, or it cannot be written.
+        BusyError: another process holds it. ActisegError: it cannot be written.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        lock = (out / LOCK_NAME).open("a+", encoding="utf-8")
-    except OSError as error:
+        with hold(out / LOCK_NAME, out, what=what):
+            yield
+    except _FolderRefusedError as error:
         raise ActisegError(f"--out {out}: cannot be written ({error}); use another --out") from None
-    with lock as file:
-        if not _try_lock(file.fileno()):
-            file.seek(0)
-            owner = file.read().strip() or "unknown"
-            raise ActisegError(
-                f"{out}: another run (process {owner}) is working here; wait for it or use another --out"
-            )
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
 
 
-def _try_lock(descriptor: int) -> bool:
-    """Lock an open file without waiting. Where the system has no such locks (Windows) nothing is locked."""
+class _FolderRefusedError(OSError):
+    """The lock file itself cannot be made: the folder is not writable."""
+
+
+@contextmanager
+def hold(
+    path: Path, place: Path, *, what: str = "run", advice: str = "use another --out", wait: bool = False
+) -> Iterator[bool]:
+    """Hold the lock file ``path``, which stands for ``place``; yield False where nothing can be locked.
+
+    Args:
+        what, advice: what works there and what to do about it, in messages.
+        wait: until the holder lets go, ten minutes at most.
+
+    Raises:
+        BusyError: another process holds it. OSError: the file cannot be made.
+    """
+    lock = _acquire(path, place, what, advice, wait)
+    if lock is None:
+        warnings.warn(
+            f"{place}: files cannot be locked there; see to it that no other {what} works at it",
+            ActisegWarning,
+            stacklevel=2,
+        )
     try:
-        import fcntl
-    except ImportError:
-        return True
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+        yield lock is not None
+    finally:
+        _release(lock, path)
+
+
+def read_holder(path: Path) -> Holder | None:
+    """Return who holds the lock file ``path``; None when it does not say."""
+    for place in (path, _soft(path)):
+        try:
+            pid, host = place.read_text("utf-8").split()[:2]
+            return Holder(int(pid), host)
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+def _soft(path: Path) -> Path:
+    return path.with_name(path.name + _SOFT)
+
+
+def _acquire(path: Path, place: Path, what: str, advice: str, wait: bool) -> BaseFileLock | None:
+    """Take the lock; None where the file system has none."""
+    from filelock import FileLock, SoftFileLock, Timeout
+
+    until = time.monotonic() + (_LONGEST_WAIT_S if wait else 0)
+    for kind, file in ((FileLock, path), (SoftFileLock, _soft(path))):
+        is_native = kind is FileLock
+        lock = kind(file, timeout=_PATIENCE_S, thread_local=False, fallback_to_soft=False)
+        try:
+            _take(lock, file, lambda: time.monotonic() < until and read_holder(path) is not None)
+        except Timeout:
+            holder = read_holder(path)
+            if is_native and holder is None:  # nobody of ours: a file system that refuses every lock
+                continue
+            raise BusyError(
+                f"{place}: another {what} ({holder or 'unknown process'}) is working here; wait for it or {advice}"
+                + (f". If it is gone, remove {file}" if not is_native else "")
+            ) from None
+        except _FolderRefusedError:
+            raise
+        except OSError:
+            continue
+        if is_native:
+            _sign(file)
+        return lock
+    return None
+
+
+def _take(lock: BaseFileLock, file: Path, while_held: Callable[[], bool]) -> None:
+    """Acquire a lock whose folder may go away meanwhile, with the process that held it.
+
+    Args:
+        while_held: whether to try again when another process holds it.
+
+    Raises:
+        Timeout: held by another. _FolderRefusedError: the file cannot be made. OSError: no locks on this file system.
+    """
+    tries = _TRIES
+    while tries:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+            return
+        except FileNotFoundError:
+            time.sleep(0.01)
+            tries -= 1
+        except TimeoutError:
+            if not while_held():
+                raise
+        except OSError as error:
+            if error.filename is not None:  # the file, not the lock
+                raise _FolderRefusedError(error.errno, error.strerror, error.filename) from None
+            raise
+    raise _FolderRefusedError(None, f"{file.parent} goes away again and again")
+
+
+def _sign(file: Path) -> None:
+    """Write into a lock file that this process holds who that is, without ever leaving it empty."""
+    data = f"{os.getpid()}\n{socket.gethostname()}\n".encode()
+    with suppress(OSError):
+        descriptor = os.open(file, os.O_WRONLY)
+        try:
+            os.write(descriptor, data)
+            os.ftruncate(descriptor, len(data))
+        finally:
+            os.close(descriptor)
+
+
+def _release(lock: BaseFileLock | None, path: Path) -> None:
+    """Let go; the file goes first, while it is held: who waits for it sees that it is gone and makes a new one."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+    if lock is not None:
+        with suppress(OSError):
+            lock.release()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
+import warnings
+from contextlib import suppress
 from pathlib import Path
 
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import ActisegWarning, DataError
 from actiseg_noise.records import DatasetCard
 
 
@@ -30,17 +33,49 @@ def find_root(card: DatasetCard, root: str | Path | None = None) -> Path:
 def _candidate_roots(card: DatasetCard, root: str | Path | None) -> list[tuple[str, Path]]:
     """List (origin, path) in order of preference."""
     if root is not None:
-        return [("--root", Path(root).expanduser())]
+        return [("--root", full_path(root))]
     variable = f"ACTISEG_{card.name.upper()}_ROOT"
     found = []
-    if variable in os.environ:
-        found.append((variable, Path(os.environ[variable]).expanduser()))
-    if "ACTISEG_DATA" in os.environ:
-        found.append(("ACTISEG_DATA", Path(os.environ["ACTISEG_DATA"]).expanduser() / card.name))
-    if card.is_embedded:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        found.append(("cache", cache / "actiseg" / f"{card.name}-{card.version}"))
+    if os.environ.get(variable):
+        found.append((variable, full_path(os.environ[variable])))
+    if os.environ.get("ACTISEG_DATA"):
+        found.append(("ACTISEG_DATA", full_path(os.environ["ACTISEG_DATA"]) / card.name))
+    elif card.is_embedded and not found:
+        found.append(("cache", cache_folder() / f"{card.name}-{card.version}"))
     return found
+
+
+def full_path(path: str | Path) -> Path:
+    """Return a path with ``~`` written out.
+
+    Raises:
+        DataError: the home folder that it stands for is not known.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise DataError(f"{path}: no home folder is known for '~' here; write the path in full") from None
+
+
+def cache_folder() -> Path:
+    """Return where things that can be made again are kept: in the user's cache, or below the system's temporary folder.
+
+    The latter is for a user without a home, as in some containers, and a warning says so.
+    """
+    base = os.environ.get("XDG_CACHE_HOME")
+    if base:
+        return full_path(base) / "actiseg"
+    with suppress(RuntimeError):
+        home = Path.home()
+        if home.is_absolute():
+            return home / ".cache" / "actiseg"
+    folder = Path(tempfile.gettempdir()) / f"actiseg-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+    warnings.warn(
+        f"no home folder is known, so the cache is {folder}; set ACTISEG_DATA=DIR to choose another place",
+        ActisegWarning,
+        stacklevel=2,
+    )
+    return folder
 
 
 def _help(card: DatasetCard) -> str:

@@ -119,7 +119,7 @@ def run_build(
     check_output(out, force=force)
     with Workspace(out, request.fingerprint, force=force) as space, _rare_collections(), _plain_allocation():
         if space.found:
-            progress.note(f"going on from {space.found} finished chunks of an interrupted build")
+            progress.note(f"continuing from {space.found} finished chunks of an interrupted build")
         if space.discarded:
             progress.note(f"starting over: the unfinished work for {out} was another build's")
         _write_manifest(request, space, workers, gate, progress)
@@ -183,7 +183,7 @@ def _write_manifest(request: Request, space: Workspace, workers: int, gate: bool
     thresholds = None
     tally = Tally(len(request.recipe.noises))
     severity = Severity()
-    with _counted(request, space.building) as (clips, total), ManifestWriter(space.manifest) as writer:
+    with _counted(request, space.scratch) as (clips, total), ManifestWriter(space.manifest) as writer:
         if request.recipe.exact_rate:
             progress.note("finding exact rates")
             thresholds = find_thresholds(request)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import cache
@@ -17,6 +16,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.writing import whole_folder, write_json
 from actiseg_noise.building.compose import Row
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.rows import clip_rows
@@ -73,13 +73,10 @@ class Worker:
         """Write the chunk's folder, whole or not at all."""
         made_from = _inputs_digest(self.job, clips)
         rows, tally = self.rows(clips)
-        part = folder.with_name(f"{folder.name}.{os.getpid()}.part")
-        part.mkdir()
-        for table in TABLES:
-            _write_arrow(part / f"{table.name}.arrow", table, rows[table.name])
-        (part / "chunk.json").write_text(json.dumps({"inputs": made_from, "tally": tally.rows}))
-        shutil.rmtree(folder, ignore_errors=True)
-        part.rename(folder)
+        with whole_folder(folder) as part:
+            for table in TABLES:
+                _write_arrow(part / f"{table.name}.arrow", table, rows[table.name])
+            write_json(part / "chunk.json", {"inputs": made_from, "tally": tally.rows}, indent=None)
 
 
 def split_chunks(clips: Iterable[Clip], content: str) -> Iterator[tuple[Clip, ...]]:
@@ -107,7 +104,7 @@ def is_finished(job: Job, folder: Path, clips: tuple[Clip, ...]) -> bool:
 
 def read_chunk_info(folder: Path) -> dict[str, Any]:
     """Read ``chunk.json``."""
-    return json.loads((folder / "chunk.json").read_text())
+    return json.loads((folder / "chunk.json").read_text("utf-8"))
 
 
 def iter_batches(folder: Path, table: Table) -> Iterator[Any]:

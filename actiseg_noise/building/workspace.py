@@ -1,145 +1,93 @@
-"""Where a build works until it is whole: a hidden folder beside the output, renamed into place at the end."""
+"""Where a build works until it is whole: a folder in the making that keeps finished chunks when it is interrupted."""
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import IO
 
+from actiseg_noise.borders.writing import PARTIAL, FolderDraft, check_nothing_else, remove_folder
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import INFO_NAME
+from actiseg_noise.manifest.schema import TABLES
+
+_CHUNKS = "chunks-"
 
 
 class Workspace:
     """The folder of one build in the making, held by one process at a time. A context manager.
 
-    ``.<name>.building/`` holds a lock, the finished chunks (in a folder named by the build's fingerprint) and the
-    manifest being written. When a build is killed the chunks stay, and the next build with the same fingerprint goes
-    on from them; chunks of another build are thrown away.
+    Finished chunks lie in the draft's hidden folder, in one named by the build's fingerprint. When a build is killed
+    they stay, and the next build with the same fingerprint continues from them; chunks of another build are removed.
 
     Attributes:
-        chunks: where finished chunks go. manifest: the folder that becomes the output.
+        chunks: where finished chunks go. manifest: the folder that becomes the output. scratch: for temporary files.
         found: how many finished chunks an earlier build of the same left. discarded: whether another's were removed.
     """
 
     def __init__(self, out: Path, fingerprint: str, *, force: bool = False) -> None:
-        self.out = out
-        self.force = force
-        self.building = out.with_name(f".{out.name}.building")
-        self.chunks = self.building / f"chunks-{fingerprint}"
-        self.manifest = self.building / "manifest"
+        self._draft = FolderDraft(out, partial(check_output, force=force), what="build", advice="choose another --out")
+        self.chunks = self._draft.room / f"{_CHUNKS}{fingerprint}"
+        self.manifest = self._draft.path
+        self.scratch = self._draft.room
         self.found = 0
         self.discarded = False
-        self._old = out.with_name(f".{out.name}.old")
-        self._lock = Lock(self.building / "lock")
-        self._made: list[Path] = []
 
     def __enter__(self) -> Workspace:
-        try:
-            self._made = make_folders(self.out.parent)
-            self.building.mkdir(exist_ok=True)
-        except OSError as error:
-            raise ActisegError(f"{self.out}: cannot be written ({error}); choose another --out") from None
-        self._lock.acquire(f"{self.out}: another build is writing there; wait for it, or choose another --out")
+        self._draft.__enter__()
         try:
             self._prepare()
         except BaseException:
-            self._leave()
+            self.__exit__(None, None, None)
             raise
         return self
 
     def _prepare(self) -> None:
-        """Throw away what belongs to another build, and start an empty manifest folder."""
-        if self._old.exists() and not self.out.exists():
-            self._old.rename(self.out)
-        check_output(self.out, force=self.force)
-        for path in self.building.iterdir():
-            if path.is_dir() and path != self.chunks:
-                self.discarded |= path.name.startswith("chunks-")
-                shutil.rmtree(path)
+        """Remove what belongs to another build; count what is finished of this one."""
+        for folder in self._draft.room.glob(f"{_CHUNKS}*"):
+            if folder != self.chunks:
+                self.discarded = True
+                remove_folder(folder)
         self.chunks.mkdir(exist_ok=True)
-        for part in self.chunks.glob("*.part"):
-            shutil.rmtree(part)
-        self.found = len(list(self.chunks.iterdir()))
-        self.manifest.mkdir()
+        for unfinished in self.chunks.glob(f".*{PARTIAL}"):
+            remove_folder(unfinished)
+        self.found = self._count()
 
-    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
-        if self.manifest.exists():
-            shutil.rmtree(self.manifest)
-        self._leave()
+    def _count(self) -> int:
+        """Return how many chunks are finished."""
+        return sum(1 for _ in self.chunks.glob("[0-9]*"))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._count():
+            remove_folder(self.chunks)
+        self._draft.__exit__(kind, error, trace)
 
     def commit(self) -> None:
-        """Rename the whole manifest into place; an output that is replaced goes only then."""
-        if self.out.exists():
-            shutil.rmtree(self._old, ignore_errors=True)
-            self.out.rename(self._old)
-        self.manifest.rename(self.out)
-        shutil.rmtree(self._old, ignore_errors=True)
-        shutil.rmtree(self.chunks)
-
-    def _leave(self) -> None:
-        """Remove the workspace, unless it holds finished chunks; let go of the lock."""
-        if not self.chunks.is_dir() or not any(self.chunks.glob("*[0-9]")):
-            shutil.rmtree(self.building, ignore_errors=True)
-            for folder in reversed(self._made):
-                remove_if_empty(folder)
-        self._lock.release()
+        """Give the whole manifest its place; an output that is replaced goes only then."""
+        self._draft.commit()
+        remove_folder(self.chunks)
 
 
 def check_output(out: Path, *, force: bool) -> None:
-    """Raise ActisegError when ``out`` exists and may not be replaced."""
-    if not out.exists():
+    """Raise ActisegError when something is at ``out`` that may not be replaced."""
+    if not os.path.lexists(out):
         return
     if not (out / INFO_NAME).is_file():
-        raise ActisegError(f"{out}: exists and is not a manifest, so nothing here replaces it; choose another --out")
+        raise ActisegError(f"{out}: exists and is not a manifest, so it is not replaced; choose another --out")
     if not force:
         raise ActisegError(f"{out}: the output exists. Choose another --out, or replace it with --force.")
+    listed = _listed_files(out)
+    check_nothing_else(out, "manifest", lambda name: name in listed)
 
 
-class Lock:
-    """A file that one process holds at a time; the system lets go of it when the process dies."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file: IO[str] | None = None
-
-    def acquire(self, refusal: str) -> None:
-        """Take the lock, or raise ActisegError with ``refusal``; where there are no locks (Windows) none is taken."""
-        try:
-            import fcntl
-        except ImportError:
-            return
-        file = self.path.open("w")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if not self.path.exists() or self.path.stat().st_ino != os.fstat(file.fileno()).st_ino:
-                raise BlockingIOError
-        except BlockingIOError:
-            file.close()
-            raise ActisegError(refusal) from None
-        except OSError:  # a file system without locks
-            file.close()
-            return
-        self._file = file
-
-    def release(self) -> None:
-        """Let go."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-
-def make_folders(folder: Path) -> list[Path]:
-    """Make ``folder`` and its parents; return those that were made, outermost first."""
-    missing = [path for path in (folder, *folder.parents) if not path.exists()]
-    for path in reversed(missing):
-        path.mkdir(exist_ok=True)
-    return missing[::-1]
-
-
-def remove_if_empty(folder: Path) -> None:
-    """Remove a folder that holds nothing."""
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+def _listed_files(folder: Path) -> set[str]:
+    """Return the files that belong to a manifest: those that it lists, or the usual ones where it cannot be read."""
+    try:
+        listed = set(json.loads((folder / INFO_NAME).read_text("utf-8"))["files"])
+    except (OSError, ValueError, KeyError, TypeError):
+        listed = {path.name for table in TABLES for path in folder.glob(f"{table.name}*.parquet")} | {"vocabulary.json"}
+    return listed | {INFO_NAME}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -145,6 +144,7 @@ def _default_workers(content: str) -> int:
 
 def _run_build(request: Any, folder: Path, options: dict[str, Any]) -> None:
     """Build with a progress bar; say what Ctrl-C leaves behind."""
+    from actiseg_noise.borders.writing import WriteError, is_no_room
     from actiseg_noise.building.build import run_build
     from actiseg_noise.terminal import ClipProgress, print_error
 
@@ -152,13 +152,13 @@ def _run_build(request: Any, folder: Path, options: dict[str, Any]) -> None:
         with ClipProgress() as progress:
             run_build(request, folder, progress=progress, **options)
     except KeyboardInterrupt:
-        print_error(f"interrupted; nothing is at {folder}. The same command goes on from the finished work.")
+        print_error(f"interrupted; nothing is at {folder}. The same command continues from the finished work.")
         raise typer.Exit(130) from None
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except (OSError, WriteError) as error:
+        if not is_no_room(error):
             raise
         raise ActisegError(
-            f"no room to write ({error}); nothing is at {folder}. Make room: the same command goes on from the "
+            f"no room to write ({error}); nothing is at {folder}. Make room: the same command continues from the "
             "finished work."
         ) from None
 
@@ -166,17 +166,18 @@ def _run_build(request: Any, folder: Path, options: dict[str, Any]) -> None:
 def print_built(folder: Path, as_json: bool) -> None:
     """Print what was made."""
     from actiseg_noise.manifest.info import read_info
-    from actiseg_noise.terminal import out, print_json, print_table
+    from actiseg_noise.terminal import out, print_json, print_table, printed_results
     from actiseg_noise.view.describe import describe, describe_noises
 
     info = read_info(folder)
-    if as_json:
-        print_json({"path": str(folder)} | info.to_json())
-        return
-    for section in (describe(info), describe_noises(info)):
-        if section.rows:
-            print_table(section.title, section.header, section.rows)
-    out.print(f"written to {folder}", markup=False, soft_wrap=True)
+    with printed_results(folder):
+        if as_json:
+            print_json({"path": str(folder)} | info.to_json())
+            return
+        for section in (describe(info), describe_noises(info)):
+            if section.rows:
+                print_table(section.title, section.header, section.rows)
+        out.print(f"written to {folder}", markup=False, soft_wrap=True)
 
 
 def _print_dry_run(request: Any, folder: Path, as_json: bool) -> None:

@@ -198,7 +198,7 @@ def export_(
     from actiseg_noise.exchange.export_folder import IMAGES
     from actiseg_noise.exchange.export_refvos import MASKS, export_refvos
     from actiseg_noise.manifest.read import read_manifest
-    from actiseg_noise.terminal import ClipProgress, print_error, print_json
+    from actiseg_noise.terminal import ClipProgress, print_error, print_json, printed_results
 
     words = (("format", layout, ("actionvos", "refvos")), ("labels", labels, LABELS), ("masks", masks, MASKS))
     for kind, word, known in (*words, ("images", images, IMAGES)):
@@ -218,10 +218,11 @@ def export_(
     except KeyboardInterrupt:
         print_error(f"interrupted; nothing is at {out}.")
         raise typer.Exit(130) from None
-    if json:
-        print_json({"path": str(out)} | report)
-    else:
-        _print_export(report, out)
+    with printed_results(out):
+        if json:
+            print_json({"path": str(out)} | report)
+        else:
+            _print_export(report, out)
 
 
 def _image_root(manifest: Manifest, root: Path | None) -> Path:

@@ -30,7 +30,7 @@ def publish(
     from actiseg_noise.cli.checking import print_findings
     from actiseg_noise.publishing.publication import UnverifiedError
     from actiseg_noise.publishing.publication import publish as run
-    from actiseg_noise.terminal import ClipProgress, print_error
+    from actiseg_noise.terminal import ClipProgress, print_error, printed_results
 
     try:
         with ClipProgress() as progress:
@@ -41,7 +41,8 @@ def publish(
         print_findings(error.findings)
         print_error(str(error))
         raise typer.Exit(1) from None
-    _print_publication(made, json)
+    with printed_results(made.path):
+        _print_publication(made, json)
 
 
 def _print_publication(made: Publication, as_json: bool) -> None:

@@ -62,6 +62,7 @@ def preview(
 
     Clips whose labels changed come first. Without the dataset's folder the masks lie on a plain canvas.
     """
+    from actiseg_noise.borders.writing import write_png
     from actiseg_noise.manifest.read import read_manifest
     from actiseg_noise.terminal import out as terminal
     from actiseg_noise.view.preview_sheet import draw_preview
@@ -69,8 +70,7 @@ def preview(
     opened = read_manifest(manifest)
     folder = _find_frames(opened, root)
     sheet = draw_preview(opened, root=folder, clips=clips, limit=limit, noise_only=noise_only)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    sheet.image.save(out, format="PNG")
+    write_png(out, sheet.image)
     frames = f"{sheet.with_image} of {sheet.rows} frames found"
     where = f"in {folder}" if folder else "; --root DIR shows the images below the masks"
     terminal.print(f"{out}: {sheet.rows} clips, {frames} {where}".replace(" ;", ";"), markup=False, soft_wrap=True)

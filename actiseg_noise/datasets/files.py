@@ -10,6 +10,7 @@ import numpy as np
 
 from actiseg_noise.borders.folders import IMAGE_SUFFIXES, MASK_SUFFIXES, list_files, natural_order
 from actiseg_noise.borders.images import read_index_mask
+from actiseg_noise.borders.roots import full_path
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import FrameRecord
@@ -55,7 +56,7 @@ def _names(folder: Path, suffixes: tuple[str, ...], changed_ns: int) -> dict[str
 
 def near_root(root: Path, path: str) -> Path:
     """Return the path of a file that an option names: below the root when it is there, else as given."""
-    given = Path(path).expanduser()
+    given = full_path(path)
     below = root / given
     return below if below.is_file() else given
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.writing import write_text
 from actiseg_noise.errors import DataError
 from actiseg_noise.exchange.export_clips import ExportClip, Values, check_exportable, iter_export_clips, paint
 from actiseg_noise.exchange.export_folder import ExportFolder, find_image, find_inside
@@ -52,11 +53,11 @@ class _Texts:
         """Write the files as ``json.dumps`` would write them whole."""
         self.lines.sort()
         entries = ", ".join(line[2] for line in self.lines)
-        folder.path("ImageSets", f"{split}.json").write_text(f"[{entries}]", "utf-8")
+        write_text(folder.path("ImageSets", f"{split}.json"), f"[{entries}]")
         for index, kind in ((3, "meta_expressions_promptaction"), (4, "objects_category")):
             members = ", ".join(f"{json.dumps(line[1])}: {line[index]}" for line in self.lines)
             path = folder.path("ImageSets", f"{split}_{kind}.json")
-            path.write_text(f'{{"videos": {{{members}}}}}', "utf-8")
+            write_text(path, f'{{"videos": {{{members}}}}}')
 
 
 def export_actionvos(

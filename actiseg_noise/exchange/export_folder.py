@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from actiseg_noise.borders.folders import check_file_name
+from actiseg_noise.borders.palette import write_index_mask
+from actiseg_noise.borders.writing import FolderDraft, copy_file, link, write_json
 from actiseg_noise.building.request import tool_version
-from actiseg_noise.building.workspace import Lock, make_folders, remove_if_empty
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.manifest.info import ManifestInfo
-from actiseg_noise.manifest.write import write_json
-from actiseg_noise.masks import IndexMask, palette_image
+from actiseg_noise.masks import IndexMask
 
 MARKER = "export.json"
 IMAGES = ("none", "copy", "link")
@@ -32,34 +33,18 @@ class ExportFolder:
     """
 
     def __init__(self, out: Path, *, force: bool = False) -> None:
-        self.out = out
-        self.force = force
         self.report: dict[str, Any] = {}
-        self._draft = out.with_name(f".{out.name}.exporting")
-        self._old = out.with_name(f".{out.name}.replaced")
-        self._lock = Lock(out.with_name(f".{out.name}.lock"))
-        self._made: list[Path] = []
+        check = partial(check_replaceable, force=force)
+        self._draft = FolderDraft(out, check, what="export", advice="choose another --out")
 
     def __enter__(self) -> ExportFolder:
-        check_replaceable(self.out, force=self.force)
-        try:
-            self._made = make_folders(self.out.parent)
-            self._lock.acquire(f"{self.out}: another export is writing there; wait for it, or choose another --out")
-            if self._old.exists() and not self.out.exists():  # killed between the two renames of a replacement
-                self._old.rename(self.out)
-                check_replaceable(self.out, force=self.force)
-            shutil.rmtree(self._draft, ignore_errors=True)
-            self._draft.mkdir()
-        except OSError as error:
-            raise ActisegError(f"{self.out}: cannot be written ({error}); choose another --out") from None
+        self._draft.__enter__()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
-        shutil.rmtree(self._draft, ignore_errors=True)
-        self._lock.path.unlink(missing_ok=True)
-        self._lock.release()
-        for folder in reversed(self._made):
-            remove_if_empty(folder)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._draft.__exit__(kind, error, trace)
 
     def path(self, *parts: str) -> Path:
         """Return the place of a file to be written, its folder made.
@@ -74,21 +59,25 @@ class ExportFolder:
             check_file_name(part, "export")
             if len(part.encode()) > _LONGEST_NAME:
                 raise DataError(f"export: {part!r} is longer than {_LONGEST_NAME} bytes, which no file name can be")
-        path = self._draft.joinpath(*parts)
+        path = self._draft.path.joinpath(*parts)
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
     def write_mask(self, index_mask: IndexMask, *parts: str) -> None:
         """Write object ids as a palette PNG in the DAVIS colours."""
-        palette_image(index_mask).save(self.path(*parts), "PNG")
+        write_index_mask(self.path(*parts), index_mask)
 
     def take_file(self, source: Path, how: str, *parts: str) -> None:
-        """Copy a file, or link to it."""
+        """Copy a file, or link to it.
+
+        Raises:
+            WriteError: the disk is full, or the file system has no links.
+        """
         path = self.path(*parts)
         if how == "link":
-            path.symlink_to(source.resolve())
+            link(source, path, advice="; pass --images copy")
         else:
-            shutil.copyfile(source, path)
+            copy_file(source, path)
 
     def commit(self, info: ManifestInfo, what: dict[str, Any]) -> None:
         """Write ``export.json`` and give the folder its name; an export that is replaced goes only then."""
@@ -96,26 +85,20 @@ class ExportFolder:
             "manifest": {"name": info.name, "digest": info.digest},
             "tool_version": tool_version(),
         }
-        write_json(self._draft / MARKER, self.report)
-        if self.out.exists():
-            shutil.rmtree(self._old, ignore_errors=True)
-            self.out.rename(self._old)
-        self._draft.rename(self.out)
-        shutil.rmtree(self._old, ignore_errors=True)
+        write_json(self._draft.path / MARKER, self.report)
+        self._draft.commit()
 
 
 def check_replaceable(out: Path, *, force: bool) -> None:
     """Raise ActisegError when ``out`` exists and may not be replaced."""
-    if not out.exists():
+    if not os.path.lexists(out):
         return
     try:
         is_export = "manifest" in json.loads((out / MARKER).read_text("utf-8"))
     except (OSError, ValueError, TypeError):
         is_export = False
     if not is_export:
-        raise ActisegError(
-            f"{out}: exists and is no export (no {MARKER}), so nothing here replaces it; choose another --out"
-        )
+        raise ActisegError(f"{out}: exists and is no export (no {MARKER}), so it is not replaced; choose another --out")
     if not force:
         raise ActisegError(f"{out}: the output exists. Choose another --out, or replace it with --force.")
 

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
+from actiseg_noise.borders.writing import whole_text
+
 
 class GrowingObject:
     """A JSON file of one object, written member by member, byte for byte as ``json.dumps`` would write it whole.
@@ -16,7 +18,7 @@ class GrowingObject:
     """
 
     def __init__(self, stack: ExitStack, path: Path, head: str, tail: str) -> None:
-        self._file: IO[str] = stack.enter_context(path.open("w", encoding="utf-8"))
+        self._file: IO[str] = stack.enter_context(whole_text(path))
         self._file.write(head)
         self._tail = tail
         self._separator = ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actiseg_noise.borders.writing import move, write_json
 from actiseg_noise.manifest.digest import TableDigest, manifest_digest
 from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo
 from actiseg_noise.manifest.schema import MASKS, TABLES, Table
@@ -67,7 +67,7 @@ class TableWriter:
             self._file.close()
             self._file = None
         for index, path in enumerate(self._paths if self._shard_bytes is not None else ()):
-            path.rename(self._folder / self._table.shard_name(index, len(self._paths)))
+            move(path, self._folder / self._table.shard_name(index, len(self._paths)))
         self._paths = []
 
     def _open(self) -> _ParquetFile:
@@ -173,8 +173,3 @@ class Digests:
         self.columns = {name: table.digest.columns for name, table in writer.tables.items()}
         self.counts = {name: table.count for name, table in writer.tables.items()}
         self.files = {path.name: path.stat().st_size for path in sorted(writer.folder.iterdir())}
-
-
-def write_json(path: Path, data: object) -> None:
-    """Write JSON for people: indented, non-ASCII as it is, a newline at the end."""
-    path.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", "utf-8")

@@ -15,6 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.roots import full_path
 from actiseg_noise.errors import ActisegError, DataError
 
 VARIABLE = "ACTISEG_WORDNET"
@@ -106,7 +107,7 @@ def _candidates(folder: str | None) -> Iterator[tuple[Any, str]]:
     import nltk.data
 
     if folder is not None:
-        path = Path(folder).expanduser()
+        path = full_path(folder)
         if not (path / "data.noun").is_file():
             raise DataError(f"{VARIABLE} = {folder}: no file data.noun in it. {HOW_TO_GET}")
         yield _allowed(path), VARIABLE

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.manifest.schema import TABLES, Column, Table
-from actiseg_noise.publishing.draft import sha256_of
+from actiseg_noise.publishing.checksums import sha256_of
 from actiseg_noise.publishing.front_matter import config_name, pretty_name
 from actiseg_noise.publishing.licence import find_licence
 from actiseg_noise.publishing.shards import Published

@@ -7,19 +7,20 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
+from actiseg_noise.borders.writing import FolderDraft, write_json, write_text
 from actiseg_noise.check.findings import Finding
 from actiseg_noise.check.recount import recount
 from actiseg_noise.check.verify import verify_manifest
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.manifest.schema import RECIPE_ONLY
-from actiseg_noise.manifest.write import write_json
 from actiseg_noise.progress import Progress
 from actiseg_noise.publishing.card import card
+from actiseg_noise.publishing.checksums import check_output, seal
 from actiseg_noise.publishing.croissant import croissant
-from actiseg_noise.publishing.draft import Draft, check_output
 from actiseg_noise.publishing.licence import find_licence
 from actiseg_noise.publishing.shards import Published, folder_of, write_published
 
@@ -82,15 +83,17 @@ def publish(
     for manifest in opened:
         if findings := _verify(manifest):
             raise UnverifiedError(manifest.path, findings)
-    with Draft(folder, force=force) as draft:
+    check = partial(check_output, force=force)
+    with FolderDraft(folder, check, what="publication", advice="choose another --out") as draft:
         withhold, size = labels == RECIPE_ONLY, int(shard_mb * 1e6)
         published = tuple(
             write_published(manifest, draft.path, withhold=withhold, shard_bytes=size, progress=notes)
             for manifest in opened
         )
-        (draft.path / "README.md").write_text(card(published, repo_id), "utf-8")
+        write_text(draft.path / "README.md", card(published, repo_id))
         metadata = croissant(published, draft.path, repo_id=repo_id, date=_today())
         write_json(draft.path / "croissant.json", metadata)
+        seal(draft.path)
         draft.commit()
     return Publication(folder, published, tuple(_cautions(published)))
 

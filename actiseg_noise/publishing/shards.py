@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from actiseg_noise.borders.writing import write_text
 from actiseg_noise.building.request import Selection
 from actiseg_noise.errors import ManifestError, raise_if
 from actiseg_noise.manifest.command import CLIPS_NAME, RECIPE_NAME, names_clips
@@ -65,10 +66,10 @@ def write_published(
     path = root / folder
     path.mkdir(parents=True)
     if not manifest.info.imported:
-        (path / RECIPE_NAME).write_text(recipe_toml(manifest.info.recipe), "utf-8")
+        write_text(path / RECIPE_NAME, recipe_toml(manifest.info.recipe))
     if names_clips(manifest.info):
         names = manifest.table("clips", ["clip_id"])["clip_id"].to_pylist()
-        (path / CLIPS_NAME).write_text("".join(f"{name}\n" for name in names), "utf-8")
+        write_text(path / CLIPS_NAME, "".join(f"{name}\n" for name in names))
     in_memory = dict.fromkeys((table.name for table in TABLES), 0)
     with ManifestWriter(path, shard_bytes=shard_bytes, level=_LEVEL) as writer:
         for table in TABLES:

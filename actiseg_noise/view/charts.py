@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actiseg_noise.borders.writing import write_figure
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
 from actiseg_noise.manifest.read import Manifest
@@ -72,8 +73,7 @@ def plot_manifest(manifest: Manifest, folder: Path) -> list[Path]:
 def _save(draw: Callable[[], Figure], path: Path) -> Path:
     """Draw a chart and write it."""
     with _own_style():
-        draw().savefig(path, dpi=DPI, metadata={"Software": None})
-    return path
+        return write_figure(path, draw(), DPI)
 
 
 @contextmanager

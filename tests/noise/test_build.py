@@ -213,7 +213,7 @@ def test_force_replaces_a_manifest_and_nothing_else(toy: Toy, tmp_path: Path) ->
     assert listing(tmp_path) == ["data", "m"]
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
-    with pytest.raises(ActisegError, match="thesis: exists and is not a manifest, so nothing here replaces it"):
+    with pytest.raises(ActisegError, match="thesis: exists and is not a manifest, so it is not replaced"):
         actiseg_noise.build(toy, out=tmp_path / "thesis", force=True)
     assert listing(tmp_path / "thesis") == ["chapter.tex"]
 
@@ -309,13 +309,13 @@ def test_an_interrupted_build_goes_on(toy: Toy, tmp_path: Path, monkeypatch: pyt
     out = tmp_path / "m"
     with pytest.raises(KeyboardInterrupt):
         actiseg_noise.build(Stopping(toy.root, toy.clips), recipe=RECIPE, out=out)
-    assert listing(tmp_path) == [".m.building", "data", "whole"]
+    assert listing(tmp_path) == [".m.partial", "data", "whole"]
 
     read: list[str] = []
     original = Toy.read_index_mask
     monkeypatch.setattr(Toy, "read_index_mask", lambda self, c, f: (read.append(c.clip_id), original(self, c, f))[1])
     actiseg_noise.build(toy, recipe=RECIPE, out=out, progress=(heard := Notes()))
-    assert heard.notes == ["going on from 4 finished chunks of an interrupted build"]
+    assert heard.notes == ["continuing from 4 finished chunks of an interrupted build"]
     assert min(read) == "clip008"
     assert digest(out) == digest(whole)
     assert listing(tmp_path) == ["data", "m", "whole"]
@@ -377,7 +377,9 @@ def test_two_builds_of_one_output_do_not_mix(toy: Toy, tmp_path: Path) -> None:
     request = make_request(toy, recipe=RECIPE)
     with (
         Workspace(tmp_path / "m", request.fingerprint),
-        pytest.raises(ActisegError, match=r"m: another build is writing there"),
+        pytest.raises(
+            ActisegError, match=r"m: another build \(process \d+\) is working here; wait for it or choose another --out"
+        ),
     ):
         run_build(request, tmp_path / "m")
     run_build(request, tmp_path / "m")
@@ -385,7 +387,8 @@ def test_two_builds_of_one_output_do_not_mix(toy: Toy, tmp_path: Path) -> None:
 
 def test_a_swap_that_was_cut_short_is_undone(toy: Toy, tmp_path: Path) -> None:
     out = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m")
-    out.rename(tmp_path / ".m.old")
+    (tmp_path / ".m.partial").mkdir()
+    out.rename(tmp_path / ".m.partial/old")
     with pytest.raises(ActisegError, match="the output exists"):
         actiseg_noise.build(toy, recipe="flip-20", out=out)
     assert listing(tmp_path) == ["data", "m"]

@@ -31,7 +31,7 @@ def start(root: Path, out: Path, *more: str) -> subprocess.Popen[str]:
         command(root, out, *more), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
     for _ in range(PATIENCE_S * 50):
-        if list(out.parent.glob(f".{out.name}.building/chunks-*/000001")):
+        if list(out.parent.glob(f".{out.name}.partial/chunks-*/000001")):
             return process
         assert process.poll() is None, process.communicate()
         time.sleep(0.02)
@@ -77,7 +77,7 @@ def test_a_killed_build_leaves_nobody_and_goes_on(root: Path, expected: str, tmp
     assert not out.exists()
     (root / "seconds").write_text("0")
     done = subprocess.run(command(root, out, "--resume"), check=True, capture_output=True, text=True)
-    assert "going on from" in done.stderr
+    assert "continuing from" in done.stderr
     assert actiseg_noise.read_manifest(out).digest == expected
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "m", "whole"]
 
@@ -90,7 +90,7 @@ def test_ctrl_c_says_what_is_left(root: Path, tmp_path: Path, workers: str) -> N
     stdout, stderr = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 130
     assert stdout == ""
-    assert f"error: interrupted; nothing is at {out}. The same command goes on" in stderr
+    assert f"error: interrupted; nothing is at {out}. The same command continues" in stderr
     assert "Traceback" not in stderr
     assert not out.exists()
     (root / "seconds").write_text("0")
@@ -105,7 +105,7 @@ def test_ctrl_c_while_processes_start_is_heard_once(root: Path, tmp_path: Path, 
     process = subprocess.Popen(
         command(root, out, "--workers", "2"), stderr=subprocess.PIPE, text=True, start_new_session=True
     )
-    while not list(tmp_path.glob(".m.building/chunks-*")) or len(session_members(process.pid)) < 3:
+    while not list(tmp_path.glob(".m.partial/chunks-*")) or len(session_members(process.pid)) < 3:
         assert process.poll() is None, process.communicate()
         time.sleep(0.005)
     time.sleep(delay_s)

@@ -100,13 +100,13 @@ def test_a_drawn_split_is_left_alone(root: Path) -> None:
 
 
 def test_a_draft_that_a_kill_left_is_thrown_away(tmp_path: Path) -> None:
-    left = tmp_path / ".val-killed"
-    (left / "val/masks").mkdir(parents=True)
-    (left / "val/masks/00000.png").write_bytes(b"half")
-    other = tmp_path / ".train-killed"
+    left = tmp_path / ".val.partial/new-1"
+    (left / "masks").mkdir(parents=True)
+    (left / "masks/00000.png").write_bytes(b"half")
+    other = tmp_path / ".train.partial"
     other.mkdir()
     draw_split(tmp_path, "val")
-    assert {path.name for path in tmp_path.iterdir()} == {"val", ".train-killed"}
+    assert {path.name for path in tmp_path.iterdir()} == {"val", ".train.partial"}
     read_all_masks(tmp_path)
 
 
@@ -114,7 +114,7 @@ def test_a_drawing_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(kitchen_adapter, "_png", interrupt)
+    monkeypatch.setattr(kitchen_adapter, "palette_png", interrupt)
     with pytest.raises(KeyboardInterrupt):
         draw_split(tmp_path, "val")
     assert not any(tmp_path.iterdir())
@@ -230,15 +230,19 @@ def test_a_root_that_is_a_file_is_refused_with_advice(tmp_path: Path) -> None:
         draw_split(tmp_path / "file", "val")
 
 
-@pytest.mark.parametrize(("code", "words"), [(errno.EROFS, "Read-only file system"), (errno.ENOSPC, "No space left")])
+@pytest.mark.parametrize(
+    ("code", "words"), [(errno.EROFS, "Read-only file system"), (errno.ENOSPC, "no room to write: No space left")]
+)
 def test_a_disk_that_refuses_is_named_and_left_clean(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
 ) -> None:
     def refuse(*_: object) -> int:
-        raise OSError(code, words)
+        raise OSError(code, words.rpartition(": ")[2])
 
     monkeypatch.setattr(Path, "write_bytes", refuse)
-    with pytest.raises(DataError, match=rf"cannot be drawn there \({words}\)\. Point --root"):
+    with pytest.raises(
+        DataError, match=rf"cannot be drawn there \({words}\)\. Pass --root DIR, or set ACTISEG_DATA or"
+    ):
         draw_split(tmp_path, "val")
     assert not any(tmp_path.iterdir())
 

@@ -95,7 +95,13 @@ def test_the_files_of_a_manifest_have_the_hubs_names(made: Made) -> None:
     names = sorted(path.name for path in (made.out / "train/toy-mix-s0").iterdir())
     tables = [f"{name}-00000-of-00001.parquet" for name in ("clips", "frames", "masks", "samples")]
     assert names == sorted([*tables, "manifest.json", "recipe.toml", "vocabulary.json"])
-    assert sorted(path.name for path in made.out.iterdir()) == ["README.md", "SHA256SUMS", "croissant.json", "train"]
+    assert sorted(path.name for path in made.out.iterdir()) == [
+        ".gitattributes",
+        "README.md",
+        "SHA256SUMS",
+        "croissant.json",
+        "train",
+    ]
 
 
 def test_large_tables_are_shards(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +155,7 @@ def test_the_page_shows_realised_rates_severity_and_digests(made: Made) -> None:
 
 def test_checksums_are_those_that_sha256sum_checks(made: Made) -> None:
     printed = run("sha256sum", "-c", "SHA256SUMS", cwd=made.out)
-    assert printed.count(": OK\n") == 2 * 7 + 2
+    assert printed.count(": OK\n") == 2 * 7 + 3
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -329,7 +335,7 @@ def test_only_a_publication_is_replaced_and_only_on_request(made: Made, tmp_path
     publish([made.noisy], out, force=True)
     assert [path.name for path in (out / "train").iterdir()] == ["toy-mix-s0"]
     (out / "notes.txt").write_text("mine")
-    with pytest.raises(ActisegError, match=r"--force would delete 1 files .* the first notes\.txt"):
+    with pytest.raises(ActisegError, match=r"--force would delete 1 file .* the first notes\.txt"):
         publish([made.noisy], out, force=True)
     (tmp_path / "photos").mkdir()
     with pytest.raises(ActisegError, match=r"photos: exists and is not a publication"):
@@ -352,7 +358,7 @@ def test_an_interrupted_publication_leaves_nothing(made: Made, tmp_path: Path, m
 
 
 def test_what_a_killed_replacement_left_is_put_back(made: Made, tmp_path: Path) -> None:
-    out, room = tmp_path / "pub", tmp_path / ".pub.publishing"
+    out, room = tmp_path / "pub", tmp_path / ".pub.partial"
     publish([made.noisy], out)
     room.mkdir()
     out.rename(room / "old")

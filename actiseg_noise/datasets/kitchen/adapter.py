@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 
@@ -15,13 +11,15 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.borders.images import read_index_mask
+from actiseg_noise.borders.palette import palette_png
+from actiseg_noise.borders.writing import FolderDraft, WriteError, write_bytes, write_json
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.kitchen.catalogue import CATEGORIES, SPLITS, VERSION
 from actiseg_noise.datasets.kitchen.render import render_video
 from actiseg_noise.datasets.kitchen.scene import plan_video
 from actiseg_noise.datasets.kitchen.video import Video
-from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.masks import IndexMask, palette_image
+from actiseg_noise.errors import ActisegError, DataError, raise_if
+from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 
 FRAMES = 3
@@ -128,7 +126,7 @@ def draw_split(root: Path, split: str) -> dict[str, str]:
     """Draw a split into ``root/split`` unless it is there; return the digests of its files, as ``read_digests``.
 
     The split appears whole or not at all. A second process that wants the same split waits for the first, and what a
-    killed one left is thrown away. ``index.json`` holds the version and the BLAKE2b digest of every file.
+    killed one left is removed. ``index.json`` holds the version and the BLAKE2b digest of every file.
 
     Raises:
         DataError: the folder holds another version of ``kitchen`` or is not whole; or nothing can be written there.
@@ -136,73 +134,44 @@ def draw_split(root: Path, split: str) -> dict[str, str]:
     folder = root / split
     try:
         if not folder.exists():
-            root.mkdir(parents=True, exist_ok=True)
-            with _locked(root) as alone:
-                if alone:
-                    _throw_away_drafts(root, split)
-                if not folder.exists():
-                    _draw_whole(root, split)
-    except OSError as error:
-        raise DataError(
-            f"{root}: the frames of 'kitchen' cannot be drawn there ({error.strerror or error}). "
-            "Point --root or ACTISEG_KITCHEN_ROOT to a folder that can be written to."
-        ) from None
+            with FolderDraft(folder, _never_replace, what="drawing", wait=True) as draft:
+                _draw(draft.path, split)
+                draft.commit()
+    except _DrawnMeanwhileError:
+        pass
+    except WriteError as error:
+        if not folder.exists():
+            raise DataError(
+                f"{root}: the frames of 'kitchen' cannot be drawn there ({error.reason}). Pass --root DIR, or set "
+                "ACTISEG_DATA or ACTISEG_KITCHEN_ROOT to a folder that can be written to."
+            ) from None
     return read_digests(folder)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Hold a folder against other processes that draw; yield False where the system has no such locks."""
-    try:
-        import fcntl
-
-        handle = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):  # Windows
-        yield False
-        return
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            alone = True
-        except OSError:  # some network file systems
-            alone = False
-        yield alone
-    finally:
-        os.close(handle)
+class _DrawnMeanwhileError(ActisegError):
+    """Another process was faster; its drawing is as good."""
 
 
-def _throw_away_drafts(root: Path, split: str) -> None:
-    """Remove the half-drawn folders of killed processes; the caller holds the lock, so nobody draws in them."""
-    for draft in root.glob(f".{split}-*"):
-        shutil.rmtree(draft, ignore_errors=True)
+def _never_replace(folder: Path) -> None:
+    raise _DrawnMeanwhileError(str(folder))
 
 
-def _draw_whole(root: Path, split: str) -> None:
-    """Draw a split into a hidden folder and rename it when it is whole."""
-    draft = Path(tempfile.mkdtemp(prefix=f".{split}-", dir=root))
-    try:
-        digests: dict[str, str] = {}
-        for index in range(SPLITS[split]):
-            digests |= _draw_video(draft, plan_video(split, index))
-        (draft / split / _INDEX).write_text(json.dumps({"version": VERSION, "files": digests}, indent=0), "utf-8")
-        try:
-            (draft / split).replace(root / split)
-        except OSError:  # without locks another process may have been faster; its drawing is as good
-            if not (root / split).exists():
-                raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+def _draw(folder: Path, split: str) -> None:
+    """Draw a split into ``folder``."""
+    digests: dict[str, str] = {}
+    for index in range(SPLITS[split]):
+        digests |= _draw_video(folder, plan_video(split, index))
+    write_json(folder / _INDEX, {"version": VERSION, "files": digests}, indent=0)
 
 
-def _draw_video(draft: Path, video: Video) -> dict[str, str]:
+def _draw_video(folder: Path, video: Video) -> dict[str, str]:
     """Write one video's frames and masks; return path relative to the split → digest."""
     digests = {}
     for t, frame in enumerate(render_video(video)):
-        for kind, data in (("images", _jpeg(frame.image)), ("masks", _png(frame.mask))):
-            path = draft / _path(video, kind, t)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-            digests[path.relative_to(draft / video.split).as_posix()] = _digest(data)
+        for kind, data in (("images", _jpeg(frame.image)), ("masks", palette_png(frame.mask))):
+            name = _path(video, kind, t).removeprefix(f"{video.split}/")
+            write_bytes(folder / name, data)
+            digests[name] = _digest(data)
     return digests
 
 
@@ -213,15 +182,6 @@ def _jpeg(image: npt.NDArray[np.uint8]) -> bytes:
     if not ok:
         raise DataError("OpenCV could not encode a drawn frame as JPEG")
     return bytes(data)
-
-
-def _png(mask: IndexMask) -> bytes:
-    """Encode object ids as a palette PNG with the DAVIS colours, so that viewers show something."""
-    import io
-
-    buffer = io.BytesIO()
-    palette_image(mask).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _digest(data: bytes) -> str:

@@ -1,0 +1,49 @@
+"""What is in a publication beside its manifests: the checksums of all files, and what keeps their bytes in Git."""
+
+from __future__ import annotations
+
+import os
+from hashlib import file_digest
+from pathlib import Path
+
+from actiseg_noise.borders.writing import check_nothing_else, write_text
+from actiseg_noise.errors import ActisegError
+
+SUMS_NAME = "SHA256SUMS"
+ATTRIBUTES_NAME = ".gitattributes"
+# Git for Windows rewrites the ends of lines on a clone, by default, and the checksums of text files would not hold.
+_ATTRIBUTES = "* -text\n"
+
+
+def check_output(out: Path, *, force: bool) -> None:
+    """Raise ActisegError when something is at ``out`` that may not be replaced."""
+    if not os.path.lexists(out):
+        return
+    listed = _listed_files(out)
+    if listed is None:
+        raise ActisegError(f"{out}: exists and is not a publication, so it is not replaced; choose another --out")
+    if not force:
+        raise ActisegError(f"{out}: the output exists. Choose another --out, or replace it with --force.")
+    check_nothing_else(out, "publication", lambda name: name in listed)
+
+
+def _listed_files(folder: Path) -> set[str] | None:
+    """Return the files that a publication's checksums list, and theirs; None when the folder is no publication."""
+    try:
+        lines = (folder / SUMS_NAME).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    return {line[66:] for line in lines} | {SUMS_NAME}
+
+
+def seal(folder: Path) -> None:
+    """Write ``.gitattributes``, then ``SHA256SUMS`` over every file of the folder, as ``sha256sum -c`` reads it."""
+    write_text(folder / ATTRIBUTES_NAME, _ATTRIBUTES)
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    write_text(folder / SUMS_NAME, "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as hex, read in pieces."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
