@@ -32,6 +32,13 @@ class GateError(ActisegError):
     """A build whose realised noise rate is outside what chance allows."""
 
 
+class MissingExtraError(ActisegError):
+    """A library that only an optional extra of this distribution installs, and that is not here."""
+
+    def __init__(self, what: str, library: str, extra: str) -> None:
+        super().__init__(f"{what} needs {library}, which is not installed: pip install 'actiseg-nl[{extra}]'")
+
+
 def raise_if(condition: bool, message: str, kind: type[ActisegError] = ActisegError) -> None:
     """Raise ``kind(message)`` when ``condition`` holds: validation of input in one readable line."""
     if condition:
