@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import linecache
 import re
-import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 
 class ActisegError(Exception):
@@ -39,38 +37,30 @@ class GateError(ActisegError):
     """A build whose realised noise rate is outside what chance allows."""
 
 
+class MissingExtraError(ActisegError):
+    """A library that only an optional extra of this distribution installs, and that is not here."""
+
+    def __init__(self, what: str, library: str, extra: str) -> None:
+        super().__init__(f"{what} needs {library}, which is not installed: pip install 'actiseg-nl[{extra}]'")
+
+
 # Libraries that an extra brings, by the name they are imported by.
 _EXTRAS = {
     **dict.fromkeys(("torch", "lightning_fabric", "safetensors", "scipy"), "bench"),
     **dict.fromkeys(("transformers", "tokenizers"), "referformer"),
     "nltk": "wordnet",
+    "matplotlib": "plots",
 }
-_IMPORT = re.compile(r"\s*(?:from|import)\s+(\w+)")
 
 
 def missing_extra(error: ImportError) -> str | None:
     """Return one line that says what to install for a library that could not be imported; None for our own modules."""
-    names = list(_names_of(error))
-    name = next((name for name in names if name in _EXTRAS), next(iter(names), None))
-    if name is None or name.startswith("actiseg_"):
+    words = re.findall(r"\w+", str(error))
+    name = (error.name or next((word for word in words if word in _EXTRAS), "")).partition(".")[0]
+    if not name or name.startswith("actiseg_"):
         return None
     extra = f"[{_EXTRAS[name]}]" if name in _EXTRAS else ""
-    return f'this needs the library {name}, which cannot be imported ({error}): pip install "actiseg-nl{extra}"'
-
-
-def _names_of(error: ImportError) -> Iterator[str]:
-    """Yield the top-level modules that may be what could not be imported, the likeliest first.
-
-    An error made by hand names none: then it is a module whose code was running, or the statement that imported it.
-    """
-    if error.name:
-        yield error.name.partition(".")[0]
-    frames = list(traceback.walk_tb(error.__traceback__))[::-1]
-    for frame, _ in frames:
-        yield from (name for name in [str(frame.f_globals.get("__name__")).partition(".")[0]] if name in _EXTRAS)
-    for frame, line in frames:
-        if found := _IMPORT.match(linecache.getline(frame.f_code.co_filename, line)):
-            yield found[1]
+    return f"this needs the library {name}, which cannot be imported ({error}): pip install 'actiseg-nl{extra}'"
 
 
 def raise_if(condition: bool, message: str, kind: type[ActisegError] = ActisegError) -> None:

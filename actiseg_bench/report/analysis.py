@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from actiseg_bench.results.result import over_networks
 from actiseg_bench.results.stored import StoredRun
 from actiseg_bench.scoring.object_frames import FILE_NAME, counts_of, iter_clips, read_object_frames
 from actiseg_noise.borders.writing import remove_file, whole_csv, write_figure, write_text
-from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.errors import ActisegError, MissingExtraError, raise_if
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,8 +52,11 @@ def analyze_runs(runs: Sequence[StoredRun], out: Path) -> list[Analysis]:
     """Write ``<out>/<model>-<dataset>-<protocol>/`` of every study and return what was made.
 
     Raises:
+        MissingExtraError: Matplotlib is not installed.
         ActisegError: no run was trained; a folder that cannot be written.
     """
+    if find_spec("matplotlib") is None:
+        raise MissingExtraError("analyze", "Matplotlib", "plots")
     studies = make_studies(runs)
     raise_if(not studies, "only reference rows are here, which learn nothing: there is nothing to analyze")
     return [_analyze(study, out / study.name) for study in studies]

@@ -6,11 +6,12 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.borders.writing import write_figure
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.errors import ActisegError, MissingExtraError
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.view.chart_matrix import draw_confusions
@@ -46,8 +47,11 @@ def plot_manifest(manifest: Manifest, folder: Path) -> list[Path]:
     ``rates.png``, ``iou.png``, ``displacement.png``, ``confusion.png``.
 
     Raises:
+        MissingExtraError: Matplotlib is not installed.
         ActisegError: the folder cannot be made or written.
     """
+    if find_spec("matplotlib") is None:
+        raise MissingExtraError("inspect --plot", "Matplotlib", "plots")
     info = manifest.info
     masks = measure_masks(manifest)
     confusions = count_confusions(manifest)

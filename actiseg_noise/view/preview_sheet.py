@@ -193,8 +193,6 @@ def _write(draw: ImageDraw.ImageDraw, left: float, top: float, words: Words) -> 
 
 @cache
 def _font(size: int, weight: str = "") -> Font:
-    """Return DejaVu Sans, which comes with Matplotlib: Latin, Greek and Cyrillic letters; others show as boxes."""
-    from matplotlib import get_data_path
-
-    path = Path(get_data_path()) / "fonts" / "ttf" / f"DejaVuSans{'-' + weight if weight else ''}.ttf"
+    """Return DejaVu Sans (see ``fonts/README.md``): Latin, Greek and Cyrillic letters; others show as boxes."""
+    path = Path(__file__).parent / "fonts" / f"DejaVuSans{'-' + weight if weight else ''}.ttf"
     return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from actiseg_bench.results.result import RunResult, write_result
 from actiseg_bench.results.stored import StoredRun
 from actiseg_bench.scoring.object_frames import FILE_NAME, write_object_frames
 from actiseg_bench.scoring.object_frames import measure as measure_frames
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.errors import ActisegError, MissingExtraError
 
 TEXT, FLIP, MASK, MASK_RAND, MIXED = AXES
 
@@ -299,6 +300,15 @@ def test_a_run_without_its_table_is_named_and_the_others_are_written(tmp_path: P
 def test_reference_rows_alone_are_refused() -> None:
     with pytest.raises(ActisegError, match="only reference rows"):
         analyze_runs([StoredRun(Path(), make_result(strategy="silent"))], Path("never"))
+
+
+def test_without_matplotlib_one_line_says_which_extra_brings_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)  # what the import system takes for a missing module
+    with pytest.raises(MissingExtraError, match=r"analyze needs Matplotlib, .*: pip install 'actiseg-nl\[plots\]'$"):
+        analyze_runs(grid(tmp_path / "runs"), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 Cli = Callable[..., tuple[int, str]]

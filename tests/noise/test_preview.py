@@ -19,7 +19,7 @@ from actiseg_noise.errors import ActisegError
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.view.preview_clips import choose_scenes
 from actiseg_noise.view.preview_picture import COLOURS, EMPTY, VOID, colour_of, masks_of, overlay, read_picture
-from actiseg_noise.view.preview_sheet import WIDTH, _lines, draw_preview
+from actiseg_noise.view.preview_sheet import WIDTH, _font, _lines, draw_preview
 
 DILATE = Recipe("dilate", (NoiseSpec("dilate-v1", 1.0, {"kernel": 3, "unit": "px"}),))
 FLIP = Recipe("flip", (NoiseSpec("category_flip-v1", 0.2),))
@@ -206,3 +206,11 @@ def test_the_command_writes_a_file_and_says_what_it_found(
     code, text = run("--root", "nowhere")
     assert code == 2
     assert "--root nowhere: no such folder" in text
+
+
+@pytest.mark.parametrize("weight", ["", "Bold"])
+def test_letters_of_many_languages_and_our_own_signs_are_drawn_and_others_are_boxes(weight: str) -> None:
+    font = _font(14, weight)
+    box = bytes(font.getmask("\ufffe"))
+    assert bytes(font.getmask("葱")) == box
+    assert [letter for letter in "aéßłőşΩλЖя“”…→·×°≥–—" if bytes(font.getmask(letter)) == box] == []
