@@ -31,7 +31,7 @@ def check_things(wanted: Sequence[str], protocol: Protocol | None, variant: str,
     named = protocol.strategies if protocol and isinstance(protocol.strategies, tuple) else ()
     names = choose("strategy", wanted or named, list(STRATEGIES))
     for name in wanted:
-        STRATEGIES[name].card.options(variant, {})
+        STRATEGIES[name].card.make_options(variant, {})
     everywhere = sorted({known for name in names for known in STRATEGIES[name].card.variants})
     raise_if(variant not in everywhere, f"no strategy has a variant {variant!r}. Known: {', '.join(everywhere)}")
     return names
@@ -49,7 +49,7 @@ def read_changes(
         raise_if(not equals or not name, f"--option {text}: expected NAME=VALUE, as in --option q=0.5")
         changes[name] = _parse(value)
         for strategy in strategies:
-            STRATEGIES[strategy].card.options("faithful", {name: changes[name]})
+            STRATEGIES[strategy].card.make_options("faithful", {name: changes[name]})
     return {name: value for name, value in changes.items() if value is not None}
 
 
