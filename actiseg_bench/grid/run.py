@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
 from actiseg_bench.grid.tracks import Track, reference_track
+from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.provenance import Provenance, peak_memory_mb, reset_peak_memory
 from actiseg_bench.results.result import (
     REFERENCES,
@@ -22,7 +23,6 @@ from actiseg_bench.results.result import (
     Cost,
     RunIdentity,
     RunResult,
-    over_networks,
     read_old_result,
     write_result,
 )
