@@ -1,78 +1,86 @@
-"""What the command line says of a run, checked and made into its configuration."""
+"""A command's flags, made of the record of its options: what a field says of itself is said nowhere else."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import MISSING
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Annotated, Any, get_origin, get_type_hints
 
 import typer
 
+from actiseg_bench.training.options import Flag, list_flags
 from actiseg_noise.errors import raise_if
 
-if TYPE_CHECKING:
-    from actiseg_bench.grid.tracks import Protocol
-    from actiseg_bench.training.named_configs import NamedConfig
-
-Configuration = Annotated[
-    str | None, typer.Option("--config", help="How to learn: actionvos, or a TOML file. Other options win.")
-]
+Command = Callable[..., None]
 
 
-def check_things(wanted: Sequence[str], protocol: Protocol | None, variant: str, model: str) -> list[str]:
-    """Return the strategies to run, after refusing unknown names, and a variant that a strategy asked for lacks.
+def with_flags_of(kind: type[Any]) -> Callable[[Command], Command]:
+    """Return a decorator: a command that takes a record of options gets a flag for each of its fields.
 
-    Of all strategies, those that the published code does not have run as their paper says.
+    The record is the command's first argument; what else it takes stays as it is and comes last in ``--help``.
     """
-    from actiseg_bench.grid.tracks import choose
-    from actiseg_bench.models.base import MODELS
-    from actiseg_bench.strategies.base import STRATEGIES
 
-    _ = MODELS[model]
-    named = protocol.strategies if protocol and isinstance(protocol.strategies, tuple) else ()
-    names = choose("strategy", wanted or named, list(STRATEGIES))
-    for name in wanted:
-        STRATEGIES[name].card.options(variant, {})
-    everywhere = sorted({known for name in names for known in STRATEGIES[name].card.variants})
-    raise_if(variant not in everywhere, f"no strategy has a variant {variant!r}. Known: {', '.join(everywhere)}")
-    return names
+    def decorate(function: Command) -> Command:
+        hints = get_type_hints(kind)
+        flags = [_parameter(one.name, hints[one.name], one.default, said) for one, said in list_flags(kind)]
+        _, *others = signature(function, eval_str=True).parameters.values()
+
+        @wraps(function)
+        def command(**values: Any) -> None:
+            given = {one.name: _value(hints[one.name], values.pop(one.name)) for one in flags}
+            function(kind(**given), **values)
+
+        parameters = [*flags, *(one.replace(kind=Parameter.KEYWORD_ONLY) for one in others)]
+        command.__signature__ = signature(function).replace(parameters=parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {one.name: one.annotation for one in parameters}
+        return command
+
+    return decorate
 
 
-def read_changes(
-    strategies: Sequence[str], options: Sequence[str], dice: float | None, steps: int | None
-) -> dict[str, Any]:
-    """Return what differs from the protocol: ``steps``, ``dice``, and the options of all chosen strategies."""
-    from actiseg_bench.strategies.base import STRATEGIES
+def _parameter(name: str, hint: Any, default: Any, said: Flag) -> Parameter:
+    """Return the parameter that a field is on the command line; several values are a list there."""
+    several = _is_several(hint)
+    names = [said.name] if said.name else []
+    about = typer.Option(*names, help=said.help, min=said.at_least, metavar=said.metavar or None)
+    typed: Any = list[str] | None if several else hint
+    shown = None if several else Parameter.empty if default is MISSING else default
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=shown, annotation=Annotated[typed, about])
 
-    changes: dict[str, Any] = {"steps": steps, "dice": dice}
-    for text in options:
+
+def _is_several(hint: Any) -> bool:
+    """Say whether a field holds several values: a tuple, or a mapping, which is given as NAME=VALUE."""
+    return get_origin(hint) in (tuple, Mapping)
+
+
+def _value(hint: Any, value: Any) -> Any:
+    """Return what a field holds of what was typed."""
+    if get_origin(hint) is Mapping:
+        return parse_pairs(value or ())
+    return tuple(value or ()) if _is_several(hint) else value
+
+
+def parse_pairs(texts: Sequence[str]) -> dict[str, Any]:
+    """Return NAME → VALUE of texts ``NAME=VALUE``: a value as JSON has it, anything else as text.
+
+    Raises:
+        ActisegError: a text without a name or a sign of equality.
+    """
+    found = {}
+    for text in texts:
         name, equals, value = text.partition("=")
         raise_if(not equals or not name, f"--option {text}: expected NAME=VALUE, as in --option q=0.5")
-        changes[name] = _parse(value)
-        for strategy in strategies:
-            STRATEGIES[strategy].card.options("faithful", {name: changes[name]})
-    return {name: value for name, value in changes.items() if value is not None}
+        found[name] = _parse(value)
+    return found
 
 
 def _parse(value: str) -> Any:
-    """Return a number, true, false or null as JSON has it; anything else is text."""
+    """Return a number, true, false, null or a list as JSON has it; anything else is text."""
     from json import loads
 
     try:
         return loads(value)
     except ValueError:
         return value
-
-
-def make_config(
-    protocol: Protocol | None, named: NamedConfig | None, options: dict[str, Any], changes: dict[str, Any]
-) -> Any:
-    """Return the base configuration of all runs: the protocol's, then the named one's, then what was changed."""
-    from actiseg_bench.training.config import RunConfig
-
-    train: dict[str, Any] = {**(protocol.train if protocol else {}), **(named.train if named else {})}
-    own = {name: value for name, value in changes.items() if name not in ("steps", "dice")}
-    if "steps" in changes:
-        train |= {"steps": changes["steps"], "epochs": None}
-    if "dice" in changes:
-        train["loss"] = {**train.get("loss", {}), "dice": changes["dice"]}
-    return RunConfig.from_dict(options | {"train": train, "strategy_options": own})

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 from actiseg_bench.grid.tracks import Track, reference_track
+from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.provenance import Provenance, peak_memory_mb, reset_peak_memory
 from actiseg_bench.results.result import (
     REFERENCES,
@@ -22,7 +23,6 @@ from actiseg_bench.results.result import (
     Cost,
     RunIdentity,
     RunResult,
-    over_networks,
     read_old_result,
     write_result,
 )
@@ -103,22 +103,31 @@ class Runner(Protocol):
 
 
 class Reporter:
-    """What the grid tells while it works. This one is silent; the command line draws bars or prints lines."""
+    """Gets the events of a grid at work. This one ignores them; the command line draws bars or prints lines.
+
+    A context manager: it is entered before the first event and left after the last.
+    """
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def start(self, runs: int) -> None:
-        """Hear how many runs there are."""
+        """Show how many runs there are."""
 
     def begin(self, spec: RunSpec, why: str) -> None:
-        """Hear that a run starts, and why it is made again, if it is."""
+        """Show that a run starts, and why it is made again, if it is."""
 
     def step(self, spec: RunSpec, done: int, total: int, loss: float) -> None:
-        """Hear that an update was made."""
+        """Show that an update was made."""
 
     def end(self, spec: RunSpec, status: str, detail: str) -> None:
-        """Hear that a run is ``done``, ``kept`` or ``failed``."""
+        """Show that a run is ``done``, ``kept`` or ``failed``."""
 
     def note(self, text: str) -> None:
-        """Hear something that happened once."""
+        """Show a line about the grid as a whole."""
 
 
 @dataclass

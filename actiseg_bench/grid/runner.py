@@ -1,41 +1,31 @@
-"""How a run is made for real: train with torch, predict the evaluation clips, store and score the predictions."""
+"""How a run is made for real: with torch, from one base configuration."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actiseg_bench.grid import execution
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
-from actiseg_bench.metrics.failure_modes import failure_modes
-from actiseg_bench.results.predictions import Prediction, iter_predictions, write_predictions
-from actiseg_bench.results.provenance import Provenance, find_provenance, score_code_digest
-from actiseg_bench.results.result import (
-    CHECKPOINT_NAME,
-    OTHER_PREDICTIONS,
-    PREDICTIONS_NAME,
-    REFERENCES,
-    SILENT,
-    START,
-    RunIdentity,
-    over_networks,
-    per_network,
-)
-from actiseg_bench.scoring.evaluate import Evaluation, evaluate_predictions
-from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
-from actiseg_bench.scoring.object_frames import measure, write_object_frames
-from actiseg_bench.scoring.scored import Tables
+from actiseg_bench.models.base import MODELS
+from actiseg_bench.models.weights import find_weights, weights_name
+from actiseg_bench.results.provenance import Provenance, find_provenance
+from actiseg_bench.results.result import CHECKPOINT_NAME, REFERENCES, SILENT, START, RunIdentity
+from actiseg_bench.results.score_code import score_code_digest
+from actiseg_bench.strategies.base import STRATEGIES
+from actiseg_bench.training.checkpoint import save_networks
+from actiseg_bench.training.process import process_state
+from actiseg_bench.training.train import make_networks, pick_device
 from actiseg_noise.borders.writing import digest_file
-from actiseg_noise.errors import ActisegError
-from actiseg_noise.masks import empty_rle
 
 if TYPE_CHECKING:
-    from actiseg_bench.models.base import VosModel
     from actiseg_bench.training.config import RunConfig
     from actiseg_bench.training.train import TrainOutcome
+
+_file_digest = lru_cache(digest_file)
 
 
 class TorchRunner:
@@ -52,8 +42,6 @@ class TorchRunner:
 
     def check(self, model: str) -> None:
         """Raise ActisegError where no run of ``model`` can be made here: its device, its start weights."""
-        from actiseg_bench.training.train import make_networks, pick_device
-
         make_networks(replace(self._base, model=model), 1, pick_device(self._base.device))
 
     def identity(self, spec: RunSpec) -> RunIdentity:
@@ -75,82 +63,48 @@ class TorchRunner:
         code = _score_code(spec.model, spec.strategy)
         if spec.strategy == SILENT:
             return find_provenance(score_code=code)
-        import torch
-
-        from actiseg_bench.training.train import pick_device
-
-        torch.set_num_threads(self._base.threads)
         name, digest = self._weights(spec)
-        device = str(pick_device(self._base.device))
-        return find_provenance(score_code=code, device=device, start_weights=name, start_weights_digest=digest)
+        device, threads = str(pick_device(self._base.device)), self._base.threads
+        return find_provenance(
+            score_code=code, device=device, threads=threads, start_weights=name, start_weights_digest=digest
+        )
 
     def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
-        """Train, predict into ``folder``, score; several networks are scored one by one."""
-        trained = None if spec.strategy in REFERENCES else self._train(spec, folder, on_progress)
-        started = time.perf_counter()
-        scored = list(self._score(spec, folder, trained))
-        eval_s = time.perf_counter() - started
-        evaluations, digests = [one for one, _ in scored], "+".join(digest for _, digest in scored)
-        failures = _measure(spec, folder, digests)
-        if trained is None:
-            return Outcome(evaluations[0], digests, eval_s=eval_s, failures=failures)
-        return Outcome(
-            evaluation=evaluations[0],
-            predictions=digests,
+        """Train, predict into ``folder``, score; several networks are scored one by one.
+
+        The process is left as it was found: see :func:`process_state`.
+        """
+        config = self._config(spec)
+        with process_state(config.threads):
+            if spec.strategy in REFERENCES:
+                return self._score(spec, config, folder, None)
+            trained = execution.train(config, spec.track, on_progress)
+            if self._keep_weights:
+                labels = str(spec.track.info.train_manifest)
+                save_networks(folder / CHECKPOINT_NAME, trained.networks, config, labels)
+            scored = self._score(spec, config, folder, trained)
+        return replace(
+            scored,
             losses=tuple(trained.losses),
             steps=trained.steps,
             train_s=trained.train_s,
-            eval_s=eval_s,
             oracle=trained.oracle or None,
-            others=tuple(evaluations[1:]),
-            failures=failures,
             fits=tuple(trained.fits),
             selection=tuple(trained.selection),
         )
 
-    def _train(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> TrainOutcome:
-        """Train, and store the networks when asked for."""
-        from actiseg_bench.training.train import train_run
-
-        if spec.track.train_manifest is None:
-            raise ActisegError(f"{spec.name}: the track has no training labels")
-        config = self._config(spec)
-        trained = train_run(config, spec.track.train_manifest, spec.track.root, on_progress=on_progress, diagnose=True)
-        if self._keep_weights:
-            from actiseg_bench.training.checkpoint import save_networks
-
-            save_networks(folder / CHECKPOINT_NAME, trained.networks, config, str(spec.track.info.train_manifest))
-        return trained
-
-    def _score(self, spec: RunSpec, folder: Path, trained: TrainOutcome | None) -> Iterator[tuple[Evaluation, str]]:
-        """Yield the scores and the digest of the stored predictions of every network."""
-        for number, rows in enumerate(self._predict(spec, trained), start=1):
-            path = folder / (PREDICTIONS_NAME if number == 1 else OTHER_PREDICTIONS.format(number))
-            digest = write_predictions(path, rows)
-            yield evaluate_predictions(spec.track.eval_manifest, path), digest
-
-    def _predict(self, spec: RunSpec, trained: TrainOutcome | None) -> Iterator[Iterator[Prediction]]:
-        """Yield, per network or for nobody, the rows of the evaluation manifest filled."""
-        if spec.strategy == SILENT:
-            from actiseg_noise import read_manifest
-
-            yield iter_silent(read_manifest(spec.track.eval_manifest))
-            return
-        from actiseg_bench.data.manifest_dataset import ManifestDataset
-        from actiseg_bench.models.base import MODELS
-        from actiseg_bench.prediction.predict import iter_predictions_of
-        from actiseg_bench.training.train import make_networks, pick_device
-
-        config = self._config(spec)
-        device = pick_device(config.device)
-        networks = trained.networks if trained else make_networks(config, 1, device)[0]
-        card = MODELS[spec.model].card
-        track = spec.track
-        data = ManifestDataset(
-            track.eval_manifest, track.root, size=card.input_size, mask_stride=card.mask_stride, labels="clean"
-        )
-        for network in networks:
-            yield (row for clip in iter_predictions_of(network, data, device) for row in clip.rows())
+    def _score(self, spec: RunSpec, config: RunConfig, folder: Path, trained: TrainOutcome | None) -> Outcome:
+        """Predict and score, of a trained run or of a reference row."""
+        started = time.perf_counter()
+        if trained is not None:
+            scores = execution.score_networks(trained.networks, config, spec.track, folder)
+        elif spec.strategy == START:
+            scores = execution.score_start(config, spec.track, folder)
+        else:
+            scores = execution.score_silence(spec.track, folder)
+        first, *others = scores.evaluations
+        eval_s = time.perf_counter() - started
+        return Outcome(first, scores.predictions, eval_s=eval_s, others=tuple(others), failures=scores.failures)
 
     def _config(self, spec: RunSpec) -> RunConfig:
         """Return the configuration of one run."""
@@ -171,50 +125,14 @@ class TorchRunner:
         """Return name and digest of the start weights, without loading them."""
         if spec.strategy == SILENT or self._base.start_weights == "none":
             return None, None
-        from actiseg_bench.models.weights import find_weights, weights_name
-
-        path = find_weights(_model(spec.model), self._base.start_weights)  # type: ignore[arg-type]
+        path = find_weights(MODELS[spec.model], self._base.start_weights)  # type: ignore[arg-type]
         return weights_name(path), _file_digest(path)
-
-
-def _measure(spec: RunSpec, folder: Path, digests: str) -> dict[str, float | None]:
-    """Look closer at the stored predictions; keep a table per network, return the mean failure modes."""
-    from actiseg_noise import read_manifest
-
-    manifest, found = read_manifest(spec.track.eval_manifest), []
-    stored, tables = (per_network(digests, name) for name in (PREDICTIONS_NAME, OBJECT_FRAMES_NAME))
-    for rows, table in zip(stored, tables, strict=True):
-        clips, frames = measure(manifest, iter_predictions(folder / rows))
-        write_object_frames(folder / table, clips, frames)
-        found.append(failure_modes(frames))
-    return over_networks(found)
-
-
-def iter_silent(manifest: Tables) -> Iterator[Prediction]:
-    """Yield the rows of a manifest with nothing predicted."""
-    frames = manifest.table("frames", ["clip_id", "frame_idx", "height", "width"]).to_pylist()
-    empty = {(row["clip_id"], row["frame_idx"]): (row["height"], row["width"]) for row in frames}
-    for batch in manifest.table("masks", ["clip_id", "frame_idx", "object_id"]).to_batches():
-        for row in batch.to_pylist():
-            mask = empty_rle(*empty[row["clip_id"], row["frame_idx"]])
-            yield Prediction(row["clip_id"], row["frame_idx"], row["object_id"], mask)
-
-
-def _model(name: str) -> type[VosModel]:
-    from actiseg_bench.models.base import MODELS
-
-    return MODELS[name]
 
 
 @lru_cache
 def _score_code(model: str, strategy: str) -> str:
     """Return the digest of the code that can move the scores of a model under a strategy."""
-    if strategy == SILENT:
-        return score_code_digest()
-    from actiseg_bench.strategies.base import STRATEGIES
-
-    things: list[type] = [_model(model)]
-    return score_code_digest(things if strategy == START else [*things, STRATEGIES[strategy]])
-
-
-_file_digest = lru_cache(digest_file)
+    things: list[type] = [] if strategy == SILENT else [MODELS[model]]
+    if strategy not in REFERENCES:
+        things.append(STRATEGIES[strategy])
+    return score_code_digest([execution.__name__], things)

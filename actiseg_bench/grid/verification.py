@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 
 from actiseg_bench.metrics.failure_modes import ObjectFrames, failure_modes
+from actiseg_bench.results.networks import PREDICTIONS_NAME, over_networks
 from actiseg_bench.results.predictions import PredictionError, iter_predictions, predictions_digest
 from actiseg_bench.results.result import (
-    PREDICTIONS_NAME,
     ResultError,
     RunIdentity,
     RunResult,
     find_results,
-    over_networks,
     read_result,
 )
 from actiseg_bench.results.stored import StoredRun

@@ -18,7 +18,7 @@ from actiseg_bench.report.sheets import Sheet, find_gaps, make_sheets
 from actiseg_bench.report.study import Study, make_studies
 from actiseg_bench.report.style import DPI, own_style
 from actiseg_bench.report.training_charts import draw_memorisation, draw_selection
-from actiseg_bench.results.result import over_networks
+from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.stored import StoredRun
 from actiseg_bench.scoring.object_frames import FILE_NAME, counts_of, iter_clips, read_object_frames
 from actiseg_noise.borders.writing import remove_file, whole_csv, write_figure, write_text

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import os
 import platform
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -20,24 +18,6 @@ from actiseg_noise.key import encode_part
 
 _BENCH, _NOISE = (Path(package.__path__[0]) for package in (actiseg_bench, actiseg_noise))
 
-# Files that print, name or schedule; a change in them moves no score, so it makes no finished run stale.
-_NO_SCORE = (
-    "cli/",
-    "grid/run.py",
-    "grid/tracks.py",
-    "grid/verification.py",
-    "models/convert.py",
-    "models/published.py",
-    "report/",
-    "results/result.py",
-    "results/stored.py",
-    "scoring/split_json.py",
-    "training/named_configs.py",
-    "training/pretrain.py",
-)
-# What the bench uses of the other package to read labels; what it builds is covered by the manifest's digest.
-_LABELS = ("key.py", "masks.py", "manifest/read.py", "manifest/schema.py")
-
 
 @dataclass(frozen=True)
 class Provenance:
@@ -45,7 +25,7 @@ class Provenance:
 
     Attributes:
         version: of the distribution. code: digest of every Python file of both packages.
-        score_code: digest of the files that can move a score; this one enters the run's key.
+        score_code: digest of the code that can move a score (``score_code.py``); this one enters the run's key.
         start_weights, start_weights_digest: name and content of the weights training started from, None for none.
         threads: of torch, 0 when torch was not used. when: start of the run, ISO 8601, UTC.
     """
@@ -65,10 +45,15 @@ class Provenance:
 
 
 def find_provenance(
-    *, score_code: str, device: str = "cpu", start_weights: str | None = None, start_weights_digest: str | None = None
+    *,
+    score_code: str,
+    device: str = "cpu",
+    threads: int = 0,
+    start_weights: str | None = None,
+    start_weights_digest: str | None = None,
 ) -> Provenance:
-    """Return the provenance of a run that starts now in this process."""
-    torch = sys.modules.get("torch")
+    """Return the provenance of a run that starts now in this process, with ``threads`` of torch, 0 without torch."""
+    torch = sys.modules.get("torch") if threads else None
     return Provenance(
         version=package_version(),
         code=code_digest(),
@@ -77,7 +62,7 @@ def find_provenance(
         numpy=version("numpy"),
         torch=str(torch.__version__) if torch else None,
         device=device,
-        threads=int(torch.get_num_threads()) if torch else 0,
+        threads=threads,
         platform=f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
         start_weights=start_weights,
         start_weights_digest=start_weights_digest,
@@ -94,34 +79,14 @@ def package_version() -> str:
 
 
 def code_digest() -> str:
-    """Return the BLAKE2b hex (32 characters) over names and contents of all Python files of both packages."""
-    return _digest([(f"{root.name}/{name}", root / name) for root in (_BENCH, _NOISE) for name in _sources(root)])
+    """Return the BLAKE2b hex (32 characters) over names and contents of all Python files of both packages.
 
-
-def score_code_digest(things: Iterable[type] = ()) -> str:
-    """Return the digest of the files that can move a score.
-
-    Args:
-        things: classes that take part, such as a strategy and a model; where one comes from outside these packages,
-            the file that defines it enters too, so that editing it makes its results stale.
+    Line ends do not matter.
     """
-    files = [(f"actiseg_bench/{name}", _BENCH / name) for name in _sources(_BENCH) if not name.startswith(_NO_SCORE)]
-    files += [(f"actiseg_noise/{name}", _NOISE / name) for name in _LABELS]
-    paths = {Path(inspect.getfile(thing)).resolve() for thing in things}
-    files += [(path.name, path) for path in sorted(paths) if not path.is_relative_to(_BENCH.resolve())]
-    return _digest(files)
-
-
-def _sources(root: Path) -> list[str]:
-    """Return the Python files under ``root``, relative, with '/' between parts, in order."""
-    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py"))
-
-
-def _digest(files: Iterable[tuple[str, Path]]) -> str:
-    """Hash names and contents; line ends do not matter."""
     state = blake2b(digest_size=16)
-    for name, path in files:
-        state.update(encode_part(name) + encode_part(path.read_text("utf-8")))
+    for root in (_BENCH, _NOISE):
+        for name in sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py")):
+            state.update(encode_part(f"{root.name}/{name}") + encode_part((root / name).read_text("utf-8")))
     return state.hexdigest()
 
 

@@ -7,7 +7,7 @@ when asked for, ``checkpoint.safetensors``. The result is written last: a folder
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, is_dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -20,8 +20,6 @@ from actiseg_noise.errors import ActisegError, raise_if
 
 SCHEMA_VERSION = 2
 RESULT_NAME = "result.json"
-PREDICTIONS_NAME = "predictions.parquet"
-OTHER_PREDICTIONS = "predictions-{}.parquet"  # of a strategy's second network, third, …
 CHECKPOINT_NAME = "checkpoint.safetensors"
 SCORES = (*METRICS, "p_miou_hands", "p_miou_objects")
 
@@ -257,23 +255,6 @@ def find_results(folder: Path) -> list[Path]:
     paths = sorted(path for path in folder.rglob(RESULT_NAME) if not _is_hidden(path.relative_to(folder)))
     raise_if(not paths, f"{folder}: no finished run here; make some with actiseg-bench run", ResultError)
     return paths
-
-
-def over_networks(found: Sequence[Mapping[str, float | None]]) -> dict[str, float | None]:
-    """Return name → mean over the networks of a run, None where one of them has none."""
-    values = {name: [one[name] for one in found] for name in found[0]}
-    known = {name: [value for value in row if value is not None] for name, row in values.items()}
-    return {name: sum(row) / len(row) if len(row) == len(found) else None for name, row in known.items()}
-
-
-def per_network(predictions: str, first: str) -> list[str]:
-    """Return the names of a file that every network of a run has: ``predictions.parquet``, ``predictions-2.parquet``.
-
-    Args:
-        predictions: the digests, joined by "+". first: name of the first network's file.
-    """
-    stem, dot, suffix = first.rpartition(".")
-    return [first, *(f"{stem}-{number}{dot}{suffix}" for number in range(2, predictions.count("+") + 2))]
 
 
 def _is_hidden(path: Path) -> bool:

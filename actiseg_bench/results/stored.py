@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from actiseg_bench.results.networks import PREDICTIONS_NAME, per_network
 from actiseg_bench.results.predictions import PredictionError, count_rows
 from actiseg_bench.results.result import (
     OWN_PROTOCOL,
-    PREDICTIONS_NAME,
     RunResult,
     TrackInfo,
     find_results,
-    per_network,
     read_result,
 )
 

@@ -18,8 +18,8 @@ import torch
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.prediction.networks import TrainedNetwork
 from actiseg_bench.prediction.predict import ClipPrediction, iter_predictions_of
+from actiseg_bench.results.networks import PREDICTIONS_NAME
 from actiseg_bench.results.predictions import Prediction, write_predictions
-from actiseg_bench.results.result import PREDICTIONS_NAME
 from actiseg_bench.scoring.evaluate import Evaluation, evaluate_predictions, score_predictions
 from actiseg_bench.training.train import pick_device
 from actiseg_noise.borders.locks import LOCK_NAME

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import focal
-from actiseg_bench.strategies.base import STRATEGIES, PixelStrategy, Setting, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, StrategyCard
 from actiseg_bench.strategies.gce import generalized_cross_entropy
+from actiseg_bench.strategies.options import option
 from actiseg_bench.strategies.sce import reverse_cross_entropy
-from actiseg_noise.errors import UnknownNameError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -43,7 +45,6 @@ def mean_absolute_error(logits: Tensor, target: Tensor) -> Tensor:
 
 
 PASSIVE: dict[str, Loss] = {"mae": mean_absolute_error, "rce": reverse_cross_entropy}
-ACTIVE = ("nce", "nfl", "ngce", "gce")
 
 
 def active_loss(name: str, logits: Tensor, target: Tensor, *, q: float) -> Tensor:
@@ -58,6 +59,25 @@ def active_loss(name: str, logits: Tensor, target: Tensor, *, q: float) -> Tenso
     return normalized(losses[name], logits, target)
 
 
+@dataclass(frozen=True)
+class APLOptions(PixelOptions):
+    """See :class:`Options`."""
+
+    active: Literal["nce", "nfl", "ngce", "gce"] = option(
+        "nce",
+        "the active loss; the published code has gce, not normalised and no active loss of the paper",
+        released="gce",
+    )
+    passive: Literal["mae", "rce"] = option("rce", "the passive loss", released="mae")
+    alpha: float = option(1.0, "weight of the active loss", released=10.0, at_least=0)
+    beta: float = option(1.0, "weight of the passive loss", at_least=0)
+    q: float = option(0.7, "of ngce and gce", above=0, at_most=1)
+    clamp_logits: float | None = option(
+        None, "logits are kept within this distance of 0; the published code has 10", released=10.0, above=0
+    )
+    additive: bool = option(False, "keep the focal term beside it; the published code does", released=True)
+
+
 @STRATEGIES.register("apl")
 class APL(PixelStrategy):
     """Replaces the mask focal term; dice and positive head as in the baseline."""
@@ -68,42 +88,13 @@ class APL(PixelStrategy):
         formula="2·(alpha·active + beta·passive) + 5·dice + 2·CE(positive), NCE = CE(p, y)/(CE(p, 0) + CE(p, 1))",
         source="Ma et al., ICML 2020, arXiv 2006.13554, eq. 10; NCE + RCE, 1 and 1 (CIFAR-10)",
         replaces="the mask focal term",
-        defaults={
-            "active": "nce",
-            "passive": "rce",
-            "alpha": 1.0,
-            "beta": 1.0,
-            "q": 0.7,
-            "clamp_logits": None,
-            "additive": False,
-        },
-        released={
-            "active": "gce",
-            "passive": "mae",
-            "alpha": 10.0,
-            "clamp_logits": 10.0,
-            "additive": True,
-        },
-        meanings={
-            "active": "nce, nfl, ngce; the published code has gce, not normalised and no active loss of the paper",
-            "passive": "mae or rce",
-            "alpha": "weight of the active loss",
-            "beta": "weight of the passive loss",
-            "q": "of ngce and gce",
-            "clamp_logits": "logits are kept within this distance of 0; the published code has 10",
-            "additive": "keep the focal term beside it; the published code does",
-        },
+        options=APLOptions,
     )
 
-    def __init__(self, setting: Setting, options: dict[str, object] | None = None, variant: str = "faithful") -> None:
-        super().__init__(setting, options, variant)
-        for name, known in (("active", ACTIVE), ("passive", tuple(PASSIVE))):
-            if self.options[name] not in known:
-                raise UnknownNameError(f"{name} loss of strategy 'apl'", self.options[name], known)
+    options: APLOptions
 
     def pixels(self, logits: Tensor, target: Tensor) -> Tensor:
         """See :class:`PixelStrategy`."""
-        options, limit = self.options, self.options["clamp_logits"]
-        x = logits if limit is None else logits.clamp(-limit, limit)
-        active = active_loss(options["active"], x, target, q=options["q"])
-        return options["alpha"] * active + options["beta"] * PASSIVE[options["passive"]](x, target)
+        o = self.options
+        x = logits if o.clamp_logits is None else logits.clamp(-o.clamp_logits, o.clamp_logits)
+        return o.alpha * active_loss(o.active, x, target, q=o.q) + o.beta * PASSIVE[o.passive](x, target)

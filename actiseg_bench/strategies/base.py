@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from actiseg_bench.losses import LossConfig, base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.records import Batch, Network, look
-from actiseg_noise.errors import ActisegError, UnknownNameError
+from actiseg_bench.strategies.options import Option, Options, list_options, option
+from actiseg_noise.errors import ActisegError
 from actiseg_noise.registry import Registry
 
 FAITHFUL, RELEASED = "faithful", "released"
@@ -25,10 +26,8 @@ class StrategyCard:
     Attributes:
         formula: one line; source: paper and equation.
         replaces: the part of the base loss that the strategy's own takes the place of.
-        defaults: hyper-parameter → value, from the method's paper: the variant ``faithful``.
-        released: the hyper-parameters that the published ActiSeg-NL code sets otherwise: the variant ``released``;
-            None where that code has no such method.
-        meanings: hyper-parameter → what it is, and for a switch what the published code does.
+        options: the class of its hyper-parameters: from the method's paper, the variant ``faithful``; where the
+            published ActiSeg-NL code has other values for some, they are the variant ``released``.
         networks: how many networks it trains. views: 2 for strategies that need ``Batch.strong``.
         oracle: what it knows that a user would not, empty when nothing.
         cost: time per step relative to the baseline, in words. hurts: when it does.
@@ -39,9 +38,7 @@ class StrategyCard:
     formula: str
     source: str
     replaces: str = "nothing"
-    defaults: dict[str, Any] = field(default_factory=dict)
-    released: dict[str, Any] | None = None
-    meanings: dict[str, str] = field(default_factory=dict)
+    options: type[Options] = Options
     networks: int = 1
     views: int = 1
     oracle: str = ""
@@ -49,23 +46,25 @@ class StrategyCard:
     hurts: str = ""
 
     @property
-    def variants(self) -> tuple[str, ...]:
-        """Return ``faithful``, and ``released`` where the published code has the method."""
-        return (FAITHFUL,) if self.released is None else (FAITHFUL, RELEASED)
+    def listed(self) -> list[Option]:
+        """Return the options, one by one."""
+        return list_options(self.options)
 
-    def options(self, variant: str, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return every hyper-parameter of a variant, those ``given`` last.
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Return ``faithful``, and ``released`` where the published code sets an option otherwise."""
+        return (FAITHFUL, RELEASED) if any(one.is_changed for one in self.listed) else (FAITHFUL,)
+
+    def make_options(self, variant: str, given: Mapping[str, Any]) -> Options:
+        """Return the options of a variant, those ``given`` last.
 
         Raises:
-            UnknownNameError: an option that the card does not name. ActisegError: an unknown variant.
+            UnknownNameError: an option that the strategy does not have. ActisegError: an unknown variant; a value of
+                another type or out of range.
         """
-        for name in given:
-            if name not in self.defaults:
-                raise UnknownNameError(f"option of strategy {self.name!r}", name, self.defaults)
         if variant not in self.variants:
             raise ActisegError(f"strategy {self.name!r} has no variant {variant!r}. Known: {', '.join(self.variants)}")
-        preset = (self.released or {}) if variant == RELEASED else {}
-        return {**self.defaults, **preset, **given}
+        return self.options.make(self.name, given, is_released=variant == RELEASED)
 
 
 @dataclass(frozen=True)
@@ -110,17 +109,21 @@ class Strategy(ABC):
 
     Args:
         setting: what the run tells it.
-        options: hyper-parameters that differ from the variant's; an unknown name is refused.
+        options: hyper-parameters that differ from the variant's, by key.
         variant: ``faithful`` (the method's own paper) or ``released`` (as the published ActiSeg-NL code does it).
 
+    Attributes:
+        options: of the card's class; a subclass says of which: ``options: GCEOptions``.
+
     Raises:
-        UnknownNameError: an option or variant that the card does not name.
+        ActisegError: see :meth:`StrategyCard.make_options`.
     """
 
     card: ClassVar[StrategyCard]
+    options: Options
 
-    def __init__(self, setting: Setting, options: dict[str, Any] | None = None, variant: str = FAITHFUL) -> None:
-        self.options = self.card.options(variant, options or {})
+    def __init__(self, setting: Setting, options: Mapping[str, Any] | None = None, variant: str = FAITHFUL) -> None:
+        self.options = self.card.make_options(variant, options or {})
         self.setting = setting
         self.variant = variant
 
@@ -147,8 +150,15 @@ class Strategy(ABC):
         """Take away what training alone needed; the networks are scored and stored after this."""
 
     def pixel_weights(self, batch: Batch) -> Tensor | None:
-        """Return what multiplies the strategy's own mask term; None where the option ``guided`` is false."""
-        return batch.weights if self.options.get("guided", True) else None
+        """Return what multiplies the strategy's own mask term; None where it has an option ``guided`` that is false."""
+        return batch.weights if getattr(self.options, "guided", True) else None
+
+
+@dataclass(frozen=True)
+class PixelOptions(Options):
+    """The options that every :class:`PixelStrategy` has."""
+
+    additive: bool = option(False, "keep the focal term beside it")
 
 
 class PixelStrategy(Strategy):
@@ -157,6 +167,8 @@ class PixelStrategy(Strategy):
     The option ``additive`` keeps the focal term beside it, as the published code does. Action-guided weights, where a
     run has them, multiply both; with the option ``guided`` false, the focal term alone.
     """
+
+    options: PixelOptions
 
     @abstractmethod
     def pixels(self, logits: Tensor, target: Tensor) -> Tensor:
@@ -171,7 +183,7 @@ class PixelStrategy(Strategy):
     def _mask_term(self, logits: Tensor, batch: Batch) -> Tensor:
         """Return what stands for the mask term of every sample, ``[N]``, for one decoder layer's logits."""
         pixels = weigh(self.pixels(logits, batch.masks), self.pixel_weights(batch))
-        if self.options["additive"]:
+        if self.options.additive:
             pixels = pixels + weigh(base_focal(logits, batch.masks, self.setting.loss), batch.weights)
         return mean_over_pixels(pixels)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from actiseg_bench.losses import base_loss
 from actiseg_bench.records import Batch, Network, look
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
+from actiseg_bench.strategies.options import Options, option
 from actiseg_noise.errors import raise_if
 
 
@@ -31,12 +32,55 @@ def easiest(losses: Tensor, share: float) -> Tensor:
     return losses.argsort(stable=True)[:count].sort().values
 
 
+@dataclass(frozen=True)
+class CoTeachingOptions(Options):
+    """See :class:`Options`."""
+
+    forget: float | None = option(
+        None,
+        "tau, by how much the share kept falls: null is the noise rate of the manifest, which is oracle knowledge; the "
+        "published code has .1 whatever the noise",
+        released=0.1,
+        at_least=0,
+        at_most=1,
+    )
+    warmup_share: float = option(
+        0.05,
+        "T_k, over which it falls, as a share of the epochs; 6 of 6 epochs in the published code",
+        released=1.0,
+        at_least=0,
+    )
+    keep_first: float = option(
+        1.0, "share kept at first; .95 in the published code", released=0.95, at_least=0, at_most=1
+    )
+    stepwise: bool = option(
+        False,
+        "it falls once an epoch, as in the published code: .95, .933, .917, .9, .883, .867 (that the code collects 128 "
+        "samples and then makes one update for each that is kept is not imitated: the updates of a run are equal for "
+        "all strategies)",
+        released=True,
+    )
+
+    def check(self) -> None:
+        """Refuse a schedule that keeps less than nothing."""
+        _check_schedule(self.keep_first, self.forget or 0.0)
+
+
+def _check_schedule(first: float, forget: float) -> None:
+    """Raise ActisegError unless both ends of a schedule are shares."""
+    raise_if(
+        first < forget,
+        f"options keep_first and forget: expected to keep at first at least what is forgotten in the end, got "
+        f"{first:g} and {forget:g}",
+    )
+
+
 @STRATEGIES.register("co_teaching")
 class CoTeaching(Strategy):
     """Selects whole samples; a sample's loss is the whole base loss, of all decoder layers and the network's own.
 
     Raises:
-        ActisegError: a schedule that keeps less than nothing or more than all.
+        ActisegError: a noise rate that is more than the share kept at first.
     """
 
     card = StrategyCard(
@@ -44,35 +88,22 @@ class CoTeaching(Strategy):
         title="Co-teaching",
         formula="base loss of network f on the R(T) share of smallest loss under g, and the other way round",
         source="Han et al., NeurIPS 2018, arXiv 1804.06872, algorithm 1; T_k = 10 of 200 epochs there",
-        defaults={"forget": None, "warmup_share": 0.05, "keep_first": 1.0, "stepwise": False},
-        released={"forget": 0.1, "warmup_share": 1.0, "keep_first": 0.95, "stepwise": True},
-        meanings={
-            "forget": "tau, by how much the share kept falls: None is the noise rate of the manifest, which is oracle "
-            "knowledge; the published code has .1 whatever the noise",
-            "warmup_share": "T_k, over which it falls, as a share of the epochs; 6 of 6 epochs in the published code",
-            "keep_first": "share kept at first; .95 in the published code",
-            "stepwise": "it falls once an epoch, as in the published code: .95, .933, .917, .9, .883, .867 (that the "
-            "code collects 128 samples and then makes one update for each that is kept is not imitated: the updates "
-            "of a run are equal for all strategies)",
-        },
+        options=CoTeachingOptions,
         networks=2,
         oracle="noise rate",
         cost="2×",
         hurts="where hard samples are right: they are left out like wrong ones",
     )
 
-    def __init__(self, setting: Setting, options: dict[str, Any] | None = None, variant: str = "faithful") -> None:
+    options: CoTeachingOptions
+
+    def __init__(self, setting: Setting, options: Mapping[str, Any] | None = None, variant: str = "faithful") -> None:
         super().__init__(setting, options, variant)
-        told = self.options["forget"]
-        if told is not None:  # a schedule that is told in advance needs nothing that a user would not know
+        given = self.options.forget
+        if given is not None:  # a schedule that is given in advance needs nothing that a user would not know
             self.card = replace(type(self).card, oracle="")  # type: ignore[misc]
-        self._forget = setting.noise_rate if told is None else told
-        first = self.options["keep_first"]
-        raise_if(
-            not 0 <= first - self._forget <= first <= 1,
-            f"strategy 'co_teaching' keeps {first} at first and {self._forget} less in the end: both must stay "
-            "between 0 and 1",
-        )
+        self._forget = setting.noise_rate if given is None else given
+        _check_schedule(self.options.keep_first, self._forget)
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
@@ -84,6 +115,6 @@ class CoTeaching(Strategy):
 
     def share(self, epoch: float) -> float:
         """Return the share of samples kept when ``epoch`` epochs are completed."""
-        completed = int(epoch) if self.options["stepwise"] else epoch
-        warmup, first = self.options["warmup_share"] * self.setting.epochs, self.options["keep_first"]
-        return keep_rate(completed, noise_rate=self._forget, warmup=warmup, first=first)
+        o = self.options
+        completed, warmup = int(epoch) if o.stepwise else epoch, o.warmup_share * self.setting.epochs
+        return keep_rate(completed, noise_rate=self._forget, warmup=warmup, first=o.keep_first)

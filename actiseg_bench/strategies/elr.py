@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,16 +15,10 @@ from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.records import Batch, Network, look
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.memory import PixelMemory, as_seen
-from actiseg_noise.errors import UnknownNameError, raise_if
+from actiseg_bench.strategies.options import Options, option
 
 CLAMP = 1e-4
 VISITS, BELIEF, BELIEF_BITS = 31, 2047, 11
-CHOICES = {
-    "fit": ("ce", "focal"),
-    "regularise": ("target", "label"),
-    "initial": ("none", "background"),
-    "updates": ("step", "layer"),
-}
 
 
 def both(p: Tensor) -> Tensor:
@@ -54,6 +49,49 @@ def unpack(packed: Tensor) -> tuple[Tensor, Tensor]:
     return (packed & BELIEF) / BELIEF, packed >> BELIEF_BITS
 
 
+@dataclass(frozen=True)
+class ELROptions(Options):
+    """See :class:`Options`."""
+
+    beta: float = option(
+        0.7,
+        "how much of t an update keeps, at most .9, for which 31 updates are nearly all; the published code keeps .01",
+        released=0.01,
+        at_least=0,
+        at_most=0.9,
+    )
+    lambda_: float = option(3.0, "weight of the regulariser; 5e-4 in the published code", released=5e-4, at_least=0)
+    fit: Literal["ce", "focal"] = option(
+        "ce", "what fits the label beside the regulariser; focal in the published code", released="focal"
+    )
+    regularise: Literal["target", "label"] = option(
+        "target",
+        "target: <t, p>; label: <y, p>, as in the published code, which stores t and never uses it, so that the term "
+        "rewards memorising the label (that its noise never reached the training, for the data loader reads clean "
+        "masks, is not imitated)",
+        released="label",
+    )
+    initial: Literal["none", "background"] = option(
+        "none",
+        "t before its first update: none, 0 for both classes; background, as in the published code: 1 for the "
+        "background",
+        released="background",
+    )
+    updates: Literal["step", "layer"] = option(
+        "step",
+        "step: the last decoder layer updates t, once; layer: every layer does and is regularised by what it finds, "
+        "the last one first, then from the first on, as in the published code; of a model of one layer they are the "
+        "same",
+        released="layer",
+    )
+    guided: bool = option(
+        True,
+        "action-guided weights, where a run has them, multiply the regulariser, too; in the published code the fit "
+        "alone",
+        released=False,
+    )
+
+
 @STRATEGIES.register("elr")
 class ELR(Strategy):
     """The running target t is kept per mask pixel, updated once a step by the last decoder layer, before it is used.
@@ -62,9 +100,6 @@ class ELR(Strategy):
 
     Both classes of t start at 0: no belief, no regularisation. After n updates they sum to 1 - beta^n, so that n and
     the object's share of them are the whole of t: 2 bytes per mask pixel and frame.
-
-    Raises:
-        ActisegError: a beta for which 31 updates are not nearly all: above .9.
     """
 
     card = StrategyCard(
@@ -73,52 +108,17 @@ class ELR(Strategy):
         formula="2·(CE + lambda·log(1 - <t, p>)) + 5·dice + 2·CE(positive), t ← beta·t + (1 - beta)·p",
         source="Liu et al., NeurIPS 2020, arXiv 2007.00151, section 4 and its code; beta .7, lambda 3 (CIFAR-10)",
         replaces="the mask focal term",
-        defaults={
-            "beta": 0.7,
-            "lambda": 3.0,
-            "fit": "ce",
-            "regularise": "target",
-            "initial": "none",
-            "updates": "step",
-            "guided": True,
-        },
-        released={
-            "beta": 0.01,
-            "lambda": 5e-4,
-            "fit": "focal",
-            "regularise": "label",
-            "initial": "background",
-            "updates": "layer",
-            "guided": False,
-        },
-        meanings={
-            "beta": "how much of t an update keeps, at most .9; the published code keeps .01",
-            "lambda": "weight of the regulariser; 5e-4 in the published code",
-            "fit": "ce, or focal as in the published code: what fits the label beside the regulariser",
-            "regularise": "target: <t, p>; label: <y, p>, as in the published code, which stores t and never uses it, "
-            "so that the term rewards memorising the label (that its noise never reached the training, for the data "
-            "loader reads clean masks, is not imitated)",
-            "initial": "t before its first update: none, 0 for both classes; background, as in the published code: "
-            "1 for the background",
-            "updates": "step: the last decoder layer updates t, once; layer: every layer does and is regularised by "
-            "what it finds, the last one first, then from the first on, as in the published code; of a model of one "
-            "layer they are the same",
-            "guided": "action-guided weights, where a run has them, multiply the regulariser, too; in the published "
-            "code the fit alone",
-        },
+        options=ELROptions,
         cost="1.1×, and 2 bytes per mask pixel and frame",
         hurts="where the first beliefs are wrong: they are kept",
     )
 
-    def __init__(self, setting: Setting, options: dict[str, Any] | None = None, variant: str = "faithful") -> None:
+    options: ELROptions
+
+    def __init__(self, setting: Setting, options: Mapping[str, Any] | None = None, variant: str = "faithful") -> None:
         super().__init__(setting, options, variant)
-        for name, known in CHOICES.items():
-            if self.options[name] not in known:
-                raise UnknownNameError(f"{name} of strategy 'elr'", self.options[name], known)
-        beta = self.options["beta"]
-        raise_if(not 0 <= beta <= 0.9, f"beta of strategy 'elr' must be from 0 to .9, got {beta}")
         self.memory: PixelMemory | None = None
-        if self.options["regularise"] == "target":
+        if self.options.regularise == "target":
             file = setting.folder and setting.folder / "elr.npy"
             self.memory = PixelMemory(setting.frames, setting.mask_size, dtype=np.uint16, file=file)
 
@@ -139,11 +139,11 @@ class ELR(Strategy):
         """
         fit = weigh(self.fit(logits, batch.masks), batch.weights)
         regularizer = weigh(elr_regularizer(both(p), t), self.pixel_weights(batch))
-        return mean_over_pixels(fit + self.options["lambda"] * regularizer)
+        return mean_over_pixels(fit + self.options.lambda_ * regularizer)
 
     def fit(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return the loss of every pixel that fits the label, same shape as ``logits``."""
-        if self.options["fit"] == "focal":
+        if self.options.fit == "focal":
             return base_focal(logits, target, self.setting.loss)
         return F.binary_cross_entropy_with_logits(logits, target, reduction="none")
 
@@ -151,7 +151,7 @@ class ELR(Strategy):
         """Return the t that regularises each decoder layer, ``[2, N, T, h, w]``, of their beliefs, last layer first."""
         if self.memory is None:
             return [both(batch.masks)] * len(beliefs)
-        if self.options["updates"] == "step":
+        if self.options.updates == "step":
             return [self.running_target(self.memory, batch, beliefs[0])] * len(beliefs)
         last, *earlier = beliefs
         found = [self.running_target(self.memory, batch, p) for p in (last, *reversed(earlier))]
@@ -161,7 +161,7 @@ class ELR(Strategy):
         """Return t ``[2, N, T, h, w]`` as the batch sees it, updated with the object's probabilities ``p``."""
 
         def rule(packed: Tensor, seen: Tensor) -> Tensor:
-            t = update_target(self.target(packed[0]), both(seen[0]), self.options["beta"])
+            t = update_target(self.target(packed[0]), both(seen[0]), self.options.beta)
             return pack(t[1] / t.sum(0), unpack(packed[0])[1] + 1)[None]
 
         return as_seen(self.target(memory.update(batch, p[None], rule)[0]), batch)
@@ -169,9 +169,9 @@ class ELR(Strategy):
     def target(self, packed: Tensor) -> Tensor:
         """Return t ``[2, …]`` of what memory holds."""
         belief, visits = unpack(packed)
-        if self.options["initial"] == "background":
+        if self.options.initial == "background":
             return both(belief)
-        mass = 1 - self.options["beta"] ** torch.arange(VISITS + 1, device=packed.device)
+        mass = 1 - self.options.beta ** torch.arange(VISITS + 1, device=packed.device)
         return both(belief) * mass[visits]
 
     def state(self) -> dict[str, Tensor]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from torch import Tensor
 
-from actiseg_bench.strategies.base import STRATEGIES, PixelStrategy, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, StrategyCard
+from actiseg_bench.strategies.options import option
 
 
 def generalized_cross_entropy(logits: Tensor, target: Tensor, *, q: float) -> Tensor:
@@ -18,6 +21,25 @@ def generalized_cross_entropy(logits: Tensor, target: Tensor, *, q: float) -> Te
     return (1 - p_y.clamp_min(1e-6) ** q) / q
 
 
+@dataclass(frozen=True)
+class GCEOptions(PixelOptions):
+    """See :class:`Options`."""
+
+    q: float = option(
+        0.7,
+        "towards 0 it is cross entropy, 1 is mean absolute error; the published code has a flag for it that is never "
+        "read",
+        above=0,
+        at_most=1,
+    )
+    additive: bool = option(False, "keep the focal term beside it; the published code does", released=True)
+    guided: bool = option(
+        True,
+        "action-guided weights, where a run has them, multiply this term; in the published code the focal term alone",
+        released=False,
+    )
+
+
 @STRATEGIES.register("gce")
 class GCE(PixelStrategy):
     """Replaces the mask focal term; dice and positive head as in the baseline."""
@@ -28,16 +50,11 @@ class GCE(PixelStrategy):
         formula="2·(1 - p_y^q)/q + 5·dice + 2·CE(positive)",
         source="Zhang & Sabuncu, NeurIPS 2018, arXiv 1805.07836, eq. 6; q = .7",
         replaces="the mask focal term",
-        defaults={"q": 0.7, "additive": False, "guided": True},
-        released={"additive": True, "guided": False},
-        meanings={
-            "q": "0 is cross entropy, 1 mean absolute error; the published code has a flag for it that is never read",
-            "additive": "keep the focal term beside it; the published code does",
-            "guided": "action-guided weights, where a run has them, multiply this term; in the published code "
-            "the focal term alone",
-        },
+        options=GCEOptions,
     )
+
+    options: GCEOptions
 
     def pixels(self, logits: Tensor, target: Tensor) -> Tensor:
         """See :class:`PixelStrategy`."""
-        return generalized_cross_entropy(logits, target, q=self.options["q"])
+        return generalized_cross_entropy(logits, target, q=self.options.q)

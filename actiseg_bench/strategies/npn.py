@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -14,15 +15,9 @@ from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.records import Batch, Network, Prediction, look
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.memory import PixelMemory, as_seen
-from actiseg_noise.errors import UnknownNameError
+from actiseg_bench.strategies.options import Options, option
 
 MOST = 255
-CHOICES = {
-    "pll": ("hard", "soft", "weighted"),
-    "counted": ("predictions", "candidates"),
-    "warmup_fit": ("ce", "focal"),
-    "updates": ("step", "layer"),
-}
 
 
 def confidence_penalty(logits: Tensor) -> Tensor:
@@ -73,6 +68,68 @@ def count_warmup(before: Tensor, label: Tensor, predicted: Tensor, sure: Tensor)
     return count(torch.where(one_hot(label), 1, before), one_hot(predicted) & sure)
 
 
+@dataclass(frozen=True)
+class NPNOptions(Options):
+    """See :class:`Options`."""
+
+    warmup_share: float = option(
+        2 / 3, "of the epochs; 2 of 6 in the published code", released=1 / 3, at_least=0, at_most=1
+    )
+    warmup_fit: Literal["ce", "focal"] = option(
+        "ce", "what fits the label in the warm-up; focal in the published code", released="focal"
+    )
+    penalty: float = option(
+        1.0,
+        "weight of the confidence penalty Σ p log p in the warm-up; the published code has none",
+        released=0.0,
+        at_least=0,
+    )
+    alpha: float = option(1.0, "weight of NL: the complementary labels", released=0.1, at_least=0)
+    beta: float = option(
+        2.0,
+        "weight of CR: agreement of the strong view with the weak one's prediction",
+        released=0.2,
+        at_least=0,
+    )
+    pll: Literal["hard", "soft", "weighted"] = option(
+        "hard",
+        "hard: the larger count is the label; soft: each class by its share of the counts; weighted, as in the "
+        "published code: the larger count by its share",
+        released="weighted",
+    )
+    counted: Literal["predictions", "candidates"] = option(
+        "predictions",
+        "predictions; or candidates, as in the published code: the given label is set to 1 in the warm-up and counted "
+        "every time after it, so that no prediction can overtake it any more",
+        released="candidates",
+    )
+    tau: float = option(
+        0.5,
+        "confidence above which a prediction is counted and a candidate; .5 is always",
+        released=0.7,
+        at_least=0.5,
+        at_most=1,
+    )
+    eta: float = option(
+        0.5, "confidence above which CR holds a pixel; .5 is always", released=0.7, at_least=0.5, at_most=1
+    )
+    sharpen: float = option(
+        1.0, "factor of the logits in PLL and CR; the published pair (-x, x) makes it 2", released=2.0, above=0
+    )
+    updates: Literal["step", "layer"] = option(
+        "step",
+        "step: the last decoder layer counts, once; layer: every layer does and is labelled by what it finds, the last "
+        "one first, then from the first on, as in the published code; of a model of one layer they are the same",
+        released="layer",
+    )
+    guided: bool = option(
+        True,
+        "action-guided weights, where a run has them, multiply the mask term; the published code reads them and never "
+        "uses them",
+        released=False,
+    )
+
+
 @STRATEGIES.register("npn")
 class NPN(Strategy):
     """Counts of both classes are kept per mask pixel, one byte each; given labels are coverage above one half.
@@ -91,63 +148,16 @@ class NPN(Strategy):
         "before, 2·(CE + Σ p log p) + 5·dice + 2·CE(positive)",
         source="Sheng et al., AAAI 2024, arXiv 2312.09505 and its code; alpha 1, beta 2, warm-up 200 of 300 epochs",
         replaces="the mask focal term",
-        defaults={
-            "warmup_share": 2 / 3,
-            "warmup_fit": "ce",
-            "penalty": 1.0,
-            "alpha": 1.0,
-            "beta": 2.0,
-            "pll": "hard",
-            "counted": "predictions",
-            "tau": 0.5,
-            "eta": 0.5,
-            "sharpen": 1.0,
-            "updates": "step",
-            "guided": True,
-        },
-        released={
-            "warmup_share": 1 / 3,
-            "warmup_fit": "focal",
-            "penalty": 0.0,
-            "alpha": 0.1,
-            "beta": 0.2,
-            "pll": "weighted",
-            "counted": "candidates",
-            "tau": 0.7,
-            "eta": 0.7,
-            "sharpen": 2.0,
-            "updates": "layer",
-            "guided": False,
-        },
-        meanings={
-            "warmup_share": "of the epochs; 2 of 6 in the published code",
-            "warmup_fit": "ce, or focal as in the published code",
-            "penalty": "weight of the confidence penalty Σ p log p in the warm-up; the published code has none",
-            "alpha": "weight of NL: the complementary labels",
-            "beta": "weight of CR: agreement of the strong view with the weak one's prediction",
-            "pll": "hard: the larger count is the label; soft: each class by its share of the counts; weighted, as "
-            "in the published code: the larger count by its share",
-            "counted": "predictions; or candidates, as in the published code: the given label is set to 1 in the "
-            "warm-up and counted every time after it, so that no prediction can overtake it any more",
-            "tau": "confidence above which a prediction is counted and a candidate; .5 is always",
-            "eta": "confidence above which CR holds a pixel; .5 is always",
-            "sharpen": "factor of the logits in PLL and CR; the published pair (-x, x) makes it 2",
-            "updates": "step: the last decoder layer counts, once; layer: every layer does and is labelled by what it "
-            "finds, the last one first, then from the first on, as in the published code; of a model of one layer they "
-            "are the same",
-            "guided": "action-guided weights, where a run has them, multiply the mask term; the published code reads "
-            "them and never uses them",
-        },
+        options=NPNOptions,
         views=2,
         cost="2× after the warm-up, and 2 bytes per mask pixel and frame",
         hurts="where errors of the network are older than the right answer: counts are slow to turn",
     )
 
-    def __init__(self, setting: Setting, options: dict[str, Any] | None = None, variant: str = "faithful") -> None:
+    options: NPNOptions
+
+    def __init__(self, setting: Setting, options: Mapping[str, Any] | None = None, variant: str = "faithful") -> None:
         super().__init__(setting, options, variant)
-        for name, known in CHOICES.items():
-            if self.options[name] not in known:
-                raise UnknownNameError(f"{name} of strategy 'npn'", self.options[name], known)
         file = setting.folder and setting.folder / "npn.npy"
         self.memory = PixelMemory(setting.frames, setting.mask_size, dtype=np.uint8, channels=2, file=file)
 
@@ -155,7 +165,7 @@ class NPN(Strategy):
         """See :class:`Strategy`."""
         prediction = look(networks[0], batch)
         logits = mask_logits(prediction)
-        is_warmup = epoch < self.options["warmup_share"] * self.setting.epochs
+        is_warmup = epoch < self.options.warmup_share * self.setting.epochs
         stored = self.count_layers(batch, [x.detach().sigmoid() for x in logits], is_warmup)
         trusted = None
         if is_warmup:
@@ -178,37 +188,37 @@ class NPN(Strategy):
         """
         weights = self.pixel_weights(batch)
         labelled = weigh(self.label_loss(weak, batch.masks > 0.5, counts), weights)
-        return mean_over_pixels(labelled) + self.options["beta"] * self.agreement(strong, weak.detach(), weights)
+        return mean_over_pixels(labelled) + self.options.beta * self.agreement(strong, weak.detach(), weights)
 
     def warmup_loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return CE plus confidence penalty of every pixel, or what the options put in their place."""
-        if self.options["warmup_fit"] == "focal":
+        if self.options.warmup_fit == "focal":
             fit = base_focal(logits, target, self.setting.loss)
         else:
             fit = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
-        return fit + self.options["penalty"] * confidence_penalty(logits)
+        return fit + self.options.penalty * confidence_penalty(logits)
 
     def label_loss(self, logits: Tensor, label: Tensor, counts: Tensor) -> Tensor:
         """Return PLL + alpha·NL of every pixel, same shape as ``logits``."""
-        predicted, sure = logits.detach() > 0, is_sure(logits.detach().sigmoid(), self.options["tau"])
+        predicted, sure = logits.detach() > 0, is_sure(logits.detach().sigmoid(), self.options.tau)
         target = relabelled(counts, label).to(logits)
         total = counts.sum(0)
-        if self.options["pll"] == "soft":
+        if self.options.pll == "soft":
             target = torch.where(total > 0, counts[1] / total.clamp_min(1e-6), target)
         partial = self.cross_entropy(logits, target)
-        if self.options["pll"] == "weighted":
+        if self.options.pll == "weighted":
             partial = partial * torch.where(total > 0, counts.amax(0) / total.clamp_min(1e-6), 1.0)
-        return partial + self.options["alpha"] * negative_loss(logits, candidates(label, predicted, sure))
+        return partial + self.options.alpha * negative_loss(logits, candidates(label, predicted, sure))
 
     def agreement(self, strong: Tensor, weak: Tensor, weights: Tensor | None = None) -> Tensor:
         """Return CR of every sample, ``[N]``: the mean over sure pixels of CE(p_strong, argmax p_weak), weighed."""
-        sure = is_sure(weak.sigmoid(), self.options["eta"]).flatten(1)
+        sure = is_sure(weak.sigmoid(), self.options.eta).flatten(1)
         pixels = weigh(self.cross_entropy(strong, (weak > 0).to(strong)), weights).flatten(1)
         return (pixels * sure).sum(1) / sure.sum(1).clamp_min(1)
 
     def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return CE of every pixel, logits sharpened as the options say."""
-        return F.binary_cross_entropy_with_logits(self.options["sharpen"] * logits, target, reduction="none")
+        return F.binary_cross_entropy_with_logits(self.options.sharpen * logits, target, reduction="none")
 
     def count_layers(self, batch: Batch, beliefs: list[Tensor], is_warmup: bool) -> list[Tensor]:
         """Return the counts after the last decoder layer's sight, or as each layer finds them: last layer first.
@@ -218,16 +228,16 @@ class NPN(Strategy):
         """
         last, *earlier = beliefs
         found = [self.remember(batch, last, is_warmup)]
-        if self.options["updates"] == "layer":
+        if self.options.updates == "layer":
             found += [self.remember(batch, p, is_warmup) for p in reversed(earlier)][::-1]
         return found
 
     def remember(self, batch: Batch, p: Tensor, is_warmup: bool) -> Tensor:
         """Count one sight of the batch; return the counts ``[2, N, T, h, w]`` of the frames as stored."""
-        counts_labels = self.options["counted"] == "candidates"
+        counts_labels = self.options.counted == "candidates"
 
         def rule(before: Tensor, seen: Tensor) -> Tensor:
-            predicted, sure = seen[0] > 0.5, is_sure(seen[0], self.options["tau"])
+            predicted, sure = seen[0] > 0.5, is_sure(seen[0], self.options.tau)
             if not counts_labels:
                 return count(before, one_hot(predicted) & sure)
             label = seen[1] > 0.5

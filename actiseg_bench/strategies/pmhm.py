@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.records import AuxiliaryHeads, Batch, Network, Prediction, look
 from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
+from actiseg_bench.strategies.options import Options, option
 from actiseg_noise.key import Key
 
 
@@ -106,6 +108,62 @@ def annealed(start: float, end: float, epoch: float, epochs: float) -> float:
     return start + (end - start) * min(int(epoch) / max(math.ceil(epochs) - 1, 1), 1.0)
 
 
+@dataclass(frozen=True)
+class PMHMOptions(Options):
+    """See :class:`Options`."""
+
+    heads: int = option(1, "auxiliary mask heads", at_least=1)
+    init_std: float | None = option(
+        1e-3,
+        "noise on the copies of the main head; null: heads start unrelated, as in the published code",
+        released=None,
+        at_least=0,
+    )
+    dropout: float = option(0.2, "of the features that auxiliary heads read", at_least=0, below=1)
+    dropout_unit: Literal["channel", "frame"] = option(
+        "channel", "what is dropped at once; in the published code, whole frames", released="frame"
+    )
+    noise: float = option(0.2, "on those features, in their standard deviations", at_least=0)
+    margin: float = option(0.20, "quantile of |p - .5| below which a pixel is uncertain", at_least=0, at_most=1)
+    edge: float = option(0.85, "quantile of |Sobel(p)| above which a pixel is uncertain", at_least=0, at_most=1)
+    confidence: float = option(0.60, "quantile of |p - .5| from which a pixel may be confident", at_least=0, at_most=1)
+    agree: int = option(2, "heads that must vote alike, capped at their number", at_least=1)
+    tversky_alpha: tuple[float, float] = option(
+        (0.7, 0.5),
+        "weight of false positives, first and last epoch; the published annealing is never called",
+        released=(0.7, 0.7),
+        at_least=0,
+    )
+    tversky_beta: float = option(0.5, "weight of false negatives", at_least=0)
+    tversky: float = option(0.3, "coefficient of the Tversky term", at_least=0)
+    consistency: float = option(0.1, "coefficient of the symmetric KL between heads", at_least=0)
+    layer_consistency: float = option(
+        0.1,
+        "coefficient of the symmetric KL between the last decoder layer and each earlier one, each by the query that "
+        "answered; none in a model of one layer",
+        at_least=0,
+    )
+    freeze: tuple[float, float] = option(
+        (0.3, 0.1),
+        "probability that auxiliary heads do not learn, first and last epoch",
+        released=(0.2, 0.2),
+        at_least=0,
+        at_most=1,
+    )
+    freeze_every: Literal["epoch", "step"] = option(
+        "epoch", "how often that is drawn; the published command draws per step", released="step"
+    )
+    masked_logits: bool = option(
+        False, "dice on logits · S, as published: pixels outside S weigh with p = .5", released=True
+    )
+    guided: bool = option(
+        True,
+        "action-guided weights, where a run has them, multiply the focal term; the published code takes the flag and "
+        "never uses them",
+        released=False,
+    )
+
+
 @STRATEGIES.register("pmhm")
 class PMHM(Strategy):
     """Parallel Mask Head Mechanism. The auxiliary heads exist in training alone, on the last decoder layer.
@@ -121,65 +179,17 @@ class PMHM(Strategy):
         "KL between decoder layers on U + 2·CE(positive)",
         source="ActiSeg-NL, arXiv 2509.16677: the design that its released code and README configure",
         replaces="the mask focal term and dice",
-        defaults={
-            "heads": 1,
-            "init_std": 1e-3,
-            "dropout": 0.2,
-            "dropout_unit": "channel",
-            "noise": 0.2,
-            "margin": 0.20,
-            "edge": 0.85,
-            "confidence": 0.60,
-            "agree": 2,
-            "tversky_alpha": (0.7, 0.5),
-            "tversky_beta": 0.5,
-            "tversky": 0.3,
-            "consistency": 0.1,
-            "layer_consistency": 0.1,
-            "freeze": (0.3, 0.1),
-            "freeze_every": "epoch",
-            "masked_logits": False,
-            "guided": True,
-        },
-        released={
-            "init_std": None,
-            "dropout_unit": "frame",
-            "tversky_alpha": (0.7, 0.7),
-            "freeze": (0.2, 0.2),
-            "freeze_every": "step",
-            "masked_logits": True,
-            "guided": False,
-        },
-        meanings={
-            "heads": "auxiliary mask heads",
-            "init_std": "noise on the copies of the main head; None: heads start unrelated, as in the published code",
-            "dropout": "of the features that auxiliary heads read",
-            "dropout_unit": "channel; in the published code, whole frames",
-            "noise": "on those features, in their standard deviations",
-            "margin": "quantile of |p - .5| below which a pixel is uncertain",
-            "edge": "quantile of |Sobel(p)| above which a pixel is uncertain",
-            "confidence": "quantile of |p - .5| from which a pixel may be confident",
-            "agree": "heads that must vote alike, capped at their number",
-            "tversky_alpha": "weight of false positives, first and last epoch; the published annealing is never called",
-            "tversky_beta": "weight of false negatives",
-            "tversky": "coefficient of the Tversky term",
-            "consistency": "coefficient of the symmetric KL between heads",
-            "layer_consistency": "coefficient of the symmetric KL between the last decoder layer and each earlier one, "
-            "each by the query that answered; none in a model of one layer",
-            "freeze": "probability that auxiliary heads do not learn, first and last epoch",
-            "freeze_every": "epoch or step: how often that is drawn; the published command draws per step",
-            "masked_logits": "dice on logits · S, as published: pixels outside S weigh with p = .5",
-            "guided": "action-guided weights, where a run has them, multiply the focal term; the published code "
-            "takes the flag and never uses them",
-        },
+        options=PMHMOptions,
         cost="1.5× on tiny, whose mask head is a third of a step; 1.06× on referformer-mini",
         hurts="where the labels are right: most of a confident network's errors lie outside S, and are not corrected",
     )
 
+    options: PMHMOptions
+
     def prepare(self, networks: Sequence[nn.Module]) -> None:
         """See :class:`Strategy`."""
         o = self.options
-        heads = AuxiliaryHeads(o["heads"], o["init_std"], o["dropout"], o["dropout_unit"], o["noise"])
+        heads = AuxiliaryHeads(o.heads, o.init_std, o.dropout, o.dropout_unit, o.noise)
         for network in networks:
             network.add_heads(heads)  # type: ignore[operator]
 
@@ -203,8 +213,8 @@ class PMHM(Strategy):
         """Return where one decoder layer trusts the label and where it is unsure; without heads the main one votes."""
         main = layer.mask_logits.sigmoid()
         heads = main[None][:0] if layer.auxiliary is None else layer.auxiliary.sigmoid()
-        limits = {name: self.options[name] for name in ("margin", "edge", "confidence", "agree")}
-        return find_regions(main, heads, **limits)
+        o = self.options
+        return find_regions(main, heads, margin=o.margin, edge=o.edge, confidence=o.confidence, agree=o.agree)
 
     def _loss(
         self, prediction: Prediction, heads: Tensor, regions: list[Regions], batch: Batch, epoch: float
@@ -217,10 +227,10 @@ class PMHM(Strategy):
         trusted = combine(masks, prediction, batch, self.setting.loss, overlaps).mean()
         boundary = torch.stack(boundaries).sum(0).mean()
         logits, unsure = prediction.mask_logits, regions[0].uncertain.to(prediction.mask_logits)
-        loss = trusted + o["tversky"] * boundary + o["consistency"] * disagreement(logits, heads, unsure)
+        loss = trusted + o.tversky * boundary + o.consistency * disagreement(logits, heads, unsure)
         if prediction.earlier:
             others = torch.stack([layer.mask_logits for layer in prediction.earlier])
-            loss = loss + o["layer_consistency"] * disagreement(logits, others, unsure)
+            loss = loss + o.layer_consistency * disagreement(logits, others, unsure)
         return loss
 
     def _layer_terms(self, logits: Tensor, regions: Regions, batch: Batch, epoch: float) -> tuple[Tensor, ...]:
@@ -228,15 +238,15 @@ class PMHM(Strategy):
         o, target = self.options, batch.masks
         sure, unsure = (region.to(logits) for region in regions)
         pixels = weigh(base_focal(logits, target, self.setting.loss), self.pixel_weights(batch)) * sure
-        overlap = dice_inside(logits, target, sure, masked_logits=o["masked_logits"])
-        start, end = o["tversky_alpha"]
+        overlap = dice_inside(logits, target, sure, masked_logits=o.masked_logits)
+        start, end = o.tversky_alpha
         alpha = annealed(start, end, epoch, self.setting.epochs)
-        boundary = tversky(logits.sigmoid(), target, unsure, alpha=alpha, beta=o["tversky_beta"])
+        boundary = tversky(logits.sigmoid(), target, unsure, alpha=alpha, beta=o.tversky_beta)
         return mean_over_pixels(pixels), overlap, boundary
 
     def _is_frozen(self, epoch: float) -> bool:
         """Return whether the auxiliary heads learn nothing at this point of the run."""
-        start, end = self.options["freeze"]
+        start, end = self.options.freeze
         share = annealed(start, end, epoch, self.setting.epochs)
-        when = repr(int(epoch) if self.options["freeze_every"] == "epoch" else epoch)
+        when = repr(int(epoch) if self.options.freeze_every == "epoch" else epoch)
         return Key("pmhm", self.setting.seed).child(when).uniform("freeze") < share

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.strategies.base import STRATEGIES, PixelStrategy, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, StrategyCard
+from actiseg_bench.strategies.options import option
 
 LOG_ZERO = math.log(1e-4)
 
@@ -29,6 +31,25 @@ def symmetric_cross_entropy(
     return alpha * entropy + beta * reverse_cross_entropy(logits, target, log_zero=log_zero)
 
 
+@dataclass(frozen=True)
+class SCEOptions(PixelOptions):
+    """See :class:`Options`."""
+
+    alpha: float = option(0.1, "weight of cross entropy", at_least=0)
+    beta: float = option(1.0, "weight of reverse cross entropy", at_least=0)
+    log_zero: float = option(
+        LOG_ZERO,
+        "A, what stands for log 0; the paper speaks of -4 and -6, its code clamps the label at 1e-4",
+        at_most=0,
+    )
+    additive: bool = option(False, "keep the focal term beside it; the published code does", released=True)
+    guided: bool = option(
+        True,
+        "action-guided weights, where a run has them, multiply this term; in the published code the focal term alone",
+        released=False,
+    )
+
+
 @STRATEGIES.register("sce")
 class SCE(PixelStrategy):
     """Replaces the mask focal term; dice and positive head as in the baseline."""
@@ -39,19 +60,12 @@ class SCE(PixelStrategy):
         formula="2·(alpha·CE + beta·RCE) + 5·dice + 2·CE(positive), RCE = -A·|p - y|",
         source="Wang et al., ICCV 2019, arXiv 1908.06112, eq. 7; alpha .1, beta 1 (CIFAR-10), A = ln 1e-4 of its code",
         replaces="the mask focal term",
-        defaults={"alpha": 0.1, "beta": 1.0, "log_zero": LOG_ZERO, "additive": False, "guided": True},
-        released={"additive": True, "guided": False},
-        meanings={
-            "alpha": "weight of cross entropy",
-            "beta": "weight of reverse cross entropy",
-            "log_zero": "A, what stands for log 0; the paper speaks of -4 and -6, its code clamps the label at 1e-4",
-            "additive": "keep the focal term beside it; the published code does",
-            "guided": "action-guided weights, where a run has them, multiply this term; in the published code "
-            "the focal term alone",
-        },
+        options=SCEOptions,
     )
+
+    options: SCEOptions
 
     def pixels(self, logits: Tensor, target: Tensor) -> Tensor:
         """See :class:`PixelStrategy`."""
-        alpha, beta, log_zero = (self.options[name] for name in ("alpha", "beta", "log_zero"))
-        return symmetric_cross_entropy(logits, target, alpha=alpha, beta=beta, log_zero=log_zero)
+        o = self.options
+        return symmetric_cross_entropy(logits, target, alpha=o.alpha, beta=o.beta, log_zero=o.log_zero)

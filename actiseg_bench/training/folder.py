@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_bench.models.base import MODELS
-from actiseg_bench.results.provenance import find_provenance, score_code_digest
+from actiseg_bench.results.provenance import find_provenance
 from actiseg_bench.results.result import CHECKPOINT_NAME
+from actiseg_bench.results.score_code import score_code_digest
 from actiseg_bench.strategies.base import STRATEGIES
 from actiseg_bench.training.checkpoint import (
     TRAINING_NAME,
@@ -100,11 +101,12 @@ def _check_lengths(config: RunConfig, frames: list[dict[str, Any]]) -> None:
 
 def _tell(identity: dict[str, Any], outcome: TrainOutcome, config: RunConfig) -> dict[str, Any]:
     """Return what is kept of a training beside its networks."""
-    code = score_code_digest([MODELS[config.model], STRATEGIES[config.strategy]])
+    code = score_code_digest([train_run.__module__], [MODELS[config.model], STRATEGIES[config.strategy]])
     weights = outcome.weights.partition(":")
     made = find_provenance(
         score_code=code,
         device=str(pick_device(config.device)),
+        threads=config.threads,
         start_weights=weights[0] if weights[2] else None,
         start_weights_digest=weights[2] or None,
     )

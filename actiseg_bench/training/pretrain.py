@@ -25,6 +25,7 @@ from actiseg_bench.models.weights import FILE_NAME, save_start_weights
 from actiseg_bench.records import Batch, Network, look
 from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
 from actiseg_bench.training.config import RunConfig, TrainConfig
+from actiseg_bench.training.process import process_state
 from actiseg_bench.training.train import Progress, fit, make_fabric
 from actiseg_noise.borders.writing import digest_file, write_json, write_text
 from actiseg_noise.errors import raise_if
@@ -127,13 +128,12 @@ def pretrain(
     data = ManifestDataset(manifest, root, size=card.input_size, mask_stride=card.mask_stride, targets="all")
     noises = data.manifest.info.recipe.noises
     raise_if(bool(noises), f"{manifest}: start weights are pretrained on clean labels, this manifest has noise")
-    torch.set_num_threads(config.threads)
-    fabric = make_fabric(config)
-    with torch.random.fork_rng(devices=[]):
+    with process_state(config.threads):
+        fabric = make_fabric(config)
         torch.manual_seed(config.seed)
         pupil, model, strategy = make_pupil(config.model, data)
-    pupil = pupil.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    losses = fit([pupil], strategy, data, config, fabric, on_progress)
+        pupil = pupil.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        losses = fit([pupil], strategy, data, config, fabric, on_progress)
     return model.eval(), losses
 
 

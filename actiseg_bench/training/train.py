@@ -30,6 +30,7 @@ from actiseg_bench.training.items import (
     open_training,
     steps_per_epoch,
 )
+from actiseg_bench.training.process import process_state
 from actiseg_bench.training.schedule import learning_rate, make_optimizer
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
@@ -103,7 +104,7 @@ def train_run(
     save_every: int | None = None,
     diagnose: bool = False,
 ) -> TrainOutcome:
-    """Train as ``config`` says on the noisy labels of ``manifest``.
+    """Train as ``config`` says on the noisy labels of ``manifest``; the process is left as it was found.
 
     Args:
         manifest: a manifest folder with content ``full``.
@@ -119,25 +120,25 @@ def train_run(
         ActisegError: unknown model, strategy, option or device; a manifest without masks; missing images; clips that
             cannot share an update; a checkpoint of another run.
     """
-    torch.set_num_threads(config.threads)
-    fabric = make_fabric(config)
-    started = time.perf_counter()
-    data = open_training(config, manifest, root, diagnose=diagnose)
-    config = fit_to_data(config, data)
-    strategy = make_strategy(config, data, folder)
-    networks, weights = make_networks(config, strategy.card.networks, fabric.device)
-    torch.manual_seed(step_seed(config.seed, "prepare", 0))
-    strategy.prepare(networks)
-    identity = run_identity(config, data.manifest.digest)
-    keeper = None if folder is None else Keeper(folder, identity, save_every, fabric.is_global_zero)
-    watch = Watch(Probe(*open_probed(config, data)), config.train.steps) if diagnose else None
-    losses = fit(networks, strategy, data, config, fabric, on_progress, keeper, watch)
-    strategy.finish(networks)
-    for network in networks:
-        network.eval()
-    oracle = f"{strategy.card.oracle} {strategy.setting.noise_rate:.3f}" if strategy.card.oracle else ""
-    outcome = TrainOutcome(networks, losses, config.train.steps, time.perf_counter() - started, oracle, weights)
-    return outcome if watch is None else replace(outcome, fits=watch.fits, selection=watch.selection)
+    with process_state(config.threads):
+        fabric = make_fabric(config)
+        started = time.perf_counter()
+        data = open_training(config, manifest, root, diagnose=diagnose)
+        config = fit_to_data(config, data)
+        strategy = make_strategy(config, data, folder)
+        networks, weights = make_networks(config, strategy.card.networks, fabric.device)
+        torch.manual_seed(step_seed(config.seed, "prepare", 0))
+        strategy.prepare(networks)
+        identity = run_identity(config, data.manifest.digest)
+        keeper = None if folder is None else Keeper(folder, identity, save_every, fabric.is_global_zero)
+        watch = Watch(Probe(*open_probed(config, data)), config.train.steps) if diagnose else None
+        losses = fit(networks, strategy, data, config, fabric, on_progress, keeper, watch)
+        strategy.finish(networks)
+        for network in networks:
+            network.eval()
+        oracle = f"{strategy.card.oracle} {strategy.setting.noise_rate:.3f}" if strategy.card.oracle else ""
+        outcome = TrainOutcome(networks, losses, config.train.steps, time.perf_counter() - started, oracle, weights)
+        return outcome if watch is None else replace(outcome, fits=watch.fits, selection=watch.selection)
 
 
 def make_fabric(config: RunConfig) -> Fabric:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from bench_fakes import fake_manifest, make_result, perfect, predict
 
-from actiseg_bench.grid.runner import iter_silent
+from actiseg_bench.grid.execution import iter_silent
 from actiseg_bench.metrics.failure_modes import MODES
 from actiseg_bench.report.analysis import Analysis, analyze_runs, clip_records, write_clips
 from actiseg_bench.report.curves import axis_tracks, measure

@@ -25,16 +25,16 @@ def test_every_strategy_has_a_section_with_all_its_hyper_parameters() -> None:
     for card in own_cards():
         text = section(card.name)
         assert card.formula in text
-        for name in card.defaults:
-            assert f"| `{name}` |" in text
+        for one in card.listed:
+            assert f"| `{one.key}` |" in text
     assert own_cards()[0].name == "baseline"
     assert {card.name for card in own_cards()} <= set(STRATEGIES)
 
 
 def test_a_switch_of_the_published_code_shows_both_values() -> None:
     lines = {line.split("|")[1].strip(): line for line in section("gce").splitlines() if line.startswith("| `")}
-    assert lines["`additive`"].startswith("| `additive` | `false` | `true` | keep the focal term")
-    assert lines["`q`"].startswith("| `q` | `0.7` |  | 0 is cross entropy")
+    assert lines["`additive`"].startswith("| `additive` | `false` | `true` | true or false | keep the focal")
+    assert lines["`q`"].startswith("| `q` | `0.7` |  | a number above 0 and of at most 1 | towards 0 it is")
 
 
 def test_oracle_knowledge_and_networks_are_on_the_page() -> None:

@@ -13,14 +13,15 @@ import pytest
 from bench_fakes import make_result
 
 import actiseg_noise
+from actiseg_bench.grid.execution import iter_silent
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec, run_grid
-from actiseg_bench.grid.runner import iter_silent
 from actiseg_bench.grid.tracks import Track, open_track
 from actiseg_bench.grid.verification import Finding, verify_runs
 from actiseg_bench.metrics.failure_modes import failure_modes
+from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.predictions import Prediction, iter_predictions, write_predictions
 from actiseg_bench.results.provenance import Provenance
-from actiseg_bench.results.result import RunIdentity, over_networks
+from actiseg_bench.results.result import RunIdentity
 from actiseg_bench.scoring.evaluate import evaluate_predictions
 from actiseg_bench.scoring.object_frames import measure, write_object_frames
 from actiseg_noise.errors import ManifestError

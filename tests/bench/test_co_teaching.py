@@ -83,5 +83,13 @@ def test_each_network_learns_what_its_peer_finds_easy() -> None:
 
 @pytest.mark.parametrize("options", [{"forget": 1.2}, {"forget": -0.1}, {"keep_first": 1.5}])
 def test_a_share_outside_the_unit_interval_is_refused(options: dict[str, float]) -> None:
-    with pytest.raises(ActisegError, match="both must stay between 0 and 1"):
+    (name,) = options
+    with pytest.raises(ActisegError, match=f"'co_teaching', option {name}: expected a number of at least 0 and of at"):
         make(**options)
+
+
+def test_no_more_is_forgotten_than_is_kept_at_first() -> None:
+    with pytest.raises(ActisegError, match="keep_first and forget: expected .*, got 0.3 and 0.4"):
+        make(keep_first=0.3, forget=0.4)
+    with pytest.raises(ActisegError, match="keep_first and forget: expected .*, got 0.3 and 0.6"):
+        make(keep_first=0.3, noise_rate=0.6)

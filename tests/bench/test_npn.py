@@ -25,7 +25,7 @@ from actiseg_bench.strategies.npn import (
     one_hot,
     relabelled,
 )
-from actiseg_noise.errors import UnknownNameError
+from actiseg_noise.errors import ActisegError
 
 YES, NO = torch.tensor(True), torch.tensor(False)
 WARMUP, LATE = 0.0, 1.9
@@ -266,7 +266,7 @@ def test_a_batch_without_a_strong_view_is_refused() -> None:
 
 
 def test_an_unknown_way_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="pll of strategy 'npn' 'softer'. Did you mean 'soft'"):
+    with pytest.raises(ActisegError, match="'npn', option pll: expected hard, soft or weighted, got 'softer'. Did you"):
         make(pll="softer")
 
 

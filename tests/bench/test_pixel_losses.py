@@ -10,7 +10,7 @@ from actiseg_bench.strategies.apl import active_loss, cross_entropy, mean_absolu
 from actiseg_bench.strategies.base import STRATEGIES, PixelStrategy, Setting
 from actiseg_bench.strategies.gce import generalized_cross_entropy
 from actiseg_bench.strategies.sce import reverse_cross_entropy, symmetric_cross_entropy
-from actiseg_noise.errors import UnknownNameError
+from actiseg_noise.errors import ActisegError
 
 P = torch.tensor([0.1, 0.3, 0.5, 0.7, 0.9])
 LOGITS = P.logit()
@@ -102,7 +102,7 @@ def test_the_published_apl_is_ten_gce_and_one_mae() -> None:
 
 
 def test_an_unknown_part_of_apl_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="active loss of strategy 'apl' 'ncee'. Did you mean 'nce'"):
+    with pytest.raises(ActisegError, match="'apl', option active: expected .*, got 'ncee'. Did you mean 'nce'"):
         STRATEGIES["apl"](Setting(LossConfig(), 0.4, 1), {"active": "ncee"})
 
 

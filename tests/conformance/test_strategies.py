@@ -47,8 +47,9 @@ def test_the_card_is_complete(name: str) -> None:
     assert card.title and card.formula and card.source and card.cost
     assert "faithful" in card.variants
     assert card.networks >= 1
-    assert set(card.meanings) == set(card.defaults)
-    assert set(card.released or {}) <= set(card.defaults)
+    assert all(one.meaning for one in card.listed)
+    for variant in card.variants:
+        assert STRATEGIES[name](Setting(LossConfig(), 0.4, 1), {}, variant).options == card.make_options(variant, {})
 
 
 @pytest.mark.parametrize("epoch", [0.0, 1.9])
@@ -155,6 +156,15 @@ def test_descending_the_loss_learns_clean_labels(name: str, variant: str) -> Non
 def test_an_unknown_option_is_refused_by_name(name: str) -> None:
     with pytest.raises(UnknownNameError, match=f"option of strategy '{name}' 'no_such_option'"):
         make(name, no_such_option=1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_value_that_an_option_cannot_have_is_refused_with_what_is_allowed(name: str) -> None:
+    for one in STRATEGIES[name].card.listed:
+        for value in ({"a": 1}, float("nan")):
+            with pytest.raises(ActisegError) as refused:
+                make(name, **{one.key: value})
+            assert f"strategy '{name}', option {one.key}: expected {one.allowed}, got " in str(refused.value)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from actiseg_bench.strategies.base import FAITHFUL, RELEASED, STRATEGIES, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, StrategyCard
 from actiseg_noise.markdown import iter_table
 
 _INTRO = """# The strategies
@@ -57,35 +58,27 @@ def _describe(card: StrategyCard) -> Iterator[str]:
         ("variants", ", ".join(f"`{name}`" for name in card.variants)),
     ]
     yield from iter_table(("", card.title), rows, (0, 1))
-    if card.defaults:
-        yield from iter_table(*_options(card), (0, 1, 2, 3))
+    if card.listed:
+        header, rows = _options(card)
+        yield from iter_table(header, rows, range(len(header)))
 
 
 def _options(card: StrategyCard) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the hyper-parameters; ``released`` has a column where the variant exists."""
-    faithful = card.options(FAITHFUL, {})
-    columns: list[tuple[str, Mapping[str, Any]]] = [(f"`{FAITHFUL}`", faithful)]
-    if card.released is not None:
-        changed = {k: v for k, v in card.options(RELEASED, {}).items() if v != faithful[k]}
-        columns.append((f"`{RELEASED}`", changed))
-    header = ["option", *(name for name, _ in columns), "what it is"]
-    rows = [
-        [f"`{name}`", *(_value(values.get(name, _SAME)) for _, values in columns), card.meanings.get(name, "–")]
-        for name in card.defaults
-    ]
-    return header, rows
+    variants = [f"`{name}`" for name in card.variants]
+    rows = []
+    for one in card.listed:
+        released = option_value(one.released) if one.is_changed else ""
+        values = [option_value(one.default), released][: len(variants)]
+        rows.append([f"`{one.key}`", *values, one.allowed, one.meaning])
+    return ["option", *variants, "allowed", "what it is"], rows
 
 
-_SAME = object()
-
-
-def _value(value: Any) -> str:
-    """Return an option's value as ``--option`` takes it; empty where it is that of the column before."""
-    if value is _SAME:
-        return ""
-    if isinstance(value, bool) or value is None:
-        return {True: "`true`", False: "`false`", None: "`null`"}[value]
-    return f"`{value:.4g}`" if isinstance(value, float) else f"`{value}`"
+def option_value(value: Any) -> str:
+    """Return an option's value as ``--option`` takes it."""
+    if isinstance(value, float):
+        return f"`{value:.4g}`"
+    return f"`{value}`" if isinstance(value, str) else f"`{json.dumps(value)}`"
 
 
 if __name__ == "__main__":

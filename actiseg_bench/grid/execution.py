@@ -1,0 +1,107 @@
+"""What makes the scores of a run: train, predict the evaluation clips, store the predictions, score and measure them.
+
+This module and what it imports are the code of a result (``results/score_code.py``). What cannot move a score, such as
+the order of runs and where they lie, stands elsewhere and is not imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.metrics.failure_modes import failure_modes
+from actiseg_bench.models.base import MODELS, VosModel
+from actiseg_bench.prediction.predict import iter_predictions_of
+from actiseg_bench.results.networks import PREDICTIONS_NAME, file_of, over_networks
+from actiseg_bench.results.predictions import Prediction, iter_predictions, write_predictions
+from actiseg_bench.scoring.evaluate import Evaluation, evaluate_predictions
+from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
+from actiseg_bench.scoring.object_frames import measure, write_object_frames
+from actiseg_bench.scoring.scored import Tables
+from actiseg_bench.training.train import TrainOutcome, make_networks, pick_device, train_run
+from actiseg_noise.manifest.read import read_manifest
+from actiseg_noise.masks import empty_rle
+
+if TYPE_CHECKING:
+    from actiseg_bench.grid.tracks import Track
+    from actiseg_bench.training.config import RunConfig
+
+
+@dataclass(frozen=True)
+class NetworkScores:
+    """What the networks of a run predicted and how well.
+
+    Attributes:
+        evaluations: of every network. failures: failure mode → mean over them, None where one has none.
+        predictions: digests of their stored predictions, joined by "+".
+    """
+
+    evaluations: tuple[Evaluation, ...]
+    failures: dict[str, float | None]
+    predictions: str
+
+
+def train(config: RunConfig, track: Track, on_progress: Callable[[int, int, float], None]) -> TrainOutcome:
+    """Train on a track's labels, measuring on the way what wrong ones do to the networks.
+
+    Raises:
+        ValueError: the track of reference rows. ActisegError: see :func:`train_run`.
+    """
+    if track.train_manifest is None:
+        raise ValueError(f"track {track.info.name}: no training labels")
+    return train_run(config, track.train_manifest, track.root, on_progress=on_progress, diagnose=True)
+
+
+def score_networks(networks: Sequence[VosModel], config: RunConfig, track: Track, folder: Path) -> NetworkScores:
+    """Predict a track's evaluation clips with every network, store the predictions in ``folder``, score them."""
+    card = MODELS[config.model].card
+    sizes = {"size": card.input_size, "mask_stride": card.mask_stride}
+    clips = ManifestDataset(track.eval_manifest, track.root, labels="clean", **sizes)  # type: ignore[arg-type]
+    device = pick_device(config.device)
+    return _score((_rows(network, clips, device) for network in networks), track.eval_manifest, folder)
+
+
+def score_start(config: RunConfig, track: Track, folder: Path) -> NetworkScores:
+    """Score a model's start weights, untrained."""
+    networks, _ = make_networks(config, 1, pick_device(config.device))
+    return score_networks(networks, config, track, folder)
+
+
+def score_silence(track: Track, folder: Path) -> NetworkScores:
+    """Score what predicts no object anywhere."""
+    return _score([iter_silent(read_manifest(track.eval_manifest))], track.eval_manifest, folder)
+
+
+def iter_silent(manifest: Tables) -> Iterator[Prediction]:
+    """Yield the rows of a manifest with nothing predicted."""
+    frames = manifest.table("frames", ["clip_id", "frame_idx", "height", "width"]).to_pylist()
+    empty = {(row["clip_id"], row["frame_idx"]): (row["height"], row["width"]) for row in frames}
+    for batch in manifest.table("masks", ["clip_id", "frame_idx", "object_id"]).to_batches():
+        for row in batch.to_pylist():
+            mask = empty_rle(*empty[row["clip_id"], row["frame_idx"]])
+            yield Prediction(row["clip_id"], row["frame_idx"], row["object_id"], mask)
+
+
+def _rows(network: VosModel, clips: ManifestDataset, device: torch.device) -> Iterator[Prediction]:
+    """Yield what a network predicts of the clips, row by row."""
+    for clip in iter_predictions_of(network, clips, device):
+        yield from clip.rows()
+
+
+def _score(predicted: Iterable[Iterable[Prediction]], labels: Path, folder: Path) -> NetworkScores:
+    """Store the predictions of every network, and a table of their object-frames; score both."""
+    manifest = read_manifest(labels)
+    evaluations, modes, digests = [], [], []
+    for number, rows in enumerate(predicted, start=1):
+        path = folder / file_of(PREDICTIONS_NAME, number)
+        digests.append(write_predictions(path, rows))
+        evaluations.append(evaluate_predictions(labels, path))
+        clips, frames = measure(manifest, iter_predictions(path))
+        write_object_frames(folder / file_of(OBJECT_FRAMES_NAME, number), clips, frames)
+        modes.append(failure_modes(frames))
+    return NetworkScores(tuple(evaluations), over_networks(modes), "+".join(digests))

@@ -1,0 +1,64 @@
+"""What ``run`` is asked to do: one frozen record from the command line to the runner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from actiseg_bench.training.options import TrainingOptions, flag
+from actiseg_noise.errors import ActisegError, raise_if
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(TrainingOptions):
+    """Which runs to make, of what, on which machine, and where they go.
+
+    Raises:
+        ActisegError: options that contradict each other; a number below its least.
+    """
+
+    everything: bool = flag(False, "Every strategy on every track of the protocol.", name="--all")
+    protocol: str | None = flag(None, "quick, full, or a TOML file. [default: quick]")
+    strategy: tuple[str, ...] = flag((), "Only this strategy; repeatable.")
+    track: tuple[str, ...] = flag((), "Only this track; repeatable.")
+    seeds: int | None = flag(None, "Trainings per cell. [default: the protocol's]", at_least=1)
+    threads: int | None = flag(
+        None, "CPU threads; equal threads, equal results. [default: 2, or 1 per job]", at_least=1
+    )
+    jobs: int = flag(1, "Runs at once, each in a process of its own.", at_least=1)
+    manifest: Path | None = flag(None, "Train on this manifest instead of a protocol's.")
+    eval_manifest: Path | None = flag(None, "Score on this manifest; goes with --manifest.")
+    keep_weights: bool = flag(False, "Store the trained network of every run.")
+    out: Path = flag(Path("runs"), "Where runs and manifests go; finished runs are reused.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("strategy", "track"):
+            value = getattr(self, name)
+            raise_if(isinstance(value, str), f"{name}: expected a tuple of names, got {value!r}; write ({value!r},)")
+        protocol = (("--all", self.everything), ("--protocol", self.protocol), ("--track", self.track))
+        given = [name for name, value in protocol if value]
+        if self.manifest is None and self.eval_manifest is None:
+            raise_if(
+                not (self.everything or self.strategy or self.track),
+                "say what to run: --all, or --strategy and --track, or --manifest and --eval-manifest",
+            )
+            return
+        raise_if(bool(given), f"--manifest and {', '.join(given)} contradict each other: give one or the other")
+        if self.manifest is None or self.eval_manifest is None:
+            raise ActisegError(
+                "--manifest and --eval-manifest go together. Clean evaluation labels are a manifest too: "
+                "actiseg-noise build --dataset NAME --split val --recipe clean --out DIR"
+            )
+
+    @property
+    def own_manifests(self) -> tuple[Path, Path] | None:
+        """Return the manifests to train and to score on, None where a protocol names them."""
+        if self.manifest is None or self.eval_manifest is None:
+            return None
+        return self.manifest, self.eval_manifest
+
+    @property
+    def threads_per_run(self) -> int:
+        """Return the CPU threads of one run."""
+        return self.threads or (2 if self.jobs == 1 else 1)

@@ -1,0 +1,111 @@
+"""From what ``run`` is asked to do to the runs themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from actiseg_bench.grid.jobs import at_once
+from actiseg_bench.grid.options import RunOptions
+from actiseg_bench.grid.run import GridOutcome, Reporter, RunSpec, collect, make_grid, one_by_one
+from actiseg_bench.grid.runner import TorchRunner
+from actiseg_bench.grid.tracks import (
+    Build,
+    Protocol,
+    Track,
+    choose,
+    load_protocol,
+    open_track,
+    protocol_tracks,
+    shared_clips,
+)
+from actiseg_bench.results.result import REFERENCES
+from actiseg_bench.training.options import check_strategies
+from actiseg_noise.borders.locks import locked
+
+
+def make_runs(options: RunOptions, build: Build, reporter: Reporter | None = None) -> GridOutcome:
+    """Make every run that is asked for and not there yet, into ``options.out``, which is locked meanwhile.
+
+    Args:
+        build: ``actiseg_noise.build``, for the manifests that a protocol names.
+        reporter: is entered as a context manager when all manifests are there.
+
+    Raises:
+        ActisegError: what cannot be run, before anything is built or trained; ``out`` is in use or cannot be written.
+    """
+    from actiseg_bench.strategies.base import STRATEGIES
+
+    reporter = reporter or Reporter()
+    protocol = None if options.own_manifests else load_protocol(options.protocol or "quick")
+    listed = protocol.strategies if protocol and isinstance(protocol.strategies, tuple) else ()
+    strategies = choose("strategy", options.strategy or listed, list(STRATEGIES))
+    check_strategies(strategies, options, list(options.strategy))
+    base = options.configure(protocol.train if protocol else {}, threads=options.threads_per_run)
+    runner = TorchRunner(base, keep_weights=options.keep_weights)
+    find_tracks = track_finder(options, protocol, build)
+    runner.check(options.model)
+    with locked(options.out):
+        tracks = find_tracks()
+        seeds = options.seeds or (protocol.seeds if protocol else 1)
+        grid = [fit_variant(spec) for spec in make_grid(tracks, strategies, options.variant, seeds, options.model)]
+        with reporter:
+            for text in list_shared_clips(tracks):
+                reporter.note(f"warning: {text}")
+            work = partial(at_once, jobs=options.jobs) if options.jobs > 1 else one_by_one
+            return collect(grid, work(grid, runner, options.out, reporter), reporter)
+
+
+def track_finder(options: RunOptions, protocol: Protocol | None, build: Build) -> Callable[[], list[Track]]:
+    """Refuse unknown tracks and unusable manifests; return what builds the protocol's manifests and opens tracks."""
+    from actiseg_bench.data.manifest_dataset import check_usable
+    from actiseg_noise import read_manifest
+
+    if protocol is not None:
+        chosen = choose("track", options.track, list(protocol.tracks))
+        kept_apart = replace(protocol, id=changed_id(protocol, options.changes()))
+        return lambda: protocol_tracks(kept_apart, chosen, options.out / "manifests", build, root=options.root)
+    manifests = options.own_manifests
+    if manifests is None:
+        raise ValueError("without a protocol, options name the manifests")
+    for path in manifests:
+        check_usable(read_manifest(path), options.root)
+    track = open_track(*manifests, options.root)
+    return lambda: [track]
+
+
+def changed_id(protocol: Protocol, changes: Mapping[str, Any]) -> str:
+    """Return the protocol's id, or one that says what differs: other runs, kept apart from the protocol's."""
+    from actiseg_bench.training.named_configs import load_config
+
+    own = {name: value for name, value in changes.items() if value != protocol.train.get(name)}
+    if "config" in own:
+        own["config"] = load_config(own["config"]).name
+    return "+".join([protocol.id, *(f"{value}-steps" if n == "steps" else f"{n}-{value}" for n, value in own.items())])
+
+
+def fit_variant(spec: RunSpec) -> RunSpec:
+    """Return the run in the variant that its strategy has: as its paper says where the published code lacks it."""
+    from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
+
+    if spec.strategy in REFERENCES or spec.variant in STRATEGIES[spec.strategy].card.variants:
+        return spec
+    return replace(spec, variant=FAITHFUL)
+
+
+def list_shared_clips(tracks: Sequence[Track]) -> list[str]:
+    """Return a line per track that trains on clips which it is scored on."""
+    from actiseg_noise import read_manifest
+
+    found = []
+    for track in tracks:
+        if track.train_manifest is not None:
+            shared = shared_clips(read_manifest(track.train_manifest), read_manifest(track.eval_manifest))
+            if shared:
+                name = track.info.name
+                found.append(
+                    f"track {name}: {len(shared)} evaluation clips are training clips too, the first is {shared[0]}"
+                )
+    return found

@@ -1,0 +1,218 @@
+"""Which code can move a score, and a digest of it that comments, docstrings and layout do not touch.
+
+The code of a result is the *import closure* of what makes it: the modules of both packages that its roots import,
+directly or through others, imports inside functions included; found in the source, nothing is run. The registries
+import by name when the program runs, so a model's closure does not hold the other models.
+
+Not followed: imports for type checkers alone; the two packages' own ``__init__``, which only name what lies elsewhere
+(a name that is imported from there leads to where it is defined); and the rooms of ``actiseg_noise`` that *make*
+labels. What those made is in the manifest, whose digest enters a result's key beside this one; how a manifest is
+*read* is in the closure.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import actiseg_bench
+import actiseg_noise
+from actiseg_noise.key import encode_part
+
+PACKAGES = {package.__name__: Path(package.__path__[0]) for package in (actiseg_bench, actiseg_noise)}
+MAKES_LABELS = ("building", "datasets", "noises", "recipe", "vocabulary")  # of actiseg_noise
+_Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+_NO_MEANING = ("ctx", "kind", "type_comment")
+
+
+def score_code_digest(roots: Iterable[str], things: Iterable[type] = ()) -> str:
+    """Return the digest of the code that can move the scores of a run, BLAKE2b hex of 32 characters.
+
+    Args:
+        roots: modules of these packages that make the run: ``actiseg_bench.training.train``.
+        things: classes that take part, such as a strategy and a model. Where one comes from outside these packages, the
+            file that defines it enters, those of its base classes in the same package, and what they import of ours.
+
+    Raises:
+        ValueError: a root that is no module.
+    """
+    modules, outside = list(roots), set()
+    for path in {path for thing in things for path in defining_files(thing)}:
+        name = module_name(path, PACKAGES)
+        if name is None:
+            outside.add(path)
+            modules += imported(path, path.stem, PACKAGES)
+        else:
+            modules.append(name)
+    own = ((name, find_module(name, PACKAGES)) for name in closure(modules, PACKAGES))
+    others = sorted((path.name, path) for path in outside)
+    return digest_sources([(name, path) for name, path in own if path] + others)
+
+
+def defining_files(thing: type) -> set[Path]:
+    """Return the files that define a class and its base classes of the same package."""
+    top = thing.__module__.partition(".")[0]
+    return {Path(inspect.getfile(one)) for one in thing.__mro__ if one.__module__.partition(".")[0] == top}
+
+
+def closure(roots: Iterable[str], packages: Mapping[str, Path]) -> list[str]:
+    """Return the modules that the roots consist of, dotted names in order, the roots among them.
+
+    Args:
+        packages: name of each package that is followed → its folder.
+
+    Raises:
+        ValueError: a root that is no module of the packages.
+    """
+    found: set[str] = set()
+    waiting = list(roots)
+    for name in waiting:
+        if find_module(name, packages) is None:
+            raise ValueError(f"no module {name!r} in {', '.join(map(str, packages.values()))}")
+    while waiting:
+        name = waiting.pop()
+        path = find_module(name, packages)
+        if name in found or path is None or _makes_labels(name):
+            continue
+        found.add(name)
+        waiting += imported(path, name, packages)
+        parent = name.rpartition(".")[0]
+        if parent.count("."):  # a folder's own file runs first; those of the two packages only name things
+            waiting.append(parent)
+    return sorted(found)
+
+
+def imported(path: Path, name: str, packages: Mapping[str, Path]) -> Iterator[str]:
+    """Yield the modules of the packages that a module's file imports when it runs."""
+    for node in _imports(path.read_text("utf-8")):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if find_module(alias.name, packages))
+        else:
+            base = _absolute(node, name, packages)
+            for alias in node.names:
+                home = find_name(base, alias.name, packages)
+                if home is not None:
+                    yield home
+
+
+def find_name(module: str, name: str, packages: Mapping[str, Path]) -> str | None:
+    """Return the module that ``from module import name`` leads to; None outside of the packages."""
+    if find_module(f"{module}.{name}", packages):
+        return f"{module}.{name}"
+    path = find_module(module, packages)
+    if path is None or module not in packages:
+        return module if path else None
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):  # names imported on first use, here for type checkers
+        if isinstance(node, ast.ImportFrom) and node.module and name in [one.name for one in node.names]:
+            return find_name(node.module, name, packages)
+    return module
+
+
+def find_module(name: str, packages: Mapping[str, Path]) -> Path | None:
+    """Return the file of a module of the packages, a folder's ``__init__.py`` for a folder; None for any other."""
+    top, *parts = name.split(".")
+    if top not in packages:
+        return None
+    place = packages[top].joinpath(*parts)
+    paths = (place.with_suffix(".py"), place / "__init__.py") if parts else (place / "__init__.py",)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def module_name(path: Path, packages: Mapping[str, Path]) -> str | None:
+    """Return the dotted name of a file of the packages, None for a file outside."""
+    for top, folder in packages.items():
+        if path.resolve().is_relative_to(folder.resolve()):
+            parts = path.resolve().relative_to(folder.resolve()).with_suffix("").parts
+            return ".".join([top, *(part for part in parts if part != "__init__")])
+    return None
+
+
+def digest_sources(files: Iterable[tuple[str, Path]]) -> str:
+    """Hash names and the meaning of Python files; comments, docstrings, layout and line ends do not matter."""
+    state = blake2b(digest_size=16)
+    for name, path in files:
+        state.update(encode_part(name) + encode_part(_canonical_text(path.read_text("utf-8"))))
+    return state.hexdigest()
+
+
+@cache
+def _parse(text: str) -> ast.Module:
+    """Return the syntax tree of a file's text without docstrings and without what type checkers alone see."""
+    return _Meaning().visit(ast.parse(text))
+
+
+@cache
+def _imports(text: str) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    return tuple(node for node in ast.walk(_parse(text)) if isinstance(node, ast.Import | ast.ImportFrom))
+
+
+@cache
+def _canonical_text(text: str) -> str:
+    return canonical(_parse(text))
+
+
+class _Meaning(ast.NodeTransformer):
+    """Takes docstrings and ``if TYPE_CHECKING`` out of a tree."""
+
+    def visit_If(self, node: ast.If) -> Any:
+        self.generic_visit(node)
+        test = node.test
+        name = test.attr if isinstance(test, ast.Attribute) else test.id if isinstance(test, ast.Name) else ""
+        return node.orelse if name == "TYPE_CHECKING" else node
+
+    def generic_visit(self, node: ast.AST) -> ast.AST:
+        super().generic_visit(node)
+        if isinstance(node, _Documented) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+        return node
+
+
+def canonical(node: Any) -> str:
+    """Return a syntax tree as text that is the same in every Python from 3.11 on.
+
+    ``ast.dump`` and ``ast.unparse`` are not: what they leave out, and how they quote, changed in 3.12 and 3.13. This
+    one names every node and every field that is neither None nor empty, so that a field which a newer Python adds, and
+    code does not use, changes nothing.
+    """
+    if isinstance(node, ast.JoinedStr):
+        return f"JoinedStr(values=[{','.join(map(canonical, _joined(node.values)))}])"
+    if isinstance(node, ast.AST):
+        values = {name: getattr(node, name, None) for name in node._fields if name not in _NO_MEANING}
+        whole = isinstance(node, ast.Constant)
+        fields = [f"{name}={canonical(value)}" for name, value in values.items() if whole or value not in (None, [])]
+        return f"{type(node).__name__}({','.join(fields)})"
+    if isinstance(node, list):
+        return f"[{','.join(map(canonical, node))}]"
+    return f"{type(node).__name__}:{node!r}"
+
+
+def _joined(values: list[ast.expr]) -> list[ast.expr]:
+    """Return the parts of an f-string, neighbouring texts as one and empty ones left out: Pythons differ in it."""
+    found: list[ast.expr] = []
+    for one in values:
+        last = found[-1] if found else None
+        if isinstance(one, ast.Constant) and isinstance(last, ast.Constant):
+            found[-1] = ast.Constant(str(last.value) + str(one.value))
+        elif not (isinstance(one, ast.Constant) and one.value == ""):
+            found.append(one)
+    return found
+
+
+def _absolute(node: ast.ImportFrom, name: str, packages: Mapping[str, Path]) -> str:
+    """Return the dotted name that ``from … import`` names, which may be relative to the module it stands in."""
+    if not node.level:
+        return node.module or ""
+    path = find_module(name, packages)
+    parts = name.split(".")
+    up = node.level - (path is not None and path.name == "__init__.py")
+    return ".".join([*parts[: len(parts) - up], *([node.module] if node.module else [])])
+
+
+def _makes_labels(name: str) -> bool:
+    top, _, rest = name.partition(".")
+    return top == actiseg_noise.__name__ and rest.split(".")[0] in MAKES_LABELS

@@ -1,0 +1,173 @@
+"""What a user may say of a training: one frozen record from the command line to the configuration.
+
+A field is a flag of the command line: its type, default, help and least value stand here alone. This module imports
+nothing heavy, so that ``--help`` does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from inspect import get_annotations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from actiseg_noise.errors import ActisegError, raise_if
+
+if TYPE_CHECKING:
+    from actiseg_bench.training.config import RunConfig
+    from actiseg_bench.training.named_configs import NamedConfig
+
+_KEY = "actiseg_bench.flag"
+
+
+class Flag(NamedTuple):
+    """How a field looks on the command line.
+
+    Attributes:
+        help: one line. name: with its dashes; empty where it is the field's. at_least: the least number, None for no
+            bound. metavar: what its value is called in ``--help``; empty where its type says it.
+    """
+
+    help: str
+    name: str = ""
+    at_least: float | None = None
+    metavar: str = ""
+
+
+def flag(default: Any, help: str, *, name: str = "", at_least: float | None = None, metavar: str = "") -> Any:  # noqa: A002
+    """Return the dataclass field of a flag; ``MISSING`` as ``default`` makes it one that must be given."""
+    metadata = {_KEY: Flag(help, name, at_least, metavar)}
+    if isinstance(default, dict):
+        return field(default_factory=default.copy, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+def list_flags(kind: type[Any]) -> list[tuple[Field[Any], Flag]]:
+    """Return the fields of a record with their flags, its own before those that it inherits."""
+    by_name = {one.name: one for one in fields(kind)}
+    names = dict.fromkeys(name for base in kind.__mro__ for name in get_annotations(base) if name in by_name)
+    return [(by_name[name], by_name[name].metadata[_KEY]) for name in names]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """How to learn and what to learn: what ``run`` and ``train`` have in common.
+
+    Attributes:
+        strategy_options: hyper-parameters that differ from the strategy's variant.
+
+    Raises:
+        ActisegError: a number below its least.
+    """
+
+    variant: str = flag("faithful", "faithful (the method's paper) or released.")
+    strategy_options: Mapping[str, Any] = flag(
+        {}, "A hyper-parameter of the strategy; repeatable.", name="--option", metavar="NAME=VALUE"
+    )
+    model: str = flag("tiny", "The model; see 'list models'.")
+    weights: str = flag("bundled", "Start weights: bundled, none, or a safetensors file.")
+    config: str | None = flag(None, "How to learn: actionvos, or a TOML file. Other options win.")
+    steps: int | None = flag(
+        None, "Updates per training. [default: the protocol's or the configuration's, else 90]", at_least=1
+    )
+    dice: float | None = flag(None, "Weight of the dice term. [default: 5]", at_least=0)
+    device: str = flag("auto", "cpu, cuda, or auto.")
+    precision: str = flag("32-true", "32-true, bf16-mixed, 16-mixed, …")
+    root: Path | None = flag(None, "The dataset's folder.")
+
+    def __post_init__(self) -> None:
+        for one, said in list_flags(type(self)):
+            value = getattr(self, one.name)
+            if said.at_least is not None and value is not None and value < said.at_least:
+                raise ActisegError(f"{one.name}: expected a number of at least {said.at_least:g}, got {value!r}")
+
+    def named_config(self) -> NamedConfig | None:
+        """Return what ``config`` names, None for nothing.
+
+        Raises:
+            ActisegError: see :func:`load_config`.
+        """
+        from actiseg_bench.training.named_configs import load_config
+
+        return load_config(self.config) if self.config else None
+
+    def changes(self) -> dict[str, Any]:
+        """Return what differs from the defaults of a protocol, by the name that it has in a protocol's id."""
+        changed = {"steps": self.steps, "dice": self.dice, **self.strategy_options, "config": self.config}
+        return {name: value for name, value in changed.items() if value is not None}
+
+    def configure(self, train: Mapping[str, Any], **own: Any) -> RunConfig:
+        """Return the configuration: keys of ``[train]``, then those of the named configuration, then what is given.
+
+        Args:
+            train: a protocol's keys. own: keys of :class:`RunConfig` that the caller decides.
+        """
+        from actiseg_bench.training.config import RunConfig
+
+        named = self.named_config()
+        keys: dict[str, Any] = {**train, **(named.train if named else {})}
+        if self.steps is not None:
+            keys |= {"steps": self.steps, "epochs": None}
+        if self.dice is not None:
+            keys["loss"] = {**keys.get("loss", {}), "dice": self.dice}
+        given = {"model": self.model, "variant": self.variant, "strategy_options": dict(self.strategy_options)}
+        machine = {"start_weights": self.weights, "device": self.device, "precision": self.precision}
+        return RunConfig.from_dict({**given, **machine, **own, "train": keys})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions(TrainingOptions):
+    """What ``train`` is asked to do: one training, in a folder of its own."""
+
+    manifest: Path = flag(MISSING, "The labels: a manifest folder.")
+    out: Path = flag(MISSING, "Where the training goes; the same command continues an interrupted one.")
+    strategy: str = flag("baseline", "How to learn; see 'list strategies'.")
+    clips: int | None = flag(None, "Clips of one update. [default: the configuration's, else 8]", at_least=1)
+    frames: int | None = flag(None, "Frames of a clip. [default: the configuration's, else all]", at_least=1)
+    seed: int = flag(0, "Of order, augmentation and fresh parameters.")
+    threads: int = flag(2, "CPU threads; equal threads, equal results.", at_least=1)
+    devices: int = flag(1, "How many of them.", at_least=1)
+    save_every: int = flag(50, "Steps between checkpoints.", at_least=1)
+
+    def run_config(self) -> RunConfig:
+        """Return the configuration of the training.
+
+        Raises:
+            UnknownNameError: no such strategy, model or option. ActisegError: a value that is not allowed.
+        """
+        from dataclasses import replace
+
+        check_strategies([self.strategy], self, [self.strategy])
+        made = self.configure({}, strategy=self.strategy, seed=self.seed, threads=self.threads, devices=self.devices)
+        given: dict[str, Any] = {"clips_per_batch": self.clips, "frames_per_clip": self.frames}
+        return replace(made, train=replace(made.train, **{k: v for k, v in given.items() if v is not None}))
+
+
+def check_strategies(names: list[str], options: TrainingOptions, wanted: list[str]) -> None:
+    """Refuse, before anything trains, what no training can be made of.
+
+    Of several strategies, those that the published code does not have run as their paper says.
+
+    Args:
+        names: the strategies that will train. wanted: those of them that were asked for by name, which must have the
+            variant.
+
+    Raises:
+        UnknownNameError: no such strategy, model, or option of one of the strategies.
+        ActisegError: a variant that a wanted strategy or all of them lack; an option's value that is not allowed.
+    """
+    from actiseg_bench.models.base import MODELS
+    from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
+
+    _ = MODELS[options.model]
+    cards = {name: STRATEGIES[name].card for name in names}
+    everywhere = sorted({variant for card in cards.values() for variant in card.variants})
+    for name in wanted:
+        cards[name].make_options(options.variant, {})
+    raise_if(
+        options.variant not in everywhere,
+        f"no strategy has a variant {options.variant!r}. Known: {', '.join(everywhere)}",
+    )
+    for card in cards.values():
+        card.make_options(options.variant if options.variant in card.variants else FAITHFUL, options.strategy_options)

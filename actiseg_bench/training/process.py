@@ -1,0 +1,91 @@
+"""What a training changes in its process, put back as it was."""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def process_state(threads: int | None = None) -> Iterator[None]:
+    """Leave the process as it was found, after an error too.
+
+    Kept are torch's CPU threads, the default generators (torch's on every device that was in use, numpy's, Python's),
+    torch's switches of determinism and precision, environment variables, and the garbage collector's thresholds.
+
+    Args:
+        threads: CPU threads of torch inside; None leaves them.
+    """
+    with ExitStack() as stack:
+        for restore, value in list(_state()):
+            stack.callback(restore, value)
+        stack.callback(_restore_environment, dict(os.environ))
+        if threads is not None:
+            torch.set_num_threads(threads)
+        yield
+
+
+def _state() -> Iterator[tuple[Callable[[Any], Any], Any]]:
+    """Yield what restores a part of the process, and what it was."""
+    yield torch.set_num_threads, torch.get_num_threads()
+    yield torch.set_rng_state, torch.get_rng_state()
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        yield torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all()
+    else:
+        yield _seed_new_devices, torch.initial_seed()
+    yield np.random.set_state, np.random.get_state()  # noqa: NPY002 — the default generator is what is kept
+    yield random.setstate, random.getstate()
+    yield (
+        _restore_determinism,
+        (
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+        ),
+    )
+    yield torch.set_float32_matmul_precision, torch.get_float32_matmul_precision()
+    yield torch.set_default_dtype, torch.get_default_dtype()
+    yield torch.set_grad_enabled, torch.is_grad_enabled()
+    for name in ("benchmark", "deterministic"):
+        yield _setter(torch.backends.cudnn, name), getattr(torch.backends.cudnn, name)
+    yield _restore_collector, (gc.isenabled(), gc.get_threshold())
+
+
+def _seed_new_devices(seed: int) -> None:
+    """Seed the generators of devices that came into use meanwhile, as torch would have done on their first use."""
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        torch.cuda.manual_seed_all(seed)
+
+
+def _setter(owner: Any, name: str) -> Callable[[Any], None]:
+    """Return what sets an attribute."""
+    return lambda value: setattr(owner, name, value)
+
+
+def _restore_determinism(flags: tuple[bool, bool]) -> None:
+    enabled, warns = flags
+    torch.use_deterministic_algorithms(enabled, warn_only=warns)
+
+
+def _restore_collector(was: tuple[bool, tuple[int, int, int]]) -> None:
+    enabled, thresholds = was
+    gc.set_threshold(*thresholds)
+    if enabled:
+        gc.enable()
+    else:
+        gc.disable()
+
+
+def _restore_environment(was: dict[str, str]) -> None:
+    """Set changed variables back, and take away those that are new."""
+    for name in os.environ.keys() - was.keys():
+        del os.environ[name]
+    for name, value in was.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
