@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
 
+from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.check.findings import Finding
 from actiseg_noise.check.tables import TableCheck
+from actiseg_noise.errors import ManifestError
 from actiseg_noise.manifest.digest import manifest_digest
 from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo
 from actiseg_noise.manifest.read import Manifest
@@ -70,7 +70,7 @@ def _verify_statements(manifest: Manifest, digests: Mapping[str, bytes]) -> Iter
 
 def _verify_repetitions(manifest: Manifest) -> Iterator[Finding]:
     """Yield what ``manifest.json`` says twice, for readers without our code, and not the same."""
-    data: dict[str, Any] = json.loads((manifest.path / INFO_NAME).read_text("utf-8"))
+    data = read_json_object(manifest.path / INFO_NAME, ManifestError)
     seed = manifest.info.recipe.seed
     if data.get("seed", seed) != seed:
         yield Finding(f"{INFO_NAME}, seed", f"the recipe's, {seed}", repr(data["seed"]))

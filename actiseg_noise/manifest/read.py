@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ManifestError, UnknownNameError
 from actiseg_noise.manifest.info import VOCABULARY_NAME, ManifestInfo, read_info
-from actiseg_noise.manifest.schema import TABLES, Table
+from actiseg_noise.manifest.parquet import TableFile
+from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 _TABLES = {table.name: table for table in TABLES}
 
@@ -41,9 +40,10 @@ class Manifest:
     def vocabulary(self) -> Vocabulary:
         """Return the categories and nouns that text noise drew from."""
         path = self.path / VOCABULARY_NAME
+        data = read_json_object(path, ManifestError)
         try:
-            return Vocabulary.from_json(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return Vocabulary.from_json(data)
+        except (ValueError, KeyError, TypeError) as error:
             raise ManifestError(f"{path}: not a readable vocabulary ({error!r})") from None
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -56,8 +56,8 @@ class Manifest:
 
         parts = []
         for path in self._paths(name, columns):
-            with _open_parquet(path, _TABLES[name]) as file, _named_damage(path):
-                parts.append(file.read(columns=None if columns is None else list(columns), use_threads=False))
+            with TableFile(path, _TABLES[name]) as file:
+                parts.append(file.read(columns))
         return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
 
     def iter_batches(
@@ -65,14 +65,8 @@ class Manifest:
     ) -> Iterator[pa.RecordBatch]:
         """Yield a table in batches of at most ``rows`` rows, in order, in constant memory."""
         for path in self._paths(name, columns):
-            with _open_parquet(path, _TABLES[name]) as file:
-                batches = file.iter_batches(rows, columns=None if columns is None else list(columns), use_threads=False)
-                while True:
-                    with _named_damage(path):
-                        batch = next(batches, None)
-                    if batch is None:
-                        break
-                    yield batch
+            with TableFile(path, _TABLES[name]) as file:
+                yield from file.iter_batches(columns, rows)
 
     def _paths(self, name: str, columns: Sequence[str] | None) -> list[Path]:
         """Return a table's files, refusing names that it does not have."""
@@ -98,32 +92,5 @@ def read_manifest(path: str | Path) -> Manifest:
             raise ManifestError(f"{folder}: the file {name} is listed in manifest.json but missing; fetch it again")
     for table in TABLES:
         for name in table.files_among(info.files):
-            _open_parquet(folder / name, table).close()
+            TableFile(folder / name, table).close()
     return Manifest(folder, info)
-
-
-@contextmanager
-def _named_damage(path: Path) -> Iterator[None]:
-    """Turn what Parquet says about damaged pages into an error that names the file."""
-    import pyarrow as pa
-
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        raise ManifestError(f"{path}: not a readable Parquet file ({error}); fetch it again") from None
-
-
-def _open_parquet(path: Path, table: Table) -> pq.ParquetFile:
-    """Open a table's file, or one of its shards, and hold its columns against the schema."""
-    import pyarrow.parquet as pq
-
-    with _named_damage(path):
-        file = pq.ParquetFile(path)
-    found, expected = file.schema_arrow, table.arrow()
-    for field in expected:
-        if field.name not in found.names:
-            raise ManifestError(f"{path}: the column {field.name!r} is missing")
-        if found.field(field.name).type != field.type:
-            kind = found.field(field.name).type
-            raise ManifestError(f"{path}: the column {field.name!r} is {kind}, expected {field.type}")
-    return file
