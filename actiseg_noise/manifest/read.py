@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ManifestError, UnknownNameError
+from actiseg_noise.manifest.clips import ManifestClip, iter_clips
 from actiseg_noise.manifest.info import VOCABULARY_NAME, ManifestInfo, read_info
 from actiseg_noise.manifest.parquet import TableFile
 from actiseg_noise.manifest.schema import TABLES
@@ -67,6 +68,29 @@ class Manifest:
         for path in self._paths(name, columns):
             with TableFile(path, _TABLES[name]) as file:
                 yield from file.iter_batches(columns, rows)
+
+    def iter_clips(self, clip_ids: Collection[str] | None = None, *, with_masks: bool = True) -> Iterator[ManifestClip]:
+        """Yield the manifest clip by clip, in order, in memory that follows the largest clip.
+
+        A clip has its ``samples`` (one per object: clean and noisy text) and its ``frames``, a frame its ``masks``
+        (object_id → clean and noisy mask):
+
+        >>> import actiseg_noise
+        >>> manifest = actiseg_noise.read_manifest(folder)
+        >>> clip = next(manifest.iter_clips())
+        >>> [sample.noisy_noun for sample in clip.samples if sample.text_noise != "none"]
+        ['chair']
+        >>> mask = clip.frames[0].masks[2]
+        >>> mask.iou, mask.decode("noisy").sum() == mask.noisy_area
+
+        Args:
+            clip_ids: only these clips. with_masks: False leaves the masks unread, for work on prompts.
+
+        Raises:
+            ActisegError: a clip that is not in the manifest.
+            ManifestError: a table has rows of a clip that ``clips`` does not list, or a mask has no frame.
+        """
+        return iter_clips(self, clip_ids, with_masks=with_masks)
 
     def _paths(self, name: str, columns: Sequence[str] | None) -> list[Path]:
         """Return a table's files, refusing names that it does not have."""
