@@ -18,7 +18,7 @@ from actiseg_noise.exchange.import_prompts import PromptPairs
 from actiseg_noise.exchange.import_write import write_import
 from actiseg_noise.exchange.published_prompts import PublishedFiles
 from actiseg_noise.manifest.read import Manifest, read_manifest
-from actiseg_noise.view.inspection import inspect_manifest
+from actiseg_noise.view.inspection import inspect
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 HANDS = (300, 301)
@@ -115,7 +115,7 @@ def test_the_released_prompts_have_the_rates_that_were_counted_in_them(
 
 
 def test_inspect_shows_the_released_rates(excerpt: Path, tmp_path: Path) -> None:
-    observed = inspect_manifest(import_level(excerpt, 60, tmp_path)).to_json(5)["observed"]["prompts"]
+    observed = inspect(import_level(excerpt, 60, tmp_path)).to_json(5)["observed"]["prompts"]
     assert [(found["count"], found["total"]) for found in observed.values()] == [
         (244, 403),
         (69, 119),
