@@ -11,7 +11,7 @@ from actiseg_noise.exchange.export_actionvos import export_actionvos
 from actiseg_noise.exchange.export_folder import IMAGES
 from actiseg_noise.exchange.export_refvos import MASKS, export_refvos
 from actiseg_noise.manifest.clips import LABELS
-from actiseg_noise.manifest.read import Manifest, read_manifest
+from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.progress import Progress
 from actiseg_noise.records import DatasetCard
 
@@ -55,7 +55,7 @@ def export(
     for kind, word, known in (*words, ("images", images, IMAGES)):
         if word not in known:
             raise UnknownNameError(f"--{kind}", word, known)
-    opened = manifest if isinstance(manifest, Manifest) else read_manifest(manifest)
+    opened = open_manifest(manifest)
     folder = None
     if images != "none" or root is not None:
         folder = find_root(DatasetCard.from_json(opened.info.dataset), root)

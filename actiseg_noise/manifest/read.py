@@ -103,6 +103,11 @@ class Manifest:
         return [self.path / file for file in _TABLES[name].files_among(self.info.files)]
 
 
+def open_manifest(manifest: str | Path | Manifest) -> Manifest:
+    """Return an open manifest: the one given, or that of the folder given; see :func:`read_manifest`."""
+    return manifest if isinstance(manifest, Manifest) else read_manifest(manifest)
+
+
 def read_manifest(path: str | Path) -> Manifest:
     """Open a manifest folder, checking that everything it lists is there.
 

@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from actiseg_noise.check.findings import Finding
-from actiseg_noise.check.recount import recount
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.manifest.schema import RECIPE_ONLY
@@ -80,7 +79,7 @@ def publish(
     for manifest in opened:
         _check_labels(manifest, labels)
     for manifest in opened:
-        if findings := _verify(manifest):
+        if findings := verify(manifest):
             raise UnverifiedError(manifest.path, findings)
     with Draft(folder, force=force) as draft:
         withhold, size = labels == RECIPE_ONLY, int(shard_mb * 1e6)
@@ -93,11 +92,6 @@ def publish(
         write_json(draft.path / "croissant.json", metadata)
         draft.commit()
     return Publication(folder, published, tuple(_cautions(published)))
-
-
-def _verify(manifest: Manifest) -> list[Finding]:
-    """Return what ``actiseg-noise verify`` finds without the dataset."""
-    return verify_manifest(manifest) or recount(manifest).findings
 
 
 def _check_usage(labels: str, repo_id: str | None, shard_mb: float) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.manifest.info import ManifestInfo
-from actiseg_noise.manifest.read import Manifest, read_manifest
+from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.view.describe import Section, describe, describe_noises
 from actiseg_noise.view.observed import Observed, observe
 from actiseg_noise.vocabulary import Vocabulary
@@ -88,7 +88,7 @@ def inspect(manifest: str | Path | Manifest, *, plot: str | Path | None = None) 
     Raises:
         ManifestError: no manifest, or a damaged one. ActisegError: the folder ``plot`` cannot be written.
     """
-    opened = manifest if isinstance(manifest, Manifest) else read_manifest(manifest)
+    opened = open_manifest(manifest)
     charts: tuple[Path, ...] = ()
     if plot is not None:
         from actiseg_noise.view.charts import plot_manifest

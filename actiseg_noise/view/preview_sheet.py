@@ -17,7 +17,7 @@ from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.datasets.base import DATASETS
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.manifest.clips import ManifestMask, ManifestSample
-from actiseg_noise.manifest.read import Manifest, read_manifest
+from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.view.preview_clips import SheetRow, choose_rows
 from actiseg_noise.view.preview_picture import EMPTY, colour_of, fit, masks_of, overlay, read_picture
 
@@ -83,7 +83,7 @@ def preview(
     Raises:
         ActisegError: an unknown clip, nothing to show, no such root, or ``out`` cannot be written.
     """
-    opened = manifest if isinstance(manifest, Manifest) else read_manifest(manifest)
+    opened = open_manifest(manifest)
     folder = _find_frames(opened, None if root is None else Path(root))
     sheet = draw_preview(opened, root=folder, clips=clips, limit=limit, noise_only=noise_only)
     if out is not None:

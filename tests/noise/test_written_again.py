@@ -13,7 +13,7 @@ import pytest
 from toys import make_toy
 
 import actiseg_noise
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ManifestError
 from actiseg_noise.manifest.info import read_info
 from actiseg_noise.manifest.schema import TABLES
@@ -120,7 +120,7 @@ def test_tables_written_again_with_the_same_values_hold(built: Path, folder: Pat
         again = WRITERS[name](rows)
         pq.write_table(again, folder / f"{table}.parquet", compression="snappy", row_group_size=5)
     manifest, before = actiseg_noise.read_manifest(folder), actiseg_noise.read_manifest(built)
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     for table in NAMES:
         assert manifest.table(table).equals(before.table(table))
         assert manifest.table(table).schema == SCHEMAS[table]
@@ -144,7 +144,7 @@ def test_duckdb_writes_a_table_that_holds(folder: Path) -> None:
         query = f"COPY (SELECT *, 1 AS more FROM '{path}') TO '{path}.new' (FORMAT parquet, ROW_GROUP_SIZE 4)"  # noqa: S608
         duckdb.sql(query)
         Path(f"{path}.new").replace(path)
-    assert verify_manifest(actiseg_noise.read_manifest(folder)) == []
+    assert verify(actiseg_noise.read_manifest(folder)) == []
 
 
 def replace_column(folder: Path, table: str, name: str, values: pa.Array) -> None:
@@ -204,7 +204,7 @@ def test_a_value_that_the_schema_cannot_hold_names_file_and_column(
 def test_a_null_where_none_may_be_is_a_finding(folder: Path) -> None:
     values = cells(folder, "samples", "category_id")
     replace_column(folder, "samples", "category_id", pa.array([float("nan"), *values[1:]], pa.float64()))
-    (finding,) = [f for f in verify_manifest(actiseg_noise.read_manifest(folder)) if "category_id" in f.where]
+    (finding,) = [f for f in verify(actiseg_noise.read_manifest(folder)) if "category_id" in f.where]
     assert (finding.expected, finding.found) == ("no null", "None")
 
 
@@ -230,7 +230,7 @@ def test_a_pointer_of_git_lfs_is_named_as_one(folder: Path, name: str) -> None:
 def test_a_byte_order_mark_is_fine(folder: Path, name: str) -> None:
     (folder / name).write_text((folder / name).read_text("utf-8"), "utf-8-sig")
     manifest = actiseg_noise.read_manifest(folder)
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     assert manifest.info == read_info(folder)
 
 
