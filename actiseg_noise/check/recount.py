@@ -52,12 +52,13 @@ def recount(manifest: Manifest) -> Recount:
     findings, plan, tally = [], _plan(manifest), None
     if plan is None:
         unchecked.append("prompts and their draws (what they depend on is not here)")
-    elif not _has_usual_prompts(manifest):
-        unchecked.append("prompts and their draws (prompts of the dataset's own form)")
     else:
-        draws = _TextDraws(manifest, plan)
-        findings += draws.findings()
-        tally = draws.tally
+        draws = _TextDraws(plan)
+        if draws.compare(manifest):
+            findings += draws.findings()
+            tally = draws.tally
+        else:
+            unchecked.append("prompts and their draws (prompts of the dataset's own form)")
     if manifest.info.content != "text" and manifest.info.recipe.noises:
         unchecked.append("which masks are noised, and how")
     if plan is not None and tally is not None and not findings:
@@ -77,32 +78,28 @@ def _plan(manifest: Manifest) -> Plan | None:
     return plan if uses == info.uses else None
 
 
-def _has_usual_prompts(manifest: Manifest) -> bool:
-    """Return whether every clean prompt is ``"{noun} used in the action of {narration}"``.
-
-    The template of any other prompt is the dataset's, and so is what of it noise may replace.
-    """
-    return all(
-        sample.expression == expression(sample.noun, clip.narration)
-        for clip in manifest.iter_clips(with_masks=False)
-        for sample in clip.samples
-    )
-
-
 class _TextDraws:
     """The prompts drawn again, clip by clip, beside the stored ones."""
 
-    def __init__(self, manifest: Manifest, plan: Plan) -> None:
-        self.manifest = manifest
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.tally = Tally(len(plan.recipe.noises))
         self._first: Finding | None = None
         self._count = 0
 
+    def compare(self, manifest: Manifest) -> bool:
+        """Draw all prompts; return False where a clean one is not ``"{noun} used in the action of {narration}"``.
+
+        The template of any other prompt is the dataset's, and so is what of it noise may replace.
+        """
+        for clip in manifest.iter_clips(with_masks=False):
+            if any(sample.expression != expression(sample.noun, clip.narration) for sample in clip.samples):
+                return False
+            self._compare(clip)
+        return True
+
     def findings(self) -> list[Finding]:
         """Return the first prompt that is not what was drawn, with the count of the others."""
-        for clip in self.manifest.iter_clips(with_masks=False):
-            self._compare(clip)
         return [] if self._first is None else [replace(self._first, more=self._count - 1)]
 
     def _compare(self, clip: ManifestClip) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.check.findings import Finding, Findings
-from actiseg_noise.check.rebuild import compare_with_dataset
 from actiseg_noise.check.recount import recount
 from actiseg_noise.check.tables import TableCheck
 from actiseg_noise.datasets.base import DATASETS, Dataset
@@ -64,6 +63,8 @@ def verify(
         checked.append("severity" if imported else "draws")
     with_dataset = rebuild or not (root is None and dataset is None)
     if with_dataset:
+        from actiseg_noise.check.rebuild import compare_with_dataset
+
         found += compare_with_dataset(opened, root=root, dataset=dataset, progress=progress)
         checked.append("the dataset")
         unchecked = ["noisy labels"] if imported else []
