@@ -26,7 +26,7 @@ from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
 from actiseg_bench.scoring.object_frames import measure, read_object_frames
 from actiseg_bench.scoring.scored import Tables
 from actiseg_noise import read_manifest
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ActisegError, ManifestError
 
 CLOSE = 1e-9
@@ -119,7 +119,7 @@ class Shelf:
         """Yield what does not hold in the manifests that were asked for."""
         for manifest in self._opened.values():
             try:
-                for one in verify_manifest(manifest):
+                for one in verify(manifest):
                     yield Finding(str(manifest.path), f"manifest, {one.where}", one.expected, one.found)
             except ActisegError as error:
                 yield Finding(str(manifest.path), "manifest", "readable tables", str(error))

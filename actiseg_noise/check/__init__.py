@@ -1,1 +1,1 @@
-"""Whether a manifest is what it says: verify, rebuild from its dataset, compare two."""
+"""Whether a manifest is what it says: verify it, draw and build it again, compare two."""

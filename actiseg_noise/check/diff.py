@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from actiseg_noise.manifest.read import Manifest
+from actiseg_noise.manifest.clips import noisy_counts
+from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.manifest.rows import FrameSizes, Row, Size, iter_rows, mask_iou
 from actiseg_noise.manifest.schema import MASKS, SAMPLES, TABLES, Table
 
@@ -112,15 +114,26 @@ class Diff:
         }
 
 
-def diff_manifests(a: Manifest, b: Manifest, *, top: int = 10) -> Diff:
+def diff(a: str | Path | Manifest, b: str | Path | Manifest, *, top: int = 10) -> Diff:
     """Compare the labels of two manifests, row by row.
 
+    >>> import actiseg_noise
+    >>> found = actiseg_noise.diff(folder, clean_folder)
+    >>> found.is_equal, found.is_same_split, found.statements["recipe"]
+    (False, True, ('text-and-masks', 'clean'))
+    >>> found.tables["masks"].columns["mask_noise"]
+    9
+
     Args:
-        top: how many differing rows to keep per table.
+        a, b: manifest folders, or open manifests. top: how many differing rows to keep per table.
+
+    Raises:
+        ManifestError: no manifest, or a damaged one.
     """
+    one, other = open_manifest(a), open_manifest(b)
     masks = MaskShares()
-    tables = {table.name: _diff_table(a, b, table, top, masks) for table in TABLES}
-    return Diff((a.info.name, b.info.name), _diff_statements(a, b), tables, masks)
+    tables = {table.name: _diff_table(one, other, table, top, masks) for table in TABLES}
+    return Diff((one.info.name, other.info.name), _diff_statements(one, other), tables, masks)
 
 
 def _diff_statements(a: Manifest, b: Manifest) -> dict[str, tuple[Any, Any]]:
@@ -184,7 +197,7 @@ def _note(found: TableDiff, row: RowDiff, top: int) -> None:
 
 def _measure(masks: MaskShares, codes: Row, codes_of_b: Row, size: Size | None) -> None:
     """Add the IoU of two noisy masks, where both are there and their canvases have one size."""
-    noisy, noisy_of_b = codes[1] or codes[0], codes_of_b[1] or codes_of_b[0]
+    noisy, noisy_of_b = noisy_counts(*codes), noisy_counts(*codes_of_b)
     if size is not None and noisy is not None and noisy_of_b is not None:
         masks.compared += 1
         masks.total_iou += mask_iou(noisy, noisy_of_b, size)

@@ -1,11 +1,12 @@
-"""One row laid out for a person: clean beside noisy, stored above made again, what differs marked."""
+"""What a check found, and one row laid out for a person: clean beside noisy, what differs marked."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.manifest.rows import Size, mask_box, mask_iou
 from actiseg_noise.manifest.schema import MASKS, SAMPLES, Table
 from actiseg_noise.masks import Rle
@@ -51,9 +52,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that does not hold.
+    """A statement of a manifest that is not so; ``str`` gives it as a sentence.
 
     Attributes:
+        where: the file, and the row, column or key. expected, found: what the check computed, what the manifest says.
         advice: what to do about it. more: how many more rows of the table have the same trouble; others: a few of them.
         comparison: the row, laid out; None where there is no row to show.
     """
@@ -65,6 +67,59 @@ class Finding:
     more: int = 0
     others: tuple[str, ...] = ()
     comparison: Comparison | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}: expected {self.expected}, found {self.found}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return asdict(self)
+
+
+class Findings(list[Finding]):
+    """What ``verify`` found: a list of findings, empty when all checks passed; ``print`` says what was checked.
+
+    Attributes:
+        checked: what was checked. unchecked: what was not. why_unchecked: what it would take.
+        digest: of the manifest.
+    """
+
+    def __init__(
+        self,
+        findings: Iterable[Finding] = (),
+        *,
+        checked: Iterable[str] = (),
+        unchecked: Iterable[str] = (),
+        why_unchecked: str = "",
+        digest: str = "",
+    ) -> None:
+        super().__init__(findings)
+        self.checked = tuple(checked)
+        self.unchecked = tuple(unchecked)
+        self.why_unchecked = why_unchecked
+        self.digest = digest
+
+    def __str__(self) -> str:
+        advice = dict.fromkeys(f"What to do: {finding.advice}." for finding in self)
+        return "\n".join([*(f"{finding}." for finding in self), *advice, self.summary()])
+
+    def summary(self) -> str:
+        """Return the outcome, what was checked and what was not, in one or two lines."""
+        count = "1 finding" if len(self) == 1 else f"{len(self)} findings"
+        lines = [f"{count if self else 'all checks passed'}: {', '.join(self.checked)}; digest {self.digest}"]
+        if self.unchecked and not self:
+            lines.append(f"not checked, {self.why_unchecked}: {', '.join(self.unchecked)}")
+        return "\n".join(lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON form."""
+        return {
+            "holds": not self,
+            "checked": list(self.checked),
+            "not checked": list(self.unchecked),
+            "digest": self.digest,
+            "findings": [finding.to_json() for finding in self],
+        }
 
 
 def describe_row(table: Table, values: Values, changed: Collection[str], size: Size | None = None) -> Comparison:
@@ -145,9 +200,9 @@ def _box_text(column: str, values: Values, size: Size | None) -> str:
 
 
 def _counts(column: str, values: Values) -> str | None:
-    """Return a mask's code; the noisy one of an unchanged mask is the clean one."""
-    found: str | None = values[column]
-    return values["clean_rle"] if found is None and column == "noisy_rle" else found
+    """Return a mask's code, None where it was withheld."""
+    clean: str | None = values["clean_rle"]
+    return clean if column == "clean_rle" else noisy_counts(clean, values["noisy_rle"])
 
 
 def _noisy_iou(stored: Values, again: Values, size: Size) -> float | None:

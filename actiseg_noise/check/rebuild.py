@@ -38,7 +38,7 @@ def compare_with_dataset(
     dataset: Dataset | None = None,
     progress: Progress | None = None,
 ) -> list[Finding]:
-    """Return the first difference per table between a manifest and what its dataset gives now.
+    """Return the first difference per table between a manifest and what its dataset gives now; see ``verify``.
 
     Of an imported manifest the clean labels are compared; nothing says how its noisy ones were made.
 

@@ -8,7 +8,8 @@ here; which masks are noised is counted.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 from actiseg_noise.building.gate import slot_counts
 from actiseg_noise.building.plan import Plan, Slot, Tally
@@ -17,14 +18,14 @@ from actiseg_noise.building.text import noise_text
 from actiseg_noise.check.findings import Finding, brief, compare_rows
 from actiseg_noise.check.tables import where_is
 from actiseg_noise.errors import ActisegError
+from actiseg_noise.manifest.clips import ManifestClip, ManifestSample
 from actiseg_noise.manifest.info import INFO_NAME, SlotCounts
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.rows import Row, iter_clip_rows
+from actiseg_noise.manifest.rows import iter_clip_rows
 from actiseg_noise.manifest.schema import SAMPLES
 from actiseg_noise.noises.base import MaskNoise
 from actiseg_noise.records import Clip, ObjectRecord, expression
 
-_SAMPLE = [column.name for column in SAMPLES.columns]
 _MASK = ["clip_id", "object_id", "clean_area", "mask_noise", "iou"]
 _NOISY = ("noisy_category_id", "noisy_noun", "text_noise", "is_harmful", "noisy_expression")
 _ADVICE = "the manifest is not what its recipe gives; build it again, or fetch it again"
@@ -33,7 +34,7 @@ _ALWAYS_UNCHECKED = ("split", "selection", "clean labels")
 
 @dataclass(frozen=True)
 class Recount:
-    """What does not hold, and which statements of a manifest only its dataset can check, with the reason."""
+    """What is not so, and which statements of a manifest only its dataset can check, with the reason."""
 
     findings: list[Finding]
     unchecked: list[str]
@@ -51,12 +52,13 @@ def recount(manifest: Manifest) -> Recount:
     findings, plan, tally = [], _plan(manifest), None
     if plan is None:
         unchecked.append("prompts and their draws (what they depend on is not here)")
-    elif not _has_usual_prompts(manifest):
-        unchecked.append("prompts and their draws (prompts of the dataset's own form)")
     else:
-        draws = _TextDraws(manifest, plan)
-        findings += draws.findings()
-        tally = draws.tally
+        draws = _TextDraws(plan)
+        if draws.compare(manifest):
+            findings += draws.findings()
+            tally = draws.tally
+        else:
+            unchecked.append("prompts and their draws (prompts of the dataset's own form)")
     if manifest.info.content != "text" and manifest.info.recipe.noises:
         unchecked.append("which masks are noised, and how")
     if plan is not None and tally is not None and not findings:
@@ -76,69 +78,59 @@ def _plan(manifest: Manifest) -> Plan | None:
     return plan if uses == info.uses else None
 
 
-def _has_usual_prompts(manifest: Manifest) -> bool:
-    """Return whether every clean prompt is ``"{noun} used in the action of {narration}"``.
-
-    The template of any other prompt is the dataset's, and so is what of it noise may replace.
-    """
-    narrations = iter_clip_rows(manifest, "clips", ["clip_id", "narration"])
-    stories = ((clip_id, rows[0][1]) for clip_id, rows in narrations)
-    for clip_id, rows in iter_clip_rows(manifest, "samples", ["clip_id", "noun", "expression"]):
-        narration = next((text for name, text in stories if name == clip_id), None)
-        if narration is None or any(text != expression(noun, narration) for _, noun, text in rows):
-            return False
-    return True
-
-
 class _TextDraws:
     """The prompts drawn again, clip by clip, beside the stored ones."""
 
-    def __init__(self, manifest: Manifest, plan: Plan) -> None:
-        self.manifest = manifest
+    def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.tally = Tally(len(plan.recipe.noises))
         self._first: Finding | None = None
         self._count = 0
 
+    def compare(self, manifest: Manifest) -> bool:
+        """Draw all prompts; return False where a clean one is not ``"{noun} used in the action of {narration}"``.
+
+        The template of any other prompt is the dataset's, and so is what of it noise may replace.
+        """
+        for clip in manifest.iter_clips(with_masks=False):
+            if any(sample.expression != expression(sample.noun, clip.narration) for sample in clip.samples):
+                return False
+            self._compare(clip)
+        return True
+
     def findings(self) -> list[Finding]:
         """Return the first prompt that is not what was drawn, with the count of the others."""
-        samples = iter_clip_rows(self.manifest, "samples", ["clip_id", *(n for n in _SAMPLE if n != "clip_id")])
-        at: tuple[str, list[Row]] | None = next(samples, None)
-        for clip_id, rows in iter_clip_rows(self.manifest, "clips", ["clip_id", "narration", "address"]):
-            if at is not None and at[0] == clip_id:
-                clip = Clip(clip_id, rows[0][2], "", rows[0][1], "", "", ())
-                self._compare(clip, [self._values(row) for row in at[1]])
-                at = next(samples, None)
         return [] if self._first is None else [replace(self._first, more=self._count - 1)]
 
-    @staticmethod
-    def _values(row: Row) -> dict[str, object]:
-        """Return a sample's row by column."""
-        return dict(zip(["clip_id", *(n for n in _SAMPLE if n != "clip_id")], row, strict=True))
-
-    def _compare(self, clip: Clip, rows: list[dict[str, object]]) -> None:
+    def _compare(self, clip: ManifestClip) -> None:
         """Draw one clip again."""
-        clip = replace(clip, objects=tuple(map(_object, rows)))
-        for stored, noisy in zip(rows, noise_text(clip, self.plan, self.tally), strict=True):
+        objects = tuple(map(_object, clip.samples))
+        source = Clip(clip.clip_id, clip.address, "", clip.narration, "", "", objects)
+        for stored, noisy in zip(clip.samples, noise_text(source, self.plan, self.tally), strict=True):
             label, noise_id, harmful = noisy
-            values = (label.category_id, label.noun, noise_id, harmful, expression(label.noun, clip.narration))
-            again = {**stored, **dict(zip(_NOISY, values, strict=True))}
+            again = replace(
+                stored,
+                noisy_category_id=label.category_id,
+                noisy_noun=label.noun,
+                noisy_expression=expression(label.noun, clip.narration),
+                text_noise=noise_id,
+                is_harmful=harmful,
+            )
             if again != stored:
                 self._count += 1
-                self._first = self._first or _difference(stored, again)
+                self._first = self._first or _difference(clip.clip_id, asdict(stored), asdict(again))
 
 
-def _object(values: dict[str, object]) -> ObjectRecord:
-    """Return the clean object of a sample's row."""
-    names = ("object_id", "category_id", "noun", "noun", "is_positive")
-    return ObjectRecord(*(values[name] for name in names))  # type: ignore[arg-type]
+def _object(sample: ManifestSample) -> ObjectRecord:
+    """Return the clean object of a sample."""
+    return ObjectRecord(sample.object_id, sample.category_id, sample.noun, sample.noun, sample.is_positive)
 
 
-def _difference(stored: dict[str, object], again: dict[str, object]) -> Finding:
+def _difference(clip_id: str, stored: dict[str, Any], again: dict[str, Any]) -> Finding:
     """Return the finding of a prompt that is not what its address draws."""
     name = next(name for name in _NOISY if stored[name] != again[name])
     return Finding(
-        f"{where_is(SAMPLES, stored)}, column {name}",
+        f"{where_is(SAMPLES, stored | {'clip_id': clip_id})}, column {name}",
         f"{brief(name, again[name])}, which is what seed and recipe draw",
         brief(name, stored[name]),
         _ADVICE,

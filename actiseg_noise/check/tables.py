@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from actiseg_noise.check.findings import FETCH, Comparison, Finding, describe_row
-from actiseg_noise.check.suspects import find_suspects
+from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.manifest.digest import RowDigest, TableDigest
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import FrameSizes, frame_size, mask_iou
@@ -161,14 +161,8 @@ class TableCheck:
 
     def _column_finding(self, name: str, stated: str | None) -> Finding:
         """Return the finding of a column that no row digest covers, or whose row digests were made again."""
-        suspects = find_suspects(self.manifest, self.table, name)
-        more = f"; suspicious: {', '.join(suspects)}" if suspects else ""
-        return Finding(
-            f"{self.table.file_name}, column {name}",
-            f"column digest {stated}",
-            f"{self.digest.columns[name]}{more}",
-            f"{FETCH}; verify with --root names the row",
-        )
+        where, found = f"{self.table.file_name}, column {name}", self.digest.columns[name]
+        return Finding(where, f"column digest {stated}", found, f"{FETCH}; verify with --root names the row")
 
 
 def where_is(table: Table, values: Mapping[str, Any]) -> str:
@@ -191,9 +185,10 @@ def _mask_row(values: Mapping[str, Any], height: int, width: int) -> Iterator[tu
     """Yield (column, expected, found) for one row of ``masks``; withheld codes are not checked."""
     from pycocotools import mask as coco
 
-    if values["clean_rle"] is None:
+    clean_code, noisy_code = values["clean_rle"], noisy_counts(values["clean_rle"], values["noisy_rle"])
+    if clean_code is None or noisy_code is None:
         return
-    codes = {"clean": values["clean_rle"], "noisy": values["noisy_rle"] or values["clean_rle"]}
+    codes = {"clean": clean_code, "noisy": noisy_code}
     intact = True
     for name, counts in codes.items():
         digest = Rle(height, width, counts, 0).digest()

@@ -13,7 +13,6 @@ from actiseg_noise.cli.base import AsJson, ManifestFolder, app
 if TYPE_CHECKING:
     from actiseg_noise.check.diff import Diff
     from actiseg_noise.check.findings import Finding
-    from actiseg_noise.manifest.read import Manifest
 
 
 @app.command()
@@ -23,62 +22,31 @@ def verify(
     rebuild: Annotated[bool, typer.Option(help="Rebuild from the dataset's usual folder and compare.")] = False,
     json: AsJson = False,
 ) -> None:
-    """Check a manifest's schema, counts, digests and draws; with the dataset, build it again. Exit 1 if not.
+    """Check a manifest's schema, counts, digests and draws; with the dataset, build it again and compare.
 
-    The first row that does not hold is shown, clean beside noisy, and with the dataset stored above built again.
+    The first wrong row is shown, clean beside noisy, and with the dataset as stored above as built again. Exit 1 when
+    anything is wrong.
     """
-    from actiseg_noise.check.verify import verify_manifest
-    from actiseg_noise.manifest.read import read_manifest
-    from actiseg_noise.terminal import ClipProgress
+    from actiseg_noise.check.verify import verify as check
+    from actiseg_noise.terminal import ClipProgress, out, print_json
 
-    opened = read_manifest(manifest)
-    findings = verify_manifest(opened)
-    checked = ["schema", "counts", "order", "digests", "run lengths"]
-    unchecked: list[str] = []
-    if not findings:
-        findings, unchecked = _recount(opened)
-        checked.append("severity" if opened.info.imported else "draws")
-    if root is not None or rebuild:
-        from actiseg_noise.check.rebuild import compare_with_dataset
-
-        with ClipProgress() as progress:
-            findings += compare_with_dataset(opened, root=root, progress=progress)
-        checked.append("the dataset")
-        unchecked = ["noisy labels"] if opened.info.imported else []
+    with ClipProgress() as progress:
+        findings = check(manifest, root, rebuild=rebuild, progress=progress)
     if json:
-        _print_json(findings, checked, unchecked, opened.digest)
+        print_json(findings.to_json())
     else:
         print_findings(findings)
-        _print_summary(findings, checked, unchecked, opened)
+        out.print(findings.summary(), markup=False, soft_wrap=True)
     if findings:
         raise typer.Exit(1)
 
 
-def _recount(manifest: Manifest) -> tuple[list[Finding], list[str]]:
-    """Return what the tables say against the statements of ``manifest.json``, and what they cannot say."""
-    from actiseg_noise.check.recount import recount
-
-    counted = recount(manifest)
-    return counted.findings, counted.unchecked
-
-
-def _print_json(findings: list[Finding], checked: list[str], unchecked: list[str], digest: str) -> None:
-    """Print everything as JSON."""
-    from dataclasses import asdict
-
-    from actiseg_noise.terminal import print_json
-
-    rows = list(map(asdict, findings))
-    print_json({"holds": not rows, "checked": checked, "not checked": unchecked, "digest": digest, "findings": rows})
-
-
 def print_findings(findings: list[Finding]) -> None:
-    """Print what does not hold: the first rows laid out, then how many more, then what to do."""
+    """Print findings: the first rows laid out, then how many more, then what to do."""
     from actiseg_noise.terminal import out, print_table
 
     for finding in findings:
-        text = f"{finding.where}: expected {finding.expected}, found {finding.found}."
-        out.print(text, markup=False, soft_wrap=True)
+        out.print(f"{finding}.", markup=False, soft_wrap=True)
         if finding.comparison is not None:
             out.print()
             print_table("", finding.comparison.header, finding.comparison.lines)
@@ -96,19 +64,6 @@ def _count_others(finding: Finding) -> str:
     return f"{rows} not what was expected{': ' if names else ''}{'; '.join(names)}"
 
 
-def _print_summary(findings: list[Finding], checked: list[str], unchecked: list[str], manifest: Manifest) -> None:
-    """Print what was checked, what was not, and the outcome."""
-    from actiseg_noise.datasets.base import DATASETS
-    from actiseg_noise.terminal import out
-
-    count = "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
-    summary = count if findings else "all holds"
-    out.print(f"{summary}: {', '.join(checked)}; digest {manifest.digest}", markup=False, soft_wrap=True)
-    if unchecked and not findings:
-        how = "only --root can check" if manifest.info.dataset["name"] in DATASETS else "only its sources can tell"
-        out.print(f"{how}: {', '.join(unchecked)}", markup=False, soft_wrap=True)
-
-
 @app.command()
 def diff(
     a: Annotated[Path, typer.Argument(metavar="A", help="A manifest folder.")],
@@ -117,11 +72,10 @@ def diff(
     json: AsJson = False,
 ) -> None:
     """Compare the labels of two manifests: rows, columns, prompts, masks. Exit 0 when equal, 1 when not."""
-    from actiseg_noise.check.diff import diff_manifests
-    from actiseg_noise.manifest.read import read_manifest
+    from actiseg_noise.check.diff import diff as compare
     from actiseg_noise.terminal import print_json
 
-    found = diff_manifests(read_manifest(a), read_manifest(b), top=top)
+    found = compare(a, b, top=top)
     if json:
         print_json(found.to_json())
     else:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from actiseg_noise.cli.base import AsJson, ManifestFolder, app
-
-if TYPE_CHECKING:
-    from actiseg_noise.manifest.read import Manifest
 
 
 @app.command()
@@ -26,27 +23,18 @@ def inspect(
 
     With --plot also charts: rates.png, iou.png, displacement.png, confusion.png.
     """
-    from actiseg_noise.manifest.read import read_manifest
     from actiseg_noise.terminal import out, print_json, print_table
-    from actiseg_noise.view.inspection import inspect_manifest
+    from actiseg_noise.view.inspection import inspect as read
 
-    opened = read_manifest(manifest)
-    inspection = inspect_manifest(opened)
-    charts = [] if plot is None else _plot(opened, plot)
+    inspection = read(manifest, plot=plot)
+    charts = [str(path) for path in inspection.charts]
     if json:
         print_json(inspection.to_json(top) | ({} if plot is None else {"charts": charts}))
         return
     for section in inspection.sections(top):
         print_table(section.title, section.header, section.rows)
     if plot is not None:
-        out.print(f"drawn: {', '.join(charts) or 'nothing, for nothing is noisy'}", markup=False, soft_wrap=True)
-
-
-def _plot(manifest: Manifest, folder: Path) -> list[str]:
-    """Draw the charts and return their files."""
-    from actiseg_noise.view.charts import plot_manifest
-
-    return [str(path) for path in plot_manifest(manifest, folder)]
+        out.print(f"charts: {', '.join(charts) or 'none, as no label is noisy'}", markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -62,36 +50,10 @@ def preview(
 
     Clips whose labels changed come first. Without the dataset's folder the masks lie on a plain canvas.
     """
-    from actiseg_noise.borders.writing import write_png
-    from actiseg_noise.manifest.read import read_manifest
     from actiseg_noise.terminal import out as terminal
-    from actiseg_noise.view.preview_sheet import draw_preview
+    from actiseg_noise.view.preview_sheet import preview as draw
 
-    opened = read_manifest(manifest)
-    folder = _find_frames(opened, root)
-    sheet = draw_preview(opened, root=folder, clips=clips, limit=limit, noise_only=noise_only)
-    write_png(out, sheet.image)
+    sheet = draw(manifest, out=out, root=root, clips=clips, limit=limit, noise_only=noise_only)
     frames = f"{sheet.with_image} of {sheet.rows} frames found"
-    where = f"in {folder}" if folder else "; --root DIR shows the images below the masks"
-    terminal.print(f"{out}: {sheet.rows} clips, {frames} {where}".replace(" ;", ";"), markup=False, soft_wrap=True)
-
-
-def _find_frames(manifest: Manifest, root: Path | None) -> Path | None:
-    """Return the dataset's folder: the one given, the usual one, or None; an embedded dataset is drawn when absent."""
-    from actiseg_noise.borders.roots import find_root
-    from actiseg_noise.datasets.base import DATASETS
-    from actiseg_noise.errors import ActisegError, DataError
-
-    if root is not None and not root.is_dir():
-        raise ActisegError(f"--root {root}: no such folder; leave it out to see the masks on a plain canvas")
-    name = manifest.info.dataset["name"]
-    if root is not None or name not in DATASETS:
-        return root
-    card = DATASETS[name].card
-    try:
-        folder = find_root(card)
-    except DataError:
-        return None
-    if card.is_embedded:
-        next(DATASETS[name](folder).iter_clips(manifest.info.split, with_frames=True), None)
-    return folder
+    where = "; --root DIR shows the images below the masks" if sheet.root is None else f" in {sheet.root}"
+    terminal.print(f"{out}: {sheet.rows} clips, {frames}{where}", markup=False, soft_wrap=True)

@@ -25,9 +25,10 @@ from typing import Any
 
 from actiseg_noise.borders.writing import write_text
 from actiseg_noise.errors import DataError
-from actiseg_noise.exchange.export_clips import ExportClip, Values, check_exportable, iter_export_clips, paint
+from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
 from actiseg_noise.exchange.export_folder import ExportFolder, find_image, find_inside
 from actiseg_noise.exchange.export_weights import DrawnWeights
+from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestSample
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.progress import Progress
 from actiseg_noise.records import expression
@@ -35,6 +36,8 @@ from actiseg_noise.records import expression
 SPLITS = ("train", "val", "val_human", "val_novel")
 REVIEWED = ("val_human", "val_novel")
 FLAGS = ("redundant", "missing", "other")
+
+Values = dict[str, Any]
 
 _NO_FILE_NAME = re.compile(r"[/\\\0]")
 
@@ -87,7 +90,7 @@ def export_actionvos(
     with ExportFolder(out, force=force) as folder:
         drawn = None if root is None else DrawnWeights(manifest.info, root)
         writer = _Writer(folder, split, labels, root, images, drawn)
-        for clip in iter_export_clips(manifest, labels, progress):
+        for clip in iter_export_clips(manifest, progress):
             writer.add(clip)
         writer.texts.write(folder, split)
         what = {"format": "actionvos", "labels": labels, "split": split, "images": images}
@@ -119,67 +122,66 @@ class _Writer:
         self.renumbered: dict[str, dict[str, int]] = {}
         self._folders: set[str] = set()
 
-    def add(self, clip: ExportClip) -> None:
+    def add(self, clip: ManifestClip) -> None:
         """Write one clip."""
-        name = clip_folder(clip.clip)
+        name = clip_folder(clip)
         if name in self._folders:
             raise DataError(f"clip {clip.clip_id!r}: another clip has the folder name {name!r} too")
         self._folders.add(name)
-        numbers = {row["object_id"]: place for place, row in enumerate(clip.samples, 1)}
+        numbers = {sample.object_id: place for place, sample in enumerate(clip.samples, 1)}
         if any(new != old for old, new in numbers.items()):
             self.renumbered[name] = {str(new): old for old, new in numbers.items()}
-        frames = [frame for frame in clip.frames if frame["is_annotated"]]
+        frames = [frame for frame in clip.frames if frame.is_annotated]
         self._add_texts(clip, name, frames)
         for frame in frames:
             self._add_frame(clip, name, frame, numbers)
         self.counts["clips"] += 1
         self.counts["objects"] += len(clip.samples)
 
-    def _add_texts(self, clip: ExportClip, name: str, frames: list[Values]) -> None:
+    def _add_texts(self, clip: ManifestClip, name: str, frames: list[ManifestFrame]) -> None:
         """Keep a clip's part of the JSON files."""
-        words = [_Words(row, self.labels) for row in clip.samples]
-        stems = [frame["frame_id"] for frame in frames]
+        words = [_Words(sample, self.labels) for sample in clip.samples]
+        stems = [frame.frame_id for frame in frames]
         expressions = {str(i): word.expression(i + 1) for i, word in enumerate(words)}
         self.texts.add(
-            clip.clip["source_order"],
+            clip.source_order,
             name,
-            _entry(clip.clip, name, words, stems, self.split),
+            _entry(clip, name, words, stems, self.split),
             {"expressions": expressions, "frames": stems},
             {"objects": {str(i + 1): word.category() for i, word in enumerate(words)}},
         )
-        prompts = [expression(word.noun, clip.clip["narration"]) for word in words]
+        prompts = [expression(word.noun, clip.narration) for word in words]
         self.counts["expressions_that_the_list_of_actions_cannot_say"] += sum(
             word.text != prompt for word, prompt in zip(words, prompts, strict=True)
         )
 
-    def _add_frame(self, clip: ExportClip, name: str, frame: Values, numbers: dict[int, int]) -> None:
+    def _add_frame(self, clip: ManifestClip, name: str, frame: ManifestFrame, numbers: dict[int, int]) -> None:
         """Write one frame's mask, weights and image."""
-        stem, where = frame["frame_id"], f"clip {clip.clip_id!r}, frame {frame['frame_id']!r}"
-        if frame["height"] is not None:
-            masks = clip.masks.get(frame["frame_idx"], {})
-            index_mask, overlap = paint(masks, (frame["height"], frame["width"]), numbers)
+        stem, where = frame.frame_id, f"clip {clip.clip_id!r}, frame {frame.frame_id!r}"
+        if frame.size is not None:
+            index_mask, overlap = paint(masks_of(frame, self.labels), frame.size, numbers)
             if overlap:
                 raise DataError(f"{where}: two objects overlap, which index masks cannot hold; use --format refvos")
             self.folder.write_mask(index_mask, "Annotations_Sparse", self.side, name, f"{stem}.png")
             self.counts["masks"] += 1
-            self.counts["frames_with_void_as_background"] += frame["void_rle"] is not None
+            self.counts["frames_with_void_as_background"] += frame.void_rle is not None
         if self.root is None:
             return
         if self.side == "train":
             self._add_weights(clip.clip_id, frame, ("Weights_Sparse", self.side, name, f"{stem}.png"), where)
         if self.images != "none":
-            source = find_image(self.root, frame, where)
+            source = find_image(self.root, frame.image_path, where)
             self.folder.take_file(source, self.images, "JPEGImages_Sparse", self.side, name, f"{stem}.jpg")
             self.counts["images"] += 1
 
-    def _add_weights(self, clip_id: str, frame: Values, place: tuple[str, ...], where: str) -> None:
+    def _add_weights(self, clip_id: str, frame: ManifestFrame, place: tuple[str, ...], where: str) -> None:
         """Copy a frame's weight map, or write the one that the adapter draws."""
-        if frame["weight_path"] is not None and self.root is not None:
-            source = find_inside(self.root, frame["weight_path"], where)
+        if frame.weight_path is not None and self.root is not None:
+            source = find_inside(self.root, frame.weight_path, where)
             if source.is_file():
                 self.folder.take_file(source, "copy", *place)
             self.counts["weights" if source.is_file() else "weights_not_found"] += 1
-        elif self.drawn is not None and (weights := self.drawn.find(clip_id, frame["frame_id"])) is not None:
+        elif self.drawn is not None and (weights := self.drawn.find(clip_id, frame.frame_id)) is not None:
             self.folder.write_mask(weights, *place)
             self.counts["weights"] += 1
 
@@ -187,72 +189,69 @@ class _Writer:
 class _Words:
     """What one object is called: exported and, beside noisy words, originally."""
 
-    def __init__(self, row: Values, labels: str) -> None:
-        side = "noisy_" if labels == "noisy" else ""
-        self.row = row
+    def __init__(self, sample: ManifestSample, labels: str) -> None:
+        self.sample = sample
         self.is_noisy = labels == "noisy"
-        self.noun = row[f"{side}noun"]
-        self.category_id = row[f"{side}category_id"]
-        self.text = row[f"{side}expression"]
+        self.category_id, self.noun, self.text = sample.text(labels)
 
     def expression(self, object_id: int) -> Values:
         """Return the object's entry in the file of expressions."""
-        said = {"exp": self.text, "obj_id": str(object_id), "positive": self.positive, "class_id": self.category_id}
-        org = {"class_id_org": self.row["category_id"], "exp_org": self.row["expression"]}
-        return said | (org if self.is_noisy else {})
+        entry = {"exp": self.text, "obj_id": str(object_id), "positive": self.positive, "class_id": self.category_id}
+        org = {"class_id_org": self.sample.category_id, "exp_org": self.sample.expression}
+        return entry | (org if self.is_noisy else {})
 
     def category(self) -> Values:
         """Return the object's entry in the file of categories."""
-        said = {"category": self.noun, "positive": self.positive, "class_id": self.category_id}
-        org = {"class_id_org": self.row["category_id"], "category_org": self.row["noun"]}
-        return said | (org if self.is_noisy else {})
+        entry = {"category": self.noun, "positive": self.positive, "class_id": self.category_id}
+        org = {"class_id_org": self.sample.category_id, "category_org": self.sample.noun}
+        return entry | (org if self.is_noisy else {})
 
     def object_class(self) -> Values:
         """Return the object's entry in the list of actions."""
         return {
             "name": self.noun,
             "class_id": self.category_id,
-            "handbox": _flag(self.row["handbox"], self.positive),
-            "narration": _flag(self.row["in_narration"], self.positive),
+            "handbox": _flag(self.sample.handbox, self.positive),
+            "narration": _flag(self.sample.in_narration, self.positive),
             "positive": self.positive,
         }
 
     @property
     def positive(self) -> int:
         """Return 1 for an object that takes part in the action, else 0."""
-        return int(self.row["is_positive"])
+        return int(self.sample.is_positive)
 
 
-def _entry(clip: Values, name: str, words: list[_Words], stems: list[str], split: str) -> Values:
+def _entry(clip: ManifestClip, name: str, words: list[_Words], stems: list[str], split: str) -> Values:
     """Return a clip's entry in the list of actions."""
     video, verb, noun = _parts(clip)
     entry = {
         "seq_id": int(name.partition("_")[0]),
         "video": video,
-        "start": clip["start_frame"] or 0,
-        "narration": clip["narration"],
+        "start": clip.start_frame or 0,
+        "narration": clip.narration,
         "verb": verb,
-        "verb_class": _number(clip["verb_class"]),
+        "verb_class": _number(clip.verb_class),
         "noun": noun,
-        "noun_class": _number(clip["noun_class"]),
-        "end": clip["stop_frame"] or 0,
+        "noun_class": _number(clip.noun_class),
+        "end": clip.stop_frame or 0,
         "sparse_frames": [f"{stem}.jpg" for stem in stems],
         "object_classes": {str(i): word.object_class() for i, word in enumerate(words, 1)},
     }
-    flags = {flag: clip[flag] for flag in FLAGS}
+    flags = {flag: getattr(clip, flag) for flag in FLAGS}
     return entry | (flags if split in REVIEWED or any(flags.values()) else {})
 
 
-def clip_folder(clip: Values) -> str:
+def clip_folder(clip: ManifestClip) -> str:
     """Return a clip's folder ``{seq_id:08d}_{video}_{verb}_{noun}``.
 
     A clip that is called so keeps its name; any other is numbered by its place in the dataset's own list, from 1.
     """
     rest = "_".join(_parts(clip))
-    number, _, tail = clip["clip_id"].partition("_")
+    number, _, tail = clip.clip_id.partition("_")
     if tail == rest and number.isascii() and number.isdigit() and f"{int(number):08d}" == number:
-        return str(clip["clip_id"])
-    return f"{clip['source_order'] + 1:08d}_{rest}"
+        return clip.clip_id
+    return f"{clip.source_order + 1:08d}_{rest}"
 
 
 def layout_split(split: str, eval_splits: list[str]) -> str:
@@ -262,15 +261,15 @@ def layout_split(split: str, eval_splits: list[str]) -> str:
     return "val" if split in eval_splits else "train"
 
 
-def _parts(clip: Values) -> Iterator[str]:
+def _parts(clip: ManifestClip) -> Iterator[str]:
     """Yield video, verb and noun as a folder's name can hold them: '-' for a separator and for nothing."""
-    for key in ("video_id", "verb", "noun"):
-        yield _NO_FILE_NAME.sub("-", clip[key]) or "-"
+    for part in (clip.video_id, clip.verb, clip.noun):
+        yield _NO_FILE_NAME.sub("-", part) or "-"
 
 
-def _flag(said: bool | None, positive: int) -> int:
+def _flag(flag: bool | None, positive: int) -> int:
     """Return a flag as 0 or 1; what the dataset does not say is as positive."""
-    return positive if said is None else int(said)
+    return positive if flag is None else int(flag)
 
 
 def _number(value: int | None) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -117,13 +116,12 @@ def find_inside(root: Path, name: str, where: str) -> Path:
     return path
 
 
-def find_image(root: Path, frame: Mapping[str, Any], where: str) -> Path:
-    """Return the JPEG of a row of ``frames``.
+def find_image(root: Path, name: str | None, where: str) -> Path:
+    """Return the JPEG that a frame's ``image_path`` names.
 
     Raises:
-        DataError: the row names none, or what is no JPEG, or a file that leaves the root or is not there.
+        DataError: it names none, or what is no JPEG, or a file that leaves the root or is not there.
     """
-    name = frame["image_path"]
     if name is None or not name.lower().endswith((".jpg", ".jpeg")):
         raise DataError(f"{where}: expected a JPEG, the manifest names {name!r}; pass --images none")
     path = find_inside(root, name, where)

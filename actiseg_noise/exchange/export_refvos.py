@@ -27,16 +27,10 @@ import numpy as np
 
 from actiseg_noise.borders.folders import natural_order
 from actiseg_noise.errors import ActisegError, DataError, raise_if
-from actiseg_noise.exchange.export_clips import (
-    ExportClip,
-    Values,
-    check_exportable,
-    iter_export_clips,
-    paint,
-    void_mask,
-)
+from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
 from actiseg_noise.exchange.export_folder import ExportFolder, find_image
 from actiseg_noise.exchange.export_growing import GrowingObject
+from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import IndexMask, Rle
 from actiseg_noise.progress import Progress
@@ -45,12 +39,14 @@ SPLITS = ("train", "valid", "valid_u", "test")
 MASKS = ("png", "rle")
 VOID_ID = 255
 
+Values = dict[str, Any]
+
 _UNFIT = re.compile(r"[/\\\0:]")
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """One expression of a video: what it says of which object, and the object's masks by frame_id."""
+class _Expression:
+    """One expression of a video: its text, which object it is about, and the object's masks by frame_id."""
 
     exp_id: str
     text: str
@@ -61,11 +57,11 @@ class _Said:
 
 @dataclass(frozen=True, slots=True)
 class _Video:
-    """One video of the export. ``frames``: the rows of ``frames`` by number, each frame once."""
+    """One video of the export. ``frames``: in natural order, each once."""
 
     name: str
-    frames: tuple[Values, ...]
-    said: tuple[_Said, ...]
+    frames: tuple[ManifestFrame, ...]
+    expressions: tuple[_Expression, ...]
 
 
 def export_refvos(
@@ -99,7 +95,7 @@ def export_refvos(
     split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"], masks)
     with ExportFolder(out, force=force) as folder, _Writer(folder, split, masks, is_text) as writer:
         writer.images, writer.root = images, root
-        for video in writer.videos(iter_export_clips(manifest, labels, progress), labels):
+        for video in writer.videos(iter_export_clips(manifest, progress), labels):
             writer.add(video)
         writer.close()
         what = {"format": "refvos", "labels": labels, "masks": masks, "split": split, "images": images}
@@ -143,7 +139,7 @@ class _Writer:
         (self._objects if self.masks == "png" else self._annotations).end()
         self._open.close()
 
-    def videos(self, clips: Iterator[ExportClip], labels: str) -> Iterator[_Video]:
+    def videos(self, clips: Iterator[ManifestClip], labels: str) -> Iterator[_Video]:
         """Yield the videos that have an expression; negative objects and videos without another are counted."""
         for raw, group in groupby(clips, key=_video_of):
             members = list(group)
@@ -153,15 +149,15 @@ class _Writer:
             self._names.add(name)
             if name != raw:
                 self.renamed[name] = raw
-            said = tuple(s for clip in members for s in _said(clip, labels, alone=len(members) == 1))
+            expressions = tuple(found for clip in members for found in _expressions(clip, labels))
             self.counts["negative_objects_left_out"] += sum(
-                not row["is_positive"] for clip in members for row in clip.samples
+                not sample.is_positive for clip in members for sample in clip.samples
             )
-            if not said:
+            if not expressions:
                 self.counts["clips_without_positive_object"] += len(members)
                 continue
-            frames = {frame["frame_id"]: frame for clip in members for frame in clip.frames}
-            yield _Video(name, tuple(frames[key] for key in sorted(frames, key=natural_order)), said)
+            frames = {frame.frame_id: frame for clip in members for frame in clip.frames}
+            yield _Video(name, tuple(frames[key] for key in sorted(frames, key=natural_order)), expressions)
 
     def add(self, video: _Video) -> None:
         """Write one video."""
@@ -170,23 +166,25 @@ class _Writer:
         else:
             self._add_rle(video)
         for frame in video.frames if self.root is not None and self.images != "none" else ():
-            source = find_image(Path(str(self.root)), frame, f"video {video.name!r}, frame {frame['frame_id']!r}")
-            name = f"{frame['frame_id']}.jpg"
+            source = find_image(
+                Path(str(self.root)), frame.image_path, f"video {video.name!r}, frame {frame.frame_id!r}"
+            )
+            name = f"{frame.frame_id}.jpg"
             self.folder.take_file(source, self.images, self.split, "JPEGImages", video.name, name)
             self.counts["images"] += 1
         self.counts["videos"] += 1
-        self.counts["expressions"] += len(video.said)
+        self.counts["expressions"] += len(video.expressions)
 
     def _add_png(self, video: _Video) -> None:
         """Write a video with index masks."""
-        expressions = {s.exp_id: {"exp": s.text, "obj_id": str(s.object_id)} for s in video.said}
-        frame_ids = [frame["frame_id"] for frame in video.frames]
+        expressions = {e.exp_id: {"exp": e.text, "obj_id": str(e.object_id)} for e in video.expressions}
+        frame_ids = [frame.frame_id for frame in video.frames]
         self._expressions.add(video.name, {"expressions": expressions, "frames": frame_ids})
         self._objects.add(video.name, {"objects": _objects(video, frame_ids, self.is_text)})
         for frame in video.frames:
-            if frame["height"] is not None:
-                index_mask = _index_mask(video, frame)
-                name = f"{frame['frame_id']}.png"
+            if frame.size is not None:
+                index_mask = _index_mask(video, frame, frame.size)
+                name = f"{frame.frame_id}.png"
                 self.folder.write_mask(index_mask, self.split, "Annotations", video.name, name)
                 self.counts["masks"] += 1
 
@@ -194,19 +192,19 @@ class _Writer:
         """Write a video with run lengths; expressions of one mask share its annotation."""
         known: dict[tuple[int | str | None, ...], int] = {}
         expressions = {}
-        frame_ids = [frame["frame_id"] for frame in video.frames if frame["height"] is not None]
-        for said in video.said:
-            rles = [said.masks.get(frame_id) for frame_id in frame_ids]
-            key = (said.object_id, *(None if rle is None else rle.counts for rle in rles))
+        frame_ids = [frame.frame_id for frame in video.frames if frame.size is not None]
+        for expression in video.expressions:
+            rles = [expression.masks.get(frame_id) for frame_id in frame_ids]
+            key = (expression.object_id, *(None if rle is None else rle.counts for rle in rles))
             if key not in known:
                 known[key] = self.counts["annotations"]
                 self.counts["annotations"] += 1
                 self._annotations.add(str(known[key]), [_coco(rle) for rle in rles])
-            entry = {"exp": said.text, "obj_id": [said.object_id], "anno_id": [known[key]]}
-            expressions[said.exp_id] = entry
+            entry = {"exp": expression.text, "obj_id": [expression.object_id], "anno_id": [known[key]]}
+            expressions[expression.exp_id] = entry
         self._expressions.add(video.name, {"expressions": expressions, "frames": frame_ids})
         self.counts["masks"] += len(known) * len(frame_ids)
-        self.counts["frames_with_void_as_background"] += sum(f["void_rle"] is not None for f in video.frames)
+        self.counts["frames_with_void_as_background"] += sum(f.void_rle is not None for f in video.frames)
 
 
 def layout_split(split: str, eval_splits: list[str], masks: str) -> str:
@@ -216,42 +214,39 @@ def layout_split(split: str, eval_splits: list[str], masks: str) -> str:
     return "train" if split not in eval_splits else "valid" if masks == "png" else "valid_u"
 
 
-def _video_of(clip: ExportClip) -> str:
+def _video_of(clip: ManifestClip) -> str:
     """Return the video that a clip becomes: its source's for ``<video>:<expression>``, else the clip itself."""
-    video = str(clip.clip["video_id"])
-    return video if clip.clip_id.startswith(f"{video}:") else clip.clip_id
+    return clip.video_id if clip.clip_id.startswith(f"{clip.video_id}:") else clip.clip_id
 
 
-def _said(clip: ExportClip, labels: str, *, alone: bool) -> Iterator[_Said]:
+def _expressions(clip: ManifestClip, labels: str) -> Iterator[_Expression]:
     """Yield the expressions of a clip's positive objects."""
-    side = "noisy_" if labels == "noisy" else ""
     video = _video_of(clip)
-    positive = [row for row in clip.samples if row["is_positive"]]
-    frame_ids = {frame["frame_idx"]: frame["frame_id"] for frame in clip.frames}
-    for number, row in enumerate(positive):
-        object_id = row["object_id"]
+    by_frame = {frame.frame_id: masks_of(frame, labels) for frame in clip.frames}
+    for number, sample in enumerate(sample for sample in clip.samples if sample.is_positive):
         exp_id = str(number) if video == clip.clip_id else clip.clip_id.removeprefix(f"{video}:")
-        masks = {frame_ids[i]: by_object[object_id] for i, by_object in clip.masks.items()}
-        yield _Said(exp_id, row[f"{side}expression"], row[f"{side}noun"], object_id, masks)
+        masks = {frame_id: rles[sample.object_id] for frame_id, rles in by_frame.items() if sample.object_id in rles}
+        _, noun, text = sample.text(labels)
+        yield _Expression(exp_id, text, noun, sample.object_id, masks)
 
 
-def _index_mask(video: _Video, frame: Values) -> IndexMask:
+def _index_mask(video: _Video, frame: ManifestFrame, size: tuple[int, int]) -> IndexMask:
     """Return a frame's object ids, 255 for void.
 
     Raises:
         ActisegError: two expressions say different masks of one object, or two objects overlap.
     """
     masks: dict[int, Rle] = {}
-    where = f"video {video.name!r}, frame {frame['frame_id']!r}"
+    where = f"video {video.name!r}, frame {frame.frame_id!r}"
     advice = "which index masks cannot hold; use --masks rle"
-    for said in video.said:
-        rle = said.masks.get(frame["frame_id"])
-        raise_if(said.object_id == VOID_ID, f"{where}: object {VOID_ID} has the value of void, {advice}")
-        if rle is not None and masks.setdefault(said.object_id, rle).counts != rle.counts:
-            raise ActisegError(f"{where}: object {said.object_id} has other masks in two expressions, {advice}")
-    index_mask, overlap = paint(masks, (frame["height"], frame["width"]), {i: i for i in masks})
+    for expression in video.expressions:
+        rle = expression.masks.get(frame.frame_id)
+        raise_if(expression.object_id == VOID_ID, f"{where}: object {VOID_ID} has the value of void, {advice}")
+        if rle is not None and masks.setdefault(expression.object_id, rle).counts != rle.counts:
+            raise ActisegError(f"{where}: object {expression.object_id} has other masks in two expressions, {advice}")
+    index_mask, overlap = paint(masks, size, {i: i for i in masks})
     raise_if(overlap, f"{where}: two objects overlap, {advice}")
-    void = void_mask(frame)
+    void = frame.void_mask()
     if void is not None:
         index_mask[void & (index_mask == 0)] = np.uint8(VOID_ID)
     return index_mask
@@ -260,9 +255,10 @@ def _index_mask(video: _Video, frame: Values) -> IndexMask:
 def _objects(video: _Video, frame_ids: list[str], is_text: bool) -> Values:
     """Return a video's objects with their category and the frames that show them; the first expression names it."""
     objects: Values = {}
-    for said in video.said:
-        shown = [i for i in frame_ids if is_text or (i in said.masks and said.masks[i].area)]
-        objects.setdefault(str(said.object_id), {"category": said.noun, "frames": shown})
+    for expression in video.expressions:
+        masks = expression.masks
+        shown = [i for i in frame_ids if is_text or (i in masks and masks[i].area)]
+        objects.setdefault(str(expression.object_id), {"category": expression.noun, "frames": shown})
     return objects
 
 

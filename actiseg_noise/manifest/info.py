@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.folders import list_folders
+from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ManifestError
 from actiseg_noise.manifest.schema import CONTENTS, SCHEMA_VERSION, TABLES
 from actiseg_noise.recipe import Recipe
@@ -161,16 +162,13 @@ def read_info(folder: Path) -> ManifestInfo:
     """
     path = folder / INFO_NAME
     if not path.is_file():
-        inside = sorted(found.parent.relative_to(folder).as_posix() for found in folder.glob(f"*/*/{INFO_NAME}"))
-        hint = f"; the manifests of this publication are {', '.join(inside)}" if inside else ""
-        raise ManifestError(f"{folder}: no {INFO_NAME} here, so this is not a finished manifest folder{hint}")
-    try:
-        data = json.loads(path.read_text("utf-8"))
-        version = data["schema_version"]
-        if type(version) is not int or version < 1:
-            raise ValueError(f"schema_version must be a positive integer, got {version!r}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ManifestError(f"{path}: not a readable manifest.json ({error!r}); fetch or build it again") from None
+        raise ManifestError(f"{folder}: no {INFO_NAME} here, so this is not a finished manifest folder{_hint(folder)}")
+    data = read_json_object(path, ManifestError)
+    version = data.get("schema_version")
+    if type(version) is not int or version < 1:
+        raise ManifestError(
+            f"{path}: schema_version must be a positive integer, got {version!r}; fetch or build the manifest again"
+        )
     if version > SCHEMA_VERSION:
         raise ManifestError(
             f"{path}: schema version {version}, but this version reads up to {SCHEMA_VERSION}. Upgrade: "
@@ -180,3 +178,12 @@ def read_info(folder: Path) -> ManifestInfo:
         return ManifestInfo.from_json(data)
     except (KeyError, TypeError, ValueError) as error:
         raise ManifestError(f"{path}: a key is missing or malformed ({error!r}); fetch or build it again") from None
+
+
+def _hint(folder: Path) -> str:
+    """Say which manifests lie in a folder that is none: those of a publication, or of a folder of manifests."""
+    inside = []
+    for name in list_folders(folder):
+        below = [name, *(f"{name}/{deeper}" for deeper in list_folders(folder / name))]
+        inside += [place for place in below if (folder / place / INFO_NAME).is_file()]
+    return f"; the manifests in it are {', '.join(inside[:5])}{' …' if len(inside) > 5 else ''}" if inside else ""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ManifestError, UnknownNameError
+from actiseg_noise.manifest.clips import ManifestClip, iter_clips
 from actiseg_noise.manifest.info import VOCABULARY_NAME, ManifestInfo, read_info
-from actiseg_noise.manifest.schema import TABLES, Table
+from actiseg_noise.manifest.parquet import TableFile
+from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
 _TABLES = {table.name: table for table in TABLES}
 
@@ -41,9 +41,10 @@ class Manifest:
     def vocabulary(self) -> Vocabulary:
         """Return the categories and nouns that text noise drew from."""
         path = self.path / VOCABULARY_NAME
+        data = read_json_object(path, ManifestError)
         try:
-            return Vocabulary.from_json(json.loads(path.read_text("utf-8")))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return Vocabulary.from_json(data)
+        except (ValueError, KeyError, TypeError) as error:
             raise ManifestError(f"{path}: not a readable vocabulary ({error!r})") from None
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -56,8 +57,8 @@ class Manifest:
 
         parts = []
         for path in self._paths(name, columns):
-            with _open_parquet(path, _TABLES[name]) as file, _named_damage(path):
-                parts.append(file.read(columns=None if columns is None else list(columns), use_threads=False))
+            with TableFile(path, _TABLES[name]) as file:
+                parts.append(file.read(columns))
         return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
 
     def iter_batches(
@@ -65,14 +66,31 @@ class Manifest:
     ) -> Iterator[pa.RecordBatch]:
         """Yield a table in batches of at most ``rows`` rows, in order, in constant memory."""
         for path in self._paths(name, columns):
-            with _open_parquet(path, _TABLES[name]) as file:
-                batches = file.iter_batches(rows, columns=None if columns is None else list(columns), use_threads=False)
-                while True:
-                    with _named_damage(path):
-                        batch = next(batches, None)
-                    if batch is None:
-                        break
-                    yield batch
+            with TableFile(path, _TABLES[name]) as file:
+                yield from file.iter_batches(columns, rows)
+
+    def iter_clips(self, clip_ids: Collection[str] | None = None, *, with_masks: bool = True) -> Iterator[ManifestClip]:
+        """Yield the manifest clip by clip, in order, in memory that follows the largest clip.
+
+        A clip has its ``samples`` (one per object: clean and noisy text) and its ``frames``, a frame its ``masks``
+        (object_id → clean and noisy mask):
+
+        >>> import actiseg_noise
+        >>> manifest = actiseg_noise.read_manifest(folder)
+        >>> clip = next(manifest.iter_clips())
+        >>> [sample.noisy_noun for sample in clip.samples if sample.text_noise != "none"]
+        ['chair']
+        >>> mask = clip.frames[0].masks[2]
+        >>> mask.iou, mask.decode("noisy").sum() == mask.noisy_area
+
+        Args:
+            clip_ids: only these clips. with_masks: False leaves the masks unread, for work on prompts.
+
+        Raises:
+            ActisegError: a clip that is not in the manifest.
+            ManifestError: a table has rows of a clip that ``clips`` does not list, or a mask has no frame.
+        """
+        return iter_clips(self, clip_ids, with_masks=with_masks)
 
     def _paths(self, name: str, columns: Sequence[str] | None) -> list[Path]:
         """Return a table's files, refusing names that it does not have."""
@@ -83,6 +101,11 @@ class Manifest:
             if column not in known:
                 raise UnknownNameError(f"column of {name}:", column, known)
         return [self.path / file for file in _TABLES[name].files_among(self.info.files)]
+
+
+def open_manifest(manifest: str | Path | Manifest) -> Manifest:
+    """Return an open manifest: the one given, or that of the folder given; see :func:`read_manifest`."""
+    return manifest if isinstance(manifest, Manifest) else read_manifest(manifest)
 
 
 def read_manifest(path: str | Path) -> Manifest:
@@ -98,32 +121,5 @@ def read_manifest(path: str | Path) -> Manifest:
             raise ManifestError(f"{folder}: the file {name} is listed in manifest.json but missing; fetch it again")
     for table in TABLES:
         for name in table.files_among(info.files):
-            _open_parquet(folder / name, table).close()
+            TableFile(folder / name, table).close()
     return Manifest(folder, info)
-
-
-@contextmanager
-def _named_damage(path: Path) -> Iterator[None]:
-    """Turn what Parquet says about damaged pages into an error that names the file."""
-    import pyarrow as pa
-
-    try:
-        yield
-    except (OSError, pa.ArrowException) as error:
-        raise ManifestError(f"{path}: not a readable Parquet file ({error}); fetch it again") from None
-
-
-def _open_parquet(path: Path, table: Table) -> pq.ParquetFile:
-    """Open a table's file, or one of its shards, and hold its columns against the schema."""
-    import pyarrow.parquet as pq
-
-    with _named_damage(path):
-        file = pq.ParquetFile(path)
-    found, expected = file.schema_arrow, table.arrow()
-    for field in expected:
-        if field.name not in found.names:
-            raise ManifestError(f"{path}: the column {field.name!r} is missing")
-        if found.field(field.name).type != field.type:
-            kind = found.field(field.name).type
-            raise ManifestError(f"{path}: the column {field.name!r} is {kind}, expected {field.type}")
-    return file

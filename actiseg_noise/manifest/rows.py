@@ -2,27 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import BinaryMask, Box, Rle, decode_rle
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from actiseg_noise.manifest.read import Manifest
 
 Row = tuple[Any, ...]
 Size = tuple[int, int]
 
 
-def iter_rows(manifest: Manifest, table: str, columns: Sequence[str]) -> Iterator[Row]:
-    """Yield a table's rows as tuples of the named columns, in order, in constant memory."""
+def iter_rows(
+    manifest: Manifest, table: str, columns: Sequence[str], clip_ids: Collection[str] | None = None
+) -> Iterator[Row]:
+    """Yield a table's rows as tuples of the named columns, in order, in constant memory.
+
+    Args:
+        clip_ids: only the rows of these clips.
+    """
     for batch in manifest.iter_batches(table, columns):
-        yield from zip(*batch.to_pydict().values(), strict=True)
+        for start, length in _runs(batch.column("clip_id"), clip_ids) if clip_ids is not None else ((0, None),):
+            yield from zip(*batch.slice(start, length).to_pydict().values(), strict=True)
 
 
-def iter_clip_rows(manifest: Manifest, table: str, columns: Sequence[str]) -> Iterator[tuple[str, list[Row]]]:
-    """Yield (clip_id, its rows); ``columns`` must begin with ``clip_id``."""
-    for clip_id, rows in groupby(iter_rows(manifest, table, columns), itemgetter(0)):
+def _runs(ids: pa.Array, wanted: Collection[str]) -> Iterator[tuple[int, int]]:
+    """Yield (first, length) of the runs of neighbouring rows that are of wanted clips."""
+    for is_wanted, run in groupby(enumerate(ids.to_pylist()), lambda item: item[1] in wanted):
+        if is_wanted:
+            places = [place for place, _ in run]
+            yield places[0], len(places)
+
+
+def iter_clip_rows(
+    manifest: Manifest, table: str, columns: Sequence[str], clip_ids: Collection[str] | None = None
+) -> Iterator[tuple[str, list[Row]]]:
+    """Yield (clip_id, its rows); ``columns`` must begin with ``clip_id``. ``clip_ids``: see :func:`iter_rows`."""
+    for clip_id, rows in groupby(iter_rows(manifest, table, columns, clip_ids), itemgetter(0)):
         yield clip_id, list(rows)
 
 

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from actiseg_noise.borders.writing import FolderDraft, write_json, write_text
 from actiseg_noise.check.findings import Finding
-from actiseg_noise.check.recount import recount
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.manifest.schema import RECIPE_ONLY
@@ -81,7 +80,7 @@ def publish(
     for manifest in opened:
         _check_labels(manifest, labels)
     for manifest in opened:
-        if findings := _verify(manifest):
+        if findings := verify(manifest):
             raise UnverifiedError(manifest.path, findings)
     check = partial(check_output, force=force)
     with FolderDraft(folder, check, what="publication", advice="choose another --out") as draft:
@@ -96,11 +95,6 @@ def publish(
         seal(draft.path)
         draft.commit()
     return Publication(folder, published, tuple(_cautions(published)))
-
-
-def _verify(manifest: Manifest) -> list[Finding]:
-    """Return what ``actiseg-noise verify`` finds without the dataset."""
-    return verify_manifest(manifest) or recount(manifest).findings
 
 
 def _check_usage(labels: str, repo_id: str | None, shard_mb: float) -> None:

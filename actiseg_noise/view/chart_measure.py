@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.rows import FrameSizes, Size, iter_rows, mask_box, read_mask
+from actiseg_noise.manifest.rows import Size, mask_box, read_mask
 from actiseg_noise.masks import BinaryMask, Box
 
 NO_NOISE = "none"
@@ -54,18 +54,17 @@ def measure_masks(manifest: Manifest, sample: int = SAMPLE) -> dict[str, MaskFig
     """
     found: dict[str, MaskFigures] = {}
     chosen: dict[str, list[tuple[int, Codes]]] = {}
-    sizes = FrameSizes(manifest)
-    names = ["clip_id", "frame_idx", "object_id", "mask_noise", "iou", "clean_rle", "noisy_rle"]
-    for clip_id, frame_idx, object_id, noise, iou, clean, noisy in iter_rows(manifest, "masks", names):
-        if noise == NO_NOISE:
-            continue
+    noised = ((clip, mask) for clip in manifest.iter_clips() for mask in clip.masks if mask.mask_noise != NO_NOISE)
+    for clip, mask in noised:
+        noise, (clean, noisy) = mask.mask_noise, (mask.clean, mask.noisy)
         figures = found.setdefault(noise, MaskFigures())
         figures.masks += 1
-        figures.ious[min(int(iou * IOU_BINS), IOU_BINS - 1)] += 1
-        size = sizes.find(clip_id, frame_idx)
-        if clean is not None and size is not None:
-            rank = -int.from_bytes(blake2b(f"{clip_id}/{frame_idx}/{object_id}".encode(), digest_size=8).digest())
-            _keep(chosen.setdefault(noise, []), rank, Codes(clean, noisy or clean, size), sample)
+        figures.ious[min(int(mask.iou * IOU_BINS), IOU_BINS - 1)] += 1
+        if clean is not None and noisy is not None:
+            name = f"{clip.clip_id}/{mask.frame_idx}/{mask.object_id}"
+            rank = -int.from_bytes(blake2b(name.encode(), digest_size=8).digest())
+            codes = Codes(clean.counts, noisy.counts, (clean.height, clean.width))
+            _keep(chosen.setdefault(noise, []), rank, codes, sample)
     for noise, heap in chosen.items():
         for _, codes in heap:
             _add_displacements(found[noise], codes)

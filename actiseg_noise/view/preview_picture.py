@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.manifest.rows import Size, read_mask
+from actiseg_noise.borders.images import Picture, Size, read_frame
+from actiseg_noise.errors import DataError
+from actiseg_noise.manifest.clips import ManifestFrame
 from actiseg_noise.masks import BinaryMask
-from actiseg_noise.view.preview_clips import Scene
 
-Picture = npt.NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
 EMPTY: Colour = (38, 42, 48)
@@ -30,49 +30,24 @@ def colour_of(object_id: int) -> Colour:
     return COLOURS[(object_id - 1) % len(COLOURS)]
 
 
-def read_picture(scene: Scene, root: Path | None) -> Picture | None:
+def read_picture(frame: ManifestFrame | None, root: Path | None) -> Picture | None:
     """Return the frame's image, ``uint8 RGB [H, W, 3]``; None where there is no root, no image or not a readable one.
 
     A path that leaves the root is not followed.
     """
-    from PIL import Image
-
-    path = scene.frame["image_path"] if scene.frame else None
+    path = None if frame is None else frame.image_path
     if root is None or path is None or not (root / path).resolve().is_relative_to(root.resolve()):
         return None
     try:
-        with Image.open(root / path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError):
+        return read_frame(root / path)
+    except DataError:
         return None
 
 
-def masks_of(scene: Scene, side: str) -> dict[int, BinaryMask]:
-    """Return object_id → mask of the scene's ``clean`` or ``noisy`` side; withheld masks are left out."""
-    size = size_of(scene)
-    if size is None:
-        return {}
-    found = {}
-    for object_id, values in scene.masks.items():
-        counts = (values["noisy_rle"] if side == "noisy" else None) or values["clean_rle"]
-        if counts is not None:
-            found[object_id] = read_mask(counts, size)
-    return found
-
-
-def void_of(scene: Scene) -> BinaryMask | None:
-    """Return the frame's void pixels, None where it has none."""
-    size = size_of(scene)
-    if scene.frame is None or size is None or scene.frame["void_rle"] is None:
-        return None
-    return read_mask(scene.frame["void_rle"], size)
-
-
-def size_of(scene: Scene) -> Size | None:
-    """Return (height, width) of the frame's masks, None without."""
-    if scene.frame is None or scene.frame["height"] is None:
-        return None
-    return scene.frame["height"], scene.frame["width"]
+def masks_of(frame: ManifestFrame | None, labels: str) -> dict[int, BinaryMask]:
+    """Return object_id → the frame's ``clean`` or ``noisy`` mask; withheld masks are left out."""
+    masks = {} if frame is None else frame.masks
+    return {object_id: mask.decode(labels) for object_id, mask in masks.items() if mask.rle(labels) is not None}
 
 
 def fit(picture: Picture, size: Size) -> Picture:

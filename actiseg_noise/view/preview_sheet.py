@@ -5,25 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.view.preview_clips import Scene, choose_scenes
-from actiseg_noise.view.preview_picture import (
-    EMPTY,
-    Picture,
-    colour_of,
-    fit,
-    masks_of,
-    overlay,
-    read_picture,
-    size_of,
-    void_of,
-)
+from actiseg_noise.borders.images import Picture
+from actiseg_noise.borders.roots import find_root
+from actiseg_noise.borders.writing import write_png
+from actiseg_noise.datasets.base import DATASETS
+from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.manifest.clips import ManifestMask, ManifestSample
+from actiseg_noise.manifest.read import Manifest, open_manifest
+from actiseg_noise.view.preview_clips import SheetRow, choose_rows
+from actiseg_noise.view.preview_picture import EMPTY, colour_of, fit, masks_of, overlay, read_picture
 
 WIDTH, MARGIN, GAP = 1600, 16, 10
 PANEL = (384, 270)  # most width and height of a picture, in px
@@ -42,11 +38,74 @@ Words = list[tuple[str, tuple[int, int, int]]]
 
 @dataclass(frozen=True)
 class Sheet:
-    """A drawn sheet, and of how many of its frames the image was found."""
+    """A drawn contact sheet; a notebook shows it.
+
+    Attributes:
+        image: the picture. rows: how many clips it shows, and of how many (``with_image``) the frame was found.
+        root: where frames were looked for; None: nowhere.
+    """
 
     image: Image.Image
     rows: int
     with_image: int
+    root: Path | None
+
+    def _repr_png_(self) -> bytes:
+        stream = BytesIO()
+        self.image.save(stream, "PNG")
+        return stream.getvalue()
+
+
+def preview(
+    manifest: str | Path | Manifest,
+    *,
+    out: str | Path | None = None,
+    root: str | Path | None = None,
+    clips: Sequence[str] | None = None,
+    limit: int = 12,
+    noise_only: bool = False,
+) -> Sheet:
+    """Draw a contact sheet: a frame per row, its clean and noisy masks, both prompts of its positive objects.
+
+    >>> import actiseg_noise
+    >>> sheet = actiseg_noise.preview(folder, limit=3, out="sheet.png")
+    >>> sheet.rows, sheet.image.width
+    (3, 1600)
+
+    Args:
+        manifest: a manifest folder, or an open manifest.
+        out: the PNG file to write; None: none, the sheet has the picture.
+        root: the dataset's folder, by default the usual one; an embedded dataset draws its frames. Without it, or
+            without a frame's image, masks lie on a plain dark canvas.
+        clips: only these clips. limit: at most so many, those whose labels changed first.
+        noise_only: leave out clips whose labels are all clean.
+
+    Raises:
+        ActisegError: an unknown clip, nothing to show, no such root, or ``out`` cannot be written.
+    """
+    opened = open_manifest(manifest)
+    folder = _find_frames(opened, None if root is None else Path(root))
+    sheet = draw_preview(opened, root=folder, clips=clips, limit=limit, noise_only=noise_only)
+    if out is not None:
+        write_png(Path(out), sheet.image)
+    return sheet
+
+
+def _find_frames(manifest: Manifest, root: Path | None) -> Path | None:
+    """Return the dataset's folder: the one given, the usual one, or None; an embedded dataset is drawn when absent."""
+    if root is not None and not root.is_dir():
+        raise ActisegError(f"--root {root}: no such folder; leave it out to see the masks on a plain canvas")
+    name = manifest.info.dataset["name"]
+    if root is not None or name not in DATASETS:
+        return root
+    card = DATASETS[name].card
+    try:
+        folder = find_root(card)
+    except DataError:
+        return None
+    if card.is_embedded:
+        next(DATASETS[name](folder).iter_clips(manifest.info.split, with_frames=True), None)
+    return folder
 
 
 def draw_preview(
@@ -57,26 +116,24 @@ def draw_preview(
     limit: int = 12,
     noise_only: bool = False,
 ) -> Sheet:
-    """Return the contact sheet of a manifest.
+    """Return the contact sheet of a manifest; see :func:`preview` and :func:`choose_rows`.
 
     Args:
-        root: the dataset's folder; without it, or without a frame's image, masks lie on a plain dark canvas.
-        clips, limit, noise_only: see :func:`choose_scenes`.
+        root: the folder that image paths begin from, None for none.
     """
-    scenes = choose_scenes(manifest, clips=clips, limit=limit, noise_only=noise_only)
     columns = _COLUMNS[manifest.info.content]
     rows, found = [], 0
-    for scene in scenes:
-        picture = read_picture(scene, root)
+    for row in choose_rows(manifest, clips=clips, limit=limit, noise_only=noise_only):
+        picture = read_picture(row.frame, root)
         found += picture is not None
-        rows.append(_draw_row(scene, picture, len(columns)))
+        rows.append(_draw_row(row, picture, len(columns)))
     head = _draw_head(manifest, columns)
     sheet = Image.new("RGB", (WIDTH, head.height + sum(row.height for row in rows)), PAPER)
     top = 0
     for part in (head, *rows):
         sheet.paste(part, (0, top))
         top += part.height
-    return Sheet(sheet, len(rows), found)
+    return Sheet(sheet, len(rows), found, root)
 
 
 def _draw_head(manifest: Manifest, columns: tuple[str, ...]) -> Image.Image:
@@ -96,35 +153,36 @@ def _left_of(column: int) -> int:
     return MARGIN + column * (PANEL[0] + GAP)
 
 
-def _draw_row(scene: Scene, picture: Picture | None, columns: int) -> Image.Image:
+def _draw_row(row: SheetRow, picture: Picture | None, columns: int) -> Image.Image:
     """Return one row of the sheet, with its first ``columns`` pictures."""
-    panels = _panels(scene, picture)[:columns]
-    lines = list(_lines(scene))
+    panels = _panels(row, picture)[:columns]
+    lines = list(_lines(row))
     height = max(panels[0].shape[0], LINE * len(lines)) + 22
-    row = Image.new("RGB", (WIDTH, height), PAPER)
+    drawn = Image.new("RGB", (WIDTH, height), PAPER)
     for column, panel in enumerate(panels):
-        row.paste(Image.fromarray(panel), (_left_of(column), 0))
-    draw = ImageDraw.Draw(row)
+        drawn.paste(Image.fromarray(panel), (_left_of(column), 0))
+    draw = ImageDraw.Draw(drawn)
     for number, (words, object_id) in enumerate(lines):
         left, top = float(_left_of(columns)), LINE * number
         if object_id is not None:
             draw.rounded_rectangle((left, top + 3, left + 11, top + 14), 3, colour_of(object_id))
         _write(draw, left + (18 if object_id is not None else 0), top, words)
-    return row
+    return drawn
 
 
-def _panels(scene: Scene, picture: Picture | None) -> list[Picture]:
+def _panels(row: SheetRow, picture: Picture | None) -> list[Picture]:
     """Return the frame, its clean and its noisy masks, all of one size; none for a clip without frame or masks."""
-    size = size_of(scene)
+    size = None if row.frame is None else row.frame.size
     if picture is None and size is None:
         return [_plain((PANEL[0] * 9 // 16, PANEL[0]))] * 3
     height, width = picture.shape[:2] if picture is not None else size or (1, 1)
     scale = min(PANEL[0] / width, PANEL[1] / height)
     shape = max(1, round(height * scale)), max(1, round(width * scale))
     canvas = _plain(shape) if picture is None else fit(picture, shape)
-    positives = {sample["object_id"] for sample in scene.samples if sample["is_positive"]}
-    sides = [masks_of(scene, side) for side in ("clean", "noisy")]
-    return [canvas, *(overlay(canvas, masks, void_of(scene), positives) for masks in sides)]
+    positives = {sample.object_id for sample in row.clip.samples if sample.is_positive}
+    sides = [masks_of(row.frame, labels) for labels in ("clean", "noisy")]
+    void = None if row.frame is None else row.frame.void_mask()
+    return [canvas, *(overlay(canvas, masks, void, positives) for masks in sides)]
 
 
 def _plain(shape: tuple[int, int]) -> Picture:
@@ -132,50 +190,50 @@ def _plain(shape: tuple[int, int]) -> Picture:
     return np.full((*shape, 3), EMPTY, np.uint8)
 
 
-def _lines(scene: Scene) -> Iterator[tuple[Words, int | None]]:
+def _lines(row: SheetRow) -> Iterator[tuple[Words, int | None]]:
     """Yield the lines of text beside a row, with the object they are about."""
-    name = scene.frame["frame_id"] if scene.frame else ""
+    clip, name = row.clip, "" if row.frame is None else row.frame.frame_id
     frame = f"   {'' if name.startswith('frame') else 'frame '}{name}" if name else ""
-    yield [(scene.clip_id, INK), (frame, FADED)], None
-    yield [(f"“{scene.narration}”", INK)], None
-    positives = [sample for sample in scene.samples if sample["is_positive"]]
+    yield [(clip.clip_id, INK), (frame, FADED)], None
+    yield [(f"“{clip.narration}”", INK)], None
+    positives = [sample for sample in clip.samples if sample.is_positive]
     shown = positives[: _MOST_LINES // 2]
     for sample in shown:
         first, *more = _prompt_lines(sample)
-        yield first, sample["object_id"]
+        yield first, sample.object_id
         yield from ((words, None) for words in more)
-        if note := _mask_note(scene.masks.get(sample["object_id"])):
+        if note := _mask_note(row.masks.get(sample.object_id)):
             yield [(f"  {note}", FADED)], None
-    changed = sum(not s["is_positive"] and s["text_noise"] != "none" for s in scene.samples)
+    changed = sum(not sample.is_positive and sample.text_noise != "none" for sample in clip.samples)
     rest = [f"{len(positives) - len(shown)} more positive objects"] if len(shown) < len(positives) else []
-    rest += [f"{changed} of {len(scene.samples) - len(positives)} negative prompts changed too"] if changed else []
+    rest += [f"{changed} of {len(clip.samples) - len(positives)} negative prompts changed too"] if changed else []
     if rest:
         yield [("; ".join(rest), FADED)], None
 
 
-def _prompt_lines(sample: dict[str, Any]) -> list[Words]:
+def _prompt_lines(sample: ManifestSample) -> list[Words]:
     """Return both prompts of an object: the nouns where the rest is said above, else each whole text on its line."""
-    clean, noisy = sample["expression"], sample["noisy_expression"]
-    is_usual = clean.startswith(f"{sample['noun']} used in the action of ")
+    clean, noisy = sample.expression, sample.noisy_expression
+    is_usual = clean.startswith(f"{sample.noun} used in the action of ")
     if clean == noisy:
-        return [[(sample["noun"] if is_usual else clean, FADED)]]
-    colour = HARM if sample["is_harmful"] else INK
-    mark: Words = [("  harmful", HARM)] if sample["is_harmful"] else []
-    if is_usual and sample["noun"] != sample["noisy_noun"]:
-        return [[(sample["noun"], INK), (" → ", FADED), (sample["noisy_noun"], colour), *mark]]
+        return [[(sample.noun if is_usual else clean, FADED)]]
+    colour = HARM if sample.is_harmful else INK
+    mark: Words = [("  harmful", HARM)] if sample.is_harmful else []
+    if is_usual and sample.noun != sample.noisy_noun:
+        return [[(sample.noun, INK), (" → ", FADED), (sample.noisy_noun, colour), *mark]]
     return [[(clean, INK)], [("  → ", FADED), (noisy, colour), *mark]]
 
 
-def _mask_note(mask: dict[str, Any] | None) -> str:
+def _mask_note(mask: ManifestMask | None) -> str:
     """Say what happened to an object's mask in this frame."""
     if mask is None:
         return ""
-    if mask["would_erase"]:
-        return f"{mask['mask_noise']} would erase it: kept"
-    if mask["iou"] == 1:
+    if mask.would_erase:
+        return f"{mask.mask_noise} would erase it: kept"
+    if mask.iou == 1:
         return ""
-    cause = "lost pixels to a neighbour" if mask["mask_noise"] == "none" else mask["mask_noise"]
-    return f"{cause}, IoU {mask['iou']:.2f}"
+    cause = "lost pixels to a neighbour" if mask.mask_noise == "none" else mask.mask_noise
+    return f"{cause}, IoU {mask.iou:.2f}"
 
 
 def _write(draw: ImageDraw.ImageDraw, left: float, top: float, words: Words) -> None:

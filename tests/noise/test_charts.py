@@ -124,7 +124,7 @@ def test_the_command_names_its_files(
         return int(stop.value.code or 0)
 
     assert run(tmp_path / "charts") == 0
-    assert f"drawn: {tmp_path / 'charts' / 'rates.png'}" in capsys.readouterr().out
+    assert f"charts: {tmp_path / 'charts' / 'rates.png'}" in capsys.readouterr().out
     (tmp_path / "file").write_text("")
     assert run(tmp_path / "file") == 2
     assert "choose another folder for --plot" in capsys.readouterr().err

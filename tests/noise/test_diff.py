@@ -14,7 +14,7 @@ import pytest
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
-from actiseg_noise.check.diff import Diff, diff_manifests
+from actiseg_noise.check.diff import diff
 from actiseg_noise.cli import main
 from actiseg_noise.manifest.schema import MASKS, SAMPLES
 from actiseg_noise.recipe import NoiseSpec, Recipe
@@ -35,10 +35,6 @@ def clean(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build(toy: Toy, tmp_path: Path, recipe: Recipe, **options: object) -> Path:
     return actiseg_noise.build(toy, recipe=recipe, out=tmp_path / "other", **options)  # type: ignore[arg-type]
-
-
-def diff(a: Path, b: Path, top: int = 10) -> Diff:
-    return diff_manifests(actiseg_noise.read_manifest(a), actiseg_noise.read_manifest(b), top=top)
 
 
 def test_a_manifest_equals_itself_and_a_rebuilt_one(clean: Path, toy: Toy, tmp_path: Path) -> None:

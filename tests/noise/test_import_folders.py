@@ -14,7 +14,7 @@ from deposits import save_frame, save_mask, write_actionvos
 from import_sources import write_level
 from PIL import Image
 
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.exchange.import_folders import FolderPairs, Folders
@@ -60,7 +60,7 @@ def test_ids_are_those_on_disk(tmp_path: Path) -> None:
         ("a/1", "2", 4, 4, "none", 1.0),
         ("a/2", "2", 1, 1, "none", 1.0),
     ]
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     assert manifest.info.name == "mine/train/imported-mine-s0"
 
 
@@ -99,7 +99,7 @@ def test_void_is_never_painted(tmp_path: Path) -> None:
     manifest = import_pair(folders, void_id=255)
     assert areas(manifest) == [("a/1", "1", 2, 1, "imported", 0.5)]
     assert manifest.table("frames")["void_rle"].to_pylist() != [None]
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
 
 
 def test_backups_beside_masks_are_not_read(tmp_path: Path) -> None:

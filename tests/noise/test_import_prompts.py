@@ -11,7 +11,7 @@ import pytest
 from deposits import actionvos_entry, write_actionvos
 from import_sources import LEVEL, published_categories, published_expressions, write_level
 
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.exchange.import_prompts import PromptPairs
 from actiseg_noise.exchange.import_trees import NoisyTree, TreePairs
@@ -62,7 +62,7 @@ def test_only_a_noun_of_another_category_is_harmful(tmp_path: Path) -> None:
 
 def test_an_import_verifies_and_says_what_it_was_made_from(tmp_path: Path) -> None:
     manifest = import_level(tmp_path / "Noise 20" / "ImageSets")
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     info = manifest.info
     assert (info.content, info.recipe.noises, info.noises) == ("text", (), ())
     assert info.name == "actionvos/train/imported-noise-20-s0"
@@ -209,7 +209,7 @@ def beside_tree(tmp_path: Path, level: Any = None, **options: bool) -> TreePairs
 
 def test_beside_the_clean_tree_the_masks_come_too(tmp_path: Path) -> None:
     manifest = read_manifest(write_import(beside_tree(tmp_path), tmp_path / "m"))
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     assert manifest.info.counts == {"clips": 1, "frames": 2, "samples": 3, "masks": 6}
     assert manifest.info.imported["files"].keys() == {p.name for p in (tmp_path / "noisy").iterdir()}
     assert set(manifest.table("masks")["mask_noise"].to_pylist()) == {"none"}

@@ -14,7 +14,7 @@ from deposits import actionvos_entry, actionvos_folder, save_mask, write_actionv
 from import_sources import write_level
 
 from actiseg_noise.check.rebuild import compare_with_dataset
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import DataError
 from actiseg_noise.exchange.import_trees import TreePairs, find_noisy_tree
 from actiseg_noise.exchange.import_write import write_import
@@ -55,7 +55,7 @@ def test_equal_trees_have_no_noise(trees: Trees) -> None:
     manifest = import_trees(trees)
     assert set(manifest.table("samples")["text_noise"].to_pylist()) == {"none"}
     assert set(manifest.table("masks")["mask_noise"].to_pylist()) == {"none"}
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
 
 
 def test_noisy_masks_are_compared_and_backups_are_not_read(trees: Trees) -> None:
@@ -74,7 +74,7 @@ def test_noisy_masks_are_compared_and_backups_are_not_read(trees: Trees) -> None
         (SECOND, 2, 12, 12, "none", None, 1.0),
         (SECOND, 3, 0, 0, "none", None, 1.0),
     ]
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     assert manifest.info.severity["median_iou"] == 0.375
     assert manifest.info.imported["noisy_masks"]["files"] == 2
 
@@ -100,7 +100,7 @@ def test_names_and_classes_of_the_list_are_noisy_text(trees: Trees) -> None:
     assert (row["text_noise"], row["is_harmful"]) == ("imported", True)
     assert manifest.info.counts["masks"] == 6
     assert list(manifest.info.imported["files"]) == ["train.json"]
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
 
 
 def test_the_published_pair_in_a_tree_goes_before_its_list(trees: Trees) -> None:

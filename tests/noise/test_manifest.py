@@ -211,21 +211,13 @@ def drop_column(folder: Path, name: str) -> None:
     pq.write_table(pq.read_table(path).drop_columns([name]), path)
 
 
-def retype_column(folder: Path) -> None:
-    """Store categories as 64-bit numbers."""
-    path = folder / "samples.parquet"
-    table = pq.read_table(path)
-    index = table.column_names.index("category_id")
-    pq.write_table(table.set_column(index, "category_id", table["category_id"].cast(pa.int64())), path)
-
-
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
         (shutil.rmtree, r"m: no manifest\.json here, so this is not a finished manifest folder"),
         (lambda f: (f / "manifest.json").unlink(), r"m: no manifest\.json here"),
-        (lambda f: (f / "manifest.json").write_text("{"), r"manifest\.json: not a readable manifest\.json"),
-        (lambda f: (f / "manifest.json").write_text("[]"), r"manifest\.json: not a readable manifest\.json"),
+        (lambda f: (f / "manifest.json").write_text("{"), r"manifest\.json: malformed JSON at line 1, column 2"),
+        (lambda f: (f / "manifest.json").write_text("[]"), r"manifest\.json: expected a JSON object"),
         (
             lambda f: edit_json(f, lambda d: d.update(schema_version=2)),
             r"schema version 2, but .* Upgrade: pip install",
@@ -239,7 +231,6 @@ def retype_column(folder: Path) -> None:
         (lambda f: (f / "masks.parquet").unlink(), r"the file masks\.parquet is listed in manifest\.json but missing"),
         (lambda f: (f / "masks.parquet").write_bytes(b"PAR1"), r"masks\.parquet: not a readable Parquet file"),
         (lambda f: drop_column(f, "noun"), r"samples\.parquet: the column 'noun' is missing"),
-        (retype_column, r"samples\.parquet: the column 'category_id' is int64, expected int32"),
     ],
 )
 def test_a_damaged_manifest_is_refused(folder: Path, damage: Callable[[Path], object], message: str) -> None:

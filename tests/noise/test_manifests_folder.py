@@ -11,7 +11,7 @@ import pytest
 
 import actiseg_noise
 from actiseg_noise.check.recount import recount
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.manifest.info import ManifestInfo, read_info
 
 FOLDER = Path(__file__).parents[2] / "manifests"
@@ -66,7 +66,7 @@ def test_the_folder_stays_small() -> None:
 @pytest.mark.parametrize("variant", WANTED, ids=NAMES)
 def test_a_published_variant_holds_by_itself(variant: tuple[str, str, int]) -> None:
     manifest = actiseg_noise.read_manifest(MAKE.folder_of(*variant))
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     assert recount(manifest).findings == []
 
 

@@ -66,7 +66,9 @@ def test_build_verify_inspect(run: Run, vost: Path) -> None:
     noise = ("--flip", 0.5, "--noun", 1, "--boundary", 3, "--boundary-unit", "px", "--boundary-rate", 1)
     built = run("build", "--dataset", "vost", "--root", vost, *noise, "--seed", 4, "--out", "m", "--workers", 2)
     assert built.code == 0
-    assert run("verify", "m").out.startswith("all holds: schema, counts, order, digests, run lengths, draws; digest ")
+    assert run("verify", "m").out.startswith(
+        "all checks passed: schema, counts, order, digests, run lengths, draws; digest "
+    )
     checked = run("verify", "m", "--root", vost)
     assert (checked.code, "the dataset" in checked.out) == (0, True)
     shown = run("inspect", "m").out

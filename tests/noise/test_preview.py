@@ -17,7 +17,7 @@ import actiseg_noise
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.recipe import NoiseSpec, Recipe
-from actiseg_noise.view.preview_clips import choose_scenes
+from actiseg_noise.view.preview_clips import choose_rows
 from actiseg_noise.view.preview_picture import COLOURS, EMPTY, VOID, colour_of, masks_of, overlay, read_picture
 from actiseg_noise.view.preview_sheet import WIDTH, _font, _lines, draw_preview
 
@@ -45,46 +45,46 @@ def test_clips_whose_labels_changed_come_first(toy: Toy, tmp_path: Path) -> None
     rows = manifest.table("samples").to_pylist()
     noisy = sorted({row["clip_id"] for row in rows if row["text_noise"] != "none"})
     assert 0 < len(noisy) < 12
-    assert [s.clip_id for s in choose_scenes(manifest, limit=len(noisy))] == noisy
-    assert [s.clip_id for s in choose_scenes(manifest, limit=50, noise_only=True)] == noisy
-    assert len(choose_scenes(manifest, limit=50)) == 12
-    assert len(choose_scenes(manifest, limit=len(noisy) + 1)) == len(noisy) + 1
+    assert [row.clip.clip_id for row in choose_rows(manifest, limit=len(noisy))] == noisy
+    assert [row.clip.clip_id for row in choose_rows(manifest, limit=50, noise_only=True)] == noisy
+    assert len(choose_rows(manifest, limit=50)) == 12
+    assert len(choose_rows(manifest, limit=len(noisy) + 1)) == len(noisy) + 1
 
 
 def test_the_frame_whose_masks_changed_most_is_shown(toy: Toy, tmp_path: Path) -> None:
     manifest = open_built(toy, DILATE, tmp_path / "m")
     rows = manifest.table("masks").to_pylist()
-    for scene in choose_scenes(manifest, noise_only=True):
+    for shown in choose_rows(manifest, noise_only=True):
         lost = {
-            index: sum(1 - r["iou"] for r in rows if r["clip_id"] == scene.clip_id and r["frame_idx"] == index)
+            index: sum(1 - r["iou"] for r in rows if r["clip_id"] == shown.clip.clip_id and r["frame_idx"] == index)
             for index in (0, 1)
         }
-        assert scene.frame is not None
-        assert lost[scene.frame["frame_idx"]] == pytest.approx(max(lost.values()))
+        assert shown.frame is not None
+        assert lost[shown.frame.frame_idx] == pytest.approx(max(lost.values()))
 
 
 def test_named_clips_alone(toy: Toy, tmp_path: Path) -> None:
     manifest = open_built(toy, DILATE, tmp_path / "m")
-    assert [s.clip_id for s in choose_scenes(manifest, clips=["clip007", "clip002"])] == ["clip002", "clip007"]
+    assert [row.clip.clip_id for row in choose_rows(manifest, clips=["clip007", "clip002"])] == ["clip002", "clip007"]
     with pytest.raises(ActisegError, match=r"no clip 'clip99' in this manifest"):
-        choose_scenes(manifest, clips=["clip99"])
+        choose_rows(manifest, clips=["clip99"])
 
 
 def test_nothing_noisy_is_said(toy: Toy, tmp_path: Path) -> None:
     manifest = open_built(toy, Recipe("clean"), tmp_path / "m")
     with pytest.raises(ActisegError, match="no clip's labels changed; leave out --noise-only"):
-        choose_scenes(manifest, noise_only=True)
+        choose_rows(manifest, noise_only=True)
 
 
 def test_masks_are_those_of_the_manifest(toy: Toy, tmp_path: Path) -> None:
     manifest = open_built(toy, DILATE, tmp_path / "m")
-    (scene,) = choose_scenes(manifest, clips=["clip003"])
-    assert scene.frame is not None
-    index_mask = toy.read_index_mask(toy.clips[3], toy.clips[3].frames[scene.frame["frame_idx"]])
-    for object_id, mask in masks_of(scene, "clean").items():
+    (shown,) = choose_rows(manifest, clips=["clip003"])
+    assert shown.frame is not None
+    index_mask = toy.read_index_mask(toy.clips[3], toy.clips[3].frames[shown.frame.frame_idx])
+    for object_id, mask in masks_of(shown.frame, "clean").items():
         assert np.array_equal(mask, index_mask == object_id)
-    areas = {object_id: row["iou"] < 1 for object_id, row in scene.masks.items()}
-    noisy, clean = masks_of(scene, "noisy"), masks_of(scene, "clean")
+    areas = {object_id: mask.iou < 1 for object_id, mask in shown.masks.items()}
+    noisy, clean = masks_of(shown.frame, "noisy"), masks_of(shown.frame, "clean")
     assert {i: not np.array_equal(noisy[i], clean[i]) for i in noisy} == areas
 
 
@@ -110,15 +110,14 @@ def test_every_object_id_has_a_colour() -> None:
 
 def test_images_come_from_the_root_and_never_from_outside(toy: Toy, tmp_path: Path) -> None:
     manifest = open_built(toy, DILATE, tmp_path / "m")
-    (scene,) = choose_scenes(manifest, clips=["clip002"])
-    picture = read_picture(scene, toy.root)
+    (shown,) = choose_rows(manifest, clips=["clip002"])
+    picture = read_picture(shown.frame, toy.root)
     assert picture is not None
     assert picture.shape == (48, 64, 3)
-    assert read_picture(scene, None) is None
-    assert scene.frame is not None
+    assert read_picture(shown.frame, None) is None
+    assert shown.frame is not None
     Image.new("RGB", (4, 4)).save(tmp_path / "outside.png")
-    scene.frame["image_path"] = "../outside.png"
-    assert read_picture(scene, toy.root) is None
+    assert read_picture(replace(shown.frame, image_path="../outside.png"), toy.root) is None
 
 
 def test_a_sheet_is_drawn_with_and_without_frames(toy: Toy, tmp_path: Path) -> None:
@@ -142,19 +141,17 @@ def test_a_manifest_of_text_shows_its_prompts(toy: Toy, tmp_path: Path) -> None:
 def test_both_prompts_and_what_is_harmful_are_written(toy: Toy, tmp_path: Path) -> None:
     recipe = Recipe("both", (NoiseSpec("category_flip-v1", 1.0), *DILATE.noises))
     manifest = open_built(toy, recipe, tmp_path / "m")
-    (scene,) = choose_scenes(manifest, clips=["clip003"])
-    text = ["".join(word for word, _ in words) for words, _ in _lines(scene)]
-    for sample in scene.samples:
-        if sample["is_positive"]:
-            harm = "  harmful" if sample["is_harmful"] else ""
-            assert f"{sample['noun']} → {sample['noisy_noun']}{harm}" in text
+    (shown,) = choose_rows(manifest, clips=["clip003"])
+    text = ["".join(word for word, _ in words) for words, _ in _lines(shown)]
+    for sample in shown.clip.samples:
+        if sample.is_positive:
+            harm = "  harmful" if sample.is_harmful else ""
+            assert f"{sample.noun} → {sample.noisy_noun}{harm}" in text
     assert any("dilate-v1, IoU 0." in line for line in text)
-    scene.samples = [
-        sample
-        | {"expression": "see the cup", "noisy_expression": "see the pan", "is_positive": True, "is_harmful": True}
-        for sample in scene.samples[:1]
-    ]
-    text = ["".join(word for word, _ in words) for words, _ in _lines(scene)]
+    whole = {"expression": "see the cup", "noisy_expression": "see the pan", "is_positive": True, "is_harmful": True}
+    samples = (replace(shown.clip.samples[0], **whole),)  # type: ignore[arg-type]
+    shown = replace(shown, clip=replace(shown.clip, samples=samples))
+    text = ["".join(word for word, _ in words) for words, _ in _lines(shown)]
     assert text[2:4] == ["see the cup", "  → see the pan  harmful"]
 
 
@@ -168,8 +165,8 @@ def test_text_of_any_script_and_length_is_no_trouble(toy: Toy, tmp_path: Path) -
 def test_many_positive_objects_are_counted(toy: Toy, tmp_path: Path) -> None:
     clip = make_clip("clip000", [thing(i, 1) for i in range(1, 41)])
     crowd = Toy(toy.root, [clip], {str(f.mask_path): np.zeros((24, 32), np.uint8) for f in clip.frames})
-    (scene,) = choose_scenes(open_built(crowd, Recipe("clean"), tmp_path / "m"))
-    assert "28 more positive objects" in [words[0][0] for words, _ in _lines(scene)]
+    (shown,) = choose_rows(open_built(crowd, Recipe("clean"), tmp_path / "m"))
+    assert "28 more positive objects" in [words[0][0] for words, _ in _lines(shown)]
 
 
 def test_withheld_masks_are_left_out(toy: Toy, tmp_path: Path) -> None:

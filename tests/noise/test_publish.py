@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from toys import make_toy, write_toy
 
 import actiseg_noise
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError, UnknownNameError
 from actiseg_noise.manifest import write
@@ -86,7 +86,7 @@ def test_a_manifest_in_it_is_a_manifest_with_the_same_digest(made: Made) -> None
     for source, folder in ((made.noisy, "train/toy-mix-s0"), (made.clean, "train/clean-s0")):
         before, after = actiseg_noise.read_manifest(source), actiseg_noise.read_manifest(made.out / folder)
         assert after.digest == before.digest
-        assert verify_manifest(after) == []
+        assert verify(after) == []
         for table in ("clips", "frames", "samples", "masks"):
             assert after.table(table) == before.table(table)
 
@@ -109,7 +109,7 @@ def test_large_tables_are_shards(made: Made, tmp_path: Path, monkeypatch: pytest
     out = publish([made.noisy], tmp_path / "pub", shard_mb=0.001).path
     manifest = actiseg_noise.read_manifest(out / "train/toy-mix-s0")
     assert len([name for name in manifest.info.files if name.startswith("masks-")]) == 4
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     entry = next(c for c in front_matter(out)["configs"] if c["config_name"] == "toy-mix-s0-masks")
     assert entry["data_files"][0]["path"] == [f"train/toy-mix-s0/masks-0000{i}-of-00004.parquet" for i in range(4)]
 

@@ -16,7 +16,7 @@ from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
 from actiseg_noise.check.rebuild import compare_with_dataset
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError, ManifestError
 from actiseg_noise.manifest.command import build_command
@@ -62,7 +62,7 @@ def test_every_derived_mask_is_left_out_and_nothing_else(full: Path, withheld: P
 
 def test_it_holds_by_itself_and_against_the_dataset(withheld: Path, toy: Toy) -> None:
     manifest = actiseg_noise.read_manifest(withheld)
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     assert compare_with_dataset(manifest, dataset=toy) == []
 
 
@@ -134,7 +134,7 @@ def change(folder: Path, table: str, column: str, value: Any) -> None:
 
 def test_a_code_that_should_be_withheld_is_found(withheld: Path) -> None:
     change(withheld, "masks", "noisy_rle", "abc")
-    finding = verify_manifest(actiseg_noise.read_manifest(withheld))[0]
+    finding = verify(actiseg_noise.read_manifest(withheld))[0]
     assert finding.where.endswith("noisy_rle")
     assert (finding.expected, finding.found) == ("null (content recipe-only)", "a code")
 
@@ -145,7 +145,7 @@ def test_a_code_that_is_missing_from_a_full_manifest_is_found(
 ) -> None:
     folder = actiseg_noise.build(toy, recipe=MIX, out=tmp_path / "m")
     change(folder, table, column, None)
-    finding = verify_manifest(actiseg_noise.read_manifest(folder))[0]
+    finding = verify(actiseg_noise.read_manifest(folder))[0]
     assert finding.where.endswith(column)
     assert (finding.expected, finding.found) == ("a code (content full)", "null")
 

@@ -15,7 +15,7 @@ from toys import Toy, make_toy, write_toy
 import actiseg_noise
 from actiseg_noise.check.findings import Finding
 from actiseg_noise.check.recount import recount
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify_tables
 from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
 from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.recipe import NoiseSpec, Recipe
@@ -72,7 +72,7 @@ def forge(folder: Path, change: Callable[[dict[str, Any]], object], *, row: int)
 
 def findings(folder: Path) -> list[Finding]:
     manifest = actiseg_noise.read_manifest(folder)
-    assert verify_manifest(manifest) == [], "the digests hold: only the draws can tell"
+    assert verify_tables(manifest) == [], "the digests hold: only the draws can tell"
     return recount(manifest).findings
 
 
@@ -142,7 +142,7 @@ def test_statements_that_contradict_each_other_need_no_draws(
     folder: Path, change: Callable[[dict[str, Any]], object], where: str
 ) -> None:
     edit_info(folder, change)
-    assert f"manifest.json, {where}" in [f.where for f in verify_manifest(actiseg_noise.read_manifest(folder))]
+    assert f"manifest.json, {where}" in [f.where for f in verify_tables(actiseg_noise.read_manifest(folder))]
 
 
 def restated_eligible(data: dict[str, Any], index: int) -> None:

@@ -14,7 +14,7 @@ from toys import Toy, make_toy, write_toy
 import actiseg_noise
 from actiseg_noise.cli import main
 from actiseg_noise.recipe import NoiseSpec, Recipe
-from actiseg_noise.view.inspection import inspect_manifest
+from actiseg_noise.view.inspection import inspect
 from actiseg_noise.view.observed import Prompt, Share, count_prompts, observe
 from actiseg_noise.vocabulary import Vocabulary
 
@@ -107,7 +107,7 @@ def test_a_manifest_without_recipe_shows_what_its_rows_hold(built: Path, tmp_pat
     data = json.loads((copy / "manifest.json").read_text())
     data.update(noises=[], recipe=Recipe("imported-toy").to_json(), imported={"form": "a test"})
     (copy / "manifest.json").write_text(json.dumps(data))
-    titles = [section.title for section in inspect_manifest(actiseg_noise.read_manifest(copy)).sections(5)]
+    titles = [section.title for section in inspect(actiseg_noise.read_manifest(copy)).sections(5)]
     assert "Noise" not in titles
     assert "Observed in the rows: prompts" in titles
     assert "IoU with the clean mask: dilate-v1" in titles
@@ -115,7 +115,7 @@ def test_a_manifest_without_recipe_shows_what_its_rows_hold(built: Path, tmp_pat
 
 def test_a_manifest_of_text_has_no_table_of_masks(toy: Toy, tmp_path: Path) -> None:
     path = actiseg_noise.build(toy, recipe="text-40", content="text", out=tmp_path / "m")
-    titles = [section.title for section in inspect_manifest(actiseg_noise.read_manifest(path)).sections(5)]
+    titles = [section.title for section in inspect(actiseg_noise.read_manifest(path)).sections(5)]
     assert "Observed in the rows: prompts" in titles
     assert "Observed in the rows: masks of visible objects" not in titles
 

@@ -14,7 +14,7 @@ import pytest
 from toys import make_toy
 
 import actiseg_noise
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ManifestError
 from actiseg_noise.manifest import write
 from actiseg_noise.manifest.schema import SAMPLES, TABLES
@@ -80,7 +80,7 @@ def test_shards_are_read_in_order_as_one_table(built: Path, sharded: Path) -> No
     some = parts.table("masks", ["iou", "sample_id"])
     assert set(some.column_names) == {"iou", "sample_id"}
     assert parts.digest == whole.digest
-    assert verify_manifest(parts) == []
+    assert verify(parts) == []
 
 
 def test_a_table_without_rows_is_one_empty_shard(tmp_path: Path) -> None:

@@ -16,11 +16,12 @@ import pytest
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
+from actiseg_noise.check.findings import Finding
 from actiseg_noise.check.rebuild import compare_with_dataset
-from actiseg_noise.check.verify import Finding, verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.manifest.digest import RowDigest
-from actiseg_noise.manifest.schema import TABLES
+from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
+from actiseg_noise.manifest.schema import CLIPS, TABLES
 from actiseg_noise.recipe import NoiseSpec, Recipe
 
 RECIPE = Recipe(
@@ -67,7 +68,7 @@ def edit(
 
 
 def findings(folder: Path) -> list[Finding]:
-    return verify_manifest(actiseg_noise.read_manifest(folder))
+    return verify(folder)
 
 
 def places(folder: Path) -> list[str]:
@@ -85,7 +86,7 @@ def test_an_untouched_manifest_holds(built: Path, toy: Toy) -> None:
 @pytest.mark.parametrize("options", [{}, {"limit": 4}, {"clips": ["clip003", "clip007"]}, {"vocabulary": "train"}])
 def test_every_kind_of_manifest_holds(toy: Toy, tmp_path: Path, recipe: Recipe, options: dict[str, Any]) -> None:
     manifest = actiseg_noise.read_manifest(actiseg_noise.build(toy, recipe=recipe, out=tmp_path / "m", **options))
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     assert compare_with_dataset(manifest, dataset=toy) == []
 
 
@@ -160,20 +161,15 @@ def test_an_edited_cell_with_its_row_digest_made_again_is_found(folder: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("table", "column", "value", "suspect"),
-    [
-        ("frames", "image_path", "elsewhere.jpg", "clip_id='clip000', frame_idx=0"),
-        ("clips", "source_order", 11, "clip_id='clip001' and 'clip000' both at 11"),
-        ("masks", "would_erase", True, ""),
-    ],
+    ("table", "column", "value"),
+    [("frames", "image_path", "elsewhere.jpg"), ("clips", "source_order", 11), ("masks", "would_erase", True)],
 )
-def test_an_edited_cell_that_is_no_label_is_suspected(
-    folder: Path, table: str, column: str, value: object, suspect: str
+def test_the_column_of_an_edited_cell_that_is_no_label_is_named(
+    folder: Path, table: str, column: str, value: object
 ) -> None:
     edit(folder, table, lambda row: row.update({column: value}), row=0)
     (finding,) = findings(folder)
     assert finding.where == f"{table}.parquet, column {column}"
-    assert finding.found.endswith(f"; suspicious: {suspect}") if suspect else "suspicious" not in finding.found
     assert finding.advice.endswith("verify with --root names the row")
 
 
@@ -258,6 +254,53 @@ def test_a_parquet_file_written_by_another_tool_holds(folder: Path) -> None:
     for path in folder.glob("*.parquet"):
         pq.write_table(pq.read_table(path), path, compression="snappy", row_group_size=3)
     assert findings(folder) == []
+
+
+def test_rows_of_a_clip_that_is_not_listed_are_found_though_every_digest_fits(folder: Path) -> None:
+    """Tables that agree with ``manifest.json``, and not with each other."""
+    path = folder / "clips.parquet"
+    table = pq.read_table(path).slice(1)
+    pq.write_table(table, path)
+    state = TableDigest(CLIPS)
+    state.update(table.to_pydict())
+    tables = {name: TableDigest(schema) for name, schema in ((t.name, t) for t in TABLES)}
+    for name, digest in tables.items():
+        digest.update(pq.read_table(folder / f"{name}.parquet").to_pydict())
+    info = json.loads((folder / "manifest.json").read_text())
+    info["counts"]["clips"] -= 1
+    info["tables"]["clips"], info["columns"]["clips"] = state.rows.hex(), state.columns
+    info["digest"] = manifest_digest({name: digest.rows for name, digest in tables.items()})
+    (folder / "manifest.json").write_text(json.dumps(info))
+    assert places(folder) == [f"{name}.parquet, clip_id='clip000'" for name in ("frames", "samples", "masks")]
+
+
+def test_what_was_checked_and_what_was_not_is_said(built: Path, toy: Toy, folder: Path) -> None:
+    passed = verify(built)
+    first, second = str(passed).splitlines()
+    assert first == (f"all checks passed: schema, counts, order, digests, run lengths, draws; digest {passed.digest}")
+    assert second.startswith("not checked, as only the dataset can tell: split, selection, clean labels, which masks")
+    whole = verify(built, dataset=toy)
+    assert str(whole).endswith(f", draws, the dataset; digest {passed.digest}")
+    assert whole.to_json() == {
+        "holds": True,
+        "checked": [*passed.checked, "the dataset"],
+        "not checked": [],
+        "digest": passed.digest,
+        "findings": [],
+    }
+    edit(folder, "samples", lambda row: row.update(noisy_noun="spoon"))
+    failed = verify(folder, dataset=toy)
+    text = str(failed)
+    assert f"{SAMPLE}, column noisy_noun: expected row digest " in text
+    assert "What to do: fetch the manifest again, or build it again." in text
+    assert text.splitlines()[-1].startswith("2 findings: schema, counts, order, digests, run lengths, the dataset; ")
+    assert json.loads(json.dumps(failed.to_json()))["findings"][0]["where"] == failed[0].where
+
+
+def test_the_dataset_of_a_folder_is_opened_by_name(kitchen_root: Path, noisy_val: Path) -> None:
+    findings = verify(noisy_val, kitchen_root)
+    assert (findings, findings.checked[-1]) == ([], "the dataset")
+    assert "not checked, for that pass the dataset's folder (--root): split" in verify(noisy_val).summary()
 
 
 # --- with the dataset

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import actiseg_noise
 from actiseg_noise.check.rebuild import compare_with_dataset
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.recipe import ad_hoc_recipe
 
 
 def check(path: Path, root: Path) -> actiseg_noise.Manifest:
     """Return a manifest that holds, by itself and against its dataset."""
     manifest = actiseg_noise.read_manifest(path)
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     assert compare_with_dataset(manifest, root=root) == []
     return manifest
 

@@ -12,13 +12,13 @@ import pytest
 from import_sources import write_level
 from PIL import Image
 
-from actiseg_noise.check.verify import verify_manifest
+from actiseg_noise.check.verify import verify
 from actiseg_noise.exchange.import_folders import FolderPairs, Folders
 from actiseg_noise.exchange.import_prompts import PromptPairs
 from actiseg_noise.exchange.import_write import write_import
 from actiseg_noise.exchange.published_prompts import PublishedFiles
 from actiseg_noise.manifest.read import Manifest, read_manifest
-from actiseg_noise.view.inspection import inspect_manifest
+from actiseg_noise.view.inspection import inspect
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 HANDS = (300, 301)
@@ -37,7 +37,7 @@ def test_predicted_masks_against_human_ones(real_davis: Path, tmp_path: Path) ->
     folders = Folders(davis / "Annotations_human/480p", davis / "Annotations/480p", davis / "JPEGImages/480p", davis)
     pairs = FolderPairs(folders, "osvos", objects="union", split="val")
     manifest = read_manifest(write_import(pairs, tmp_path / "m"))
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     assert manifest.info.counts == {"clips": 4, "frames": 81, "samples": 4, "masks": 81}
     rows = manifest.table("masks").to_pylist()
     for row in rows[::9]:
@@ -86,7 +86,7 @@ def test_the_released_prompts_have_the_rates_that_were_counted_in_them(
     excerpt: Path, percent: int, tmp_path: Path
 ) -> None:
     manifest = import_level(excerpt, percent, tmp_path)
-    assert verify_manifest(manifest) == []
+    assert verify(manifest) == []
     rows = manifest.table("samples").to_pylist()
     nouns = manifest.vocabulary.nouns
 
@@ -115,7 +115,7 @@ def test_the_released_prompts_have_the_rates_that_were_counted_in_them(
 
 
 def test_inspect_shows_the_released_rates(excerpt: Path, tmp_path: Path) -> None:
-    observed = inspect_manifest(import_level(excerpt, 60, tmp_path)).to_json(5)["observed"]["prompts"]
+    observed = inspect(import_level(excerpt, 60, tmp_path)).to_json(5)["observed"]["prompts"]
     assert [(found["count"], found["total"]) for found in observed.values()] == [
         (244, 403),
         (69, 119),

@@ -1,0 +1,174 @@
+"""A table's Parquet file, read by value: whoever wrote it, with whatever types, order of columns and row groups.
+
+pandas, Polars, DuckDB and Spark write what they read in types of their own: strings as ``large_string`` or dictionary,
+numbers that may be null as ``double``, a column of nulls as ``null``. Where no value changes, such a file is the same
+table, and its rows come in the schema's types. The type-cast costs nothing where the types are the schema's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from actiseg_noise.borders.text import check_file
+from actiseg_noise.errors import ManifestError
+from actiseg_noise.manifest.schema import Table
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ADVICE = "Write the table again with the types that docs/manifest.md names, or fetch it again."
+
+
+class TableFile:
+    """One Parquet file of a table, checked on opening. A context manager.
+
+    Raises:
+        ManifestError: the file is missing, a pointer of git-lfs, no Parquet, or a column is missing or of a type whose
+            values are not those of the schema.
+    """
+
+    def __init__(self, path: Path, table: Table) -> None:
+        import pyarrow.parquet as pq
+
+        check_file(path, "table", ManifestError)
+        self.path = path
+        self._schema = table.arrow()
+        with _named_damage(path):
+            self._file = pq.ParquetFile(path)
+        self._types = {field.name: self._check_column(field) for field in self._schema}
+
+    def __enter__(self) -> TableFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def read(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return all rows of the named columns, in the order named; None: of all columns of the schema.
+
+        Raises:
+            ManifestError: damaged pages, or a value that the schema's type cannot hold.
+        """
+        import pyarrow as pa
+
+        schema = self._part(columns)
+        if not self._is_exact(schema):
+            return pa.Table.from_batches(self.iter_batches(columns), schema)
+        with _named_damage(self.path):
+            rows = self._file.read(columns=schema.names, use_threads=False)
+        return pa.Table.from_arrays([rows.column(name) for name in schema.names], schema=schema)
+
+    def iter_batches(self, columns: Sequence[str] | None = None, rows: int = 8192) -> Iterator[pa.RecordBatch]:
+        """Yield batches of at most ``rows`` rows; see :meth:`read`."""
+        import pyarrow as pa
+
+        schema = self._part(columns)
+        is_exact = self._is_exact(schema)
+        with _named_damage(self.path):
+            batches = self._file.iter_batches(rows, columns=schema.names, use_threads=False)
+        while True:
+            with _named_damage(self.path):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            arrays = [batch.column(name) for name in schema.names]
+            if not is_exact:
+                arrays = [self._cast(array, field) for array, field in zip(arrays, schema, strict=True)]
+            yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _part(self, columns: Sequence[str] | None) -> pa.Schema:
+        """Return the schema of the named columns, in the order named."""
+        import pyarrow as pa
+
+        return self._schema if columns is None else pa.schema([self._schema.field(name) for name in columns])
+
+    def _is_exact(self, schema: pa.Schema) -> bool:
+        """Return whether the file has these columns in the schema's own types."""
+        return all(self._types[field.name] == field.type for field in schema)
+
+    def _check_column(self, field: pa.Field) -> pa.DataType:
+        """Return the type in which the file has a column, refusing one whose values are another kind of thing."""
+        found = self._file.schema_arrow
+        places = found.get_all_field_indices(field.name)
+        if not places:
+            raise ManifestError(f"{self.path}: the column {field.name!r} is missing")
+        if len(places) > 1:
+            raise ManifestError(f"{self.path}: the column {field.name!r} is there {len(places)} times, expected once")
+        kind = found.field(places[0]).type
+        if not _is_of_one_kind(kind, field.type):
+            raise ManifestError(f"{self.path}: the column {field.name!r} is {kind}, expected {field.type}. {_ADVICE}")
+        return kind
+
+    def _cast(self, array: pa.Array, field: pa.Field) -> pa.Array:
+        """Return a column in the schema's type, value by value the same."""
+        import pyarrow as pa
+
+        try:
+            return _cast(array, field.type)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise ManifestError(
+                f"{self.path}: the column {field.name!r} is {array.type}, expected {field.type}, and has a value that "
+                f"{field.type} cannot hold ({error}). {_ADVICE}"
+            ) from None
+
+
+def _is_of_one_kind(found: pa.DataType, expected: pa.DataType) -> bool:
+    """Return whether values of one type can be those of the other: both text, both numbers, or both true and false.
+
+    Text of digits is no number and a number is no text: ``007`` and 7 are two values.
+    """
+    from pyarrow import types
+
+    kind = found.value_type if types.is_dictionary(found) else found
+    if types.is_null(kind):
+        return True
+    is_number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
+    if types.is_string(expected):
+        texts = (types.is_string, types.is_large_string, types.is_string_view)
+        raw = (
+            types.is_binary,
+            types.is_large_binary,
+            types.is_binary_view,
+        )  # text that its writer did not mark as such
+        return any(is_text(kind) for is_text in (*texts, *raw))
+    return is_number or (types.is_boolean(expected) and types.is_boolean(kind))
+
+
+def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Return an array in another type of its kind; NaN among whole numbers or flags is pandas' way of writing null.
+
+    Raises:
+        pa.ArrowInvalid: a value that the type cannot hold.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if array.type == kind:
+        return array
+    if pa.types.is_floating(array.type) and not pa.types.is_floating(kind):
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+    if pa.types.is_boolean(kind) and not pa.types.is_null(array.type):
+        array = array.cast(pa.uint8())
+        if pc.any(pc.greater(array, 1)).as_py():
+            raise pa.ArrowInvalid("a flag that is neither 0 nor 1")
+    return array.cast(kind)
+
+
+@contextmanager
+def _named_damage(path: Path) -> Iterator[None]:
+    """Turn what Parquet says about a damaged file into an error that names it."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise ManifestError(f"{path}: not a readable Parquet file ({error}); fetch it again") from None
