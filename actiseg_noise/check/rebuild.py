@@ -9,6 +9,7 @@ from typing import Any
 
 from actiseg_noise.building.build import find_thresholds
 from actiseg_noise.building.chunk import Worker, split_chunks
+from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.building.request import Request, find_vocabulary, make_request
 from actiseg_noise.check.findings import Finding, brief, compare_rows
 from actiseg_noise.check.tables import MAX_OTHERS, where_is
@@ -90,8 +91,7 @@ def _compare_version(manifest: Manifest, dataset: Dataset | None) -> list[Findin
 def _request(manifest: Manifest, root: str | Path | None, dataset: Dataset | None) -> Request:
     """Return the request that a build of this manifest would make, with the manifest's own vocabulary."""
     info = manifest.info
-    return make_request(
-        info.dataset["name"] if dataset is None else dataset,
+    options = BuildOptions(
         root=root,
         split=info.split,
         recipe=info.recipe,
@@ -103,6 +103,7 @@ def _request(manifest: Manifest, root: str | Path | None, dataset: Dataset | Non
         limit=info.selection.get("limit"),
         clips=info.selection.get("clips"),
     )
+    return make_request(info.dataset["name"] if dataset is None else dataset, options)
 
 
 def _compare_vocabulary(manifest: Manifest, request: Request) -> list[Finding]:
