@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +15,7 @@ from actiseg_noise.building.gate import check_gate, slot_counts
 from actiseg_noise.building.options import BuildOptions, with_keywords
 from actiseg_noise.building.plan import Tally
 from actiseg_noise.building.pool import check_main_module, finished_chunks
-from actiseg_noise.building.request import Request, make_request, tool_version, untitled
+from actiseg_noise.building.request import Request, describe_skipped, make_request, tool_version, untitled
 from actiseg_noise.building.severity import Severity
 from actiseg_noise.building.spool import spooled
 from actiseg_noise.building.workspace import Workspace, check_output
@@ -70,12 +70,6 @@ def run_build(request: Request) -> Path:
     if skipped := request.dataset.skipped:
         progress.note(describe_skipped(skipped))
     return out
-
-
-def describe_skipped(clip_ids: Sequence[str]) -> str:
-    """Return how many clips were left out, and the first ten."""
-    names = ", ".join(clip_ids[:10]) + (", …" if len(clip_ids) > 10 else "")
-    return f"left out {len(clip_ids):,} listed clip{'s' * (len(clip_ids) > 1)}, files or texts missing: {names}"
 
 
 @contextmanager

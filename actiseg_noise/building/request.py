@@ -92,12 +92,16 @@ class Request:
 
         Raises:
             DataError: the adapter's clips do not ascend, or two have one address.
-            ActisegError: a clip that was asked for by name is not in the split.
+            ActisegError: a clip that was asked for by name is not in the split, or every clip was left out.
         """
         clips = _in_order(self.dataset, self.split, with_frames=self.content == "full")
+        is_empty = True
         for clip in self.selection.choose(clips, attrgetter("clip_id"), self.split, self.dataset.skipped):
+            is_empty = False
             ids = [item.object_id for item in clip.objects]
             yield clip if ids == sorted(ids) else _with_sorted_objects(clip)
+        if is_empty and self.dataset.skipped:
+            raise DataError(f"nothing is left to build: {describe_skipped(self.dataset.skipped)}")
 
 
 def make_request(dataset: str | Dataset, options: BuildOptions | None = None) -> Request:
@@ -175,6 +179,12 @@ def find_vocabulary(dataset: Dataset, origin: str | Path) -> Vocabulary:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ActisegError(f"--vocabulary {path}: not a vocabulary file ({error!r})") from None
     return replace(vocabulary, origin=path.name)
+
+
+def describe_skipped(clip_ids: Sequence[str]) -> str:
+    """Return how many clips were left out, and the first ten."""
+    names = ", ".join(clip_ids[:10]) + (", …" if len(clip_ids) > 10 else "")
+    return f"left out {len(clip_ids):,} listed clip{'s' * (len(clip_ids) > 1)}, files or texts missing: {names}"
 
 
 def tool_version() -> str:

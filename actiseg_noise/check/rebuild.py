@@ -91,6 +91,9 @@ def _compare_version(manifest: Manifest, dataset: Dataset | None) -> list[Findin
 def _request(manifest: Manifest, root: str | Path | None, dataset: Dataset | None) -> Request:
     """Return the request that a build of this manifest would make, with the manifest's own vocabulary."""
     info = manifest.info
+    limit, clips = info.selection.get("limit"), info.selection.get("clips")
+    if limit is not None and info.skipped:  # it may have been the first of those that were there
+        limit, clips = None, manifest.table("clips", ["clip_id"])["clip_id"].to_pylist()
     options = BuildOptions(
         root=root,
         split=info.split,
@@ -100,8 +103,8 @@ def _request(manifest: Manifest, root: str | Path | None, dataset: Dataset | Non
         options=info.dataset["options"],
         skip_missing=bool(info.skipped),
         allow_eval=True,
-        limit=info.selection.get("limit"),
-        clips=info.selection.get("clips"),
+        limit=limit,
+        clips=clips,
     )
     return make_request(info.dataset["name"] if dataset is None else dataset, options)
 

@@ -108,7 +108,8 @@ def _read_clips(values: list[str] | None) -> list[str] | None:
             names.append(value)
             continue
         try:
-            names += [line for line in Path(value[1:]).read_text("utf-8-sig").splitlines() if line]
+            lines = Path(value[1:]).read_text("utf-8-sig").split("\n")
+            names += [line.rstrip("\r") for line in lines if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise ActisegError(f"--clips {value}: cannot read the file ({error})") from None
     if not names:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 from actiseg_noise.datasets.selection import ALL, Selection
-from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.errors import ActisegError, DataError, MissingTextError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 from actiseg_noise.registry import Registry
@@ -90,10 +90,14 @@ class Dataset(ABC):
         """
         return list(self.selection.choose(sorted(clip_ids), str, split))
 
-    def leave_out(self, clip_id: str, why: DataError) -> None:
-        """Count a clip that cannot be read among ``skipped``, or raise ``why`` where nobody asked to skip any."""
+    def allow(self, why: MissingTextError) -> None:
+        """Raise MissingTextError with ``why`` and what to do, unless what is missing may be left out."""
         if not self.skip_missing:
-            raise why
+            raise MissingTextError(f"{why}. Write the text, or pass --skip-missing to leave out and count such clips.")
+
+    def leave_out(self, clip_id: str, why: MissingTextError) -> None:
+        """Count a clip that lacks a text among ``skipped``, or raise MissingTextError as ``allow`` does."""
+        self.allow(why)
         if clip_id not in self.skipped:
             self.skipped.append(clip_id)
 

@@ -142,7 +142,7 @@ def test_missing_videos_are_listed_or_skipped_and_counted(run: Run, tmp_path: Pa
     assert refused.code == 2
     assert "9_cut_jalapeño" in refused.err
     assert not (tmp_path / "m").exists()
-    assert "1 listed clips whose files are missing" in run(*build, "--skip-missing").out
+    assert "1 listed clips whose files or texts are missing" in run(*build, "--skip-missing").out
     assert actiseg_noise.read_manifest("m").info.skipped == ("9_cut_jalapeño",)
     assert run("verify", "m", "--root", root).code == 0
     assert "m is already built" in run(*build, "--skip-missing", "--resume").err
