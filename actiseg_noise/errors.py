@@ -29,6 +29,10 @@ class DataError(ActisegError):
     """A file of a dataset that is missing, damaged or not what its layout promises."""
 
 
+class MissingTextError(DataError):
+    """A text of one clip or object that is empty: no reason to give up the clips that have theirs."""
+
+
 class ManifestError(ActisegError):
     """A manifest folder that cannot be read as one: a missing file or column, a newer schema, broken Parquet."""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from actiseg_noise.borders.json_window import JsonWindow
 from actiseg_noise.borders.text import check_file, not_utf8
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import DataError, MissingTextError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _INT32_MAX = 2**31 - 1
@@ -131,10 +131,16 @@ class JsonFields:
         return f"{self._path}: entry {self._number}"
 
     def text(self, key: str) -> str:
-        """Return a string that is not empty and can be written as UTF-8."""
+        """Return a string that is not blank and can be written as UTF-8.
+
+        Raises:
+            MissingTextError: it is blank or null. DataError: it is no such string.
+        """
         value = self._data.get(key)
-        if type(value) is str and value and (value.isascii() or _is_writable(value)):
+        if type(value) is str and value.strip() and (value.isascii() or _is_writable(value)):
             return value
+        if key in self._data and (value is None or (type(value) is str and not value.strip())):
+            raise MissingTextError(str(self.error(key, "a string, not empty, without lone surrogates")))
         raise self.error(key, "a string, not empty, without lone surrogates")
 
     def optional_text(self, key: str) -> str | None:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from actiseg_noise.building.chunk import iter_batches, read_chunk_info, split_chunks
 from actiseg_noise.building.exact import exact_thresholds
 from actiseg_noise.building.gate import check_gate, slot_counts
+from actiseg_noise.building.options import BuildOptions, with_keywords
 from actiseg_noise.building.plan import Tally
-from actiseg_noise.building.pool import finished_chunks
-from actiseg_noise.building.request import Request, make_request, tool_version
+from actiseg_noise.building.pool import check_main_module, finished_chunks
+from actiseg_noise.building.request import Request, describe_skipped, make_request, tool_version, untitled
 from actiseg_noise.building.severity import Severity
 from actiseg_noise.building.spool import spooled
 from actiseg_noise.building.workspace import Workspace, check_output
@@ -25,105 +26,49 @@ from actiseg_noise.manifest.read import read_manifest
 from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.progress import Progress
-from actiseg_noise.recipe import Recipe
 from actiseg_noise.records import Clip
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
 
 
-def build(
-    dataset: str | Dataset,
-    *,
-    root: str | Path | None = None,
-    split: str = "train",
-    recipe: str | Path | Recipe = "clean",
-    out: str | Path | None = None,
-    seed: int | None = None,
-    content: str = "full",
-    exact_rate: bool = False,
-    temporal: str | None = None,
-    allow_erase: bool = False,
-    vocabulary: str | Path = "dataset",
-    options: dict[str, Any] | None = None,
-    skip_missing: bool = False,
-    limit: int | None = None,
-    clips: Sequence[str] | None = None,
-    allow_eval: bool = False,
-    gate: bool = True,
-    workers: int = 1,
-    resume: bool = False,
-    force: bool = False,
-    progress: Progress | None = None,
-) -> Path:
+@with_keywords(BuildOptions)
+def build(dataset: str | Dataset, options: BuildOptions) -> Path:
     """Build a noisy variant of a dataset and return the manifest's folder.
+
+    ``actiseg_noise.build("vost", flip=0.3)`` is ``actiseg-noise build --dataset vost --flip 0.3``: the same recipe id,
+    the same labels. More than one worker needs the caller's script to be a file that can be imported
+    (``if __name__ == "__main__":``), as everything that starts processes does.
 
     Args:
         dataset: a registered name, or an adapter made by the caller.
-        root: the dataset's folder; None: ``ACTISEG_<DATASET>_ROOT``, then ``ACTISEG_DATA/<dataset>``.
-        recipe: a named recipe, a TOML file, or a ``Recipe``. seed: None keeps the recipe's own.
-        out: None: ``manifests/<dataset>/<split>/<recipe id>-s<seed>``.
-        content: ``full`` carries masks; ``text`` reads none.
-        exact_rate, temporal, allow_erase: override the recipe's; its id then says so.
-        vocabulary: ``dataset``, ``train``, or a JSON file.
-        options: the adapter's own options, such as VOST's ``objects``.
-        skip_missing: leave out listed clips whose files are absent, instead of refusing them.
-        limit, clips: build only the first clips, or those named.
-        allow_eval: noise an evaluation split on purpose. gate: refuse rates that chance does not allow.
-        workers: processes; the labels do not depend on it. More than one needs the caller's script to be importable
-            (``if __name__ == "__main__":``), as everything that spawns processes does.
-        resume: an output of the same build that is already there is returned as it is. Finished work of a killed
-            build is always kept. force: replace an existing manifest, once the new one is whole.
+        {options}
 
     Raises:
-        ActisegError: bad usage or bad input; nothing half-written is left at ``out``.
+        ActisegError: bad usage or bad input; nothing half-written is left.
     """
-    request = make_request(
-        dataset,
-        root=root,
-        split=split,
-        recipe=recipe,
-        seed=seed,
-        content=content,
-        exact_rate=exact_rate,
-        temporal=temporal,
-        allow_erase=allow_erase,
-        vocabulary=vocabulary,
-        options=options,
-        skip_missing=skip_missing,
-        limit=limit,
-        clips=clips,
-        allow_eval=allow_eval,
-    )
-    folder = request.default_out if out is None else Path(out)
-    return run_build(request, folder, workers=workers, gate=gate, resume=resume, force=force, progress=progress)
+    return run_build(make_request(dataset, options))
 
 
-def run_build(
-    request: Request,
-    out: Path,
-    *,
-    workers: int = 1,
-    gate: bool = True,
-    resume: bool = False,
-    force: bool = False,
-    progress: Progress | None = None,
-) -> Path:
-    """Build what ``request`` asks for at ``out`` and return ``out``."""
-    progress = progress or Progress()
-    if workers < 1:
-        raise ActisegError(f"--workers must be at least 1, got {workers}")
-    if resume and is_built(request, out):
+def run_build(request: Request) -> Path:
+    """Build what ``request`` asks for and return the manifest's folder."""
+    asked, out = request.asked, request.out
+    progress = asked.progress or Progress()
+    if asked.processes > 1:
+        check_main_module()
+    if asked.resume and is_built(request, out):
         progress.note(f"{out} is already built")
         return out
-    check_output(out, force=force)
-    with Workspace(out, request.fingerprint, force=force) as space, _rare_collections(), _plain_allocation():
-        if space.found:
-            progress.note(f"continuing from {space.found} finished chunks of an interrupted build")
-        if space.discarded:
+    check_output(out, force=asked.force)
+    with Workspace(out, request.fingerprint, force=asked.force) as space, _rare_collections(), _plain_allocation():
+        if space.kept:
+            progress.note(f"continuing an interrupted build: {space.kept} chunks are finished")
+        if space.has_removed:
             progress.note(f"starting over: the unfinished work for {out} was another build's")
-        _write_manifest(request, space, workers, gate, progress)
+        _write_manifest(request, space, progress)
         space.commit()
+    if skipped := request.dataset.skipped:
+        progress.note(describe_skipped(skipped))
     return out
 
 
@@ -168,7 +113,7 @@ def is_built(request: Request, out: Path) -> bool:
         "version": info.dataset["version"],
         "options": info.dataset["options"],
         "split": info.split,
-        "recipe": info.recipe.to_json(),
+        "recipe": untitled(info.recipe),
         "content": info.content,
         "vocabulary": info.vocabulary["digest"],
         "selection": info.selection,
@@ -178,7 +123,7 @@ def is_built(request: Request, out: Path) -> bool:
     return stored == request.identity
 
 
-def _write_manifest(request: Request, space: Workspace, workers: int, gate: bool, progress: Progress) -> None:
+def _write_manifest(request: Request, space: Workspace, progress: Progress) -> None:
     """Write the whole manifest into the workspace."""
     thresholds = None
     tally = Tally(len(request.recipe.noises))
@@ -188,13 +133,15 @@ def _write_manifest(request: Request, space: Workspace, workers: int, gate: bool
             progress.note("finding exact rates")
             thresholds = find_thresholds(request)
         chunks = split_chunks(clips, request.content)
-        for folder, count in finished_chunks(request.job(thresholds), chunks, space.chunks, workers):
-            tally.add(read_chunk_info(folder)["tally"])
-            for name, batch in _batches(folder):
-                severity.add(name, writer.append(name, batch))
-            progress.advance(count, total)
+        finished = finished_chunks(request.job(thresholds), chunks, space.chunks, request.asked.processes)
+        with closing(finished):  # an error ends the worker processes before the workspace goes
+            for folder, count in finished:
+                tally.add(read_chunk_info(folder)["tally"])
+                for name, batch in _batches(folder):
+                    severity.add(name, writer.append(name, batch))
+                progress.advance(count, total)
         slots = slot_counts(request.recipe, tally, thresholds)
-        if gate:
+        if request.asked.gate:
             check_gate(slots)
         writer.finish(lambda digests: _info(request, slots, severity, digests), request.vocabulary)
 
@@ -230,7 +177,7 @@ def _info(request: Request, slots: tuple[SlotCounts, ...], severity: Severity, d
     vocabulary = request.vocabulary
     return ManifestInfo(
         tool_version=tool_version(),
-        dataset=asdict(request.dataset.card) | {"options": request.options},
+        dataset=asdict(request.dataset.card) | {"options": request.adapter_options},
         split=request.split,
         recipe=request.recipe,
         content=request.content,

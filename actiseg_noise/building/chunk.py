@@ -14,7 +14,7 @@ from functools import cache
 from hashlib import blake2b
 from operator import attrgetter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.borders.writing import whole_folder, write_json
 from actiseg_noise.building.compose import Row
@@ -27,6 +27,9 @@ from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.recipe import Recipe
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
 from actiseg_noise.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from multiprocessing.synchronize import Event
 
 FRAMES_PER_CHUNK = 64
 SAMPLES_PER_CHUNK = 16_384
@@ -158,8 +161,12 @@ def _write_arrow(path: Path, table: Table, rows: list[Row]) -> None:
 _worker: Worker | None = None
 
 
-def start_process(job: Job) -> None:
-    """Prepare a worker process: one thread for OpenCV and for Arrow, Ctrl-C left to the parent, no life without it."""
+def start_process(job: Job, started: Event) -> None:
+    """Prepare a worker process: one thread for OpenCV and for Arrow, Ctrl-C left to the parent, no life without it.
+
+    Args:
+        started: set when the process is ready to work.
+    """
     import signal
     import threading
 
@@ -172,6 +179,7 @@ def start_process(job: Job) -> None:
     cv2.setNumThreads(1)
     pa.set_cpu_count(1)
     _worker = Worker(job)
+    started.set()
 
 
 def _end_with_parent() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
@@ -15,14 +15,39 @@ from actiseg_noise.records import Clip
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+    from multiprocessing.process import BaseProcess
 
 CHUNKS_AHEAD = 2  # per worker
 CHUNKS_WORTH_A_PROCESS = 2
 
+_NO_MAIN_MODULE = (
+    "{what}. A worker process imports the script that calls build as the module `__main__`, so the script must be a "
+    'file, the call must stand under `if __name__ == "__main__":`, and a dataset or noise of your own must be in a '
+    "module of its own. Or pass workers=1."
+)
+
+
+def check_main_module() -> None:
+    """Raise ActisegError where a worker process calls build because it imports a script that does."""
+    from multiprocessing import current_process
+
+    if getattr(current_process(), "_inheriting", False):  # the standard library's own test
+        raise ActisegError(_NO_MAIN_MODULE.format(what="build was called while a worker process imported the script"))
+
+
+def _check_script() -> None:
+    """Raise ActisegError for a script from standard input, which no worker process can import."""
+    import sys
+
+    main = sys.modules["__main__"]
+    file = getattr(main, "__file__", None)
+    if getattr(main, "__spec__", None) is None and file is not None and not Path(file).is_file():
+        raise ActisegError(_NO_MAIN_MODULE.format(what=f"worker processes cannot import the script {file}"))
+
 
 def finished_chunks(
     job: Job, chunks: Iterable[tuple[Clip, ...]], folder: Path, workers: int
-) -> Iterator[tuple[Path, int]]:
+) -> Generator[tuple[Path, int]]:
     """Yield (chunk folder, clips in it) in order, making those that are not there.
 
     A few chunks are made in this process: they are done before others have started.
@@ -42,31 +67,55 @@ def finished_chunks(
 
 def _in_processes(
     job: Job, places: Iterator[tuple[Path, tuple[Clip, ...]]], workers: int
-) -> Iterator[tuple[Path, int]]:
-    """Make chunks in worker processes, a few ahead of what is consumed."""
+) -> Generator[tuple[Path, int]]:
+    """Make chunks in worker processes, a few ahead of what is consumed; the processes end with the generator."""
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
+    from multiprocessing import active_children, get_context
 
+    _check_script()
     context = get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start_process, initargs=(job,))
+    started, others = context.Event(), set(active_children())
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=start_process, initargs=(job, started))
     waiting: deque[tuple[Future[None] | None, Path, int]] = deque()
+    processes: set[BaseProcess] = set()
     try:
         for place, clips in places:
             with _no_interrupts():  # a submission may start a process, which is deaf to Ctrl-C from its first moment
                 future = None if is_finished(job, place, clips) else pool.submit(write_in_process, place, clips)
+            processes.update(set(active_children()) - others)
             waiting.append((future, place, len(clips)))
             if len(waiting) > workers * CHUNKS_AHEAD:
                 yield _wait(*waiting.popleft())
         while waiting:
             yield _wait(*waiting.popleft())
     except BrokenProcessPool:
-        raise ActisegError(
-            "a worker process died, perhaps for want of memory. Finished work is kept: run the same command again "
-            "with fewer --workers."
-        ) from None
+        pool.shutdown(cancel_futures=True)
+        raise ActisegError(_why_it_broke([p.exitcode for p in processes], has_started=started.is_set())) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _why_it_broke(exit_codes: Sequence[int | None], *, has_started: bool) -> str:
+    """Return what ended a pool, from the exit codes of all its processes; it terminates those that remain itself."""
+    import signal
+
+    own = [code for code in exit_codes if code not in (None, 0, -signal.SIGTERM)]
+    code = own[0] if own else None
+    if code is not None and code < 0:
+        name = signal.Signals(-code).name
+        why = ", as the system does when memory runs out" if name == "SIGKILL" else ""
+        return (
+            f"a worker process was killed by {name}{why}. Finished work is kept: run the same command again with "
+            "fewer --workers."
+        )
+    how = "" if code is None else f" (exit code {code})"
+    if not has_started:
+        return _NO_MAIN_MODULE.format(what=f"the worker processes ended before they could work{how}")
+    return (
+        f"a worker process ended in the middle of its work{how}. Finished work is kept: run the same command again; "
+        "with --workers 1 an error is shown where it happens."
+    )
 
 
 @contextmanager

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from importlib.metadata import version
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.roots import find_root
 from actiseg_noise.building.chunk import Job
+from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.datasets.base import DATASETS, Dataset
+from actiseg_noise.datasets.selection import ALL, Selection
 from actiseg_noise.errors import ActisegError, DataError, UnknownNameError, raise_if
 from actiseg_noise.manifest.schema import SCHEMA_VERSION
 from actiseg_noise.noises.base import NOISES
-from actiseg_noise.recipe import Recipe, load_recipe
+from actiseg_noise.recipe import Recipe, ad_hoc_recipe, load_recipe
 from actiseg_noise.records import Clip
 from actiseg_noise.vocabulary import Vocabulary
 
@@ -25,39 +27,35 @@ BUILT_CONTENTS = ("full", "text")
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Which clips of a split: the first ``limit``, those named by ``clips``, or all."""
-
-    limit: int | None = None
-    clips: tuple[str, ...] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """Return what is not the default."""
-        data = {"limit": self.limit, "clips": None if self.clips is None else list(self.clips)}
-        return {key: value for key, value in data.items() if value is not None}
-
-    @property
-    def suffix(self) -> str:
-        """Return what distinguishes the folder of a partial build."""
-        some = "" if self.clips is None else f"-clips{len(self.clips)}"
-        return some + ("" if self.limit is None else f"-first{self.limit}")
-
-
-@dataclass(frozen=True)
 class Request:
-    """A build that has been checked. ``options`` are the adapter's own."""
+    """A build that has been checked: what ``asked`` names, resolved."""
 
+    asked: BuildOptions
     dataset: Dataset
-    split: str
     recipe: Recipe
-    content: str
     vocabulary: Vocabulary
     selection: Selection
-    options: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def default_out(self) -> Path:
-        """Return ``manifests/<dataset>/<split>/<recipe id>-s<seed>``."""
+    def split(self) -> str:
+        """Return the split."""
+        return self.asked.split
+
+    @property
+    def content(self) -> str:
+        """Return ``full`` or ``text``."""
+        return self.asked.content
+
+    @property
+    def adapter_options(self) -> dict[str, Any]:
+        """Return the dataset's own options."""
+        return dict(self.asked.options or {})
+
+    @property
+    def out(self) -> Path:
+        """Return where the manifest goes: as asked, or ``manifests/<dataset>/<split>/<recipe id>-s<seed>``."""
+        if self.asked.out is not None:
+            return Path(self.asked.out)
         name = f"{self.recipe.recipe_id}-s{self.recipe.seed}{self.selection.suffix}"
         return Path("manifests") / self.dataset.card.name / self.split / name
 
@@ -68,9 +66,9 @@ class Request:
         return {
             "dataset": card.name,
             "version": card.version,
-            "options": self.options,
+            "options": self.adapter_options,
             "split": self.split,
-            "recipe": self.recipe.to_json(),
+            "recipe": untitled(self.recipe),
             "content": self.content,
             "vocabulary": self.vocabulary.digest(),
             "selection": self.selection.to_json(),
@@ -87,63 +85,84 @@ class Request:
     def job(self, thresholds: Sequence[float] | None = None) -> Job:
         """Return what worker processes need."""
         limits = None if thresholds is None else tuple(thresholds)
-        return Job(self.dataset, self.recipe, self.vocabulary, self.content, limits)
+        return Job(self.dataset.select(ALL), self.recipe, self.vocabulary, self.content, limits)
 
     def iter_clips(self) -> Iterator[Clip]:
         """Yield the selected clips, objects in ascending object_id.
 
         Raises:
             DataError: the adapter's clips do not ascend, or two have one address.
-            UnknownNameError: a selected clip is not in the split.
+            ActisegError: a clip that was asked for by name is not in the split, or every clip was left out.
         """
         clips = _in_order(self.dataset, self.split, with_frames=self.content == "full")
-        if self.selection.clips is not None:
-            clips = _chosen(clips, self.selection.clips, self.split)
-        for index, clip in enumerate(clips):
-            if index == self.selection.limit:
-                return
+        is_empty = True
+        for clip in self.selection.choose(clips, attrgetter("clip_id"), self.split, self.dataset.skipped):
+            is_empty = False
             ids = [item.object_id for item in clip.objects]
             yield clip if ids == sorted(ids) else _with_sorted_objects(clip)
+        if is_empty and self.dataset.skipped:
+            raise DataError(f"nothing is left to build: {describe_skipped(self.dataset.skipped)}")
 
 
-def make_request(
-    dataset: str | Dataset,
-    *,
-    root: str | Path | None = None,
-    split: str = "train",
-    recipe: str | Path | Recipe = "clean",
-    seed: int | None = None,
-    content: str = "full",
-    exact_rate: bool = False,
-    temporal: str | None = None,
-    allow_erase: bool = False,
-    vocabulary: str | Path | Vocabulary = "dataset",
-    options: dict[str, Any] | None = None,
-    skip_missing: bool = False,
-    limit: int | None = None,
-    clips: Sequence[str] | None = None,
-    allow_eval: bool = False,
-) -> Request:
-    """Resolve and check a build; the arguments are those of ``build``."""
-    if content not in BUILT_CONTENTS:
-        raise UnknownNameError("content", content, BUILT_CONTENTS)
-    raise_if(limit is not None and limit < 1, f"--limit must be at least 1, got {limit}")
-    found = _open_dataset(dataset, root, skip_missing, options or {})
+def make_request(dataset: str | Dataset, options: BuildOptions | None = None) -> Request:
+    """Resolve and check a build.
+
+    Raises:
+        ActisegError: bad usage, an unknown name, or a dataset that is not there.
+    """
+    asked = options or BuildOptions()
+    if asked.content not in BUILT_CONTENTS:
+        raise UnknownNameError("content", asked.content, BUILT_CONTENTS)
+    raise_if(asked.limit is not None and asked.limit < 1, f"--limit must be at least 1, got {asked.limit}")
+    raise_if(asked.processes < 1, f"--workers must be at least 1, got {asked.processes}")
+    selection = Selection(asked.limit, None if asked.clips is None else tuple(sorted(set(asked.clips))))
+    found = _open_dataset(dataset, asked)
     found.check_root()
-    found.check_split(split)
-    variant = _resolve_recipe(recipe, seed).altered(exact_rate=exact_rate, temporal=temporal, allow_erase=allow_erase)
-    _check_allowed(found, split, variant, content, allow_eval)
-    request = Request(
-        dataset=found,
-        split=split,
-        recipe=variant,
-        content=content,
-        vocabulary=vocabulary if isinstance(vocabulary, Vocabulary) else find_vocabulary(found, vocabulary),
-        selection=Selection(limit, None if clips is None else tuple(sorted(set(clips)))),
-        options=dict(options or {}),
-    )
+    found.check_split(asked.split)
+    variant = find_recipe(asked)
+    _check_allowed(found, variant, asked)
+    words = asked.vocabulary
+    vocabulary = words if isinstance(words, Vocabulary) else find_vocabulary(found, words)
+    request = Request(asked, found.select(selection), variant, vocabulary, selection)
     _check_text(request)
     return request
+
+
+def find_recipe(asked: BuildOptions) -> Recipe:
+    """Return the recipe that is named, or that of the rates given one by one; with the options that change it.
+
+    Raises:
+        ActisegError: both are given, or details of a boundary noise without one.
+    """
+    details = (asked.boundary_op, asked.boundary_rate, asked.boundary_unit)
+    rates = {"--flip": asked.flip, "--noun": asked.noun, "--boundary": asked.boundary}
+    given = [option for option, value in rates.items() if value is not None]
+    plain = BuildOptions()
+    if asked.boundary is None and details != (plain.boundary_op, plain.boundary_rate, plain.boundary_unit):
+        raise ActisegError("--boundary-op, --boundary-rate and --boundary-unit need --boundary K, the kernel")
+    if given and asked.recipe is not None:
+        name = asked.recipe.recipe_id if isinstance(asked.recipe, Recipe) else asked.recipe
+        raise ActisegError(f"--recipe {name} and {', '.join(given)} contradict each other: give one or the other")
+    if given:
+        operation, rate, unit = details
+        recipe = ad_hoc_recipe(
+            flip=asked.flip,
+            noun=asked.noun,
+            boundary=asked.boundary,
+            boundary_op=operation,
+            boundary_rate=rate,
+            boundary_unit=unit,
+        )
+    else:
+        recipe = asked.recipe if isinstance(asked.recipe, Recipe) else load_recipe(asked.recipe or "clean")
+    if asked.seed is not None:
+        recipe = replace(recipe, seed=asked.seed)
+    return recipe.altered(exact_rate=asked.exact_rate, temporal=asked.temporal, allow_erase=asked.allow_erase)
+
+
+def untitled(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as JSON without its title, which decides no row."""
+    return {key: value for key, value in recipe.to_json().items() if key != "title"}
 
 
 def find_vocabulary(dataset: Dataset, origin: str | Path) -> Vocabulary:
@@ -163,41 +182,39 @@ def find_vocabulary(dataset: Dataset, origin: str | Path) -> Vocabulary:
     return replace(vocabulary, origin=path.name)
 
 
+def describe_skipped(clip_ids: Sequence[str]) -> str:
+    """Return how many clips were left out, and the first ten."""
+    names = ", ".join(clip_ids[:10]) + (", …" if len(clip_ids) > 10 else "")
+    return f"left out {len(clip_ids):,} listed clip{'s' * (len(clip_ids) > 1)}, files or texts missing: {names}"
+
+
 def tool_version() -> str:
     """Return the installed version of this package."""
     return version("actiseg-nl")
 
 
-def _open_dataset(
-    dataset: str | Dataset, root: str | Path | None, skip_missing: bool, options: dict[str, Any]
-) -> Dataset:
+def _open_dataset(dataset: str | Dataset, asked: BuildOptions) -> Dataset:
     """Return the adapter: made from its name, or as given."""
     if isinstance(dataset, Dataset):
         return dataset
-    kind = DATASETS[dataset]
+    kind, options = DATASETS[dataset], dict(asked.options or {})
     try:
-        return kind(find_root(kind.card, root), skip_missing=skip_missing, **options)
+        return kind(find_root(kind.card, asked.root), skip_missing=asked.skip_missing, **options)
     except TypeError:
         if not options:
             raise
         raise ActisegError(f"dataset {dataset!r} does not take the options {', '.join(options)}") from None
 
 
-def _resolve_recipe(recipe: str | Path | Recipe, seed: int | None) -> Recipe:
-    """Return the recipe with its seed."""
-    found = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
-    return found if seed is None else replace(found, seed=seed)
-
-
-def _check_allowed(dataset: Dataset, split: str, recipe: Recipe, content: str, allow_eval: bool) -> None:
+def _check_allowed(dataset: Dataset, recipe: Recipe, asked: BuildOptions) -> None:
     """Refuse noise on an evaluation split, and mask noise where no mask is read."""
-    if split in dataset.card.eval_splits and not recipe.is_clean and not allow_eval:
+    if asked.split in dataset.card.eval_splits and not recipe.is_clean and not asked.allow_eval:
         raise ActisegError(
-            f"{split!r} is an evaluation split of {dataset.card.name!r} and recipe {recipe.recipe_id!r} has noise. "
-            "Scores on noisy labels mean little; pass --allow-eval if you want them, or --recipe clean."
+            f"{asked.split!r} is an evaluation split of {dataset.card.name!r} and recipe {recipe.recipe_id!r} has "
+            "noise. Scores on noisy labels mean little; pass --allow-eval if you want them, or --recipe clean."
         )
     noisy_masks = [s.noise_id for s in recipe.noises if s.rate and NOISES[s.noise_id].kind == "mask"]
-    if content == "text" and noisy_masks:
+    if asked.content == "text" and noisy_masks:
         raise ActisegError(
             f"recipe {recipe.recipe_id!r} has mask noise ({', '.join(noisy_masks)}), but --content text carries no "
             "masks. Use --content full, or a recipe of text noise."
@@ -239,23 +256,3 @@ def _in_order(dataset: Dataset, split: str, *, with_frames: bool) -> Iterator[Cl
 def _with_sorted_objects(clip: Clip) -> Clip:
     """Return the clip with its objects in ascending object_id."""
     return replace(clip, objects=tuple(sorted(clip.objects, key=lambda item: item.object_id)))
-
-
-def _chosen(clips: Iterator[Clip], names: tuple[str, ...], split: str) -> Iterator[Clip]:
-    """Yield the clips called ``names``, after checking that all of them exist."""
-    wanted = set(names)
-    known: list[str] = []
-    chosen = []
-    for clip in clips:
-        known.append(clip.clip_id)
-        if clip.clip_id in wanted:
-            chosen.append(clip)
-    unknown = sorted(wanted.difference(known))
-    if unknown:
-        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.4)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ActisegError(
-            f"--clips: {len(unknown)} of {len(wanted)} are not in split {split!r} ({len(known)} clips): "
-            f"{', '.join(map(repr, unknown[:10]))}.{hint}"
-        )
-    yield from chosen

@@ -24,7 +24,8 @@ class Workspace:
 
     Attributes:
         chunks: where finished chunks go. manifest: the folder that becomes the output. scratch: for temporary files.
-        found: how many finished chunks an earlier build of the same left. discarded: whether another's were removed.
+        kept: number of finished chunks that an earlier build of the same left. has_removed: whether there were chunks
+            of another build.
     """
 
     def __init__(self, out: Path, fingerprint: str, *, force: bool = False) -> None:
@@ -32,8 +33,8 @@ class Workspace:
         self.chunks = self._draft.room / f"{_CHUNKS}{fingerprint}"
         self.manifest = self._draft.path
         self.scratch = self._draft.room
-        self.found = 0
-        self.discarded = False
+        self.kept = 0
+        self.has_removed = False
 
     def __enter__(self) -> Workspace:
         self._draft.__enter__()
@@ -48,12 +49,12 @@ class Workspace:
         """Remove what belongs to another build; count what is finished of this one."""
         for folder in self._draft.room.glob(f"{_CHUNKS}*"):
             if folder != self.chunks:
-                self.discarded = True
+                self.has_removed = True
                 remove_folder(folder)
         self.chunks.mkdir(exist_ok=True)
         for unfinished in self.chunks.glob(f".*{PARTIAL}"):
             remove_folder(unfinished)
-        self.found = self._count()
+        self.kept = self._count()
 
     def _count(self) -> int:
         """Return how many chunks are finished."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from actiseg_noise.building.build import find_thresholds
 from actiseg_noise.building.chunk import Worker, split_chunks
+from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.building.request import Request, find_vocabulary, make_request
 from actiseg_noise.check.findings import Finding, brief, compare_rows
 from actiseg_noise.check.tables import MAX_OTHERS, where_is
@@ -90,8 +91,10 @@ def _compare_version(manifest: Manifest, dataset: Dataset | None) -> list[Findin
 def _request(manifest: Manifest, root: str | Path | None, dataset: Dataset | None) -> Request:
     """Return the request that a build of this manifest would make, with the manifest's own vocabulary."""
     info = manifest.info
-    return make_request(
-        info.dataset["name"] if dataset is None else dataset,
+    limit, clips = info.selection.get("limit"), info.selection.get("clips")
+    if limit is not None and info.skipped:  # it may have been the first of those that were there
+        limit, clips = None, manifest.table("clips", ["clip_id"])["clip_id"].to_pylist()
+    options = BuildOptions(
         root=root,
         split=info.split,
         recipe=info.recipe,
@@ -100,9 +103,10 @@ def _request(manifest: Manifest, root: str | Path | None, dataset: Dataset | Non
         options=info.dataset["options"],
         skip_missing=bool(info.skipped),
         allow_eval=True,
-        limit=info.selection.get("limit"),
-        clips=info.selection.get("clips"),
+        limit=limit,
+        clips=clips,
     )
+    return make_request(info.dataset["name"] if dataset is None else dataset, options)
 
 
 def _compare_vocabulary(manifest: Manifest, request: Request) -> list[Finding]:

@@ -2,108 +2,88 @@
 
 from __future__ import annotations
 
-import os
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from actiseg_noise.building.options import HELP, BuildOptions
 from actiseg_noise.cli.base import AsJson, app
 from actiseg_noise.errors import ActisegError
 
-if TYPE_CHECKING:
-    from actiseg_noise.recipe import Recipe
+
+def _flag(name: str, *declarations: str, **shown: Any) -> Any:
+    """Return the command line's form of a build option; its help is the record's."""
+    return typer.Option(*declarations, help=HELP[name], **shown)
 
 
 @app.command()
 def build(
     dataset: Annotated[str, typer.Option(help="A dataset's name; see the command 'datasets'.")],
-    root: Annotated[Path | None, typer.Option(help="The dataset's folder.")] = None,
-    split: Annotated[str, typer.Option(help="The split to build.")] = "train",
-    recipe: Annotated[str | None, typer.Option(help="A recipe's name or TOML file; see 'recipes'.")] = None,
-    flip: Annotated[float | None, typer.Option(metavar="RATE", help="Rate of category flips.")] = None,
-    noun: Annotated[float | None, typer.Option(metavar="RATE", help="Rate of noun substitutions.")] = None,
-    boundary: Annotated[int | None, typer.Option(metavar="K", help="Kernel of the mask noise.")] = None,
-    boundary_op: Annotated[str, typer.Option(metavar="NAME", help="The mask noise.")] = "dilate",
-    boundary_rate: Annotated[float, typer.Option(metavar="RATE", help="Rate of the mask noise.")] = 1.0,
-    boundary_unit: Annotated[str, typer.Option(help="480p (pixels at 480-pixel short side) or px.")] = "480p",
-    seed: Annotated[int | None, typer.Option(help="Seed of every draw. [default: the recipe's, 0]")] = None,
-    exact_rate: Annotated[bool, typer.Option(help="Corrupt exactly round(rate·n) of the eligible.")] = False,
-    temporal: Annotated[
-        str | None, typer.Option(metavar="frame|clip", help="Mask noise draws per frame, or once per clip and object.")
-    ] = None,
-    allow_erase: Annotated[bool, typer.Option(help="A mask noise may leave nothing of an object.")] = False,
-    content: Annotated[str, typer.Option(help="full (with masks) or text.")] = "full",
-    vocabulary: Annotated[str, typer.Option(help="dataset, train, or a JSON file.")] = "dataset",
+    root: Annotated[Path | None, _flag("root")] = None,
+    split: Annotated[str, _flag("split")] = "train",
+    recipe: Annotated[str | None, _flag("recipe")] = None,
+    flip: Annotated[float | None, _flag("flip", metavar="RATE")] = None,
+    noun: Annotated[float | None, _flag("noun", metavar="RATE")] = None,
+    boundary: Annotated[int | None, _flag("boundary", metavar="K")] = None,
+    boundary_op: Annotated[str, _flag("boundary_op", metavar="NAME")] = "dilate",
+    boundary_rate: Annotated[float, _flag("boundary_rate", metavar="RATE")] = 1.0,
+    boundary_unit: Annotated[str, _flag("boundary_unit")] = "480p",
+    seed: Annotated[int | None, _flag("seed")] = None,
+    exact_rate: Annotated[bool, _flag("exact_rate")] = False,
+    temporal: Annotated[str | None, _flag("temporal", metavar="frame|clip")] = None,
+    allow_erase: Annotated[bool, _flag("allow_erase")] = False,
+    content: Annotated[str, _flag("content")] = "full",
+    vocabulary: Annotated[str, _flag("vocabulary")] = "dataset",
     objects: Annotated[str | None, typer.Option(help="VOST, DAVIS: merged or instances.")] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="An option of the dataset's own; see docs/datasets.md."),
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="[default: manifests/DATASET/SPLIT/RECIPE-sSEED]")] = None,
-    workers: Annotated[int | None, typer.Option(help="Processes. [default: one per core; 1 for text]")] = None,
-    resume: Annotated[bool, typer.Option(help="Done already: exit at once. Killed: go on.")] = False,
-    force: Annotated[bool, typer.Option(help="Replace an existing manifest.")] = False,
-    skip_missing: Annotated[bool, typer.Option(help="Leave out listed clips whose files are absent.")] = False,
-    limit: Annotated[int | None, typer.Option(metavar="N", help="Only the first N clips.")] = None,
+    option: Annotated[list[str] | None, _flag("options", metavar="NAME=VALUE")] = None,
+    out: Annotated[Path | None, _flag("out")] = None,
+    workers: Annotated[int | None, _flag("workers")] = None,
+    resume: Annotated[bool, _flag("resume")] = False,
+    force: Annotated[bool, _flag("force")] = False,
+    skip_missing: Annotated[bool, _flag("skip_missing")] = False,
+    limit: Annotated[int | None, _flag("limit", metavar="N")] = None,
     clips: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only this clip; or @FILE, ids in lines.")
+        list[str] | None, typer.Option(metavar="ID", help=f"{HELP['clips']} @FILE: one id a line.")
     ] = None,
-    allow_eval: Annotated[bool, typer.Option(help="Noise an evaluation split on purpose.")] = False,
-    gate: Annotated[bool, typer.Option("--gate/--no-gate", help="Refuse rates that chance forbids.")] = True,
+    allow_eval: Annotated[bool, _flag("allow_eval")] = False,
+    gate: Annotated[bool, _flag("gate", "--gate/--no-gate")] = True,
     dry_run: Annotated[bool, typer.Option(help="Say what would be built, write nothing.")] = False,
     json: AsJson = False,
 ) -> None:
     """Build a noisy variant of a dataset: a folder of Parquet files with clean and noisy labels side by side."""
-    from actiseg_noise.building.request import make_request
-
-    request = make_request(
-        dataset,
+    options = BuildOptions(
         root=root,
         split=split,
-        recipe=_choose_recipe(recipe, flip, noun, boundary, boundary_op, boundary_rate, boundary_unit),
+        recipe=recipe,
+        flip=flip,
+        noun=noun,
+        boundary=boundary,
+        boundary_op=boundary_op,
+        boundary_rate=boundary_rate,
+        boundary_unit=boundary_unit,
         seed=seed,
-        content=content,
         exact_rate=exact_rate,
         temporal=temporal,
         allow_erase=allow_erase,
+        content=content,
         vocabulary=vocabulary,
         options=_read_options(option, objects),
         skip_missing=skip_missing,
         limit=limit,
         clips=_read_clips(clips),
         allow_eval=allow_eval,
+        gate=gate,
+        out=out,
+        workers=workers,
+        resume=resume,
+        force=force,
     )
-    folder = out or request.default_out
     if dry_run:
-        _print_dry_run(request, folder, json)
-        return
-    count = workers if workers is not None else _default_workers(content)
-    _run_build(request, folder, {"workers": count, "gate": gate, "resume": resume, "force": force})
-    print_built(folder, json)
-
-
-def _choose_recipe(
-    name: str | None,
-    flip: float | None,
-    noun: float | None,
-    boundary: int | None,
-    *boundary_options: Any,
-) -> str | Recipe:
-    """Return the named recipe, or one made of the rates that were given."""
-    from actiseg_noise.recipe import ad_hoc_recipe
-
-    given = [o for o, value in (("--flip", flip), ("--noun", noun), ("--boundary", boundary)) if value is not None]
-    if name is not None:
-        if given:
-            raise ActisegError(f"--recipe {name} and {', '.join(given)} contradict each other: give one or the other")
-        return name
-    operation, rate, unit = boundary_options
-    if boundary is None and (operation, rate, unit) != ("dilate", 1.0, "480p"):
-        raise ActisegError("--boundary-op, --boundary-rate and --boundary-unit need --boundary K, the kernel")
-    return ad_hoc_recipe(
-        flip=flip, noun=noun, boundary=boundary, boundary_op=operation, boundary_rate=rate, boundary_unit=unit
-    )
+        _print_dry_run(dataset, options, json)
+    else:
+        print_built(_run_build(dataset, options), json)
 
 
 def _read_options(values: list[str] | None, objects: str | None) -> dict[str, str]:
@@ -127,7 +107,8 @@ def _read_clips(values: list[str] | None) -> list[str] | None:
             names.append(value)
             continue
         try:
-            names += [line for line in Path(value[1:]).read_text("utf-8").splitlines() if line]
+            lines = Path(value[1:]).read_text("utf-8-sig").split("\n")
+            names += [line.rstrip("\r") for line in lines if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
             raise ActisegError(f"--clips {value}: cannot read the file ({error})") from None
     if not names:
@@ -135,31 +116,27 @@ def _read_clips(values: list[str] | None) -> list[str] | None:
     return names
 
 
-def _default_workers(content: str) -> int:
-    """Return one process per core for masks; text is quicker than starting a process."""
-    if content == "text":
-        return 1
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _run_build(request: Any, folder: Path, options: dict[str, Any]) -> None:
+def _run_build(dataset: str, options: BuildOptions) -> Path:
     """Build with a progress bar; say what Ctrl-C leaves behind."""
     from actiseg_noise.borders.writing import WriteError, is_no_room
     from actiseg_noise.building.build import run_build
+    from actiseg_noise.building.request import make_request
     from actiseg_noise.terminal import ClipProgress, print_error
 
+    progress = ClipProgress()
+    request = make_request(dataset, replace(options, progress=progress))
     try:
-        with ClipProgress() as progress:
-            run_build(request, folder, progress=progress, **options)
+        with progress:
+            return run_build(request)
     except KeyboardInterrupt:
-        print_error(f"interrupted; nothing is at {folder}. The same command continues from the finished work.")
+        print_error(f"interrupted; nothing is at {request.out}. The same command continues from the finished work.")
         raise typer.Exit(130) from None
     except (OSError, WriteError) as error:
         if not is_no_room(error):
             raise
         raise ActisegError(
-            f"no room to write ({error}); nothing is at {folder}. Make room: the same command continues from the "
-            "finished work."
+            f"no room to write ({error}); nothing is at {request.out}. Make room: the same command continues from "
+            "the finished work."
         ) from None
 
 
@@ -180,12 +157,13 @@ def print_built(folder: Path, as_json: bool) -> None:
         out.print(f"written to {folder}", markup=False, soft_wrap=True)
 
 
-def _print_dry_run(request: Any, folder: Path, as_json: bool) -> None:
+def _print_dry_run(dataset: str, options: BuildOptions, as_json: bool) -> None:
     """Print what would be built."""
     from actiseg_noise.building.dry_run import describe_plan, dry_run
+    from actiseg_noise.building.request import make_request
     from actiseg_noise.terminal import print_json, print_table
 
-    plan = dry_run(request, folder)
+    plan = dry_run(make_request(dataset, options))
     if as_json:
         print_json(plan)
         return

@@ -19,7 +19,7 @@ alone is in the layout, so an object's noun stands for its name. The vocabulary 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +29,7 @@ from actiseg_noise.borders.json_list import JsonFields, JsonList
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.files import find_name, find_other_ids, image_path, missing_clips
 from actiseg_noise.datasets.visor_names import action_address, action_folder, numbered_address
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import DataError, MissingTextError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 
@@ -79,10 +79,16 @@ class ActionVos(Dataset):
         """
         self.check_split(split)
         index = _Index(JsonList(self._check_json(split)))
-        keep = self._clips_with_masks(split, index) if with_frames else None
+        wanted = self.choose(index.clip_ids, split)
+        keep = set(self._clips_with_masks(split, wanted) if with_frames else wanted)
         for number, fields in index.iter_sorted():
-            if keep is None or index.clip_ids[number] in keep:
-                clip = _parse(fields, index.clip_ids[number], index.addresses[number], number, _side(split))
+            if (clip_id := index.clip_ids[number]) not in keep:
+                continue
+            try:
+                clip = _parse(fields, clip_id, index.addresses[number], number, _side(split))
+            except MissingTextError as why:
+                self.leave_out(clip_id, why)
+            else:
                 yield replace(clip, frames=self._on_disk(clip, _side(split))) if with_frames else clip
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
@@ -97,7 +103,10 @@ class ActionVos(Dataset):
             path = self._check_json(split)
             for number, entry in enumerate(JsonList(path)):
                 for _, item in JsonFields(entry, path, number).objects("object_classes"):
-                    seen.add(_class_and_noun(item))
+                    try:
+                        seen.add(_class_and_noun(item))
+                    except MissingTextError as why:
+                        self.allow(why)
         for category_id, noun in sorted(seen):
             yield ObjectRecord(1, category_id, noun, noun, is_positive=True)
 
@@ -132,14 +141,14 @@ class ActionVos(Dataset):
             )
         return tuple(frames)
 
-    def _clips_with_masks(self, split: str, index: _Index) -> set[str]:
+    def _clips_with_masks(self, split: str, clip_ids: Sequence[str]) -> list[str]:
         """Return the clip ids that have a folder of masks; refuse or count the others."""
         folder = self.root / "Annotations_Sparse" / _side(split)
-        kept = {clip_id for clip_id in index.clip_ids if (folder / clip_id).is_dir()}
-        missing = sorted(set(index.clip_ids) - kept)
+        kept = [clip_id for clip_id in clip_ids if (folder / clip_id).is_dir()]
+        missing = sorted(set(clip_ids).difference(kept))
         if missing and not (self.skip_missing and kept):
-            what = f"clips of {index.path} have no folder in {folder}"
-            raise missing_clips(what, missing, len(index.clip_ids), self.card.how_to_get)
+            what = f"clips of {self._json_path(split)} have no folder in {folder}"
+            raise missing_clips(what, missing, len(clip_ids), self.card.how_to_get)
         self.skipped.extend(sorted(set(missing).difference(self.skipped)))
         return kept
 

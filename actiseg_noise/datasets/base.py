@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from actiseg_noise.borders.folders import suggest_root
-from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.datasets.selection import ALL, Selection
+from actiseg_noise.errors import ActisegError, DataError, MissingTextError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 from actiseg_noise.registry import Registry
@@ -25,13 +27,16 @@ class Dataset(ABC):
         layout: names that a right root holds, at least one of them; for the advice about a wrong root.
         masks_may_be_scaled: masks may have another size than their images, of the same aspect.
         root: the folder that ``image_path`` and ``mask_path`` are relative to.
-        skip_missing: listed clips whose files are absent are left out and counted instead of refused.
+        skip_missing: listed clips whose files or texts are missing are left out and counted instead of refused.
         skipped: clip ids left out so far, filled while clips are iterated.
+        selection: which clips are wanted. An adapter asks ``choose`` before it looks for a clip's files; whoever
+            builds picks the same clips again from what it yields, so an adapter that does not ask is right, but slow.
     """
 
     card: ClassVar[DatasetCard]
     layout: ClassVar[tuple[str, ...]] = ()
     masks_may_be_scaled: ClassVar[bool] = False
+    selection: Selection = ALL
 
     def __init__(self, root: Path, *, skip_missing: bool = False) -> None:
         self.root = root
@@ -95,6 +100,33 @@ class Dataset(ABC):
         None (the default): the adapter draws none.
         """
         return None
+
+    def select(self, selection: Selection) -> Self:
+        """Return this dataset with only the clips of ``selection``: a copy that counts what it leaves out anew."""
+        if selection == self.selection:
+            return self
+        chosen = copy.copy(self)
+        chosen.selection, chosen.skipped = selection, []
+        return chosen
+
+    def choose(self, clip_ids: Iterable[str], split: str) -> list[str]:
+        """Return which of a split's clip ids, all of them given in any order, are wanted, in ascending order.
+
+        Raises:
+            ActisegError: a clip that was asked for by name is not among them; the nearest name is given.
+        """
+        return list(self.selection.choose(sorted(clip_ids), str, split))
+
+    def allow(self, why: MissingTextError) -> None:
+        """Raise MissingTextError with ``why`` and what to do, unless what is missing may be left out."""
+        if not self.skip_missing:
+            raise MissingTextError(f"{why}. Write the text, or pass --skip-missing to leave out and count such clips.")
+
+    def leave_out(self, clip_id: str, why: MissingTextError) -> None:
+        """Count a clip that lacks a text among ``skipped``, or raise MissingTextError as ``allow`` does."""
+        self.allow(why)
+        if clip_id not in self.skipped:
+            self.skipped.append(clip_id)
 
     def check_split(self, split: str) -> None:
         """Raise ActisegError with the known splits when ``split`` is not one of them."""

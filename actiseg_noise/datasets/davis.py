@@ -43,7 +43,7 @@ from actiseg_noise.datasets.files import (
 )
 from actiseg_noise.datasets.lexicon import unknown_category_id
 from actiseg_noise.datasets.referring import VERB
-from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.errors import ActisegError, DataError, MissingTextError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import NOUN, Clip, DatasetCard, FrameRecord, ObjectRecord
 
@@ -143,9 +143,14 @@ class Davis(Dataset):
         sequences = self._lists().read(split)
         texts = self._read_texts()
         needs_masks = with_frames or self.objects == "instances"
-        kept = self._with_masks(split, sequences) if needs_masks else sequences
-        for sequence in sorted(kept):
-            yield self._clip(sequence, sequences[sequence], texts, with_frames)
+        wanted = self.choose(sequences, split)
+        for sequence in self._with_masks(split, wanted) if needs_masks else wanted:
+            try:
+                clip = self._clip(sequence, sequences[sequence], texts, with_frames)
+            except MissingTextError as why:
+                self.leave_out(sequence, why)
+            else:
+                yield clip
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
         """Yield every text of the sequences listed in ``splits`` once, in ascending order; no mask is read.
@@ -156,9 +161,12 @@ class Davis(Dataset):
         lists, texts = self._lists(), self._read_texts()
         listed = [split for split in splits if lists.has(split)]
         sequences = {name for split in listed or splits[:1] for name in lists.read(split)}
-        nouns = {
-            text for name in sequences for text in ([readable(name)] if texts is None else texts.of_sequence(name))
-        }
+        nouns: set[str] = set()
+        for name in sequences:
+            try:
+                nouns.update([readable(name)] if texts is None else texts.of_sequence(name))
+            except MissingTextError as why:
+                self.allow(why)
         yield from (_object(1, noun) for noun in sorted(nouns))
 
     def read_index_mask(self, clip: Clip, frame: FrameRecord) -> IndexMask:

@@ -20,7 +20,7 @@ from typing import Any
 
 from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.borders.text import read_lines
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import DataError, MissingTextError
 
 SPELLINGS = {"clasic-car": "classic-car", "dog-scale": "dogs-scale", "motor-bike": "motorbike"}
 
@@ -55,24 +55,26 @@ class Texts:
         """Return every text of a sequence.
 
         Raises:
-            DataError: the file does not know it.
+            MissingTextError: the file does not know it, or one of its texts is empty.
         """
-        if sequence not in self._texts:
-            raise DataError(f"{self.path}: has no text for sequence {sequence!r}; add one, or leave the option out")
-        return list(self._texts[sequence].values())
+        texts = self._texts.get(sequence, {})
+        if not texts or "" in texts.values():
+            what = "an empty text" if texts else "no text"
+            raise MissingTextError(f"{self.path}: has {what} for sequence {sequence!r}")
+        return list(texts.values())
 
     def of_object(self, sequence: str, object_id: int) -> str:
         """Return the text of an object.
 
         Raises:
-            DataError: the file does not know it; the ids that it does are named.
+            MissingTextError: the file does not know it; the ids that it does are named.
         """
         self.of_sequence(sequence)
         texts = self._texts[sequence]
         if None not in texts and object_id not in texts:
             known = sorted(key for key in texts if key is not None)
-            raise DataError(
-                f"{self.path}: has no text for object {object_id} of sequence {sequence!r}, only for {known}; add one"
+            raise MissingTextError(
+                f"{self.path}: has no text for object {object_id} of sequence {sequence!r}, only for {known}"
             )
         return texts.get(None) or texts[object_id]
 
@@ -93,8 +95,10 @@ def _iter_json(path: Path) -> Iterator[Entry]:
 
 
 def _text(value: Any, where: str) -> str:
-    """Return a text that is not blank and can be written as UTF-8."""
-    if type(value) is str and value.strip() and not re.search("[\ud800-\udfff]", value):
+    """Return a text that can be written as UTF-8, empty where it is blank or null."""
+    if value is None:
+        return ""
+    if type(value) is str and not re.search("[\ud800-\udfff]", value):
         return value.strip()
     raise DataError(f"{where}: expected a text (or an object of texts by object id), found {str(value)[:80]!r}")
 
@@ -107,6 +111,6 @@ def _iter_lines(path: Path) -> Iterator[Entry]:
         text = match["text"] if match else ""
         if len(text) > 1 and text[0] == text[-1] == '"':
             text = text[1:-1].strip()
-        if match is None or not text:
+        if match is None:
             raise DataError(f"{where}: expected a sequence, perhaps an object id, and a text, found {line[:80]!r}")
         yield match["sequence"], None if match["object_id"] is None else int(match["object_id"]), text, where

@@ -39,6 +39,7 @@ from actiseg_noise.datasets.referring import VERB, make_template
 from actiseg_noise.datasets.refvos_categories import NO_CATEGORY, Categories
 from actiseg_noise.datasets.refvos_expressions import SEPARATOR, Expression, Video, iter_videos
 from actiseg_noise.datasets.refvos_masks import MASK_FILE, find_absent, join_ids, read_union, split_ids
+from actiseg_noise.datasets.selection import ALL
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
@@ -108,14 +109,18 @@ class RefVos(Dataset):
         """
         self.check_split(split)
         categories = Categories(self._meta_path(split))
-        kept = self._clips_with_masks(split) if with_frames else None
+        wanted = self._wanted(split)
+        kept = self._clips_with_masks(split, wanted) if with_frames else wanted
         for video in iter_videos(self._json_path(split)):
             for expression in video.expressions:
+                clip_id = f"{video.name}{SEPARATOR}{expression.exp_id}"
+                if kept is not None and clip_id not in kept:
+                    continue
+                if expression.problem is not None:
+                    self.leave_out(clip_id, expression.problem)
+                    continue
                 clip = _clip(video.name, expression, categories)
-                if kept is None:
-                    yield clip
-                elif clip.clip_id in kept:
-                    yield replace(clip, frames=self._frames(split, video, expression))
+                yield replace(clip, frames=self._frames(split, video, expression)) if with_frames else clip
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
         """Yield each category of the objects that expressions of ``splits`` refer to once, in ascending category_id.
@@ -175,8 +180,15 @@ class RefVos(Dataset):
             for frame_id in video.frame_ids
         )
 
-    def _clips_with_masks(self, split: str) -> set[str]:
-        """Return the clips that have a mask; refuse or count the others."""
+    def _wanted(self, split: str) -> set[str] | None:
+        """Return the clip ids of this dataset's selection, None for all."""
+        if self.selection == ALL:
+            return None
+        videos = iter_videos(self._json_path(split))
+        return set(self.choose((f"{v.name}{SEPARATOR}{e.exp_id}" for v in videos for e in v.expressions), split))
+
+    def _clips_with_masks(self, split: str, wanted: set[str] | None) -> set[str]:
+        """Return the wanted clips that have a mask (None: of all); refuse or count the others."""
         path = self._json_path(split)
         kept: set[str] = set()
         missing: list[str] = []
@@ -185,6 +197,8 @@ class RefVos(Dataset):
             stems = set(list_stems(self.root / split / "Annotations" / video.name))
             for expression in video.expressions:
                 clip_id = f"{video.name}{SEPARATOR}{expression.exp_id}"
+                if wanted is not None and clip_id not in wanted:
+                    continue
                 if self._has_masks(split, expression, not stems.isdisjoint(video.frame_ids)):
                     kept.add(clip_id)
                 else:

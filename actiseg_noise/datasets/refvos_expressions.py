@@ -11,7 +11,7 @@ from typing import Any
 from actiseg_noise.borders.folders import check_file_name, natural_order, stem_of
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.json_object import JsonObject
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import DataError, MissingTextError
 
 SEPARATOR = ":"
 """Between video and expression in a clip_id."""
@@ -22,7 +22,8 @@ class Expression:
     """One referring expression.
 
     Attributes:
-        text: as written. source_order: 0-based position among all expressions of the file.
+        text: as written; empty where there is a ``problem``: the file has a blank one.
+        source_order: 0-based position among all expressions of the file.
         object_id: the palette value of what it refers to; None where the file does not say.
         anno_ids: what it refers to in ``mask_dict.json``, ascending, none for nothing; None: its masks are no RLE.
         where: its place in the file, for messages.
@@ -34,6 +35,7 @@ class Expression:
     anno_ids: tuple[int, ...] | None
     source_order: int
     where: str
+    problem: MissingTextError | None = None
 
     @property
     def names_object(self) -> bool:
@@ -103,7 +105,11 @@ def _parse_expression(value: dict[str, Any], fields: JsonFields, exp_id: str, or
         object_id = _number(value["obj_id"])
         if object_id is None or not 1 <= object_id <= 254:
             raise fields.error("obj_id", 'an object id, 1 … 254 or "1" … "254"')
-    return Expression(exp_id, fields.text("exp"), object_id, anno_ids, order, where)
+    try:
+        text, problem = fields.text("exp"), None
+    except MissingTextError as error:
+        text, problem = "", error
+    return Expression(exp_id, text, object_id, anno_ids, order, where, problem)
 
 
 def _anno_ids(value: dict[str, Any], fields: JsonFields) -> tuple[int, ...]:

@@ -93,8 +93,8 @@ class Vost(Dataset):
         self.check_split(split)
         videos = self._read_list(split)
         needs_masks = with_frames or self.objects == "instances"
-        kept = self._videos_with_masks(split, videos) if needs_masks else videos
-        for video in sorted(kept):
+        wanted = self.choose(videos, split)
+        for video in self._videos_with_masks(split, wanted) if needs_masks else wanted:
             yield self._clip(video, videos[video], with_frames)
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:

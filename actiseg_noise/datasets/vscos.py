@@ -17,7 +17,7 @@ says it ("cereal bag" for "bag:cereal"). The vocabulary is the nouns seen per cl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +29,7 @@ from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.text import read_yaml
 from actiseg_noise.datasets.base import DATASETS, Dataset, check_threshold
 from actiseg_noise.datasets.files import find_frames, missing_clips
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import DataError, MissingTextError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 
@@ -88,9 +88,14 @@ class Vscos(Dataset):
         """
         self.check_split(split)
         actions = self._read(split)
-        kept = self._clips_with_masks(split, actions) if with_frames else actions
-        for clip_id in sorted(kept):
-            clip, folders = actions[clip_id]
+        wanted = []
+        for clip_id in self.choose(actions, split):
+            action = actions[clip_id]
+            if isinstance(action, MissingTextError):
+                self.leave_out(clip_id, action)
+            else:
+                wanted.append(action)
+        for clip, folders in self._with_masks(split, wanted) if with_frames else wanted:
             yield replace(clip, frames=find_frames(self.root, *folders)) if with_frames else clip
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
@@ -100,12 +105,12 @@ class Vscos(Dataset):
             DataError: none of the splits is on disk, or one is malformed.
         """
         on_disk = [split for split in splits if self._yaml_path(split).is_file()]
-        found = {
-            (item.category_id, item.noun): item
-            for split in on_disk or splits[:1]
-            for clip, _ in self._read(split).values()
-            for item in clip.objects
-        }
+        found: dict[tuple[int, str], ObjectRecord] = {}
+        for action in (action for split in on_disk or splits[:1] for action in self._read(split).values()):
+            if not isinstance(action, MissingTextError):
+                found |= {(item.category_id, item.noun): item for item in action[0].objects}
+            else:
+                self.allow(action)
         yield from (item for _, item in sorted(found.items()))
 
     def read_index_mask(self, clip: Clip, frame: FrameRecord) -> IndexMask:
@@ -118,8 +123,8 @@ class Vscos(Dataset):
             raise DataError(f"{clip.clip_id} frame {frame.frame_id}: the frame has no mask")
         return read_foreground(self.root / frame.mask_path, self.threshold)
 
-    def _read(self, split: str) -> dict[str, _Action]:
-        """Return the split's actions by narration_id, in the file's order.
+    def _read(self, split: str) -> dict[str, _Action | MissingTextError]:
+        """Return the split's actions by narration_id, in the file's order; the error of one that lacks a text.
 
         Raises:
             DataError: the file is missing (the splits that are there are named) or malformed.
@@ -131,10 +136,10 @@ class Vscos(Dataset):
         there = f"splits found: {', '.join(found)}" if found else "no split's file is there"
         raise DataError(f"{path}: no such file ({there}). Get it: {self.card.how_to_get}")
 
-    def _clips_with_masks(self, split: str, actions: dict[str, _Action]) -> list[str]:
+    def _with_masks(self, split: str, actions: Sequence[_Action]) -> list[_Action]:
         """Return the actions that have a mask; refuse or count the others."""
-        kept = [i for i, (_, (_, masks)) in actions.items() if list_stems(self.root / masks)]
-        missing = sorted(set(actions).difference(kept))
+        kept = [action for action in actions if list_stems(self.root / action[1][1])]
+        missing = sorted({clip.clip_id for clip, _ in actions}.difference(clip.clip_id for clip, _ in kept))
         if missing and not (self.skip_missing and kept):
             what = f"actions of {self._yaml_path(split)} have no masks in {self.root / _side(split)}/*/anno_masks"
             raise missing_clips(what, missing, len(actions), self.card.how_to_get)
@@ -164,11 +169,17 @@ def readable_noun(noun: str) -> str:
     return " ".join([*modifiers, head])
 
 
-def _parse_actions(path: Path, side: str) -> dict[str, _Action]:
-    """Return the actions of a split's file."""
+def _parse_actions(path: Path, side: str) -> dict[str, _Action | MissingTextError]:
+    """Return the actions of a split's file, the error of one that lacks a text."""
     stat = path.stat()
     data = _load_yaml(path, stat.st_mtime_ns, stat.st_size)
-    return {str(clip_id): _parse(clip_id, entry, path, i, side) for i, (clip_id, entry) in enumerate(data.items())}
+    actions: dict[str, _Action | MissingTextError] = {}
+    for number, (clip_id, entry) in enumerate(data.items()):
+        try:
+            actions[str(clip_id)] = _parse(clip_id, entry, path, number, side)
+        except MissingTextError as error:
+            actions[str(clip_id)] = error
+    return actions
 
 
 def _parse(clip_id: object, entry: object, path: Path, number: int, side: str) -> _Action:

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.building.compose import Rows
-from actiseg_noise.building.request import Selection, tool_version
+from actiseg_noise.building.request import tool_version
 from actiseg_noise.building.severity import Severity
 from actiseg_noise.building.workspace import Workspace, check_output
+from actiseg_noise.datasets.selection import Selection
 from actiseg_noise.errors import ActisegError, DataError, raise_if
 from actiseg_noise.exchange.import_pairs import PairedClip, Pairs
 from actiseg_noise.exchange.import_rows import collect_vocabulary, paired_rows

@@ -28,7 +28,7 @@ def build_command(info: ManifestInfo, folder: str, out: str) -> str:
         words += ["--vocabulary", f"{folder}/{VOCABULARY_NAME}"]
     words += [word for name, value in card["options"].items() for word in ("--option", f"{name}={value}")]
     words += ["--content", "text"] if info.content == "text" else []
-    words += ["--clips", f"@{folder}/{CLIPS_NAME}"] if names_clips(info) else []
+    words += [f"--clips=@{folder}/{CLIPS_NAME}"] if names_clips(info) else []  # PowerShell takes no word that begins so
     words += ["--limit", str(info.selection["limit"])] if "limit" in info.selection and not names_clips(info) else []
     words += ["--allow-eval"] if info.split in card["eval_splits"] and not info.recipe.is_clean else []
     words += ["--no-gate"] if any(not is_allowed(slot) for slot in info.noises) else []

@@ -56,7 +56,7 @@ class ManifestInfo:
         counts: rows per table.
         noises: one entry per noise of the recipe.
         severity: share of positives whose noun is harmful; median IoU of the noised masks, null without any.
-        skipped: ids of listed clips that were left out because files are missing.
+        skipped: ids of listed clips that were left out because files or texts are missing.
         digest: of the labels (see ``manifest/digest.py``). tables: table → digest. columns: table → column → digest.
         files: file name → size in bytes; a table is one file, or several shards.
         uses: what besides the dataset the draws of noise depend on, name → what it is.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actiseg_noise.borders.writing import write_text
-from actiseg_noise.building.request import Selection
+from actiseg_noise.datasets.selection import Selection
 from actiseg_noise.errors import ManifestError, raise_if
 from actiseg_noise.manifest.command import CLIPS_NAME, RECIPE_NAME, names_clips
 from actiseg_noise.manifest.info import ManifestInfo

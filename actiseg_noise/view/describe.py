@@ -33,7 +33,7 @@ def describe(info: ManifestInfo) -> Section:
     if info.selection:
         rows.append(("selection", ", ".join(f"{key} {value}" for key, value in info.selection.items())))
     if info.skipped:
-        rows.append(("skipped", f"{len(info.skipped):,} listed clips whose files are missing"))
+        rows.append(("skipped", f"{len(info.skipped):,} listed clips whose files or texts are missing"))
     rows.append(("digest", info.digest))
     return Section(info.name, ("", ""), rows)
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,8 @@ from toys import Toy, make_clip, make_toy, thing, write_toy
 import actiseg_noise
 from actiseg_noise.building import chunk
 from actiseg_noise.building.build import Progress, run_build
+from actiseg_noise.building.options import BuildOptions
+from actiseg_noise.building.pool import finished_chunks
 from actiseg_noise.building.request import make_request
 from actiseg_noise.building.workspace import Workspace
 from actiseg_noise.errors import ActisegError, DataError, GateError, UnknownNameError
@@ -304,7 +311,7 @@ class Stopping(Toy):
         return super().read_index_mask(clip, frame)
 
 
-def test_an_interrupted_build_goes_on(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_build_is_continued(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "whole")
     out = tmp_path / "m"
     with pytest.raises(KeyboardInterrupt):
@@ -315,7 +322,7 @@ def test_an_interrupted_build_goes_on(toy: Toy, tmp_path: Path, monkeypatch: pyt
     original = Toy.read_index_mask
     monkeypatch.setattr(Toy, "read_index_mask", lambda self, c, f: (read.append(c.clip_id), original(self, c, f))[1])
     actiseg_noise.build(toy, recipe=RECIPE, out=out, progress=(heard := Notes()))
-    assert heard.notes == ["continuing from 4 finished chunks of an interrupted build"]
+    assert heard.notes == ["continuing an interrupted build: 4 chunks are finished"]
     assert min(read) == "clip008"
     assert digest(out) == digest(whole)
     assert listing(tmp_path) == ["data", "m", "whole"]
@@ -374,15 +381,15 @@ def test_a_damaged_manifest_is_not_built_already(toy: Toy, tmp_path: Path, damag
 
 
 def test_two_builds_of_one_output_do_not_mix(toy: Toy, tmp_path: Path) -> None:
-    request = make_request(toy, recipe=RECIPE)
+    request = make_request(toy, BuildOptions(recipe=RECIPE, out=tmp_path / "m"))
     with (
         Workspace(tmp_path / "m", request.fingerprint),
         pytest.raises(
             ActisegError, match=r"m: another build \(process \d+\) is working here; wait for it or choose another --out"
         ),
     ):
-        run_build(request, tmp_path / "m")
-    run_build(request, tmp_path / "m")
+        run_build(request)
+    run_build(request)
 
 
 def test_a_swap_that_was_cut_short_is_undone(toy: Toy, tmp_path: Path) -> None:
@@ -401,13 +408,11 @@ class Crashing(Toy):
         yield from self.clips
 
     def read_index_mask(self, clip: Clip, frame: Any) -> Any:
-        import os
-
         os._exit(9)
 
 
 def test_a_worker_that_dies_is_an_error_with_advice(toy: Toy, tmp_path: Path) -> None:
-    with pytest.raises(ActisegError, match=r"a worker process died.*fewer --workers"):
+    with pytest.raises(ActisegError, match=r"a worker process ended in the middle of its work \(exit code 9\)"):
         actiseg_noise.build(Crashing(toy.root, toy.clips), out=tmp_path / "m", workers=2)
     assert listing(tmp_path) == ["data"]
 
@@ -425,3 +430,56 @@ def test_manifest_json_is_for_people(toy: Toy, tmp_path: Path) -> None:
     assert data["dataset"]["title"] == "Toy"
     assert data["noises"][0]["rate"] == data["noises"][0]["realised"] / data["noises"][0]["eligible"]
     assert str(tmp_path) not in json.dumps(data), "no path of this machine"
+
+
+# --- worker processes
+
+SCRIPT = """
+import sys
+import actiseg_noise
+sys.path.insert(0, {tests!r})
+chunk.FRAMES_PER_CHUNK = 5
+toy = write_toy(make_toy(), Path({root!r}))
+{guard}print(actiseg_noise.build(toy, out={out!r}, workers=2))
+"""
+
+
+def run_python(*command: str, given: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *command], input=given, capture_output=True, text=True, check=False)
+
+
+def test_workers_from_a_script_without_a_main_guard_are_refused_with_the_reason(tmp_path: Path) -> None:
+    folders = {"root": str(tmp_path / "data"), "out": str(tmp_path / "m"), "tests": str(Path(__file__).parent)}
+    script, text = tmp_path / "script.py", SCRIPT.format(guard="", **folders)
+    script.write_text(text)
+    for done in (run_python(str(script)), run_python("-", given=text)):
+        line = done.stderr.strip().splitlines()[-1]
+        assert "if __name__ ==" in line
+        assert "`__main__`" in line
+        assert "memory" not in line
+        assert not (tmp_path / "m").exists()
+    script.write_text(SCRIPT.format(guard="if __name__ == '__main__': ", **folders))
+    assert run_python(str(script)).stdout == f"{tmp_path / 'm'}\n"
+
+
+class Killed(Crashing):
+    """A toy that the system kills when its masks are read."""
+
+    def read_index_mask(self, clip: Clip, frame: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_worker_that_was_killed_is_an_error_that_names_the_signal(toy: Toy, tmp_path: Path) -> None:
+    with pytest.raises(ActisegError, match=r"killed by SIGKILL, as the system does when memory runs out.*--workers"):
+        actiseg_noise.build(Killed(toy.root, toy.clips), out=tmp_path / "m", workers=2)
+    assert listing(tmp_path) == ["data"]
+
+
+def test_worker_processes_end_with_the_generator_that_is_abandoned(toy: Toy, tmp_path: Path) -> None:
+    before = set(active_children())
+    chunks = chunk.split_chunks(toy.clips, "full")
+    finished = finished_chunks(make_request(toy).job(), chunks, tmp_path, 2)
+    assert next(finished)[1] > 0
+    assert len(set(active_children()) - before) == 2
+    finished.close()
+    assert set(active_children()) <= before

@@ -218,7 +218,6 @@ def test_a_text_may_begin_with_a_number_when_it_is_quoted_or_alone(tmp_path: Pat
         ("t.txt", "bear 1 a bear\nbear 1 again\n", r"t\.txt, line 2: bear, object 1 has a text already"),
         ("t.txt", "bear a bear\nbear 1 again\n", r"t\.txt, line 2: bear, object 1 has a text already"),
         ("t.txt", "bear\n", r"t\.txt, line 1: expected a sequence, perhaps an object id, and a text, found 'bear'"),
-        ("t.txt", 'bear 1 ""\n', r"t\.txt, line 1: expected a sequence"),
         ("t.json", '{"bear": "a", "bear": "b"}', r"t\.json: the key 'bear' stands twice \(entries 0 and 1\)"),
         ("t.json", '{"bear": {"1": "a", "1": "b"}}', r"t\.json: entry 0 \('bear'\): the key '1' stands twice"),
         ("t.json", '{"bear": ["a"]}', r"t\.json, 'bear': expected a text .* found \"\['a'\]\""),

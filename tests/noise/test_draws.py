@@ -14,6 +14,7 @@ from toys import Toy, make_clip, make_toy, thing
 from actiseg_noise.building.build import find_thresholds
 from actiseg_noise.building.chunk import Worker
 from actiseg_noise.building.exact import smallest
+from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.building.plan import Tally
 from actiseg_noise.building.request import Request, make_request
 from actiseg_noise.errors import DataError
@@ -37,7 +38,7 @@ def rows_of(request: Request, thresholds: list[float] | None = None) -> tuple[Ro
 def build(toy: Toy, *noises: NoiseSpec, **options: Any) -> Rows:
     """Return the rows of an ad hoc recipe."""
     recipe = Recipe("toy", noises, **options)
-    request = make_request(toy, recipe=recipe)
+    request = make_request(toy, BuildOptions(recipe=recipe))
     return rows_of(request, find_thresholds(request) if recipe.exact_rate else None)[0]
 
 
@@ -56,15 +57,15 @@ def without(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
 @given(st.sets(st.integers(0, 59), min_size=1), st.integers(0, 9))
 def test_a_subset_of_the_clips_has_the_rows_it_has_among_all(chosen: set[int], seed: int) -> None:
     names = sorted(f"clip{i:03d}" for i in chosen)
-    everything, _ = rows_of(make_request(TOY, recipe=mixed(seed)))
-    some, _ = rows_of(make_request(TOY, recipe=mixed(seed), clips=names))
+    everything, _ = rows_of(make_request(TOY, BuildOptions(recipe=mixed(seed))))
+    some, _ = rows_of(make_request(TOY, BuildOptions(recipe=mixed(seed), clips=names)))
     for table, rows in everything.items():
         assert some[table] == [row for row in rows if row["clip_id"] in names]
 
 
 def test_the_first_clips_have_the_rows_they_have_among_all() -> None:
-    everything, _ = rows_of(make_request(TOY, recipe=mixed()))
-    some, _ = rows_of(make_request(TOY, recipe=mixed(), limit=7))
+    everything, _ = rows_of(make_request(TOY, BuildOptions(recipe=mixed())))
+    some, _ = rows_of(make_request(TOY, BuildOptions(recipe=mixed(), limit=7)))
     assert some["samples"] == [row for row in everything["samples"] if row["clip_id"] < "clip007"]
 
 
@@ -73,13 +74,16 @@ def test_the_first_clips_have_the_rows_they_have_among_all() -> None:
 def test_the_order_of_objects_in_the_source_changes_nothing(random: Any) -> None:
     clips = [replace(clip, objects=tuple(random.sample(clip.objects, len(clip.objects)))) for clip in TOY.clips]
     shuffled = Toy(TOY.root, clips, TOY.masks)
-    assert rows_of(make_request(shuffled, recipe=mixed()))[0] == rows_of(make_request(TOY, recipe=mixed()))[0]
+    assert (
+        rows_of(make_request(shuffled, BuildOptions(recipe=mixed())))[0]
+        == rows_of(make_request(TOY, BuildOptions(recipe=mixed())))[0]
+    )
 
 
 def test_the_same_clip_under_another_name_has_the_same_draws() -> None:
     """The address names the clip, not its folder: two layouts of one source agree."""
     renamed = Toy(TOY.root, [replace(clip, clip_id=f"x/{clip.clip_id}") for clip in TOY.clips], TOY.masks)
-    one, other = (rows_of(make_request(toy, recipe=mixed()))[0]["samples"] for toy in (TOY, renamed))
+    one, other = (rows_of(make_request(toy, BuildOptions(recipe=mixed())))[0]["samples"] for toy in (TOY, renamed))
     assert without(one, "clip_id", "sample_id", "row_digest") == without(other, "clip_id", "sample_id", "row_digest")
 
 
@@ -190,7 +194,7 @@ def test_exact_rates_are_exact_slot_after_slot(temporal: str, sequential: bool) 
     spec = NoiseSpec(DILATE, 0.3, KERNEL)
     noises = (NoiseSpec(FLIP, 0.4), spec, NoiseSpec(NOUN, 0.25), spec)
     recipe = Recipe("toy", noises, exact_rate=True, temporal=temporal, sequential=sequential)
-    request = make_request(TOY, recipe=recipe)
+    request = make_request(TOY, BuildOptions(recipe=recipe))
     _, tally = rows_of(request, find_thresholds(request))
     expected = [round(n.rate * eligible) for n, eligible in zip(noises, tally.eligible, strict=True)]
     assert tally.realised == expected

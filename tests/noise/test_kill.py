@@ -64,7 +64,7 @@ def expected(root: Path, tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_killed_build_leaves_nobody_and_goes_on(root: Path, expected: str, tmp_path: Path, workers: str) -> None:
+def test_a_killed_build_leaves_nobody_and_is_continued(root: Path, expected: str, tmp_path: Path, workers: str) -> None:
     out = tmp_path / "m"
     process = start(root, out, "--workers", workers)
     process.kill()
@@ -77,7 +77,7 @@ def test_a_killed_build_leaves_nobody_and_goes_on(root: Path, expected: str, tmp
     assert not out.exists()
     (root / "seconds").write_text("0")
     done = subprocess.run(command(root, out, "--resume"), check=True, capture_output=True, text=True)
-    assert "continuing from" in done.stderr
+    assert "continuing an interrupted build" in done.stderr
     assert actiseg_noise.read_manifest(out).digest == expected
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "m", "whole"]
 

@@ -14,6 +14,7 @@ from toys import VOID, Toy, make_clip, make_toy, thing
 
 import actiseg_noise
 from actiseg_noise.building.chunk import Worker
+from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.building.request import make_request
 from actiseg_noise.key import Key
 from actiseg_noise.manifest.schema import MASKS
@@ -56,7 +57,7 @@ def paint(parts: list[tuple[int, int, int, int, int]]) -> np.ndarray:
 
 def rows_of_masks(toy: Toy, recipe: Recipe) -> list[dict[str, Any]]:
     """Return the rows of ``masks``, in memory."""
-    rows, _ = Worker(make_request(toy, recipe=recipe).job()).rows(toy.clips)
+    rows, _ = Worker(make_request(toy, BuildOptions(recipe=recipe)).job()).rows(toy.clips)
     names = [column.name for column in MASKS.columns]
     return [dict(zip(names, row, strict=True)) for row in rows["masks"]]
 

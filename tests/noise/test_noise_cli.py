@@ -122,7 +122,7 @@ def test_a_dry_run_writes_nothing(run: Run, vost: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["vost"]
     shown = run("build", "--dataset", "vost", "--root", vost, "--dry-run").out
     assert "nothing is written" in shown
-    assert re.search(r"size +about .*B\s.*time +about .* of one core\s.*estimated from +9 of 9 masks", shown, re.DOTALL)
+    assert re.search(r"size +about .*B, by 3 of 3 clips", shown)
 
 
 def test_clips_may_be_named_one_by_one_or_in_a_file(run: Run, vost: Path, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_missing_videos_are_listed_or_skipped_and_counted(run: Run, tmp_path: Pa
     assert refused.code == 2
     assert "9_cut_jalapeño" in refused.err
     assert not (tmp_path / "m").exists()
-    assert "1 listed clips whose files are missing" in run(*build, "--skip-missing").out
+    assert "1 listed clips whose files or texts are missing" in run(*build, "--skip-missing").out
     assert actiseg_noise.read_manifest("m").info.skipped == ("9_cut_jalapeño",)
     assert run("verify", "m", "--root", root).code == 0
     assert "m is already built" in run(*build, "--skip-missing", "--resume").err
@@ -217,7 +217,7 @@ def test_an_output_that_cannot_be_written_is_an_error(run: Run, vost: Path, tmp_
     assert "choose another --out" in result.err
 
 
-def test_a_full_disk_leaves_nothing_and_the_same_command_goes_on(
+def test_a_full_disk_leaves_nothing_and_the_same_command_continues(
     run: Run, vost: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from actiseg_noise.manifest.write import ManifestWriter
@@ -230,7 +230,7 @@ def test_a_full_disk_leaves_nothing_and_the_same_command_goes_on(
         patch.setattr(ManifestWriter, "append", fail)
         result = run(*command)
     assert result.code == 2
-    assert "No space left on device); nothing is at m. Make room: the same command goes on" in result.err
+    assert "No space left on device); nothing is at m. Make room: the same command continues" in result.err
     assert not (tmp_path / "m").exists()
     assert run(*command).code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "vost"]

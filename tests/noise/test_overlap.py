@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from toys import Toy, make_clip, thing
 
 from actiseg_noise.building.chunk import Worker
+from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.building.plan import Plan
 from actiseg_noise.building.request import make_request
 from actiseg_noise.key import Key
@@ -46,7 +47,7 @@ def build_rows(index_mask: np.ndarray, positives: list[int], recipe: Recipe) -> 
     """Return the rows of ``masks`` of one frame with four objects."""
     clip = make_clip("c", [thing(i, i, positive=i in positives) for i in (1, 2, 3, 4)], frames=1)
     toy = Toy(Path("toy"), [clip], {"c/f000.png": index_mask})
-    rows, _ = Worker(make_request(toy, recipe=recipe).job()).rows([clip])
+    rows, _ = Worker(make_request(toy, BuildOptions(recipe=recipe)).job()).rows([clip])
     names = [column.name for column in MASKS.columns]
     return [dict(zip(names, row, strict=True)) for row in rows["masks"]]
 

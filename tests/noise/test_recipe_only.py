@@ -188,7 +188,7 @@ def test_the_command_carries_all_that_decides_the_rows(toy: Toy, tmp_path: Path)
     assert command == (
         "actiseg-noise build --dataset toy --split val --root DIR --recipe 'a b/recipe.toml' "
         "--vocabulary 'a b/vocabulary.json' --option 'objects=two words' --content text "
-        "--clips '@a b/clips.txt' --allow-eval --no-gate --out new"
+        "'--clips=@a b/clips.txt' --allow-eval --no-gate --out new"
     )
     state(folder, lambda data: data.update(selection={"limit": 1}))
     assert " --content text --limit 1 --allow-eval " in build_command(read_info(folder), "a", "new")
@@ -206,4 +206,4 @@ def test_what_was_left_out_here_stays_left_out_where_it_is_not_missing(toy: Toy,
     state(source, lambda data: data.update(skipped=["clip099"]))
     folder = publish([source], tmp_path / "pub").path / "train/toy-mix-s0-first3"
     assert (folder / "clips.txt").read_text("utf-8").splitlines() == ["clip000", "clip001", "clip002"]
-    assert f" --clips @{folder}/clips.txt --out" in build_command(read_info(folder), str(folder), "new")
+    assert f" --clips=@{folder}/clips.txt --out" in build_command(read_info(folder), str(folder), "new")

@@ -25,6 +25,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
 from actiseg_noise.borders.folders import stem_of
@@ -117,14 +118,11 @@ class Visor(Dataset):
         Raises:
             DataError: a file is missing or malformed, a video has two annotation files, or no action is kept.
         """
-        seen: Counter[str] = Counter()
-        for seq_id, (path, video, scene) in enumerate(self._iter_scenes(split), start=1):
-            action = scene.action
-            address = action_address(action.video_id, action.start_frame, action.stop_frame, action.verb, action.noun)
-            seen[address] += 1
+        for clip_id, address, seq_id, path, scene in self.selection.choose(self._name(split), itemgetter(0), split):
+            action, video = scene.action, self._video(path)
             yield Clip(
-                clip_id=action_folder(seq_id, action.video_id, action.verb, action.noun, action.where),
-                address=numbered_address(address, seen[address]),
+                clip_id=clip_id,
+                address=address,
                 video_id=action.video_id,
                 narration=action.narration,
                 verb=action.verb,
@@ -176,6 +174,16 @@ class Visor(Dataset):
         positive = {item.noun for item in clip.objects if item.is_positive}
         contacts = video.contacts(str(frame.mask_key))
         return resize(paint_weights(entities, contacts, narrated, positive), self.size)
+
+    def _name(self, split: str) -> Iterator[tuple[str, str, int, str, Scene]]:
+        """Yield (clip id, address, seq_id, annotation file, kept action) in ascending clip id."""
+        seen: Counter[str] = Counter()
+        for seq_id, (path, _, scene) in enumerate(self._iter_scenes(split), start=1):
+            action = scene.action
+            address = action_address(action.video_id, action.start_frame, action.stop_frame, action.verb, action.noun)
+            seen[address] += 1
+            clip_id = action_folder(seq_id, action.video_id, action.verb, action.noun, action.where)
+            yield clip_id, numbered_address(address, seen[address]), seq_id, path, scene
 
     def _iter_scenes(self, split: str) -> Iterator[tuple[str, Video, Scene]]:
         """Yield (annotation file relative to the root, video, kept action) in the order that ``seq_id`` counts."""

@@ -1,0 +1,115 @@
+"""What a build is asked for: one record, from the command line or from Python to the worker."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import update_wrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+
+if TYPE_CHECKING:
+    from actiseg_noise.datasets.base import Dataset
+    from actiseg_noise.progress import Progress
+    from actiseg_noise.recipe import Recipe
+    from actiseg_noise.vocabulary import Vocabulary
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _means(text: str) -> dict[str, str]:
+    """Return a field's metadata: what it means, in the words of ``--help``."""
+    return {"help": text}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    """Everything that a build can be asked for, unchecked; ``make_request`` checks it.
+
+    The attributes are the options of ``actiseg-noise build`` and the keywords of ``actiseg_noise.build``; each is
+    described here alone.
+    """
+
+    root: str | Path | None = field(
+        default=None, metadata=_means("The dataset's folder. [default: ACTISEG_<DATASET>_ROOT, ACTISEG_DATA/<dataset>]")
+    )
+    split: str = field(default="train", metadata=_means("The split to build."))
+    recipe: str | Path | Recipe | None = field(
+        default=None, metadata=_means("A recipe's name or TOML file; see 'recipes'. [default: clean]")
+    )
+    flip: float | None = field(default=None, metadata=_means("Rate of category flips."))
+    noun: float | None = field(default=None, metadata=_means("Rate of noun substitutions."))
+    boundary: int | None = field(default=None, metadata=_means("Kernel of the mask noise."))
+    boundary_op: str = field(default="dilate", metadata=_means("The mask noise."))
+    boundary_rate: float = field(default=1.0, metadata=_means("Rate of the mask noise."))
+    boundary_unit: str = field(default="480p", metadata=_means("480p (pixels at 480-pixel short side) or px."))
+    seed: int | None = field(default=None, metadata=_means("Seed of every draw. [default: the recipe's, 0]"))
+    exact_rate: bool = field(default=False, metadata=_means("Corrupt exactly round(rate·n) of the eligible."))
+    temporal: str | None = field(
+        default=None, metadata=_means("Mask noise draws per frame, or once per clip and object: frame or clip.")
+    )
+    allow_erase: bool = field(default=False, metadata=_means("A mask noise may leave nothing of an object."))
+    content: str = field(default="full", metadata=_means("full (with masks) or text."))
+    vocabulary: str | Path | Vocabulary = field(default="dataset", metadata=_means("dataset, train, or a JSON file."))
+    options: Mapping[str, Any] | None = field(
+        default=None, metadata=_means("Options of the dataset's own; see docs/datasets.md.")
+    )
+    skip_missing: bool = field(
+        default=False, metadata=_means("Leave out and count clips whose files or texts are missing.")
+    )
+    limit: int | None = field(default=None, metadata=_means("Only the first N clips that the dataset lists."))
+    clips: Sequence[str] | None = field(default=None, metadata=_means("Only these clips, by their ids."))
+    allow_eval: bool = field(default=False, metadata=_means("Noise an evaluation split on purpose."))
+    gate: bool = field(default=True, metadata=_means("Refuse realised rates that chance does not allow."))
+    out: str | Path | None = field(
+        default=None, metadata=_means("The manifest's folder. [default: manifests/DATASET/SPLIT/RECIPE-sSEED]")
+    )
+    workers: int | None = field(
+        default=1, metadata=_means("Processes; the labels do not depend on it. None: one per core, 1 for text.")
+    )
+    resume: bool = field(
+        default=False, metadata=_means("Return a manifest that is already built; continue an interrupted build.")
+    )
+    force: bool = field(default=False, metadata=_means("Replace an existing manifest, once the new one is whole."))
+    progress: Progress | None = field(
+        default=None, metadata=_means("Receives messages and the number of finished clips.")
+    )
+
+    @property
+    def processes(self) -> int:
+        """Return the number of processes: text is built faster than another process starts."""
+        if self.workers is not None:
+            return self.workers
+        if self.content == "text":
+            return 1
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+HELP: dict[str, str] = {f.name: f.metadata["help"] for f in fields(BuildOptions)}
+"""Option → what it means, for ``--help``."""
+
+
+def with_keywords(
+    record: Callable[P, BuildOptions],
+) -> Callable[[Callable[[str | Dataset, BuildOptions], T]], Callable[Concatenate[str | Dataset, P], T]]:
+    """Return a decorator: a function of (dataset, options) becomes one that takes the record's fields as keywords.
+
+    Type checkers, ``inspect.signature`` and ``help`` see the keywords.
+    """
+
+    def decorate(function: Callable[[str | Dataset, BuildOptions], T]) -> Callable[Concatenate[str | Dataset, P], T]:
+        def call(dataset: str | Dataset, *args: P.args, **keywords: P.kwargs) -> T:
+            return function(dataset, record(*args, **keywords))
+
+        update_wrapper(call, function)
+        own = inspect.signature(function)
+        shown = [own.parameters["dataset"], *inspect.signature(record).parameters.values()]
+        vars(call)["__signature__"] = own.replace(parameters=shown)
+        lines = "\n".join(f"        {name}: {text}" for name, text in HELP.items())
+        call.__doc__ = (function.__doc__ or "").replace("{options}", lines.lstrip())
+        return cast("Callable[Concatenate[str | Dataset, P], T]", call)  # which may name ``dataset``, too
+
+    return decorate
