@@ -436,8 +436,11 @@ def test_manifest_json_is_for_people(toy: Toy, tmp_path: Path) -> None:
 
 SCRIPT = """
 import sys
+from pathlib import Path
 import actiseg_noise
 sys.path.insert(0, {tests!r})
+from toys import make_toy, write_toy
+from actiseg_noise.building import chunk
 chunk.FRAMES_PER_CHUNK = 5
 toy = write_toy(make_toy(), Path({root!r}))
 {guard}print(actiseg_noise.build(toy, out={out!r}, workers=2))
