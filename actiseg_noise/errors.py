@@ -55,7 +55,8 @@ def missing_extra(error: ImportError) -> str | None:
     if name is None or name.startswith("actiseg_"):
         return None
     extra = f"[{_EXTRAS[name]}]" if name in _EXTRAS else ""
-    return f'this needs the library {name}, which cannot be imported ({error}): pip install "actiseg-nl{extra}"'
+    reason = " ".join(str(error).split())
+    return f'this needs the library {name}, which cannot be imported ({reason}): pip install "actiseg-nl{extra}"'
 
 
 def _names_of(error: ImportError) -> Iterator[str]:
