@@ -45,7 +45,7 @@ class MissingExtraError(ActisegError):
     """A library that only an optional extra of this distribution installs, and that is not here."""
 
     def __init__(self, what: str, library: str, extra: str) -> None:
-        super().__init__(f"{what} needs {library}, which is not installed: pip install 'actiseg-nl[{extra}]'")
+        super().__init__(f'{what} needs {library}, which is not installed: pip install "actiseg-nl[{extra}]"')
 
 
 # Libraries that an extra brings, by the name they are imported by.
@@ -64,7 +64,8 @@ def missing_extra(error: ImportError) -> str | None:
     if not name or name.startswith("actiseg_"):
         return None
     extra = f"[{_EXTRAS[name]}]" if name in _EXTRAS else ""
-    return f"this needs the library {name}, which cannot be imported ({error}): pip install 'actiseg-nl{extra}'"
+    reason = " ".join(str(error).split())
+    return f'this needs the library {name}, which cannot be imported ({reason}): pip install "actiseg-nl{extra}"'
 
 
 def raise_if(condition: bool, message: str, kind: type[ActisegError] = ActisegError) -> None:

@@ -1,18 +1,20 @@
 """Registries: a name leads to a thing, and adding a thing is adding a file.
 
 A registry imports every module of its package once, on first use, so a decorated function or class in a new file is
-found without being listed anywhere; other people's packages join through an entry point of the registry's group.
+found without being listed anywhere; other people's packages join through an entry point of the registry's group. One
+that cannot be imported, or whose name is taken, is left out with a warning: it stops nobody else's work.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import warnings
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
-from actiseg_noise.errors import UnknownNameError
+from actiseg_noise.errors import ActisegWarning, UnknownNameError
 
 T = TypeVar("T")
 
@@ -68,6 +70,31 @@ class Registry(Generic[T]):
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
-        for point in entry_points(group=self._group):
-            point.load()
         self._loaded = True  # only now: a module that fails to import fails again, it is not left out in silence
+        for point in _find_entry_points(self._group):
+            try:
+                point.load()
+            except (Exception, SystemExit) as error:
+                warnings.warn(_why_left_out(point, error), ActisegWarning, stacklevel=3)
+
+
+def _find_entry_points(group: str) -> list[EntryPoint]:
+    """Return a group's entry points, in an order that does not depend on the file system."""
+    try:
+        return sorted(entry_points(group=group), key=lambda point: (point.name, point.value))
+    except Exception as error:  # metadata of some installed package, not necessarily a plug-in
+        warnings.warn(f"plug-ins cannot be looked for ({_reason(error)}); none is used", ActisegWarning, stacklevel=4)
+        return []
+
+
+def _why_left_out(point: EntryPoint, error: BaseException) -> str:
+    """Return a line that names the plug-in, the distribution that brings it, and what is wrong with it."""
+    name = getattr(point.dist, "name", None) or "an unknown distribution"
+    version = getattr(point.dist, "version", None)
+    brought_by = f"{name} {version}" if version else name
+    return f"plug-in {point.name!r} of {brought_by} cannot be used ({_reason(error)}); it is left out"
+
+
+def _reason(error: BaseException) -> str:
+    """Return an error in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -8,10 +8,10 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -21,25 +21,33 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
-from actiseg_noise.borders.streams import give_up, prepare_streams
+from actiseg_noise.borders.streams import OutputError, give_up, prepare_streams
 from actiseg_noise.errors import ActisegWarning, missing_extra
 from actiseg_noise.progress import Progress
 
 LINE_EVERY_S = 10.0
 
 WIDTH_OF_A_LOG = 140
+NARROWEST, USUAL_WIDTH = 10, 80
 WIDTH_OF_A_NAME = 24
 WIDEST_FOLDED = 1.5  # of the terminal's width; wider, folded columns are hard to read
 
 
-def _console(stream: TextIO | None, *, stderr: bool) -> Console:
-    """Return a console as wide as the terminal; what is not a terminal, or is closed, gets a fixed width."""
+def make_console(*, stderr: bool = False, log_width: int = WIDTH_OF_A_LOG) -> Console:
+    """Return a console as wide as the terminal; what is not a terminal, or is closed, gets ``log_width``.
+
+    A terminal that gives no width, or one that no table could have, is taken for a usual one.
+    """
+    stream = sys.stderr if stderr else sys.stdout
     is_terminal = stream is not None and stream.isatty()
-    return Console(stderr=stderr, highlight=False, width=None if is_terminal else WIDTH_OF_A_LOG)
+    console = Console(stderr=stderr, highlight=False, width=None if is_terminal else log_width)
+    if console.width < NARROWEST:
+        console.width = USUAL_WIDTH
+    return console
 
 
-out = _console(sys.stdout, stderr=False)
-err = _console(sys.stderr, stderr=True)
+out = make_console()
+err = make_console(stderr=True)
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -85,12 +93,15 @@ def _print_blocks(title: str, header: Sequence[str], rows: Sequence[Sequence[str
 def print_json(data: Any) -> None:
     """Print JSON and nothing else on standard output, valid in every encoding; a number that is not finite is null."""
     finite = _finite(data)
-    text = json.dumps(finite, ensure_ascii=False, indent=1, allow_nan=False)
-    try:
-        text.encode(out.encoding)
-    except UnicodeEncodeError:
-        text = json.dumps(finite, indent=1, allow_nan=False)
-    print_text(text)
+    text = json.dumps(finite, ensure_ascii=not _is_utf8(out.encoding), indent=1, allow_nan=False)
+    with suppress(UnicodeEncodeError):
+        text.encode()
+        return print_text(text)
+    return print_text(json.dumps(finite, indent=1, allow_nan=False))  # a name that is no text
+
+
+def _is_utf8(encoding: str) -> bool:
+    return encoding.lower().replace("_", "-") in ("utf-8", "utf8")
 
 
 def print_text(text: str) -> None:
@@ -185,10 +196,16 @@ def run_app(app: Callable[[], Any], known: type[Exception]) -> NoReturn:
     try:
         sys.stdout.flush()
     except OSError as error:
-        give_up(sys.stdout)
-        print_error(f"standard output cannot be written ({_reason(error)})")
-        code = code or 2
+        failed = _cannot_print(error)
+        code = code or failed
     raise SystemExit(code)
+
+
+def _cannot_print(error: OSError) -> int:
+    """Say that standard output cannot be written, and return the exit code of that."""
+    give_up(sys.stdout)
+    print_error(f"standard output cannot be written ({_reason(error)})")
+    return 2
 
 
 def _run(app: Callable[[], Any], known: type[Exception]) -> int | str | None:
@@ -197,6 +214,8 @@ def _run(app: Callable[[], Any], known: type[Exception]) -> int | str | None:
         app()
     except SystemExit as end:
         return end.code
+    except OutputError as error:
+        return _cannot_print(error)
     except (known, OSError) as error:
         print_error(str(error))
     except ImportError as error:
@@ -205,6 +224,8 @@ def _run(app: Callable[[], Any], known: type[Exception]) -> int | str | None:
             raise
         print_error(missing)
     except UnicodeEncodeError as error:
+        if _is_utf8(sys.getfilesystemencoding()):
+            raise
         print_error(
             f"{error.object!r} cannot be a name of a file here, where names are {error.encoding}; set PYTHONUTF8=1, or "
             "choose a UTF-8 locale, such as LC_ALL=C.UTF-8"

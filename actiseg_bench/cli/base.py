@@ -19,6 +19,24 @@ app = typer.Typer(
 )
 
 
+def _print_version(is_asked: bool) -> None:
+    """Print the version and end."""
+    if is_asked:
+        from actiseg_noise.building.request import tool_version
+
+        typer.echo(f"actiseg-bench {tool_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def take_options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
+
+
 def _name_text_encoder(source: str | None) -> None:
     """Set the variable that ReferFormer's tokenizer is looked up by, for this process and those it starts."""
     if source is not None:
@@ -51,7 +69,6 @@ def build_manifest(dataset: str, **options: Any) -> Path:
 
 def wide_console() -> Console:
     """Return standard output; in a file or a pipe it is 120 columns wide."""
-    from rich.console import Console
+    from actiseg_noise.terminal import make_console
 
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=120)
+    return make_console(log_width=120)

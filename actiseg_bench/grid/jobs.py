@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import warnings
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from actiseg_bench.grid.run import Finished, Reporter, Runner, RunSpec, one_by_one
+from actiseg_noise.errors import ActisegWarning
 
 
 class _Teller(Reporter):
@@ -29,6 +31,7 @@ class _Teller(Reporter):
 def _work(pipe: Connection, runner: Runner, out: Path) -> None:
     """Make the runs that come through ``pipe`` until it closes; Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    warnings.simplefilter("ignore", ActisegWarning)  # the parent has said it
     while True:
         try:
             spec = pipe.recv()

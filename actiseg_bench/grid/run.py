@@ -29,7 +29,7 @@ from actiseg_bench.results.result import (
 from actiseg_bench.results.stored import run_folder, why_incomplete
 from actiseg_bench.scoring.evaluate import Evaluation
 from actiseg_noise.borders.writing import FolderDraft, WriteError, remove_file, write_text
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.errors import ActisegError, missing_extra
 
 OnProgress = Callable[[int, int, float], None]
 
@@ -199,6 +199,8 @@ def collect(grid: Sequence[RunSpec], finished: Iterable[Finished], reporter: Rep
 def fail(spec: RunSpec, out: Path, error: Exception) -> str:
     """Keep the traceback of the error at hand beside the run's place; return what to say of it."""
     message = str(error) if isinstance(error, ActisegError) else f"{type(error).__name__}: {error}"
+    if isinstance(error, ImportError):
+        message = missing_extra(error) or message
     _write_failure(spec.folder(out), message)
     return message
 

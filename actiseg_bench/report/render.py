@@ -58,7 +58,7 @@ def print_leaderboards(boards: Sequence[Leaderboard], console: Console) -> None:
         for tracks in chunks(board.blocks):
             console.print(f"\nSummary: {SUMMARY_TITLE}", style="bold", highlight=False)
             rows = [[short_name(*row[:2]), *row[2:]] for row in summary_rows(tracks)]
-            console.print(_rich_table(["strategy", *(b.track.name for b in tracks)], rows))
+            _print_whole(_rich_table(["strategy", *(b.track.name for b in tracks)], rows), console)
         console.print()
         _print_lines(console, [f"· {note}" for note in _notes(board)], "dim")
         console.print()
@@ -81,14 +81,26 @@ def _print_block(block: Block, console: Console) -> None:
     cost = list(_COST) if has_cost else []
     choices = [[*COLUMNS, *cost], [*METRICS, *cost], list(METRICS)]
     tables = [_block_table(block, names) for names in choices]
-    unbounded = console.options.update(max_width=1000)
-    fits = [console.measure(table, options=unbounded).maximum <= console.width for table in tables]
+    fits = [_width(table, console) <= console.width for table in tables]
     chosen = fits.index(True) if True in fits else len(tables) - 1
-    console.print(tables[chosen])
+    _print_whole(tables[chosen], console)
     if cost and not set(cost) & set(choices[chosen]):
         console.print()
         trained = tuple(row for row in block.rows if not row.is_reference)
-        console.print(_block_table(replace(block, rows=trained), cost))
+        _print_whole(_block_table(replace(block, rows=trained), cost), console)
+
+
+def _width(table: Table, console: Console) -> int:
+    """Return how wide a table is, in characters, when nothing is cut."""
+    return console.measure(table, options=console.options.update(max_width=1000)).maximum
+
+
+def _print_whole(table: Table, console: Console) -> None:
+    """Print a table with every digit; a terminal that is too narrow breaks its lines."""
+    usual = console.width
+    console.width = max(usual, _width(table, console))
+    console.print(table)
+    console.width = usual
 
 
 def _block_table(block: Block, names: Sequence[str]) -> Table:

@@ -66,9 +66,7 @@ def cache_folder() -> Path:
     if base:
         return full_path(base) / "actiseg"
     with suppress(RuntimeError):
-        home = Path.home()
-        if home.is_absolute():
-            return home / ".cache" / "actiseg"
+        return Path.home() / ".cache" / "actiseg"
     folder = Path(tempfile.gettempdir()) / f"actiseg-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
     warnings.warn(
         f"no home folder is known, so the cache is {folder}; set ACTISEG_DATA=DIR to choose another place",

@@ -21,9 +21,10 @@ _PLAIN_SIGNS = {
     **dict.fromkeys("‘’‚′", "'"),
     **dict.fromkeys("“”„″", '"'),
     **dict.fromkeys("·•∙", "."),
-    **dict.fromkeys("█▇▆▅▄▃▂▁■▪", "#"),
+    **dict.fromkeys("█▇▆▅▄▃▂▁■▪●", "#"),
     **dict.fromkeys("\u00a0\u2009\u202f", " "),
-    **{"…": "...", "×": "x", "→": "->", "←": "<-", "↔": "<->", "⇄": "<->", "≤": "<=", "≥": ">=", "≈": "~"},
+    **{"…": "...", "×": "x", "→": "->", "←": "<-", "↔": "<->", "⇄": "<->", "↑": "^", "↓": "v", "◄": "<", "►": ">"},
+    **{"≤": "<=", "≥": ">=", "≈": "~", "∧": "&", "∨": "v", "√": "sqrt", "‖": "||", "Σ": "sum", "∇": "grad", "π": "pi"},
     **{"±": "+-", "†": "+", "‡": "++", "✓": "ok", "✗": "x", "ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "Æ": "AE"},
     **{"Ø": "O", "Œ": "OE", "ł": "l", "Ł": "L", "µ": "u", "μ": "u", "°": " deg", "«": "<<", "»": ">>"},
 }
@@ -39,6 +40,8 @@ def plain(sign: str) -> str:
         return sign
     if 0xDC80 <= ord(sign) <= 0xDCFF:
         return f"\\x{ord(sign) - 0xDC00:02x}"
+    if 0xD800 <= ord(sign) <= 0xDFFF:
+        return f"\\u{ord(sign):04x}"
     if sign in _PLAIN_SIGNS:
         return _PLAIN_SIGNS[sign]
     return unicodedata.normalize("NFKD", sign).encode("ascii", "ignore").decode() or "?"
@@ -52,6 +55,10 @@ def _replace(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(PLAIN, _replace)
+
+
+class OutputError(OSError):
+    """Standard output cannot be written, as on a full disk."""
 
 
 class ForgivingOutput(io.RawIOBase):
@@ -77,7 +84,7 @@ class ForgivingOutput(io.RawIOBase):
         """Write bytes, or drop them where the failure is forgiven.
 
         Raises:
-            OSError: another failure than a reader that went away, unless all are forgiven.
+            OutputError: another failure than a reader that went away, unless all are forgiven.
         """
         size = memoryview(data).nbytes
         try:
@@ -85,10 +92,10 @@ class ForgivingOutput(io.RawIOBase):
             return size if written is None else int(written)
         except BrokenPipeError:
             return size
-        except OSError:
+        except OSError as error:
             if self.forgives_all:
                 return size
-            raise
+            raise OutputError(error.errno, error.strerror) from None
 
 
 def prepare_streams() -> None:

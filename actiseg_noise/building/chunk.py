@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from functools import cache
@@ -21,6 +22,7 @@ from actiseg_noise.building.compose import Row
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.rows import clip_rows
 from actiseg_noise.datasets.base import Dataset
+from actiseg_noise.errors import ActisegWarning
 from actiseg_noise.manifest.arrays import to_batch
 from actiseg_noise.manifest.digest import compact_json
 from actiseg_noise.manifest.schema import TABLES, Table
@@ -174,6 +176,7 @@ def start_process(job: Job, started: Event) -> None:
     import pyarrow as pa
 
     global _worker  # noqa: PLW0603 - the one piece of state a process pool's initializer can leave behind
+    warnings.simplefilter("ignore", ActisegWarning)  # the parent has said it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     cv2.setNumThreads(1)

@@ -15,5 +15,24 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+
+def _print_version(is_asked: bool) -> None:
+    """Print the version and end."""
+    if is_asked:
+        from actiseg_noise.building.request import tool_version
+
+        typer.echo(f"actiseg-noise {tool_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def take_options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """Take what stands before a command."""
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 ManifestFolder = Annotated[Path, typer.Argument(metavar="MANIFEST", help="A manifest folder.")]

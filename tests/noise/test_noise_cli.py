@@ -213,7 +213,7 @@ def test_an_output_that_cannot_be_written_is_an_error(run: Run, vost: Path, tmp_
     (tmp_path / "file").write_text("")
     result = run("build", "--dataset", "vost", "--root", vost, "--out", "file/m")
     assert result.code == 2
-    assert result.err.startswith("error: file/m: cannot be written ([Errno 20] Not a directory")
+    assert result.err.startswith("error: file/m: cannot be written (Not a directory)")
     assert "choose another --out" in result.err
 
 
