@@ -5,16 +5,39 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEMO   ?= out/demo
 
-.PHONY: demo test lint bench weights manifests clean
+# A process a core, eight at most (each holds torch, about 0.7 GB); who is done takes work from who is not.
+PYTEST := $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
+# Processes of the tests reuse what one of them compiled, whatever the shell's setting is.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: demo test check lint coverage slow versions hooks bench weights manifests clean
 
 demo: $(VENV)/.installed ## Train and score every strategy on every track of the quick protocol, print the leaderboard
 	$(BIN)/actiseg-bench run --all --out $(DEMO)
 
-test: $(VENV)/.installed-dev ## Lint, types, tests
+test: lint ## Lint, types, tests: what CI runs
+	$(PYTEST)
+
+check: lint ## Lint, types, and the tests that take under a minute in all: what to run before every commit
+	$(PYTEST) -m "not slow"
+
+lint: $(VENV)/.installed-dev ## Formatting, lint, spelling, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell
 	$(BIN)/mypy
-	$(BIN)/pytest
+
+coverage: $(VENV)/.installed-dev ## The share of lines that the tests run, per module, those of processes that they start included
+	$(PYTEST) --cov --cov-report term:skip-covered
+
+slow: $(VENV)/.installed-dev ## Measure all tests again and write tests/slow.txt, what `make check` leaves out
+	$(PYTEST) --measure
+
+versions: ## Quick tests with every Python found here, and with the lowest versions that we declare
+	$(PYTHON) tools/try_versions.py
+
+hooks: $(VENV)/.installed-dev ## Let git run ruff, codespell and mypy before each commit
+	$(BIN)/pre-commit install
 
 bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 	$(BIN)/python benchmarks/build_masks.py

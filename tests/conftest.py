@@ -1,6 +1,7 @@
-"""Small real manifests of the embedded dataset, built once per session."""
+"""Small real manifests of the embedded dataset, built once per session; which tests are slow."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,42 @@ from dictionaries import write_wordnet
 import actiseg_noise
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch: threads that spin for long slow a shared machine
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes as cores: one thread each
+
+SLOW = Path(__file__).parent / "slow.txt"
+SLOW_S = 1.0
+SECONDS: Counter[str] = Counter()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add ``--measure``, what ``make slow`` runs."""
+    parser.addoption("--measure", action="store_true", help="write the tests that took a second or more to slow.txt")
+
+
+def name_of(nodeid: str) -> str:
+    """Return file and function of a test, without its parameters."""
+    return nodeid.split("[", maxsplit=1)[0]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what slow.txt lists; a test that was never measured is not slow."""
+    listed = {line.split()[1] for line in SLOW.read_text("utf-8").splitlines()}
+    for item in items:
+        if name_of(item.nodeid) in listed:
+            item.add_marker("slow")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Add up what a test function took under all its parameters, fixtures included."""
+    SECONDS[name_of(report.nodeid)] += report.duration
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write slow.txt, where asked to, from the process that has all reports."""
+    if session.config.getoption("measure") and "PYTEST_XDIST_WORKER" not in os.environ:
+        slow = [(seconds, name) for name, seconds in SECONDS.most_common() if seconds >= SLOW_S]
+        SLOW.write_text("".join(f"{seconds:5.1f} {name}\n" for seconds, name in slow), "utf-8")
 
 
 @pytest.fixture(scope="session", autouse=True)

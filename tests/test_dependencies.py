@@ -136,7 +136,7 @@ def test_build_inspect_preview_and_verify_work_without_any_extra(tmp_path: Path)
     )
     done = run(code, tmp_path)
     assert re.findall(r"^exit (\d)$", done.stdout, re.MULTILINE) == ["0", "0", "0", "0", "2"], done.stdout + done.stderr
-    assert "inspect --plot needs Matplotlib, which is not installed: pip install 'actiseg-nl[plots]'" in " ".join(
+    assert 'inspect --plot needs Matplotlib, which is not installed: pip install "actiseg-nl[plots]"' in " ".join(
         done.stderr.split()
     )
     assert "Traceback" not in done.stderr

@@ -15,6 +15,7 @@ from bench_fakes import fake_manifest, make_result, perfect, predict
 
 from actiseg_bench.grid.execution import iter_silent
 from actiseg_bench.metrics.failure_modes import MODES
+from actiseg_bench.report import analysis
 from actiseg_bench.report.analysis import Analysis, analyze_runs, clip_records, write_clips
 from actiseg_bench.report.curves import axis_tracks, measure
 from actiseg_bench.report.pareto import pareto_front
@@ -323,6 +324,13 @@ def spoken(cli: Callable[..., tuple[int, str, str]]) -> Cli:
     return call
 
 
+@pytest.fixture
+def no_charts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw no chart where a test looks at what is printed alone: the charts have a test of their own."""
+    monkeypatch.setattr(analysis, "CHARTS", {})
+
+
+@pytest.mark.usefixtures("no_charts")
 def test_the_command_prints_tables_and_files(spoken: Cli, tmp_path: Path) -> None:
     grid(tmp_path / "runs")
     code, printed = spoken("analyze", tmp_path / "runs")
@@ -332,6 +340,7 @@ def test_the_command_prints_tables_and_files(spoken: Cli, tmp_path: Path) -> Non
     assert str(tmp_path / "runs" / "analysis" / "tiny-kitchen-quick-v1" / "clips.csv") in printed
 
 
+@pytest.mark.usefixtures("no_charts")
 def test_the_command_prints_json(spoken: Cli, tmp_path: Path) -> None:
     grid(tmp_path / "runs")
     code, printed = spoken("analyze", tmp_path / "runs", "--out", tmp_path / "out", "--json")

@@ -46,7 +46,7 @@ def test_equal_configurations_train_equal_networks_and_another_seed_does_not(
 
 
 def test_the_loss_falls_on_a_few_clips(clean_val: Path, kitchen_root: Path) -> None:
-    config = replace(CONFIG, train=TrainConfig(steps=24, clips_per_batch=8))
+    config = replace(CONFIG, train=TrainConfig(steps=24, clips_per_batch=8, samples_per_clip=2, frames_per_clip=2))
     losses = train_run(config, clean_val, kitchen_root).losses
     assert len(losses) == 24
     assert sum(losses[-4:]) < 0.9 * sum(losses[:4])

@@ -54,13 +54,14 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def expected(root: Path, tmp_path: Path) -> str:
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the digest of the build that nobody kills."""
-    (root / "seconds").write_text("0")
-    subprocess.run(command(root, tmp_path / "whole"), check=True, capture_output=True)
-    (root / "seconds").write_text("0.1")
-    return actiseg_noise.read_manifest(tmp_path / "whole").digest
+    folder = tmp_path_factory.mktemp("whole")
+    write_toy(make_toy(), folder / "data")
+    (folder / "data" / "seconds").write_text("0")
+    subprocess.run(command(folder / "data", folder / "m"), check=True, capture_output=True)
+    return actiseg_noise.read_manifest(folder / "m").digest
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -79,7 +80,7 @@ def test_a_killed_build_leaves_nobody_and_is_continued(root: Path, expected: str
     done = subprocess.run(command(root, out, "--resume"), check=True, capture_output=True, text=True)
     assert "continuing an interrupted build" in done.stderr
     assert actiseg_noise.read_manifest(out).digest == expected
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "m", "whole"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "m"]
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -1,18 +1,17 @@
-"""Where the small real inputs are; tests that need them skip with a reason where they are absent."""
+"""The small real inputs; tests that need them skip with a reason where they are absent."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-
-DATA = Path(__file__).parents[3] / "shared" / "data"
+from real_data import place_of, why_skipped
 
 
 def _folder(name: str) -> Path:
-    if not (DATA / name).is_dir():
-        pytest.skip(f"the real data folder {DATA / name} is not here")
-    return DATA / name
+    if not place_of(name).is_dir():
+        pytest.skip(why_skipped(name))
+    return place_of(name)
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +36,9 @@ def real_davis() -> Path:
 def real_epic() -> Path:
     """EPIC-KITCHENS-100: the real table of validation actions, the class tables."""
     return _folder("epic")
+
+
+@pytest.fixture(scope="session")
+def released_prompts() -> Path:
+    """The first sequences of the three released files of noisy prompts, as CSV."""
+    return _folder("released_noise_excerpt")

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
+from real_data import place_of, why_skipped
 
 from actiseg_bench.scoring.evaluate import evaluate_folders
 
-FIXTURE = Path(__file__).parents[3] / "shared" / "conformance" / "metrics"
+FIXTURE = place_of("conformance/metrics")
 
-pytestmark = pytest.mark.skipif(not FIXTURE.is_dir(), reason=f"the conformance fixture {FIXTURE} is not here")
+pytestmark = pytest.mark.skipif(not FIXTURE.is_dir(), reason=why_skipped("conformance/metrics"))
 
 
 @pytest.mark.parametrize(("case", "keep_flagged"), [("filtered", False), ("all", True)])

@@ -20,16 +20,7 @@ from actiseg_noise.exchange.published_prompts import PublishedFiles
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.view.inspection import inspect
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 HANDS = (300, 301)
-
-
-@pytest.fixture(scope="module")
-def excerpt() -> Path:
-    """The first sequences of the three released files of noisy prompts, as CSV."""
-    if not (DATA / "released_noise_excerpt").is_dir():
-        pytest.skip(f"the real data folder {DATA / 'released_noise_excerpt'} is not here")
-    return DATA / "released_noise_excerpt"
 
 
 def test_predicted_masks_against_human_ones(real_davis: Path, tmp_path: Path) -> None:
@@ -56,13 +47,13 @@ def slow_iou(davis: Path, sequence: str, stem: str) -> float:
     return float((clean & noisy).sum() / (clean | noisy).sum())
 
 
-def import_level(excerpt: Path, percent: int, folder: Path) -> Manifest:
+def import_level(released_prompts: Path, percent: int, folder: Path) -> Manifest:
     """Rebuild a level's pair of JSON files from its CSV and import it.
 
     The CSV has no verbs, narrations and frames: those are made up, alike for all folders.
     """
     level: dict[str, tuple[str, list[Any]]] = {}
-    with (excerpt / f"noise{percent}_first_sequences.csv").open(encoding="utf-8") as stream:
+    with (released_prompts / f"noise{percent}_first_sequences.csv").open(encoding="utf-8") as stream:
         for row in csv.DictReader(stream):
             rows = level.setdefault(f"{int(row['seq_id']):08d}_P01_01_take_thing", ("take things and", []))[1]
             numbers = (int(row[key]) for key in ("obj_id", "class_id_org", "class_id", "positive"))
@@ -83,9 +74,9 @@ SIGNS = {20: (0.162, 0.188), 40: (0.387, 0.531), 60: (0.599, 0.623)}
 
 @pytest.mark.parametrize("percent", [20, 40, 60])
 def test_the_released_prompts_have_the_rates_that_were_counted_in_them(
-    excerpt: Path, percent: int, tmp_path: Path
+    released_prompts: Path, percent: int, tmp_path: Path
 ) -> None:
-    manifest = import_level(excerpt, percent, tmp_path)
+    manifest = import_level(released_prompts, percent, tmp_path)
     assert verify(manifest) == []
     rows = manifest.table("samples").to_pylist()
     nouns = manifest.vocabulary.nouns
@@ -114,8 +105,8 @@ def test_the_released_prompts_have_the_rates_that_were_counted_in_them(
     assert {row["text_noise"] for row in rows if is_flipped(row) or is_renamed(row)} == {"imported"}
 
 
-def test_inspect_shows_the_released_rates(excerpt: Path, tmp_path: Path) -> None:
-    observed = inspect(import_level(excerpt, 60, tmp_path)).to_json(5)["observed"]["prompts"]
+def test_inspect_shows_the_released_rates(released_prompts: Path, tmp_path: Path) -> None:
+    observed = inspect(import_level(released_prompts, 60, tmp_path)).to_json(5)["observed"]["prompts"]
     assert [(found["count"], found["total"]) for found in observed.values()] == [
         (244, 403),
         (69, 119),

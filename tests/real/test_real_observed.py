@@ -10,7 +10,6 @@ import pytest
 from actiseg_noise.view.observed import Prompt, count_prompts
 from actiseg_noise.vocabulary import Vocabulary
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "released_noise_excerpt"
 # all, hands, others, positives, negatives, unflipped renamed, several nouns, one noun
 RATES = {
     20: ("16.8%", "19.5%", "15.6%", "16.2%", "18.8%", "64.2%", "100.0%", "0.0%"),
@@ -19,10 +18,7 @@ RATES = {
 }
 
 
-def read(level: int) -> list[Prompt]:
-    path = DATA / f"noise{level}_first_sequences.csv"
-    if not path.is_file():
-        pytest.skip(f"the excerpt {path} is not here")
+def read(path: Path) -> list[Prompt]:
     with path.open(encoding="utf-8", newline="") as file:
         return [
             Prompt(int(r["class_id_org"]), r["category_org"], int(r["class_id"]), r["category"], r["positive"] == "1")
@@ -31,8 +27,8 @@ def read(level: int) -> list[Prompt]:
 
 
 @pytest.mark.parametrize("level", RATES)
-def test_the_released_rates_are_observed(level: int) -> None:
-    prompts = read(level)
+def test_the_released_rates_are_observed(level: int, released_prompts: Path) -> None:
+    prompts = read(released_prompts / f"noise{level}_first_sequences.csv")
     nouns: dict[int, set[str]] = {}
     for prompt in prompts:
         nouns.setdefault(prompt.category_id, set()).add(prompt.noun)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from real_data import place_of, why_skipped
 from referformer_method import clip, ellipse, every_loss, fill_network, furthest, unpadded
 
 from actiseg_bench.models.referformer import ReferFormer, ReferFormerConfig, TextConfig
 from actiseg_bench.models.referformer.config import RESNET_101
 
-FIXTURE = Path(__file__).parents[3] / "shared" / "conformance" / "referformer"
+FIXTURE = place_of("conformance/referformer")
 SMALL_TEXT = TextConfig(vocabulary=1000, layers=2, feedforward=256, positions=66)
 EQUAL = 1e-4
 
-pytestmark = pytest.mark.skipif(not FIXTURE.is_dir(), reason=f"the conformance fixture {FIXTURE} is not here")
+pytestmark = pytest.mark.skipif(not FIXTURE.is_dir(), reason=why_skipped("conformance/referformer"))
 
 
 @pytest.fixture(scope="module")
