@@ -61,9 +61,9 @@ def run_build(request: Request) -> Path:
         return out
     check_output(out, force=asked.force)
     with Workspace(out, request.fingerprint, force=asked.force) as space, _rare_collections(), _plain_allocation():
-        if space.kept:
-            progress.note(f"continuing an interrupted build: {space.kept} chunks are finished")
-        if space.has_removed:
+        if space.found:
+            progress.note(f"continuing an interrupted build: {space.found} chunks are finished")
+        if space.discarded:
             progress.note(f"starting over: the unfinished work for {out} was another build's")
         _write_manifest(request, space, progress)
         space.commit()

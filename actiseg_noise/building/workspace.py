@@ -16,13 +16,12 @@ class Workspace:
     """The folder of one build in the making, held by one process at a time. A context manager.
 
     ``.<name>.building/`` holds a lock, the finished chunks (in a folder named by the build's fingerprint) and the
-    manifest being written. When a build is killed the chunks stay, and the next build with the same fingerprint
-    continues from them; chunks of another build are removed.
+    manifest being written. When a build is killed the chunks stay, and the next build with the same fingerprint goes
+    on from them; chunks of another build are thrown away.
 
     Attributes:
         chunks: where finished chunks go. manifest: the folder that becomes the output.
-        kept: number of finished chunks that an earlier build of the same left. has_removed: whether there were chunks
-            of another build.
+        found: how many finished chunks an earlier build of the same left. discarded: whether another's were removed.
     """
 
     def __init__(self, out: Path, fingerprint: str, *, force: bool = False) -> None:
@@ -31,8 +30,8 @@ class Workspace:
         self.building = out.with_name(f".{out.name}.building")
         self.chunks = self.building / f"chunks-{fingerprint}"
         self.manifest = self.building / "manifest"
-        self.kept = 0
-        self.has_removed = False
+        self.found = 0
+        self.discarded = False
         self._old = out.with_name(f".{out.name}.old")
         self._lock = Lock(self.building / "lock")
         self._made: list[Path] = []
@@ -52,18 +51,18 @@ class Workspace:
         return self
 
     def _prepare(self) -> None:
-        """Remove what belongs to another build, and start an empty manifest folder."""
+        """Throw away what belongs to another build, and start an empty manifest folder."""
         if self._old.exists() and not self.out.exists():
             self._old.rename(self.out)
         check_output(self.out, force=self.force)
         for path in self.building.iterdir():
             if path.is_dir() and path != self.chunks:
-                self.has_removed |= path.name.startswith("chunks-")
+                self.discarded |= path.name.startswith("chunks-")
                 shutil.rmtree(path)
         self.chunks.mkdir(exist_ok=True)
         for part in self.chunks.glob("*.part"):
             shutil.rmtree(part)
-        self.kept = len(list(self.chunks.iterdir()))
+        self.found = len(list(self.chunks.iterdir()))
         self.manifest.mkdir()
 
     def __exit__(self, kind: type[BaseException] | None, *_: BaseException | TracebackType | None) -> None:
@@ -72,7 +71,7 @@ class Workspace:
         self._leave()
 
     def commit(self) -> None:
-        """Rename the whole manifest into place; an output that it replaces is removed only then."""
+        """Rename the whole manifest into place; an output that is replaced goes only then."""
         if self.out.exists():
             shutil.rmtree(self._old, ignore_errors=True)
             self.out.rename(self._old)
