@@ -1,13 +1,13 @@
-"""What a build tells while it works."""
+"""What a build reports while it works."""
 
 from __future__ import annotations
 
 
 class Progress:
-    """Listens to a build. This one is silent; the command line draws a bar."""
+    """Receives what a build reports. This one ignores it; the command line draws a bar."""
 
     def note(self, text: str) -> None:
-        """Hear something that happened once."""
+        """Receive a message."""
 
     def advance(self, clips: int, total: int | None) -> None:
-        """Hear that ``clips`` more clips are written, of ``total`` (None: not known)."""
+        """Receive that ``clips`` more clips are written, of ``total`` (None: not known)."""

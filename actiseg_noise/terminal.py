@@ -10,13 +10,12 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.errors import ConsoleError
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
@@ -143,12 +142,12 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
-class ClipProgress(Progress):
-    """A build's progress on standard error: a bar on a terminal, a line every few seconds elsewhere."""
+class ProgressBars:
+    """Progress on standard error: bars on a terminal, in a log a line every few seconds. A context manager."""
 
     def __init__(self) -> None:
-        self._bar = Bar(
-            TextColumn("{task.description}"),
+        self._bars = Bar(
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -157,31 +156,62 @@ class ClipProgress(Progress):
             transient=True,
             disable=not err.is_terminal,
         )
-        self._task: TaskID | None = None
-        self._done = 0
         self._printed = time.monotonic()
 
-    def __enter__(self) -> ClipProgress:
-        self._bar.start()
+    def __enter__(self) -> Self:
+        self._bars.start()
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self._bar.stop()
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def add(self, title: str, total: int | None = None) -> ProgressBar:
+        """Return a new bar, below those that are there. ``total``: None where it is not known."""
+        return ProgressBar(self, title, total)
 
     def note(self, text: str) -> None:
-        """Print a line."""
+        """Print a line, above the bars where there are any."""
+        self._printed = time.monotonic()
         err.print(Text(text), soft_wrap=True)
 
+    def is_line_due(self) -> bool:
+        """Return whether a log has had no line for some time."""
+        return not err.is_terminal and time.monotonic() - self._printed >= LINE_EVERY_S
+
+
+class ProgressBar:
+    """One bar, or its lines in a log."""
+
+    def __init__(self, bars: ProgressBars, title: str, total: int | None) -> None:
+        self._bars, self._title = bars, title
+        self._task = bars._bars.add_task(title, total=total)
+
+    def move(self, done: int, total: int | None, detail: str = "") -> None:
+        """Show ``done`` of ``total`` (None: not known), and a detail such as a loss."""
+        shown = f"{self._title}  {detail}".rstrip()
+        self._bars._bars.update(self._task, completed=done, total=total, description=shown)
+        if self._bars.is_line_due():
+            of = "" if total is None else f" of {total:,}"
+            self._bars.note(f"{self._title}: {done:,}{of}" + (f", {detail}" if detail else ""))
+
+    def remove(self) -> None:
+        """Take the bar away."""
+        self._bars._bars.remove_task(self._task)
+
+
+class ClipProgress(ProgressBars, Progress):
+    """A build's progress on standard error."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._clips: ProgressBar | None = None
+        self._done = 0
+
     def advance(self, clips: int, total: int | None) -> None:
-        """Move the bar, or print a line now and then."""
+        """Move the bar."""
         self._done += clips
-        if err.is_terminal:
-            if self._task is None:
-                self._task = self._bar.add_task("clips", total=total)
-            self._bar.update(self._task, completed=self._done)
-        elif time.monotonic() - self._printed >= LINE_EVERY_S:
-            self._printed = time.monotonic()
-            self.note(f"{self._done:,} clips" if total is None else f"{self._done:,} of {total:,} clips")
+        self._clips = self._clips or self.add("clips")
+        self._clips.move(self._done, total)
 
 
 def run_app(app: Callable[[], Any], known: type[Exception]) -> NoReturn:

@@ -137,7 +137,7 @@ class JsonFields:
             MissingTextError: it is blank or null. DataError: it is no such string.
         """
         value = self._data.get(key)
-        if type(value) is str and value.strip() and (value.isascii() or _is_writable(value)):
+        if type(value) is str and value and not value.isspace() and (value.isascii() or _is_writable(value)):
             return value
         if key in self._data and (value is None or (type(value) is str and not value.strip())):
             raise MissingTextError(str(self.error(key, "a string, not empty, without lone surrogates")))

@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.borders.writing import whole_folder, write_json
-from actiseg_noise.building.compose import Row
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.rows import clip_rows
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.errors import ActisegWarning
 from actiseg_noise.manifest.arrays import to_batch
 from actiseg_noise.manifest.digest import compact_json
+from actiseg_noise.manifest.records import TableRow
 from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.recipe import Recipe
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
@@ -65,10 +65,10 @@ class Worker:
         self.plan = job.plan()
         self.read_mask = job.dataset.read_checked_mask if job.content == "full" else None
 
-    def rows(self, clips: Iterable[Clip]) -> tuple[dict[str, list[Row]], Tally]:
+    def rows(self, clips: Iterable[Clip]) -> tuple[dict[str, list[TableRow]], Tally]:
         """Return the rows of all tables and the counts of draws."""
         tally = Tally(len(self.job.recipe.noises))
-        rows: dict[str, list[Row]] = {table.name: [] for table in TABLES}
+        rows: dict[str, list[TableRow]] = {table.name: [] for table in TABLES}
         for clip in clips:
             for name, found in clip_rows(clip, self.plan, tally, self.read_mask).items():
                 rows[name].extend(found)
@@ -150,7 +150,7 @@ def _arrow_schema(table: Table) -> Any:
     return table.arrow()
 
 
-def _write_arrow(path: Path, table: Table, rows: list[Row]) -> None:
+def _write_arrow(path: Path, table: Table, rows: list[TableRow]) -> None:
     """Write rows as one Arrow IPC file."""
     import pyarrow as pa
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from actiseg_noise.building.compose import (
     MaskCheck,
-    Row,
     Rows,
     check_object_ids,
     clip_row,
@@ -25,6 +24,7 @@ from actiseg_noise.building.overlap import Hit, Patch, Scene, perturb, settle
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.text import NO_NOISE, noise_text
 from actiseg_noise.errors import DataError
+from actiseg_noise.manifest.records import FrameRow, MaskLabels, MaskRow
 from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, SAMPLES
 from actiseg_noise.masks import Box, IndexMask, encode_rle
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
@@ -73,10 +73,10 @@ class FrameRows:
         self.keys = [(slot, slot.base.child(clip.mask_address or clip.address)) for slot in plan.masks]
         self.once: dict[int, list[Hit]] = {}
 
-    def rows(self) -> tuple[list[Row], list[Row]]:
+    def rows(self) -> tuple[list[FrameRow], list[MaskRow]]:
         """Return the rows of frames and of masks."""
-        frames: list[Row] = []
-        masks: list[Row] = []
+        frames: list[FrameRow] = []
+        masks: list[MaskRow] = []
         for frame_idx, frame in enumerate(self.clip.frames):
             if self.read_mask is None or not frame.is_annotated:
                 frames.append(frame_row(self.clip, frame_idx, frame))
@@ -90,7 +90,7 @@ class FrameRows:
 
     def _mask_rows(
         self, frame_idx: int, frame: FrameRecord, index_mask: IndexMask, boxes: dict[int, Box]
-    ) -> Iterator[Row]:
+    ) -> Iterator[MaskRow]:
         """Yield one row per object of the clip."""
         hits = {i: self._hits(i, frame) for i in self.positives if i in boxes}
         scene = Scene(index_mask, boxes, self.positives, self.plan.void_id)
@@ -122,8 +122,8 @@ class FrameRows:
 
     def _mask_labels(
         self, index_mask: IndexMask, item: ObjectRecord, box: Box | None, patch: Patch | None, hits: Sequence[Hit]
-    ) -> Row:
-        """Return the columns of one mask from clean_area on."""
+    ) -> MaskLabels:
+        """Return what is said of one mask."""
         height, width = index_mask.shape
         if box is None:
             return unchanged_labels(*empty_mask(height, width))

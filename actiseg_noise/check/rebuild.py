@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -134,7 +134,7 @@ class _Stored:
         self._others: list[str] = []
         self._count = 0
 
-    def compare(self, rebuilt: list[Row]) -> None:
+    def compare(self, rebuilt: Sequence[Row]) -> None:
         """Compare the next stored rows with ``rebuilt``."""
         for expected in rebuilt:
             key = self._key(expected)

@@ -8,7 +8,6 @@ import numpy as np
 
 from actiseg_noise.building.compose import (
     MaskCheck,
-    Row,
     Rows,
     check_object_ids,
     clip_row,
@@ -23,6 +22,7 @@ from actiseg_noise.building.compose import (
 from actiseg_noise.building.text import NO_NOISE, NoisyText, is_harmful
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.exchange.import_pairs import NoisyLabel, PairedClip, Pairs
+from actiseg_noise.manifest.records import FrameRow, MaskLabels, MaskRow
 from actiseg_noise.masks import Box, IndexMask, Rle, encode_rle
 from actiseg_noise.noises.base import Label
 from actiseg_noise.records import ObjectRecord
@@ -68,17 +68,17 @@ def _noisy_text(paired: PairedClip, item: ObjectRecord, label: NoisyLabel, vocab
     return NoisyText(noisy, IMPORTED, is_harmful(noisy, item, paired.clip, vocabulary))
 
 
-def _text_frames(paired: PairedClip) -> list[Row]:
+def _text_frames(paired: PairedClip) -> list[FrameRow]:
     """Return the frames that the annotation lists, their masks unread."""
     return [frame_row(paired.clip, index, frame) for index, frame in enumerate(paired.clip.frames)]
 
 
-def _frame_rows(paired: PairedClip, pairs: Pairs) -> tuple[list[Row], list[Row]]:
+def _frame_rows(paired: PairedClip, pairs: Pairs) -> tuple[list[FrameRow], list[MaskRow]]:
     """Return the rows of frames and of masks."""
     clip, void_id = paired.clip, pairs.card.void_id
     clean_check, noisy_check = MaskCheck(clip, void_id), MaskCheck(clip, None)
-    frames: list[Row] = []
-    masks: list[Row] = []
+    frames: list[FrameRow] = []
+    masks: list[MaskRow] = []
     for index, frame in enumerate(clip.frames):
         if not frame.is_annotated:
             frames.append(frame_row(clip, index, frame))
@@ -97,8 +97,10 @@ def _frame_rows(paired: PairedClip, pairs: Pairs) -> tuple[list[Row], list[Row]]
     return frames, masks
 
 
-def _mask_labels(clean: IndexMask, noisy: IndexMask, object_id: int, box: Box | None, noisy_box: Box | None) -> Row:
-    """Return the columns of one object's pair of masks from clean_area on."""
+def _mask_labels(
+    clean: IndexMask, noisy: IndexMask, object_id: int, box: Box | None, noisy_box: Box | None
+) -> MaskLabels:
+    """Return what is said of one object's pair of masks."""
     before, after = _encode(clean, object_id, box), _encode(noisy, object_id, noisy_box)
     if before.counts == after.counts:
         return unchanged_labels(before, before.digest())

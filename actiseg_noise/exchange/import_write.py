@@ -9,7 +9,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actiseg_noise.building.compose import Rows
 from actiseg_noise.building.request import tool_version
 from actiseg_noise.building.severity import Severity
 from actiseg_noise.building.workspace import Workspace, check_output
@@ -19,6 +18,7 @@ from actiseg_noise.exchange.import_pairs import PairedClip, Pairs
 from actiseg_noise.exchange.import_rows import collect_vocabulary, paired_rows
 from actiseg_noise.manifest.arrays import to_batch
 from actiseg_noise.manifest.info import ManifestInfo
+from actiseg_noise.manifest.records import TableRow
 from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.progress import Progress
@@ -94,7 +94,7 @@ def _iter_batches(
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Yield (table, rows) in order, a bounded number of rows at once."""
     schemas = {table.name: table.arrow() for table in TABLES}
-    waiting: Rows = {table.name: [] for table in TABLES}
+    waiting: dict[str, list[TableRow]] = {table.name: [] for table in TABLES}
     for paired in _in_order(islice(pairs.iter_clips(), limit)):
         for name, rows in paired_rows(paired, pairs, vocabulary).items():
             waiting[name].extend(rows)
