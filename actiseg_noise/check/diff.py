@@ -122,7 +122,7 @@ def diff(a: str | Path | Manifest, b: str | Path | Manifest, *, top: int = 10) -
     >>> found.is_equal, found.is_same_split, found.statements["recipe"]
     (False, True, ('text-and-masks', 'clean'))
     >>> found.tables["masks"].columns["mask_noise"]
-    9
+    24
 
     Args:
         a, b: manifest folders, or open manifests. top: how many differing rows to keep per table.

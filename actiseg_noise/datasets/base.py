@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.masks import IndexMask
@@ -77,3 +77,19 @@ class Dataset(ABC):
 
 
 DATASETS: Registry[type[Dataset]] = Registry("dataset", "actiseg_noise.datasets", "actiseg.datasets")
+
+D = TypeVar("D", bound=type[Dataset])
+
+
+def register_dataset(name: str) -> Callable[[D], D]:
+    """Register the decorated adapter, a subclass of ``Dataset``, under a name; the class itself stays usable.
+
+    Raises:
+        ValueError: another adapter has the name.
+    """
+
+    def decorate(adapter: D) -> D:
+        DATASETS.add(name, adapter)
+        return adapter
+
+    return decorate

@@ -76,9 +76,9 @@ def inspect(manifest: str | Path | Manifest, *, plot: str | Path | None = None) 
     >>> import actiseg_noise
     >>> inspection = actiseg_noise.inspect(folder)
     >>> [(slot.noise_id, slot.realised) for slot in inspection.info.noises]
-    [('noun_substitution-v1', 4), ('dilate-v1', 9)]
+    [('noun_substitution-v1', 15), ('dilate-v1', 24)]
     >>> sum(inspection.ious["dilate-v1"])
-    9
+    24
 
     Args:
         manifest: a manifest folder, or an open manifest.
