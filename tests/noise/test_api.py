@@ -122,6 +122,23 @@ def test_a_sheet_is_a_picture_in_a_notebook(built: Path, tmp_path: Path) -> None
         actiseg_noise.preview(built, limit=0)
 
 
+def test_what_inspect_and_diff_found_is_printed(built: Path, tmp_path: Path) -> None:
+    inspection = actiseg_noise.inspect(built)
+    text, page = str(inspection), inspection._repr_html_()
+    flips = inspection.info.noises[0]
+    assert text.splitlines()[0] == "toy/train/toy-mix-s0"
+    assert f"{flips.realised} of {flips.eligible}" in text
+    assert page.count("<table>") == len(inspection.sections())
+    assert f"<td>{flips.realised} of {flips.eligible}</td>" in page
+    clean = actiseg_noise.build(make_toy(), recipe="clean", out=tmp_path / "m")
+    changed = sum(slot.realised for slot in inspection.info.noises[:1])
+    assert (
+        f"samples: {changed} of {inspection.info.counts['samples']} common rows differ, 0 only in A, 0 only in B"
+        in str(actiseg_noise.diff(built, clean))
+    )
+    assert str(actiseg_noise.diff(built, built)).endswith(": equal, every row has the same labels")
+
+
 # --- one implementation for the command and for users
 
 
