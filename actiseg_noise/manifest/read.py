@@ -163,7 +163,7 @@ def read_manifest(path: str | Path) -> Manifest:
     folder = Path(path)
     info = read_info(folder)
     for name in info.files:
-        if not (folder / name).is_file():
+        if not (folder / name).exists():
             raise ManifestError(f"{folder}: the file {name} is listed in manifest.json but missing; fetch it again")
     for table in TABLES:
         for name in table.files_among(info.files):
