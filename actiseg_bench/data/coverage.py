@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from actiseg_bench.data.sizes import Size, grid_size
 from actiseg_noise.errors import ManifestError, raise_if
+from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.masks import Rle, decode_rle
 
 ONE_REASON, BOTH_REASONS, NEGATIVE = 2.0, 5.0, 5.0
@@ -19,8 +20,9 @@ REASONS = ("handbox", "in_narration")
 
 def row_rle(row: dict[str, Any], size: Size, labels: str) -> Rle:
     """Return the ``noisy`` or ``clean`` mask of a row of ``masks``; ``size`` is its frame's on disk."""
-    counts = row["noisy_rle"] if labels == "noisy" else None
-    return Rle(*size, counts or row["clean_rle"], int(row[f"{labels}_area"]))
+    clean: str = row["clean_rle"]
+    counts = clean if labels == "clean" else noisy_counts(clean, row["noisy_rle"]) or clean
+    return Rle(*size, counts, int(row[f"{labels}_area"]))
 
 
 def coverage(rle: Rle, size: Size, stride: int) -> npt.NDArray[np.uint8]:

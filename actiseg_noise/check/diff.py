@@ -72,7 +72,7 @@ class MaskShares:
 
 @dataclass(frozen=True)
 class Diff:
-    """What ``diff`` found.
+    """What ``diff`` found; ``str`` counts the differing rows of each table.
 
     Attributes:
         statements: what the manifests are → (A, B), of those that differ.
@@ -93,6 +93,17 @@ class Diff:
     def is_equal(self) -> bool:
         """Return whether all labels are equal, whatever the manifests say of themselves."""
         return all(table.is_equal for table in self.tables.values())
+
+    def __str__(self) -> str:
+        names = f"A {self.names[0]}, B {self.names[1]}"
+        if self.is_equal:
+            return f"{names}: equal, every row has the same labels"
+        lines = (
+            f"{name}: {table.differing:,} of {table.common:,} common rows differ, {table.only_in_a:,} only in A, "
+            f"{table.only_in_b:,} only in B"
+            for name, table in self.tables.items()
+        )
+        return "\n".join([names, *lines])
 
     def changed(self, table: Table, column: str) -> tuple[int, int]:
         """Return in how many of the common rows a column differs, and how many there are."""
@@ -122,7 +133,7 @@ def diff(a: str | Path | Manifest, b: str | Path | Manifest, *, top: int = 10) -
     >>> found.is_equal, found.is_same_split, found.statements["recipe"]
     (False, True, ('text-and-masks', 'clean'))
     >>> found.tables["masks"].columns["mask_noise"]
-    9
+    24
 
     Args:
         a, b: manifest folders, or open manifests. top: how many differing rows to keep per table.

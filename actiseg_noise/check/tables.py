@@ -1,4 +1,4 @@
-"""One pass over one table of a manifest: cells, order, digests and masks, and the rows that do not hold, laid out."""
+"""One pass over one table of a manifest: cells, order, digests and masks, and the wrong rows, laid out."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class TableCheck:
         self._sizes = FrameSizes(manifest) if table is MASKS and with_sizes else None
 
     def findings(self) -> list[Finding]:
-        """Read the table and return what does not hold."""
+        """Read the table and return what is wrong in it."""
         for batch in self.manifest.iter_batches(self.table.name):
             cells = batch.to_pydict()
             columns = {column.name: cells[column.name] for column in self.table.columns}

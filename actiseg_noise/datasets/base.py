@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 from actiseg_noise.borders.folders import suggest_root
 from actiseg_noise.datasets.selection import ALL, Selection
@@ -147,3 +147,19 @@ def check_threshold(value: int | None) -> int | None:
 
 
 DATASETS: Registry[type[Dataset]] = Registry("dataset", "actiseg_noise.datasets", "actiseg.datasets")
+
+D = TypeVar("D", bound=type[Dataset])
+
+
+def register_dataset(name: str) -> Callable[[D], D]:
+    """Register the decorated adapter, a subclass of ``Dataset``, under a name; the class itself stays usable.
+
+    Raises:
+        ValueError: another adapter has the name.
+    """
+
+    def decorate(adapter: D) -> D:
+        DATASETS.add(name, adapter)
+        return adapter
+
+    return decorate

@@ -35,7 +35,7 @@ def export(
     >>> import actiseg_noise
     >>> report = actiseg_noise.export(folder, format="refvos", out="labels", masks="rle")
     >>> report["format"], report["counts"]["videos"]
-    ('refvos', 2)
+    ('refvos', 3)
 
     Args:
         manifest: a manifest folder, or an open manifest.

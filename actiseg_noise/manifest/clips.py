@@ -183,9 +183,9 @@ class ManifestClip:
     samples: tuple[ManifestSample, ...]
 
     @property
-    def masks(self) -> Iterator[ManifestMask]:
-        """Yield all masks of the clip, frame by frame, objects in order."""
-        return (mask for frame in self.frames for mask in frame.masks.values())
+    def masks(self) -> tuple[ManifestMask, ...]:
+        """Return all masks of the clip, frame by frame, objects in order."""
+        return tuple(mask for frame in self.frames for mask in frame.masks.values())
 
 
 CLIP_COLUMNS = tuple(field.name for field in fields(ManifestClip))[:-2]

@@ -126,7 +126,7 @@ def _is_of_one_kind(found: pa.DataType, expected: pa.DataType) -> bool:
     """
     from pyarrow import types
 
-    kind = found.value_type if types.is_dictionary(found) else found
+    kind = _plain(found)
     if types.is_null(kind):
         return True
     is_number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
@@ -141,6 +141,15 @@ def _is_of_one_kind(found: pa.DataType, expected: pa.DataType) -> bool:
     return is_number or (types.is_boolean(expected) and types.is_boolean(kind))
 
 
+def _plain(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the values that a type holds: those of a dictionary, those of a library's own type."""
+    import pyarrow as pa
+
+    if isinstance(kind, pa.BaseExtensionType):
+        return _plain(kind.storage_type)
+    return _plain(kind.value_type) if pa.types.is_dictionary(kind) else kind
+
+
 def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     """Return an array in another type of its kind; NaN among whole numbers or flags is pandas' way of writing null.
 
@@ -150,8 +159,10 @@ def _cast(array: pa.Array, kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if isinstance(array.type, pa.BaseExtensionType):
+        return _cast(array.storage, kind)
     if pa.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
+        return _cast(array.dictionary_decode(), kind)
     if array.type == kind:
         return array
     if pa.types.is_floating(array.type) and not pa.types.is_floating(kind):

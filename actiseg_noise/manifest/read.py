@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
+from html import escape
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actiseg_noise.borders.text import read_json_object
-from actiseg_noise.errors import ManifestError, UnknownNameError
+from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
 from actiseg_noise.manifest.clips import ManifestClip, iter_clips
 from actiseg_noise.manifest.info import VOCABULARY_NAME, ManifestInfo, read_info
 from actiseg_noise.manifest.parquet import TableFile
@@ -16,13 +18,14 @@ from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
+    import pandas
     import pyarrow as pa
 
 _TABLES = {table.name: table for table in TABLES}
 
 
 class Manifest:
-    """A manifest on disk.
+    """A manifest on disk. ``for clip in manifest`` walks it clip by clip, ``len`` is the number of clips.
 
     Attributes:
         path: the folder. info: what ``manifest.json`` says.
@@ -31,6 +34,37 @@ class Manifest:
     def __init__(self, path: Path, info: ManifestInfo) -> None:
         self.path = path
         self.info = info
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{count:,} {name}" for name, count in self._counts().items())
+        return f"<Manifest {self.info.name}: {counts}, {self.info.content}; digest {self.digest[:12]}>"
+
+    def _repr_html_(self) -> str:
+        """Return a small table for notebooks: what the manifest is, how much it holds, what its noise did."""
+        info = self.info
+        rows = [
+            ("dataset", f"{info.dataset['title']} ({info.dataset['name']} {info.dataset['version']})"),
+            ("split", info.split),
+            ("recipe", f"{info.recipe.recipe_id}, seed {info.recipe.seed}"),
+            ("content", info.content),
+            ("counts", ", ".join(f"{count:,} {name}" for name, count in self._counts().items())),
+        ]
+        for slot in info.noises:
+            share = "" if slot.rate is None else f" ({slot.rate:.1%}, requested {slot.requested:.1%})"
+            rows.append((slot.noise_id, f"{slot.realised:,} of {slot.eligible:,}{share}"))
+        rows.append(("digest", info.digest))
+        lines = (f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in rows)
+        return f"<table><caption>{escape(info.name)}</caption>{''.join(lines)}</table>"
+
+    def _counts(self) -> dict[str, int]:
+        """Return rows per table, of those that have any."""
+        return {name: count for name, count in self.info.counts.items() if count and name != "frames"}
+
+    def __len__(self) -> int:
+        return self.info.counts["clips"]
+
+    def __iter__(self) -> Iterator[ManifestClip]:
+        return self.iter_clips()
 
     @property
     def digest(self) -> str:
@@ -61,6 +95,17 @@ class Manifest:
                 parts.append(file.read(columns))
         return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
 
+    def to_pandas(self, name: str = "samples", columns: Sequence[str] | None = None) -> pandas.DataFrame:
+        """Return a table, or some of its columns, as a data frame.
+
+        Raises:
+            UnknownNameError: no such table or column.
+            ActisegError: pandas is not installed.
+        """
+        if find_spec("pandas") is None:
+            raise ActisegError("to_pandas needs pandas, which is not installed: pip install pandas")
+        return self.table(name, columns).to_pandas()
+
     def iter_batches(
         self, name: str, columns: Sequence[str] | None = None, *, rows: int = 8192
     ) -> Iterator[pa.RecordBatch]:
@@ -78,10 +123,11 @@ class Manifest:
         >>> import actiseg_noise
         >>> manifest = actiseg_noise.read_manifest(folder)
         >>> clip = next(manifest.iter_clips())
-        >>> [sample.noisy_noun for sample in clip.samples if sample.text_noise != "none"]
-        ['chair']
+        >>> [(sample.noun, sample.noisy_noun) for sample in clip.samples if sample.text_noise != "none"][:2]
+        [('knife', 'bread knife'), ('salad bowl', 'bowl')]
         >>> mask = clip.frames[0].masks[2]
-        >>> mask.iou, mask.decode("noisy").sum() == mask.noisy_area
+        >>> mask.mask_noise, mask.clean_area, mask.noisy_area, mask.decode("noisy").shape
+        ('dilate-v1', 3660, 4567, (240, 400))
 
         Args:
             clip_ids: only these clips. with_masks: False leaves the masks unread, for work on prompts.
@@ -117,7 +163,7 @@ def read_manifest(path: str | Path) -> Manifest:
     folder = Path(path)
     info = read_info(folder)
     for name in info.files:
-        if not (folder / name).is_file():
+        if not (folder / name).exists():
             raise ManifestError(f"{folder}: the file {name} is listed in manifest.json but missing; fetch it again")
     for table in TABLES:
         for name in table.files_among(info.files):

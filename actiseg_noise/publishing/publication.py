@@ -51,7 +51,7 @@ class Publication:
 
 
 def publish(
-    manifests: Sequence[str | Path],
+    manifests: str | Path | Sequence[str | Path],
     out: str | Path,
     *,
     labels: str = "full",
@@ -60,9 +60,15 @@ def publish(
     force: bool = False,
     progress: Progress | None = None,
 ) -> Publication:
-    """Write the publication of one or several manifests of one dataset.
+    """Write a folder ready to upload: one or several manifests of one dataset, a card, the licence, checksums.
+
+    >>> import actiseg_noise
+    >>> publication = actiseg_noise.publish(folder, "publication")
+    >>> [item.folder for item in publication.manifests]
+    ['val/text-and-masks-s0-first3']
 
     Args:
+        manifests: a manifest folder, or several. out: the folder to write; whole or not at all.
         labels: ``full``, or ``recipe-only``: without masks, which receivers rebuild.
         repo_id: ``owner/name`` on the hub, for the page's code and for Croissant.
         shard_mb: size at which a table's next shard begins, in 10^6 bytes.
@@ -75,7 +81,8 @@ def publish(
     folder, notes = Path(out), progress or Progress()
     _check_usage(labels, repo_id, shard_mb)
     check_output(folder, force=force)
-    opened = [read_manifest(path) for path in manifests]
+    paths = [manifests] if isinstance(manifests, str | Path) else manifests
+    opened = [read_manifest(path) for path in paths]
     _check_together(opened)
     for manifest in opened:
         _check_labels(manifest, labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from html import escape
 
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
 from actiseg_noise.recipe import NoiseSpec
@@ -15,6 +16,19 @@ class Section:
     title: str
     header: tuple[str, ...]
     rows: list[tuple[str, ...]] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        table = [[cell.replace("\n", "") for cell in row] for row in (self.header, *self.rows) if any(row)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in table)
+        return "\n".join([self.title, *(line.rstrip() for line in lines)])
+
+    def to_html(self) -> str:
+        """Return the table as HTML."""
+        head = "".join(f"<th>{escape(name)}</th>" for name in self.header)
+        rows = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in self.rows)
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        return f"<table><caption>{escape(self.title)}</caption><tr>{head}</tr>{body}</table>"
 
 
 def describe(info: ManifestInfo) -> Section:

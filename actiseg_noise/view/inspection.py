@@ -21,7 +21,7 @@ NO_NOISE = "none"
 
 @dataclass(frozen=True)
 class Inspection:
-    """What ``inspect`` found in a manifest.
+    """What ``inspect`` found in a manifest; ``print`` and notebooks show it as tables.
 
     Attributes:
         confusions: (category, noun, noisy category, noisy noun) → samples, of all corrupted prompts.
@@ -35,6 +35,12 @@ class Inspection:
     ious: dict[str, list[int]]
     observed: Observed
     charts: tuple[Path, ...] = ()
+
+    def __str__(self) -> str:
+        return "\n\n".join(map(str, self.sections()))
+
+    def _repr_html_(self) -> str:
+        return "".join(section.to_html() for section in self.sections())
 
     def to_json(self, top: int = TOP) -> dict[str, Any]:
         """Return the JSON form, with the ``top`` most frequent confusions."""
@@ -76,9 +82,9 @@ def inspect(manifest: str | Path | Manifest, *, plot: str | Path | None = None) 
     >>> import actiseg_noise
     >>> inspection = actiseg_noise.inspect(folder)
     >>> [(slot.noise_id, slot.realised) for slot in inspection.info.noises]
-    [('noun_substitution-v1', 4), ('dilate-v1', 9)]
+    [('noun_substitution-v1', 15), ('dilate-v1', 24)]
     >>> sum(inspection.ious["dilate-v1"])
-    9
+    24
 
     Args:
         manifest: a manifest folder, or an open manifest.

@@ -93,6 +93,17 @@ def through_pandas(table: pa.Table) -> pa.Table:
     return pa.Table.from_pandas(table.to_pandas())
 
 
+def retype_strings_to_json(table: pa.Table) -> pa.Table:
+    """Write text in a type of its own, as DuckDB writes JSON."""
+    if not hasattr(pa, "json_"):
+        pytest.skip("this version of pyarrow has no such type")
+    for index, name in enumerate(table.column_names):
+        if table.column(index).type == pa.string():
+            arrays = [pa.ExtensionArray.from_storage(pa.json_(pa.string()), c) for c in table.column(index).chunks]
+            table = table.set_column(index, name, pa.chunked_array(arrays, pa.json_(pa.string())))
+    return table
+
+
 WRITERS: dict[str, Callable[[pa.Table], pa.Table]] = {
     "large strings": swap(pa.string(), pa.large_string()),
     "string views": swap(pa.string(), pa.string_view()),
@@ -110,6 +121,7 @@ WRITERS: dict[str, Callable[[pa.Table], pa.Table]] = {
     "null as NaN": not_a_number,
     "more columns in another order": with_more_columns,
     "pandas": through_pandas,
+    "a type of its own": retype_strings_to_json,
 }
 
 
@@ -125,6 +137,28 @@ def test_tables_written_again_with_the_same_values_hold(built: Path, folder: Pat
         assert manifest.table(table).equals(before.table(table))
         assert manifest.table(table).schema == SCHEMAS[table]
         assert {batch.schema for batch in manifest.iter_batches(table, rows=4)} == {SCHEMAS[table]}
+
+
+@pytest.mark.parametrize("write", [through_pandas, nulls, retype_strings_to_json], ids=lambda write: write.__name__)
+def test_a_manifest_of_text_written_again_holds(tmp_path: Path, write: Callable[[pa.Table], pa.Table]) -> None:
+    """Its table of masks has no row, so no tool can guess a type."""
+    folder = actiseg_noise.build(make_toy(), recipe="text-40", content="text", out=tmp_path / "m")
+    for table in NAMES:
+        pq.write_table(write(pq.read_table(folder / f"{table}.parquet")), folder / f"{table}.parquet")
+    manifest = actiseg_noise.read_manifest(folder)
+    assert verify(manifest) == []
+    assert {name: manifest.table(name).schema for name in NAMES} == SCHEMAS
+
+
+def test_a_folder_in_the_place_of_a_table_is_named_as_one(folder: Path) -> None:
+    """As Spark writes tables."""
+    path = folder / "samples.parquet"
+    rows = path.read_bytes()
+    path.unlink()
+    path.mkdir()
+    (path / "part-00000.parquet").write_bytes(rows)
+    with pytest.raises(ManifestError, match=r"samples\.parquet: expected a table, found a folder"):
+        actiseg_noise.read_manifest(folder)
 
 
 def test_columns_come_in_the_order_they_are_asked_for(built: Path, folder: Path) -> None:

@@ -43,6 +43,15 @@ in this order; the digest is the same.
 
 Rows are sorted by the columns that are named under each table, which together are unique; strings sort by code point.
 Run-length codes are COCO's compressed ones; with the frame's `height` and `width`, pycocotools decodes them.
+
+A table that another tool wrote again (pandas, Polars, DuckDB, Spark) is the same table where no value changed: strings
+may be large strings, dictionaries or bytes, whole numbers any numbers, flags 0 and 1, a column without values of no
+type; order of columns, other columns, row groups, compression and "nullable" do not matter. `read_manifest` gives the
+types below, and refuses a column whose values they cannot hold.
+
+From Python, `read_manifest(path)` gives whole tables (`table("samples")` for Arrow, `to_pandas("samples")`), batches of
+rows (`iter_batches`), and clips: `iter_clips()` yields one record per clip with its samples, frames and masks, in which
+a `noisy_rle` that is null has become the clean mask.
 """
 
 _DRAWS = """
