@@ -16,7 +16,7 @@ from actiseg_noise.building.options import BuildOptions, with_keywords
 from actiseg_noise.building.plan import Tally
 from actiseg_noise.building.pool import check_main_module, finished_chunks
 from actiseg_noise.building.request import Request, describe_skipped, make_request, tool_version, untitled
-from actiseg_noise.building.severity import Severity
+from actiseg_noise.building.row_counts import FramePairs, Severity
 from actiseg_noise.building.spool import spooled
 from actiseg_noise.building.workspace import Workspace, check_output
 from actiseg_noise.datasets.base import Dataset
@@ -127,7 +127,7 @@ def _write_manifest(request: Request, space: Workspace, progress: Progress) -> N
     """Write the whole manifest into the workspace."""
     thresholds = None
     tally = Tally(len(request.recipe.noises))
-    severity = Severity()
+    severity, pairs = Severity(), FramePairs()
     with _counted(request, space.scratch) as (clips, total), ManifestWriter(space.manifest) as writer:
         if request.recipe.exact_rate:
             progress.note("finding exact rates")
@@ -138,9 +138,13 @@ def _write_manifest(request: Request, space: Workspace, progress: Progress) -> N
             for folder, count in finished:
                 tally.add(read_chunk_info(folder)["tally"])
                 for name, batch in _batches(folder):
-                    severity.add(name, writer.append(name, batch))
+                    columns = writer.append(name, batch)
+                    severity.add(name, columns)
+                    pairs.add(name, columns)
                 progress.advance(count, total)
         slots = slot_counts(request.recipe, tally, thresholds)
+        if request.content != "text" and (line := pairs.describe()):
+            progress.note(line)
         if request.asked.gate:
             check_gate(slots)
         writer.finish(lambda digests: _info(request, slots, severity, digests), request.vocabulary)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.building.request import tool_version
-from actiseg_noise.building.severity import Severity
+from actiseg_noise.building.row_counts import FramePairs, Severity
 from actiseg_noise.building.workspace import Workspace, check_output
 from actiseg_noise.datasets.selection import Selection
 from actiseg_noise.errors import ActisegError, DataError, raise_if
@@ -61,11 +61,16 @@ def write_import(
     check_output(out, force=force)
     pairs.check()
     vocabulary = collect_vocabulary(pairs.iter_clips())
-    severity = Severity()
+    severity, frames = Severity(), FramePairs()
+    progress = progress or Progress()
     with Workspace(out, "import", force=force) as space:
         with ManifestWriter(space.manifest) as writer:
-            for table, batch in _iter_batches(pairs, vocabulary, limit, progress or Progress()):
-                severity.add(table, writer.append(table, batch))
+            for table, batch in _iter_batches(pairs, vocabulary, limit, progress):
+                columns = writer.append(table, batch)
+                severity.add(table, columns)
+                frames.add(table, columns)
+            if pairs.has_masks and (line := frames.describe()):
+                progress.note(line)
             raise_if(not writer.tables["clips"].count, _nothing(pairs), DataError)
             writer.finish(lambda digests: _info(pairs, recipe, limit, vocabulary, severity, digests), vocabulary)
         space.commit()

@@ -15,6 +15,7 @@ from PIL import Image
 import actiseg_noise
 from actiseg_noise.datasets.base import DATASETS
 from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.progress import Progress
 
 NAMES = tuple(name for name in DATASETS if name in DEPOSITS)
 IMAGES = (".jpg", ".jpeg")
@@ -110,3 +111,39 @@ def test_a_root_one_folder_too_high_or_too_low_is_answered_with_the_right_one(na
     for wrong in (root.parent, inner):
         with pytest.raises(ActisegError, match=rf"Did you mean {root}\?"):
             build(name, wrong, tmp_path / "out")
+
+
+class Notes(Progress):
+    """Keeps what a build says."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def note(self, text: str) -> None:
+        self.lines.append(text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_has_no_image_is_counted_in_one_line(name: str, tmp_path: Path) -> None:
+    root = DEPOSITS[name](tmp_path / "data")
+    files(root, *IMAGES)[-1].unlink()
+    notes = Notes()
+    manifest = build(name, root, tmp_path / "some", progress=notes)
+    rows = manifest.table("frames", ["image_path", "is_annotated"]).to_pylist()
+    lacking = sum(row["is_annotated"] and row["image_path"] is None for row in rows)
+    assert sum(f"{lacking:,} of " in line and "masks have no image" in line for line in notes.lines) == (lacking > 0)
+    for path in files(root, *IMAGES):
+        path.unlink()
+    notes = Notes()
+    without = build(name, root, tmp_path / "none", progress=notes)
+    assert without.info.tables["masks"] == manifest.info.tables["masks"]
+    assert any("no image is there: labels alone" in line for line in notes.lines)
+
+
+def test_masks_and_images_none_of_which_share_a_name_are_refused(tmp_path: Path) -> None:
+    root = DEPOSITS["davis"](tmp_path / "data")
+    for path in files(root, *IMAGES):
+        path.rename(path.with_name(f"img_{path.name}"))
+    with pytest.raises(DataError, match=r"none of 9 masks has an image of its name, and none of 9 images a mask"):
+        build("davis", root, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
