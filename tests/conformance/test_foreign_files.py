@@ -136,7 +136,7 @@ def test_what_has_no_image_is_counted_in_one_line(name: str, tmp_path: Path) -> 
         path.unlink()
     notes = Notes()
     without = build(name, root, tmp_path / "none", progress=notes)
-    assert without.info.tables["masks"] == manifest.info.tables["masks"]
+    assert without.info.counts["masks"] == manifest.info.counts["masks"]
     assert any("no image is there: labels alone" in line for line in notes.lines)
 
 
