@@ -85,7 +85,7 @@ def run(
     except KeyboardInterrupt:
         from actiseg_noise.terminal import print_error
 
-        print_error(f"interrupted; finished runs are kept in {out}, and the same command goes on from there.")
+        print_error(f"interrupted; finished runs are kept in {out}, and the same command continues from there.")
         raise typer.Exit(130) from None
     from actiseg_noise.terminal import printed_results
 

@@ -80,7 +80,7 @@ def _train(out: Path, config: RunConfig, manifest: Path, root: Path | None, save
         with locked(out), step_progress(f"{config.strategy} on {manifest.name}") as on_progress:
             return train_to(out, config, manifest, root, save_every=save_every, on_progress=on_progress)
     except KeyboardInterrupt:
-        print_error(f"interrupted; the same command goes on from the last checkpoint in {out}, if there is one.")
+        print_error(f"interrupted; the same command continues from the last checkpoint in {out}, if there is one.")
         raise typer.Exit(130) from None
 
 

@@ -130,7 +130,7 @@ def test_ctrl_c_exits_with_130(
     monkeypatch.setattr(Baseline, "step", interrupt)
     code, _, error = cli("train", "--manifest", noisy_val, "--root", kitchen_root, "--out", tmp_path, *QUICK)
     assert code == 130
-    assert "the same command goes on" in error
+    assert "the same command continues" in error
 
 
 @pytest.mark.parametrize(
