@@ -222,6 +222,7 @@ def run_app(app: Callable[[], Any], known: type[Exception]) -> NoReturn:
     prepare_streams()
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning(warnings.showwarning)
+        warnings.simplefilter("default", ActisegWarning)  # a line, whatever the interpreter was told of warnings
         code = _run(app, known)
     try:
         sys.stdout.flush()

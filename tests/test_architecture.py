@@ -26,6 +26,7 @@ NOISE_LAYERS: tuple[tuple[str, ...], ...] = (
     ("exchange", "publishing", "view"),
     ("terminal",),
     ("cli",),
+    ("__main__",),
 )
 # What the bench may see of the noise package; the command line may also build a manifest that is missing.
 SEEN_BY_BENCH = (

@@ -12,7 +12,7 @@ from typing import Any
 
 from actiseg_noise.borders.folders import check_file_name
 from actiseg_noise.borders.palette import write_index_mask
-from actiseg_noise.borders.writing import FolderDraft, copy_file, link, write_json
+from actiseg_noise.borders.writing import FolderDraft, copy_file, link, other_files, write_json
 from actiseg_noise.building.request import tool_version
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.manifest.info import ManifestInfo
@@ -83,6 +83,7 @@ class ExportFolder:
         self.report = what | {
             "manifest": {"name": info.name, "digest": info.digest},
             "tool_version": tool_version(),
+            "files": len(other_files(self._draft.path, lambda _: False)) + 1,
         }
         write_json(self._draft.path / MARKER, self.report)
         self._draft.commit()
@@ -92,14 +93,27 @@ def check_replaceable(out: Path, *, force: bool) -> None:
     """Raise ActisegError when ``out`` exists and may not be replaced."""
     if not os.path.lexists(out):
         return
-    try:
-        is_export = "manifest" in json.loads((out / MARKER).read_text("utf-8"))
-    except (OSError, ValueError, TypeError):
-        is_export = False
-    if not is_export:
+    report = _read_report(out / MARKER)
+    if report is None:
         raise ActisegError(f"{out}: exists and is no export (no {MARKER}), so it is not replaced; choose another --out")
     if not force:
         raise ActisegError(f"{out}: the output exists. Choose another --out, or replace it with --force.")
+    written = report.get("files")  # exports of earlier versions do not say
+    more = 0 if written is None else len(other_files(out, lambda _: False)) - int(written)
+    if more > 0:
+        raise ActisegError(
+            f"{out}: --force would delete {more} file{'s' if more > 1 else ''} that the export did not write; move "
+            f"what came later elsewhere (find {out} -newer {out / MARKER} lists it), or choose another --out"
+        )
+
+
+def _read_report(path: Path) -> dict[str, Any] | None:
+    """Return what an export says of itself; None when it is none."""
+    try:
+        report = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return report if isinstance(report, dict) and "manifest" in report else None
 
 
 def find_inside(root: Path, name: str, where: str) -> Path:

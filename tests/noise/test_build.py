@@ -302,6 +302,17 @@ def test_the_gate_can_be_overridden(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 # --- interrupted builds
 
 
+def test_force_deletes_no_file_of_somebody_else(toy: Toy, tmp_path: Path) -> None:
+    out = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m")
+    (out / "._masks.parquet").write_bytes(b"left by a Mac")
+    actiseg_noise.build(toy, recipe=RECIPE, out=out, force=True)
+    (out / "notes").mkdir()
+    (out / "notes/thoughts.txt").write_text("mine")
+    with pytest.raises(ActisegError, match=r"--force would delete 1 file that is not of the manifest.*notes/thoughts"):
+        actiseg_noise.build(toy, recipe=RECIPE, out=out, force=True)
+    assert (out / "notes/thoughts.txt").read_text() == "mine"
+
+
 class Stopping(Toy):
     """A toy whose masks cannot be read after the first few: what a kill looks like from inside."""
 

@@ -326,3 +326,14 @@ def test_an_interrupted_export_leaves_what_was_there(tmp_path: Path, monkeypatch
         export_actionvos(manifest, tmp_path / "x", labels="clean", force=True)
     assert json.loads((tmp_path / "x/export.json").read_text("utf-8"))["labels"] == "noisy"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "tree", "x"]
+
+
+def test_force_deletes_no_file_that_the_export_did_not_write(tmp_path: Path) -> None:
+    _, manifest = build_actionvos(tmp_path)
+    export_actionvos(manifest, tmp_path / "x")
+    (tmp_path / "x/.DS_Store").write_bytes(b"")
+    export_actionvos(manifest, tmp_path / "x", force=True)
+    (tmp_path / "x/ImageSets/notes.txt").write_text("mine")
+    with pytest.raises(ActisegError, match="--force would delete 1 file that the export did not write"):
+        export_actionvos(manifest, tmp_path / "x", force=True)
+    assert (tmp_path / "x/ImageSets/notes.txt").read_text() == "mine"
