@@ -7,7 +7,6 @@ run of background. They are taken from a crop around the object, so the cost fol
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ import numpy.typing as npt
 from actiseg_noise.errors import DataError
 
 if TYPE_CHECKING:
-    from PIL import Image
+    pass
 
 IndexMask = npt.NDArray[np.uint8]
 BinaryMask = npt.NDArray[np.bool_]
@@ -68,26 +67,6 @@ class Rle:
     def digest(self) -> str:
         """Return the BLAKE2b hex (32 characters) over height, width and counts: the mask's identity."""
         return blake2b(f"{self.height} {self.width} {self.counts}".encode(), digest_size=16).hexdigest()
-
-
-@cache
-def davis_palette() -> bytes:
-    """Return 256 × RGB: the bits of an index, least first, go to the top bits of red, green and blue in turn."""
-    colours = bytearray()
-    for index in range(256):
-        for channel in range(3):
-            bits = (index >> (3 * place + channel) & 1 for place in range(3))
-            colours.append(sum(bit << (7 - place) for place, bit in enumerate(bits)))
-    return bytes(colours)
-
-
-def palette_image(index_mask: IndexMask) -> Image.Image:
-    """Return ``uint8 [H, W]`` of object ids as a Pillow image of mode 'P' in the DAVIS colours."""
-    from PIL import Image
-
-    image = Image.frombytes("P", index_mask.shape[::-1], index_mask.tobytes())
-    image.putpalette(davis_palette())
-    return image
 
 
 def find_boxes(index_mask: IndexMask) -> dict[int, Box]:

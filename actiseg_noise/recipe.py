@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.borders.folders import list_stems
+from actiseg_noise.borders.named_files import file_names, read_named
 from actiseg_noise.borders.text import read_json, read_toml
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 
@@ -182,7 +182,7 @@ def _check_type(value: object, kind: type, what: str) -> None:
 
 def recipe_names() -> list[str]:
     """Return the names of the recipes that travel with the package."""
-    return sorted(list_stems(FOLDER, (".toml",)))
+    return file_names(FOLDER)
 
 
 def load_recipe(name: str | Path) -> Recipe:
@@ -192,19 +192,8 @@ def load_recipe(name: str | Path) -> Recipe:
         UnknownNameError: neither a recipe of the package nor a file; the message has the nearest name.
         ActisegError: a file that is no recipe.
     """
-    path = Path(name)
-    if path.suffix != ".toml":
-        if str(name) not in recipe_names():
-            raise UnknownNameError("recipe", str(name), recipe_names())
-        path = FOLDER / f"{name}.toml"
-    return read_recipe(path)
-
-
-def read_recipe(path: Path) -> Recipe:
-    """Read a recipe's TOML file."""
-    if not path.exists():
-        raise ActisegError(f"{path}: no such recipe file. Named recipes: {', '.join(recipe_names())}")
-    return Recipe.from_json(read_toml(path), str(path), path.parent)
+    data, path = read_named("recipe", name, FOLDER)
+    return Recipe.from_json(data, str(path), path.parent)
 
 
 def ad_hoc_recipe(

@@ -21,7 +21,7 @@ from PIL import Image
 
 from actiseg_bench.metrics.actionvos import count_object_frames
 from actiseg_bench.scoring.mask_folders import Findings, Pair, Rules, read_pair
-from actiseg_noise.borders.palette import write_index_mask
+from actiseg_noise.borders.images import write_index_mask
 
 Mask = npt.NDArray[np.uint8]
 HEIGHT, WIDTH, IDS = 1080, 1920, [1, 2, 3, 4, 5, 6]

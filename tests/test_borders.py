@@ -69,7 +69,7 @@ FORBIDDEN: dict[str, tuple[Callable[[ast.AST], bool], str]] = {
     "path.replace": (path_replaced, "writing.whole_file"),
     "temporary folders": (called("mkdtemp", "mkstemp", "NamedTemporaryFile"), "writing.FolderDraft or whole_folder"),
     "rmtree": (called("rmtree"), "writing.FolderDraft or remove_folder"),
-    "pictures": (called("imwrite", "savefig", "save"), "writing.write_png or write_figure, palette.write_index_mask"),
+    "pictures": (called("imwrite", "savefig", "save"), "writing.write_png or write_figure, images.write_index_mask"),
     "links": (called("symlink_to", "hardlink_to", "os.link", "os.symlink"), "writing.link"),
     "copies": (called("shutil.copy", "shutil.copyfile", "shutil.copytree"), "writing.copy_file"),
     "locks": (imported("fcntl", "msvcrt", "filelock"), "locks.locked or FolderDraft"),

@@ -22,8 +22,8 @@ from actiseg_bench.results.networks import PREDICTIONS_NAME
 from actiseg_bench.results.predictions import Prediction, write_predictions
 from actiseg_bench.scoring.evaluate import Evaluation, evaluate_predictions, score_predictions
 from actiseg_bench.training.train import pick_device
+from actiseg_noise.borders.images import write_index_mask
 from actiseg_noise.borders.locks import LOCK_NAME
-from actiseg_noise.borders.palette import write_index_mask
 from actiseg_noise.borders.writing import write_json
 from actiseg_noise.errors import ActisegError, raise_if
 

@@ -51,7 +51,7 @@ def list_files(folder: Path, suffixes: Sequence[str]) -> dict[str, str]:
         Nothing where the folder is absent.
     """
     found: dict[str, tuple[int, str]] = {}
-    for name in _names(folder):
+    for name in list_names(folder):
         stem, dot, ending = name.rpartition(".")
         suffix = f"{dot}{ending}".lower()
         if stem and suffix in suffixes and is_data(name):
@@ -77,12 +77,12 @@ def list_stems(folder: Path, suffixes: Sequence[str] = MASK_SUFFIXES) -> list[st
 
 def list_folders(folder: Path) -> list[str]:
     """Return the names of the data folders in ``folder``, links to folders too, in code point order; none if absent."""
-    return sorted(name for name in _names(folder) if is_data(name) and (folder / name).is_dir())
+    return sorted(name for name in list_names(folder) if is_data(name) and (folder / name).is_dir())
 
 
 def walk_files(folder: Path, suffix: str) -> Iterator[Path]:
     """Yield the data files with ``suffix`` (lower case) at any depth below ``folder``, in order of their paths."""
-    for name in sorted(_names(folder)):
+    for name in list_names(folder):
         path = folder / name
         if is_data(name) and path.is_dir():
             yield from walk_files(path, suffix)
@@ -90,10 +90,14 @@ def walk_files(folder: Path, suffix: str) -> Iterator[Path]:
             yield path
 
 
-def _names(folder: Path) -> list[str]:
-    """Return the names in a folder; none where it is absent or no folder."""
+def list_names(folder: Path) -> list[str]:
+    """Return every name in a folder, hidden ones too, in code point order; none where it is absent or no folder.
+
+    Raises:
+        DataError: the folder cannot be read.
+    """
     try:
-        return [path.name for path in folder.iterdir()]
+        return sorted(path.name for path in folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
@@ -110,7 +114,7 @@ def other_form(path: Path) -> str:
     while not missing.parent.exists() and missing.parent != missing:
         missing = missing.parent
     form = unicodedata.normalize("NFC", missing.name)
-    for name in _names(missing.parent):
+    for name in list_names(missing.parent):
         if name != missing.name and unicodedata.normalize("NFC", name) == form:
             has = "NFC" if name == form else "NFD"
             return (

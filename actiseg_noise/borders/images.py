@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.borders.text import check_file
+from actiseg_noise.borders.writing import write_png
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 
@@ -133,6 +135,46 @@ def read_foreground(path: Path, threshold: int | None = None) -> IndexMask:
         levels = plain.max(axis=2) if plain.ndim == 3 else plain
         _check_not_smooth(path, levels)
         return (levels != 0).astype(np.uint8)
+
+
+@cache
+def davis_palette() -> bytes:
+    """Return 256 × RGB: the bits of an index, least first, go to the top bits of red, green and blue in turn."""
+    colours = bytearray()
+    for index in range(256):
+        for channel in range(3):
+            bits = (index >> (3 * place + channel) & 1 for place in range(3))
+            colours.append(sum(bit << (7 - place) for place, bit in enumerate(bits)))
+    return bytes(colours)
+
+
+def palette_image(index_mask: IndexMask) -> Image.Image:
+    """Return ``uint8 [H, W]`` of object ids as a Pillow image of mode 'P' in the DAVIS colours."""
+    from PIL import Image
+
+    image = Image.frombytes("P", index_mask.shape[::-1], index_mask.tobytes())
+    image.putpalette(davis_palette())
+    return image
+
+
+def write_index_mask(path: Path, mask: IndexMask) -> None:
+    """Write ``uint8 [H, W]`` of object ids as a PNG of mode 'P' in the DAVIS colours, whole or not at all.
+
+    It is what the metric scripts of ActionVOS, DAVIS and VOST read.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    write_png(path, palette_image(mask))
+
+
+def palette_png(mask: IndexMask) -> bytes:
+    """Return the bytes of the PNG that :func:`write_index_mask` writes."""
+    import io
+
+    buffer = io.BytesIO()
+    palette_image(mask).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def check_shape(mask: Size, frame: Size | None, where: str, *, may_scale: bool = False) -> None:

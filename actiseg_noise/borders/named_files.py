@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.folders import list_stems
+from actiseg_noise.borders.text import read_toml
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
 
 def file_names(folder: Path) -> list[str]:
-    """Return the names of the files in a folder of the package."""
-    return sorted(path.stem for path in folder.glob("*.toml"))
+    """Return the names of the files in a folder of the package, in code point order."""
+    return sorted(list_stems(folder, (".toml",)))
 
 
 def read_named(kind: str, name: str | Path, folder: Path) -> tuple[dict[str, Any], Path]:
@@ -28,9 +29,6 @@ def read_named(kind: str, name: str | Path, folder: Path) -> tuple[dict[str, Any
         if str(name) not in known:
             raise UnknownNameError(kind, str(name), known)
         path = folder / f"{name}.toml"
-    try:
-        return tomllib.loads(path.read_text("utf-8")), path
-    except FileNotFoundError:
-        raise ActisegError(f"{path}: no such {kind} file. Named: {', '.join(known)}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ActisegError(f"{path}: not a readable TOML file ({error})") from None
+    if not path.exists():
+        raise ActisegError(f"{path}: no such {kind} file. Named: {', '.join(known)}")
+    return read_toml(path), path

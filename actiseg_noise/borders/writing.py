@@ -166,10 +166,18 @@ def write_figure(path: Path, figure: Figure, dpi: float) -> Path:
     return path
 
 
-def digest_file(path: Path) -> str:
-    """Return the BLAKE2b hex (32 characters) of a file's bytes, read a little at a time."""
+def digest_file(path: Path, algorithm: str = "blake2b") -> str:
+    """Return the digest of a file's bytes as hex, read a little at a time: of BLAKE2b, 32 characters.
+
+    Args:
+        algorithm: another one of ``hashlib``, such as ``sha256``.
+    """
     with path.open("rb") as file:
-        return file_digest(file, lambda: blake2b(digest_size=16)).hexdigest()
+        return file_digest(file, _blake2b if algorithm == "blake2b" else algorithm).hexdigest()
+
+
+def _blake2b() -> blake2b:
+    return blake2b(digest_size=16)
 
 
 def move(source: Path, target: Path) -> None:

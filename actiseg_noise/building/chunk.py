@@ -17,6 +17,7 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import whole_folder, write_json
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.rows import clip_rows
@@ -109,7 +110,7 @@ def is_finished(job: Job, folder: Path, clips: tuple[Clip, ...]) -> bool:
 
 def read_chunk_info(folder: Path) -> dict[str, Any]:
     """Read ``chunk.json``."""
-    return json.loads((folder / "chunk.json").read_text("utf-8"))
+    return read_json_object(folder / "chunk.json")
 
 
 def iter_batches(folder: Path, table: Table) -> Iterator[Any]:

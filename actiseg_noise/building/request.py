@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.roots import find_root
+from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.building.chunk import Job
 from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.datasets.base import DATASETS, Dataset
@@ -176,8 +177,8 @@ def find_vocabulary(dataset: Dataset, origin: str | Path) -> Vocabulary:
     path = Path(origin)
     raise_if(not path.is_file(), f"--vocabulary {origin}: expected 'dataset', 'train' or a JSON file; no such file")
     try:
-        vocabulary = Vocabulary.from_json(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        vocabulary = Vocabulary.from_json(read_json_object(path))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ActisegError(f"--vocabulary {path}: not a vocabulary file ({error!r})") from None
     return replace(vocabulary, origin=path.name)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from actiseg_noise.borders.folders import list_names
+from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import PARTIAL, FolderDraft, check_nothing_else, remove_folder
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import INFO_NAME
@@ -47,18 +48,19 @@ class Workspace:
 
     def _prepare(self) -> None:
         """Remove what belongs to another build; count what is finished of this one."""
-        for folder in self._draft.room.glob(f"{_CHUNKS}*"):
+        for folder in (self._draft.room / name for name in list_names(self._draft.room) if name.startswith(_CHUNKS)):
             if folder != self.chunks:
                 self.has_removed = True
                 remove_folder(folder)
         self.chunks.mkdir(exist_ok=True)
-        for unfinished in self.chunks.glob(f".*{PARTIAL}"):
-            remove_folder(unfinished)
+        for name in list_names(self.chunks):
+            if name.endswith(PARTIAL):
+                remove_folder(self.chunks / name)
         self.kept = self._count()
 
     def _count(self) -> int:
         """Return how many chunks are finished."""
-        return sum(1 for _ in self.chunks.glob("[0-9]*"))
+        return sum(name.isdigit() for name in list_names(self.chunks))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -88,7 +90,9 @@ def check_output(out: Path, *, force: bool) -> None:
 def _listed_files(folder: Path) -> set[str]:
     """Return the files that belong to a manifest: those that it lists, or the usual ones where it cannot be read."""
     try:
-        listed = set(json.loads((folder / INFO_NAME).read_text("utf-8"))["files"])
-    except (OSError, ValueError, KeyError, TypeError):
-        listed = {path.name for table in TABLES for path in folder.glob(f"{table.name}*.parquet")} | {"vocabulary.json"}
+        listed = set(read_json_object(folder / INFO_NAME)["files"])
+    except (ActisegError, KeyError, TypeError):
+        tables = tuple(table.name for table in TABLES)
+        listed = {name for name in list_names(folder) if name.startswith(tables) and name.endswith(".parquet")}
+        listed |= {"vocabulary.json"}
     return listed | {INFO_NAME}

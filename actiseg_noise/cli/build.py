@@ -101,16 +101,15 @@ def _read_clips(values: list[str] | None) -> list[str] | None:
     """Return the clip ids of ``--clips``; ``@FILE`` stands for the lines of a file."""
     if not values:
         return None
+    from actiseg_noise.borders.text import read_text
+
     names: list[str] = []
     for value in values:
         if not value.startswith("@"):
             names.append(value)
             continue
-        try:
-            lines = Path(value[1:]).read_text("utf-8-sig").split("\n")
-            names += [line.rstrip("\r") for line in lines if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise ActisegError(f"--clips {value}: cannot read the file ({error})") from None
+        lines = read_text(Path(value[1:])).split("\n")
+        names += [line.rstrip("\r") for line in lines if line.strip()]
     if not names:
         raise ActisegError(f"--clips {' '.join(values)}: expected clip ids, one per line; the file has none")
     return names

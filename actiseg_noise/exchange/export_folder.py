@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from functools import partial
@@ -11,7 +10,8 @@ from types import TracebackType
 from typing import Any
 
 from actiseg_noise.borders.folders import check_file_name
-from actiseg_noise.borders.palette import write_index_mask
+from actiseg_noise.borders.images import write_index_mask
+from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import FolderDraft, copy_file, link, other_files, write_json
 from actiseg_noise.building.request import tool_version
 from actiseg_noise.errors import ActisegError, DataError
@@ -110,10 +110,10 @@ def check_replaceable(out: Path, *, force: bool) -> None:
 def _read_report(path: Path) -> dict[str, Any] | None:
     """Return what an export says of itself; None when it is none."""
     try:
-        report = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError):
+        report = read_json_object(path)
+    except DataError:
         return None
-    return report if isinstance(report, dict) and "manifest" in report else None
+    return report if "manifest" in report else None
 
 
 def find_inside(root: Path, name: str, where: str) -> Path:

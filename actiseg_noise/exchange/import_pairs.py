@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.images import mask_size
+from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord, expression
@@ -97,7 +98,7 @@ class FolderDigest:
         """Take in a file of the folder."""
         self._files += 1
         name = path.relative_to(self.folder).as_posix()
-        self._state.update(f"{name}\n{file_digest(path)}\n".encode())
+        self._state.update(f"{name}\n{digest_file(path)}\n".encode())
 
     def to_json(self) -> dict[str, Any]:
         """Return what ``manifest.json`` says of the folder."""
@@ -110,15 +111,6 @@ def telling_name(folder: Path) -> str:
     while path.name.lower() in _SAYS_NOTHING:
         path = path.parent
     return path.name
-
-
-def file_digest(path: Path) -> str:
-    """Return the BLAKE2b hex (32 characters) of a file's bytes."""
-    state = blake2b(digest_size=16)
-    with path.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            state.update(block)
-    return state.hexdigest()
 
 
 def mask_problem(clean: Path, noisy: Path) -> str | None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.text import read_json_object
+from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.datasets.lexicon import unknown_category_id
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.exchange.import_pairs import NoisyLabel, Problems, file_digest
+from actiseg_noise.exchange.import_pairs import NoisyLabel, Problems
 from actiseg_noise.records import NOUN, ObjectRecord
 
 _FORM = 'a text, {"clean": text, "noisy": text}, or an object that leads from object ids to one of the two'
@@ -58,7 +59,7 @@ class Texts:
 
     def made_from(self) -> dict[str, Any]:
         """Return what ``manifest.json`` says of the file."""
-        return {} if self.path is None else {"files": {self.path.name: file_digest(self.path)}}
+        return {} if self.path is None else {"files": {self.path.name: digest_file(self.path)}}
 
     def _per_object(self, sequence: str, value: Any) -> dict[int | None, tuple[str, str]]:
         """Return object id → (clean, noisy); the id None stands for every object."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.images import read_index_mask
+from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.datasets.actionvos import ActionVos
 from actiseg_noise.datasets.files import find_name
 from actiseg_noise.errors import DataError
@@ -24,7 +25,6 @@ from actiseg_noise.exchange.import_pairs import (
     PairedClip,
     Pairs,
     Problems,
-    file_digest,
     mask_problem,
     telling_name,
 )
@@ -161,7 +161,7 @@ class TreePairs(Pairs):
             made["files"] = self.noisy.prompts.made_from()
         elif self.noisy.prompts is not None:
             path = self.noisy.prompts.root / f"ImageSets/{self.split}.json"
-            made["files"] = {path.name: file_digest(path)}
+            made["files"] = {path.name: digest_file(path)}
         if self._digest is not None:
             made["noisy_masks"] = self._digest.to_json()
         return made | ({"skipped_frames": len(self._left_out)} if self._left_out else {})

@@ -19,8 +19,9 @@ from pathlib import Path
 from actiseg_noise.borders.folders import check_file_name, natural_order
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.json_object import JsonObject
+from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import DataError
-from actiseg_noise.exchange.import_pairs import NoisyLabel, Problems, file_digest
+from actiseg_noise.exchange.import_pairs import NoisyLabel, Problems
 
 _KEY = "videos"
 
@@ -102,7 +103,7 @@ class PublishedFiles:
 
     def made_from(self) -> dict[str, str]:
         """Return file name → digest."""
-        return {file.path.name: file_digest(file.path) for file in (self.expressions, self.categories)}
+        return {file.path.name: digest_file(file.path) for file in (self.expressions, self.categories)}
 
     def _disagreements(self, said: Objects, named: Objects) -> Iterator[str]:
         """Yield what the two files say differently of a folder's objects."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actiseg_noise.borders.folders import list_names
 from actiseg_noise.borders.writing import move, write_json
 from actiseg_noise.manifest.digest import TableDigest, manifest_digest
 from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo
@@ -172,4 +173,4 @@ class Digests:
         self.tables = {name: value.hex() for name, value in raw.items()}
         self.columns = {name: table.digest.columns for name, table in writer.tables.items()}
         self.counts = {name: table.count for name, table in writer.tables.items()}
-        self.files = {path.name: path.stat().st_size for path in sorted(writer.folder.iterdir())}
+        self.files = {name: (writer.folder / name).stat().st_size for name in list_names(writer.folder)}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from hashlib import file_digest
 from pathlib import Path
 
-from actiseg_noise.borders.writing import check_nothing_else, write_text
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.borders.text import read_text
+from actiseg_noise.borders.writing import check_nothing_else, digest_file, other_files, write_text
+from actiseg_noise.errors import ActisegError, DataError
 
 SUMS_NAME = "SHA256SUMS"
 ATTRIBUTES_NAME = ".gitattributes"
@@ -30,8 +30,8 @@ def check_output(out: Path, *, force: bool) -> None:
 def _listed_files(folder: Path) -> set[str] | None:
     """Return the files that a publication's checksums list, and theirs; None when the folder is no publication."""
     try:
-        lines = (folder / SUMS_NAME).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = read_text(folder / SUMS_NAME).splitlines()
+    except DataError:
         return None
     return {line[66:] for line in lines} | {SUMS_NAME}
 
@@ -39,11 +39,10 @@ def _listed_files(folder: Path) -> set[str] | None:
 def seal(folder: Path) -> None:
     """Write ``.gitattributes``, then ``SHA256SUMS`` over every file of the folder, as ``sha256sum -c`` reads it."""
     write_text(folder / ATTRIBUTES_NAME, _ATTRIBUTES)
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    names = sorted(other_files(folder, lambda _: False))
     write_text(folder / SUMS_NAME, "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names))
 
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as hex, read in pieces."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
+    return digest_file(path, "sha256")

@@ -13,7 +13,7 @@ import pytest
 from actiseg_bench.cli import main
 from actiseg_bench.scoring.davis_folders import DavisEvaluation, evaluate_davis
 from actiseg_bench.scoring.mask_folders import Rules
-from actiseg_noise.borders.palette import write_index_mask
+from actiseg_noise.borders.images import write_index_mask
 from actiseg_noise.errors import ActisegError, DataError
 
 GT = [[1, 1, 0, 0], [1, 1, 0, 2], [0, 0, 0, 2]]

@@ -19,8 +19,8 @@ from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.results.predictions import iter_predictions
 from actiseg_bench.training.checkpoint import save_networks, write_tensors
 from actiseg_bench.training.config import RunConfig
+from actiseg_noise.borders.images import davis_palette
 from actiseg_noise.borders.locks import locked
-from actiseg_noise.masks import davis_palette
 
 Cli = Callable[..., tuple[int, str, str]]
 FOLDER = "00000004_P02_09_put-into_onion, red"

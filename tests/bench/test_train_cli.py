@@ -22,8 +22,8 @@ from actiseg_bench.results.predictions import write_predictions
 from actiseg_bench.training.checkpoint import CheckpointError, load_networks, read_tensors, write_tensors
 from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.folder import train_to
+from actiseg_noise.borders.images import write_index_mask
 from actiseg_noise.borders.locks import locked
-from actiseg_noise.borders.palette import write_index_mask
 from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.errors import ActisegError
 

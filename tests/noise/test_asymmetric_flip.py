@@ -14,7 +14,7 @@ from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
 from actiseg_noise.noises.asymmetric_flip import asymmetric_flip, has_a_likely_mistake, resolve_confusion
 from actiseg_noise.noises.base import Label
-from actiseg_noise.recipe import NoiseSpec, Recipe, read_recipe
+from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe
 from actiseg_noise.vocabulary import Vocabulary
 
 VOCABULARY = Vocabulary(
@@ -128,7 +128,7 @@ def test_a_recipe_takes_the_table_from_a_file_beside_it(tmp_path: Path, suffix: 
     recipe_file.write_text(
         f'id = "mine"\n[[noise]]\nnoise = "asymmetric_flip-v1"\nrate = 1\nconfusion = "@confusion.{suffix}"\n'
     )
-    recipe = read_recipe(recipe_file)
+    recipe = load_recipe(recipe_file)
     assert recipe.noises[0].options == {"confusion": table}
     became: dict[object, set[object]] = {}
     for row in rows_of(make_toy(clips=60), recipe, tmp_path / "m"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from actiseg_noise.errors import ActisegError, UnknownNameError
-from actiseg_noise.recipe import NoiseSpec, Recipe, ad_hoc_recipe, load_recipe, read_recipe, recipe_names
+from actiseg_noise.recipe import NoiseSpec, Recipe, ad_hoc_recipe, load_recipe, recipe_names
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "recipes.json"
 
@@ -61,8 +61,8 @@ def test_a_file_may_say_everything(tmp_path: Path) -> None:
         """,
     )
     noise = NoiseSpec("dilate-v1", 1.0, {"kernel": 5, "unit": "px"})
-    assert read_recipe(path) == Recipe("mine-1", (noise,), 7, True, "clip", True, "Mine")
-    assert load_recipe(str(path)) == read_recipe(path)
+    assert load_recipe(path) == Recipe("mine-1", (noise,), 7, True, "clip", True, "Mine")
+    assert load_recipe(str(path)) == load_recipe(path)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_file_may_say_everything(tmp_path: Path) -> None:
 )
 def test_a_bad_file_is_refused_with_the_reason(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ActisegError, match=message):
-        read_recipe(write(tmp_path, text))
+        load_recipe(write(tmp_path, text))
 
 
 def test_an_unknown_name_comes_with_the_nearest() -> None:

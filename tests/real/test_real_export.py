@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 import actiseg_noise
+from actiseg_noise.borders.images import davis_palette
 from actiseg_noise.exchange.export_actionvos import export_actionvos
-from actiseg_noise.masks import davis_palette
 
 
 @pytest.mark.parametrize("split", ["val_human", "val_novel"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.borders.images import read_index_mask
-from actiseg_noise.borders.palette import palette_png
+from actiseg_noise.borders.images import palette_png, read_index_mask
+from actiseg_noise.borders.text import read_bytes, read_json_object
 from actiseg_noise.borders.writing import FolderDraft, WriteError, write_bytes, write_json
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.kitchen.catalogue import CATEGORIES, SPLITS, VERSION
@@ -196,13 +195,11 @@ def read_digests(folder: Path) -> dict[str, str]:
     """
     path, advice = folder / _INDEX, f"Delete {folder} to draw it again."
     try:
-        index = json.loads(path.read_text("utf-8"))
+        index = read_json_object(path)
         version, files = index["version"], index["files"]
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror or error}), so {folder} is not a whole drawing. {advice}"
-        ) from None
-    except (ValueError, KeyError, TypeError) as error:
+    except DataError as error:
+        raise DataError(f"{error} So {folder} is not a whole drawing. {advice}") from None
+    except KeyError as error:
         raise DataError(f"{path}: not the index of a drawn split ({error!r}). {advice}") from None
     if version != VERSION:
         raise DataError(
@@ -219,11 +216,9 @@ def check_digest(folder: Path, name: str, digests: dict[str, str]) -> None:
     if name not in digests:
         raise DataError(f"{path}: {folder / _INDEX} does not list this file: it was not drawn. {advice}")
     try:
-        found = _digest(path.read_bytes())
-    except FileNotFoundError:
-        raise DataError(f"{path}: the drawn file is gone. {advice}") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror or error}). {advice}") from None
+        found = _digest(read_bytes(path, "drawn file"))
+    except DataError as error:
+        raise DataError(f"{error}. {advice}") from None
     if found != digests[name]:
         raise DataError(
             f"{path}: the file has digest {found}, {digests[name]} was drawn: it was changed or damaged. {advice}"
