@@ -5,9 +5,9 @@ Here, and nowhere else, is decided what null in ``noisy_rle`` means: the noisy m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
 from actiseg_noise.manifest.rows import Row, Size, iter_clip_rows, iter_rows
@@ -139,7 +139,7 @@ class ManifestFrame:
     is_annotated: bool
     void_rle: str | None
     void_digest: str | None
-    masks: Mapping[int, ManifestMask]
+    masks: dict[int, ManifestMask]
 
     @property
     def size(self) -> Size | None:
@@ -289,31 +289,24 @@ def make_frames(frame_rows: Sequence[Row], mask_rows: Sequence[Row]) -> tuple[Ma
     Raises:
         ManifestError: a mask of a frame that is not listed, or has no size.
     """
-    masks: dict[int, dict[int, ManifestMask]] = {row[1]: {} for row in frame_rows}
-    sizes = {row[1]: (row[6], row[7]) for row in frame_rows}
+    frames = tuple(ManifestFrame(*(*row[1:], {})) for row in frame_rows)
+    by_position = {frame.frame_idx: frame for frame in frames}
     for row in mask_rows:
-        mask = make_mask(row, sizes.get(row[2], (None, None)))
-        masks[mask.frame_idx][mask.object_id] = mask
-    return tuple(ManifestFrame(*(*row[1:], masks[row[1]])) for row in frame_rows)
+        clip_id, sample_id, frame_idx, object_id, *cells = row
+        frame = by_position.get(frame_idx)
+        if frame is None or frame.size is None:
+            raise ManifestError(
+                f"clip {clip_id!r}, frame_idx {frame_idx}: a mask of object {object_id}, but frames.parquet has no "
+                "size of such a frame; 'actiseg-noise verify' says what is wrong"
+            )
+        frame.masks[object_id] = _make_mask(sample_id, frame_idx, object_id, frame.size, cells)
+    return frames
 
 
-def make_mask(row: Row, size: tuple[int | None, int | None]) -> ManifestMask:
-    """Return the record of a row of ``MASK_COLUMNS``.
-
-    Args:
-        size: (height, width) of its frame.
-
-    Raises:
-        ManifestError: the frame is not listed, or has no size.
-    """
-    clip_id, sample_id, frame_idx, object_id, clean_rle, noisy_rle, clean_area, noisy_area, *more = row
-    height, width = size
-    if height is None or width is None:
-        raise ManifestError(
-            f"clip {clip_id!r}, frame_idx {frame_idx}: a mask of object {object_id}, but frames.parquet has no size of "
-            "such a frame; 'actiseg-noise verify' says what is wrong"
-        )
-    clean = None if clean_rle is None else Rle(height, width, clean_rle, clean_area)
+def _make_mask(sample_id: str, frame_idx: int, object_id: int, size: Size, cells: Sequence[Any]) -> ManifestMask:
+    """Return the record of a mask on a canvas of ``size``; ``cells`` are its columns from ``clean_rle`` on."""
+    clean_rle, noisy_rle, clean_area, noisy_area, *more = cells
     counts = noisy_counts(clean_rle, noisy_rle)
-    noisy = clean if counts is clean_rle or counts is None else Rle(height, width, counts, noisy_area)
+    clean = None if clean_rle is None else Rle(*size, clean_rle, clean_area)
+    noisy = clean if counts is clean_rle or counts is None else Rle(*size, counts, noisy_area)
     return ManifestMask(sample_id, frame_idx, object_id, clean, noisy, clean_area, noisy_area, *more)
