@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
 from hashlib import blake2b
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.rows import clip_rows
@@ -83,6 +86,24 @@ class Worker:
         (part / "chunk.json").write_text(json.dumps({"inputs": made_from, "tally": tally.rows}))
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
+
+
+@contextmanager
+def spooled(clips: Iterable[Clip], folder: Path) -> Iterator[tuple[Iterator[Clip], int]]:
+    """Write all clips to an unnamed file in ``folder``; give them back one after another, once, and their number."""
+    with TemporaryFile(dir=folder) as file:
+        total = 0
+        for clip in clips:
+            pickle.dump(clip, file, pickle.HIGHEST_PROTOCOL)
+            total += 1
+        file.seek(0)
+        yield _unpickled(file, total), total
+
+
+def _unpickled(file: IO[bytes], count: int) -> Iterator[Clip]:
+    """Yield ``count`` clips from where the file stands."""
+    for _ in range(count):
+        yield pickle.load(file)  # noqa: S301 - this process wrote it
 
 
 def split_chunks(clips: Iterable[Clip], content: str) -> Iterator[tuple[Clip, ...]]:

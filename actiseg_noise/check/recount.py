@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 
-from actiseg_noise.building.gate import slot_counts
+from actiseg_noise.building.counts import Severity, slot_counts
 from actiseg_noise.building.plan import Plan, Slot, Tally
-from actiseg_noise.building.severity import Severity
 from actiseg_noise.building.text import noise_text
 from actiseg_noise.check.findings import Finding, brief, compare_rows
 from actiseg_noise.check.tables import where_is
