@@ -60,7 +60,7 @@ def run_build(request: Request) -> Path:
     check_output(out, force=asked.force)
     with Workspace(out, request.fingerprint, force=asked.force) as space, _rare_collections(), _plain_allocation():
         if space.found:
-            progress.note(f"continuing an interrupted build: {space.found} chunks are finished")
+            progress.note(f"continuing from {space.found} finished chunks of an interrupted build")
         if space.discarded:
             progress.note(f"starting over: the unfinished work for {out} was another build's")
         _write_manifest(request, space, progress)

@@ -119,7 +119,7 @@ def _published(
         return TreePairs(clean, tree, split, with_masks=content != "text", skip_missing=skip_missing)
     if content == "full":
         raise ActisegError("--content full: the published files have no masks; pass the ActionVOS tree with --clean")
-    return PromptPairs(files, split)
+    return PromptPairs(files, split, skip_missing=skip_missing)
 
 
 def _trees(dataset: str, clean: Path, noisy: Path, split: str, content: str | None, skip_missing: bool) -> Pairs:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from actiseg_noise.datasets.files import frame_order, list_stems
-from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.errors import ActisegError, MissingTextError, raise_if
 from actiseg_noise.exchange.import_maskfiles import mask_problem
 from actiseg_noise.exchange.import_pairs import FolderDigest, PairedClip, Pairs, Problems
 from actiseg_noise.exchange.import_texts import Texts
@@ -74,7 +74,8 @@ class FolderPairs(Pairs):
     Args:
         name: what the manifest calls the dataset. texts: what the objects are called.
         objects: ``ids`` or ``union``. void_id: the value of pixels without label, on either side.
-        skip_missing: leave out sequences and frames that one side lacks, and masks of two sizes, and count them.
+        skip_missing: leave out sequences and frames that one side lacks, sequences with an empty text and masks of two
+            sizes, and count them.
     """
 
     form = "mask folders"
@@ -130,6 +131,19 @@ class FolderPairs(Pairs):
             frames.refuse("frames have no pair of masks", advice)
         self._find_objects(common)
         self.texts.check(self._sequences)
+        self._leave_out_blank()
+
+    def _leave_out_blank(self) -> None:
+        """Leave out sequences with an empty text, or refuse them."""
+        blank = [sequence for sequence in self.texts.blank() if sequence in self._sequences]
+        if blank and not self.skip_missing:
+            raise MissingTextError(
+                f"{self.texts.path}: {blank[0]!r}: expected a text, found an empty one ({len(blank)} sequences have "
+                "one). Write it, or pass --skip-missing to leave such sequences out."
+            )
+        for sequence in blank:
+            del self._sequences[sequence]
+        self.skipped = sorted({*self.skipped, *blank})
 
     def iter_clips(self) -> Iterator[PairedClip]:
         """See :class:`Pairs`."""
