@@ -9,15 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from actiseg_noise.building.chunk import iter_batches, read_chunk_info, split_chunks
+from actiseg_noise.building.chunk import iter_batches, read_chunk_info, split_chunks, spooled
+from actiseg_noise.building.counts import FramePairs, Severity, check_gate, slot_counts
 from actiseg_noise.building.exact import exact_thresholds
-from actiseg_noise.building.gate import check_gate, slot_counts
 from actiseg_noise.building.options import BuildOptions, with_keywords
 from actiseg_noise.building.plan import Tally
 from actiseg_noise.building.pool import check_main_module, finished_chunks
 from actiseg_noise.building.request import Request, describe_skipped, make_request, tool_version, untitled
-from actiseg_noise.building.row_counts import FramePairs, Severity
-from actiseg_noise.building.spool import spooled
 from actiseg_noise.building.workspace import Workspace, check_output
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.errors import ActisegError

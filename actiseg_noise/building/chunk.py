@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
 from hashlib import blake2b
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryFile
+from typing import IO, TYPE_CHECKING, Any
 
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import whole_folder, write_json
@@ -83,6 +86,24 @@ class Worker:
             for table in TABLES:
                 _write_arrow(part / f"{table.name}.arrow", table, rows[table.name])
             write_json(part / "chunk.json", {"inputs": made_from, "tally": tally.rows}, indent=None)
+
+
+@contextmanager
+def spooled(clips: Iterable[Clip], folder: Path) -> Iterator[tuple[Iterator[Clip], int]]:
+    """Write all clips to an unnamed file in ``folder``; give them back one after another, once, and their number."""
+    with TemporaryFile(dir=folder) as file:
+        total = 0
+        for clip in clips:
+            pickle.dump(clip, file, pickle.HIGHEST_PROTOCOL)
+            total += 1
+        file.seek(0)
+        yield _unpickled(file, total), total
+
+
+def _unpickled(file: IO[bytes], count: int) -> Iterator[Clip]:
+    """Yield ``count`` clips from where the file stands."""
+    for _ in range(count):
+        yield pickle.load(file)  # noqa: S301 - this process wrote it
 
 
 def split_chunks(clips: Iterable[Clip], content: str) -> Iterator[tuple[Clip, ...]]:

@@ -30,7 +30,7 @@ class BuildOptions:
     """Everything that a build can be asked for, unchecked; ``make_request`` checks it.
 
     The attributes are the options of ``actiseg-noise build`` and the keywords of ``actiseg_noise.build``; each is
-    described here alone.
+    described here alone. ``workers=None``: one per core, 1 for text.
     """
 
     root: str | Path | None = field(
@@ -49,13 +49,13 @@ class BuildOptions:
     seed: int | None = field(default=None, metadata=_means("Seed of every draw. [default: the recipe's, 0]"))
     exact_rate: bool = field(default=False, metadata=_means("Corrupt exactly round(rate·n) of the eligible."))
     temporal: str | None = field(
-        default=None, metadata=_means("Mask noise draws per frame, or once per clip and object: frame or clip.")
+        default=None, metadata=_means("Mask noise draws once per frame, or once per clip and object.")
     )
     allow_erase: bool = field(default=False, metadata=_means("A mask noise may leave nothing of an object."))
     content: str = field(default="full", metadata=_means("full (with masks) or text."))
     vocabulary: str | Path | Vocabulary = field(default="dataset", metadata=_means("dataset, train, or a JSON file."))
     options: Mapping[str, Any] | None = field(
-        default=None, metadata=_means("Options of the dataset's own; see docs/datasets.md.")
+        default=None, metadata=_means("The dataset's own options; see docs/datasets.md.")
     )
     skip_missing: bool = field(
         default=False, metadata=_means("Leave out and count clips whose files or texts are missing.")
@@ -67,11 +67,10 @@ class BuildOptions:
     out: str | Path | None = field(
         default=None, metadata=_means("The manifest's folder. [default: manifests/DATASET/SPLIT/RECIPE-sSEED]")
     )
-    workers: int | None = field(
-        default=1, metadata=_means("Processes; the labels do not depend on it. None: one per core, 1 for text.")
-    )
+    workers: int | None = field(default=1, metadata=_means("Number of processes; the labels do not depend on it."))
     resume: bool = field(
-        default=False, metadata=_means("Return a manifest that is already built; continue an interrupted build.")
+        default=False,
+        metadata=_means("Return a manifest that is built already; one begun is always continued."),
     )
     force: bool = field(default=False, metadata=_means("Replace an existing manifest, once the new one is whole."))
     progress: Progress | None = field(

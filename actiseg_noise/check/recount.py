@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from actiseg_noise.building.gate import slot_counts
+from actiseg_noise.building.counts import Severity, slot_counts
 from actiseg_noise.building.plan import Plan, Slot, Tally
-from actiseg_noise.building.row_counts import Severity
 from actiseg_noise.building.text import noise_text
 from actiseg_noise.check.findings import Finding, brief, compare_rows
 from actiseg_noise.check.tables import where_is

@@ -8,10 +8,17 @@ from actiseg_noise.cli import build, catalogue, view, checking, exchange, publis
 from actiseg_noise.cli.base import app
 from actiseg_noise.errors import ActisegError
 
+_THREADS = "OPENBLAS_NUM_THREADS"
+
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 a checking failed, 2 bad usage or input, 130 interrupted."""
     from actiseg_noise.terminal import run_app
 
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's threads cost a tenth of a second; nothing needs them
-    run_app(app, ActisegError)
+    is_unset = _THREADS not in os.environ
+    os.environ.setdefault(_THREADS, "1")  # NumPy's threads cost a tenth of a second; nothing needs them
+    try:
+        run_app(app, ActisegError)
+    finally:
+        if is_unset:
+            del os.environ[_THREADS]

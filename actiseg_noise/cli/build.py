@@ -39,7 +39,7 @@ def build(
     objects: Annotated[str | None, typer.Option(help="VOST, DAVIS: merged or instances.")] = None,
     option: Annotated[list[str] | None, _flag("options", metavar="NAME=VALUE")] = None,
     out: Annotated[Path | None, _flag("out")] = None,
-    workers: Annotated[int | None, _flag("workers")] = None,
+    workers: Annotated[int | None, typer.Option(help=f"{HELP['workers']} [default: one per core; 1 for text]")] = None,
     resume: Annotated[bool, _flag("resume")] = False,
     force: Annotated[bool, _flag("force")] = False,
     skip_missing: Annotated[bool, _flag("skip_missing")] = False,

@@ -38,6 +38,12 @@ def import_(
         Path | None, typer.Option(metavar="FILE", help="Mask folders: JSON, what their objects are called.")
     ] = None,
     objects: Annotated[str, typer.Option(help="Mask folders: ids (as on disk) or union (one foreground).")] = "ids",
+    threshold: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=255, help="Mask folders: one object, where a mask is at least so bright; 128 is usual."
+        ),
+    ] = None,
     void: Annotated[
         int | None, typer.Option(metavar="ID", help="Mask folders: the value of pixels without label.")
     ] = None,
@@ -74,6 +80,7 @@ def import_(
                 texts=texts,
                 objects=objects,
                 void=void,
+                threshold=threshold,
                 images=images,
                 root=root,
                 out=out,

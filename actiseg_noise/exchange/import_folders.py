@@ -19,7 +19,7 @@ from actiseg_noise.borders.folders import list_folders, list_stems, natural_orde
 from actiseg_noise.borders.images import check_shape, frame_size, read_index_mask
 from actiseg_noise.datasets.base import check_threshold
 from actiseg_noise.datasets.files import find_name, image_path
-from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.errors import ActisegError, MissingTextError, raise_if
 from actiseg_noise.exchange.import_pairs import FolderDigest, PairedClip, Pairs, Problems, mask_problem
 from actiseg_noise.exchange.import_texts import Texts
 from actiseg_noise.masks import IndexMask
@@ -76,7 +76,8 @@ class FolderPairs(Pairs):
         name: what the manifest calls the dataset. texts: what the objects are called.
         objects: ``ids`` or ``union``. threshold: a grey level, 1 … 255: the masks of both sides show one object, where
             they are at least so bright. void_id: the value of pixels without label, on either side.
-        skip_missing: leave out sequences and frames that one side lacks, and masks of two sizes, and count them.
+        skip_missing: leave out sequences and frames that one side lacks, sequences with an empty text and masks of two
+            sizes, and count them.
     """
 
     form = "mask folders"
@@ -134,6 +135,19 @@ class FolderPairs(Pairs):
             frames.refuse("frames have no pair of masks", advice)
         self._find_objects(common)
         self.texts.check(self._sequences)
+        self._leave_out_blank()
+
+    def _leave_out_blank(self) -> None:
+        """Leave out sequences with an empty text, or refuse them."""
+        blank = [sequence for sequence in self.texts.blank() if sequence in self._sequences]
+        if blank and not self.skip_missing:
+            raise MissingTextError(
+                f"{self.texts.path}: {blank[0]!r}: expected a text, found an empty one ({len(blank)} sequences have "
+                "one). Write it, or pass --skip-missing to leave such sequences out."
+            )
+        for sequence in blank:
+            del self._sequences[sequence]
+        self.skipped = sorted({*self.skipped, *blank})
 
     def iter_clips(self) -> Iterator[PairedClip]:
         """See :class:`Pairs`."""

@@ -33,6 +33,7 @@ def import_labels(
     texts: _Path = None,
     objects: str = "ids",
     void: int | None = None,
+    threshold: int | None = None,
     images: _Path = None,
     root: _Path = None,
     out: _Path = None,
@@ -59,6 +60,7 @@ def import_labels(
         name: what the import is called; None: after the noisy files.
         texts: mask folders: JSON, what their objects are called. images: ``<sequence>/<frame>.jpg``.
         objects: mask folders: ``ids`` as on disk, or ``union``, one foreground. void: the value of unlabelled pixels.
+        threshold: mask folders: both sides show one object, where they are at least so bright, 1 … 255.
         root: mask folders: holds ``clean`` and ``images``; the manifest's paths begin here.
         out: None: ``manifests/DATASET/SPLIT/imported-NAME-s0``. force: replace a manifest there.
         skip_missing: leave out what one side lacks, and count it. limit: only the first clips.
@@ -74,6 +76,7 @@ def import_labels(
         "--void": void,
         "--images": images,
         "--root": root,
+        "--threshold": threshold,
     }
     if (expressions is None) != (categories is None):
         raise ActisegError("--expressions and --categories are the two files of one noise level: give both")
@@ -98,6 +101,7 @@ def import_labels(
             split=split,
             objects=objects,
             void_id=void,
+            threshold=threshold,
             skip_missing=skip_missing,
         )
     folder = default_out(pairs, name, limit) if out is None else Path(out)
@@ -125,7 +129,7 @@ def _published(files: PublishedFiles, clean: Path | None, split: str, content: s
         return TreePairs(clean, tree, split, with_masks=content != "text", skip_missing=skip_missing)
     if content == "full":
         raise ActisegError("--content full: the published files have no masks; pass the ActionVOS tree with --clean")
-    return PromptPairs(files, split)
+    return PromptPairs(files, split, skip_missing=skip_missing)
 
 
 def _check_trees(dataset: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -136,6 +136,11 @@ class Problems:
         self.count += 1
         if self.count <= SHOWN:
             self._first.append(text)
+
+    def add_all(self, texts: Iterable[str]) -> None:
+        """Keep several."""
+        for text in texts:
+            self.add(text)
 
     def refuse(self, what: str, advice: str) -> None:
         """Raise DataError with the count, the first ten and what to do, when there are any."""

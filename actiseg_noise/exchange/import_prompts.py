@@ -22,13 +22,17 @@ class PromptPairs(Pairs):
 
     A folder name gives video, verb and noun. What only the dataset's own list says is null, among it the action's
     bounds; so the address of a clip is its folder name.
+
+    Args:
+        skip_missing: leave out clips with an empty text, and count them.
     """
 
     form = "published prompts"
     has_masks = False
 
-    def __init__(self, files: PublishedFiles, split: str) -> None:
+    def __init__(self, files: PublishedFiles, split: str, *, skip_missing: bool = False) -> None:
         super().__init__()
+        self.skip_missing = skip_missing
         self.files = files
         self.split = split
         self.card = replace(ActionVos.card, version=f"{ActionVos.card.version}, published prompts alone")
@@ -40,7 +44,8 @@ class PromptPairs(Pairs):
 
     def check(self) -> None:
         """See :class:`Pairs`."""
-        self.files.check(need_originals=True)
+        self.files.check(need_originals=True, skip_missing=self.skip_missing)
+        self.skipped = list(self.files.skipped)
 
     def iter_clips(self) -> Iterator[PairedClip]:
         """See :class:`Pairs`."""

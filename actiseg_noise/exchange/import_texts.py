@@ -46,6 +46,10 @@ class Texts:
                 problems.add(f"{sequence!r}: texts of objects {sorted(map(str, texts))}, objects {sequences[sequence]}")
         problems.refuse(f"entries of {self.path} do not fit the masks", "Correct the file.")
 
+    def blank(self) -> list[str]:
+        """Return the sequences with an empty text, ascending."""
+        return sorted(name for name, texts in self._texts.items() if any("" in pair for pair in texts.values()))
+
     def objects(self, sequence: str, ids: tuple[int, ...]) -> tuple[tuple[ObjectRecord, ...], tuple[NoisyLabel, ...]]:
         """Return a sequence's objects and what the noisy side calls them; a category is one distinct text."""
         texts = self._texts.get(sequence, {})
@@ -88,12 +92,17 @@ def read_texts(path: Path) -> Texts:
     return Texts(read_json_object(path), path)
 
 
+def _filled(text: str | None) -> str:
+    """Return a text, empty where it is blank or null."""
+    return text if text is not None and text.strip() else ""
+
+
 def _pair(value: Any) -> tuple[str, str] | None:
     """Return (clean, noisy) of one text, None where it is neither form."""
-    if isinstance(value, str) and value:
-        return value, value
+    if value is None or isinstance(value, str):
+        return _filled(value), _filled(value)
     if isinstance(value, dict) and set(value) == {"clean", "noisy"}:
         clean, noisy = value["clean"], value["noisy"]
-        if isinstance(clean, str) and isinstance(noisy, str) and clean and noisy:
-            return clean, noisy
+        if isinstance(clean, str | None) and isinstance(noisy, str | None):
+            return _filled(clean), _filled(noisy)
     return None

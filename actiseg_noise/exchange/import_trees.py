@@ -88,7 +88,8 @@ class TreePairs(Pairs):
 
     Args:
         with_masks: compare masks; False for text content.
-        skip_missing: leave out clips and frames that one side lacks, and masks of two sizes, and count them.
+        skip_missing: leave out clips and frames that one side lacks, clips with an empty text and masks of two sizes,
+            and count them.
     """
 
     form = "actionvos tree"
@@ -100,6 +101,8 @@ class TreePairs(Pairs):
         super().__init__()
         self.clean = ActionVos(root, skip_missing=skip_missing)
         self.clean.check_split(split)
+        if isinstance(noisy.prompts, ActionVos):
+            noisy.prompts.skip_missing = skip_missing
         self.noisy = noisy
         self.split = split
         self.has_masks = with_masks
@@ -117,7 +120,7 @@ class TreePairs(Pairs):
     def check(self) -> None:
         """See :class:`Pairs`."""
         if isinstance(self.noisy.prompts, PublishedFiles):
-            self.noisy.prompts.check()
+            self.noisy.prompts.check(skip_missing=self.skip_missing)
         unlike, missing, frames = Problems(), Problems(), Problems()
         skipped = []
         for folder, clip, said in self._join():

@@ -9,8 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actiseg_noise.building.counts import FramePairs, Severity
 from actiseg_noise.building.request import tool_version
-from actiseg_noise.building.row_counts import FramePairs, Severity
 from actiseg_noise.building.workspace import Workspace, check_output
 from actiseg_noise.datasets.selection import Selection
 from actiseg_noise.errors import ActisegError, DataError, raise_if

@@ -20,7 +20,7 @@ from actiseg_noise.borders.folders import check_file_name, natural_order
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.borders.writing import digest_file
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import DataError, MissingTextError
 from actiseg_noise.exchange.import_pairs import NoisyLabel, Problems
 
 _KEY = "videos"
@@ -48,20 +48,27 @@ class PublishedClip:
 
 
 class PublishedFiles:
-    """The two files of one noise level, read folder by folder. ``folders``: those in both, ascending."""
+    """The two files of one noise level, read folder by folder.
+
+    Attributes:
+        folders: those in both files, ascending. skipped: those that ``check`` left out for want of a text.
+    """
 
     def __init__(self, expressions: Path, categories: Path) -> None:
         self.expressions = JsonObject(expressions, _KEY)
         self.categories = JsonObject(categories, _KEY)
         self.folders = sorted(set(self.expressions).intersection(self.categories))
+        self.skipped: list[str] = []
 
-    def check(self, *, need_originals: bool = False) -> None:
+    def check(self, *, need_originals: bool = False, skip_missing: bool = False) -> None:
         """Refuse files that disagree.
 
         Args:
             need_originals: refuse objects without ``*_org`` fields, too.
+            skip_missing: leave out and count folders with an empty text.
 
         Raises:
+            MissingTextError: a text is empty.
             DataError: every folder and object in which they do is listed, up to ten.
         """
         problems, bare = Problems(), Problems()
@@ -70,11 +77,14 @@ class PublishedFiles:
             problems.add(f"{folder}: not in {file.path.name}")
         for folder in self.folders:
             said, named = self._expressions(folder)[0], self._categories(folder)
-            for text in self._disagreements(said, named):
-                problems.add(f"{folder}, {text}")
-            for object_id, fields in said.items() if need_originals else ():
-                if fields.optional_text("exp_org") is None:
-                    bare.add(f"{folder}, object {object_id}")
+            try:
+                problems.add_all(f"{folder}, {text}" for text in self._disagreements(said, named))
+                bare.add_all(self._without_originals(folder, said) if need_originals else ())
+            except MissingTextError as why:
+                if not skip_missing:
+                    raise MissingTextError(f"{why}. Write the text, or pass --skip-missing.") from None
+                self.skipped.append(folder)
+        self.folders = sorted(set(self.folders).difference(self.skipped))
         problems.refuse(
             f"disagreements between {self.expressions.path.name} and {self.categories.path.name}",
             "Both must be of one noise level and one split; fetch them again, from one folder.",
@@ -119,6 +129,13 @@ class PublishedFiles:
                 text, noun = one.optional_text(exp), other.optional_text(category)
                 if (text is None) != (noun is None) or not (text or "").startswith(noun or ""):
                     yield f"object {object_id}: {exp} {text!r} does not begin with {category} {noun!r}"
+
+    @staticmethod
+    def _without_originals(folder: str, said: Objects) -> Iterator[str]:
+        """Yield the objects that do not say what is clean."""
+        for object_id, fields in said.items():
+            if fields.optional_text("exp_org") is None:
+                yield f"{folder}, object {object_id}"
 
     def _expressions(self, folder: str) -> tuple[Objects, JsonFields]:
         """Return object_id → fields of the expressions, and the fields of the folder."""

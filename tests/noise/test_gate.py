@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actiseg_noise.building.gate import binomial_interval, check_gate
+from actiseg_noise.building.counts import binomial_interval, check_gate
 from actiseg_noise.errors import GateError
 from actiseg_noise.manifest.info import SlotCounts
 

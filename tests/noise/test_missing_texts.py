@@ -7,20 +7,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from deposit_davis import write_davis
 from deposit_refvos import video, write_palette_split
 from deposit_vscos import vscos_entry, write_vscos
-from deposits import actionvos_entry, actionvos_folder, actionvos_object, write_actionvos
+from deposits import actionvos_entry, actionvos_folder, actionvos_object, save_mask, write_actionvos
+from import_sources import write_level
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
 from actiseg_noise.building.build import Progress
-from actiseg_noise.datasets.davis_texts import Texts
+from actiseg_noise.datasets import davis_texts
 from actiseg_noise.errors import DataError, MissingTextError
+from actiseg_noise.exchange.import_folders import FolderPairs, Folders
+from actiseg_noise.exchange.import_prompts import PromptPairs
+from actiseg_noise.exchange.import_texts import Texts
 from actiseg_noise.exchange.import_trees import TreePairs, find_noisy_tree
 from actiseg_noise.exchange.import_write import write_import
+from actiseg_noise.exchange.published_prompts import PublishedFiles
 from actiseg_noise.records import Clip
 
 GOOD, BAD = actionvos_entry(2), actionvos_entry(1)
@@ -123,7 +129,7 @@ def test_a_dataset_of_which_nothing_is_left_is_an_error(tmp_path: Path) -> None:
 
 def test_texts_in_lines_may_be_empty_too(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text('bear 1 ""\nbear 2 "a bear"\ncow a cow\n')
-    texts = Texts(tmp_path / "t.txt")
+    texts = davis_texts.Texts(tmp_path / "t.txt")
     assert texts.of_sequence("cow") == ["a cow"]
     with pytest.raises(MissingTextError, match="has an empty text for sequence 'bear'"):
         texts.of_sequence("bear")
@@ -137,6 +143,47 @@ def test_an_import_leaves_out_clean_clips_without_a_text(tmp_path: Path) -> None
     info = actiseg_noise.read_manifest(write_import(pairs, tmp_path / "m")).info
     assert info.skipped == (actionvos_folder(bad),)
     assert info.counts["clips"] == 1
+
+
+def test_an_import_leaves_out_noisy_clips_without_a_text(tmp_path: Path) -> None:
+    clean = write_actionvos(tmp_path / "clean", {"train": [BAD, GOOD]})
+    noisy = write_actionvos(tmp_path / "noisy", {"train": [BAD | {"narration": " "}, GOOD]})
+    strict = TreePairs(clean, find_noisy_tree(noisy, "train"), "train", with_masks=False)
+    with pytest.raises(MissingTextError, match="narration"):
+        write_import(strict, tmp_path / "m")
+    pairs = TreePairs(clean, find_noisy_tree(noisy, "train"), "train", with_masks=False, skip_missing=True)
+    info = actiseg_noise.read_manifest(write_import(pairs, tmp_path / "m")).info
+    assert (info.skipped, info.counts["clips"]) == ((actionvos_folder(BAD),), 1)
+
+
+@pytest.mark.parametrize(("file", "key"), [("expressions", "exp"), ("objects", "category"), ("expressions", "exp_org")])
+def test_published_prompts_without_a_text_are_left_out(file: str, key: str, tmp_path: Path) -> None:
+    paths = write_level(tmp_path)
+    path = paths[file == "objects"]
+    data = json.loads(path.read_text("utf-8"))
+    folder = min(data["videos"])
+    next(iter(data["videos"][folder][file].values()))[key] = ""
+    path.write_text(json.dumps(data), "utf-8")
+    with pytest.raises(MissingTextError, match=f"{key}.*pass --skip-missing"):
+        PromptPairs(PublishedFiles(*paths), "train").check()
+    pairs = PromptPairs(PublishedFiles(*paths), "train", skip_missing=True)
+    info = actiseg_noise.read_manifest(write_import(pairs, tmp_path / "m")).info
+    assert (info.skipped, info.counts["clips"]) == ((folder,), len(data["videos"]) - 1)
+
+
+def test_sequences_of_masks_without_a_text_are_left_out(tmp_path: Path) -> None:
+    mask = np.zeros((6, 8), np.uint8)
+    mask[1:3, 1:3] = 1
+    for side in ("clean", "noisy"):
+        for sequence in ("a", "b"):
+            save_mask(tmp_path / side / sequence / "00000.png", mask)
+    folders = Folders(tmp_path / "clean", tmp_path / "noisy")
+    texts = {"a": {"clean": "a horse", "noisy": ""}, "b": "a cow"}
+    with pytest.raises(MissingTextError, match="'a': expected a text, found an empty one"):
+        FolderPairs(folders, "mine", texts=Texts(texts)).check()
+    pairs = FolderPairs(folders, "mine", texts=Texts(texts), skip_missing=True)
+    info = actiseg_noise.read_manifest(write_import(pairs, tmp_path / "m")).info
+    assert (info.skipped, info.counts["clips"]) == (("a",), 1)
 
 
 def test_a_long_list_of_what_was_left_out_is_cut(tmp_path: Path) -> None:

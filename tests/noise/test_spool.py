@@ -14,7 +14,7 @@ from toys import Toy, make_toy
 
 import actiseg_noise
 from actiseg_noise.building import chunk
-from actiseg_noise.building.spool import spooled
+from actiseg_noise.building.chunk import spooled
 from actiseg_noise.manifest import write
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, FrameRecord

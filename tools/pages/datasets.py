@@ -18,8 +18,9 @@ write one: [add_a_dataset.md](add_a_dataset.md).
 
 A dataset's folder, its root, is `--root DIR`, else `ACTISEG_<DATASET>_ROOT`, else `ACTISEG_DATA/<dataset>`.
 `actiseg-noise datasets` says which of them are found. An option of a dataset's own is given as `--option NAME=VALUE`,
-and kept in the manifest. Listed clips whose files are absent are an error; with `--skip-missing` they are left out and
-counted.
+and kept in the manifest. `--clips ID` and `--limit N` choose among the clips that a dataset lists, before any file of
+theirs is looked for. Chosen clips whose files or texts are missing are an error; with `--skip-missing` they are left
+out and counted.
 
 ## How files are read
 
