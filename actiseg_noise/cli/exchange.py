@@ -40,9 +40,7 @@ def import_(
     objects: Annotated[str, typer.Option(help="Mask folders: ids (as on disk) or union (one foreground).")] = "ids",
     threshold: Annotated[
         int | None,
-        typer.Option(
-            min=1, max=255, help="Mask folders: one object, where a mask is at least so bright; 128 is usual."
-        ),
+        typer.Option(min=1, max=255, help="Mask folders: one object, where a mask is at least so bright (128)."),
     ] = None,
     void: Annotated[
         int | None, typer.Option(metavar="ID", help="Mask folders: the value of pixels without label.")
