@@ -25,9 +25,11 @@ from actiseg_bench.results.score_code import (
     find_module,
     imported,
     score_code_digest,
+    shared_code,
 )
 from actiseg_bench.strategies.base import STRATEGIES
 from actiseg_bench.strategies.gce import GCE
+from actiseg_bench.strategies.sce import SCE
 
 ROOT = execution.__name__
 GCE_ON_TINY = [ROOT, "actiseg_bench.models.tiny", "actiseg_bench.strategies.gce"]
@@ -215,8 +217,13 @@ def test_a_class_from_outside_is_the_file_that_defines_it_and_what_that_imports(
     assert found() != borrowing
 
 
-def test_a_class_of_ours_is_its_module() -> None:
-    assert score_code_digest([ROOT], [GCE, Tiny]) == digest(dict(PACKAGES))
+def test_a_run_s_code_is_what_all_runs_share_and_what_its_model_and_strategy_are() -> None:
+    shared, gce, sce = (score_code_digest([ROOT], things) for things in ((), (GCE, Tiny), (SCE, Tiny)))
+    assert shared == digest(dict(PACKAGES), [ROOT])
+    assert shared_code(gce) == shared_code(sce) == shared
+    assert gce != sce
+    with pytest.raises(ValueError, match="no module"):
+        score_code_digest(["actiseg_bench.trainer"], [Tiny])
 
 
 def test_a_syntax_tree_is_the_same_text_in_every_python() -> None:
