@@ -97,8 +97,9 @@ def _footing(results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]
 def _code_versions(results: Sequence[RunResult]) -> set[str | None]:
     """Return the versions of what all runs share, or of one model and strategy: whichever are more."""
     digests = [((r.model, r.strategy), r.provenance.score_code) for r in results]
-    alike = [{digest for row, digest in digests if row == one} for one in dict.fromkeys(row for row, _ in digests)]
-    return max(({shared_code(digest) for _, digest in digests}, *alike), key=len)
+    versions: list[set[str | None]] = [{shared_code(digest) for _, digest in digests}]
+    versions += [{digest for row, digest in digests if row == one} for one in dict.fromkeys(row for row, _ in digests)]
+    return max(versions, key=len)
 
 
 def _machine(result: RunResult) -> str:
