@@ -45,15 +45,14 @@ class StrategyCard:
     cost: str = "1×"
     hurts: str = ""
 
-    @property
-    def listed(self) -> list[Option]:
+    def list_options(self) -> list[Option]:
         """Return the options, one by one."""
         return list_options(self.options)
 
     @property
     def variants(self) -> tuple[str, ...]:
         """Return ``faithful``, and ``released`` where the published code sets an option otherwise."""
-        return (FAITHFUL, RELEASED) if any(one.is_changed for one in self.listed) else (FAITHFUL,)
+        return (FAITHFUL, RELEASED) if any(one.is_changed for one in self.list_options()) else (FAITHFUL,)
 
     def make_options(self, variant: str, given: Mapping[str, Any]) -> Options:
         """Return the options of a variant, those ``given`` last.

@@ -25,7 +25,7 @@ from actiseg_noise.errors import ActisegError, raise_if
 TRAINING_NAME = "training.safetensors"
 LAST_GOOD_NAME = "last_good.safetensors"
 FORMAT = "1"
-_NAME, _OLD_NAME = "metadata", "said"  # the second is the name of version 0.1.0
+_NAME, _OLD_NAME = "metadata", "said"  # files of an older tree have the second
 
 
 class CheckpointError(ActisegError):
@@ -111,7 +111,7 @@ class CheckpointManager:
         tensors, metadata = read_tensors(self.path)
         check_identity(self.path, metadata.get("identity"), self.identity)
         state.load(tensors)
-        monitored = metadata.get("monitor", metadata.get("watch"))  # the second is the name of version 0.1.0
+        monitored = metadata.get("monitor", metadata.get("watch"))  # an older tree's name
         if state.monitor is not None and monitored is not None:
             state.monitor.load_state(monitored)
         state.step, state.epoch, state.position = (int(metadata[name]) for name in ("step", "epoch", "position"))

@@ -94,7 +94,7 @@ def test_networks_come_back_with_what_made_them(tmp_path: Path) -> None:
         assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
-def test_a_checkpoint_of_version_0_1_0_stays_readable(tmp_path: Path) -> None:
+def test_a_checkpoint_with_the_older_name_of_its_metadata_stays_readable(tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     save_networks(path, [Tiny()], CONFIG, "labels")
     tensors, metadata = read_tensors(path)
