@@ -233,11 +233,11 @@ class Network(Protocol):
         ...
 
 
-def look(network: Network, batch: Batch, *, like: Prediction | None = None) -> Prediction:
-    """Return what a network says of a batch in training.
+def predict_view(network: Network, batch: Batch, *, like: Prediction | None = None) -> Prediction:
+    """Return what a network predicts of a batch in training.
 
     Args:
-        like: the answer to the plain view: looks at the strong one, with the same queries. None looks at the plain one.
+        like: the answer to the plain view: predicts the strong one, with the same queries. None predicts the plain one.
 
     Raises:
         ValueError: the batch has no strong view.

@@ -38,7 +38,7 @@ from actiseg_bench.losses import LossConfig, base_loss
 from actiseg_bench.models.referformer import ReferFormer, ReferFormerConfig, TextConfig
 from actiseg_bench.models.referformer.mask_head import STRIDE, Controller, draw_masks
 from actiseg_bench.models.referformer.transformer import FeedForward
-from actiseg_bench.records import Batch, look
+from actiseg_bench.records import Batch, predict_view
 
 CONFIG = ReferFormerConfig(text=TextConfig("words"))  # RoBERTa-base's sizes without its vocabulary
 FROZEN = ("text_encoder", "backbone.0.body.conv1", "backbone.0.body.layer1")
@@ -113,7 +113,7 @@ def measure_step(network: ReferFormer, parts: Parts, frames: int, rounds: int) -
 
     def step(backward: bool = True) -> None:
         parts.switch(REST, parts.forward)
-        loss = base_loss(look(network, batch), batch, config).sum()
+        loss = base_loss(predict_view(network, batch), batch, config).sum()
         parts.switch(REST, parts.backward)
         if backward:
             loss.backward()
@@ -238,7 +238,7 @@ def measure_device(network: ReferFormer, device: str, rounds: int) -> None:
 
         def step(kind: Any = kind) -> None:
             with torch.autocast(device, kind, enabled=kind is not None):
-                loss = base_loss(look(network.train(), batch), batch, LossConfig()).sum()
+                loss = base_loss(predict_view(network.train(), batch), batch, LossConfig()).sum()
             loss.backward()
 
         for name, function in (("prediction", predict), ("training step", step)):

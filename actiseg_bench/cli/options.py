@@ -1,4 +1,4 @@
-"""A command's flags, made of the record of its options: what a field says of itself is said nowhere else."""
+"""A command's flags, made of the record of its options: a new field of it is a new flag."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def with_flags_of(kind: type[Any]) -> Callable[[Command], Command]:
 
     def decorate(function: Command) -> Command:
         hints = get_type_hints(kind)
-        flags = [_parameter(one.name, hints[one.name], one.default, said) for one, said in list_flags(kind)]
+        flags = [_parameter(one.name, hints[one.name], one.default, about) for one, about in list_flags(kind)]
         _, *others = signature(function, eval_str=True).parameters.values()
 
         @wraps(function)
@@ -40,14 +40,14 @@ def with_flags_of(kind: type[Any]) -> Callable[[Command], Command]:
     return decorate
 
 
-def _parameter(name: str, hint: Any, default: Any, said: Flag) -> Parameter:
+def _parameter(name: str, hint: Any, default: Any, about: Flag) -> Parameter:
     """Return the parameter that a field is on the command line; several values are a list there."""
     several = _is_several(hint)
-    names = [said.name] if said.name else []
-    about = typer.Option(*names, help=said.help, min=said.at_least, metavar=said.metavar or None)
+    names = [about.name] if about.name else []
+    shown_as = typer.Option(*names, help=about.help, min=about.at_least, metavar=about.metavar or None)
     typed: Any = list[str] | None if several else hint
     shown = None if several else Parameter.empty if default is MISSING else default
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=shown, annotation=Annotated[typed, about])
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=shown, annotation=Annotated[typed, shown_as])
 
 
 def _is_several(hint: Any) -> bool:

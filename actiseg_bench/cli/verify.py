@@ -10,7 +10,7 @@ import typer
 from actiseg_bench.cli.base import AsJson, app
 
 if TYPE_CHECKING:
-    from actiseg_bench.grid.verification import Verdict
+    from actiseg_bench.grid.verification import Verification
 
 
 @app.command()
@@ -37,7 +37,7 @@ def verify(
         raise typer.Exit(1)
 
 
-def _print(verdict: Verdict) -> None:
+def _print(verdict: Verification) -> None:
     """Print the rows that do not hold, or that all do."""
     from actiseg_noise.terminal import out, print_table
 

@@ -13,18 +13,18 @@ from actiseg_bench.grid.run import Finished, Reporter, Runner, RunSpec, one_by_o
 from actiseg_noise.errors import ActisegWarning
 
 
-class _Teller(Reporter):
-    """Sends what a run tells to the parent process."""
+class _PipeReporter(Reporter):
+    """Sends the events of a run to the parent process."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
 
     def begin(self, spec: RunSpec, why: str) -> None:
-        """Hear that a run starts."""
+        """Send that a run starts."""
         self._pipe.send(("begin", (why,)))
 
     def step(self, spec: RunSpec, done: int, total: int, loss: float) -> None:
-        """Hear that an update was made."""
+        """Send that an update was made."""
         self._pipe.send(("step", (done, total, loss)))
 
 
@@ -37,7 +37,7 @@ def _work(pipe: Connection, runner: Runner, out: Path) -> None:
             spec = pipe.recv()
         except EOFError:
             return
-        finished = next(one_by_one([spec], runner, out, _Teller(pipe)))
+        finished = next(one_by_one([spec], runner, out, _PipeReporter(pipe)))
         pipe.send(("end", finished))
 
 
@@ -58,21 +58,21 @@ class _Worker:
         self.pipe.send(spec)
 
     def take(self, reporter: Reporter) -> Finished | None:
-        """Pass on what the process tells; return the end of its run, or None while it goes on."""
+        """Report an event of the process; return the end of its run, or None before that."""
         spec = self.spec
         if spec is None:
             raise ValueError("the worker has no run")
         try:
-            kind, said = self.pipe.recv()
+            kind, values = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
             return Finished(spec, message=f"its process ended (exit code {self.process.exitcode})")
         if kind == "end":
-            return Finished(spec, *said[1:])
+            return Finished(spec, *values[1:])
         if kind == "begin":
-            reporter.begin(spec, *said)
+            reporter.begin(spec, *values)
         else:
-            reporter.step(spec, *said)
+            reporter.step(spec, *values)
         return None
 
     def stop(self) -> None:

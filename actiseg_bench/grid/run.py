@@ -1,7 +1,7 @@
 """The grid: every run once, in its own folder, whole or not at all.
 
 A run is made in a hidden folder beside its place and renamed when its result is written, so that a kill at any moment
-leaves finished runs and nothing else that counts. A run whose stored key is equal is not made again.
+leaves finished runs and nothing else that counts. A finished run whose stored key is equal is reused.
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def make_grid(
 
 
 def run_grid(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter | None = None) -> GridOutcome:
-    """Make every run that is not there yet, one after another. A run that fails is reported and the others go on.
+    """Make every run that is not there yet, one after another. A run that fails is reported and the others are made.
 
     The caller holds ``locked(out)``.
     """
@@ -180,7 +180,7 @@ def one_by_one(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Rep
 
 
 def collect(grid: Sequence[RunSpec], finished: Iterable[Finished], reporter: Reporter) -> GridOutcome:
-    """Tell of every run that ends, and return what came of all, in the grid's order."""
+    """Report every run that ends, and return what came of all, in the grid's order."""
     reporter.start(len(grid))
     found = GridOutcome()
     results: dict[int, RunResult] = {}
@@ -216,7 +216,7 @@ def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tup
             why = f"{identity.changes_since(old)} changed" if stale else why_incomplete(place, old)
             if not why:
                 return old, True
-            why = f"again: {why}"
+            why = f"made again: {why}"
         reporter.begin(spec, why)
         result = _make(spec, runner, identity, draft.path, lambda *now: reporter.step(spec, *now))
         write_result(draft.path, result)

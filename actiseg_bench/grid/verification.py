@@ -1,4 +1,4 @@
-"""Do the results of a folder hold? Everything in them that can be computed again is."""
+"""Verify the results of a folder: everything in them that can be computed again is."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _DAMAGE = (PredictionError, ManifestError, OSError, ValueError)  # the last two:
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One thing that does not hold.
+class RunFinding:
+    """One statement of a result that differs from what was computed.
 
     Attributes:
         where: the run's folder, relative to the verified one, or a manifest's. what: which statement.
@@ -56,19 +56,19 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What was verified and what does not hold.
+class Verification:
+    """What was verified and what differs.
 
-    ``runs`` is every run's folder, relative, in order; ``findings`` those that fail, and manifests that do.
+    ``runs`` is every run's folder, relative, in order; ``findings`` those of runs, and of the manifests that they name.
     """
 
     runs: tuple[str, ...]
-    findings: tuple[Finding, ...]
+    findings: tuple[RunFinding, ...]
 
 
 def verify_runs(
     folder: Path, eval_manifest: Path | None = None, on_run: Callable[[int, int], None] | None = None
-) -> Verdict:
+) -> Verification:
     """Verify every finished run under ``folder``: predictions, scores, counts, failure modes, tables, keys, manifests.
 
     Args:
@@ -80,21 +80,21 @@ def verify_runs(
         ManifestError: ``eval_manifest`` is no readable manifest.
     """
     paths = find_results(folder)
-    shelf = Shelf(folder, eval_manifest)
-    found: list[Finding] = []
+    manifests = ManifestIndex(folder, eval_manifest)
+    found: list[RunFinding] = []
     for i, path in enumerate(paths):
         where = path.parent.relative_to(folder).as_posix()
         try:
-            found += _verify_run(StoredRun(path.parent, read_result(path)), where, shelf)
+            found += _verify_run(StoredRun(path.parent, read_result(path)), where, manifests)
         except ResultError as error:
-            found.append(Finding(where, "result", "a readable result", str(error)))
+            found.append(RunFinding(where, "result", "a readable result", str(error)))
         if on_run:
             on_run(i + 1, len(paths))
     names = tuple(path.parent.relative_to(folder).as_posix() for path in paths)
-    return Verdict(names, (*shelf.findings(), *found))
+    return Verification(names, (*manifests.findings(), *found))
 
 
-class Shelf:
+class ManifestIndex:
     """The manifests at hand, by digest; those that runs ask for are verified themselves, once."""
 
     def __init__(self, folder: Path, given: Path | None) -> None:
@@ -104,7 +104,7 @@ class Shelf:
             try:
                 self._places.setdefault(read_manifest(path.parent).digest, path.parent)
             except ManifestError:
-                continue  # whoever needs it is told that there is none
+                continue  # a run that needs it has a finding that there is none
         self._opened: dict[str, Any] = {}
 
     def find(self, digest: str | None) -> Any:
@@ -115,33 +115,33 @@ class Shelf:
             self._opened[digest] = read_manifest(self._places[digest])
         return self._opened[digest]
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[RunFinding]:
         """Yield what does not hold in the manifests that were asked for."""
         for manifest in self._opened.values():
             try:
                 for one in verify(manifest):
-                    yield Finding(str(manifest.path), f"manifest, {one.where}", one.expected, one.found)
+                    yield RunFinding(str(manifest.path), f"manifest, {one.where}", one.expected, one.found)
             except ActisegError as error:
-                yield Finding(str(manifest.path), "manifest", "readable tables", str(error))
+                yield RunFinding(str(manifest.path), "manifest", "readable tables", str(error))
 
 
-def _verify_run(run: StoredRun, where: str, shelf: Shelf) -> Iterator[Finding]:
+def _verify_run(run: StoredRun, where: str, manifests: ManifestIndex) -> Iterator[RunFinding]:
     """Yield what does not hold in one run."""
     result = run.result
     key = _identity(result).key()
     if key != result.run_key:
-        yield Finding(where, "run key", result.run_key, f"{key}, from what the result says made it")
+        yield RunFinding(where, "run key", result.run_key, f"{key}, from what the result says made it")
     yield from _verify_digests(run, where)
-    yield from _verify_track(result, where, shelf)
-    manifest = shelf.find(result.track.eval_manifest)
+    yield from _verify_track(result, where, manifests)
+    manifest = manifests.find(result.track.eval_manifest)
     if manifest is None:
         stated = f"evaluation labels {result.track.eval_manifest}"
-        yield Finding(where, "scores", stated, "no manifest with that digest below manifests/; give --eval-manifest")
+        yield RunFinding(where, "scores", stated, "no manifest with that digest below manifests/; give --eval-manifest")
         return
     try:
         yield from _verify_scores(run, where, manifest)
     except _DAMAGE as error:
-        yield Finding(where, "scores", "predictions of every object-frame", str(error))
+        yield RunFinding(where, "scores", "predictions of every object-frame", str(error))
 
 
 def _identity(result: RunResult) -> RunIdentity:
@@ -159,7 +159,7 @@ def _identity(result: RunResult) -> RunIdentity:
     )
 
 
-def _verify_digests(run: StoredRun, where: str) -> Iterator[Finding]:
+def _verify_digests(run: StoredRun, where: str) -> Iterator[RunFinding]:
     """Hold every network's stored predictions against its digest."""
     stated = run.result.predictions.split("+")
     for path, digest in zip(run.files(PREDICTIONS_NAME), stated, strict=True):
@@ -168,12 +168,12 @@ def _verify_digests(run: StoredRun, where: str) -> Iterator[Finding]:
         except _DAMAGE as error:
             found = str(error)
         if found != digest:
-            yield Finding(where, path.name, digest, found)
+            yield RunFinding(where, path.name, digest, found)
 
 
-def _verify_track(result: RunResult, where: str, shelf: Shelf) -> Iterator[Finding]:
+def _verify_track(result: RunResult, where: str, manifests: ManifestIndex) -> Iterator[RunFinding]:
     """Hold what a result says of its training labels against their manifest, where that is at hand."""
-    manifest, track = shelf.find(result.track.train_manifest), result.track
+    manifest, track = manifests.find(result.track.train_manifest), result.track
     if manifest is None:
         return
     recipe = manifest.info.recipe
@@ -182,7 +182,7 @@ def _verify_track(result: RunResult, where: str, shelf: Shelf) -> Iterator[Findi
     yield from _differences(where, "track, ", stated, found)
 
 
-def _verify_scores(run: StoredRun, where: str, manifest: Tables) -> Iterator[Finding]:
+def _verify_scores(run: StoredRun, where: str, manifest: Tables) -> Iterator[RunFinding]:
     """Score and measure every network's predictions again."""
     scores, modes, counts = [], [], []
     for path, table in zip(run.files(PREDICTIONS_NAME), run.files(OBJECT_FRAMES_NAME), strict=True):
@@ -198,18 +198,18 @@ def _verify_scores(run: StoredRun, where: str, manifest: Tables) -> Iterator[Fin
     yield from _differences(where, "failure mode ", run.result.failures, over_networks(modes))
 
 
-def _verify_table(path: Path, where: str, clips: list[str], frames: ObjectFrames) -> Iterator[Finding]:
+def _verify_table(path: Path, where: str, clips: list[str], frames: ObjectFrames) -> Iterator[RunFinding]:
     """Hold a stored table of object-frames, which comparisons of strategies read, against a new one."""
     try:
         stored_clips, stored = read_object_frames(path)
     except ActisegError as error:
-        yield Finding(where, path.name, "the object-frames of the predictions", str(error))
+        yield RunFinding(where, path.name, "the object-frames of the predictions", str(error))
         return
     columns = [f.name for f in fields(ObjectFrames)]
     wrong = [name for name in columns if not _equal(getattr(stored, name), getattr(frames, name))]
     if stored_clips != clips or wrong:
         found = f"other values in {', '.join(wrong)}" if wrong else "other clips"
-        yield Finding(where, path.name, "the object-frames of the predictions", found)
+        yield RunFinding(where, path.name, "the object-frames of the predictions", found)
 
 
 def _equal(one: Any, other: Any) -> bool:
@@ -217,12 +217,12 @@ def _equal(one: Any, other: Any) -> bool:
     return one.shape == other.shape and bool(np.allclose(one, other, rtol=0, atol=CLOSE))
 
 
-def _differences(where: str, prefix: str, stated: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[Finding]:
+def _differences(where: str, prefix: str, stated: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[RunFinding]:
     """Yield a finding per name whose two values differ, or that only one side has."""
     for name in dict.fromkeys([*stated, *found]):
         pair = [side.get(name, "nothing") for side in (stated, found)]
         if not _close(*pair):
-            yield Finding(where, f"{prefix}{name}", *(_shown(value) for value in pair))
+            yield RunFinding(where, f"{prefix}{name}", *(_shown(value) for value in pair))
 
 
 def _close(one: Any, other: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from actiseg_bench.report.bootstrap import RESAMPLES
 from actiseg_bench.results.result import RunResult
+from actiseg_bench.results.score_code import shared_code
 
 
 def make_notes(
@@ -82,7 +83,7 @@ def _footing(results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]
         if len(training) > 1:
             notes.append(f"Warning: the rows of {runs[0].track.name} differ in their training configuration.")
     made_by: dict[str, set[str | None]] = {
-        "versions of the code": {r.provenance.score_code for r in results},
+        "versions of the code": _code_versions(results),
         "start weights": {r.provenance.start_weights_digest for r in results if r.strategy != "silent"},
         "versions of torch": {r.provenance.torch for r in results if r.strategy != "silent"},
         "kinds of machine": {_machine(r) for r in results if not r.is_reference},
@@ -91,6 +92,14 @@ def _footing(results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]
         if len(values) > 1:
             notes.append(f"Warning: these runs were made with {len(values)} {what}.")
     return notes
+
+
+def _code_versions(results: Sequence[RunResult]) -> set[str | None]:
+    """Return the versions of what all runs share, or of one model and strategy: whichever are more."""
+    digests = [((r.model, r.strategy), r.provenance.score_code) for r in results]
+    versions: list[set[str | None]] = [{shared_code(digest) for _, digest in digests}]
+    versions += [{digest for row, digest in digests if row == one} for one in dict.fromkeys(row for row, _ in digests)]
+    return max(versions, key=len)
 
 
 def _machine(result: RunResult) -> str:

@@ -25,7 +25,8 @@ class Provenance:
 
     Attributes:
         version: of the distribution. code: digest of every Python file of both packages.
-        score_code: digest of the code that can move a score (``score_code.py``); this one enters the run's key.
+        score_code: digest of the code that can move a score (``score_code.py``): what all runs share, and after a "+"
+            the run's model and strategy; this one enters the run's key.
         start_weights, start_weights_digest: name and content of the weights training started from, None for none.
         threads: of torch, 0 when torch was not used. when: start of the run, ISO 8601, UTC.
     """

@@ -78,7 +78,7 @@ class RunResult:
     """One training of one model under one strategy on one track with one seed, scored on clean labels.
 
     Attributes:
-        run_key: what made it; a run whose key is equal need not be made again.
+        run_key: what made it; a finished run whose key is equal is reused.
         strategy: of the registry, or a reference row: ``start`` (start weights, untrained), ``silent`` (no object).
         variant: ``faithful`` or ``released``; ``-`` for a reference row. seed: of training.
         config: everything that was configured.
@@ -233,11 +233,11 @@ def read_old_result(path: Path) -> tuple[RunResult | None, str]:
     except NewerResultError:
         raise
     except ResultError as error:
-        return None, f"again: {error}"
+        return None, f"made again: {error}"
 
 
 def read_results(folder: Path) -> list[RunResult]:
-    """Read every finished run under ``folder``, in the order of their paths; hidden folders are not looked into.
+    """Read every finished run under ``folder``, in the order of their paths; hidden folders are left out.
 
     Raises:
         ResultError: the folder is missing or holds no result, or one of them cannot be read.

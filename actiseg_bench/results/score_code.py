@@ -31,7 +31,10 @@ _NO_MEANING = ("ctx", "kind", "type_comment")
 
 
 def score_code_digest(roots: Iterable[str], things: Iterable[type] = ()) -> str:
-    """Return the digest of the code that can move the scores of a run, BLAKE2b hex of 32 characters.
+    """Return the digest of the code that can move the scores of a run.
+
+    It is that of what all runs share, BLAKE2b hex of 32 characters, and with ``things`` a "+" and that of what they are
+    beside it.
 
     Args:
         roots: modules of these packages that make the run: ``actiseg_bench.training.train``.
@@ -41,7 +44,9 @@ def score_code_digest(roots: Iterable[str], things: Iterable[type] = ()) -> str:
     Raises:
         ValueError: a root that is no module.
     """
-    modules, outside = list(roots), set()
+    shared = closure(roots, PACKAGES)
+    modules: list[str] = []
+    outside: set[Path] = set()
     for path in {path for thing in things for path in defining_files(thing)}:
         name = module_name(path, PACKAGES)
         if name is None:
@@ -49,9 +54,21 @@ def score_code_digest(roots: Iterable[str], things: Iterable[type] = ()) -> str:
             modules += imported(path, path.stem, PACKAGES)
         else:
             modules.append(name)
-    own = ((name, find_module(name, PACKAGES)) for name in closure(modules, PACKAGES))
-    others = sorted((path.name, path) for path in outside)
-    return digest_sources([(name, path) for name, path in own if path] + others)
+    code = digest_sources(_files(shared))
+    if not modules and not outside:
+        return code
+    own = [name for name in closure(modules, PACKAGES) if name not in shared]
+    return f"{code}+{digest_sources([*_files(own), *sorted((path.name, path) for path in outside)])}"
+
+
+def shared_code(digest: str) -> str:
+    """Return the part of :func:`score_code_digest` that is the same for every model and strategy."""
+    return digest.partition("+")[0]
+
+
+def _files(modules: Iterable[str]) -> list[tuple[str, Path]]:
+    """Return name and file of modules of these packages."""
+    return [(name, path) for name in modules if (path := find_module(name, PACKAGES))]
 
 
 def defining_files(thing: type) -> set[Path]:

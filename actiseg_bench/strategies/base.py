@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor, nn
 
 from actiseg_bench.losses import LossConfig, base_focal, combine, mean_over_pixels, weigh
-from actiseg_bench.records import Batch, Network, look
+from actiseg_bench.records import Batch, Network, predict_view
 from actiseg_bench.strategies.options import Option, Options, list_options, option
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.registry import Registry
@@ -45,15 +45,14 @@ class StrategyCard:
     cost: str = "1×"
     hurts: str = ""
 
-    @property
-    def listed(self) -> list[Option]:
+    def list_options(self) -> list[Option]:
         """Return the options, one by one."""
         return list_options(self.options)
 
     @property
     def variants(self) -> tuple[str, ...]:
         """Return ``faithful``, and ``released`` where the published code sets an option otherwise."""
-        return (FAITHFUL, RELEASED) if any(one.is_changed for one in self.listed) else (FAITHFUL,)
+        return (FAITHFUL, RELEASED) if any(one.is_changed for one in self.list_options()) else (FAITHFUL,)
 
     def make_options(self, variant: str, given: Mapping[str, Any]) -> Options:
         """Return the options of a variant, those ``given`` last.
@@ -69,7 +68,7 @@ class StrategyCard:
 
 @dataclass(frozen=True)
 class Setting:
-    """What the trainer tells a strategy about the run.
+    """What a strategy may know of its run.
 
     Attributes:
         loss: the base loss's coefficients.
@@ -108,7 +107,7 @@ class Strategy(ABC):
     """A way to learn from noisy labels: the networks it needs, its loss, what it remembers.
 
     Args:
-        setting: what the run tells it.
+        setting: what it may know of the run.
         options: hyper-parameters that differ from the variant's, by key.
         variant: ``faithful`` (the method's own paper) or ``released`` (as the published ActiSeg-NL code does it).
 
@@ -144,7 +143,7 @@ class Strategy(ABC):
         return {}
 
     def load_state(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 — most strategies remember nothing
-        """Go on from what ``state`` gave."""
+        """Restore what ``state`` returned."""
 
     def finish(self, networks: Sequence[nn.Module]) -> None:  # noqa: B027 — most strategies add nothing
         """Take away what training alone needed; the networks are scored and stored after this."""
@@ -176,7 +175,7 @@ class PixelStrategy(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        prediction = look(networks[0], batch)
+        prediction = predict_view(networks[0], batch)
         masks = [self._mask_term(layer.mask_logits, batch) for layer in prediction.layers]
         return Step([combine(masks, prediction, batch, self.setting.loss).mean()])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actiseg_bench.losses import base_loss
-from actiseg_bench.records import Batch, Network, look
+from actiseg_bench.records import Batch, Network, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
 
 
@@ -22,4 +22,4 @@ class Baseline(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        return Step([base_loss(look(networks[0], batch), batch, self.setting.loss).mean()])
+        return Step([base_loss(predict_view(networks[0], batch), batch, self.setting.loss).mean()])

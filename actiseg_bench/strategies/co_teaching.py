@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from actiseg_bench.losses import base_loss
-from actiseg_bench.records import Batch, Network, look
+from actiseg_bench.records import Batch, Network, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
 from actiseg_noise.errors import raise_if
@@ -107,7 +107,7 @@ class CoTeaching(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        losses = [base_loss(look(network, batch), batch, self.setting.loss) for network in networks]
+        losses = [base_loss(predict_view(network, batch), batch, self.setting.loss) for network in networks]
         picks = [easiest(loss.detach(), self.share(epoch)) for loss in losses]
         peers = picks[::-1]
         kept = [tuple(batch.sample_ids[i] for i in peer.tolist()) for peer in peers]

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
-from actiseg_bench.records import Batch, Network, look
+from actiseg_bench.records import Batch, Network, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.memory import PixelMemory, as_seen
 from actiseg_bench.strategies.options import Options, option
@@ -124,7 +124,7 @@ class ELR(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        prediction = look(networks[0], batch)
+        prediction = predict_view(networks[0], batch)
         logits = [layer.mask_logits.float() for layer in prediction.layers]
         beliefs = [x.sigmoid().clamp(CLAMP, 1 - CLAMP) for x in logits]
         targets = self.targets(batch, [p.detach() for p in beliefs])

@@ -89,7 +89,7 @@ class PixelMemory:
             int32 ``[C, N, T, H, W]`` in the geometry of the frames as stored; :func:`as_seen` turns it.
 
         Raises:
-            ActisegError: a sample or frame that this memory was not told of.
+            ActisegError: a sample or frame that this memory does not hold.
         """
         rows = self._rows(batch)
         before = self._read(rows).to(seen.device)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
-from actiseg_bench.records import Batch, Network, Prediction, look
+from actiseg_bench.records import Batch, Network, Prediction, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.memory import PixelMemory, as_seen
 from actiseg_bench.strategies.options import Options, option
@@ -163,7 +163,7 @@ class NPN(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        prediction = look(networks[0], batch)
+        prediction = predict_view(networks[0], batch)
         logits = mask_logits(prediction)
         is_warmup = epoch < self.options.warmup_share * self.setting.epochs
         stored = self.count_layers(batch, [x.detach().sigmoid() for x in logits], is_warmup)
@@ -172,7 +172,7 @@ class NPN(Strategy):
             pixels = [weigh(self.warmup_loss(x, batch.masks), self.pixel_weights(batch)) for x in logits]
             masks = [mean_over_pixels(values) for values in pixels]
         else:
-            strong = mask_logits(look(networks[0], batch, like=prediction))
+            strong = mask_logits(predict_view(networks[0], batch, like=prediction))
             seen = [as_seen(counts.float(), batch) for counts in stored]
             counts = seen if len(seen) == len(logits) else seen * len(logits)
             masks = [self.mask_term(*layer, batch) for layer in zip(logits, strong, counts, strict=True)]

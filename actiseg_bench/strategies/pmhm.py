@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
-from actiseg_bench.records import AuxiliaryHeads, Batch, Network, Prediction, look
+from actiseg_bench.records import AuxiliaryHeads, Batch, Network, Prediction, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
 from actiseg_noise.key import Key
@@ -201,7 +201,7 @@ class PMHM(Strategy):
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
         networks[0].let_heads_learn(not self._is_frozen(epoch))  # type: ignore[attr-defined]
-        prediction = look(networks[0], batch)
+        prediction = predict_view(networks[0], batch)
         heads = prediction.auxiliary
         if heads is None:
             raise ValueError("the network has no auxiliary heads: call prepare first")

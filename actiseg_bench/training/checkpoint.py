@@ -1,6 +1,7 @@
 """Checkpoints: a training on its way and trained networks, in safetensors with everything that made them.
 
-Nothing is ever unpickled. A file says which configuration and which labels it belongs to, and strangers are refused.
+Nothing is ever unpickled. A file names the configuration and the labels that it belongs to; one of another training is
+refused.
 """
 
 from __future__ import annotations
@@ -17,24 +18,25 @@ from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_own_state, own_state, write_safetensors
 from actiseg_bench.strategies.base import Strategy
 from actiseg_bench.training.config import RunConfig
-from actiseg_bench.training.diagnosis import Watch
+from actiseg_bench.training.diagnosis import TrainingMonitor
 from actiseg_noise.errors import ActisegError, raise_if
 
 TRAINING_NAME = "training.safetensors"
 LAST_GOOD_NAME = "last_good.safetensors"
 FORMAT = "1"
+_NAME, _OLD_NAME = "metadata", "said"  # files of an older tree have the second
 
 
 class CheckpointError(ActisegError):
     """A checkpoint that cannot be read, or that belongs to something else."""
 
 
-class State:
+class TrainingState:
     """How far a training is.
 
     Attributes:
         step: updates made. epoch, position: epochs begun before this one, and batches of this one that were used.
-        losses: loss of every step, epoch by epoch. watch: what follows the training, when something does.
+        losses: loss of every step, epoch by epoch. monitor: what measures the training on the way, None for nothing.
     """
 
     def __init__(
@@ -43,7 +45,7 @@ class State:
         self.networks, self.optimizers, self.strategy = networks, optimizers, strategy
         self.step = self.epoch = self.position = 0
         self.losses: list[list[float]] = []
-        self.watch: Watch | None = None
+        self.monitor: TrainingMonitor | None = None
 
     def advance(self, loss: float) -> None:
         """Count an update."""
@@ -67,7 +69,7 @@ class State:
         return found | {f"strategy.{name}": value for name, value in self.strategy.state().items()}
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over what ``tensors`` gave."""
+        """Restore what ``tensors`` returned."""
         for i, network in enumerate(self.networks):
             load_own_state(network, _below(tensors, f"network.{i}."))
         for i, optimizer in enumerate(self.optimizers):
@@ -80,12 +82,12 @@ class State:
         self.strategy.load_state(_below(tensors, "strategy."))
 
 
-class Keeper:
+class CheckpointManager:
     """Where a training leaves its checkpoints.
 
     Args:
         identity: what decides the run; a checkpoint with another one is refused.
-        every: steps between checkpoints; None: only what ``keep_last_good`` writes.
+        every: steps between checkpoints; None: only what ``save_last_good`` writes.
         writes: of several processes on one training, one writes and all read.
     """
 
@@ -94,45 +96,45 @@ class Keeper:
 
     @property
     def path(self) -> Path:
-        """Return the checkpoint that a training goes on from."""
+        """Return the checkpoint that a training continues from."""
         return self.folder / TRAINING_NAME
 
-    def restore(self, state: State) -> None:
-        """Go on from the checkpoint, when there is one.
+    def restore(self, state: TrainingState) -> None:
+        """Continue from the checkpoint, when there is one.
 
         Raises:
             CheckpointError: it is damaged, or of another run; the message says what differs.
         """
         if not self.path.is_file():
             return
-        tensors, said = read_tensors(self.path)
-        check_identity(self.path, said.get("identity"), self.identity)
+        tensors, metadata = read_tensors(self.path)
+        check_identity(self.path, metadata.get("identity"), self.identity)
         state.load(tensors)
-        if state.watch is not None and "watch" in said:
-            state.watch.load_state(said["watch"])
-        state.step, state.epoch, state.position = (int(said[name]) for name in ("step", "epoch", "position"))
-        state.losses = [list(map(float, epoch)) for epoch in said["losses"]]
+        monitored = metadata.get("monitor", metadata.get("watch"))  # an older tree's name
+        if state.monitor is not None and monitored is not None:
+            state.monitor.load_state(monitored)
+        state.step, state.epoch, state.position = (int(metadata[name]) for name in ("step", "epoch", "position"))
+        state.losses = [list(map(float, epoch)) for epoch in metadata["losses"]]
 
-    def keep(self, state: State) -> None:
+    def save_if_due(self, state: TrainingState) -> None:
         """Write a checkpoint when it is time."""
         if self.every is not None and state.step % self.every == 0:
             self._write(self.path, state)
 
-    def keep_last_good(self, state: State) -> Path:
+    def save_last_good(self, state: TrainingState) -> Path:
         """Write the state before an update that must not be made; return where."""
         path = self.folder / LAST_GOOD_NAME
         self._write(path, state)
         return path
 
-    def _write(self, path: Path, state: State) -> None:
+    def _write(self, path: Path, state: TrainingState) -> None:
         if not self.writes:
             return
-        said = {"identity": self.identity, "losses": state.losses}
-        if state.watch is not None:
-            said["watch"] = state.watch.state()
-        write_tensors(
-            path, state.tensors(), said | {name: getattr(state, name) for name in ("step", "epoch", "position")}
-        )
+        metadata = {name: getattr(state, name) for name in ("step", "epoch", "position", "losses")}
+        metadata["identity"] = self.identity
+        if state.monitor is not None:
+            metadata["monitor"] = state.monitor.state()
+        write_tensors(path, state.tensors(), metadata)
 
 
 def check_identity(path: Path, found: Any, wanted: dict[str, Any]) -> None:
@@ -165,10 +167,10 @@ def load_networks(path: Path, model: str | None = None) -> tuple[list[VosModel],
     Raises:
         CheckpointError: no checkpoint of this program, a damaged one, or one of another model.
     """
-    tensors, said = read_tensors(path)
+    tensors, metadata = read_tensors(path)
     try:
-        config = RunConfig.from_dict(said["identity"]["config"])
-        manifest = str(said["identity"]["manifest"])
+        config = RunConfig.from_dict(metadata["identity"]["config"])
+        manifest = str(metadata["identity"]["manifest"])
     except (KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: the checkpoint does not say what made it (no {error})") from None
     if model not in (None, config.model):
@@ -192,18 +194,18 @@ def network_tensors(networks: Sequence[nn.Module]) -> Iterator[tuple[str, Tensor
         yield from ((f"network.{i}.{name}", value) for name, value in own_state(network).items())
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], said: Mapping[str, Any]) -> None:
-    """Write tensors and what is said about them, whole or not at all.
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
+    """Write tensors and their metadata, whole or not at all.
 
     Raises:
         ActisegError: the file cannot be written.
     """
-    metadata = {"format": FORMAT, "said": json.dumps(dict(said), sort_keys=True)}
-    write_safetensors(path, {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, metadata)
+    texts = {"format": FORMAT, _NAME: json.dumps(dict(metadata), sort_keys=True)}
+    write_safetensors(path, {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, texts)
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of a file and what is said about them.
+    """Return the tensors of a file and their metadata.
 
     Raises:
         CheckpointError: no file, a damaged one, or one that this program did not write.
@@ -213,16 +215,16 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     raise_if(not path.is_file(), f"{path}: no such checkpoint", CheckpointError)
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+            texts = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a dictionary
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({error}); it may be truncated") from None
     raise_if(
-        metadata.get("format") != FORMAT,
-        f"{path}: not a checkpoint of this program (its format is {metadata.get('format')!r}, expected {FORMAT!r})",
+        texts.get("format") != FORMAT,
+        f"{path}: not a checkpoint of this program (its format is {texts.get('format')!r}, expected {FORMAT!r})",
         CheckpointError,
     )
-    return tensors, json.loads(metadata["said"])
+    return tensors, json.loads(texts[_NAME if _NAME in texts else _OLD_NAME])
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

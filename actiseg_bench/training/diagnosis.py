@@ -1,4 +1,4 @@
-"""What a training does with wrong labels, measured from outside: strategies never see it.
+"""What a training does with wrong labels, measured from outside: strategies never get it.
 
 The manifest knows which labels are wrong. *Selection*: of what a strategy believes, how much is right, and of what is
 right, how much it believes. *Memorisation*: how well the networks fit the labels they were given, and the clean ones.
@@ -22,7 +22,7 @@ PROBED_CLIPS = 16
 
 
 @dataclass
-class Tally:
+class LabelCounts:
     """Counts of believed and right labels."""
 
     believed: int = 0
@@ -44,11 +44,11 @@ class Tally:
 
 
 @dataclass
-class Selection:
+class EpochSelection:
     """Counts over the steps of one epoch: of whole samples, and of mask pixels."""
 
-    samples: Tally = field(default_factory=Tally)
-    pixels: Tally = field(default_factory=Tally)
+    samples: LabelCounts = field(default_factory=LabelCounts)
+    pixels: LabelCounts = field(default_factory=LabelCounts)
 
     def add(self, step: Step, batch: Batch) -> None:
         """Count what a step believed; ``batch.agrees`` says where labels are right."""
@@ -62,7 +62,7 @@ class Selection:
             self.samples.add(torch.tensor([name in names for name in batch.sample_ids]).to(right.device), right)
 
     def to_json(self) -> dict[str, dict[str, float | None]]:
-        """Return what was counted, by unit; a unit that no step spoke of is left out."""
+        """Return what was counted, by unit; a unit that no step reported is left out."""
         found = {"samples": self.samples, "pixels": self.pixels}
         return {name: tally.to_json() for name, tally in found.items() if tally.believed}
 
@@ -112,8 +112,8 @@ def _iou(predicted: Tensor, given: Tensor) -> Tensor:
     return torch.where(either > 0, both / either.clamp_min(1), torch.ones_like(both, dtype=torch.float))
 
 
-class Watch:
-    """Follows one training: selection step by step, a probe at evenly spaced steps.
+class TrainingMonitor:
+    """Measures one training on the way: selection step by step, a probe at evenly spaced steps.
 
     Attributes:
         selection: per epoch. fits: one entry per probe, with its step.
@@ -122,28 +122,30 @@ class Watch:
     def __init__(self, probe: Probe | None, steps: int, probes: int = PROBES) -> None:
         self._probe = probe
         self._when = {round(steps * (i + 1) / probes) for i in range(probes)}
-        self._epochs: list[Selection] = []
+        self._epochs: list[EpochSelection] = []
         self.fits: list[dict[str, float | None]] = []
 
-    def see(self, step: Step, batch: Batch, epoch: int) -> None:
-        """Take in a step of an epoch."""
+    def add_step(self, step: Step, batch: Batch, epoch: int) -> None:
+        """Count a step of an epoch."""
         while len(self._epochs) <= epoch:
-            self._epochs.append(Selection())
+            self._epochs.append(EpochSelection())
         self._epochs[epoch].add(step, batch)
 
-    def after(self, done: int, network: nn.Module, device: torch.device) -> None:
-        """Probe when it is time."""
+    def probe_if_due(self, done: int, network: nn.Module, device: torch.device) -> None:
+        """Probe the network when it is time."""
         if self._probe is not None and done in self._when:
             self.fits.append({"step": done, **self._probe(network, device)})
 
     def state(self) -> dict[str, Any]:
-        """Return what was seen so far as JSON values: ``load_state``'s inverse."""
+        """Return what was measured so far as JSON values: ``load_state``'s inverse."""
         return {"fits": self.fits, "epochs": [asdict(epoch) for epoch in self._epochs]}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
-        """Go on from what ``state`` gave."""
+        """Restore what ``state`` returned."""
         self.fits = [dict(fit) for fit in state["fits"]]
-        self._epochs = [Selection(Tally(**epoch["samples"]), Tally(**epoch["pixels"])) for epoch in state["epochs"]]
+        self._epochs = [
+            EpochSelection(LabelCounts(**epoch["samples"]), LabelCounts(**epoch["pixels"])) for epoch in state["epochs"]
+        ]
 
     @property
     def selection(self) -> list[dict[str, dict[str, float | None]]]:

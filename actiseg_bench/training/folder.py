@@ -1,4 +1,4 @@
-"""One training in a folder: it can be killed and gone on from, and says in ``train.json`` what it was.
+"""One training in a folder: it can be interrupted and continued, and ``train.json`` reports what it was.
 
 training.safetensors     on the way: everything that the next step depends on; gone at the end
 checkpoint.safetensors   the trained networks, with configuration and manifest digest
@@ -48,7 +48,7 @@ def train_to(
     save_every: int | None = None,
     on_progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Train into ``folder``, from its checkpoint when it has one, and return what ``train.json`` says.
+    """Train into ``folder``, from its checkpoint when it has one, and return the report that ``train.json`` holds.
 
     A training that is finished is returned as it is.
 
@@ -65,25 +65,25 @@ def train_to(
     outcome = train_run(
         config, manifest, root, on_progress=on_progress, folder=folder, save_every=save_every, diagnose=True
     )
-    told = _tell(identity, outcome, config)
+    report = _make_report(identity, outcome, config)
     if is_first_process():
         save_networks(folder / CHECKPOINT_NAME, outcome.networks, config, opened.digest)
-        write_json(folder / TRAIN_NAME, told)
+        write_json(folder / TRAIN_NAME, report)
         remove_file(folder / TRAINING_NAME)
-    return told
+    return report
 
 
 def _read_finished(path: Path, identity: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what a finished training said; None when there is none."""
+    """Return the report of a finished training; None when there is none."""
     if not path.is_file():
         return None
     try:
-        told: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        found = {name: told[name] for name in identity}
+        report: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        found = {name: report[name] for name in identity}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(f"{path}: not what a training wrote ({error!r}); use another --out") from None
     check_identity(path, found, identity)
-    return told
+    return report
 
 
 def _check_lengths(config: RunConfig, frames: list[dict[str, Any]]) -> None:
@@ -99,7 +99,7 @@ def _check_lengths(config: RunConfig, frames: list[dict[str, Any]]) -> None:
         )
 
 
-def _tell(identity: dict[str, Any], outcome: TrainOutcome, config: RunConfig) -> dict[str, Any]:
+def _make_report(identity: dict[str, Any], outcome: TrainOutcome, config: RunConfig) -> dict[str, Any]:
     """Return what is kept of a training beside its networks."""
     code = score_code_digest([train_run.__module__], [MODELS[config.model], STRATEGIES[config.strategy]])
     weights = outcome.weights.partition(":")

@@ -77,10 +77,10 @@ class TrainingOptions:
     root: Path | None = flag(None, "The dataset's folder.")
 
     def __post_init__(self) -> None:
-        for one, said in list_flags(type(self)):
+        for one, about in list_flags(type(self)):
             value = getattr(self, one.name)
-            if said.at_least is not None and value is not None and value < said.at_least:
-                raise ActisegError(f"{one.name}: expected a number of at least {said.at_least:g}, got {value!r}")
+            if about.at_least is not None and value is not None and value < about.at_least:
+                raise ActisegError(f"{one.name}: expected a number of at least {about.at_least:g}, got {value!r}")
 
     def named_config(self) -> NamedConfig | None:
         """Return what ``config`` names, None for nothing.
@@ -125,9 +125,9 @@ class TrainOptions(TrainingOptions):
     strategy: str = flag("baseline", "How to learn; see 'list strategies'.")
     clips: int | None = flag(None, "Clips of one update. [default: the configuration's, else 8]", at_least=1)
     frames: int | None = flag(None, "Frames of a clip. [default: the configuration's, else all]", at_least=1)
-    seed: int = flag(0, "Of order, augmentation and fresh parameters.")
+    seed: int = flag(0, "Seed of order, augmentation and fresh parameters.")
     threads: int = flag(2, "CPU threads; equal threads, equal results.", at_least=1)
-    devices: int = flag(1, "How many of them.", at_least=1)
+    devices: int = flag(1, "How many devices.", at_least=1)
     save_every: int = flag(50, "Steps between checkpoints.", at_least=1)
 
     def run_config(self) -> RunConfig:

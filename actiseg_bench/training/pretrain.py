@@ -1,4 +1,4 @@
-"""Bundled start weights: what the words for things look like, and what hands do; never which of them is meant.
+"""Bundled start weights: the words for objects and what hands do, never which object is meant.
 
 Two tasks share the clean clips of a pretraining split for ``tiny``; other models learn the first one alone.
 *Referring*: every object's mask is the target of its expression, whose narration is another clip's, so the action text
@@ -22,7 +22,7 @@ from actiseg_bench.losses import LossConfig, base_loss, dice, focal, mean_over_p
 from actiseg_bench.models.base import MODELS, VosModel, count_parameters
 from actiseg_bench.models.tiny import ACTION_DIM, Tiny
 from actiseg_bench.models.weights import FILE_NAME, save_start_weights
-from actiseg_bench.records import Batch, Network, look
+from actiseg_bench.records import Batch, Network, predict_view
 from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
 from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.process import process_state
@@ -77,12 +77,12 @@ class Pretraining(Strategy):
         student = getattr(networks[0], "module", networks[0])
         if not isinstance(student, Student):
             raise TypeError(f"pretraining needs a Student, got {type(student).__name__}")
-        logits, _, look, words = student.model.look_and_words(batch.frames, batch.expressions, batch.frames_of)
+        logits, _, pixels, words = student.model.look_and_words(batch.frames, batch.expressions, batch.frames_of)
         referring = 20 * mean_over_pixels(focal(logits, batch.masks)) + 5 * dice(logits, batch.masks)
         done = _lookup(self._verbs.done_to, batch)
-        seen = F.cross_entropy(student.verb(look), done, ignore_index=_UNKNOWN)
-        told = F.cross_entropy(student.verb(words), _lookup(self._verbs.narrated, batch))
-        return Step([referring.mean() + seen + told])
+        from_pixels = F.cross_entropy(student.verb(pixels), done, ignore_index=_UNKNOWN)
+        from_words = F.cross_entropy(student.verb(words), _lookup(self._verbs.narrated, batch))
+        return Step([referring.mean() + from_pixels + from_words])
 
 
 class Referring(Strategy):
@@ -97,10 +97,10 @@ class Referring(Strategy):
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        return Step([base_loss(look(networks[0], batch), batch, self.setting.loss).mean()])
+        return Step([base_loss(predict_view(networks[0], batch), batch, self.setting.loss).mean()])
 
 
-def make_pupil(name: str, data: ManifestDataset) -> tuple[nn.Module, VosModel, Strategy]:
+def make_student(name: str, data: ManifestDataset) -> tuple[nn.Module, VosModel, Strategy]:
     """Return what is trained, the model in it, and how."""
     if name == Tiny.card.name:
         verbs = Verbs(data)
@@ -131,9 +131,9 @@ def pretrain(
     with process_state(config.threads):
         fabric = make_fabric(config)
         torch.manual_seed(config.seed)
-        pupil, model, strategy = make_pupil(config.model, data)
-        pupil = pupil.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        losses = fit([pupil], strategy, data, config, fabric, on_progress)
+        student, model, strategy = make_student(config.model, data)
+        student = student.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        losses = fit([student], strategy, data, config, fabric, on_progress)
     return model.eval(), losses
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 
 @contextmanager
@@ -18,7 +19,8 @@ def process_state(threads: int | None = None) -> Iterator[None]:
     """Leave the process as it was found, after an error too.
 
     Kept are torch's CPU threads, the default generators (torch's on every device that was in use, numpy's, Python's),
-    torch's switches of determinism and precision, environment variables, and the garbage collector's thresholds.
+    torch's switches of determinism and precision, environment variables, and the garbage collector's thresholds. A
+    group of processes that was joined inside is left again.
 
     Args:
         threads: CPU threads of torch inside; None leaves them.
@@ -54,6 +56,7 @@ def _state() -> Iterator[tuple[Callable[[Any], Any], Any]]:
     yield torch.set_grad_enabled, torch.is_grad_enabled()
     for name in ("benchmark", "deterministic"):
         yield _setter(torch.backends.cudnn, name), getattr(torch.backends.cudnn, name)
+    yield _leave_group, dist.is_available() and dist.is_initialized()
     yield _restore_collector, (gc.isenabled(), gc.get_threshold())
 
 
@@ -61,6 +64,11 @@ def _seed_new_devices(seed: int) -> None:
     """Seed the generators of devices that came into use meanwhile, as torch would have done on their first use."""
     if torch.cuda.is_available() and torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(seed)
+
+
+def _leave_group(was_joined: bool) -> None:
+    if not was_joined and dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
 
 
 def _setter(owner: Any, name: str) -> Callable[[Any], None]:

@@ -19,9 +19,9 @@ from actiseg_bench.models.weights import load_start_weights
 from actiseg_bench.records import ClipItem
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
 from actiseg_bench.training.batches import make_batch, step_seed
-from actiseg_bench.training.checkpoint import Keeper, State, run_identity
+from actiseg_bench.training.checkpoint import CheckpointManager, TrainingState, run_identity
 from actiseg_bench.training.config import RunConfig
-from actiseg_bench.training.diagnosis import Probe, Watch
+from actiseg_bench.training.diagnosis import Probe, TrainingMonitor
 from actiseg_bench.training.items import (
     fit_to_data,
     make_sampler,
@@ -50,9 +50,9 @@ class TrainOutcome:
         networks: trained networks in evaluation mode.
         losses: mean loss of every epoch, first network's first.
         steps: updates made. train_s: seconds, loading included.
-        oracle: what the strategy was told that a user would not know, empty when nothing.
+        oracle: what the strategy knew that a user would not, empty when nothing.
         weights: name and digest of the start weights.
-        fits, selection: see :class:`Watch`; empty when it was not asked for.
+        fits, selection: see :class:`TrainingMonitor`; empty when it was not asked for.
     """
 
     networks: list[VosModel]
@@ -110,8 +110,8 @@ def train_run(
         manifest: a manifest folder with content ``full``.
         root: where its images are; by default the dataset's usual place.
         on_progress: called after every step with (steps done, steps in all, loss).
-        folder: where the run keeps what it needs to go on: its checkpoint, and large memory of the strategy. A
-            checkpoint that is there is gone on from. None keeps nothing.
+        folder: where the run keeps what it needs to be continued: its checkpoint, and large memory of the strategy. It
+            continues from a checkpoint that is there. None keeps nothing.
         save_every: steps between checkpoints; None writes one only when the loss stops being finite.
         diagnose: measure selection and memorisation on the way (``TrainOutcome.fits`` and ``selection``).
 
@@ -130,15 +130,15 @@ def train_run(
         torch.manual_seed(step_seed(config.seed, "prepare", 0))
         strategy.prepare(networks)
         identity = run_identity(config, data.manifest.digest)
-        keeper = None if folder is None else Keeper(folder, identity, save_every, fabric.is_global_zero)
-        watch = Watch(Probe(*open_probed(config, data)), config.train.steps) if diagnose else None
-        losses = fit(networks, strategy, data, config, fabric, on_progress, keeper, watch)
+        checkpoints = None if folder is None else CheckpointManager(folder, identity, save_every, fabric.is_global_zero)
+        monitor = TrainingMonitor(Probe(*open_probed(config, data)), config.train.steps) if diagnose else None
+        losses = fit(networks, strategy, data, config, fabric, on_progress, checkpoints, monitor)
         strategy.finish(networks)
         for network in networks:
             network.eval()
         oracle = f"{strategy.card.oracle} {strategy.setting.noise_rate:.3f}" if strategy.card.oracle else ""
         outcome = TrainOutcome(networks, losses, config.train.steps, time.perf_counter() - started, oracle, weights)
-        return outcome if watch is None else replace(outcome, fits=watch.fits, selection=watch.selection)
+        return outcome if monitor is None else replace(outcome, fits=monitor.fits, selection=monitor.selection)
 
 
 def make_fabric(config: RunConfig) -> Fabric:
@@ -158,7 +158,7 @@ def make_fabric(config: RunConfig) -> Fabric:
 
 
 def make_strategy(config: RunConfig, data: ManifestDataset, folder: Path | None = None) -> Strategy:
-    """Return the strategy of a run, told what its card asks for."""
+    """Return the strategy of a run, with what it may know of it."""
     epochs = config.train.steps / steps_per_epoch(data, config.train)
     setting = Setting(
         loss=config.train.loss,
@@ -179,22 +179,22 @@ def fit(
     config: RunConfig,
     fabric: Fabric,
     on_progress: Progress | None = None,
-    keeper: Keeper | None = None,
-    watch: Watch | None = None,
+    checkpoints: CheckpointManager | None = None,
+    monitor: TrainingMonitor | None = None,
 ) -> list[float]:
-    """Run all steps, from where ``keeper`` has a checkpoint; return the mean loss of every epoch."""
+    """Run all steps, from the last checkpoint where there is one; return the mean loss of every epoch."""
     train = config.train
-    now = State(networks, [make_optimizer(network, train) for network in networks], strategy)
+    now = TrainingState(networks, [make_optimizer(network, train) for network in networks], strategy)
     wrapped = [fabric.setup(*pair) for pair in zip(networks, now.optimizers, strict=True)]
     sampler = make_sampler(data, config, fabric.global_rank, fabric.world_size)
     epoch_steps = steps_per_epoch(data, train)
     loader = DataLoader(data, batch_sampler=sampler, collate_fn=list)
     for network in networks:
         network.train()
-    now.watch = watch
-    if keeper is not None:
-        keeper.restore(now)
-        fabric.barrier()  # several processes share a strategy's memory in the folder: all restore before one goes on
+    now.monitor = monitor
+    if checkpoints is not None:
+        checkpoints.restore(now)
+        fabric.barrier()  # several processes share a strategy's memory in the folder: all restore before one continues
     while now.step < train.steps:
         sampler.epoch, sampler.skip = now.epoch, now.position
         for items in loader:
@@ -202,17 +202,17 @@ def fit(
             batch = batch.to(fabric.device)
             torch.manual_seed(step_seed(config.seed, "step", now.step))  # what a network draws has an address too
             step = strategy.step([network for network, _ in wrapped], batch, now.step / epoch_steps)
-            _check_finite(step.losses, items, now, keeper)
+            _check_finite(step.losses, items, now, checkpoints)
             descend(fabric, wrapped, step.losses, learning_rate(now.step, train, epoch_steps), train.clip_norm)
-            if watch is not None:
-                watch.see(step, batch, now.epoch)
+            if monitor is not None:
+                monitor.add_step(step, batch, now.epoch)
             now.advance(step.losses[0].item())
-            if watch is not None:
-                watch.after(now.step, networks[0], fabric.device)
+            if monitor is not None:
+                monitor.probe_if_due(now.step, networks[0], fabric.device)
             if on_progress:
                 on_progress(now.step, train.steps, now.losses[-1][-1])
-            if keeper is not None:
-                keeper.keep(now)
+            if checkpoints is not None:
+                checkpoints.save_if_due(now)
             if now.step == train.steps:
                 break
         else:
@@ -233,10 +233,12 @@ def descend(
         optimizer.step()
 
 
-def _check_finite(losses: Sequence[Tensor], items: list[ClipItem], now: State, keeper: Keeper | None) -> None:
+def _check_finite(
+    losses: Sequence[Tensor], items: list[ClipItem], now: TrainingState, checkpoints: CheckpointManager | None
+) -> None:
     """Stop before an update by a loss that is no number, keeping the networks as they are."""
     broken = [loss.item() for loss in losses if not torch.isfinite(loss)]
     if broken:
         clips = ", ".join(item.clip_id for item in items)
-        kept = "" if keeper is None else f"; the networks before it are in {keeper.keep_last_good(now)}"
+        kept = "" if checkpoints is None else f"; the networks before it are in {checkpoints.save_last_good(now)}"
         raise NotFiniteError(f"the loss is {broken[0]} at step {now.step}, epoch {now.epoch}, clips {clips}{kept}")

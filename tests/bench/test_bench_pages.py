@@ -25,7 +25,7 @@ def test_every_strategy_has_a_section_with_all_its_hyper_parameters() -> None:
     for card in own_cards():
         text = section(card.name)
         assert card.formula in text
-        for one in card.listed:
+        for one in card.list_options():
             assert f"| `{one.key}` |" in text
     assert own_cards()[0].name == "baseline"
     assert {card.name for card in own_cards()} <= set(STRATEGIES)

@@ -16,7 +16,7 @@ import actiseg_noise
 from actiseg_bench.grid.execution import iter_silent
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec, run_grid
 from actiseg_bench.grid.tracks import Track, open_track
-from actiseg_bench.grid.verification import Finding, verify_runs
+from actiseg_bench.grid.verification import RunFinding, verify_runs
 from actiseg_bench.metrics.failure_modes import failure_modes
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.predictions import Prediction, iter_predictions, write_predictions
@@ -248,7 +248,7 @@ def test_the_command_names_the_row_and_exits_with_1(spoken: Cli, runs: Path) -> 
     assert "1 of 2 runs do not hold" in printed
     code, printed = spoken("verify", runs, "--json")
     (only,) = json.loads(printed)["findings"]
-    assert (code, Finding(**only).what) == (1, "giou")
+    assert (code, RunFinding(**only).what) == (1, "giou")
 
 
 def test_a_folder_without_runs_is_bad_input(spoken: Cli, tmp_path: Path) -> None:

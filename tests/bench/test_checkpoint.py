@@ -1,5 +1,6 @@
 """A training that was stopped goes on to the very same weights; a checkpoint of anything else is refused."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -91,6 +92,15 @@ def test_networks_come_back_with_what_made_them(tmp_path: Path) -> None:
     assert (config, manifest) == (CONFIG, "labels")
     for one, two in zip(networks, found, strict=True):
         assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+
+
+def test_a_checkpoint_with_the_older_name_of_its_metadata_stays_readable(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_networks(path, [Tiny()], CONFIG, "labels")
+    tensors, metadata = read_tensors(path)
+    save_file(tensors, path, {"format": "1", "said": json.dumps(metadata)})
+    assert read_tensors(path)[1] == metadata
+    assert load_networks(path)[1:] == (CONFIG, "labels")
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:

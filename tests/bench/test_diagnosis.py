@@ -14,7 +14,7 @@ from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.records import Batch, Prediction
 from actiseg_bench.strategies.base import Step
 from actiseg_bench.training.config import RunConfig, TrainConfig
-from actiseg_bench.training.diagnosis import Probe, Selection, Watch
+from actiseg_bench.training.diagnosis import EpochSelection, Probe, TrainingMonitor
 from actiseg_bench.training.train import train_run
 
 
@@ -28,7 +28,7 @@ def judged(wrong: list[int]) -> Batch:
 
 def test_precision_and_recall_of_whole_samples() -> None:
     batch = judged([0, 1])
-    seen = Selection()
+    seen = EpochSelection()
     seen.add(Step([], kept=[tuple(batch.sample_ids[i] for i in (1, 2, 3))]), batch)
     assert seen.to_json() == {"samples": {"precision": pytest.approx(2 / 3), "recall": 2 / 4}}
 
@@ -37,14 +37,14 @@ def test_precision_and_recall_of_pixels() -> None:
     batch = judged([0])
     trusted = torch.zeros_like(batch.masks, dtype=torch.bool)
     trusted[0, 0, 0, :2] = True  # one wrong pixel, one right
-    seen = Selection()
+    seen = EpochSelection()
     seen.add(Step([], trusted=trusted), batch)
     found = seen.to_json()["pixels"]
     assert found == {"precision": 0.5, "recall": 1 / (batch.masks.numel() - 1)}
 
 
 def test_a_strategy_that_believes_everything_says_nothing() -> None:
-    seen = Selection()
+    seen = EpochSelection()
     seen.add(Step([]), judged([0]))
     assert seen.to_json() == {}
 
@@ -109,14 +109,14 @@ def test_a_probe_leaves_the_network_in_its_mode(clean_val: Path, kitchen_root: P
 
 
 def test_probes_are_evenly_spaced() -> None:
-    class Count(Watch):
+    class Count(TrainingMonitor):
         def __init__(self) -> None:
             super().__init__(lambda network, device: {}, 90)  # type: ignore[arg-type]
 
-    watch = Count()
+    monitor = Count()
     for step in range(1, 91):
-        watch.after(step, nn.Identity(), torch.device("cpu"))
-    assert [fit["step"] for fit in watch.fits] == [18, 36, 54, 72, 90]
+        monitor.probe_if_due(step, nn.Identity(), torch.device("cpu"))
+    assert [fit["step"] for fit in monitor.fits] == [18, 36, 54, 72, 90]
 
 
 def test_watching_changes_nothing_in_a_training(noisy_val: Path, kitchen_root: Path) -> None:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import numpy as np
 import pytest
@@ -208,6 +209,21 @@ def test_unequal_footing_is_warned_of() -> None:
     text = " ".join(board(make_result(), short, other).notes)
     assert "the rows of clean differ in their training configuration" in text
     assert "made with 2 versions of the code" in text
+
+
+def coded(strategy: str, score_code: str, **values: Any) -> RunResult:
+    """A result that other code made."""
+    result = make_result(strategy=strategy, **values)
+    return replace(result, provenance=replace(result.provenance, score_code=score_code))
+
+
+def test_rows_of_other_strategies_are_other_code_and_no_reason_to_warn() -> None:
+    rows = [coded("baseline", "all+baseline"), coded("gce", "all+gce"), coded("silent", "all")]
+    assert "versions of the code" not in " ".join(board(*rows).notes)
+    trained_by_another = " ".join(board(*rows, coded("sce", "other+sce")).notes)
+    assert "made with 2 versions of the code" in trained_by_another
+    strategy_edited_between_seeds = " ".join(board(*rows, coded("gce", "all+edited", seed=1)).notes)
+    assert "made with 2 versions of the code" in strategy_edited_between_seeds
 
 
 def test_the_terminal_table_names_what_made_it() -> None:

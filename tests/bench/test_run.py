@@ -85,7 +85,7 @@ def test_another_configuration_makes_a_run_again_and_says_why(tmp_path: Path) ->
     reporter = Lines()
     found = run_grid(grid(), FakeRunner({"steps": 4}), tmp_path, reporter)
     assert found.kept == 0
-    assert "clean gce-faithful seed 0: again: config.steps changed" in reporter.lines
+    assert "clean gce-faithful seed 0: made again: config.steps changed" in reporter.lines
     assert {r.config["steps"] for r in read_results(tmp_path)} == {4}
 
 

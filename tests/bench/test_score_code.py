@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import re
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from actiseg_bench.grid import execution
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.results.score_code import (
+    MAKES_LABELS,
     PACKAGES,
     canonical,
     closure,
@@ -25,9 +25,11 @@ from actiseg_bench.results.score_code import (
     find_module,
     imported,
     score_code_digest,
+    shared_code,
 )
 from actiseg_bench.strategies.base import STRATEGIES
 from actiseg_bench.strategies.gce import GCE
+from actiseg_bench.strategies.sce import SCE
 
 ROOT = execution.__name__
 GCE_ON_TINY = [ROOT, "actiseg_bench.models.tiny", "actiseg_bench.strategies.gce"]
@@ -159,14 +161,12 @@ def test_the_registries_do_not_join_all_models_and_strategies() -> None:
     assert not {name for name in found if name.split(".")[1] in ("cli", "report")}
 
 
-def test_every_module_that_a_run_loads_of_the_bench_is_in_its_closure(tmp_path: Path) -> None:
-    """The closure is found in the source; what Python really imports for the root is no more than that."""
+def test_every_module_that_python_loads_for_a_run_is_in_its_closure_or_makes_labels() -> None:
     code = f"import sys, {ROOT}; print(*sys.modules, sep=chr(10))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {name for name in done.stdout.splitlines() if name.startswith("actiseg_bench.")}
-    found = set(closure([ROOT], PACKAGES))
-    outside = {name for name in loaded - found if importlib.import_module(name).__file__}
-    assert outside <= {"actiseg_bench.grid"}, outside - found
+    loaded = {name for name in done.stdout.splitlines() if name.startswith(("actiseg_bench.", "actiseg_noise."))}
+    left_out = loaded - set(closure([ROOT], PACKAGES))
+    assert {name.split(".")[1] for name in left_out} <= set(MAKES_LABELS)
 
 
 def test_a_root_that_is_no_module_is_refused() -> None:
@@ -215,8 +215,13 @@ def test_a_class_from_outside_is_the_file_that_defines_it_and_what_that_imports(
     assert found() != borrowing
 
 
-def test_a_class_of_ours_is_its_module() -> None:
-    assert score_code_digest([ROOT], [GCE, Tiny]) == digest(dict(PACKAGES))
+def test_a_run_s_code_is_what_all_runs_share_and_what_its_model_and_strategy_are() -> None:
+    shared, gce, sce = (score_code_digest([ROOT], things) for things in ((), (GCE, Tiny), (SCE, Tiny)))
+    assert shared == digest(dict(PACKAGES), [ROOT])
+    assert shared_code(gce) == shared_code(sce) == shared
+    assert gce != sce
+    with pytest.raises(ValueError, match="no module"):
+        score_code_digest(["actiseg_bench.trainer"], [Tiny])
 
 
 def test_a_syntax_tree_is_the_same_text_in_every_python() -> None:

@@ -47,7 +47,7 @@ def test_the_card_is_complete(name: str) -> None:
     assert card.title and card.formula and card.source and card.cost
     assert "faithful" in card.variants
     assert card.networks >= 1
-    assert all(one.meaning for one in card.listed)
+    assert all(one.meaning for one in card.list_options())
     for variant in card.variants:
         assert STRATEGIES[name](Setting(LossConfig(), 0.4, 1), {}, variant).options == card.make_options(variant, {})
 
@@ -160,7 +160,7 @@ def test_an_unknown_option_is_refused_by_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_value_that_an_option_cannot_have_is_refused_with_what_is_allowed(name: str) -> None:
-    for one in STRATEGIES[name].card.listed:
+    for one in STRATEGIES[name].card.list_options():
         for value in ({"a": 1}, float("nan")):
             with pytest.raises(ActisegError) as refused:
                 make(name, **{one.key: value})

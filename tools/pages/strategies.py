@@ -58,7 +58,7 @@ def _describe(card: StrategyCard) -> Iterator[str]:
         ("variants", ", ".join(f"`{name}`" for name in card.variants)),
     ]
     yield from iter_table(("", card.title), rows, (0, 1))
-    if card.listed:
+    if card.list_options():
         header, rows = _options(card)
         yield from iter_table(header, rows, range(len(header)))
 
@@ -67,7 +67,7 @@ def _options(card: StrategyCard) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the hyper-parameters; ``released`` has a column where the variant exists."""
     variants = [f"`{name}`" for name in card.variants]
     rows = []
-    for one in card.listed:
+    for one in card.list_options():
         released = option_value(one.released) if one.is_changed else ""
         values = [option_value(one.default), released][: len(variants)]
         rows.append([f"`{one.key}`", *values, one.allowed, one.meaning])
