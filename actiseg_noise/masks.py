@@ -6,6 +6,7 @@ run of background. They are taken from a crop around the object, so the cost fol
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
@@ -182,6 +183,29 @@ def decode_rle(rle: Rle) -> BinaryMask:
         raise DataError(f"run lengths {rle.counts[:40]!r}… do not fill a canvas of {rle.width}×{rle.height} pixels")
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, runs).reshape(rle.width, rle.height).T
+
+
+def paint_rles(masks: Iterable[tuple[int, Rle]], height: int, width: int) -> IndexMask:
+    """Return the index mask of run-length codes with their ids; the cost follows the objects, not the frame.
+
+    Raises:
+        DataError: a code of another canvas, or one that does not cover it; two masks that share a pixel.
+    """
+    import cv2
+
+    line, area = np.zeros(height * width, np.uint8), 0
+    for object_id, rle in masks:
+        if not rle.area:
+            continue
+        edges = _read_counts(rle.counts).cumsum()
+        if (rle.height, rle.width, edges[-1]) != (height, width, len(line)) or (np.diff(edges) < 0).any():
+            raise DataError(f"run lengths {rle.counts[:40]!r}… do not fill a canvas of {width}×{height} pixels")
+        for start, stop in zip(edges[0::2].tolist(), edges[1::2].tolist(), strict=False):
+            line[start:stop] = object_id
+            area += stop - start
+    if np.count_nonzero(line) != area:
+        raise DataError("two masks of one frame share a pixel; expected the masks of one index mask")
+    return cv2.transpose(line.reshape(width, height)).astype(np.uint8, copy=False)
 
 
 def _read_counts(counts: str) -> npt.NDArray[np.int64]:

@@ -134,7 +134,7 @@ def _score_davis(pred: Path, gt: Path, clip_list: Path | None, as_json: bool, **
 
 
 def _score_six(pred: Path, gt: Path, split_json: Path, as_json: bool, **options: Any) -> None:
-    from actiseg_bench.scoring.evaluate import evaluate_folders
+    from actiseg_bench.scoring.actionvos_folders import evaluate_folders
     from actiseg_noise.terminal import print_json
 
     found = evaluate_folders(pred, gt, split_json, **options)

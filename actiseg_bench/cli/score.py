@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from actiseg_bench.scoring.davis_folders import DavisEvaluation
-    from actiseg_bench.scoring.evaluate import Evaluation
+    from actiseg_bench.scoring.evaluation import Evaluation
 
 
 def evaluation_json(found: Evaluation) -> dict[str, Any]:

@@ -10,24 +10,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
-from actiseg_bench.metrics.failure_modes import failure_modes
-from actiseg_bench.results.predictions import Prediction, iter_predictions, write_predictions
+from actiseg_bench.results.predictions import PredictedMask, iter_predictions, write_predictions
 from actiseg_bench.results.provenance import Provenance, find_provenance, score_code_digest
 from actiseg_bench.results.result import (
     CHECKPOINT_NAME,
-    OTHER_PREDICTIONS,
     PREDICTIONS_NAME,
     REFERENCES,
     SILENT,
     START,
     RunIdentity,
+    network_file,
     over_networks,
-    per_network,
 )
-from actiseg_bench.scoring.evaluate import Evaluation, evaluate_predictions
+from actiseg_bench.scoring.evaluation import Evaluation
+from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
-from actiseg_bench.scoring.object_frames import measure, write_object_frames
-from actiseg_bench.scoring.scored import Tables
+from actiseg_bench.scoring.object_frames import write_object_frames
+from actiseg_bench.scoring.truth import Tables
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.masks import empty_rle
@@ -91,7 +90,7 @@ class TorchRunner:
         scored = list(self._score(spec, folder, trained))
         eval_s = time.perf_counter() - started
         evaluations, digests = [one for one, _ in scored], "+".join(digest for _, digest in scored)
-        failures = _measure(spec, folder, digests)
+        failures = over_networks([one.failures for one in evaluations])
         if trained is None:
             return Outcome(evaluations[0], digests, eval_s=eval_s, failures=failures)
         return Outcome(
@@ -123,13 +122,18 @@ class TorchRunner:
         return trained
 
     def _score(self, spec: RunSpec, folder: Path, trained: TrainOutcome | None) -> Iterator[tuple[Evaluation, str]]:
-        """Yield the scores and the digest of the stored predictions of every network."""
-        for number, rows in enumerate(self._predict(spec, trained), start=1):
-            path = folder / (PREDICTIONS_NAME if number == 1 else OTHER_PREDICTIONS.format(number))
-            digest = write_predictions(path, rows)
-            yield evaluate_predictions(spec.track.eval_manifest, path), digest
+        """Store the predictions of every network and their object-frames; yield their scores and their digest."""
+        from actiseg_noise import read_manifest
 
-    def _predict(self, spec: RunSpec, trained: TrainOutcome | None) -> Iterator[Iterator[Prediction]]:
+        manifest = read_manifest(spec.track.eval_manifest)
+        for number, rows in enumerate(self._predict(spec, trained), start=1):
+            path = folder / network_file(PREDICTIONS_NAME, number)
+            digest = write_predictions(path, rows)
+            found = measure(manifest, iter_predictions(path))
+            write_object_frames(folder / network_file(OBJECT_FRAMES_NAME, number), found.clips, found.frames)
+            yield found.evaluation, digest
+
+    def _predict(self, spec: RunSpec, trained: TrainOutcome | None) -> Iterator[Iterator[PredictedMask]]:
         """Yield, per network or for nobody, the rows of the evaluation manifest filled."""
         if spec.strategy == SILENT:
             from actiseg_noise import read_manifest
@@ -177,27 +181,14 @@ class TorchRunner:
         return weights_name(path), _file_digest(path)
 
 
-def _measure(spec: RunSpec, folder: Path, digests: str) -> dict[str, float | None]:
-    """Look closer at the stored predictions; keep a table per network, return the mean failure modes."""
-    from actiseg_noise import read_manifest
-
-    manifest, found = read_manifest(spec.track.eval_manifest), []
-    stored, tables = (per_network(digests, name) for name in (PREDICTIONS_NAME, OBJECT_FRAMES_NAME))
-    for rows, table in zip(stored, tables, strict=True):
-        clips, frames = measure(manifest, iter_predictions(folder / rows))
-        write_object_frames(folder / table, clips, frames)
-        found.append(failure_modes(frames))
-    return over_networks(found)
-
-
-def iter_silent(manifest: Tables) -> Iterator[Prediction]:
+def iter_silent(manifest: Tables) -> Iterator[PredictedMask]:
     """Yield the rows of a manifest with nothing predicted."""
     frames = manifest.table("frames", ["clip_id", "frame_idx", "height", "width"]).to_pylist()
     empty = {(row["clip_id"], row["frame_idx"]): (row["height"], row["width"]) for row in frames}
     for batch in manifest.table("masks", ["clip_id", "frame_idx", "object_id"]).to_batches():
         for row in batch.to_pylist():
             mask = empty_rle(*empty[row["clip_id"], row["frame_idx"]])
-            yield Prediction(row["clip_id"], row["frame_idx"], row["object_id"], mask)
+            yield PredictedMask(row["clip_id"], row["frame_idx"], row["object_id"], mask)
 
 
 def _model(name: str) -> type[VosModel]:

@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import VosModel
 from actiseg_bench.records import ClipItem, by_frames, collate
-from actiseg_bench.results.predictions import Prediction, frame_predictions
+from actiseg_bench.results.predictions import PredictedMask, frame_predictions
 from actiseg_noise.masks import IndexMask
 
 CANVAS_VALUES = 2**27  # logits that are enlarged at once: half a gigabyte
@@ -33,7 +33,7 @@ class ClipPrediction(NamedTuple):
     masks: list[IndexMask]
     positive_scores: list[float] | list[None]
 
-    def rows(self) -> Iterator[Prediction]:
+    def rows(self) -> Iterator[PredictedMask]:
         """Yield what is stored of it, one row per frame and object."""
         scores = dict(zip(self.object_ids, self.positive_scores, strict=True))
         for frame_idx, mask in zip(self.frame_idx, self.masks, strict=True):

@@ -20,7 +20,6 @@ from actiseg_noise.errors import ActisegError, raise_if
 SCHEMA_VERSION = 2
 RESULT_NAME = "result.json"
 PREDICTIONS_NAME = "predictions.parquet"
-OTHER_PREDICTIONS = "predictions-{}.parquet"  # of a strategy's second network, third, …
 CHECKPOINT_NAME = "checkpoint.safetensors"
 SCORES = (*METRICS, "p_miou_hands", "p_miou_objects")
 
@@ -273,14 +272,14 @@ def over_networks(found: Sequence[Mapping[str, float | None]]) -> dict[str, floa
     return {name: sum(row) / len(row) if len(row) == len(found) else None for name, row in known.items()}
 
 
-def per_network(predictions: str, first: str) -> list[str]:
-    """Return the names of a file that every network of a run has: ``predictions.parquet``, ``predictions-2.parquet``.
+def network_file(first: str, number: int) -> str:
+    """Return the name of a file that every network of a run has: ``predictions.parquet``, ``predictions-2.parquet``.
 
     Args:
-        predictions: the digests, joined by "+". first: name of the first network's file.
+        first: name of the first network's file. number: which network, from 1.
     """
     stem, dot, suffix = first.rpartition(".")
-    return [first, *(f"{stem}-{number}{dot}{suffix}" for number in range(2, predictions.count("+") + 2))]
+    return first if number == 1 else f"{stem}-{number}{dot}{suffix}"
 
 
 def _is_hidden(path: Path) -> bool:

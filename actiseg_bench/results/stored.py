@@ -12,7 +12,7 @@ from actiseg_bench.results.result import (
     RunResult,
     TrackInfo,
     find_results,
-    per_network,
+    network_file,
     read_result,
 )
 
@@ -26,7 +26,8 @@ class StoredRun:
 
     def files(self, first: str) -> list[Path]:
         """Return the file of every network; ``first`` names the first network's."""
-        return [self.folder / name for name in per_network(self.result.predictions, first)]
+        networks = self.result.predictions.count("+") + 1
+        return [self.folder / network_file(first, number) for number in range(1, networks + 1)]
 
 
 def read_runs(folder: Path) -> list[StoredRun]:

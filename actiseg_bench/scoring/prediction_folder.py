@@ -18,9 +18,10 @@ import torch
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.prediction.networks import TrainedNetwork
 from actiseg_bench.prediction.predict import ClipPrediction, iter_predictions_of
-from actiseg_bench.results.predictions import Prediction, write_predictions
+from actiseg_bench.results.predictions import PredictedMask, iter_predictions, write_predictions
 from actiseg_bench.results.result import PREDICTIONS_NAME
-from actiseg_bench.scoring.evaluate import Evaluation, evaluate_predictions, score_predictions
+from actiseg_bench.scoring.evaluation import Evaluation
+from actiseg_bench.scoring.measure import measure
 from actiseg_bench.training.train import pick_device
 from actiseg_noise.borders.locks import LOCK_NAME
 from actiseg_noise.borders.palette import write_index_mask
@@ -66,7 +67,7 @@ def predict_to(
     rows = _rows(_write_clips(folder, clips, data))
     told |= trained.about
     told["predictions"] = write_predictions(folder / PREDICTIONS_NAME, rows)
-    found = evaluate_predictions(manifest, folder / PREDICTIONS_NAME)
+    found = measure(data.manifest, iter_predictions(folder / PREDICTIONS_NAME)).evaluation
     told |= {"scores": found.scores_dict(), "counts": found.counts_dict(), "void": found.void}
     _write_json(folder / PREDICT_NAME, told)
     return found, told
@@ -92,7 +93,7 @@ def evaluate_network(
     data = _open(trained, manifest, root)
     threshold = trained.threshold(positive_threshold)
     rows = _rows(_iter_clips(trained, data, threshold, device, threads, on_clip))
-    return score_predictions(data.manifest, rows, keep_flagged=keep_flagged, void=void)
+    return measure(data.manifest, rows, keep_flagged=keep_flagged, void=void).evaluation
 
 
 def _open(trained: TrainedNetwork, manifest: Path, root: Path | None) -> ManifestDataset:
@@ -170,6 +171,6 @@ def _write_clips(folder: Path, clips: Iterator[ClipPrediction], data: ManifestDa
         yield clip
 
 
-def _rows(clips: Iterator[ClipPrediction]) -> Iterator[Prediction]:
+def _rows(clips: Iterator[ClipPrediction]) -> Iterator[PredictedMask]:
     """Yield the rows of predicted clips."""
     return (row for clip in clips for row in clip.rows())

@@ -11,8 +11,10 @@ from bench_fakes import FakeManifest, fake_manifest, perfect, predict
 from PIL import Image
 
 from actiseg_bench.results.predictions import PredictionError
-from actiseg_bench.scoring.evaluate import evaluate_folders, score_predictions
+from actiseg_bench.scoring.actionvos_folders import evaluate_folders
+from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_bench.scoring.mask_folders import Rules
+from actiseg_bench.scoring.measure import measure
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
 
 NAME = "00000001_P01_01_cut_onion:red"
@@ -48,6 +50,10 @@ def layout(tmp_path: Path) -> Path:
 
 def score(folder: Path, **options: object):
     return evaluate_folders(folder / "pred", folder / "gt", folder / "split.json", **options)  # type: ignore[arg-type]
+
+
+def score_predictions(*given: object, **options: object) -> Evaluation:
+    return measure(*given, **options).evaluation  # type: ignore[arg-type]
 
 
 def test_folders_are_scored_with_hands_and_objects_apart(layout: Path) -> None:
@@ -196,7 +202,7 @@ def test_a_truncated_or_coloured_mask_is_refused(layout: Path) -> None:
     path = layout / "pred" / NAME / "frame_1.png"
     whole = path.read_bytes()
     path.write_bytes(whole[:60])
-    with pytest.raises(DataError, match=r"frame_1.png: not a readable PNG"):
+    with pytest.raises(DataError, match=r"frame_1.png: not a readable image"):
         score(layout)
     Image.new("RGB", (4, 2)).save(path)
     with pytest.raises(DataError, match="found mode RGB"):
@@ -206,7 +212,7 @@ def test_a_truncated_or_coloured_mask_is_refused(layout: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[", "not a readable JSON file"),
+        ("[", "malformed JSON at line 1, column 2"),
         ("{}", "expected a list of entries, got dict"),
         ('[{"seq_id": 1}]', "entry 0: the key 'verb' is missing"),
         (json.dumps([entry(object_classes={"0": {"name": "x", "positive": 1}})]), "object id 0 is outside 1–255"),
@@ -223,7 +229,7 @@ def test_a_malformed_split_is_refused(layout: Path, text: str, message: str) -> 
 def test_absent_inputs_are_named(layout: Path) -> None:
     with pytest.raises(DataError, match=r"--pred .*nowhere: no such folder"):
         evaluate_folders(layout / "nowhere", layout / "gt", layout / "split.json")
-    with pytest.raises(DataError, match=r"other.json: the split file is missing"):
+    with pytest.raises(DataError, match=r"other.json: the file is missing"):
         evaluate_folders(layout / "pred", layout / "gt", layout / "other.json")
 
 
@@ -257,11 +263,11 @@ def test_void_pixels_of_a_manifest_are_ignored_or_background() -> None:
 
 def test_predictions_that_lack_a_row_or_have_one_more_are_refused() -> None:
     rows = list(predict(perfect()))
-    with pytest.raises(PredictionError, match="expected a frame 0 object 2, came a frame 0 object 3"):
+    with pytest.raises(PredictionError, match="expected a frame 0 object 2, found a frame 0 object 3"):
         score_predictions(fake_manifest(), [rows[0], *rows[2:]])
-    with pytest.raises(PredictionError, match="expected b frame 0 object 1, came the end"):
+    with pytest.raises(PredictionError, match="expected b frame 0 object 1, found the end"):
         score_predictions(fake_manifest(), rows[:-1])
-    with pytest.raises(PredictionError, match="expected the end, came z frame 0 object 1"):
+    with pytest.raises(PredictionError, match="expected the end, found z frame 0 object 1"):
         score_predictions(fake_manifest(), [*rows, rows[-1].__class__("z", 0, 1, rows[-1].mask)])
 
 

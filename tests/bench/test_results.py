@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from actiseg_bench.results.predictions import (
-    Prediction,
+    PredictedMask,
     PredictionError,
     frame_predictions,
     iter_predictions,
@@ -176,7 +176,7 @@ def test_run_lengths_that_contradict_the_area_are_refused(tmp_path: Path) -> Non
 
 def test_many_rows_pass_through_several_batches(tmp_path: Path) -> None:
     first = next(iter(predict(perfect())))
-    rows = [Prediction("a", frame, 1, first.mask) for frame in range(5000)]
+    rows = [PredictedMask("a", frame, 1, first.mask) for frame in range(5000)]
     write_predictions(tmp_path / "p.parquet", rows)
     assert sum(1 for _ in iter_predictions(tmp_path / "p.parquet")) == 5000
 
@@ -190,7 +190,7 @@ def test_code_outside_the_package_makes_results_stale(tmp_path: Path, monkeypatc
     assert before != score_code_digest()
     (tmp_path / "my_loss.py").write_text("class Mine:\n    q = 1\n")
     assert score_code_digest([my_loss.Mine]) != before
-    assert score_code_digest([Prediction]) == score_code_digest()
+    assert score_code_digest([PredictedMask]) == score_code_digest()
 
 
 def test_provenance_names_what_made_a_result() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actiseg_bench.scoring.evaluate import evaluate_folders
+from actiseg_bench.scoring.actionvos_folders import evaluate_folders
 
 FIXTURE = Path(__file__).parents[3] / "shared" / "conformance" / "metrics"
 
