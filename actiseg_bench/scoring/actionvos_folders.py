@@ -9,7 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from actiseg_bench.scoring.evaluation import VOID_ID, Evaluation, check_void
-from actiseg_bench.scoring.mask_folders import MaskReport, Pair, Rules, check_folders, find_pairs, pair_files, read_pair
+from actiseg_bench.scoring.mask_folders import (
+    MaskReport,
+    Pair,
+    PredictedFolders,
+    Rules,
+    check_folders,
+    find_pairs,
+    pair_files,
+    read_pair,
+)
 from actiseg_bench.scoring.measure import measure_frames
 from actiseg_bench.scoring.split_json import SplitEntry, read_split_json
 from actiseg_bench.scoring.truth import ScoredFrame
@@ -39,11 +48,13 @@ def evaluate_folders(
             that hold ids of no object. All are counted, the first ones listed, and nothing is scored.
     """
     check_void(void)
+    check_folders(pred, gt, [])
     entries = read_split_json(split_json)
     kept = [entry for entry in entries if keep_flagged or not entry.is_flagged]
     hint = check_folders(pred, gt, [name for entry in kept for name in entry.folders])
     report = MaskReport(rules or Rules())
-    pairs = [find_pairs(_pairs(entry, pred, gt), report) for entry in kept]
+    masks = PredictedFolders(pred)
+    pairs = [find_pairs(_pairs(entry, masks, gt), report) for entry in kept]
     report.refuse(f"Every frame that the split lists needs a mask in both folders.{hint}")
     raise_if(not any(pairs), f"{split_json}: no frame that it lists has a ground truth in {gt}.{hint}", DataError)
     frames = (frame for entry, own in zip(kept, pairs, strict=True) for frame in _read_entry(entry, own, void, report))
@@ -52,14 +63,15 @@ def evaluate_folders(
     return replace(found, allowed=report.to_json())
 
 
-def _pairs(entry: SplitEntry, pred: Path, gt: Path) -> list[Pair]:
-    """Return the files of the entry's frames."""
-    return pair_files(_folder(entry, gt), _folder(entry, pred), entry.frames)
+def _pairs(entry: SplitEntry, masks: PredictedFolders, gt: Path) -> list[Pair]:
+    """Return the files of the entry's frames, in the first of its possible folders that is there on either side."""
+    predicted, true = masks.find_clips(entry.folders), {name: gt / name for name in entry.folders}
+    return pair_files(_there(true), _there(predicted), entry.frames)
 
 
-def _folder(entry: SplitEntry, root: Path) -> Path:
-    """Return the entry's folder under ``root``: the first of its possible names that exists, else the first."""
-    return next((root / name for name in entry.folders if (root / name).is_dir()), root / entry.folders[0])
+def _there(folders: dict[str, Path]) -> Path:
+    """Return the first folder that exists, else the first."""
+    return next((path for path in folders.values() if path.is_dir()), next(iter(folders.values())))
 
 
 def _read_entry(entry: SplitEntry, pairs: list[Pair], void: str, report: MaskReport) -> Iterator[ScoredFrame]:

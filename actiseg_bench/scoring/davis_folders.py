@@ -18,6 +18,7 @@ from actiseg_bench.scoring.evaluation import VOID_ID, check_void
 from actiseg_bench.scoring.mask_folders import (
     MaskReport,
     Pair,
+    PredictedFolders,
     Rules,
     check_folders,
     clip_folders,
@@ -122,7 +123,8 @@ def evaluate_davis(
     raise_if(threshold is not None and not merge, "--threshold cuts masks of one object: it goes with --merge")
     names = _clip_names(pred, gt, clip_list)
     hint, report = check_folders(pred, gt, names), MaskReport(rules or Rules())
-    pairs = {name: _pairs(pred / name, gt / name) for name in names}
+    predicted = PredictedFolders(pred).find_clips(names)
+    pairs = {name: _pairs(predicted[name], gt / name) for name in names}
     short = [name for name in names if len(pairs[name]) < 3]
     wanted = {name: pairs[name][1:-1] for name in names if len(pairs[name]) >= 3}
     raise_if(
@@ -226,4 +228,4 @@ def _clip_names(pred: Path, gt: Path, clip_list: Path | None) -> list[str]:
 
 def _pairs(pred: Path, gt: Path) -> list[Pair]:
     """Return the frames of a clip that have a ground truth, in natural order."""
-    return pair_files(gt, pred, list_files(gt, MASK_SUFFIXES))
+    return pair_files(gt, pred, list(list_files(gt, MASK_SUFFIXES)))

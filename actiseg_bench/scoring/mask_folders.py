@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from actiseg_bench.prediction.names import find_names, mask_names
 from actiseg_noise.borders.folders import MASK_SUFFIXES, list_files, list_folders, other_form, suggest_root
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.errors import DataError, raise_if
@@ -152,13 +153,36 @@ def clip_folders(option: str, folder: Path, other: Path) -> list[str]:
     raise DataError(f"{option} {folder}: no clip to score: expected <clip>/<frame>.png in it.{hint}")
 
 
-def pair_files(truth: Path, prediction: Path, stems: Iterable[str]) -> list[Pair]:
-    """Return the files of frames by their names without suffix, whatever the suffix's case."""
-    truths, predictions = (list_files(folder, MASK_SUFFIXES) for folder in (truth, prediction))
-    return [
-        Pair(truth / truths.get(stem, f"{stem}.png"), prediction / predictions.get(stem, f"{stem}.png"))
-        for stem in stems
-    ]
+class PredictedFolders:
+    """A folder of predicted masks: ``<clip>/<frame>.png``, named by their ids, or as ``predict`` writes them.
+
+    Where a clip or frame is not there, its path is the one that ``predict`` would give it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._folders = list_folders(root)
+
+    def find_clips(self, clips: Sequence[str]) -> dict[str, Path]:
+        """Return clip → its folder."""
+        return {clip: self.root / name for clip, name in _found(clips, self._folders).items()}
+
+    @staticmethod
+    def find_frames(folder: Path, frames: Sequence[str]) -> dict[str, Path]:
+        """Return frame → its file in a clip's folder, whatever the case of the suffix."""
+        files = list_files(folder, MASK_SUFFIXES)
+        return {frame: folder / files.get(stem, f"{stem}.png") for frame, stem in _found(frames, files).items()}
+
+
+def _found(ids: Sequence[str], names: Iterable[str]) -> dict[str, str]:
+    """Return id → the one of ``names`` that stands for it, or what ``predict`` calls it."""
+    return mask_names(ids) | find_names(ids, names)
+
+
+def pair_files(truth: Path, prediction: Path, frames: Sequence[str]) -> list[Pair]:
+    """Return the files of frames by their names without suffix."""
+    truths, predictions = list_files(truth, MASK_SUFFIXES), PredictedFolders.find_frames(prediction, frames)
+    return [Pair(truth / truths.get(frame, f"{frame}.png"), predictions[frame]) for frame in frames]
 
 
 def find_pairs(pairs: list[Pair], report: MaskReport) -> list[Pair]:
@@ -200,21 +224,30 @@ def read_pair(
 
 
 def read_prediction(
-    path: Path, ids: Sequence[int], size: tuple[int, int], report: MaskReport, threshold: int | None = None
+    path: Path,
+    ids: Sequence[int],
+    size: tuple[int, int],
+    report: MaskReport,
+    threshold: int | None = None,
+    *,
+    merge: bool = False,
 ) -> IndexMask | None:
     """Return a predicted mask as ``uint8`` of ``size`` (height, width), empty where there is no file; None if refused.
 
     Args:
-        ids: the clip's objects. threshold: see :func:`read_pair`.
+        ids: the clip's objects. threshold: see :func:`read_pair`. merge: whatever is not 0 is the clip's one object.
     """
     if not path.is_file():
         return np.zeros(size, np.uint8)
     try:
-        mask = _known(path, read_index_mask(path, threshold), {0, *ids}, report)
+        mask = read_index_mask(path, threshold)
     except DataError as error:
         report.add("unreadable", str(error))
         return None
-    return None if mask is None else _sized(path, mask, size, report)
+    if merge:
+        mask = (mask > 0) * np.uint8(ids[0])
+    known = _known(path, mask, {0, *ids}, report)
+    return None if known is None else _sized(path, known, size, report)
 
 
 def _known(path: Path, mask: IndexMask, known: set[int], report: MaskReport) -> IndexMask | None:

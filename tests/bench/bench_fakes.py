@@ -59,7 +59,15 @@ def frame_rows() -> Iterator[dict[str, Any]]:
     for (clip, frame), mask in TRUTH.items():
         void = np.array(mask) == 255
         code = rle(void).counts if void.any() else None
-        yield {"clip_id": clip, "frame_idx": frame, "height": 2, "width": 4, "is_annotated": True, "void_rle": code}
+        yield {
+            "clip_id": clip,
+            "frame_idx": frame,
+            "frame_id": f"{frame:05d}",
+            "height": 2,
+            "width": 4,
+            "is_annotated": True,
+            "void_rle": code,
+        }
 
 
 def sample_rows(harmful: Sequence[tuple[str, int]] = ()) -> Iterator[dict[str, Any]]:

@@ -233,6 +233,40 @@ def test_absent_inputs_are_named(layout: Path) -> None:
         evaluate_folders(layout / "pred", layout / "gt", layout / "other.json")
 
 
+def test_a_split_may_begin_with_a_byte_order_mark(layout: Path) -> None:
+    (layout / "split.json").write_bytes(b"\xef\xbb\xbf" + json.dumps([entry()]).encode())
+    assert score(layout).scores.acc == 1
+
+
+def test_clips_may_be_called_as_predict_calls_them(layout: Path) -> None:
+    (layout / "pred" / NAME).rename(layout / "pred" / NAME.replace(":", "%3A"))
+    assert score(layout).scores.acc == 1
+
+
+def test_suffixes_in_capitals_are_found_on_both_sides(layout: Path) -> None:
+    for side in ("pred", "gt"):
+        (layout / side / NAME / "frame_1.png").rename(layout / side / NAME / "frame_1.PNG")
+    assert score(layout).scores.acc == 1
+
+
+def test_a_folder_above_the_clips_is_met_with_the_right_one(layout: Path) -> None:
+    (layout / "masks").mkdir()
+    (layout / "pred").rename(layout / "masks" / "val")
+    with pytest.raises(DataError, match=r"--pred .*masks has no folder of a clip. Did you mean .*masks/val\?"):
+        evaluate_folders(layout / "masks", layout / "gt", layout / "split.json")
+
+
+def test_an_object_that_no_frame_shows_is_named(layout: Path) -> None:
+    objects = {"1": {"name": "left hand", "positive": 1}, "7": {"name": "pot", "positive": 1}}
+    (layout / "split.json").write_text(json.dumps([entry(object_classes=objects)]))
+    save(layout / "gt" / NAME, [[1, 1, 0, 0]])
+    save(layout / "pred" / NAME, [[1, 1, 0, 0]])
+    found = score(layout)
+    assert found.never_visible == (f"{NAME} 7",)
+    assert found.to_json()["objects_never_visible"] == [f"{NAME} 7"]
+    assert (found.scores.p_miou, found.scores.tn) == (1, 1)  # silence about it is right, p-mIoU does not count it
+
+
 def test_perfect_predictions_score_one_and_flagged_clips_are_left_out() -> None:
     found = score_predictions(fake_manifest(), predict(perfect()))
     assert (found.scores.p_miou, found.scores.giou, found.scores.acc) == (1, 1, 1)

@@ -1,0 +1,145 @@
+"""``evaluate``: anyone's masks, scored; the command line calls this function."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from actiseg_noise.errors import raise_if
+
+if TYPE_CHECKING:
+    from actiseg_bench.scoring.davis_folders import DavisEvaluation
+    from actiseg_bench.scoring.evaluation import Evaluation
+
+
+@overload
+def evaluate(
+    pred: str | Path,
+    gt: str | Path | None = None,
+    *,
+    split_json: str | Path | None = None,
+    manifest: str | Path | None = None,
+    davis: Literal[False] = False,
+    keep_flagged: bool = False,
+    merge: bool = False,
+    threshold: int | None = None,
+    void: str = "ignore",
+    skip_missing: bool = False,
+    missing: str = "refuse",
+    resize: str = "refuse",
+    unknown_ids: str = "refuse",
+) -> Evaluation: ...
+
+
+@overload
+def evaluate(
+    pred: str | Path,
+    gt: str | Path,
+    *,
+    davis: Literal[True],
+    clip_list: str | Path | None = None,
+    merge: bool = False,
+    threshold: int | None = None,
+    void: str = "ignore",
+    missing: str = "refuse",
+    resize: str = "refuse",
+    unknown_ids: str = "refuse",
+) -> DavisEvaluation: ...
+
+
+def evaluate(
+    pred: str | Path,
+    gt: str | Path | None = None,
+    *,
+    split_json: str | Path | None = None,
+    manifest: str | Path | None = None,
+    davis: bool = False,
+    clip_list: str | Path | None = None,
+    keep_flagged: bool = False,
+    merge: bool = False,
+    threshold: int | None = None,
+    void: str = "ignore",
+    skip_missing: bool = False,
+    missing: str = "refuse",
+    resize: str = "refuse",
+    unknown_ids: str = "refuse",
+) -> Evaluation | DavisEvaluation:
+    """Score predicted masks: with the six metrics on a manifest or on ActionVOS's folders, or with J and F.
+
+    Predictions are PNGs of object ids, ``<clip>/<frame>.png``; clips and frames are called by their names in the ground
+    truth, or as :func:`actiseg_bench.predict` writes them. What is missing or strange is refused with a list; the last
+    four options let it pass, and then it is part of the result (``allowed``).
+
+    Args:
+        pred: folder of predicted masks; with ``manifest`` a ``predictions.parquet`` of a run or of ``predict`` too.
+        gt: folder of ground-truth masks, laid out the same.
+        split_json: ActionVOS's split file, such as ``val_human.json``: the six metrics on ``gt``.
+        manifest: the six metrics on the clean masks of this manifest instead.
+        davis: J, F, J&F and J_last on ``gt``, as DAVIS and VOST define them.
+        clip_list: with ``davis``: a file of clip names; None scores every folder of ``gt``.
+        keep_flagged: score clips with a review flag too.
+        merge: whatever is not 0 is one object: for masks of 0 and 255.
+        threshold: with ``merge``: cut masks at this grey level first, 1–255; for edges that were smoothed.
+        void: what pixels without label are: ``ignore`` or ``background``.
+        skip_missing: leave out frames without ground truth.
+        missing: ``empty`` scores a frame without prediction as one with nothing predicted.
+        resize: ``nearest`` brings predictions to the size of their ground truth.
+        unknown_ids: ``background`` turns ids of no object into background.
+
+    Returns:
+        The six metrics with what they were computed on; with ``davis`` the scores of every object.
+
+    Raises:
+        ActisegError: options that do not go together; masks that cannot be scored, all of them counted.
+    """
+    from actiseg_bench.scoring.mask_folders import Rules
+
+    rules = Rules(skip_missing, missing, resize, unknown_ids)
+    if davis:
+        of_the_six = {"split_json": split_json, "manifest": manifest, "keep_flagged": keep_flagged}
+        _refuse("does not go with --davis", skip_missing=skip_missing, **of_the_six)
+        return _davis(pred, gt, clip_list, void=void, merge=merge, threshold=threshold, rules=rules)
+    _refuse("goes with --davis", set=clip_list)
+    if manifest is not None:
+        _refuse(
+            "does not go with --manifest, the ground truth", gt=gt, split_json=split_json, skip_missing=skip_missing
+        )
+        options = {"keep_flagged": keep_flagged, "void": void, "merge": merge, "threshold": threshold, "rules": rules}
+        return _on_manifest(Path(pred), manifest, options)
+    _refuse("goes with --davis or --manifest", merge=merge, threshold=threshold)
+    return _six(pred, gt, split_json, keep_flagged=keep_flagged, void=void, rules=rules)
+
+
+def _refuse(why: str, **options: object) -> None:
+    """Raise ActisegError when one of the options was given."""
+    wrong = [f"--{name.replace('_', '-')}" for name, value in options.items() if value not in (None, False)]
+    raise_if(bool(wrong), f"{', '.join(wrong)} {why}")
+
+
+def _davis(pred: str | Path, gt: str | Path | None, clip_list: str | Path | None, **options: Any) -> DavisEvaluation:
+    from actiseg_bench.scoring.davis_folders import evaluate_davis
+
+    raise_if(gt is None, "--davis needs --gt: the folder of ground-truth masks")
+    return evaluate_davis(Path(pred), Path(str(gt)), None if clip_list is None else Path(clip_list), **options)
+
+
+def _six(pred: str | Path, gt: str | Path | None, split_json: str | Path | None, **options: Any) -> Evaluation:
+    from actiseg_bench.scoring.actionvos_folders import evaluate_folders
+
+    raise_if(gt is None, "say what to score on: --gt DIR, or --manifest DIR")
+    raise_if(split_json is None, "the six metrics need --split-json FILE or --manifest DIR; J and F need --davis")
+    return evaluate_folders(Path(pred), Path(str(gt)), Path(str(split_json)), **options)
+
+
+def _on_manifest(pred: Path, manifest: str | Path, options: dict[str, Any]) -> Evaluation:
+    from actiseg_bench.results.predictions import iter_predictions
+    from actiseg_bench.scoring.manifest_folders import evaluate_on_manifest
+    from actiseg_bench.scoring.measure import measure
+    from actiseg_noise import read_manifest
+
+    opened = read_manifest(manifest)
+    if not pred.is_file():
+        return evaluate_on_manifest(pred, opened, **options)
+    _refuse("goes with a folder of masks", merge=options["merge"], threshold=options["threshold"])
+    kept = {name: options[name] for name in ("keep_flagged", "void")}
+    return measure(opened, iter_predictions(pred), **kept).evaluation
