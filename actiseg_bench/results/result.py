@@ -244,15 +244,6 @@ def read_old_result(path: Path) -> tuple[RunResult | None, str]:
         return None, f"again: {error}"
 
 
-def read_results(folder: Path) -> list[RunResult]:
-    """Read every finished run under ``folder``, in the order of their paths; hidden folders are not looked into.
-
-    Raises:
-        ResultError: the folder is missing or holds no result, or one of them cannot be read.
-    """
-    return [read_result(path) for path in find_results(folder)]
-
-
 def find_results(folder: Path) -> list[Path]:
     """Return the path of every finished run's result under ``folder``, in order.
 

@@ -24,7 +24,8 @@ from actiseg_bench.results.predictions import (
     write_predictions,
 )
 from actiseg_bench.results.provenance import code_digest, find_provenance, peak_memory_mb, score_code_digest
-from actiseg_bench.results.result import ResultError, RunIdentity, read_result, read_results, write_result
+from actiseg_bench.results.result import ResultError, RunIdentity, read_result, write_result
+from actiseg_bench.results.stored import read_results
 from actiseg_noise.masks import decode_rle
 
 
