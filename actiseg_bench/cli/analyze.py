@@ -24,11 +24,11 @@ def analyze(
     from actiseg_bench.results.stored import read_runs
     from actiseg_noise.terminal import print_json
 
-    found = analyze_runs(read_runs(folder), out or folder / "analysis")
+    analyses = analyze_runs(read_runs(folder), out or folder / "analysis")
     if json:
-        print_json([_to_json(analysis) for analysis in found])
+        print_json([_to_json(analysis) for analysis in analyses])
         return
-    for analysis in found:
+    for analysis in analyses:
         _print(analysis)
 
 

@@ -39,7 +39,7 @@ def print_davis(result: DavisEvaluation) -> None:
 
 
 def _print_names(what: str, names: Sequence[str]) -> None:
-    """Print what was found, how often, and the first ones; nothing where there is none."""
+    """Print names and what they are, how many, and the first ones; nothing where there is none."""
     from actiseg_bench.scoring.mask_folders import LISTED
     from actiseg_noise.terminal import out
 
@@ -67,9 +67,9 @@ def _print_allowed(allowed: Mapping[str, Any]) -> None:
     from actiseg_bench.scoring.mask_folders import ALLOWED
     from actiseg_noise.terminal import out
 
-    for kind, found in allowed.items():
-        out.print(f"{ALLOWED[kind]}: {found['count']:,}", markup=False, soft_wrap=True)
-        for line in found["first"]:
+    for kind, masks in allowed.items():
+        out.print(f"{ALLOWED[kind]}: {masks['count']:,}", markup=False, soft_wrap=True)
+        for line in masks["first"]:
             out.print(f"  {line}", markup=False, soft_wrap=True)
-        if found["count"] > len(found["first"]):
-            out.print(f"  … and {found['count'] - len(found['first'])} more", markup=False, soft_wrap=True)
+        if masks["count"] > len(masks["first"]):
+            out.print(f"  … and {masks['count'] - len(masks['first'])} more", markup=False, soft_wrap=True)

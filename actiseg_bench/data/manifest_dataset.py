@@ -143,11 +143,11 @@ class ManifestDataset(Dataset[ClipItem]):
     @cached_property
     def frames_of_samples(self) -> dict[str, tuple[int, ...]]:
         """Return sample_id → the positions in its clip that an item shows."""
-        found: dict[str, tuple[int, ...]] = {}
+        frames: dict[str, tuple[int, ...]] = {}
         for clip_id in self.clip_ids:
             shown = tuple(row["frame_idx"] for row in self.frame_rows(clip_id))
-            found |= {row["sample_id"]: shown for row in self._tables["samples"].rows(clip_id)}
-        return found
+            frames |= {row["sample_id"]: shown for row in self._tables["samples"].rows(clip_id)}
+        return frames
 
     @cached_property
     def sizes(self) -> list[Size]:
@@ -163,10 +163,10 @@ class ManifestDataset(Dataset[ClipItem]):
     @cached_property
     def groups(self) -> list[list[int]]:
         """Return the positions of clips that show the same frames, group by group, in order."""
-        found: dict[str, list[int]] = {}
+        groups: dict[str, list[int]] = {}
         for index, clip_id in enumerate(self.clip_ids):
-            found.setdefault(_frames_id(self.frame_rows(clip_id)), []).append(index)
-        return list(found.values())
+            groups.setdefault(_frames_id(self.frame_rows(clip_id)), []).append(index)
+        return list(groups.values())
 
     def frame_rows(self, clip_id: str) -> list[dict[str, Any]]:
         """Return the rows of ``frames`` that an item of this clip shows, in order."""

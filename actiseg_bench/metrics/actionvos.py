@@ -150,11 +150,9 @@ def count_pairs(pred: IndexMask, gt: IndexMask) -> Counts:
             f"and ground truth {gt.dtype} {list(gt.shape)}"
         )
     rows = max(1, _EXACT // max(1, gt.shape[1]))  # OpenCV counts into float32
-    pairs = np.zeros((256, 256), np.int64)
-    for top in range(0, len(gt), rows):
-        strips = [np.ascontiguousarray(mask[top : top + rows]) for mask in (pred, gt)]
-        pairs += cv2.calcHist(strips, [0, 1], None, [256, 256], [0, 256, 0, 256]).astype(np.int64)
-    return pairs
+    strips = ([np.ascontiguousarray(mask[top : top + rows]) for mask in (pred, gt)] for top in range(0, len(gt), rows))
+    counts = [cv2.calcHist(pair, [0, 1], None, [256, 256], [0, 256, 0, 256]).astype(np.int64) for pair in strips]
+    return sum(counts[1:], start=counts[0])
 
 
 def counts_of_pairs(pairs: Counts, object_ids: Sequence[int], void_id: int | None = None) -> Counts:

@@ -39,7 +39,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ObjectFrames:
-    """What every object-frame of a run looks like, ``[N]`` each; pixels unless said otherwise.
+    """The numbers of every object-frame of a run, ``[N]`` each; pixels unless said otherwise.
 
     Attributes:
         clip_idx, frame_idx, object_id: which one. is_positive, is_hand: bool.
@@ -115,8 +115,8 @@ def measure_frame(pred: IndexMask, gt: IndexMask, object_ids: list[int]) -> list
     boxes, band = find_boxes(gt) if counts[:, 1].any() else {}, band_px(*gt.shape)
     rows = zip(object_ids, counts.tolist(), iou.max(1, initial=0.0).tolist(), strict=True)
     return [
-        (*found, *(_near_boundary(pred, gt, k, boxes.get(k), band) if found[1] else (0, 0)), other)
-        for k, found, other in rows
+        (*three, *(_near_boundary(pred, gt, k, boxes.get(k), band) if three[1] else (0, 0)), other)
+        for k, three, other in rows
     ]
 
 

@@ -155,10 +155,10 @@ def _check_area(row: dict[str, Any], path: Path) -> None:
     """Refuse a row whose run lengths and area contradict each other."""
     from pycocotools import mask as coco
 
-    found = int(coco.area({"size": [row["height"], row["width"]], "counts": row["rle"].encode("ascii", "replace")}))
-    if found != row["area"]:
+    covered = int(coco.area({"size": [row["height"], row["width"]], "counts": row["rle"].encode("ascii", "replace")}))
+    if covered != row["area"]:
         place = f"{row['clip_id']} frame {row['frame_idx']} object {row['object_id']}"
-        raise PredictionError(f"{path}: {place}: the area is {row['area']}, but the run lengths cover {found} pixels")
+        raise PredictionError(f"{path}: {place}: the area is {row['area']}, but the run lengths cover {covered} pixels")
 
 
 def predictions_digest(predictions: Iterable[PredictedMask]) -> str:

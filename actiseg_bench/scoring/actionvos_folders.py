@@ -58,9 +58,9 @@ def evaluate_folders(
     report.refuse(f"Every frame that the split lists needs a mask in both folders.{hint}")
     raise_if(not any(pairs), f"{split_json}: no frame that it lists has a ground truth in {gt}.{hint}", DataError)
     frames = (frame for entry, own in zip(kept, pairs, strict=True) for frame in _read_entry(entry, own, void, report))
-    found = measure_frames(frames, len(entries) - len(kept), void).evaluation
+    result = measure_frames(frames, len(entries) - len(kept), void).evaluation
     report.refuse("Masks are PNGs of object ids, as large as their ground truth.")
-    return replace(found, allowed=report.to_json())
+    return replace(result, allowed=report.to_json())
 
 
 def _pairs(entry: SplitEntry, masks: PredictedFolders, gt: Path) -> list[Pair]:

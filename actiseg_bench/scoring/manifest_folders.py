@@ -33,7 +33,7 @@ def evaluate_on_manifest(
 ) -> Evaluation:
     """Score ``<clip_id>/<frame_id>.png`` under ``pred``, pixel = object id, on the clean masks of a manifest.
 
-    The annotated frames are scored, masks of other frames are not looked at. The scores are those of the same masks
+    The annotated frames are scored, masks of other frames are not read. The scores are those of the same masks
     as a run stores them, bit for bit.
 
     Args:
@@ -62,9 +62,9 @@ def evaluate_on_manifest(
                 yield truth.scored(mask, void)
 
     left_out = 0 if keep_flagged else len(flagged_clips(manifest))
-    found = measure_frames(read(), left_out, void).evaluation
+    result = measure_frames(read(), left_out, void).evaluation
     report.refuse("Masks are PNGs of object ids, as large as the manifest's.")
-    return replace(found, allowed=report.to_json())
+    return replace(result, allowed=report.to_json())
 
 
 def _find_masks(pred: Path, manifest: Tables, keep_flagged: bool, report: MaskReport) -> dict[tuple[str, int], Path]:

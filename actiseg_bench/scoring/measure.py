@@ -1,7 +1,7 @@
 """Predictions on a manifest's clean masks, in one pass: every predicted mask is decoded once.
 
 The pass counts each object-frame and measures its boundary; the six metrics and the failure modes are computed from
-those numbers (:mod:`actiseg_bench.metrics`), whoever made the masks.
+those numbers (:mod:`actiseg_bench.metrics`), the same way for anybody's masks.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ def measure_frames(scored: Iterable[ScoredFrame], flagged_clips: int, void: str)
         if not clips or clips[-1] != frame.clip_id:
             clips.append(frame.clip_id)
         objects = zip(frame.object_ids, frame.is_positive, is_hand(frame.nouns).tolist(), strict=True)
-        found = measure_frame(frame.prediction, frame.truth, list(frame.object_ids))
-        rows += [(len(clips) - 1, frame.frame_idx, *one, *numbers) for one, numbers in zip(objects, found, strict=True)]
+        numbers = measure_frame(frame.prediction, frame.truth, list(frame.object_ids))
+        rows += [(len(clips) - 1, frame.frame_idx, *one, *its) for one, its in zip(objects, numbers, strict=True)]
     frames = _columns(rows)
     return Measurement(evaluate_object_frames(frames, clips, flagged_clips, void), clips, frames)
 

@@ -234,7 +234,7 @@ def spoken(cli: Callable[..., tuple[int, str, str]]) -> Cli:
 
 def test_the_command_says_that_all_holds(spoken: Cli, finished: Path) -> None:
     code, printed = spoken("verify", finished)
-    assert (code, printed.split(":")[0], "all holds" in printed) == (0, "2 runs", True)
+    assert (code, printed.split(":")[0], "all checks passed" in printed) == (0, "2 runs", True)
 
 
 def test_the_command_names_the_row_and_exits_with_1(spoken: Cli, runs: Path) -> None:
@@ -242,7 +242,7 @@ def test_the_command_names_the_row_and_exits_with_1(spoken: Cli, runs: Path) -> 
     code, printed = spoken("verify", runs)
     assert code == 1
     assert GCE in printed
-    assert "1 of 2 runs do not hold" in printed
+    assert "1 of 2 runs failed a check" in printed
     code, printed = spoken("verify", runs, "--json")
     (only,) = json.loads(printed)["findings"]
     assert (code, Finding(**only).what) == (1, "giou")
