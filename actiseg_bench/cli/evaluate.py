@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from actiseg_bench.scoring.evaluation import Evaluation
 
 OF_FOLDERS = (
-    *("--pred", "--gt", "--davis", "--set", "--merge", "--threshold", "--split-json"),
+    *("--pred", "--gt", "--davis", "--set", "--merge", "--threshold", "--split-json", "--failures"),
     *("--skip-missing", "--missing", "--resize", "--unknown-ids"),
 )
 OF_NETWORKS = (
@@ -49,6 +49,9 @@ def evaluate(
         Path | None, typer.Option(help="Instead of --gt: score on the clean labels of this manifest.")
     ] = None,
     keep_flagged: Annotated[bool, typer.Option("--keep-flagged", help="Score entries with a review flag too.")] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="With the six metrics: failure modes too; slower on large frames.")
+    ] = False,
     davis: Annotated[bool, typer.Option("--davis", help="Score J, F, J&F and J_last instead of the six.")] = False,
     clip_list: Annotated[
         Path | None, typer.Option("--set", help="With --davis: a file of clip names. [default: every folder of --gt]")
@@ -97,8 +100,9 @@ def evaluate(
     if pred is None or (gt is None and manifest is None):
         raise typer.BadParameter("say what to score: --pred DIR and --manifest DIR or --gt DIR; or a network")
     rules = {"skip_missing": skip_missing, "missing": missing, "resize": resize, "unknown_ids": unknown_ids}
-    masks = {"keep_flagged": keep_flagged, "void": void, "merge": merge, "threshold": threshold, **rules}
-    _score_masks(pred, json, gt=gt, split_json=split_json, manifest=manifest, davis=davis, clip_list=clip_list, **masks)
+    masks = {"keep_flagged": keep_flagged, "void": void, "merge": merge, "threshold": threshold, "failures": failures}
+    truth = {"gt": gt, "split_json": split_json, "manifest": manifest, "davis": davis, "clip_list": clip_list}
+    _score_masks(pred, json, **truth, **masks, **rules)
 
 
 def _typed(ctx: typer.Context) -> list[str]:

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 def print_evaluation(result: Evaluation) -> None:
     """Print scores times 100 and what they were computed on."""
     from actiseg_bench.metrics.actionvos import TITLES
+    from actiseg_bench.metrics.failure_modes import TITLES as MODES
     from actiseg_noise.terminal import out
 
     titles = TITLES | {"p_miou_hands": "p-mIoU hands", "p_miou_objects": "p-mIoU objects"}
     _print_scores(result.scores_dict(), titles)
+    if result.failures:
+        _print_scores(result.failures, MODES, "Failure modes × 100")
     _print_counts(result.counts_dict(), f"void pixels: {result.void}")
     _print_allowed(result.allowed)
     _print_names("Objects without a pixel in any scored frame, scored all the same", result.never_visible)
@@ -48,11 +51,11 @@ def _print_names(what: str, names: Sequence[str]) -> None:
         out.print(f"{what}: {', '.join(names[:LISTED])}{more}", markup=False, soft_wrap=True)
 
 
-def _print_scores(scores: Mapping[str, float | None], titles: Mapping[str, str]) -> None:
+def _print_scores(scores: Mapping[str, float | None], titles: Mapping[str, str], title: str = "Scores × 100") -> None:
     from actiseg_noise.terminal import print_table
 
     cells = {name: "–" if v is None else f"{100 * v:.1f}" for name, v in scores.items()}
-    print_table("Scores × 100", [titles[name] for name in cells], [list(cells.values())])
+    print_table(title, [titles[name] for name in cells], [list(cells.values())])
 
 
 def _print_counts(counts: Mapping[str, int], more: str) -> None:

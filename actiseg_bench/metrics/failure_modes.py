@@ -14,6 +14,7 @@ The band is 2 % of the image's diagonal wide.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -101,18 +102,21 @@ def boundary_errors(pred: BinaryMask, gt: BinaryMask, band: float) -> tuple[int,
     return int(leaked.sum()), int(lost.sum())
 
 
-def measure_frame(pred: IndexMask, gt: IndexMask, object_ids: list[int]) -> list[tuple[int, int, int, int, int, float]]:
+def measure_frame(
+    pred: IndexMask, gt: IndexMask, object_ids: Sequence[int], *, boundaries: bool = True
+) -> list[tuple[int, int, int, int, int, float]]:
     """Return (intersection, pred_area, gt_area, leak, loss, other_iou) of every object of one frame.
 
     Args:
         pred, gt: ``uint8 [H, W]`` object ids; void pixels are 0 in both.
+        boundaries: whether leak and loss are measured, which takes most of the time; else they are 0.
     """
     pairs = count_pairs(pred, gt)
     counts = counts_of_pairs(pairs, object_ids)
     union = counts[:, 1][:, None] + counts[:, 2][None, :] - pairs[np.ix_(object_ids, object_ids)]
     iou = pairs[np.ix_(object_ids, object_ids)] / np.maximum(union, 1)
     np.fill_diagonal(iou, 0.0)
-    boxes, band = find_boxes(gt) if counts[:, 1].any() else {}, band_px(*gt.shape)
+    boxes, band = find_boxes(gt) if boundaries and counts[:, 1].any() else {}, band_px(*gt.shape)
     rows = zip(object_ids, counts.tolist(), iou.max(1, initial=0.0).tolist(), strict=True)
     return [
         (*three, *(_near_boundary(pred, gt, k, boxes.get(k), band) if three[1] else (0, 0)), other)

@@ -32,6 +32,7 @@ def evaluate_folders(
     *,
     keep_flagged: bool = False,
     void: str = "ignore",
+    failures: bool = False,
     rules: Rules | None = None,
 ) -> Evaluation:
     """Score palette PNGs laid out as ActionVOS lays them out: ``<clip folder>/<frame>.png``, pixel = object id.
@@ -41,6 +42,7 @@ def evaluate_folders(
         split_json: the split's list of entries (``val_human.json``): objects, frames, review flags.
         keep_flagged: score entries flagged ``redundant``, ``missing`` or ``other`` too (published: skipped).
         void: what ground-truth pixels of 255 are, where 255 is no object: ``ignore`` or ``background``.
+        failures: give the failure modes too, which takes several times as long.
         rules: what is done about masks that are missing or strange; by default they are refused.
 
     Raises:
@@ -58,7 +60,7 @@ def evaluate_folders(
     report.refuse(f"Every frame that the split lists needs a mask in both folders.{hint}")
     raise_if(not any(pairs), f"{split_json}: no frame that it lists has a ground truth in {gt}.{hint}", DataError)
     frames = (frame for entry, own in zip(kept, pairs, strict=True) for frame in _read_entry(entry, own, void, report))
-    result = measure_frames(frames, len(entries) - len(kept), void).evaluation
+    result = measure_frames(frames, len(entries) - len(kept), void, failures=failures).evaluation
     report.refuse("Masks are PNGs of object ids, as large as their ground truth.")
     return replace(result, allowed=report.to_json())
 

@@ -21,6 +21,7 @@ def evaluate(
     manifest: str | Path | None = None,
     davis: Literal[False] = False,
     keep_flagged: bool = False,
+    failures: bool = False,
     merge: bool = False,
     threshold: int | None = None,
     void: str = "ignore",
@@ -56,6 +57,7 @@ def evaluate(
     davis: bool = False,
     clip_list: str | Path | None = None,
     keep_flagged: bool = False,
+    failures: bool = False,
     merge: bool = False,
     threshold: int | None = None,
     void: str = "ignore",
@@ -78,6 +80,7 @@ def evaluate(
         davis: J, F, J&F and J_last on ``gt``, as DAVIS and VOST define them.
         clip_list: with ``davis``: a file of clip names; None scores every folder of ``gt``.
         keep_flagged: score clips with a review flag too.
+        failures: give the failure modes too, which takes several times as long.
         merge: whatever is not 0 is one object: for masks of 0 and 255.
         threshold: with ``merge``: cut masks at this grey level first, 1–255; for edges that were smoothed.
         void: what pixels without label are: ``ignore`` or ``background``.
@@ -96,7 +99,12 @@ def evaluate(
 
     rules = Rules(skip_missing, missing, resize, unknown_ids)
     if davis:
-        of_the_six = {"split_json": split_json, "manifest": manifest, "keep_flagged": keep_flagged}
+        of_the_six = {
+            "split_json": split_json,
+            "manifest": manifest,
+            "keep_flagged": keep_flagged,
+            "failures": failures,
+        }
         _refuse("does not go with --davis", skip_missing=skip_missing, **of_the_six)
         return _davis(pred, gt, clip_list, void=void, merge=merge, threshold=threshold, rules=rules)
     _refuse("goes with --davis", set=clip_list)
@@ -104,10 +112,10 @@ def evaluate(
         _refuse(
             "does not go with --manifest, the ground truth", gt=gt, split_json=split_json, skip_missing=skip_missing
         )
-        options = {"keep_flagged": keep_flagged, "void": void, "merge": merge, "threshold": threshold, "rules": rules}
-        return _on_manifest(Path(pred), manifest, options)
+        own: dict[str, Any] = {"merge": merge, "threshold": threshold, "rules": rules}
+        return _on_manifest(Path(pred), manifest, own, keep_flagged=keep_flagged, void=void, failures=failures)
     _refuse("goes with --davis or --manifest", merge=merge, threshold=threshold)
-    return _six(pred, gt, split_json, keep_flagged=keep_flagged, void=void, rules=rules)
+    return _six(pred, gt, split_json, keep_flagged=keep_flagged, void=void, failures=failures, rules=rules)
 
 
 def _refuse(why: str, **options: object) -> None:
@@ -131,7 +139,8 @@ def _six(pred: str | Path, gt: str | Path | None, split_json: str | Path | None,
     return evaluate_folders(Path(pred), Path(str(gt)), Path(str(split_json)), **options)
 
 
-def _on_manifest(pred: Path, manifest: str | Path, options: dict[str, Any]) -> Evaluation:
+def _on_manifest(pred: Path, manifest: str | Path, of_folders: dict[str, Any], **options: Any) -> Evaluation:
+    """Score a folder of masks, or stored rows, for which ``of_folders`` has no meaning."""
     from actiseg_bench.results.predictions import iter_predictions
     from actiseg_bench.scoring.manifest_folders import evaluate_on_manifest
     from actiseg_bench.scoring.measure import measure
@@ -139,7 +148,6 @@ def _on_manifest(pred: Path, manifest: str | Path, options: dict[str, Any]) -> E
 
     opened = read_manifest(manifest)
     if not pred.is_file():
-        return evaluate_on_manifest(pred, opened, **options)
-    _refuse("goes with a folder of masks", merge=options["merge"], threshold=options["threshold"])
-    kept = {name: options[name] for name in ("keep_flagged", "void")}
-    return measure(opened, iter_predictions(pred), **kept).evaluation
+        return evaluate_on_manifest(pred, opened, **of_folders, **options)
+    _refuse("goes with a folder of masks", merge=of_folders["merge"], threshold=of_folders["threshold"])
+    return measure(opened, iter_predictions(pred), **options).evaluation

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from actiseg_bench.metrics.actionvos import METRICS, ActionVosScores, ObjectFrameCounts, actionvos_scores
-from actiseg_bench.metrics.failure_modes import ObjectFrames, failure_modes
+from actiseg_bench.metrics.failure_modes import ObjectFrames
 from actiseg_noise.errors import raise_if
 
 VOID_ID = 255
@@ -24,7 +24,7 @@ class Evaluation:
         counts: pixel counts of every object-frame scored.
         clips, frames: how many were scored. flagged_clips: how many were left out for a review flag.
         void: ``ignore`` (pixels without label are left out) or ``background`` (they count as background).
-        failures: failure mode → value, see :func:`failure_modes`.
+        failures: failure mode → value, see :func:`failure_modes`; empty where they were not asked for.
         never_visible: ``clip id`` of objects without a pixel in any scored frame. They are scored as the metrics' table
             says: silence about them is right, a positive one does not enter ``p_miou`` unless it is predicted.
         allowed: masks that were missing or strange and scored all the same, because it was asked for: kind → how
@@ -56,8 +56,9 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return scores, counts and what is to be known about them as JSON values."""
-        report: dict[str, Any] = {"scores": self.scores_dict(), "failures": self.failures}
-        report |= {"counts": self.counts_dict(), "void": self.void}
+        report: dict[str, Any] = {"scores": self.scores_dict(), "counts": self.counts_dict(), "void": self.void}
+        if self.failures:
+            report["failures"] = self.failures
         if self.never_visible:
             report["objects_never_visible"] = list(self.never_visible)
         return report | ({"allowed": self.allowed} if self.allowed else {})
@@ -75,7 +76,6 @@ def evaluate_object_frames(frames: ObjectFrames, clips: Sequence[str], flagged_c
         frames=len(set(zip(frames.clip_idx.tolist(), frames.frame_idx.tolist(), strict=True))),
         flagged_clips=flagged_clips,
         void=void,
-        failures=failure_modes(frames),
         never_visible=_never_visible(frames, clips),
     )
 

@@ -27,6 +27,7 @@ def evaluate_on_manifest(
     *,
     keep_flagged: bool = False,
     void: str = "ignore",
+    failures: bool = False,
     merge: bool = False,
     threshold: int | None = None,
     rules: Rules | None = None,
@@ -40,6 +41,7 @@ def evaluate_on_manifest(
         pred: folder of predicted clips, named by their ids, or as ``predict`` writes them (``vid%3A0``).
         keep_flagged: score clips with a review flag too.
         void: ``ignore`` (pixels without label are left out) or ``background``.
+        failures: give the failure modes too, which takes several times as long.
         merge: whatever is not 0 is the clip's object, for clips of one object. threshold: cut at this grey level first.
         rules: what is done about masks that are missing or strange; by default they are refused.
 
@@ -62,7 +64,7 @@ def evaluate_on_manifest(
                 yield truth.scored(mask, void)
 
     left_out = 0 if keep_flagged else len(flagged_clips(manifest))
-    result = measure_frames(read(), left_out, void).evaluation
+    result = measure_frames(read(), left_out, void, failures=failures).evaluation
     report.refuse("Masks are PNGs of object ids, as large as the manifest's.")
     return replace(result, allowed=report.to_json())
 

@@ -7,14 +7,14 @@ those numbers (:mod:`actiseg_bench.metrics`), the same way for anybody's masks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import groupby, zip_longest
 from typing import Any
 
 import numpy as np
 
 from actiseg_bench.metrics.actionvos import is_hand
-from actiseg_bench.metrics.failure_modes import ObjectFrames, measure_frame
+from actiseg_bench.metrics.failure_modes import ObjectFrames, failure_modes, measure_frame
 from actiseg_bench.results.predictions import PredictedMask, PredictionError
 from actiseg_bench.scoring.evaluation import Evaluation, check_void, evaluate_object_frames
 from actiseg_bench.scoring.truth import ScoredFrame, Tables, TruthFrame, flagged_clips, iter_truth
@@ -28,7 +28,8 @@ class Measurement:
 
     Attributes:
         evaluation: scores and failure modes. clips: the scored clips, in order.
-        frames: the object-frames; their ``clip_idx`` is a position in ``clips``.
+        frames: the object-frames; their ``clip_idx`` is a position in ``clips``. ``leak`` and ``loss`` are 0 where
+            failure modes were not asked for.
     """
 
     evaluation: Evaluation
@@ -37,13 +38,19 @@ class Measurement:
 
 
 def measure(
-    manifest: Tables, predictions: Iterable[PredictedMask], *, keep_flagged: bool = False, void: str = "ignore"
+    manifest: Tables,
+    predictions: Iterable[PredictedMask],
+    *,
+    keep_flagged: bool = False,
+    void: str = "ignore",
+    failures: bool = True,
 ) -> Measurement:
     """Measure predictions, which come in the order of the manifest's mask table.
 
     Args:
         keep_flagged: score clips with a review flag too.
         void: ``ignore`` (pixels without label are left out) or ``background`` (they count as background).
+        failures: measure boundaries too, for the failure modes; several times slower on large frames.
 
     Raises:
         ManifestError: the manifest carries no masks.
@@ -51,10 +58,12 @@ def measure(
     """
     check_void(void)
     frames = (frame.scored(mask, void) for frame, mask in _paired(iter_truth(manifest), predictions, keep_flagged))
-    return measure_frames(frames, 0 if keep_flagged else len(flagged_clips(manifest)), void)
+    return measure_frames(frames, 0 if keep_flagged else len(flagged_clips(manifest)), void, failures=failures)
 
 
-def measure_frames(scored: Iterable[ScoredFrame], flagged_clips: int, void: str) -> Measurement:
+def measure_frames(
+    scored: Iterable[ScoredFrame], flagged_clips: int, void: str, *, failures: bool = True
+) -> Measurement:
     """Measure frames, clip by clip; ``flagged_clips`` says how many clips were left out, ``void`` what void is."""
     clips: list[str] = []
     rows: list[tuple[Any, ...]] = []
@@ -62,10 +71,13 @@ def measure_frames(scored: Iterable[ScoredFrame], flagged_clips: int, void: str)
         if not clips or clips[-1] != frame.clip_id:
             clips.append(frame.clip_id)
         objects = zip(frame.object_ids, frame.is_positive, is_hand(frame.nouns).tolist(), strict=True)
-        numbers = measure_frame(frame.prediction, frame.truth, list(frame.object_ids))
+        numbers = measure_frame(frame.prediction, frame.truth, frame.object_ids, boundaries=failures)
         rows += [(len(clips) - 1, frame.frame_idx, *one, *its) for one, its in zip(objects, numbers, strict=True)]
     frames = _columns(rows)
-    return Measurement(evaluate_object_frames(frames, clips, flagged_clips, void), clips, frames)
+    evaluation = evaluate_object_frames(frames, clips, flagged_clips, void)
+    if failures:
+        evaluation = replace(evaluation, failures=failure_modes(frames))
+    return Measurement(evaluation, clips, frames)
 
 
 def _columns(rows: list[tuple[Any, ...]]) -> ObjectFrames:

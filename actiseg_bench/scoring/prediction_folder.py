@@ -124,7 +124,7 @@ def _predict(
         report |= trained.about
         report["folders"] = {clip: name for clip, name in names.items() if name != clip}
         report["predictions"] = write_predictions(folder / PREDICTIONS_NAME, rows)
-    evaluation = measure(manifest, iter_predictions(folder / PREDICTIONS_NAME)).evaluation
+    evaluation = measure(manifest, iter_predictions(folder / PREDICTIONS_NAME), failures=False).evaluation
     report |= evaluation.to_json()
     _write_json(folder / PREDICT_NAME, report)
     return PredictedFolder(folder, evaluation, report)
@@ -151,7 +151,7 @@ def evaluate_network(
     threshold = trained.threshold(positive_threshold)
     with torch_threads(threads or trained.threads):
         rows = _rows(_iter_clips(trained, data, threshold, device, on_clip))
-        return measure(data.manifest, rows, keep_flagged=keep_flagged, void=void).evaluation
+        return measure(data.manifest, rows, keep_flagged=keep_flagged, void=void, failures=False).evaluation
 
 
 def _open(trained: TrainedNetwork, manifest: Manifest, root: str | Path | None) -> ManifestDataset:

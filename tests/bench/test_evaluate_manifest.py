@@ -45,7 +45,7 @@ def test_masks_in_folders_have_the_scores_of_the_same_masks_as_a_run_stores_them
     for keep_flagged in (False, True):
         for void in ("ignore", "background"):
             stored = measure(fake_manifest(), predict(HALF), keep_flagged=keep_flagged, void=void).evaluation
-            found = score(save(tmp_path / "masks", HALF), keep_flagged=keep_flagged, void=void)
+            found = score(save(tmp_path / "masks", HALF), keep_flagged=keep_flagged, void=void, failures=True)
             assert found.to_json() == stored.to_json()
             assert found.failures == stored.failures
 
@@ -77,7 +77,7 @@ def test_suffixes_in_capitals_and_junk_are_no_trouble(tmp_path: Path) -> None:
     save(tmp_path, HALF)
     (tmp_path / "a" / "00000.png").rename(tmp_path / "a" / "00000.PNG")
     (tmp_path / "a" / "._00001.png").write_bytes(b"junk")
-    assert score(tmp_path).to_json() == measure(fake_manifest(), predict(HALF)).evaluation.to_json()
+    assert score(tmp_path, failures=True).to_json() == measure(fake_manifest(), predict(HALF)).evaluation.to_json()
 
 
 def test_a_folder_one_level_off_is_met_with_the_right_one(tmp_path: Path) -> None:
@@ -156,10 +156,10 @@ def test_what_predict_writes_has_the_scores_that_it_prints(
         found = json.loads(printed)
         assert code == 0
         assert found == {name: predicted[name] for name in found}
-        assert set(found) >= {"scores", "failures", "counts", "void"}
+        assert set(found) >= {"scores", "counts", "void"}
     assert found["counts"]["tp"] + found["counts"]["fp"] > 0
-    code, printed, _ = cli("evaluate", "--pred", tmp_path / "out", "--manifest", clean_val)
-    assert (code, "p-mIoU" in printed) == (0, True)
+    code, printed, _ = cli("evaluate", "--pred", tmp_path / "out", "--manifest", clean_val, "--failures")
+    assert (code, "p-mIoU" in printed, "boundary leakage" in printed) == (0, True, True)
 
 
 def test_stored_predictions_are_scored_as_they_are(tmp_path: Path, clean_val: Path) -> None:

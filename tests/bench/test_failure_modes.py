@@ -147,6 +147,12 @@ def test_one_pass_gives_scores_object_frames_and_failure_modes() -> None:
     assert found.evaluation.failures["missed"] == 0.0
 
 
+def test_boundaries_are_left_out_where_no_failure_modes_are_asked_for() -> None:
+    closely, quickly = (measure(fake_manifest(), predict(perfect()), failures=asked) for asked in (True, False))
+    assert quickly.evaluation.scores == closely.evaluation.scores
+    assert quickly.evaluation.failures == {} != closely.evaluation.failures
+
+
 def test_stored_masks_that_share_a_pixel_are_refused() -> None:
     first, second, *others = predict(perfect())
     both = [first, replace(second, mask=first.mask), *others]
