@@ -12,7 +12,7 @@ from actiseg_bench.scoring.evaluation import VOID_ID, Evaluation, check_void
 from actiseg_bench.scoring.mask_folders import (
     MaskReport,
     Pair,
-    PredictedFolders,
+    MaskFinder,
     Rules,
     check_folders,
     find_pairs,
@@ -55,7 +55,7 @@ def evaluate_folders(
     kept = [entry for entry in entries if keep_flagged or not entry.is_flagged]
     hint = check_folders(pred, gt, [name for entry in kept for name in entry.folders])
     report = MaskReport(rules or Rules())
-    masks = PredictedFolders(pred)
+    masks = MaskFinder(pred)
     pairs = [find_pairs(_pairs(entry, masks, gt), report) for entry in kept]
     report.refuse(f"Every frame that the split lists needs a mask in both folders.{hint}")
     raise_if(not any(pairs), f"{split_json}: no frame that it lists has a ground truth in {gt}.{hint}", DataError)
@@ -65,7 +65,7 @@ def evaluate_folders(
     return replace(result, allowed=report.to_json())
 
 
-def _pairs(entry: SplitEntry, masks: PredictedFolders, gt: Path) -> list[Pair]:
+def _pairs(entry: SplitEntry, masks: MaskFinder, gt: Path) -> list[Pair]:
     """Return the files of the entry's frames, in the first of its possible folders that is there on either side."""
     predicted, true = masks.find_clips(entry.folders), {name: gt / name for name in entry.folders}
     return pair_files(_there(true), _there(predicted), entry.frames)

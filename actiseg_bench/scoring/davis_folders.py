@@ -18,7 +18,7 @@ from actiseg_bench.scoring.evaluation import VOID_ID, check_void
 from actiseg_bench.scoring.mask_folders import (
     MaskReport,
     Pair,
-    PredictedFolders,
+    MaskFinder,
     Rules,
     check_folders,
     clip_folders,
@@ -123,7 +123,7 @@ def evaluate_davis(
     raise_if(threshold is not None and not merge, "--threshold cuts masks of one object: it goes with --merge")
     names = _clip_names(pred, gt, clip_list)
     hint, report = check_folders(pred, gt, names), MaskReport(rules or Rules())
-    predicted = PredictedFolders(pred).find_clips(names)
+    predicted = MaskFinder(pred).find_clips(names)
     pairs = {name: _pairs(predicted[name], gt / name) for name in names}
     short = [name for name in names if len(pairs[name]) < 3]
     wanted = {name: pairs[name][1:-1] for name in names if len(pairs[name]) >= 3}

@@ -10,7 +10,7 @@ from pathlib import Path
 from actiseg_bench.scoring.evaluation import Evaluation, check_void
 from actiseg_bench.scoring.mask_folders import (
     MaskReport,
-    PredictedFolders,
+    MaskFinder,
     Rules,
     check_folder,
     note_missing,
@@ -75,11 +75,11 @@ def _find_masks(pred: Path, manifest: Tables, keep_flagged: bool, report: MaskRe
         clip: {truth.frame_idx: truth.frame_id for truth in group}
         for clip, group in groupby(_kept(manifest, keep_flagged), lambda truth: truth.clip_id)
     }
-    folders = PredictedFolders(pred).find_clips(list(frames))
+    folders = MaskFinder(pred).find_clips(list(frames))
     hint = check_folder("--pred", pred, [folder.name for folder in folders.values()])
     places = {}
     for clip, folder in folders.items():
-        files = PredictedFolders.find_frames(folder, list(frames[clip].values()))
+        files = MaskFinder.find_frames(folder, list(frames[clip].values()))
         for frame_idx, frame_id in frames[clip].items():
             places[clip, frame_idx] = path = files[frame_id]
             if not path.is_file():

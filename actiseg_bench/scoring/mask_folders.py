@@ -153,7 +153,7 @@ def clip_folders(option: str, folder: Path, other: Path) -> list[str]:
     raise DataError(f"{option} {folder}: no clip to score: expected <clip>/<frame>.png in it.{hint}")
 
 
-class PredictedFolders:
+class MaskFinder:
     """A folder of predicted masks: ``<clip>/<frame>.png``, named by their ids, or as ``predict`` writes them.
 
     Where a clip or frame is not there, its path is the one that ``predict`` would give it.
@@ -181,7 +181,7 @@ def _found(ids: Sequence[str], names: Iterable[str]) -> dict[str, str]:
 
 def pair_files(truth: Path, prediction: Path, frames: Sequence[str]) -> list[Pair]:
     """Return the files of frames by their names without suffix."""
-    truths, predictions = list_files(truth, MASK_SUFFIXES), PredictedFolders.find_frames(prediction, frames)
+    truths, predictions = list_files(truth, MASK_SUFFIXES), MaskFinder.find_frames(prediction, frames)
     return [Pair(truth / truths.get(frame, f"{frame}.png"), predictions[frame]) for frame in frames]
 
 
