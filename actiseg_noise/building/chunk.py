@@ -25,7 +25,7 @@ from actiseg_noise.borders.writing import whole_folder, write_json
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.rows import clip_rows
 from actiseg_noise.datasets.base import Dataset
-from actiseg_noise.errors import ActisegWarning
+from actiseg_noise.errors import ActisegWarning, DataError
 from actiseg_noise.manifest.arrays import to_batch
 from actiseg_noise.manifest.digest import compact_json
 from actiseg_noise.manifest.records import TableRow
@@ -125,7 +125,7 @@ def is_finished(job: Job, folder: Path, clips: tuple[Clip, ...]) -> bool:
     """Return whether the chunk of exactly these clips, made from the files as they are now, is there."""
     try:
         return bool(read_chunk_info(folder)["inputs"] == _inputs_digest(job, clips))
-    except (OSError, ValueError, KeyError):
+    except (DataError, KeyError):
         return False
 
 
