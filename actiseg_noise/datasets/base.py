@@ -76,4 +76,4 @@ class Dataset(ABC):
             raise ActisegError(f"dataset {self.card.name!r} has no split {split!r}. Known: {known}")
 
 
-DATASETS: Registry[type[Dataset]] = Registry("dataset", "actiseg_noise.datasets", "actiseg.datasets")
+DATASETS: Registry[type[Dataset]] = Registry("dataset", "actiseg_noise.datasets", "actiseg.datasets", ("card",))
