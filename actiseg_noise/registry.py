@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
@@ -26,12 +26,14 @@ class Registry(Generic[T]):
         kind: the word used in error messages.
         package: dotted package whose modules register themselves on import.
         group: entry-point group; an entry point is loaded for its side effect of registering.
+        needs: attributes that every thing has; a plug-in whose things lack one is left out.
     """
 
-    def __init__(self, kind: str, package: str, group: str) -> None:
+    def __init__(self, kind: str, package: str, group: str, needs: tuple[str, ...] = ()) -> None:
         self.kind = kind
         self._package = package
         self._group = group
+        self._needs = needs
         self._things: dict[str, T] = {}
         self._loaded = False
 
@@ -72,10 +74,21 @@ class Registry(Generic[T]):
             importlib.import_module(f"{self._package}.{module.name}")
         self._loaded = True  # only now: a module that fails to import fails again, it is not left out in silence
         for point in _find_entry_points(self._group):
+            known = set(self._things)
             try:
                 point.load()
+                self._check_things(self._things.keys() - known)
             except (Exception, SystemExit) as error:
+                for name in self._things.keys() - known:
+                    del self._things[name]
                 warnings.warn(_why_left_out(point, error), ActisegWarning, stacklevel=3)
+
+    def _check_things(self, names: Iterable[str]) -> None:
+        """Raise TypeError when one of these things lacks what every thing of its kind has."""
+        for name in names:
+            lacking = [attribute for attribute in self._needs if not hasattr(self._things[name], attribute)]
+            if lacking:
+                raise TypeError(f"{self.kind} {name!r} has no {', '.join(lacking)}")
 
 
 def _find_entry_points(group: str) -> list[EntryPoint]:

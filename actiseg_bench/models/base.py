@@ -100,7 +100,7 @@ class VosModel(nn.Module):
             del self.auxiliary
 
 
-MODELS: Registry[type[VosModel]] = Registry("model", "actiseg_bench.models", "actiseg.models")
+MODELS: Registry[type[VosModel]] = Registry("model", "actiseg_bench.models", "actiseg.models", ("card",))
 
 
 def count_parameters(model: nn.Module) -> int:

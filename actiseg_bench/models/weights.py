@@ -6,6 +6,7 @@ A module that a network holds under two names is stored once, under the first of
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
@@ -155,7 +156,8 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
     """
     with whole_file(path, SafetensorError) as partial:
         save_file(tensors, partial, metadata)
-        partial.chmod(path.parent.stat().st_mode & 0o666)  # safetensors makes files that nobody else may read
+        with suppress(OSError):  # a file system without modes
+            partial.chmod(path.parent.stat().st_mode & 0o666)  # safetensors makes files that nobody else may read
 
 
 def _prefixes(modules: tuple[str, ...]) -> tuple[str, ...]:

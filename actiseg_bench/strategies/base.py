@@ -187,4 +187,4 @@ class PixelStrategy(Strategy):
         return mean_over_pixels(pixels)
 
 
-STRATEGIES: Registry[type[Strategy]] = Registry("strategy", "actiseg_bench.strategies", "actiseg.strategies")
+STRATEGIES: Registry[type[Strategy]] = Registry("strategy", "actiseg_bench.strategies", "actiseg.strategies", ("card",))

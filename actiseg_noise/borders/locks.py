@@ -38,8 +38,13 @@ class Holder(NamedTuple):
     host: str
 
     def __str__(self) -> str:
-        where = "" if self.host == socket.gethostname() else f" on {self.host}"
+        where = "" if self.host == _host() else f" on {self.host}"
         return f"process {self.pid}{where}"
+
+
+def _host() -> str:
+    """Return the name of this machine, one word."""
+    return socket.gethostname().strip().replace(" ", "-") or "localhost"
 
 
 @contextmanager
@@ -113,7 +118,7 @@ def _acquire(path: Path, place: Path, what: str, advice: str, wait: bool) -> Bas
             _take(lock, file, lambda: time.monotonic() < until and read_holder(path) is not None)
         except Timeout:
             holder = read_holder(path)
-            if is_native and holder is None:  # nobody of ours: a file system that refuses every lock
+            if is_native and holder is None and not _can_lock(path):
                 continue
             raise BusyError(
                 f"{place}: another {what} ({holder or 'unknown process'}) is working here; wait for it or {advice}"
@@ -127,6 +132,21 @@ def _acquire(path: Path, place: Path, what: str, advice: str, wait: bool) -> Bas
             _sign(file)
         return lock
     return None
+
+
+def _can_lock(path: Path) -> bool:
+    """Say whether files beside ``path`` can be locked at all: some file systems answer as if another held each."""
+    from filelock import FileLock
+
+    probe = path.with_name(f"{path.name}.{os.getpid()}.probe")
+    try:
+        with FileLock(probe, timeout=0, fallback_to_soft=False):
+            return True
+    except OSError:
+        return False
+    finally:
+        with suppress(OSError):
+            probe.unlink()
 
 
 def _take(lock: BaseFileLock, file: Path, while_held: Callable[[], bool]) -> None:
@@ -159,7 +179,7 @@ def _take(lock: BaseFileLock, file: Path, while_held: Callable[[], bool]) -> Non
 
 def _sign(file: Path) -> None:
     """Write into a lock file that this process holds who that is, without ever leaving it empty."""
-    data = f"{os.getpid()}\n{socket.gethostname()}\n".encode()
+    data = f"{os.getpid()}\n{_host()}\n".encode()
     with suppress(OSError):
         descriptor = os.open(file, os.O_WRONLY)
         try:

@@ -146,7 +146,7 @@ def check_threshold(value: int | None) -> int | None:
     return value
 
 
-DATASETS: Registry[type[Dataset]] = Registry("dataset", "actiseg_noise.datasets", "actiseg.datasets")
+DATASETS: Registry[type[Dataset]] = Registry("dataset", "actiseg_noise.datasets", "actiseg.datasets", ("card",))
 
 D = TypeVar("D", bound=type[Dataset])
 

@@ -101,7 +101,9 @@ class MaskNoise:
 
 
 Noise = TextNoise | MaskNoise
-NOISES: Registry[Noise] = Registry("noise", "actiseg_noise.noises", "actiseg.noises")
+NOISES: Registry[Noise] = Registry(
+    "noise", "actiseg_noise.noises", "actiseg.noises", ("noise_id", "kind", "summary", "source")
+)
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -148,7 +148,7 @@ def test_a_larger_vocabulary_than_the_encoders_is_refused(
 def test_without_the_library_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "transformers", None)
     made: Any = MODELS["referformer-mini"]
-    with pytest.raises(ActisegError, match=r"pip install 'actiseg-nl\[referformer\]'"):
+    with pytest.raises(ActisegError, match=r'pip install "actiseg-nl\[referformer\]"'):
         made()
 
 

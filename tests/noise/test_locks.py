@@ -155,3 +155,11 @@ with hold(place / "room" / "lock", place, wait=True) as is_held:
 def test_the_lock_file_says_who_holds_it(tmp_path: Path) -> None:
     with locked(tmp_path):
         assert (tmp_path / ".lock").read_text() == f"{os.getpid()}\n{socket.gethostname()}\n"
+
+
+def test_a_lock_whose_holder_does_not_say_who_it_is_is_held_all_the_same(tmp_path: Path) -> None:
+    with (tmp_path / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        with pytest.raises(BusyError, match=r"another run \(unknown process\) is working here"), locked(tmp_path):
+            pass
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]

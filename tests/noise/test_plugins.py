@@ -24,7 +24,8 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Regist
     package = tmp_path / "actiseg_things"
     package.mkdir()
     (package / "__init__.py").write_text(
-        f"from actiseg_noise.registry import Registry\nTHINGS = Registry('thing', 'actiseg_things', '{GROUP}')\n"
+        "from actiseg_noise.registry import Registry\n"
+        f"THINGS = Registry('thing', 'actiseg_things', '{GROUP}', needs=('real',))\n"
     )
     (package / "own.py").write_text(THINGS + "THINGS.add('hammer', 1)\n")
     monkeypatch.syspath_prepend(tmp_path)
@@ -87,10 +88,10 @@ def test_a_plug_in_cannot_take_a_name_of_ours(registry: Registry[object], instal
 
 
 def test_of_two_plug_ins_with_one_name_the_second_is_left_out(registry: Registry[object], install: Install) -> None:
-    install("alpha", THINGS + "THINGS.add('saw', 'first')")
-    install("beta", THINGS + "THINGS.add('saw', 'second')")
+    install("alpha", THINGS + "THINGS.add('saw', 2)")
+    install("beta", THINGS + "THINGS.add('saw', 3)")
     with pytest.warns(ActisegWarning, match="of beta 1.2 cannot be used .*two things are called 'saw'"):
-        assert registry["saw"] == "first"
+        assert registry["saw"] == 2
 
 
 def test_a_plug_in_may_look_at_what_there_is(registry: Registry[object], install: Install) -> None:
@@ -106,4 +107,12 @@ def test_damaged_metadata_of_any_package_stops_nothing(
 
     monkeypatch.setattr("actiseg_noise.registry.entry_points", fail)
     with pytest.warns(ActisegWarning, match="plug-ins cannot be looked for"):
+        assert list(registry) == ["hammer"]
+
+
+def test_a_plug_in_whose_thing_lacks_what_all_have_is_left_out_whole(
+    registry: Registry[object], install: Install
+) -> None:
+    install("hollow", THINGS + "THINGS.add('saw', 2)\nTHINGS.add('drill', 'no number')")
+    with pytest.warns(ActisegWarning, match="of hollow 1.2 cannot be used .*thing 'drill' has no real"):
         assert list(registry) == ["hammer"]

@@ -51,7 +51,7 @@ def need_transformers() -> Any:
         import transformers
     except ImportError:
         raise ActisegError(
-            "ReferFormer's text encoder needs the library transformers: pip install 'actiseg-nl[referformer]'"
+            'ReferFormer\'s text encoder needs the library transformers: pip install "actiseg-nl[referformer]"'
         ) from None
     return transformers
 
