@@ -115,8 +115,10 @@ def test_without_pandas_the_error_says_what_to_install(built: Path, monkeypatch:
 
 def test_a_sheet_is_a_picture_in_a_notebook(built: Path, tmp_path: Path) -> None:
     sheet = actiseg_noise.preview(built, limit=2, out=tmp_path / "deep" / "sheet.png")
-    assert sheet._repr_png_().startswith(b"\x89PNG")
-    assert (tmp_path / "deep" / "sheet.png").read_bytes() == sheet._repr_png_()
+    shown = sheet._repr_png_()
+    assert shown is not None
+    assert shown.startswith(b"\x89PNG")
+    assert (tmp_path / "deep" / "sheet.png").read_bytes() == shown
     assert sheet.root is None
     with pytest.raises(ActisegError, match="--limit must be at least 1, got 0"):
         actiseg_noise.preview(built, limit=0)
