@@ -142,11 +142,14 @@ def collate(items: list[ClipItem]) -> Batch:
     """Return the batch of ``items``, unaugmented; clips with one ``frames_id`` become neighbours on one sequence.
 
     Raises:
-        ValueError: clips of different frame counts or sizes; sample equal clips, or use batches of one.
+        ValueError: clips of different frame counts or sizes.
     """
-    shapes = {tuple(item.frames.shape) for item in items}
+    shapes = sorted({tuple(item.frames.shape) for item in items})
     if len(shapes) > 1:
-        raise ValueError(f"clips of one batch must have equal frames [T, 3, H, W], got {sorted(shapes)}")
+        raise ValueError(
+            f"clips of one batch must have equal frames [T, 3, H, W], got {shapes}: give ManifestDataset "
+            "frames=N and size=(rows, columns), or load clips one by one with batch_size=1"
+        )
     items = by_frames(items)
     sequences = {item.frames_id: item.frames for item in items}
     row = {name: i for i, name in enumerate(sequences)}

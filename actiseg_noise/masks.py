@@ -6,6 +6,7 @@ run of background. They are taken from a crop around the object, so the cost fol
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
@@ -137,6 +138,27 @@ def decode_rle(rle: Rle) -> BinaryMask:
     runs = read_runs(rle.counts, rle.height, rle.width)
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, runs).reshape(rle.width, rle.height).T
+
+
+def paint_rles(masks: Iterable[tuple[int, Rle]], height: int, width: int) -> IndexMask:
+    """Return the index mask of run-length codes with their ids; the cost follows the objects, not the frame.
+
+    Raises:
+        DataError: a code of another canvas, or one that does not cover it; two masks that share a pixel.
+    """
+    import cv2
+
+    line, area = np.zeros(height * width, np.uint8), 0
+    for object_id, rle in masks:
+        if not rle.area:
+            continue
+        edges = read_runs(rle.counts, height, width).cumsum()
+        for start, stop in zip(edges[0::2].tolist(), edges[1::2].tolist(), strict=False):
+            line[start:stop] = object_id
+            area += stop - start
+    if np.count_nonzero(line) != area:
+        raise DataError("two masks of one frame share a pixel; expected the masks of one index mask")
+    return cv2.transpose(line.reshape(width, height)).astype(np.uint8, copy=False)
 
 
 def coco_code(counts: str, height: int, width: int) -> dict[str, Any]:

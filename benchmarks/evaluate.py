@@ -20,7 +20,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from actiseg_bench.metrics.actionvos import count_object_frames
-from actiseg_bench.scoring.mask_folders import Findings, Pair, Rules, read_pair
+from actiseg_bench.metrics.failure_modes import measure_frame
+from actiseg_bench.scoring.mask_folders import MaskReport, Pair, Rules, read_pair
 from actiseg_noise.borders.images import write_index_mask
 
 Mask = npt.NDArray[np.uint8]
@@ -59,12 +60,13 @@ def published_frame(pair: Pair) -> list[tuple[float, float, float]]:
     return published_counts(pred, gt)
 
 
-def our_frame(pair: Pair) -> npt.NDArray[np.int64]:
+def our_frame(pair: Pair) -> list[tuple[int, ...]]:
     """Decode, check and count one frame as ``evaluate`` does."""
-    masks = read_pair(pair, IDS, 255, Findings(Rules()))
+    masks = read_pair(pair, IDS, 255, MaskReport(Rules()))
     if masks is None:
         raise SystemExit(f"{pair.prediction}: refused")
-    return count_object_frames(*masks, IDS, 255)
+    pred, gt = masks
+    return [numbers[:3] for numbers in measure_frame(pred * (gt != 255), gt, IDS, boundaries=False)]
 
 
 def timed(work: Callable[[], object]) -> tuple[float, object]:

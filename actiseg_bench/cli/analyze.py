@@ -25,12 +25,12 @@ def analyze(
     from actiseg_noise.terminal import print_json, printed_results
 
     place = out or folder / "analysis"
-    found = analyze_runs(read_runs(folder), place)
+    analyses = analyze_runs(read_runs(folder), place)
     with printed_results(place):
         if json:
-            print_json([_to_json(analysis) for analysis in found])
+            print_json([_to_json(analysis) for analysis in analyses])
             return
-        for analysis in found:
+        for analysis in analyses:
             _print(analysis)
 
 

@@ -16,40 +16,54 @@ from actiseg_bench.cli.network import (
     AThreshold,
     Threads,
     Weights,
-    open_network,
     print_threshold,
 )
-from actiseg_bench.cli.score import evaluation_json, print_davis, print_evaluation
+from actiseg_bench.cli.score import print_davis, print_evaluation
 from actiseg_noise.errors import raise_if
 
 if TYPE_CHECKING:
-    from actiseg_bench.prediction.networks import TrainedNetwork
+    from actiseg_bench.scoring.davis_folders import DavisEvaluation
+    from actiseg_bench.scoring.evaluation import Evaluation
 
-OF_THE_SIX = ("--split-json", "--keep-flagged", "--skip-missing")
-OF_DAVIS = ("--set", "--merge")
-OF_FOLDERS = ("--pred", "--gt", "--davis", "--split-json", "--skip-missing", "--missing", "--resize", "--unknown-ids")
-OF_NETWORKS = ("--manifest", "--root", "--checkpoint", "--model", "--weights", "--network", "--positive-threshold")
-ON_MACHINES = ("--device", "--threads", "--text-encoder")
+OF_FOLDERS = (
+    *("--pred", "--gt", "--davis", "--set", "--merge", "--threshold", "--split-json", "--failures"),
+    *("--skip-missing", "--missing", "--resize", "--unknown-ids"),
+)
+OF_NETWORKS = (
+    *("--checkpoint", "--model", "--weights", "--network", "--positive-threshold"),
+    *("--root", "--device", "--threads", "--text-encoder"),
+)
 
 
 @app.command()
 def evaluate(
     ctx: typer.Context,
     pred: Annotated[
-        Path | None, typer.Option(help="Folder of predicted masks: <clip>/<frame>.png, palette = object id.")
+        Path | None, typer.Option(help="Folder of predicted masks: <clip>/<frame>.png, pixel = object id.")
     ] = None,
     gt: Annotated[Path | None, typer.Option(help="Folder of ground-truth masks, laid out the same.")] = None,
     split_json: Annotated[
-        Path | None, typer.Option(help="ActionVOS's split file, such as val_human.json; needed for the six metrics.")
+        Path | None, typer.Option(help="With --gt: ActionVOS's split file, such as val_human.json.")
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option(help="Instead of --gt: score on the clean labels of this manifest.")
     ] = None,
     keep_flagged: Annotated[bool, typer.Option("--keep-flagged", help="Score entries with a review flag too.")] = False,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="With the six metrics: failure modes too; slower on large frames.")
+    ] = False,
     davis: Annotated[bool, typer.Option("--davis", help="Score J, F, J&F and J_last instead of the six.")] = False,
     clip_list: Annotated[
         Path | None, typer.Option("--set", help="With --davis: a file of clip names. [default: every folder of --gt]")
     ] = None,
     merge: Annotated[
-        bool, typer.Option("--merge", help="With --davis: all ids are one object; for masks of 0 and 255.")
+        bool,
+        typer.Option("--merge", help="With --davis or --manifest: all ids are one object; for masks of 0 and 255."),
     ] = False,
+    threshold: Annotated[
+        int | None,
+        typer.Option(min=1, max=255, help="With --merge: cut masks at this grey level; for smoothed edges."),
+    ] = None,
     void: Annotated[
         str, typer.Option(help="Ground-truth pixels of 255: ignore, or background (VOST's own tool).")
     ] = "ignore",
@@ -59,10 +73,7 @@ def evaluate(
     missing: Annotated[str, typer.Option(help="Frames without prediction: refuse, or empty.")] = "refuse",
     resize: Annotated[str, typer.Option(help="Predictions of another size: refuse, or nearest.")] = "refuse",
     unknown_ids: Annotated[str, typer.Option(help="Ids of no object: refuse, or background.")] = "refuse",
-    manifest: Annotated[
-        Path | None, typer.Option(help="Instead of folders: score a network on this manifest's clean labels.")
-    ] = None,
-    root: Annotated[Path | None, typer.Option(help="With --manifest: the dataset's folder.")] = None,
+    root: Annotated[Path | None, typer.Option(help="Of a network: the dataset's folder.")] = None,
     checkpoint: ACheckpoint = None,
     model: AModel = None,
     weights: Weights = None,
@@ -75,28 +86,23 @@ def evaluate(
 ) -> None:
     """Score anyone's masks, or a network: the six metrics, or J and F as DAVIS and VOST define them.
 
-    Masks: --pred and --gt, with --split-json or --davis. A network: --manifest, with --checkpoint, or with --model and
-    --weights; 'predict' gives the same scores and keeps the masks.
+    Masks: --pred, on --manifest, or on --gt with --split-json or --davis. A network: --manifest, with --checkpoint, or
+    with --model and --weights; 'predict' gives the same scores and keeps the masks.
     """
-    from actiseg_bench.scoring.mask_folders import Rules
-
     typed = _typed(ctx)
-    if set(typed) & {*OF_NETWORKS, *ON_MACHINES}:
+    if set(typed) & set(OF_NETWORKS):
         clips = _check_network_options(typed, manifest, root)
         options = {"keep_flagged": keep_flagged, "void": void, "device": device, "threads": threads}
-        trained = open_network(checkpoint, model, weights, network)
-        _score_network(trained, clips, root, json, positive_threshold=positive_threshold, **options)
+        _score_network(
+            (checkpoint, model, weights, network), clips, root, json, threshold=positive_threshold, **options
+        )
         return
-    if pred is None or gt is None:
-        raise typer.BadParameter("say what to score: --pred DIR and --gt DIR, or a network and --manifest DIR")
-    rules = Rules(skip_missing, missing, resize, unknown_ids)
-    _refuse(typed, OF_THE_SIX if davis else OF_DAVIS, "does not go with --davis" if davis else "goes with --davis")
-    if davis:
-        _score_davis(pred, gt, clip_list, json, void=void, merge=merge, rules=rules)
-        return
-    if split_json is None:
-        raise typer.BadParameter("the six metrics need --split-json FILE; J and F need --davis")
-    _score_six(pred, gt, split_json, json, keep_flagged=keep_flagged, void=void, rules=rules)
+    if pred is None or (gt is None and manifest is None):
+        raise typer.BadParameter("say what to score: --pred DIR and --manifest DIR or --gt DIR; or a network")
+    rules = {"skip_missing": skip_missing, "missing": missing, "resize": resize, "unknown_ids": unknown_ids}
+    masks = {"keep_flagged": keep_flagged, "void": void, "merge": merge, "threshold": threshold, "failures": failures}
+    truth = {"gt": gt, "split_json": split_json, "manifest": manifest, "davis": davis, "clip_list": clip_list}
+    _score_masks(pred, json, **truth, **masks, **rules)
 
 
 def _typed(ctx: typer.Context) -> list[str]:
@@ -106,51 +112,55 @@ def _typed(ctx: typer.Context) -> list[str]:
     return [name for name, source in sources if source is not None and source.name == "COMMANDLINE"]
 
 
-def _refuse(typed: list[str], options: tuple[str, ...], why: str) -> None:
-    """Raise ActisegError when one of ``options`` was typed."""
-    wrong = [name for name in typed if name in options]
-    raise_if(bool(wrong), f"{', '.join(wrong)} {why}")
-
-
 def _check_network_options(typed: list[str], manifest: Path | None, root: Path | None) -> Path:
     """Return the manifest to score a network on, after refusing options that are about folders of masks."""
     from actiseg_bench.data.manifest_dataset import check_usable
     from actiseg_noise import read_manifest
 
-    named = ", ".join(name for name in typed if name in (*OF_NETWORKS, *ON_MACHINES))
-    _refuse(typed, (*OF_FOLDERS, *OF_DAVIS), f"score folders of masks, {named} a network: give one or the other")
+    named = ", ".join(name for name in typed if name in OF_NETWORKS)
+    wrong = [name for name in typed if name in OF_FOLDERS]
+    raise_if(bool(wrong), f"{', '.join(wrong)} score folders of masks, {named} a network: give one or the other")
     if manifest is None:
         raise typer.BadParameter(f"{named}: a network is scored on --manifest DIR")
     check_usable(read_manifest(manifest), root)
     return manifest
 
 
-def _score_davis(pred: Path, gt: Path, clip_list: Path | None, as_json: bool, **options: Any) -> None:
-    from actiseg_bench.scoring.davis_folders import evaluate_davis
+def _score_masks(pred: Path, as_json: bool, **options: Any) -> None:
+    from actiseg_bench.scoring.davis_folders import DavisEvaluation
+    from actiseg_bench.scoring.evaluate import evaluate as score
     from actiseg_noise.terminal import print_json
 
-    told = evaluate_davis(pred, gt, clip_list, **options)
-    print_json(told.to_json()) if as_json else print_davis(told)
+    result: Evaluation | DavisEvaluation = score(pred, **options)
+    if as_json:
+        print_json(result.to_json())
+    elif isinstance(result, DavisEvaluation):
+        print_davis(result)
+    else:
+        print_evaluation(result)
 
 
-def _score_six(pred: Path, gt: Path, split_json: Path, as_json: bool, **options: Any) -> None:
-    from actiseg_bench.scoring.evaluate import evaluate_folders
-    from actiseg_noise.terminal import print_json
-
-    found = evaluate_folders(pred, gt, split_json, **options)
-    print_json(evaluation_json(found)) if as_json else print_evaluation(found)
-
-
-def _score_network(trained: TrainedNetwork, manifest: Path, root: Path | None, as_json: bool, **options: Any) -> None:
+def _score_network(
+    named: tuple[Path | None, str | None, str | None, int],
+    manifest: Path,
+    root: Path | None,
+    as_json: bool,
+    *,
+    threshold: float | None,
+    **options: Any,
+) -> None:
+    """Score the network that is named by checkpoint, model, weights and number."""
     from actiseg_bench.cli.progress import count_progress
+    from actiseg_bench.prediction.networks import open_network
     from actiseg_bench.scoring.prediction_folder import evaluate_network
     from actiseg_noise.terminal import print_json
 
+    trained = open_network(*named)
     with count_progress("clips") as on_clip:
-        found = evaluate_network(trained, manifest, root, on_clip=on_clip, **options)
-    threshold = trained.threshold(options["positive_threshold"])
+        result = evaluate_network(trained, manifest, root, on_clip=on_clip, positive_threshold=threshold, **options)
+    least = trained.threshold(threshold)
     if as_json:
-        print_json(evaluation_json(found) | trained.identity | {"positive_threshold": threshold})
+        print_json(result.to_json() | trained.identity | {"positive_threshold": least})
     else:
-        print_evaluation(found)
-        print_threshold(threshold)
+        print_evaluation(result)
+        print_threshold(least)

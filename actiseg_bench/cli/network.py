@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-from actiseg_noise.errors import raise_if
-
-if TYPE_CHECKING:
-    from actiseg_bench.prediction.networks import TrainedNetwork
 
 ACheckpoint = Annotated[
     Path | None, typer.Option("--checkpoint", help="A checkpoint.safetensors of 'train' or 'run --keep-weights'.")
@@ -28,25 +23,6 @@ AThreshold = Annotated[
 ]
 ADevice = Annotated[str, typer.Option("--device", help="cpu, cuda, or auto.")]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads. [default: as in training]")]
-
-
-def open_network(checkpoint: Path | None, model: str | None, weights: str | None, number: int) -> TrainedNetwork:
-    """Return the network that the options name.
-
-    Raises:
-        ActisegError: none is named, or two are; see :mod:`actiseg_bench.prediction.networks`.
-    """
-    raise_if(
-        (checkpoint is None) == (weights is None),
-        "say which network: --checkpoint FILE of a training, or --model NAME --weights FILE",
-    )
-    from actiseg_bench.prediction.networks import load_published, load_trained
-
-    if checkpoint is not None:
-        return load_trained(checkpoint, number, model)
-    raise_if(model is None, "--weights needs --model NAME: which model they are of; see 'list models'")
-    raise_if(number != 1, "--network goes with --checkpoint: weights are of one network")
-    return load_published(str(model), str(weights))
 
 
 def print_threshold(threshold: float | None) -> None:

@@ -2,55 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from actiseg_bench.scoring.davis_folders import DavisEvaluation
-    from actiseg_bench.scoring.evaluate import Evaluation
+    from actiseg_bench.scoring.evaluation import Evaluation
 
 
-def evaluation_json(found: Evaluation) -> dict[str, Any]:
-    """Return what ``--json`` prints of the six metrics."""
-    said = {"scores": found.scores_dict(), "counts": found.counts_dict(), "void": found.void}
-    return said | ({"allowed": found.allowed} if found.allowed else {})
-
-
-def print_evaluation(found: Evaluation) -> None:
+def print_evaluation(result: Evaluation) -> None:
     """Print scores times 100 and what they were computed on."""
     from actiseg_bench.metrics.actionvos import TITLES
+    from actiseg_bench.metrics.failure_modes import TITLES as MODES
     from actiseg_noise.terminal import out
 
     titles = TITLES | {"p_miou_hands": "p-mIoU hands", "p_miou_objects": "p-mIoU objects"}
-    _print_scores(found.scores_dict(), titles)
-    _print_counts(found.counts_dict(), f"void pixels: {found.void}")
-    _print_allowed(found.allowed)
+    _print_scores(result.scores_dict(), titles)
+    if result.failures:
+        _print_scores(result.failures, MODES, "Failure modes × 100")
+    _print_counts(result.counts_dict(), f"void pixels: {result.void}")
+    _print_allowed(result.allowed)
+    _print_names("Objects without a pixel in any scored frame, scored all the same", result.never_visible)
     out.print("gIoU is the GRES generalised IoU with its no-target rule, not box GIoU.", soft_wrap=True)
 
 
-def print_davis(found: DavisEvaluation) -> None:
+def print_davis(result: DavisEvaluation) -> None:
     """Print the means over objects times 100 and what they were computed on."""
     from actiseg_noise.terminal import out
 
-    _print_scores(found.scores_dict(), {"j_and_f": "J&F", "j": "J", "f": "F", "j_last": "J_last"})
-    merged = "; all ids are one object" if found.merged else ""
-    _print_counts(found.counts_dict(), f"void pixels: {found.void}{merged}")
-    _print_allowed(found.allowed)
+    _print_scores(result.scores_dict(), {"j_and_f": "J&F", "j": "J", "f": "F", "j_last": "J_last"})
+    merged = "; all ids are one object" if result.merged else ""
+    _print_counts(result.counts_dict(), f"void pixels: {result.void}{merged}")
+    _print_allowed(result.allowed)
     out.print("First and last frames are not scored; J_last is J over the last quarter of the others.", soft_wrap=True)
-    if found.short:
-        out.print(
-            f"Clips of fewer than three masks, not scored: {', '.join(found.short)}", markup=False, soft_wrap=True
-        )
-    if found.unseen:
-        text = f"Ids that the first frame skips, scored all the same: {', '.join(found.unseen)}"
-        out.print(text, markup=False, soft_wrap=True)
+    _print_names("Clips of fewer than three masks, not scored", result.short)
+    _print_names("Ids that the first frame skips, scored all the same", result.unseen)
+    what = "Ids without a pixel in any frame, below a clip's largest id"
+    _print_names(f"{what}: scored as DAVIS's toolkit does, 1 where nothing is predicted of them", result.never_visible)
 
 
-def _print_scores(scores: Mapping[str, float | None], titles: Mapping[str, str]) -> None:
+def _print_names(what: str, names: Sequence[str]) -> None:
+    """Print names and what they are, how many, and the first ones; nothing where there is none."""
+    from actiseg_bench.scoring.mask_folders import LISTED
+    from actiseg_noise.terminal import out
+
+    if names:
+        more = f", … and {len(names) - LISTED} more" if len(names) > LISTED else ""
+        out.print(f"{what}: {', '.join(names[:LISTED])}{more}", markup=False, soft_wrap=True)
+
+
+def _print_scores(scores: Mapping[str, float | None], titles: Mapping[str, str], title: str = "Scores × 100") -> None:
     from actiseg_noise.terminal import print_table
 
     cells = {name: "–" if v is None else f"{100 * v:.1f}" for name, v in scores.items()}
-    print_table("Scores × 100", [titles[name] for name in cells], [list(cells.values())])
+    print_table(title, [titles[name] for name in cells], [list(cells.values())])
 
 
 def _print_counts(counts: Mapping[str, int], more: str) -> None:
@@ -65,9 +70,9 @@ def _print_allowed(allowed: Mapping[str, Any]) -> None:
     from actiseg_bench.scoring.mask_folders import ALLOWED
     from actiseg_noise.terminal import out
 
-    for kind, found in allowed.items():
-        out.print(f"{ALLOWED[kind]}: {found['count']:,}", markup=False, soft_wrap=True)
-        for line in found["first"]:
+    for kind, masks in allowed.items():
+        out.print(f"{ALLOWED[kind]}: {masks['count']:,}", markup=False, soft_wrap=True)
+        for line in masks["first"]:
             out.print(f"  {line}", markup=False, soft_wrap=True)
-        if found["count"] > len(found["first"]):
-            out.print(f"  … and {found['count'] - len(found['first'])} more", markup=False, soft_wrap=True)
+        if masks["count"] > len(masks["first"]):
+            out.print(f"  … and {masks['count'] - len(masks['first'])} more", markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""``leaderboard`` and ``list``: what was made, and what there is."""
+"""``leaderboard`` and ``list``: the tables of finished runs, and what there is to run."""
 
 from __future__ import annotations
 
@@ -18,22 +18,19 @@ def leaderboard(
     json: AsJson = False,
 ) -> None:
     """Print the leaderboard of all finished runs under a folder."""
-    from actiseg_bench.report.render import FORMATS, RENDERERS, print_leaderboards, to_json
-    from actiseg_bench.report.sums import sums_reader
-    from actiseg_bench.report.table import make_leaderboards
-    from actiseg_bench.results.stored import read_runs
+    from actiseg_bench.report.leaderboard import leaderboard as make_leaderboard
+    from actiseg_bench.report.render import FORMATS, print_leaderboards, to_json
     from actiseg_noise.terminal import print_json, print_text
 
     if form not in FORMATS:
         raise UnknownNameError("format", form, FORMATS)
-    runs = read_runs(folder)
-    boards = make_leaderboards([run.result for run in runs], sums_reader(runs))
+    boards = make_leaderboard(folder)
     if json:
         print_json(to_json(boards))
     elif form == "table":
         print_leaderboards(boards, wide_console())
     else:
-        print_text(RENDERERS[form](boards))
+        print_text(boards.render(form))
 
 
 @app.command("list")

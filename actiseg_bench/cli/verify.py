@@ -1,4 +1,4 @@
-"""``verify``: do the stored results hold?"""
+"""``verify``: stored results, computed again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def verify(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Compute scores, failure modes, digests and keys again from what is stored, and say which row does not hold."""
+    """Compute scores, failure modes, digests and keys again from what is stored, and name what differs."""
     from actiseg_bench.cli.progress import count_progress
     from actiseg_bench.grid.verification import verify_runs
     from actiseg_noise.terminal import print_json
@@ -38,17 +38,17 @@ def verify(
 
 
 def _print(verdict: Verification) -> None:
-    """Print the rows that do not hold, or that all do."""
+    """Print the checks that failed, or that all passed."""
     from actiseg_noise.terminal import out, print_table
 
     if not verdict.findings:
         out.print(
-            f"{len(verdict.runs)} runs: all holds: predictions, scores, counts, failure modes, object-frames, keys "
-            "and the manifests they name",
+            f"{len(verdict.runs)} runs: all checks passed: predictions, scores, counts, failure modes, object-frames, "
+            "keys and the manifests they name",
             soft_wrap=True,
         )
         return
     rows = [(f.where, f.what, f.stated, f.found) for f in verdict.findings]
-    print_table("What does not hold", ("where", "what", "stated", "found"), rows)
+    print_table("Checks that failed", ("where", "what", "stated", "found"), rows)
     bad = {finding.where for finding in verdict.findings} & set(verdict.runs)
-    out.print(f"{len(bad)} of {len(verdict.runs)} runs do not hold.")
+    out.print(f"{len(bad)} of {len(verdict.runs)} runs failed a check.")

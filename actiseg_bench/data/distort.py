@@ -46,8 +46,8 @@ def distort(frames: Tensor, config: DistortConfig, random: torch.Generator) -> T
     flat = frames.flatten(0, -4)
     draws = torch.rand((len(flat), _DRAWS), generator=random).tolist()
     pictures = flat.movedim(1, -1).numpy()
-    found = np.stack([_distort(picture, config, u) for picture, u in zip(pictures, draws, strict=True)])
-    return torch.from_numpy(found).movedim(-1, 1).contiguous().view_as(frames)
+    distorted = np.stack([_distort(picture, config, u) for picture, u in zip(pictures, draws, strict=True)])
+    return torch.from_numpy(distorted).movedim(-1, 1).contiguous().view_as(frames)
 
 
 def _distort(picture: Picture, config: DistortConfig, u: list[float]) -> Picture:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,11 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch.utils.data import Dataset
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from actiseg_bench.data.by_clip import ByClip
 from actiseg_bench.data.coverage import action_weights, coverage, row_rle
 from actiseg_bench.data.sizes import Size, grid_size, shown_size, whole_cells
-from actiseg_bench.records import ClipItem
+from actiseg_bench.records import Batch, ClipItem, collate
+from actiseg_noise.borders.folders import suggest_root
+from actiseg_noise.borders.images import check_shape, read_frame
 from actiseg_noise.borders.roots import find_root
 from actiseg_noise.errors import DataError, ManifestError, raise_if
 from actiseg_noise.key import Key
@@ -25,6 +29,7 @@ from actiseg_noise.records import DatasetCard, expression
 
 LABELS = ("noisy", "clean")
 TARGETS = ("positive", "all")
+_ELSEWHERE = re.compile(r"^([A-Za-z]:)?[/\\]|(^|[/\\])\.\.([/\\]|$)")  # absolute, or up
 
 
 class View(NamedTuple):
@@ -35,7 +40,7 @@ class View(NamedTuple):
     frames: tuple[int, ...]
 
 
-class _Scene(NamedTuple):
+class _ClipRows(NamedTuple):
     """The rows of what an item shows, and the size in which it shows it."""
 
     clip_id: str
@@ -46,6 +51,10 @@ class _Scene(NamedTuple):
 
 class ManifestDataset(Dataset[ClipItem]):
     """One item per clip that has a sample and an annotated frame.
+
+    ``DataLoader(data, batch_size=2)`` gives a :class:`Batch`: torch's own collate function knows the items, and does
+    what :func:`actiseg_bench.collate` does. Clips of one batch must show equally many frames of one size, which
+    ``frames`` and ``size`` see to.
 
     Args:
         manifest: a manifest folder, or one opened by :func:`actiseg_noise.read_manifest`.
@@ -134,11 +143,11 @@ class ManifestDataset(Dataset[ClipItem]):
     @cached_property
     def frames_of_samples(self) -> dict[str, tuple[int, ...]]:
         """Return sample_id → the positions in its clip that an item shows."""
-        found: dict[str, tuple[int, ...]] = {}
+        frames: dict[str, tuple[int, ...]] = {}
         for clip_id in self.clip_ids:
             shown = tuple(row["frame_idx"] for row in self.frame_rows(clip_id))
-            found |= {row["sample_id"]: shown for row in self._tables["samples"].rows(clip_id)}
-        return found
+            frames |= {row["sample_id"]: shown for row in self._tables["samples"].rows(clip_id)}
+        return frames
 
     @cached_property
     def sizes(self) -> list[Size]:
@@ -154,10 +163,10 @@ class ManifestDataset(Dataset[ClipItem]):
     @cached_property
     def groups(self) -> list[list[int]]:
         """Return the positions of clips that show the same frames, group by group, in order."""
-        found: dict[str, list[int]] = {}
+        groups: dict[str, list[int]] = {}
         for index, clip_id in enumerate(self.clip_ids):
-            found.setdefault(_frames_id(self.frame_rows(clip_id)), []).append(index)
-        return list(found.values())
+            groups.setdefault(_frames_id(self.frame_rows(clip_id)), []).append(index)
+        return list(groups.values())
 
     def frame_rows(self, clip_id: str) -> list[dict[str, Any]]:
         """Return the rows of ``frames`` that an item of this clip shows, in order."""
@@ -166,7 +175,7 @@ class ManifestDataset(Dataset[ClipItem]):
             return rows
         return [rows[i] for i in np.linspace(0, len(rows) - 1, self.frames).round().astype(int)]
 
-    def stranger(self, clip_id: str) -> str:
+    def other_clip(self, clip_id: str) -> str:
         """Return the clip whose narration this clip's expressions borrow when ``targets`` is ``all``."""
         return self.clip_ids[Key("narration", clip_id).below("clip", len(self))]
 
@@ -183,9 +192,9 @@ class ManifestDataset(Dataset[ClipItem]):
             frames, samples = [frames[i] for i in view.frames], [samples[i] for i in view.samples]
             frames_id = f"{frames_id}\n{list(view.frames)}"
         images = self._images(frames)
-        scene = _Scene(clip_id, frames, samples, (images.shape[2], images.shape[3]))
-        masks = self._masks(scene, self.labels)
-        own = self._masks(scene, self.labels, negatives=True) if self.weigh_actions else None
+        clip = _ClipRows(clip_id, frames, samples, (images.shape[2], images.shape[3]))
+        masks = self._masks(clip, self.labels)
+        own = self._masks(clip, self.labels, negatives=True) if self.weigh_actions else None
         return ClipItem(
             clip_id=clip_id,
             frames_id=frames_id,
@@ -197,20 +206,20 @@ class ManifestDataset(Dataset[ClipItem]):
             expressions=tuple(self._expression(row) for row in samples),
             masks=torch.from_numpy(masks),
             is_positive=torch.tensor([row["is_positive"] for row in samples]),
-            agrees=self._agrees(masks, scene) if self.diagnose else None,
+            agrees=self._agrees(masks, clip) if self.diagnose else None,
             weights=None if own is None else torch.from_numpy(action_weights(own, samples)),
         )
 
-    def _agrees(self, masks: npt.NDArray[np.uint8], scene: _Scene) -> torch.Tensor:
+    def _agrees(self, masks: npt.NDArray[np.uint8], clip: _ClipRows) -> torch.Tensor:
         """Return where the text names the object and the mask is the clean one, bool ``[K, T, h, w]``."""
-        clean = self._masks(scene, "clean")
-        is_named = np.array([not row["is_harmful"] for row in scene.samples])
+        clean = self._masks(clip, "clean")
+        is_named = np.array([not row["is_harmful"] for row in clip.samples])
         return torch.from_numpy(((masks > 127) == (clean > 127)) & is_named[:, None, None, None])
 
     def _expression(self, sample: dict[str, Any]) -> str:
         if self.targets == "positive":
             return str(sample["noisy_expression" if self.labels == "noisy" else "expression"])
-        narration = self._tables["clips"].rows(self.stranger(sample["clip_id"]))[0]["narration"]
+        narration = self._tables["clips"].rows(self.other_clip(sample["clip_id"]))[0]["narration"]
         return expression(sample["noisy_noun" if self.labels == "noisy" else "noun"], narration)
 
     def _images(self, frames: list[dict[str, Any]]) -> torch.Tensor:
@@ -221,6 +230,12 @@ class ManifestDataset(Dataset[ClipItem]):
         size = None if self.size is None and not self.whole else self._shown(frames)
         once = {row["frame_idx"]: row for row in frames}
         pictures = {frame_idx: self._image(row, size) for frame_idx, row in once.items()}
+        shapes = sorted({picture.shape[:2] for picture in pictures.values()})
+        raise_if(
+            len(shapes) > 1,
+            f"clip {frames[0]['clip_id']}: its frames have several sizes, {shapes}: pass size=(rows, columns)",
+            DataError,
+        )
         stacked = np.stack([pictures[row["frame_idx"]] for row in frames])
         images = torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
         if self._cache is not None:
@@ -228,39 +243,51 @@ class ManifestDataset(Dataset[ClipItem]):
         return images
 
     def _image(self, frame: dict[str, Any], size: Size | None) -> npt.NDArray[np.uint8]:
-        """Return one frame as uint8 RGB ``[H, W, 3]``, in its own size for None."""
-        path = self.root / str(frame["image_path"])
-        image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB) if path.is_file() else None
-        if image is None:
-            what = "not a readable image" if path.is_file() else "the image is missing"
-            raise DataError(
-                f"{path}: {what} (clip {frame['clip_id']}, frame {frame['frame_id']}). Point --root to the folder "
-                f"of {self.manifest.info.dataset['name']}."
-            )
-        if size is not None:
-            image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
-        return image.astype(np.uint8, copy=False)
+        """Return one frame as uint8 RGB ``[H, W, 3]``, upright, in its own size for None.
 
-    def _masks(self, scene: _Scene, labels: str, *, negatives: bool = False) -> npt.NDArray[np.uint8]:
+        Raises:
+            DataError: the manifest names no image, or one outside the root; it is missing, unreadable, or of another
+                shape than the frame's masks.
+        """
+        path = self.root / _relative_path(frame, self.manifest)
+        where = f"clip {frame['clip_id']}, frame {frame['frame_id']}"
+        try:
+            image = read_frame(path)
+        except DataError as error:
+            raise DataError(f"{error} ({where}).{self._advice(path, str(frame['image_path']))}") from None
+        height, width = image.shape[:2]
+        check_shape((frame["height"], frame["width"]), (height, width), f"{path} ({where})", may_scale=True)
+        if size is not None:
+            image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        return image
+
+    def _advice(self, path: Path, image_path: str) -> str:
+        """Return what to do about an image that cannot be read: nothing more where it is there."""
+        if path.exists():
+            return ""
+        place = f" Point --root (now {self.root}) to the folder of {self.manifest.info.dataset['name']}."
+        return place + suggest_root(self.root, [image_path])
+
+    def _masks(self, clip: _ClipRows, labels: str, *, negatives: bool = False) -> npt.NDArray[np.uint8]:
         """Return the coverage of the ``noisy`` or ``clean`` targets, uint8 ``[K, T, h, w]``.
 
         Args:
             negatives: whether negative objects have their own masks, whatever ``targets`` says.
         """
-        samples, frames = scene.samples, scene.frames
-        out = np.zeros((len(samples), len(frames), *grid_size(scene.size, self._cell)), np.uint8)
+        samples, frames = clip.samples, clip.frames
+        out = np.zeros((len(samples), len(frames), *grid_size(clip.size, self._cell)), np.uint8)
         sample_at = {row["object_id"]: k for k, row in enumerate(samples)}
         times: dict[int, list[int]] = {}
         for t, frame in enumerate(frames):
             times.setdefault(frame["frame_idx"], []).append(t)
         sizes = {frame["frame_idx"]: (frame["height"], frame["width"]) for frame in frames}
         everyone = negatives or self.targets == "all"
-        for row in self._tables["masks"].rows(scene.clip_id):
+        for row in self._tables["masks"].rows(clip.clip_id):
             k, at = sample_at.get(row["object_id"]), times.get(row["frame_idx"])
             if k is None or at is None or not row[f"{labels}_area"]:
                 continue
             if everyone or samples[k]["is_positive"]:
-                out[k, at] = coverage(row_rle(row, sizes[row["frame_idx"]], labels), scene.size, self._cell)
+                out[k, at] = coverage(row_rle(row, sizes[row["frame_idx"]], labels), clip.size, self._cell)
         return out
 
     def _fits(self) -> bool:
@@ -269,6 +296,23 @@ class ManifestDataset(Dataset[ClipItem]):
         counts = self.manifest.info.counts
         per_mask = (5 if self.weigh_actions else 1) / self._cell**2
         return (counts["frames"] * 3 + counts["masks"] * per_mask) * rows * columns < 2**30
+
+
+def _relative_path(frame: dict[str, Any], manifest: Manifest) -> str:
+    """Return where a frame's image lies below the root.
+
+    Raises:
+        DataError: the manifest does not say, or names a place elsewhere.
+    """
+    path, where = frame["image_path"], f"{manifest.path}: clip {frame['clip_id']}, frame {frame['frame_id']}"
+    if path is None:
+        raise DataError(
+            f"{where}: image_path is null, so there is no image to train on or to predict. Build the labels where the "
+            "images are, or import them with --images DIR."
+        )
+    if not path or _ELSEWHERE.search(path):
+        raise DataError(f"{where}: image_path {path!r} leads out of the dataset's folder; expected a path inside it")
+    return str(path)
 
 
 def _frames_id(frames: list[dict[str, Any]]) -> str:
@@ -295,3 +339,11 @@ def check_usable(manifest: Manifest, root: str | Path | None = None) -> Path:
             "Build it again with --content full."
         )
     return find_root(DatasetCard.from_json(manifest.info.dataset), root)
+
+
+def _collate(batch: list[ClipItem], *, collate_fn_map: object = None) -> Batch:
+    """Return :func:`collate` of a batch, as ``torch.utils.data.default_collate`` calls it."""
+    return collate(batch)
+
+
+default_collate_fn_map[ClipItem] = _collate

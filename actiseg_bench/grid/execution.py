@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.metrics.failure_modes import failure_modes
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.prediction.predict import iter_predictions_of
 from actiseg_bench.results.networks import PREDICTIONS_NAME, file_of, over_networks
-from actiseg_bench.results.predictions import Prediction, iter_predictions, write_predictions
-from actiseg_bench.scoring.evaluate import Evaluation, evaluate_predictions
+from actiseg_bench.results.predictions import PredictedMask, iter_predictions, write_predictions
+from actiseg_bench.scoring.evaluation import Evaluation
+from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
-from actiseg_bench.scoring.object_frames import measure, write_object_frames
-from actiseg_bench.scoring.scored import Tables
+from actiseg_bench.scoring.object_frames import write_object_frames
+from actiseg_bench.scoring.truth import Tables
 from actiseg_bench.training.train import TrainOutcome, make_networks, pick_device, train_run
 from actiseg_noise.manifest.read import read_manifest
 from actiseg_noise.masks import empty_rle
@@ -77,31 +77,31 @@ def score_silence(track: Track, folder: Path) -> NetworkScores:
     return _score([iter_silent(read_manifest(track.eval_manifest))], track.eval_manifest, folder)
 
 
-def iter_silent(manifest: Tables) -> Iterator[Prediction]:
+def iter_silent(manifest: Tables) -> Iterator[PredictedMask]:
     """Yield the rows of a manifest with nothing predicted."""
     frames = manifest.table("frames", ["clip_id", "frame_idx", "height", "width"]).to_pylist()
     empty = {(row["clip_id"], row["frame_idx"]): (row["height"], row["width"]) for row in frames}
     for batch in manifest.table("masks", ["clip_id", "frame_idx", "object_id"]).to_batches():
         for row in batch.to_pylist():
             mask = empty_rle(*empty[row["clip_id"], row["frame_idx"]])
-            yield Prediction(row["clip_id"], row["frame_idx"], row["object_id"], mask)
+            yield PredictedMask(row["clip_id"], row["frame_idx"], row["object_id"], mask)
 
 
-def _rows(network: VosModel, clips: ManifestDataset, device: torch.device) -> Iterator[Prediction]:
+def _rows(network: VosModel, clips: ManifestDataset, device: torch.device) -> Iterator[PredictedMask]:
     """Yield what a network predicts of the clips, row by row."""
     for clip in iter_predictions_of(network, clips, device):
         yield from clip.rows()
 
 
-def _score(predicted: Iterable[Iterable[Prediction]], labels: Path, folder: Path) -> NetworkScores:
+def _score(predicted: Iterable[Iterable[PredictedMask]], labels: Path, folder: Path) -> NetworkScores:
     """Store the predictions of every network, and a table of their object-frames; score both."""
     manifest = read_manifest(labels)
-    evaluations, modes, digests = [], [], []
+    evaluations, digests = [], []
     for number, rows in enumerate(predicted, start=1):
         path = folder / file_of(PREDICTIONS_NAME, number)
         digests.append(write_predictions(path, rows))
-        evaluations.append(evaluate_predictions(labels, path))
-        clips, frames = measure(manifest, iter_predictions(path))
-        write_object_frames(folder / file_of(OBJECT_FRAMES_NAME, number), clips, frames)
-        modes.append(failure_modes(frames))
-    return NetworkScores(tuple(evaluations), over_networks(modes), "+".join(digests))
+        found = measure(manifest, iter_predictions(path))
+        write_object_frames(folder / file_of(OBJECT_FRAMES_NAME, number), found.clips, found.frames)
+        evaluations.append(found.evaluation)
+    failures = over_networks([one.failures for one in evaluations])
+    return NetworkScores(tuple(evaluations), failures, "+".join(digests))

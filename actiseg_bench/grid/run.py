@@ -27,7 +27,7 @@ from actiseg_bench.results.result import (
     write_result,
 )
 from actiseg_bench.results.stored import run_folder, why_incomplete
-from actiseg_bench.scoring.evaluate import Evaluation
+from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_noise.borders.writing import FolderDraft, WriteError, remove_file, write_text
 from actiseg_noise.errors import ActisegError, missing_extra
 

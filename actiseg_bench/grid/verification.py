@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_bench.metrics.failure_modes import ObjectFrames, failure_modes
+from actiseg_bench.metrics.failure_modes import ObjectFrames
 from actiseg_bench.results.networks import PREDICTIONS_NAME, over_networks
 from actiseg_bench.results.predictions import PredictionError, iter_predictions, predictions_digest
 from actiseg_bench.results.result import (
@@ -21,10 +21,10 @@ from actiseg_bench.results.result import (
     read_result,
 )
 from actiseg_bench.results.stored import StoredRun
-from actiseg_bench.scoring.evaluate import score_predictions
+from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
-from actiseg_bench.scoring.object_frames import measure, read_object_frames
-from actiseg_bench.scoring.scored import Tables
+from actiseg_bench.scoring.object_frames import read_object_frames
+from actiseg_bench.scoring.truth import Tables
 from actiseg_noise import read_manifest
 from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ActisegError, ManifestError
@@ -183,16 +183,14 @@ def _verify_track(result: RunResult, where: str, manifests: ManifestIndex) -> It
 
 
 def _verify_scores(run: StoredRun, where: str, manifest: Tables) -> Iterator[RunFinding]:
-    """Score and measure every network's predictions again."""
+    """Measure every network's predictions again."""
     scores, modes, counts = [], [], []
     for path, table in zip(run.files(PREDICTIONS_NAME), run.files(OBJECT_FRAMES_NAME), strict=True):
-        rows = list(iter_predictions(path))
-        evaluation = score_predictions(manifest, rows)
-        clips, frames = measure(manifest, rows)
-        scores.append(evaluation.scores_dict())
-        counts.append(evaluation.counts_dict())
-        modes.append(failure_modes(frames))
-        yield from _verify_table(table, where, clips, frames)
+        found = measure(manifest, iter_predictions(path))
+        scores.append(found.evaluation.scores_dict())
+        counts.append(found.evaluation.counts_dict())
+        modes.append(found.evaluation.failures)
+        yield from _verify_table(table, where, found.clips, found.frames)
     yield from _differences(where, "", run.result.scores, over_networks(scores))
     yield from _differences(where, "count of ", run.result.counts, counts[0])
     yield from _differences(where, "failure mode ", run.result.failures, over_networks(modes))

@@ -26,9 +26,10 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import BinaryMask, IndexMask, Rle
+from actiseg_noise.masks import IndexMask
 
 Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 
 METRICS = ("p_miou", "n_miou", "p_ciou", "n_ciou", "giou", "acc")
 TITLES = {
@@ -132,103 +133,72 @@ def count_object_frames(
     Raises:
         DataError: masks that are not two ``uint8 [H, W]`` of one shape.
     """
+    return counts_of_pairs(count_pairs(pred, gt), object_ids, void_id)
+
+
+def count_pairs(pred: IndexMask, gt: IndexMask) -> Counts:
+    """Return how many pixels have each pair of values, ``int64 [256, 256]``: ``[predicted, true]``.
+
+    Raises:
+        DataError: masks that are not two ``uint8 [H, W]`` of one shape.
+    """
+    import cv2
+
     if pred.dtype != np.uint8 or gt.dtype != np.uint8 or pred.ndim != 2 or pred.shape != gt.shape:
         raise DataError(
             f"expected two uint8 [H, W] masks of one shape, got prediction {pred.dtype} {list(pred.shape)} "
             f"and ground truth {gt.dtype} {list(gt.shape)}"
         )
-    if void_id is not None:
-        pred = pred * (gt != void_id)
-    both = gt * (pred == gt)
+    rows = max(1, _EXACT // max(1, gt.shape[1]))  # OpenCV counts into float32
+    strips = ([np.ascontiguousarray(mask[top : top + rows]) for mask in (pred, gt)] for top in range(0, len(gt), rows))
+    counts = [cv2.calcHist(pair, [0, 1], None, [256, 256], [0, 256, 0, 256]).astype(np.int64) for pair in strips]
+    return sum(counts[1:], start=counts[0])
+
+
+def counts_of_pairs(pairs: Counts, object_ids: Sequence[int], void_id: int | None = None) -> Counts:
+    """Return what :func:`count_object_frames` returns, from the pairs of a frame."""
     ids = np.asarray(object_ids, np.intp)
-    return np.stack([count_ids(both)[ids], count_ids(pred)[ids], count_ids(gt)[ids]], axis=1)
+    predicted = pairs[ids].sum(1) if void_id is None else pairs[ids].sum(1) - pairs[ids, void_id]
+    return np.stack([pairs[ids, ids], predicted, pairs[:, ids].sum(0)], axis=1)
 
 
-def count_ids(mask: IndexMask) -> Counts:
-    """Return how many pixels of ``uint8 [H, W]`` have each value, ``int64 [256]``; several times faster than NumPy."""
-    import cv2
+def score_parts(counts: ObjectFrameCounts) -> tuple[Floats, Floats]:
+    """Return what stands above and below the fraction of every metric, the table at the head of this module.
 
-    rows = max(1, _EXACT // max(1, mask.shape[1]))  # OpenCV counts into float32
-    strips = (np.ascontiguousarray(mask[top : top + rows]) for top in range(0, len(mask), rows))
-    counts = np.zeros(256, np.int64)
-    for strip in strips:
-        counts += cv2.calcHist([strip], [0], None, [256], [0, 256]).ravel().astype(np.int64)
-    return counts
-
-
-def count_binary(pred: BinaryMask, gt: BinaryMask) -> tuple[int, int, int]:
-    """Return intersection, predicted area and ground-truth area of two ``bool [H, W]`` masks, in pixels.
-
-    Raises:
-        DataError: the shapes differ.
+    Returns:
+        ``float64 [6, N]`` each, in the order of ``METRICS``. A score is the sum of the first over the sum of the
+        second; where the second is 0, the object-frame is not part of the metric.
     """
-    if pred.shape != gt.shape:
-        raise DataError(f"prediction {list(pred.shape)} and ground truth {list(gt.shape)} differ in size")
-    return int(np.count_nonzero(pred & gt)), int(np.count_nonzero(pred)), int(np.count_nonzero(gt))
-
-
-def count_rle(pred: Rle, gt: Rle, void: Rle | None = None) -> tuple[int, int, int]:
-    """Return intersection, predicted area and ground-truth area, without decoding a mask.
-
-    Args:
-        void: pixels without label, left out of the prediction; ground truth never holds any.
-
-    Raises:
-        DataError: the sizes differ.
-    """
-    if (pred.height, pred.width) != (gt.height, gt.width):
-        raise DataError(f"prediction {pred.height}×{pred.width} and ground truth {gt.height}×{gt.width} differ in size")
-    lost = _overlap(pred, void) if void is not None else 0
-    return _overlap(pred, gt), pred.area - lost, gt.area
-
-
-def _overlap(a: Rle, b: Rle) -> int:
-    """Return the number of pixels in both masks."""
-    if not a.area or not b.area:
-        return 0
-    from pycocotools import mask as coco
-
-    pair = [{"size": [m.height, m.width], "counts": m.counts.encode("ascii")} for m in (a, b)]
-    return int(coco.area(coco.merge(pair, intersect=True)))
+    positive, predicted, visible = counts.is_positive, counts.pred_area > 0, counts.gt_area > 0
+    union, everywhere = counts.union, np.ones(len(counts))
+    there, target = union > 0, positive & visible
+    iou = counts.intersection / np.maximum(union, 1)
+    parts = {
+        "p_miou": (iou * positive, there & positive),
+        "n_miou": (iou * ~positive, there & ~positive),
+        "p_ciou": (counts.intersection * positive, union * positive),
+        "n_ciou": (counts.intersection * ~positive, union * ~positive),
+        "giou": (np.where(positive, np.where(there, iou, 1.0), ~predicted), everywhere),
+        "acc": (target == predicted, everywhere),
+    }
+    top, bottom = zip(*(parts[name] for name in METRICS), strict=True)
+    return np.array(top, np.float64), np.array(bottom, np.float64)
 
 
 def actionvos_scores(counts: ObjectFrameCounts) -> ActionVosScores:
-    """Compute the six metrics, the table at the head of this module row by row."""
-    predicted, visible, positive = counts.pred_area > 0, counts.gt_area > 0, counts.is_positive
-    target = positive & visible
-    iou = _iou(counts)
-    giou = np.where(positive, np.where(counts.union > 0, iou, 1.0), np.where(predicted, 0.0, 1.0))
-    tp, tn = int(np.sum(target & predicted)), int(np.sum(~target & ~predicted))
-    fp, fn = int(np.sum(~target & predicted)), int(np.sum(target & ~predicted))
-    return ActionVosScores(
-        p_miou=mean_iou(counts.select(positive)),
-        n_miou=mean_iou(counts.select(~positive)),
-        p_ciou=cumulative_iou(counts.select(positive)),
-        n_ciou=cumulative_iou(counts.select(~positive)),
-        giou=float(giou.mean()) if len(counts) else None,
-        acc=(tp + tn) / len(counts) if len(counts) else None,
-        tp=tp,
-        tn=tn,
-        fp=fp,
-        fn=fn,
-    )
+    """Compute the six metrics and the confusion counts."""
+    top, bottom = score_parts(counts)
+    p_miou, n_miou, p_ciou, n_ciou, giou, acc = (_fraction(*row) for row in zip(top, bottom, strict=True))
+    predicted, target = counts.pred_area > 0, counts.is_positive & (counts.gt_area > 0)
+    cells = (target & predicted, ~target & ~predicted, ~target & predicted, target & ~predicted)
+    tp, tn, fp, fn = (int(cell.sum()) for cell in cells)
+    return ActionVosScores(p_miou, n_miou, p_ciou, n_ciou, giou, acc, tp, tn, fp, fn)
 
 
-def mean_iou(counts: ObjectFrameCounts) -> float | None:
-    """Return the mean of I/U over the object-frames with U > 0; None when there is none."""
-    there = counts.union > 0
-    return float(_iou(counts)[there].mean()) if there.any() else None
-
-
-def cumulative_iou(counts: ObjectFrameCounts) -> float | None:
-    """Return ΣI / ΣU; None when nothing is visible or predicted anywhere."""
-    union = int(counts.union.sum())
-    return int(counts.intersection.sum()) / union if union else None
-
-
-def _iou(counts: ObjectFrameCounts) -> npt.NDArray[np.float64]:
-    """Return I/U per object-frame, 0 where U = 0."""
-    return counts.intersection / np.maximum(counts.union, 1)
+def _fraction(top: Floats, bottom: Floats) -> float | None:
+    """Return Σ ``top`` / Σ ``bottom``, None when nothing is below; the sums do not depend on what is not counted."""
+    counted = bottom > 0
+    return float(top[counted].sum() / bottom[counted].sum()) if counted.any() else None
 
 
 def is_hand(nouns: Iterable[str]) -> npt.NDArray[np.bool_]:

@@ -32,7 +32,7 @@ def jaccard(pred: BinaryMask, gt: BinaryMask) -> float:
 def boundary(mask: BinaryMask) -> BinaryMask:
     """Return where ``bool [h, w]`` differs from its neighbour to the right, below, or right below.
 
-    Beyond the last row and column the mask goes on as it ends: an object cut by the frame has no boundary there.
+    Beyond the last row and column the mask continues as it ends: an object cut by the frame has no boundary there.
     """
     longer = np.pad(mask, ((0, 1), (0, 1)), mode="edge")
     right, below, across = longer[:-1, 1:], longer[1:, :-1], longer[1:, 1:]
@@ -50,10 +50,10 @@ def boundary_f(pred: BinaryMask, gt: BinaryMask, tolerance: int | None = None) -
     crop = _around(pred | gt)
     if crop is None:
         return 1.0
-    found, wanted = boundary(pred[crop]), boundary(gt[crop])
-    if not found.any() or not wanted.any():
-        return float(not found.any() and not wanted.any())
-    precision, recall = _share_near(found, wanted, tolerance), _share_near(wanted, found, tolerance)
+    predicted, true = boundary(pred[crop]), boundary(gt[crop])
+    if not predicted.any() or not true.any():
+        return float(not predicted.any() and not true.any())
+    precision, recall = _share_near(predicted, true, tolerance), _share_near(true, predicted, tolerance)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 

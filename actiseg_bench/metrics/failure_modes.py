@@ -14,12 +14,14 @@ The band is 2 % of the image's diagonal wide.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from actiseg_bench.metrics.actionvos import ObjectFrameCounts, count_pairs, counts_of_pairs
 from actiseg_noise.masks import BinaryMask, Box, IndexMask, find_boxes
 
 BAND_SHARE = 0.02
@@ -38,7 +40,7 @@ Ints = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class ObjectFrames:
-    """What every object-frame of a run looks like, ``[N]`` each; pixels unless said otherwise.
+    """The numbers of every object-frame of a run, ``[N]`` each; pixels unless said otherwise.
 
     Attributes:
         clip_idx, frame_idx, object_id: which one. is_positive, is_hand: bool.
@@ -67,6 +69,12 @@ class ObjectFrames:
         """Return I/U, 0 where nothing is visible or predicted."""
         return self.intersection / np.maximum(self.pred_area + self.gt_area - self.intersection, 1)
 
+    @property
+    def counts(self) -> ObjectFrameCounts:
+        """Return what the six metrics read."""
+        pixels = (self.intersection, self.pred_area, self.gt_area)
+        return ObjectFrameCounts(*pixels, self.is_positive, self.clip_idx.astype(np.int32))
+
     def select(self, which: npt.NDArray[Any]) -> ObjectFrames:
         """Return the object-frames at bool or integer positions ``which``."""
         return ObjectFrames(*(getattr(self, f.name)[which] for f in fields(self)))
@@ -94,25 +102,26 @@ def boundary_errors(pred: BinaryMask, gt: BinaryMask, band: float) -> tuple[int,
     return int(leaked.sum()), int(lost.sum())
 
 
-def measure_frame(pred: IndexMask, gt: IndexMask, object_ids: list[int]) -> list[tuple[int, int, int, int, int, float]]:
+def measure_frame(
+    pred: IndexMask, gt: IndexMask, object_ids: Sequence[int], *, boundaries: bool = True
+) -> list[tuple[int, int, int, int, int, float]]:
     """Return (intersection, pred_area, gt_area, leak, loss, other_iou) of every object of one frame.
 
     Args:
         pred, gt: ``uint8 [H, W]`` object ids; void pixels are 0 in both.
+        boundaries: whether leak and loss are measured, which takes most of the time; else they are 0.
     """
-    joint = np.bincount((pred.astype(np.uint16) << 8 | gt).ravel(), minlength=65536).reshape(256, 256)
-    predicted, visible = joint.sum(1), joint.sum(0)
-    union = predicted[:, None] + visible[None, :] - joint
-    iou = joint / np.maximum(union, 1)
-    boxes = find_boxes(gt)
-    band = band_px(*gt.shape)
-    found = []
-    for k in object_ids:
-        others = [j for j in object_ids if j != k]
-        other = float(iou[k, others].max(initial=0.0)) if others else 0.0
-        leak, loss = _near_boundary(pred, gt, k, boxes.get(k), band) if predicted[k] else (0, 0)
-        found.append((int(joint[k, k]), int(predicted[k]), int(visible[k]), leak, loss, other))
-    return found
+    pairs = count_pairs(pred, gt)
+    counts = counts_of_pairs(pairs, object_ids)
+    union = counts[:, 1][:, None] + counts[:, 2][None, :] - pairs[np.ix_(object_ids, object_ids)]
+    iou = pairs[np.ix_(object_ids, object_ids)] / np.maximum(union, 1)
+    np.fill_diagonal(iou, 0.0)
+    boxes, band = find_boxes(gt) if boundaries and counts[:, 1].any() else {}, band_px(*gt.shape)
+    rows = zip(object_ids, counts.tolist(), iou.max(1, initial=0.0).tolist(), strict=True)
+    return [
+        (*three, *(_near_boundary(pred, gt, k, boxes.get(k), band) if three[1] else (0, 0)), other)
+        for k, three, other in rows
+    ]
 
 
 def _near_boundary(pred: IndexMask, gt: IndexMask, object_id: int, box: Box | None, band: float) -> tuple[int, int]:

@@ -44,6 +44,25 @@ class TrainedNetwork:
         return None
 
 
+def open_network(
+    checkpoint: str | Path | None = None, model: str | None = None, weights: str | Path | None = None, number: int = 1
+) -> TrainedNetwork:
+    """Return a network of a training's checkpoint, or a model with weights from a file.
+
+    Raises:
+        ActisegError: none is named, or two are; see :func:`load_trained` and :func:`load_published`.
+    """
+    raise_if(
+        (checkpoint is None) == (weights is None),
+        "say which network: --checkpoint FILE of a training, or --model NAME --weights FILE",
+    )
+    if checkpoint is not None:
+        return load_trained(Path(checkpoint), number, model)
+    raise_if(model is None, "--weights needs --model NAME: which model they are of; see 'list models'")
+    raise_if(number != 1, "--network goes with --checkpoint: weights are of one network")
+    return load_published(str(model), str(weights))
+
+
 def load_trained(checkpoint: Path, number: int = 1, model: str | None = None) -> TrainedNetwork:
     """Return a network of a training's checkpoint.
 

@@ -12,14 +12,14 @@ from torch.nn import functional as F  # noqa: N812
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import VosModel
 from actiseg_bench.records import ClipItem, by_frames, collate
-from actiseg_bench.results.predictions import Prediction, frame_predictions
+from actiseg_bench.results.predictions import PredictedMask, frame_predictions
 from actiseg_noise.masks import IndexMask
 
 CANVAS_VALUES = 2**27  # logits that are enlarged at once: half a gigabyte
 
 
 class ClipPrediction(NamedTuple):
-    """What a model says about one clip, or about one piece of a long one.
+    """What a model predicts for one clip, or for one piece of a long one.
 
     Attributes:
         clip_id, frame_idx, object_ids: which clip, which T frames, which K objects.
@@ -33,7 +33,7 @@ class ClipPrediction(NamedTuple):
     masks: list[IndexMask]
     positive_scores: list[float] | list[None]
 
-    def rows(self) -> Iterator[Prediction]:
+    def rows(self) -> Iterator[PredictedMask]:
         """Yield what is stored of it, one row per frame and object."""
         scores = dict(zip(self.object_ids, self.positive_scores, strict=True))
         for frame_idx, mask in zip(self.frame_idx, self.masks, strict=True):
@@ -69,7 +69,7 @@ def iter_predictions_of(
 
     Args:
         threshold: a positive score below it empties the object's mask in the piece; None is the card's.
-        is_scored: whether the positive scores mean anything; if not, no mask is emptied and no score is told.
+        is_scored: whether the positive scores mean anything; if not, no mask is emptied and no score is given.
     """
     model.eval()
     least = (model.card.positive_threshold if threshold is None else threshold) if is_scored else 0.0
@@ -78,8 +78,8 @@ def iter_predictions_of(
         ordered = by_frames(items)
         sizes = [len(item.expressions) for item in ordered]
         parts = zip(ordered, masks.split(sizes), positives.sigmoid().split(sizes), strict=True)
-        found = [_predict_clip(item, logits, scores, least) for item, logits, scores in parts]
-        for clip in sorted(found, key=lambda clip: (clip.clip_id, clip.frame_idx)):
+        clips_here = [_predict_clip(item, logits, scores, least) for item, logits, scores in parts]
+        for clip in sorted(clips_here, key=lambda clip: (clip.clip_id, clip.frame_idx)):
             yield clip if is_scored else clip._replace(positive_scores=[None] * len(clip.object_ids))
 
 
@@ -110,14 +110,14 @@ def split_frames(item: ClipItem, most: int | None) -> Iterator[ClipItem]:
 
 
 def _work(items: list[ClipItem]) -> int:
-    """Return how many pairs of frame and sample a network has to look at."""
+    """Return how many pairs of frame and sample a network has to process."""
     return sum(len(item.frame_idx) * len(item.expressions) for item in items)
 
 
 def _answer(model: VosModel, items: list[ClipItem], device: torch.device) -> tuple[Tensor, Tensor]:
     """Return mask logits ``[N, T, h, w]`` and positive logits ``[N]`` of all samples, in the order of ``by_frames``.
 
-    One clip with more samples than the card's bound is looked at several times.
+    One clip with more samples than the card's bound takes several passes.
     """
     bound = model.card.frame_samples
     if bound is None or _work(items) <= bound:
@@ -125,8 +125,8 @@ def _answer(model: VosModel, items: list[ClipItem], device: torch.device) -> tup
     (item,) = items
     count = max(1, bound // len(item.frame_idx))
     samples = range(len(item.expressions))
-    found = [_forward(model, [item.take([*samples[i : i + count]])], device) for i in samples[::count]]
-    return torch.cat([masks for masks, _ in found]), torch.cat([positives for _, positives in found])
+    answers = [_forward(model, [item.take([*samples[i : i + count]])], device) for i in samples[::count]]
+    return torch.cat([masks for masks, _ in answers]), torch.cat([positives for _, positives in answers])
 
 
 def _forward(model: VosModel, items: list[ClipItem], device: torch.device) -> tuple[Tensor, Tensor]:

@@ -20,7 +20,7 @@ from actiseg_bench.report.style import DPI, own_style
 from actiseg_bench.report.training_charts import draw_memorisation, draw_selection
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.stored import StoredRun
-from actiseg_bench.scoring.object_frames import FILE_NAME, counts_of, iter_clips, read_object_frames
+from actiseg_bench.scoring.object_frames import FILE_NAME, iter_clips, read_object_frames
 from actiseg_noise.borders.writing import remove_file, whole_csv, write_figure, write_text
 from actiseg_noise.errors import ActisegError, MissingExtraError, raise_if
 
@@ -117,7 +117,7 @@ def clip_records(run: StoredRun) -> Iterator[dict[str, Any]]:
 def _measure_clips(path: Path) -> Iterator[tuple[str, dict[str, float | None]]]:
     """Yield (clip_id, scores and failure modes) of one network."""
     clips, frames = read_object_frames(path)
-    top, bottom = clip_sums(counts_of(frames), len(clips))
+    top, bottom = clip_sums(frames.counts, len(clips))
     scores = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
     for (clip, own), line in zip(iter_clips(clips, frames), scores.tolist(), strict=True):
         six = {name: None if np.isnan(score) else score for name, score in zip(METRICS, line, strict=True)}

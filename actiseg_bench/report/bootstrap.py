@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_bench.metrics.actionvos import METRICS, ObjectFrameCounts
+from actiseg_bench.metrics.actionvos import METRICS, ObjectFrameCounts, score_parts
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -54,25 +54,9 @@ class Difference:
 
 
 def clip_sums(counts: ObjectFrameCounts, clips: int) -> tuple[Floats, Floats]:
-    """Return what is summed above and below the fraction of every metric, per clip, float64 ``[C, 6]`` each.
-
-    The table at the head of ``metrics/actionvos.py``, clip by clip.
-    """
-    union, positive = counts.union, counts.is_positive
-    iou = counts.intersection / np.maximum(union, 1)
-    predicted, target = counts.pred_area > 0, positive & (counts.gt_area > 0)
-    giou = np.where(positive, np.where(union > 0, iou, 1.0), ~predicted)
-    seen = union > 0
-    parts = {
-        "p_miou": (iou * positive, seen & positive),
-        "n_miou": (iou * ~positive, seen & ~positive),
-        "p_ciou": (counts.intersection * positive, union * positive),
-        "n_ciou": (counts.intersection * ~positive, union * ~positive),
-        "giou": (giou, np.ones(len(counts))),
-        "acc": (target == predicted, np.ones(len(counts))),
-    }
-    sums = [[np.bincount(counts.clip_idx, x, clips) for x in parts[name]] for name in METRICS]
-    top, bottom = np.array(sums, np.float64).reshape(len(METRICS), 2, clips).transpose(1, 2, 0)
+    """Return what is summed above and below the fraction of every metric, per clip, float64 ``[C, 6]`` each."""
+    sums = [[np.bincount(counts.clip_idx, row, clips) for row in part] for part in score_parts(counts)]
+    top, bottom = np.array(sums, np.float64).reshape(2, len(METRICS), clips).transpose(0, 2, 1)
     return top, bottom
 
 

@@ -42,10 +42,32 @@ def render_csv(boards: Sequence[Leaderboard]) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, list(_csv_row(None, None, None)), lineterminator="\n")
     writer.writeheader()
-    for board in boards:
-        for block in board.blocks:
-            writer.writerows(_csv_row(board, block, row) for row in block.rows)
+    writer.writerows(_csv_row(*place) for place in _places(boards))
     return buffer.getvalue()
+
+
+def leaderboard_rows(boards: Sequence[Leaderboard]) -> list[dict[str, Any]]:
+    """Return one dict per track and row: scores in [0, 1] and their deviations, None where undefined; cost, labels."""
+    return [_plain_row(*place) for place in _places(boards)]
+
+
+def _places(boards: Sequence[Leaderboard]) -> Iterator[tuple[Leaderboard, Block, Row]]:
+    """Yield every row with where it stands."""
+    return ((board, block, row) for board in boards for block in board.blocks for row in block.rows)
+
+
+def _plain_row(board: Leaderboard, block: Block, row: Row) -> dict[str, Any]:
+    """Return a row of a data frame."""
+    track = block.track
+    place = {"model": board.model, "dataset": board.dataset, "protocol": board.protocol, "track": track.name}
+    scores: dict[str, Any] = {}
+    for name in COLUMNS:
+        scores |= {name: row.values[name].mean, f"{name}_std": row.values[name].std}
+        scores |= {f"{name}_mark": _mark(row, name)} if name in METRICS else {}
+    cost = {"train_s": row.train_s, "peak_rss_mb": row.peak_rss_mb, "oracle": row.oracle}
+    labels = {name: getattr(track, name) for name in ("recipe", "noise_seed", "train_manifest", "eval_manifest")}
+    names = {"strategy": row.strategy, "variant": row.variant, "seeds": len(row.seeds)}
+    return {**place, **names, **scores, **cost, **labels}
 
 
 def _csv_row(board: Leaderboard | None, block: Block | None, row: Row | None) -> dict[str, object]:

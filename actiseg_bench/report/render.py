@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from io import StringIO
 from typing import TYPE_CHECKING
 
 from actiseg_bench.metrics.actionvos import METRICS
@@ -39,6 +40,16 @@ RENDERERS: dict[str, Callable[[Sequence[Leaderboard]], str]] = {
 FORMATS = ("table", *RENDERERS)
 _COST = {"time": "time", "memory": "mem"}
 _KNOWS = "†"
+
+
+def render_text(boards: Sequence[Leaderboard], width: int = 120) -> str:
+    """Return the terminal tables as plain text of so many columns."""
+    from rich.console import Console
+
+    console = Console(width=width, highlight=False, force_terminal=False, color_system=None, file=StringIO())
+    with console.capture() as text:
+        print_leaderboards(boards, console)
+    return text.get()
 
 
 def print_leaderboards(boards: Sequence[Leaderboard], console: Console) -> None:

@@ -11,7 +11,7 @@ from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.report.bootstrap import ClipSums, clip_sums
 from actiseg_bench.results.result import RunResult
 from actiseg_bench.results.stored import StoredRun
-from actiseg_bench.scoring.object_frames import FILE_NAME, counts_of, read_object_frames
+from actiseg_bench.scoring.object_frames import FILE_NAME, read_object_frames
 from actiseg_noise.errors import ActisegError
 
 SumsOf = Callable[[RunResult], ClipSums | None]
@@ -48,7 +48,7 @@ def read_sums(run: StoredRun) -> ClipSums | None:
     tops, bottoms, clips = [], [], set()
     for path in run.files(FILE_NAME):
         names, frames = read_object_frames(path)
-        top, bottom = clip_sums(counts_of(frames), len(names))
+        top, bottom = clip_sums(frames.counts, len(names))
         tops.append(top)
         bottoms.append(bottom)
         clips.add(tuple(names))

@@ -45,7 +45,12 @@ th { border-bottom: 1px solid var(--line); }
 
 def render_html(boards: Sequence[Leaderboard]) -> str:
     """Return the page."""
-    return _HEAD + "\n".join(line for board in boards for line in _lines(board)) + "\n</body>\n</html>\n"
+    return f"{_HEAD}{render_fragment(boards)}\n</body>\n</html>\n"
+
+
+def render_fragment(boards: Sequence[Leaderboard]) -> str:
+    """Return what stands in the page's body, for a page of somebody else."""
+    return "\n".join(line for board in boards for line in _lines(board))
 
 
 def _lines(board: Leaderboard) -> Iterator[str]:

@@ -28,7 +28,7 @@ class PredictionError(ActisegError):
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
+class PredictedMask:
     """One object in one frame.
 
     Attributes:
@@ -70,7 +70,7 @@ def schema() -> pa.Schema:
 
 def frame_predictions(
     clip_id: str, frame_idx: int, index_mask: IndexMask, positive_scores: Mapping[int, float | None]
-) -> Iterator[Prediction]:
+) -> Iterator[PredictedMask]:
     """Yield one frame's rows from its merged index mask.
 
     Args:
@@ -91,10 +91,10 @@ def frame_predictions(
         mask = empty_rle(height, width)
         if box is not None:
             mask = encode_rle(index_mask[box.slices] == object_id, box, height, width)
-        yield Prediction(clip_id, frame_idx, object_id, mask, positive_scores[object_id])
+        yield PredictedMask(clip_id, frame_idx, object_id, mask, positive_scores[object_id])
 
 
-def write_predictions(path: Path, predictions: Iterable[Prediction]) -> str:
+def write_predictions(path: Path, predictions: Iterable[PredictedMask]) -> str:
     """Write ``path`` whole or not at all.
 
     Returns:
@@ -113,7 +113,7 @@ def write_predictions(path: Path, predictions: Iterable[Prediction]) -> str:
     return state.hexdigest()
 
 
-def iter_predictions(path: Path) -> Iterator[Prediction]:
+def iter_predictions(path: Path) -> Iterator[PredictedMask]:
     """Yield the rows of a predictions file in order.
 
     Raises:
@@ -133,7 +133,7 @@ def iter_predictions(path: Path) -> Iterator[Prediction]:
             for row in batch.to_pylist():
                 _check_area(row, path)
                 mask = Rle(row["height"], row["width"], row["rle"], row["area"])
-                yield Prediction(row["clip_id"], row["frame_idx"], row["object_id"], mask, row["positive_score"])
+                yield PredictedMask(row["clip_id"], row["frame_idx"], row["object_id"], mask, row["positive_score"])
 
 
 def count_rows(path: Path) -> int:
@@ -155,13 +155,13 @@ def _check_area(row: dict[str, Any], path: Path) -> None:
     """Refuse a row whose run lengths and area contradict each other."""
     from pycocotools import mask as coco
 
-    found = int(coco.area({"size": [row["height"], row["width"]], "counts": row["rle"].encode("ascii", "replace")}))
-    if found != row["area"]:
+    covered = int(coco.area({"size": [row["height"], row["width"]], "counts": row["rle"].encode("ascii", "replace")}))
+    if covered != row["area"]:
         place = f"{row['clip_id']} frame {row['frame_idx']} object {row['object_id']}"
-        raise PredictionError(f"{path}: {place}: the area is {row['area']}, but the run lengths cover {found} pixels")
+        raise PredictionError(f"{path}: {place}: the area is {row['area']}, but the run lengths cover {covered} pixels")
 
 
-def predictions_digest(predictions: Iterable[Prediction]) -> str:
+def predictions_digest(predictions: Iterable[PredictedMask]) -> str:
     """Return the digest that ``write_predictions`` returns for these rows."""
     state = blake2b(digest_size=16)
     for _ in _batches(predictions, state):
@@ -169,7 +169,7 @@ def predictions_digest(predictions: Iterable[Prediction]) -> str:
     return state.hexdigest()
 
 
-def _batches(predictions: Iterable[Prediction], state: Any) -> Iterator[pa.RecordBatch]:
+def _batches(predictions: Iterable[PredictedMask], state: Any) -> Iterator[pa.RecordBatch]:
     """Yield record batches, refuse rows out of order, and feed every row to the hash."""
     import numpy as np
     import pyarrow as pa
@@ -193,7 +193,7 @@ def _batches(predictions: Iterable[Prediction], state: Any) -> Iterator[pa.Recor
         yield pa.RecordBatch.from_pylist(rows, schema())
 
 
-def _hash_row(state: Any, item: Prediction, score: float | None) -> None:
+def _hash_row(state: Any, item: PredictedMask, score: float | None) -> None:
     """Feed one row, each part typed and length-prefixed; a score enters as the hex of its float32 value."""
     size = (int(item.mask.height), int(item.mask.width))
     parts = (item.clip_id, int(item.frame_idx), int(item.object_id), *size, item.mask.counts)
@@ -201,7 +201,7 @@ def _hash_row(state: Any, item: Prediction, score: float | None) -> None:
         state.update(encode_part(part))
 
 
-def _row(item: Prediction, score: float | None) -> dict[str, object]:
+def _row(item: PredictedMask, score: float | None) -> dict[str, object]:
     """Return the row as the schema names its columns."""
     return {
         "clip_id": item.clip_id,

@@ -236,15 +236,6 @@ def read_old_result(path: Path) -> tuple[RunResult | None, str]:
         return None, f"made again: {error}"
 
 
-def read_results(folder: Path) -> list[RunResult]:
-    """Read every finished run under ``folder``, in the order of their paths; hidden folders are left out.
-
-    Raises:
-        ResultError: the folder is missing or holds no result, or one of them cannot be read.
-    """
-    return [read_result(path) for path in find_results(folder)]
-
-
 def find_results(folder: Path) -> list[Path]:
     """Return the path of every finished run's result under ``folder``, in order.
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
+from actiseg_bench.metrics.actionvos import METRICS, TITLES
 from actiseg_bench.results.networks import PREDICTIONS_NAME, per_network
 from actiseg_bench.results.predictions import PredictionError, count_rows
 from actiseg_bench.results.result import (
@@ -14,6 +18,10 @@ from actiseg_bench.results.result import (
     find_results,
     read_result,
 )
+from actiseg_noise.errors import ActisegError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -28,12 +36,98 @@ class StoredRun:
         return [self.folder / name for name in per_network(self.result.predictions, first)]
 
 
-def read_runs(folder: Path) -> list[StoredRun]:
-    """Read every finished run under ``folder``, in the order of their paths.
+class Results(Sequence[RunResult]):
+    """Finished runs: a sequence of :class:`RunResult` that a notebook shows as a table.
+
+    Attributes:
+        runs: the same with their folders. failed: (name, message) of runs that were asked for and could not be made.
+    """
+
+    def __init__(self, runs: Iterable[StoredRun], failed: Iterable[tuple[str, str]] = ()) -> None:
+        self.runs, self.failed = tuple(runs), tuple(failed)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    @overload
+    def __getitem__(self, index: int) -> RunResult: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Results: ...
+
+    def __getitem__(self, index: int | slice) -> RunResult | Results:
+        return Results(self.runs[index], self.failed) if isinstance(index, slice) else self.runs[index].result
+
+    def __eq__(self, other: object) -> bool:
+        """Compare results and what failed; two folders may hold equal runs."""
+        return isinstance(other, Results) and (list(self), self.failed) == (list(other), other.failed)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        return f"<Results: {len(self)} runs{failed}>"
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one dict per run: what it is, its scores in [0, 1] (None where undefined), cost, and folder."""
+        return [_row(run) for run in self.runs]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the rows as a data frame.
+
+        Raises:
+            ActisegError: pandas is not installed.
+        """
+        return to_pandas(self.rows())
+
+    def _repr_html_(self) -> str:
+        """Return the runs as a table, scores times 100."""
+        shown = ("track", "strategy", "variant", "seed", *METRICS)
+        head = "".join(f"<th>{TITLES.get(name, name)}</th>" for name in shown)
+        lines = ["".join(f"<td>{_cell(name, row[name])}</td>" for name in shown) for row in self.rows()]
+        failed = "".join(f"<p>{escape(name)} failed: {escape(message)}</p>" for name, message in self.failed)
+        return f"<table><tr>{head}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>{failed}"
+
+
+def _row(run: StoredRun) -> dict[str, Any]:
+    """Return a run as a row of a table."""
+    result, track = run.result, run.result.track
+    place = {"protocol": track.protocol, "dataset": track.dataset, "track": track.name, "model": result.model}
+    run_of = {"strategy": result.strategy, "variant": result.variant, "seed": result.seed}
+    return {**place, **run_of, **result.scores, **asdict(result.cost), "folder": str(run.folder)}
+
+
+def _cell(name: str, value: Any) -> str:
+    """Return a cell of the notebook's table."""
+    if name not in METRICS:
+        return escape(str(value))
+    return "–" if value is None else f"{100 * value:.1f}"
+
+
+def to_pandas(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return rows as a data frame.
+
+    Raises:
+        ActisegError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ImportError:
+        raise ActisegError("to_pandas needs pandas: pip install pandas") from None
+    return pd.DataFrame(rows)
+
+
+def read_results(folder: str | Path) -> Results:
+    """Read every finished run under ``folder``, in the order of their paths; hidden folders are passed over.
 
     Raises:
         ResultError: the folder is missing or holds no result, or one of them cannot be read.
     """
+    return Results(read_runs(Path(folder)))
+
+
+def read_runs(folder: Path) -> list[StoredRun]:
+    """Read every finished run under ``folder`` with its folder; see :func:`read_results`."""
     return [StoredRun(path.parent, read_result(path)) for path in find_results(folder)]
 
 

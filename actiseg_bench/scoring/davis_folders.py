@@ -14,13 +14,23 @@ from typing import Any
 import numpy as np
 
 from actiseg_bench.metrics.davis import boundary_f, jaccard
-from actiseg_bench.scoring.mask_folders import Findings, Pair, Rules, check_folders, find_pairs, read_pair
+from actiseg_bench.scoring.evaluation import VOID_ID, check_void
+from actiseg_bench.scoring.mask_folders import (
+    MaskFinder,
+    MaskReport,
+    Pair,
+    Rules,
+    check_folders,
+    clip_folders,
+    find_pairs,
+    pair_files,
+    read_pair,
+)
+from actiseg_noise.borders.folders import MASK_SUFFIXES, list_files, other_form, suggest_root
 from actiseg_noise.borders.images import read_index_mask
+from actiseg_noise.borders.text import read_lines
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.masks import IndexMask
-
-VOID_ID = 255
-VOID_MODES = ("ignore", "background")
 
 
 @dataclass(frozen=True)
@@ -44,15 +54,18 @@ class DavisEvaluation:
         void: ``ignore`` (pixels of 255 are left out of both masks, as DAVIS's unsupervised track has it) or
             ``background`` (they count as background, as the semi-supervised track and VOST's tool have it).
         merged: all ids of a mask were taken for one object.
-        unseen: ``clip object`` below the largest id of a first frame that have no pixel there; scored all the same.
+        unseen: ``clip object`` below the largest id of a first frame that have no pixel there. never_visible: those of
+            them that have none in any frame. Both are scored as the DAVIS toolkit does: an object that is never there
+            has J and F 1 where nothing is predicted of it.
         short: clips of fewer than three masks, which have no frame to score.
-        allowed: see :class:`Findings`.
+        allowed: see :class:`MaskReport`.
     """
 
     objects: list[ObjectScores]
     void: str
     merged: bool
     unseen: list[str]
+    never_visible: list[str]
     short: list[str]
     allowed: dict[str, Any]
 
@@ -76,6 +89,7 @@ class DavisEvaluation:
             "merged": self.merged,
             "frames_not_scored": "first and last of every clip",
             "objects_not_in_the_first_frame": self.unseen,
+            "objects_never_visible": self.never_visible,
             "short_clips": self.short,
             "allowed": self.allowed,
             "objects": [asdict(one) for one in self.objects],
@@ -89,6 +103,7 @@ def evaluate_davis(
     *,
     void: str = "ignore",
     merge: bool = False,
+    threshold: int | None = None,
     rules: Rules | None = None,
 ) -> DavisEvaluation:
     """Score ``<clip>/<frame>.png`` under ``pred`` on the masks under ``gt``.
@@ -98,36 +113,45 @@ def evaluate_davis(
         void: ``ignore`` or ``background``, see :class:`DavisEvaluation`.
         merge: take all ids of a mask for one object, as DAVIS 2016 does. Where the first mask of a clip has no id but
             255, that is its object.
+        threshold: masks are cut at this grey level, 1–255, for ``merge``: edges that were smoothed are 0 or 255 again.
         rules: what is done about masks that are missing or strange; by default they are refused.
 
     Raises:
         DataError: no clip to score; a clip without ground truth or object; masks that the rules refuse.
     """
-    raise_if(void not in VOID_MODES, f"void is one of {', '.join(VOID_MODES)}, got {void!r}")
-    findings, names = Findings(rules or Rules()), _clip_names(pred, gt, clip_list)
-    pairs = {name: _pairs(pred / name, gt / name) for name in names}
+    check_void(void)
+    raise_if(threshold is not None and not merge, "--threshold cuts masks of one object: it goes with --merge")
+    names = _clip_names(pred, gt, clip_list)
+    hint, report = check_folders(pred, gt, names), MaskReport(rules or Rules())
+    predicted = MaskFinder(pred).find_clips(names)
+    pairs = {name: _pairs(predicted[name], gt / name) for name in names}
     short = [name for name in names if len(pairs[name]) < 3]
     wanted = {name: pairs[name][1:-1] for name in names if len(pairs[name]) >= 3}
-    raise_if(not wanted, f"{gt}: no clip has three masks; the first and the last frame are not scored", DataError)
+    raise_if(
+        not wanted, f"{gt}: no clip has three masks; the first and the last frame are not scored.{hint}", DataError
+    )
     for own in wanted.values():
-        find_pairs(own, findings)
-    findings.refuse("Every ground-truth mask but a clip's first and last needs a prediction of the same name.")
+        find_pairs(own, report)
+    report.refuse(f"Every ground-truth mask but a clip's first and last needs a prediction of the same name.{hint}")
     objects: list[ObjectScores] = []
     unseen: list[str] = []
+    never: list[str] = []
     for name, own in wanted.items():
-        clip = _Clip(name, pairs[name][0].truth, void, merge)
+        clip = _ScoredClip(name, pairs[name], void, merge, threshold)
+        objects += clip.score(own, report)
         unseen += clip.unseen
-        objects += clip.score(own, findings)
-    findings.refuse("Masks are 8-bit palette PNGs of object ids, as large as their ground truth.")
-    return DavisEvaluation(objects, void, merge, unseen, short, findings.to_json())
+        never += clip.never_visible()
+    report.refuse("Masks are PNGs of object ids, as large as their ground truth.")
+    return DavisEvaluation(objects, void, merge, unseen, never, short, report.to_json())
 
 
-class _Clip:
+class _ScoredClip:
     """One clip: its objects, and what its pixel values mean."""
 
-    def __init__(self, name: str, first: Path, void: str, merge: bool) -> None:
-        values = set(np.unique(read_index_mask(first)).tolist()) - {0}
-        self.name, self.merge = name, merge
+    def __init__(self, name: str, pairs: list[Pair], void: str, merge: bool, threshold: int | None) -> None:
+        first, self._last = pairs[0].truth, pairs[-1].truth
+        values = _ids(read_index_mask(first, threshold))
+        self.name, self.merge, self._threshold = name, merge, threshold
         self.is_binary = merge and values == {VOID_ID}
         self.ignores_void = void == "ignore" and not self.is_binary
         seen = values - {VOID_ID}
@@ -137,12 +161,13 @@ class _Clip:
             "masks of 0 and 255 are scored with --merge",
             DataError,
         )
+        self._visible = values
         self.ids = [1] if merge else list(range(1, max(seen) + 1))
         self.unseen = [] if merge else [f"{name} {k}" for k in self.ids if k not in seen]
 
-    def score(self, pairs: list[Pair], findings: Findings) -> list[ObjectScores]:
+    def score(self, pairs: list[Pair], report: MaskReport) -> list[ObjectScores]:
         """Return the scores of every object; none when a mask is refused."""
-        frames = [scores for pair in pairs if (scores := self._score_frame(pair, findings)) is not None]
+        frames = [scores for pair in pairs if (scores := self._score_frame(pair, report)) is not None]
         if len(frames) < len(pairs):
             return []
         j, f = np.array(frames).transpose(2, 1, 0)
@@ -153,18 +178,32 @@ class _Clip:
             for k, a, b in rows
         ]
 
-    def _score_frame(self, pair: Pair, findings: Findings) -> list[tuple[float, float]] | None:
+    def never_visible(self) -> list[str]:
+        """Return ``clip object`` of the ids that no frame shows, after the frames were scored."""
+        if not self.unseen:
+            return []
+        visible = self._visible | _ids(read_index_mask(self._last))
+        return [f"{self.name} {k}" for k in self.ids if k not in visible]
+
+    def _score_frame(self, pair: Pair, report: MaskReport) -> list[tuple[float, float]] | None:
         """Return (J, F) of every object in one frame; None when a mask is refused."""
         known = list(range(1, 256)) if self.merge else self.ids
-        masks = read_pair(pair, known, VOID_ID, findings)
+        masks = read_pair(pair, known, VOID_ID, report, self._threshold)
         if masks is None:
             return None
         pred, gt = masks
+        if self.unseen:
+            self._visible = self._visible | _ids(gt)
         if self.ignores_void:
             pred = pred * (gt != VOID_ID)
         if self.merge:
             pred, gt = _merged(pred), _merged(gt if self.is_binary else gt * (gt != VOID_ID))
         return [(jaccard(pred == k, gt == k), boundary_f(pred == k, gt == k)) for k in self.ids]
+
+
+def _ids(mask: IndexMask) -> set[int]:
+    """Return the values of a mask but 0."""
+    return set(np.unique(mask).tolist()) - {0}
 
 
 def _merged(mask: IndexMask) -> IndexMask:
@@ -174,20 +213,19 @@ def _merged(mask: IndexMask) -> IndexMask:
 
 def _clip_names(pred: Path, gt: Path, clip_list: Path | None) -> list[str]:
     """Return the clips to score."""
-    check_folders(pred, gt)
+    check_folders(pred, gt, [])
     if clip_list is None:
-        names = sorted(folder.name for folder in gt.iterdir() if folder.is_dir())
-    else:
-        try:
-            names = [line.strip() for line in clip_list.read_text("utf-8").splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            raise DataError(f"--set {clip_list}: not a readable list of clips ({error})") from None
-    raise_if(not names, f"{clip_list or gt}: no clip to score", DataError)
+        return clip_folders("--gt", gt, pred)
+    names = [line for _, line in read_lines(clip_list)]
+    raise_if(not names, f"{clip_list}: no clip to score", DataError)
     absent = [name for name in names if not (gt / name).is_dir()]
-    raise_if(bool(absent), f"{gt}: {len(absent)} clips of the list have no ground truth, the first is {absent[:1]}")
+    if absent:
+        hint = suggest_root(gt, names) or other_form(gt / absent[0])
+        what = f"{len(absent)} clips of the list have no ground truth, the first is {absent[0]!r}"
+        raise DataError(f"{gt}: {what}{hint}")
     return names
 
 
 def _pairs(pred: Path, gt: Path) -> list[Pair]:
-    """Return the frames of a clip that have a ground truth, in order."""
-    return [Pair(path, pred / path.name) for path in sorted(gt.glob("*.png"))]
+    """Return the frames of a clip that have a ground truth, in natural order."""
+    return pair_files(gt, pred, list(list_files(gt, MASK_SUFFIXES)))

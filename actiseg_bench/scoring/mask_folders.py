@@ -6,13 +6,15 @@ Ground truth and prediction of a frame are PNGs of one name. What is not as it s
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from actiseg_bench.metrics.actionvos import count_ids
+from actiseg_bench.prediction.names import find_names, mask_names
+from actiseg_noise.borders.folders import MASK_SUFFIXES, list_files, list_folders, other_form, suggest_root
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.masks import IndexMask
@@ -69,8 +71,8 @@ class Rules:
 
 
 @dataclass
-class Findings:
-    """What was found in the folders, by kind, in reading order.
+class MaskReport:
+    """What was missing or strange in the folders, by kind, in reading order.
 
     Attributes:
         allowed: lines about masks that the rules let pass. problems: lines about those that cannot be scored.
@@ -111,66 +113,167 @@ class Pair(NamedTuple):
     prediction: Path
 
 
-def check_folders(pred: Path, gt: Path) -> None:
-    """Raise DataError unless both folders are there."""
-    for option, folder in (("--pred", pred), ("--gt", gt)):
-        raise_if(not folder.is_dir(), f"{option} {folder}: no such folder", DataError)
+def check_folders(pred: Path, gt: Path, clips: Sequence[str]) -> str:
+    """Return a hint where a folder holds none of the clips and one beside it does ("Did you mean …?"); else nothing.
+
+    Raises:
+        DataError: a folder is not there.
+    """
+    hints = [check_folder(option, folder, clips) for option, folder in (("--pred", pred), ("--gt", gt))]
+    return "".join(hints)
 
 
-def find_pairs(pairs: list[Pair], findings: Findings) -> list[Pair]:
+def check_folder(option: str, folder: Path, clips: Sequence[str]) -> str:
+    """Return a hint where ``folder`` holds none of ``clips`` and the one above or one inside does; else nothing.
+
+    Raises:
+        DataError: the folder is not there.
+    """
+    raise_if(not folder.is_dir(), f"{option} {folder}: no such folder{other_form(folder)}", DataError)
+    hint = suggest_root(folder, clips)
+    return f" {option} {folder} has no folder of a clip.{hint}" if hint else ""
+
+
+def clip_folders(option: str, folder: Path, other: Path) -> list[str]:
+    """Return the clips of a folder: the folders in it.
+
+    Args:
+        other: the folder on the other side, whose clips say where this one's should be.
+
+    Raises:
+        DataError: there is none, or they hold folders instead of masks.
+    """
+    names = list_folders(folder)
+    if any(list_files(folder / name, MASK_SUFFIXES) for name in names):
+        return names
+    hint = suggest_root(folder, list_folders(other))
+    inside = [name for name in names if list_folders(folder / name)]
+    if inside and not hint:
+        hint = f" {inside[0]} holds folders. Did you mean {folder / inside[0]}?"
+    raise DataError(f"{option} {folder}: no clip to score: expected <clip>/<frame>.png in it.{hint}")
+
+
+class MaskFinder:
+    """A folder of predicted masks: ``<clip>/<frame>.png``, named by their ids, or as ``predict`` writes them.
+
+    Where a clip or frame is not there, its path is the one that ``predict`` would give it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._folders = list_folders(root)
+
+    def find_clips(self, clips: Sequence[str]) -> dict[str, Path]:
+        """Return clip → its folder."""
+        return {clip: self.root / name for clip, name in _found(clips, self._folders).items()}
+
+    @staticmethod
+    def find_frames(folder: Path, frames: Sequence[str]) -> dict[str, Path]:
+        """Return frame → its file in a clip's folder, whatever the case of the suffix."""
+        files = list_files(folder, MASK_SUFFIXES)
+        return {frame: folder / files.get(stem, f"{stem}.png") for frame, stem in _found(frames, files).items()}
+
+
+def _found(ids: Sequence[str], names: Iterable[str]) -> dict[str, str]:
+    """Return id → the one of ``names`` that stands for it, or what ``predict`` calls it."""
+    return mask_names(ids) | find_names(ids, names)
+
+
+def pair_files(truth: Path, prediction: Path, frames: Sequence[str]) -> list[Pair]:
+    """Return the files of frames by their names without suffix."""
+    truths, predictions = list_files(truth, MASK_SUFFIXES), MaskFinder.find_frames(prediction, frames)
+    return [Pair(truth / truths.get(frame, f"{frame}.png"), predictions[frame]) for frame in frames]
+
+
+def find_pairs(pairs: list[Pair], report: MaskReport) -> list[Pair]:
     """Return the frames that can be scored, after noting every file that is not there."""
     kept = []
     for pair in pairs:
         if not pair.truth.is_file():
-            findings.add(NO_TRUTH, f"{pair.truth}: the ground truth is missing")
-        if not pair.prediction.is_file() and (pair.truth.is_file() or not findings.rules.skip_missing):
-            findings.add(NO_PREDICTION, f"{pair.prediction}: the prediction is missing")
+            report.add(NO_TRUTH, f"{pair.truth}: the ground truth is missing{other_form(pair.truth)}")
+        if not pair.prediction.is_file() and (pair.truth.is_file() or not report.rules.skip_missing):
+            note_missing(pair.prediction, report)
         if pair.truth.is_file():
             kept.append(pair)
     return kept
 
 
-def read_pair(pair: Pair, ids: list[int], void_id: int, findings: Findings) -> tuple[IndexMask, IndexMask] | None:
+def note_missing(prediction: Path, report: MaskReport) -> None:
+    """Note a prediction that is not there."""
+    report.add(NO_PREDICTION, f"{prediction}: the prediction is missing{other_form(prediction)}")
+
+
+def read_pair(
+    pair: Pair, ids: Sequence[int], void_id: int, report: MaskReport, threshold: int | None = None
+) -> tuple[IndexMask, IndexMask] | None:
     """Return prediction and ground truth of a frame as ``uint8 [H, W]`` of one size; None when they are refused.
 
     Args:
         ids: the clip's objects. void_id: a value of the ground truth beside them; 0 for none.
+        threshold: masks are 255 where a pixel is at least so bright, 0 elsewhere; see :func:`read_index_mask`.
     """
     try:
-        truth = _known(pair.truth, read_index_mask(pair.truth), {0, void_id, *ids}, findings)
-        if truth is None:
-            return None
-        if not pair.prediction.is_file():
-            return np.zeros_like(truth), truth
-        mask = _known(pair.prediction, read_index_mask(pair.prediction), {0, *ids}, findings)
+        truth = _known(pair.truth, read_index_mask(pair.truth, threshold), {0, void_id, *ids}, report)
     except DataError as error:
-        findings.add("unreadable", str(error))
+        report.add("unreadable", str(error))
         return None
-    mask = None if mask is None else _sized(pair.prediction, mask, truth, findings)
+    if truth is None:
+        return None
+    mask = read_prediction(pair.prediction, ids, (truth.shape[0], truth.shape[1]), report, threshold)
     return None if mask is None else (mask, truth)
 
 
-def _known(path: Path, mask: IndexMask, known: set[int], findings: Findings) -> IndexMask | None:
+def read_prediction(
+    path: Path,
+    ids: Sequence[int],
+    size: tuple[int, int],
+    report: MaskReport,
+    threshold: int | None = None,
+    *,
+    merge: bool = False,
+) -> IndexMask | None:
+    """Return a predicted mask as ``uint8`` of ``size`` (height, width), empty where there is no file; None if refused.
+
+    Args:
+        ids: the clip's objects. threshold: see :func:`read_pair`. merge: whatever is not 0 is the clip's one object.
+    """
+    if not path.is_file():
+        return np.zeros(size, np.uint8)
+    try:
+        mask = read_index_mask(path, threshold)
+    except DataError as error:
+        report.add("unreadable", str(error))
+        return None
+    if merge:
+        mask = (mask > 0) * np.uint8(ids[0])
+    known = _known(path, mask, {0, *ids}, report)
+    return None if known is None else _sized(path, known, size, report)
+
+
+def _known(path: Path, mask: IndexMask, known: set[int], report: MaskReport) -> IndexMask | None:
     """Return the mask with known ids only; None when others are refused."""
-    strange = sorted(set(np.flatnonzero(count_ids(mask)).tolist()) - known)
+    import cv2
+
+    present = np.flatnonzero(cv2.calcHist([mask], [0], None, [256], [0, 256])).tolist()
+    strange = sorted(set(present) - known)
     if not strange:
         return mask
-    findings.add(UNKNOWN_IDS, f"{path}: ids {strange} are none of the clip's objects {sorted(known - {0, 255})}")
-    if not findings.rules.allow(UNKNOWN_IDS):
+    report.add(UNKNOWN_IDS, f"{path}: ids {strange} are none of the clip's objects {sorted(known - {0, 255})}")
+    if not report.rules.allow(UNKNOWN_IDS):
         return None
     table = np.zeros(256, np.uint8)
     table[sorted(known)] = sorted(known)
     return table[mask]
 
 
-def _sized(path: Path, mask: IndexMask, truth: IndexMask, findings: Findings) -> IndexMask | None:
+def _sized(path: Path, mask: IndexMask, size: tuple[int, int], report: MaskReport) -> IndexMask | None:
     """Return the prediction at the size of its ground truth; None when another size is refused."""
-    if mask.shape == truth.shape:
+    if mask.shape == size:
         return mask
-    found, expected = (f"{shape[0]}×{shape[1]}" for shape in (mask.shape, truth.shape))
-    findings.add(OTHER_SIZE, f"{path}: the mask is {found}, its ground truth is {expected}")
-    if not findings.rules.allow(OTHER_SIZE):
+    found, expected = (f"{shape[0]}×{shape[1]}" for shape in (mask.shape, size))
+    report.add(OTHER_SIZE, f"{path}: the mask is {found}, its ground truth is {expected}")
+    if not report.rules.allow(OTHER_SIZE):
         return None
     import cv2
 
-    return cv2.resize(mask, truth.shape[::-1], interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8, copy=False)
+    return cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT).astype(np.uint8, copy=False)

@@ -1,74 +1,21 @@
-"""The object-frames of a run, measured once from its stored predictions and kept beside them.
+"""The table of a run's object-frames, kept beside its predictions.
 
-Everything that looks closer than the six metrics starts here: failure modes, scores per clip, bootstrap over clips.
+Failure modes, scores per clip and the bootstrap over clips read it. :mod:`actiseg_bench.scoring.measure` makes it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
-from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from actiseg_bench.metrics.actionvos import ObjectFrameCounts, is_hand
-from actiseg_bench.metrics.failure_modes import ObjectFrames, measure_frame
-from actiseg_bench.results.predictions import Prediction
-from actiseg_bench.scoring.scored import Tables, iter_scored
+from actiseg_bench.metrics.failure_modes import ObjectFrames
 from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.masks import IndexMask, Rle, decode_rle
 
 FILE_NAME = "object_frames.parquet"
-
-Row = tuple[Any, ...]
-
-
-def measure(manifest: Tables, predictions: Iterable[Prediction]) -> tuple[list[str], ObjectFrames]:
-    """Return the clips and the object-frames of predictions, in row order, on a manifest's clean masks.
-
-    Clips with a review flag are left out, void pixels count for nobody.
-    """
-    clips: list[str] = []
-    rows: list[Row] = []
-    for (clip, frame), group in groupby(iter_scored(manifest, predictions), key=lambda item: item.place):
-        items = list(group)
-        if not clips or clips[-1] != clip:
-            clips.append(clip)
-        ids = [item.object_id for item in items]
-        gt, pred = (_paint([getattr(item, name) for item in items], ids) for name in ("truth", "prediction"))
-        if items[0].void is not None:
-            pred[decode_rle(items[0].void)] = 0
-        hands = is_hand(item.noun for item in items)
-        for item, hand, found in zip(items, hands.tolist(), measure_frame(pred, gt, ids), strict=True):
-            rows.append((len(clips) - 1, frame, item.object_id, item.is_positive, hand, *found))
-    return clips, _columns(rows)
-
-
-def _paint(masks: list[Rle], ids: list[int]) -> IndexMask:
-    """Return the index mask of disjoint masks."""
-    canvas = np.zeros((masks[0].height, masks[0].width), np.uint8)
-    for mask, object_id in zip(masks, ids, strict=True):
-        if mask.area:
-            canvas[decode_rle(mask)] = object_id
-    return canvas
-
-
-def _columns(rows: list[Row]) -> ObjectFrames:
-    """Return rows, in the order of the fields, as arrays."""
-    kinds = {"is_positive": bool, "is_hand": bool, "other_iou": np.float64}
-    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [()] * len(fields(ObjectFrames))
-    return ObjectFrames(
-        *(np.array(c, kinds.get(f.name, np.int64)) for c, f in zip(columns, fields(ObjectFrames), strict=True))
-    )
-
-
-def counts_of(frames: ObjectFrames) -> ObjectFrameCounts:
-    """Return what the six metrics read."""
-    pixels = (frames.intersection, frames.pred_area, frames.gt_area)
-    return ObjectFrameCounts(*pixels, frames.is_positive, frames.clip_idx.astype(np.int32))
 
 
 def write_object_frames(path: Path, clips: list[str], frames: ObjectFrames) -> None:

@@ -2,74 +2,132 @@
 
 <clip_id>/<frame_id>.png   index mask of the clip's objects, merged, in the DAVIS colours
 predictions.parquet        the same masks as run lengths, with positive scores
-predict.json               network and manifest, and the scores
+predict.json               network and manifest, the scores, and folders that are not called as their clips
+
+A folder or file has the name of its clip or frame as far as every system takes it: ``vid:0`` is ``vid%3A0``, see
+:mod:`actiseg_bench.prediction.names`.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.prediction.networks import TrainedNetwork
+from actiseg_bench.data.manifest_dataset import ManifestDataset, check_usable
+from actiseg_bench.prediction.names import mask_names
+from actiseg_bench.prediction.networks import TrainedNetwork, open_network
 from actiseg_bench.prediction.predict import ClipPrediction, iter_predictions_of
 from actiseg_bench.results.networks import PREDICTIONS_NAME
-from actiseg_bench.results.predictions import Prediction, write_predictions
-from actiseg_bench.scoring.evaluate import Evaluation, evaluate_predictions, score_predictions
+from actiseg_bench.results.predictions import PredictedMask, iter_predictions, write_predictions
+from actiseg_bench.scoring.evaluation import Evaluation
+from actiseg_bench.scoring.measure import measure
 from actiseg_bench.training.train import pick_device
+from actiseg_noise import read_manifest
 from actiseg_noise.borders.images import write_index_mask
-from actiseg_noise.borders.locks import LOCK_NAME
+from actiseg_noise.borders.locks import LOCK_NAME, locked
+from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import write_json
 from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.manifest.read import Manifest
 
 PREDICT_NAME = "predict.json"
 OnClip = Callable[[int, int], None]
 
-_NO_FILE_NAME = re.compile(r"[/\\\0]")
+
+@dataclass(frozen=True)
+class PredictedFolder:
+    """Masks on disk and their scores.
+
+    Attributes:
+        path: the folder. evaluation: scores on the manifest's clean masks.
+        report: what ``predict.json`` says: digests of network and manifest, threshold, scores.
+    """
+
+    path: Path
+    evaluation: Evaluation
+    report: dict[str, Any]
+
+    @property
+    def positive_threshold(self) -> float | None:
+        """Return the positive score below which a mask was emptied; None for a network without positive scores."""
+        threshold: float | None = self.report["positive_threshold"]
+        return threshold
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the scores and what was predicted with, as JSON values."""
+        names = ("checkpoint", "network", "weights", "model", "manifest", "positive_threshold", "predictions")
+        return self.evaluation.to_json() | {name: self.report[name] for name in names if name in self.report}
 
 
-def predict_to(
-    folder: Path,
-    trained: TrainedNetwork,
-    manifest: Path,
-    root: Path | None = None,
+def predict(
+    manifest: str | Path,
+    out: str | Path,
     *,
+    checkpoint: str | Path | None = None,
+    model: str | None = None,
+    weights: str | Path | None = None,
+    network: int = 1,
+    root: str | Path | None = None,
     positive_threshold: float | None = None,
     device: str = "auto",
     threads: int | None = None,
     on_clip: OnClip | None = None,
-) -> tuple[Evaluation, dict[str, Any]]:
-    """Predict every clip from its clean text, write ``folder``, and return the scores on the clean masks.
+) -> PredictedFolder:
+    """Predict every clip of a manifest from its clean text, write the masks, and score them on the clean masks.
+
+    :func:`actiseg_bench.evaluate` gives the folder the same scores, to the bit.
 
     Args:
+        out: where the masks go; what the same network predicted for the same manifest may be there.
+        checkpoint: a ``checkpoint.safetensors`` of a training; ``network`` says which network of several, from 1.
+        model, weights: instead: a model, and what ``convert-checkpoint`` made of a published checkpoint.
+        root: the dataset's folder; by default its usual place.
         positive_threshold: a positive score below it empties an object's mask; None: as the model's card says.
+        device: ``cpu``, ``cuda`` or ``auto``.
         threads: CPU threads of torch; None: as many as the training had.
         on_clip: called after every clip with (clips done, clips in all).
 
-    Returns:
-        The scores, and what ``predict.json`` says.
-
     Raises:
-        ActisegError: a manifest without masks; missing images; a folder with other things in it; a file that cannot
-            be written; a threshold for a network without scores.
+        ActisegError: no such network; a manifest without masks; missing images; a folder with other things in it, or
+            in use; a file that cannot be written; a threshold for a network without scores.
     """
+    folder, opened = Path(out), read_manifest(manifest)
+    check_usable(opened, root)
+    trained = open_network(checkpoint, model, weights, network)
+    with locked(folder):
+        return _predict(folder, trained, opened, root, positive_threshold, device, threads, on_clip)
+
+
+def _predict(
+    folder: Path,
+    trained: TrainedNetwork,
+    manifest: Manifest,
+    root: str | Path | None,
+    positive_threshold: float | None,
+    device: str,
+    threads: int | None,
+    on_clip: OnClip | None,
+) -> PredictedFolder:
+    """Predict into a folder that this process has to itself."""
     data = _open(trained, manifest, root)
-    threshold = trained.threshold(positive_threshold)
-    told = trained.identity | {"manifest": data.manifest.digest, "positive_threshold": threshold}
-    clips = _iter_clips(trained, data, threshold, device, threads, on_clip)
-    _claim(folder, told)
-    rows = _rows(_write_clips(folder, clips, data))
-    told |= trained.about
-    told["predictions"] = write_predictions(folder / PREDICTIONS_NAME, rows)
-    found = evaluate_predictions(manifest, folder / PREDICTIONS_NAME)
-    told |= {"scores": found.scores_dict(), "counts": found.counts_dict(), "void": found.void}
-    write_json(folder / PREDICT_NAME, told)
-    return found, told
+    threshold, names = trained.threshold(positive_threshold), mask_names(data.clip_ids)
+    report = trained.identity | {"manifest": data.manifest.digest, "positive_threshold": threshold}
+    with torch_threads(threads or trained.threads):
+        clips = _iter_clips(trained, data, threshold, device, on_clip)
+        _claim(folder, report)
+        rows = _rows(_write_clips(folder, clips, data, names))
+        report |= trained.about
+        report["folders"] = {clip: name for clip, name in names.items() if name != clip}
+        report["predictions"] = write_predictions(folder / PREDICTIONS_NAME, rows)
+    evaluation = measure(manifest, iter_predictions(folder / PREDICTIONS_NAME), failures=False).evaluation
+    report |= evaluation.to_json()
+    write_json(folder / PREDICT_NAME, report)
+    return PredictedFolder(folder, evaluation, report)
 
 
 def evaluate_network(
@@ -84,18 +142,19 @@ def evaluate_network(
     keep_flagged: bool = False,
     void: str = "ignore",
 ) -> Evaluation:
-    """Return the scores that :func:`predict_to` gives, keeping no mask; ``keep_flagged`` and ``void`` are the metric's.
+    """Return the scores that :func:`predict` gives, keeping no mask; ``keep_flagged`` and ``void`` are the metric's.
 
     Raises:
         ActisegError: a manifest without masks; missing images; a threshold for a network without scores.
     """
-    data = _open(trained, manifest, root)
+    data = _open(trained, read_manifest(manifest), root)
     threshold = trained.threshold(positive_threshold)
-    rows = _rows(_iter_clips(trained, data, threshold, device, threads, on_clip))
-    return score_predictions(data.manifest, rows, keep_flagged=keep_flagged, void=void)
+    with torch_threads(threads or trained.threads):
+        rows = _rows(_iter_clips(trained, data, threshold, device, on_clip))
+        return measure(data.manifest, rows, keep_flagged=keep_flagged, void=void, failures=False).evaluation
 
 
-def _open(trained: TrainedNetwork, manifest: Path, root: Path | None) -> ManifestDataset:
+def _open(trained: TrainedNetwork, manifest: Manifest, root: str | Path | None) -> ManifestDataset:
     """Return the manifest's clips with clean text, at the size that the network sees."""
     card = trained.network.card
     return ManifestDataset(
@@ -103,25 +162,30 @@ def _open(trained: TrainedNetwork, manifest: Path, root: Path | None) -> Manifes
     )
 
 
+@contextmanager
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Let torch use so many CPU threads, as many as before afterwards; None changes nothing."""
+    before = torch.get_num_threads()
+    try:
+        if count is not None:
+            torch.set_num_threads(count)
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _iter_clips(
-    trained: TrainedNetwork,
-    data: ManifestDataset,
-    threshold: float | None,
-    device: str,
-    threads: int | None,
-    on_clip: OnClip | None,
+    trained: TrainedNetwork, data: ManifestDataset, threshold: float | None, device: str, on_clip: OnClip | None
 ) -> Iterator[ClipPrediction]:
     """Return an iterator of all clips, after refusing a device that is not there."""
     on = pick_device(device)
     network = trained.network.to(on)
-    if threads or trained.threads:
-        torch.set_num_threads(threads or trained.threads or 1)
     clips = iter_predictions_of(network, data, on, threshold=threshold, is_scored=trained.has_scores)
     return _counted(clips, len(data), on_clip)
 
 
 def _counted(clips: Iterator[ClipPrediction], total: int, on_clip: OnClip | None) -> Iterator[ClipPrediction]:
-    """Yield the clips, telling how many are done; the pieces of one clip count once."""
+    """Yield the clips, reporting how many are done; the pieces of one clip count once."""
     seen: set[str] = set()
     for clip in clips:
         yield clip
@@ -140,31 +204,31 @@ def _claim(folder: Path, identity: dict[str, Any]) -> None:
     present = folder.is_dir() and any(not item.name.startswith(LOCK_NAME) for item in folder.iterdir())
     if present:
         try:
-            told = json.loads(path.read_text("utf-8"))
-            found = {name: told[name] for name in identity}
-        except (OSError, ValueError, KeyError, TypeError):
+            earlier = read_json_object(path)
+            stored = {name: earlier[name] for name in identity}
+        except (ActisegError, KeyError):
             raise ActisegError(f"{folder}: exists and holds other things than predictions; use another --out") from None
-        differ = [name for name in identity if found[name] != identity[name]]
+        differ = [name for name in identity if stored[name] != identity[name]]
         raise_if(
             bool(differ), f"{folder}: holds predictions of another {' and another '.join(differ)}; use another --out"
         )
     write_json(path, identity)
 
 
-def _write_clips(folder: Path, clips: Iterator[ClipPrediction], data: ManifestDataset) -> Iterator[ClipPrediction]:
+def _write_clips(
+    folder: Path, clips: Iterator[ClipPrediction], data: ManifestDataset, names: dict[str, str]
+) -> Iterator[ClipPrediction]:
     """Write every clip's masks and yield it."""
-    taken: dict[str, str] = {}
     for clip in clips:
-        name = _NO_FILE_NAME.sub("-", clip.clip_id)
-        other = taken.setdefault(name, clip.clip_id)
-        raise_if(name in ("", ".", ".."), f"clip {clip.clip_id!r}: no folder can have that name")
-        raise_if(other != clip.clip_id, f"clips {other!r} and {clip.clip_id!r} have one folder name, {name!r}")
-        stems = {row["frame_idx"]: str(row["frame_id"]) for row in data.frame_rows(clip.clip_id)}
+        frames = {row["frame_idx"]: str(row["frame_id"]) for row in data.frame_rows(clip.clip_id)}
+        stems = mask_names(frames.values())
+        raise_if(len(stems) < len(frames), f"clip {clip.clip_id}: two of its frames have one frame_id")
+        raise_if("" in (names[clip.clip_id], *stems), f"clip {clip.clip_id!r}: a clip or frame without a name")
         for frame_idx, mask in zip(clip.frame_idx, clip.masks, strict=True):
-            write_index_mask(folder / name / f"{_NO_FILE_NAME.sub('-', stems[frame_idx])}.png", mask)
+            write_index_mask(folder / names[clip.clip_id] / f"{stems[frames[frame_idx]]}.png", mask)
         yield clip
 
 
-def _rows(clips: Iterator[ClipPrediction]) -> Iterator[Prediction]:
+def _rows(clips: Iterator[ClipPrediction]) -> Iterator[PredictedMask]:
     """Yield the rows of predicted clips."""
     return (row for clip in clips for row in clip.rows())

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from actiseg_noise.borders.folders import IMAGE_SUFFIXES
+from actiseg_noise.borders.text import read_json
 from actiseg_noise.errors import DataError, raise_if
 
 _FLAGS = ("redundant", "missing", "other")
-_IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class SplitEntry:
     Attributes:
         folders: names that the entry's folder may have, the first one preferred: VISOR's carries the video, the
             ones of VOST and VSCOS do not.
-        frames: mask file names, ``<frame>.png``. is_flagged: a reviewer marked the entry as not to be scored.
+        frames: names of masks without suffix. is_flagged: a reviewer marked the entry as not to be scored.
     """
 
     folders: tuple[str, ...]
@@ -45,12 +45,7 @@ def read_split_json(path: Path) -> list[SplitEntry]:
         DataError: the file is missing, no JSON, no list, or an entry lacks a key or holds something else under it;
             the message names the entry and the key.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: the split file is missing") from None
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable JSON file ({error})") from None
+    data = read_json(path)
     raise_if(not isinstance(data, list), f"{path}: expected a list of entries, got {type(data).__name__}", DataError)
     return [_entry(item, f"{path}: entry {i}") for i, item in enumerate(data)]
 
@@ -60,7 +55,7 @@ def _entry(item: Any, where: str) -> SplitEntry:
     try:
         prefix, tail = f"{int(item['seq_id']):08d}", f"{item['verb']}_{item['noun']}"
         objects = tuple(_object(key, value) for key, value in item["object_classes"].items())
-        frames = tuple(_mask_name(name) for name in item["sparse_frames"])
+        frames = tuple(_stem(name) for name in item["sparse_frames"])
         flagged = any(bool(item.get(flag)) for flag in _FLAGS)
         folders = (f"{prefix}_{item['video']}_{tail}", f"{prefix}_{tail}")
     except KeyError as error:
@@ -78,7 +73,7 @@ def _object(key: str, value: Any) -> SplitObject:
     return SplitObject(object_id, str(value["name"]), bool(value["positive"]))
 
 
-def _mask_name(frame: str) -> str:
-    """Return the mask's file name of a frame listed with or without its image suffix."""
+def _stem(frame: str) -> str:
+    """Return the name of a frame that is listed with or without its image suffix."""
     path = PurePosixPath(frame)
-    return f"{path.stem if path.suffix.lower() in _IMAGE_SUFFIXES else path.name}.png"
+    return path.stem if path.suffix.lower() in IMAGE_SUFFIXES else path.name

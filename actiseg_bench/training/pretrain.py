@@ -55,7 +55,7 @@ class Verbs:
         self.done_to = {
             row["sample_id"]: of_clip[row["clip_id"]] if row["is_positive"] else _UNKNOWN for row in samples
         }
-        self.narrated = {row["sample_id"]: of_clip[data.stranger(row["clip_id"])] for row in samples}
+        self.narrated = {row["sample_id"]: of_clip[data.other_clip(row["clip_id"])] for row in samples}
 
 
 class Pretraining(Strategy):

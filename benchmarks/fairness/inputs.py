@@ -12,8 +12,9 @@ from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import VosModel
 from actiseg_bench.prediction.predict import ClipPrediction, iter_predictions_of
 from actiseg_bench.records import ClipItem
-from actiseg_bench.results.predictions import Prediction
-from actiseg_bench.scoring.evaluate import Evaluation, score_predictions
+from actiseg_bench.results.predictions import PredictedMask
+from actiseg_bench.scoring.evaluation import Evaluation
+from actiseg_bench.scoring.measure import measure
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.records import expression
 
@@ -64,7 +65,7 @@ class Altered(ManifestDataset):
         return self._alter(super().__getitem__(index))
 
 
-def rows_of(clips: Iterable[ClipPrediction]) -> Iterator[Prediction]:
+def rows_of(clips: Iterable[ClipPrediction]) -> Iterator[PredictedMask]:
     """Yield predicted clips as rows of the evaluation."""
     for clip in clips:
         yield from clip.rows()
@@ -126,7 +127,7 @@ class Judge:
         """Return the evaluation and the positive head's decisions on the (altered) clips."""
         data = self.data if alter is None else Altered(self.data, alter)
         clips = list(iter_predictions_of(self.model, data, torch.device("cpu")))
-        return score_predictions(self.data.manifest, rows_of(clips)), decisions(clips, self.threshold)
+        return measure(self.data.manifest, rows_of(clips)).evaluation, decisions(clips, self.threshold)
 
     @property
     def threshold(self) -> float:

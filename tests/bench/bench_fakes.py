@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
 from actiseg_bench.grid.tracks import Track
-from actiseg_bench.results.predictions import Prediction, frame_predictions, write_predictions
+from actiseg_bench.results.predictions import PredictedMask, frame_predictions, write_predictions
 from actiseg_bench.results.provenance import Provenance
 from actiseg_bench.results.result import REFERENCES, SCORES, Cost, RunIdentity, RunResult, TrackInfo
-from actiseg_bench.scoring.evaluate import score_predictions
+from actiseg_bench.scoring.measure import measure
 from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.masks import Box, Rle, encode_rle
 
@@ -59,7 +59,15 @@ def frame_rows() -> Iterator[dict[str, Any]]:
     for (clip, frame), mask in TRUTH.items():
         void = np.array(mask) == 255
         code = rle(void).counts if void.any() else None
-        yield {"clip_id": clip, "frame_idx": frame, "height": 2, "width": 4, "is_annotated": True, "void_rle": code}
+        yield {
+            "clip_id": clip,
+            "frame_idx": frame,
+            "frame_id": f"{frame:05d}",
+            "height": 2,
+            "width": 4,
+            "is_annotated": True,
+            "void_rle": code,
+        }
 
 
 def sample_rows(harmful: Sequence[tuple[str, int]] = ()) -> Iterator[dict[str, Any]]:
@@ -85,7 +93,7 @@ def fake_manifest(harmful: Sequence[tuple[str, int]] = (), iou: float = 1.0) -> 
     return FakeManifest({table.name: arrow(table, rows[table.name]) for table in TABLES})
 
 
-def predict(masks: dict[tuple[str, int], list[list[int]]]) -> Iterator[Prediction]:
+def predict(masks: dict[tuple[str, int], list[list[int]]]) -> Iterator[PredictedMask]:
     """Yield the rows of predicted index masks, with a positive score of .5 for every object."""
     for (clip, frame), mask in masks.items():
         yield from frame_predictions(clip, frame, np.array(mask, np.uint8), dict.fromkeys(OBJECTS[clip], 0.5))
@@ -174,5 +182,5 @@ class FakeRunner:
             on_progress(step + 1, 3, 1.0)
             if spec.name in self.fails:
                 raise self.fails[spec.name]
-        evaluation = score_predictions(fake_manifest(), predict(perfect()))
+        evaluation = measure(fake_manifest(), predict(perfect())).evaluation
         return Outcome(evaluation, digest, losses=(1.0, 0.5), steps=3, train_s=0.1, eval_s=0.1)

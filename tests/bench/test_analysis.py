@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import cv2
@@ -25,10 +25,11 @@ from actiseg_bench.report.study import Study, make_studies
 from actiseg_bench.report.style import looks
 from actiseg_bench.report.table import Value
 from actiseg_bench.report.training_charts import fit_curves, selection_curves
+from actiseg_bench.results.predictions import PredictedMask
 from actiseg_bench.results.result import RunResult, write_result
 from actiseg_bench.results.stored import StoredRun
+from actiseg_bench.scoring.measure import measure as measure_predictions
 from actiseg_bench.scoring.object_frames import FILE_NAME, write_object_frames
-from actiseg_bench.scoring.object_frames import measure as measure_frames
 from actiseg_noise.errors import ActisegError, MissingExtraError
 
 TEXT, FLIP, MASK, MASK_RAND, MIXED = AXES
@@ -200,10 +201,15 @@ def test_what_is_missing_is_said() -> None:
         assert said in text
 
 
+def write_table(path: Path, rows: Iterable[PredictedMask]) -> None:
+    found = measure_predictions(fake_manifest(), rows)
+    write_object_frames(path, found.clips, found.frames)
+
+
 def stored(folder: Path, result: RunResult) -> StoredRun:
     """A run on disk with perfect predictions."""
     folder.mkdir(parents=True)
-    write_object_frames(folder / FILE_NAME, *measure_frames(fake_manifest(), predict(perfect())))
+    write_table(folder / FILE_NAME, predict(perfect()))
     write_result(folder, result)
     return StoredRun(folder, result)
 
@@ -282,8 +288,7 @@ def test_scores_per_clip_are_those_of_the_clip(tmp_path: Path) -> None:
 
 def test_scores_per_clip_of_two_networks_are_their_mean(tmp_path: Path) -> None:
     run = stored(tmp_path / "run", make_result(predictions="one+other"))
-    manifest = fake_manifest()
-    write_object_frames(run.folder / "object_frames-2.parquet", *measure_frames(manifest, iter_silent(manifest)))
+    write_table(run.folder / "object_frames-2.parquet", iter_silent(fake_manifest()))
     (record,) = clip_records(run)
     assert (record["p_miou"], record["missed"], record["mislocalization"]) == (0.5, 0.5, None)
 

@@ -13,7 +13,8 @@ import pytest
 from bench_fakes import make_result
 from PIL import Image
 
-from actiseg_bench.results.result import read_results, write_result
+from actiseg_bench.results.result import write_result
+from actiseg_bench.results.stored import read_results
 
 NOUNS = {"1": ("left hand", 300, 1), "2": ("onion", 17, 1), "3": ("knife", 4, 0)}
 

@@ -17,20 +17,19 @@ from actiseg_bench.grid.execution import iter_silent
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec, run_grid
 from actiseg_bench.grid.tracks import Track, open_track
 from actiseg_bench.grid.verification import RunFinding, verify_runs
-from actiseg_bench.metrics.failure_modes import failure_modes
 from actiseg_bench.results.networks import over_networks
-from actiseg_bench.results.predictions import Prediction, iter_predictions, write_predictions
+from actiseg_bench.results.predictions import PredictedMask, iter_predictions, write_predictions
 from actiseg_bench.results.provenance import Provenance
 from actiseg_bench.results.result import RunIdentity
-from actiseg_bench.scoring.evaluate import evaluate_predictions
-from actiseg_bench.scoring.object_frames import measure, write_object_frames
+from actiseg_bench.scoring.measure import measure
+from actiseg_bench.scoring.object_frames import write_object_frames
 from actiseg_noise.errors import ManifestError
 from actiseg_noise.masks import Rle, empty_rle
 
 GCE, CO = "mini-v1/text-40/tiny/gce-faithful/seed0", "mini-v1/text-40/tiny/co_teaching-faithful/seed0"
 
 
-def iter_perfect(manifest: actiseg_noise.manifest.read.Manifest) -> Iterator[Prediction]:
+def iter_perfect(manifest: actiseg_noise.manifest.read.Manifest) -> Iterator[PredictedMask]:
     """Yield the clean masks of positive objects, and nothing for negative ones."""
     sizes = {(r["clip_id"], r["frame_idx"]): (r["height"], r["width"]) for r in manifest.table("frames").to_pylist()}
     positive = {(r["clip_id"], r["object_id"]): r["is_positive"] for r in manifest.table("samples").to_pylist()}
@@ -38,7 +37,7 @@ def iter_perfect(manifest: actiseg_noise.manifest.read.Manifest) -> Iterator[Pre
         size = sizes[row["clip_id"], row["frame_idx"]]
         is_there = positive[row["clip_id"], row["object_id"]]
         mask = Rle(*size, row["clean_rle"], row["clean_area"]) if is_there else empty_rle(*size)
-        yield Prediction(row["clip_id"], row["frame_idx"], row["object_id"], mask, 0.5)
+        yield PredictedMask(row["clip_id"], row["frame_idx"], row["object_id"], mask, 0.5)
 
 
 class Runner:
@@ -54,17 +53,16 @@ class Runner:
 
     def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
         manifest = actiseg_noise.read_manifest(spec.track.eval_manifest)
-        digests, evaluations, modes = [], [], []
+        digests, evaluations = [], []
         for number, predict in enumerate([iter_perfect, iter_silent][: 2 if spec.strategy == "co_teaching" else 1], 1):
             suffix = "" if number == 1 else f"-{number}"
             path = folder / f"predictions{suffix}.parquet"
             digests.append(write_predictions(path, predict(manifest)))
-            clips, frames = measure(manifest, iter_predictions(path))
-            write_object_frames(folder / f"object_frames{suffix}.parquet", clips, frames)
-            evaluations.append(evaluate_predictions(spec.track.eval_manifest, path))
-            modes.append(failure_modes(frames))
+            found = measure(manifest, iter_predictions(path))
+            write_object_frames(folder / f"object_frames{suffix}.parquet", found.clips, found.frames)
+            evaluations.append(found.evaluation)
         outcome = Outcome(evaluations[0], "+".join(digests), others=tuple(evaluations[1:]))
-        return Outcome(**vars(outcome) | {"failures": over_networks(modes)})
+        return Outcome(**vars(outcome) | {"failures": over_networks([one.failures for one in evaluations])})
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +176,7 @@ def test_predictions_that_lack_rows_are_a_finding(runs: Path) -> None:
     write_predictions(path, rows[:-1])
     found = verify_runs(runs).findings
     assert [f.what for f in found] == ["predictions.parquet", "scores"]
-    assert "came the end" in found[1].found
+    assert "found the end" in found[1].found
 
 
 def test_an_edited_table_of_object_frames_is_found(runs: Path) -> None:
@@ -237,7 +235,7 @@ def spoken(cli: Callable[..., tuple[int, str, str]]) -> Cli:
 
 def test_the_command_says_that_all_holds(spoken: Cli, finished: Path) -> None:
     code, printed = spoken("verify", finished)
-    assert (code, printed.split(":")[0], "all holds" in printed) == (0, "2 runs", True)
+    assert (code, printed.split(":")[0], "all checks passed" in printed) == (0, "2 runs", True)
 
 
 def test_the_command_names_the_row_and_exits_with_1(spoken: Cli, runs: Path) -> None:
@@ -245,7 +243,7 @@ def test_the_command_names_the_row_and_exits_with_1(spoken: Cli, runs: Path) -> 
     code, printed = spoken("verify", runs)
     assert code == 1
     assert GCE in printed
-    assert "1 of 2 runs do not hold" in printed
+    assert "1 of 2 runs failed a check" in printed
     code, printed = spoken("verify", runs, "--json")
     (only,) = json.loads(printed)["findings"]
     assert (code, RunFinding(**only).what) == (1, "giou")

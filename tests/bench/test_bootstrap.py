@@ -13,7 +13,8 @@ from actiseg_bench.report.bootstrap import ClipSums, are_comparable, clip_sums, 
 from actiseg_bench.report.sums import read_sums, sums_reader
 from actiseg_bench.results.result import SCORES
 from actiseg_bench.results.stored import StoredRun
-from actiseg_bench.scoring.object_frames import FILE_NAME, measure, write_object_frames
+from actiseg_bench.scoring.measure import measure
+from actiseg_bench.scoring.object_frames import FILE_NAME, write_object_frames
 from actiseg_noise.errors import ActisegError
 
 GIOU = METRICS.index("giou")
@@ -148,7 +149,8 @@ def test_drawing_a_clip_twice_scores_as_if_it_were_there_twice() -> None:
 
 def stored(folder: Path, **scores: float | None) -> StoredRun:
     """A finished run with perfect predictions and its table of object-frames."""
-    clips, frames = measure(fake_manifest(), predict(perfect()))
+    found = measure(fake_manifest(), predict(perfect()))
+    clips, frames = found.clips, found.frames
     write_object_frames(folder / FILE_NAME, clips, frames)
     right = {"n_miou": 0.0, "n_ciou": 0.0}
     return StoredRun(folder, make_result(scores=dict.fromkeys(SCORES, 1.0) | right | scores))

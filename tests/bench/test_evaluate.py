@@ -11,8 +11,10 @@ from bench_fakes import FakeManifest, fake_manifest, perfect, predict
 from PIL import Image
 
 from actiseg_bench.results.predictions import PredictionError
-from actiseg_bench.scoring.evaluate import evaluate_folders, score_predictions
+from actiseg_bench.scoring.actionvos_folders import evaluate_folders
+from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_bench.scoring.mask_folders import Rules
+from actiseg_bench.scoring.measure import measure
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
 
 NAME = "00000001_P01_01_cut_onion:red"
@@ -48,6 +50,10 @@ def layout(tmp_path: Path) -> Path:
 
 def score(folder: Path, **options: object):
     return evaluate_folders(folder / "pred", folder / "gt", folder / "split.json", **options)  # type: ignore[arg-type]
+
+
+def score_predictions(*given: object, **options: object) -> Evaluation:
+    return measure(*given, **options).evaluation  # type: ignore[arg-type]
 
 
 def test_folders_are_scored_with_hands_and_objects_apart(layout: Path) -> None:
@@ -196,7 +202,7 @@ def test_a_truncated_or_coloured_mask_is_refused(layout: Path) -> None:
     path = layout / "pred" / NAME / "frame_1.png"
     whole = path.read_bytes()
     path.write_bytes(whole[:60])
-    with pytest.raises(DataError, match=r"frame_1.png: not a readable PNG"):
+    with pytest.raises(DataError, match=r"frame_1.png: not a readable image"):
         score(layout)
     Image.new("RGB", (4, 2)).save(path)
     with pytest.raises(DataError, match="found mode RGB"):
@@ -206,7 +212,7 @@ def test_a_truncated_or_coloured_mask_is_refused(layout: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[", "not a readable JSON file"),
+        ("[", "malformed JSON at line 1, column 2"),
         ("{}", "expected a list of entries, got dict"),
         ('[{"seq_id": 1}]', "entry 0: the key 'verb' is missing"),
         (json.dumps([entry(object_classes={"0": {"name": "x", "positive": 1}})]), "object id 0 is outside 1–255"),
@@ -223,8 +229,42 @@ def test_a_malformed_split_is_refused(layout: Path, text: str, message: str) -> 
 def test_absent_inputs_are_named(layout: Path) -> None:
     with pytest.raises(DataError, match=r"--pred .*nowhere: no such folder"):
         evaluate_folders(layout / "nowhere", layout / "gt", layout / "split.json")
-    with pytest.raises(DataError, match=r"other.json: the split file is missing"):
+    with pytest.raises(DataError, match=r"other.json: the file is missing"):
         evaluate_folders(layout / "pred", layout / "gt", layout / "other.json")
+
+
+def test_a_split_may_begin_with_a_byte_order_mark(layout: Path) -> None:
+    (layout / "split.json").write_bytes(b"\xef\xbb\xbf" + json.dumps([entry()]).encode())
+    assert score(layout).scores.acc == 1
+
+
+def test_clips_may_be_called_as_predict_calls_them(layout: Path) -> None:
+    (layout / "pred" / NAME).rename(layout / "pred" / NAME.replace(":", "%3A"))
+    assert score(layout).scores.acc == 1
+
+
+def test_suffixes_in_capitals_are_found_on_both_sides(layout: Path) -> None:
+    for side in ("pred", "gt"):
+        (layout / side / NAME / "frame_1.png").rename(layout / side / NAME / "frame_1.PNG")
+    assert score(layout).scores.acc == 1
+
+
+def test_a_folder_above_the_clips_is_met_with_the_right_one(layout: Path) -> None:
+    (layout / "masks").mkdir()
+    (layout / "pred").rename(layout / "masks" / "val")
+    with pytest.raises(DataError, match=r"--pred .*masks has no folder of a clip. Did you mean .*masks/val\?"):
+        evaluate_folders(layout / "masks", layout / "gt", layout / "split.json")
+
+
+def test_an_object_that_no_frame_shows_is_named(layout: Path) -> None:
+    objects = {"1": {"name": "left hand", "positive": 1}, "7": {"name": "pot", "positive": 1}}
+    (layout / "split.json").write_text(json.dumps([entry(object_classes=objects)]))
+    save(layout / "gt" / NAME, [[1, 1, 0, 0]])
+    save(layout / "pred" / NAME, [[1, 1, 0, 0]])
+    found = score(layout)
+    assert found.never_visible == (f"{NAME} 7",)
+    assert found.to_json()["objects_never_visible"] == [f"{NAME} 7"]
+    assert (found.scores.p_miou, found.scores.tn) == (1, 1)  # silence about it is right, p-mIoU does not count it
 
 
 def test_perfect_predictions_score_one_and_flagged_clips_are_left_out() -> None:
@@ -257,11 +297,11 @@ def test_void_pixels_of_a_manifest_are_ignored_or_background() -> None:
 
 def test_predictions_that_lack_a_row_or_have_one_more_are_refused() -> None:
     rows = list(predict(perfect()))
-    with pytest.raises(PredictionError, match="expected a frame 0 object 2, came a frame 0 object 3"):
+    with pytest.raises(PredictionError, match="expected a frame 0 object 2, found a frame 0 object 3"):
         score_predictions(fake_manifest(), [rows[0], *rows[2:]])
-    with pytest.raises(PredictionError, match="expected b frame 0 object 1, came the end"):
+    with pytest.raises(PredictionError, match="expected b frame 0 object 1, found the end"):
         score_predictions(fake_manifest(), rows[:-1])
-    with pytest.raises(PredictionError, match="expected the end, came z frame 0 object 1"):
+    with pytest.raises(PredictionError, match="expected the end, found z frame 0 object 1"):
         score_predictions(fake_manifest(), [*rows, rows[-1].__class__("z", 0, 1, rows[-1].mask)])
 
 

@@ -1,6 +1,6 @@
 """Failure modes on masks that a reader can count. A canvas of 60×80 has a diagonal of 100 and a band of 2."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +15,9 @@ from actiseg_bench.metrics.failure_modes import (
     failure_modes,
     measure_frame,
 )
-from actiseg_bench.scoring.evaluate import score_predictions
-from actiseg_bench.scoring.object_frames import counts_of, measure, read_object_frames, write_object_frames
+from actiseg_bench.results.predictions import PredictionError
+from actiseg_bench.scoring.measure import measure
+from actiseg_bench.scoring.object_frames import read_object_frames, write_object_frames
 from actiseg_noise.errors import ActisegError
 
 CANVAS = (60, 80)
@@ -136,11 +137,24 @@ def test_a_damaged_table_of_object_frames_is_named(tmp_path: Path) -> None:
         read_object_frames(tmp_path / "o.parquet")
 
 
-def test_measured_predictions_have_the_counts_of_the_six_metrics() -> None:
-    manifest, rows = fake_manifest(), list(predict(perfect()))
-    clips, measured = measure(manifest, rows)
-    counts = score_predictions(manifest, rows).counts
-    assert len(clips) == len(set(counts.clip_idx.tolist()))
-    for name in ("intersection", "pred_area", "gt_area", "is_positive"):
-        assert np.array_equal(getattr(measured, name), getattr(counts, name))
-    assert actionvos_scores(counts_of(measured)) == actionvos_scores(counts)
+def test_one_pass_gives_scores_object_frames_and_failure_modes() -> None:
+    found = measure(fake_manifest(), predict(perfect()))
+    assert found.clips == ["a"]
+    assert found.frames.object_id.tolist() == [1, 2, 3, 1, 2, 3]
+    assert found.frames.frame_idx.tolist() == [0, 0, 0, 1, 1, 1]
+    assert found.evaluation.scores == actionvos_scores(found.frames.counts)
+    assert found.evaluation.failures == failure_modes(found.frames)
+    assert found.evaluation.failures["missed"] == 0.0
+
+
+def test_boundaries_are_left_out_where_no_failure_modes_are_asked_for() -> None:
+    closely, quickly = (measure(fake_manifest(), predict(perfect()), failures=asked) for asked in (True, False))
+    assert quickly.evaluation.scores == closely.evaluation.scores
+    assert quickly.evaluation.failures == {} != closely.evaluation.failures
+
+
+def test_stored_masks_that_share_a_pixel_are_refused() -> None:
+    first, second, *others = predict(perfect())
+    both = [first, replace(second, mask=first.mask), *others]
+    with pytest.raises(PredictionError, match="a frame 0: two masks of one frame share a pixel"):
+        measure(fake_manifest(), both)

@@ -1,15 +1,22 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from deposits import save_frame, save_mask
+from PIL import Image
+from torch.utils.data import DataLoader
 
 import actiseg_noise
 from actiseg_bench.data.coverage import action_weights, coverage
 from actiseg_bench.data.manifest_dataset import ManifestDataset, View
+from actiseg_bench.records import collate
 from actiseg_noise.datasets.kitchen import plan_video, render_video
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
 from actiseg_noise.masks import Box, encode_rle
@@ -59,14 +66,14 @@ def test_the_target_of_a_negative_object_is_empty(clean_val: Path, kitchen_root:
         assert item.masks[item.is_positive].flatten(1).any(1).all()
 
 
-def test_with_all_targets_every_object_has_its_mask_and_a_strangers_narration(
+def test_with_all_targets_every_object_has_its_mask_and_another_clips_narration(
     clean_val: Path, kitchen_root: Path
 ) -> None:
     data = open_clean(clean_val, kitchen_root, targets="all")
     item = data[0]
     assert item.masks.flatten(1).any(1).all()
     clips = {row["clip_id"]: row["narration"] for row in data.manifest.table("clips").to_pylist()}
-    assert item.expressions[0].endswith(clips[data.stranger("val_00000a")])
+    assert item.expressions[0].endswith(clips[data.other_clip("val_00000a")])
 
 
 def test_noisy_labels_are_read_from_the_manifest(noisy_val: Path, kitchen_root: Path) -> None:
@@ -118,6 +125,114 @@ def test_a_damaged_image_is_named(clean_val: Path, tmp_path: Path) -> None:
     image.write_bytes(b"\xff\xd8 no picture")
     with pytest.raises(DataError, match=r"00000\.jpg: not a readable image"):
         open_clean(clean_val, tmp_path)[0]
+
+
+def test_a_truncated_image_is_named_and_no_half_of_it_is_shown(
+    clean_val: Path, kitchen_root: Path, tmp_path: Path
+) -> None:
+    name = "val/images/val_00000/00000.jpg"
+    whole = (kitchen_root / name).read_bytes()
+    (tmp_path / name).parent.mkdir(parents=True)
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"00000\.jpg: not a readable image .*truncated.* \(clip val_00000a"):
+        open_clean(clean_val, tmp_path)[0]
+
+
+def test_frames_are_decoded_as_opencv_does(kitchen_root: Path, clean_val: Path) -> None:
+    data = ManifestDataset(clean_val, kitchen_root)
+    for row, picture in zip(data.frame_rows("val_00000a"), data[0].frames, strict=True):
+        drawn = cv2.imread(str(kitchen_root / row["image_path"]), cv2.IMREAD_COLOR_RGB)
+        assert np.array_equal(picture.permute(1, 2, 0).numpy(), drawn)
+
+
+def test_a_root_one_level_off_is_met_with_the_right_one(clean_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    for wrong in (kitchen_root / "val", kitchen_root.parent):
+        with pytest.raises(DataError, match=rf"Point --root \(now {wrong}\).*Did you mean {kitchen_root}\?"):
+            open_clean(clean_val, wrong)[0]
+
+
+def with_frames(manifest: Path, out: Path, **values: object) -> Path:
+    """A copy of a manifest whose rows of frames say something else; the labels are the same."""
+    shutil.copytree(manifest, out)
+    table = pq.read_table(out / "frames.parquet")
+    rows = [row | values for row in table.to_pylist()]
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), out / "frames.parquet")
+    return out
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/picture.jpg", "../picture.jpg", "val/../../picture.jpg", "C:\\p.jpg", "..\\p.jpg"]
+)
+def test_an_image_outside_the_root_is_refused(clean_val: Path, kitchen_root: Path, tmp_path: Path, path: str) -> None:
+    labels = with_frames(clean_val, tmp_path / "m", image_path=path)
+    with pytest.raises(
+        DataError, match="clip val_00000a, frame 00000: image_path .* leads out of the dataset's folder"
+    ):
+        ManifestDataset(labels, kitchen_root)[0]
+
+
+def test_a_frame_without_an_image_is_named(clean_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    labels = with_frames(clean_val, tmp_path / "m", image_path=None)
+    with pytest.raises(DataError, match="clip val_00000a, frame 00000: image_path is null.*--images DIR"):
+        ManifestDataset(labels, kitchen_root)[0]
+
+
+def test_an_image_of_another_shape_than_its_masks_is_refused(
+    clean_val: Path, kitchen_root: Path, tmp_path: Path
+) -> None:
+    shown = with_frames(clean_val, tmp_path / "half", height=120, width=200)
+    data = ManifestDataset(shown, kitchen_root)
+    assert data._image(data.frame_rows("val_00000a")[0], None).shape == (240, 400, 3)  # masks of half its size fit
+    turned = with_frames(clean_val, tmp_path / "turned", height=400, width=240)
+    with pytest.raises(DataError, match=r"00000.jpg \(clip val_00000a, frame 00000\): .* lies on its side"):
+        ManifestDataset(turned, kitchen_root)[0]
+
+
+def test_a_frame_is_shown_upright(tmp_path: Path) -> None:
+    """The file lies on its side and says so; the masks were drawn on what a viewer shows."""
+    upright = np.zeros((48, 32, 3), np.uint8)
+    upright[8:24, 4:20] = (250, 30, 30)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for number in range(2):
+        for folder in ("clean", "noisy"):
+            save_mask(tmp_path / folder / "a" / f"{number:05d}.png", (upright[..., 0] > 0).astype(np.uint8))
+        (tmp_path / "images" / "a").mkdir(parents=True, exist_ok=True)
+        stored = Image.fromarray(np.ascontiguousarray(np.rot90(upright)))
+        stored.save(tmp_path / "images" / "a" / f"{number:05d}.jpg", quality=98, exif=exif.tobytes())
+    import_folders(tmp_path)
+    item = ManifestDataset(tmp_path / "m", tmp_path, labels="clean")[0]
+    red = item.frames[0, 0] > 128
+    assert (item.canvas, item.frames.shape[2:]) == ((48, 32), (48, 32))
+    assert ((red & (item.masks[0, 0] > 0)).sum() / (red | (item.masks[0, 0] > 0)).sum()) > 0.9
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_data_loader_gives_batches_as_a_user_would_write_it(
+    clean_val: Path, kitchen_root: Path, workers: int
+) -> None:
+    data = ManifestDataset(clean_val, kitchen_root, size=SIZE, mask_stride=2)
+    batches = list(DataLoader(data, batch_size=2, num_workers=workers))
+    assert len(batches) == 4
+    for number, batch in enumerate(batches):
+        expected = collate([data[2 * number], data[2 * number + 1]])
+        assert batch.sample_ids == expected.sample_ids
+        assert torch.equal(batch.frames, expected.frames)
+        assert torch.equal(batch.masks, expected.masks)
+
+
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
+def test_workers_may_be_started_anew(clean_val: Path, kitchen_root: Path, start: str) -> None:
+    data = ManifestDataset(clean_val, kitchen_root, size=(24, 40), mask_stride=8)
+    loader = DataLoader(data, batch_size=4, num_workers=1, multiprocessing_context=start)
+    assert [len(batch.frames) for batch in loader] == [2, 2]  # two clips on one video share its frames
+
+
+def test_clips_that_cannot_share_a_batch_are_refused_with_what_helps(two_sizes: Path) -> None:
+    with pytest.raises(ValueError, match=r"equal frames \[T, 3, H, W\], got .*frames=N and size=.*batch_size=1"):
+        next(iter(DataLoader(ManifestDataset(two_sizes / "m", two_sizes), batch_size=2)))
+    data = ManifestDataset(two_sizes / "m", two_sizes, size=(24, 40), frames=2)
+    assert next(iter(DataLoader(data, batch_size=2))).frames.shape == (2, 2, 3, 24, 40)
 
 
 def test_a_text_manifest_cannot_be_trained_on(kitchen_root: Path, tmp_path: Path) -> None:
@@ -217,10 +332,15 @@ def two_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for folder in ("clean", "noisy"):
                 save_mask(root / folder / name / f"{number:05d}.png", mask)
             save_frame(root / "images" / name / f"{number:05d}.jpg", rows, columns)
+    import_folders(root)
+    return root
+
+
+def import_folders(root: Path) -> None:
+    """Make the manifest ``m`` of the folders ``clean``, ``noisy`` and ``images``."""
     folders = ["--clean", root / "clean", "--noisy", root / "noisy", "--images", root / "images", "--root", root]
     command = ["import", *folders, "--name", "mine", "--out", root / "m"]
     subprocess.run([sys.executable, "-c", "from actiseg_noise.cli import main; main()", *map(str, command)], check=True)
-    return root
 
 
 def test_clips_keep_their_shape_at_one_short_side(two_sizes: Path) -> None:

@@ -60,7 +60,7 @@ def test_noisy_labels_are_refused(noisy_val: Path, kitchen_root: Path) -> None:
         pretrain(noisy_val, config(1), kitchen_root)
 
 
-def test_the_verb_of_an_object_is_known_where_it_acts_and_that_of_a_text_is_the_strangers(
+def test_the_verb_of_an_object_is_known_where_it_acts_and_that_of_a_text_is_another_clips(
     clean_val: Path, kitchen_root: Path
 ) -> None:
     data = ManifestDataset(clean_val, kitchen_root, targets="all", labels="clean")
@@ -70,7 +70,7 @@ def test_the_verb_of_an_object_is_known_where_it_acts_and_that_of_a_text_is_the_
     assert known == item.is_positive.tolist()
     clips = {row["clip_id"]: row["verb"] for row in data.manifest.table("clips").to_pylist()}
     names = sorted(set(clips.values()))
-    assert names[verbs.narrated[item.sample_ids[0]]] == clips[data.stranger(item.clip_id)]
+    assert names[verbs.narrated[item.sample_ids[0]]] == clips[data.other_clip(item.clip_id)]
 
 
 def test_the_bundled_weights_are_the_ones_their_card_describes() -> None:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from actiseg_bench.results.predictions import (
-    Prediction,
+    PredictedMask,
     PredictionError,
     frame_predictions,
     iter_predictions,
@@ -24,7 +24,8 @@ from actiseg_bench.results.predictions import (
     write_predictions,
 )
 from actiseg_bench.results.provenance import code_digest, find_provenance, peak_memory_mb
-from actiseg_bench.results.result import ResultError, RunIdentity, read_result, read_results, write_result
+from actiseg_bench.results.result import ResultError, RunIdentity, read_result, write_result
+from actiseg_bench.results.stored import read_results
 from actiseg_noise.masks import decode_rle
 
 
@@ -176,7 +177,7 @@ def test_run_lengths_that_contradict_the_area_are_refused(tmp_path: Path) -> Non
 
 def test_many_rows_pass_through_several_batches(tmp_path: Path) -> None:
     first = next(iter(predict(perfect())))
-    rows = [Prediction("a", frame, 1, first.mask) for frame in range(5000)]
+    rows = [PredictedMask("a", frame, 1, first.mask) for frame in range(5000)]
     write_predictions(tmp_path / "p.parquet", rows)
     assert sum(1 for _ in iter_predictions(tmp_path / "p.parquet")) == 5000
 

@@ -14,7 +14,8 @@ from bench_fakes import FakeRunner, make_track, perfect, predict
 
 from actiseg_bench.grid.run import GridOutcome, Reporter, RunSpec, make_grid, run_grid
 from actiseg_bench.results.predictions import write_predictions
-from actiseg_bench.results.result import ResultError, read_result, read_results
+from actiseg_bench.results.result import ResultError, read_result
+from actiseg_bench.results.stored import read_results
 from actiseg_noise.borders.locks import locked
 from actiseg_noise.errors import ActisegError
 
@@ -205,11 +206,7 @@ def test_what_a_kill_left_is_cleaned_up(tmp_path: Path) -> None:
 KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
-from pathlib import Path
-from bench_fakes import FakeRunner
 from test_run import grid
-from actiseg_noise.borders.locks import locked
-from actiseg_bench.grid.run import run_grid
 
 class Slow(FakeRunner):
     def execute(self, spec, folder, on_progress):

@@ -7,7 +7,7 @@ import json
 import pytest
 from real_data import place_of, why_skipped
 
-from actiseg_bench.scoring.evaluate import evaluate_folders
+from actiseg_bench.scoring.actionvos_folders import evaluate_folders
 
 FIXTURE = place_of("conformance/metrics")
 

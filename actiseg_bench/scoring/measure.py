@@ -1,0 +1,125 @@
+"""Predictions on a manifest's clean masks, in one pass: every predicted mask is decoded once.
+
+The pass counts each object-frame and measures its boundary; the six metrics and the failure modes are computed from
+those numbers (:mod:`actiseg_bench.metrics`), the same way for anybody's masks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields, replace
+from itertools import groupby, zip_longest
+from typing import Any
+
+import numpy as np
+
+from actiseg_bench.metrics.actionvos import is_hand
+from actiseg_bench.metrics.failure_modes import ObjectFrames, failure_modes, measure_frame
+from actiseg_bench.results.predictions import PredictedMask, PredictionError
+from actiseg_bench.scoring.evaluation import Evaluation, check_void, evaluate_object_frames
+from actiseg_bench.scoring.truth import ScoredFrame, Tables, TruthFrame, flagged_clips, iter_truth
+from actiseg_noise.errors import DataError
+from actiseg_noise.masks import IndexMask, paint_rles
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Everything that one pass over predictions gives.
+
+    Attributes:
+        evaluation: scores and failure modes. clips: the scored clips, in order.
+        frames: the object-frames; their ``clip_idx`` is a position in ``clips``. ``leak`` and ``loss`` are 0 where
+            failure modes were not asked for.
+    """
+
+    evaluation: Evaluation
+    clips: list[str]
+    frames: ObjectFrames
+
+
+def measure(
+    manifest: Tables,
+    predictions: Iterable[PredictedMask],
+    *,
+    keep_flagged: bool = False,
+    void: str = "ignore",
+    failures: bool = True,
+) -> Measurement:
+    """Measure predictions, which come in the order of the manifest's mask table.
+
+    Args:
+        keep_flagged: score clips with a review flag too.
+        void: ``ignore`` (pixels without label are left out) or ``background`` (they count as background).
+        failures: measure boundaries too, for the failure modes; several times slower on large frames.
+
+    Raises:
+        ManifestError: the manifest carries no masks.
+        PredictionError: predictions that are not the manifest's rows, have another size, or share a pixel.
+    """
+    check_void(void)
+    frames = (frame.scored(mask, void) for frame, mask in _paired(iter_truth(manifest), predictions, keep_flagged))
+    return measure_frames(frames, 0 if keep_flagged else len(flagged_clips(manifest)), void, failures=failures)
+
+
+def measure_frames(
+    scored: Iterable[ScoredFrame], flagged_clips: int, void: str, *, failures: bool = True
+) -> Measurement:
+    """Measure frames, clip by clip; ``flagged_clips`` says how many clips were left out, ``void`` what void is."""
+    clips: list[str] = []
+    rows: list[tuple[Any, ...]] = []
+    for frame in scored:
+        if not clips or clips[-1] != frame.clip_id:
+            clips.append(frame.clip_id)
+        objects = zip(frame.object_ids, frame.is_positive, is_hand(frame.nouns).tolist(), strict=True)
+        numbers = measure_frame(frame.prediction, frame.truth, frame.object_ids, boundaries=failures)
+        rows += [(len(clips) - 1, frame.frame_idx, *one, *its) for one, its in zip(objects, numbers, strict=True)]
+    frames = _columns(rows)
+    evaluation = evaluate_object_frames(frames, clips, flagged_clips, void)
+    if failures:
+        evaluation = replace(evaluation, failures=failure_modes(frames))
+    return Measurement(evaluation, clips, frames)
+
+
+def _columns(rows: list[tuple[Any, ...]]) -> ObjectFrames:
+    """Return rows, in the order of the fields, as arrays."""
+    kinds = {"is_positive": bool, "is_hand": bool, "other_iou": np.float64}
+    columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [()] * len(fields(ObjectFrames))
+    return ObjectFrames(
+        *(np.array(c, kinds.get(f.name, np.int64)) for c, f in zip(columns, fields(ObjectFrames), strict=True))
+    )
+
+
+def _paired(
+    truths: Iterator[TruthFrame], predictions: Iterable[PredictedMask], keep_flagged: bool
+) -> Iterator[tuple[TruthFrame, IndexMask]]:
+    """Yield frames with the index masks of their stored rows; neither side may have a row more."""
+    by_frame = groupby(predictions, lambda row: (row.clip_id, row.frame_idx))
+    for truth, group in zip_longest(truths, by_frame):
+        rows = list(group[1]) if group else []
+        expected = [(truth.clip_id, truth.frame_idx, object_id) for object_id in truth.object_ids] if truth else []
+        for wanted, row in zip_longest(expected, rows):
+            if row is None or row.key != wanted:
+                raise PredictionError(
+                    f"the predictions are not of this manifest: expected {_place(wanted)}, "
+                    f"found {_place(row.key if row else None)}"
+                )
+        if keep_flagged or not truth.is_flagged:
+            yield truth, _painted(truth, rows)
+
+
+def _painted(truth: TruthFrame, rows: list[PredictedMask]) -> IndexMask:
+    """Return the merged index mask of a frame's stored rows."""
+    for row in rows:
+        size = row.mask.height, row.mask.width
+        if size != truth.size:
+            sizes = f"prediction {size[0]}×{size[1]} and ground truth {truth.size[0]}×{truth.size[1]}"
+            raise PredictionError(f"{truth.where} object {row.object_id}: {sizes} differ in size")
+    try:
+        return paint_rles(((row.object_id, row.mask) for row in rows), *truth.size)
+    except DataError as error:
+        raise PredictionError(f"{truth.where}: {error}") from None
+
+
+def _place(key: tuple[str, int, int] | None) -> str:
+    """Name a row for a message."""
+    return f"{key[0]} frame {key[1]} object {key[2]}" if key else "the end"
