@@ -1,28 +1,61 @@
-"""A manifest's table, reached clip by clip."""
+"""A manifest's clips, reached by id."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from actiseg_noise.manifest.clips import (
+    CLIP_COLUMNS,
+    FRAME_COLUMNS,
+    MASK_COLUMNS,
+    SAMPLE_COLUMNS,
+    ManifestClip,
+    make_clip,
+)
 from actiseg_noise.manifest.read import Manifest
 
 
 class ByClip:
-    """A table's rows, reached by clip. Rows are sorted by clip, so a clip is a slice.
+    """The clips of a manifest in any order; ``Manifest.iter_clips`` walks them in theirs. The tables are in memory.
+
+    Attributes:
+        clip_ids: of the clips that have a sample and a mask, in order.
+    """
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._clips = _Slices(manifest, "clips", CLIP_COLUMNS)
+        self._frames = _Slices(manifest, "frames", FRAME_COLUMNS)
+        self._samples = _Slices(manifest, "samples", SAMPLE_COLUMNS)
+        self._masks = _Slices(manifest, "masks", MASK_COLUMNS)
+        self.clip_ids = [clip_id for clip_id in self._samples.ranges if clip_id in self._masks.ranges]
+
+    def __getitem__(self, clip_id: str) -> ManifestClip:
+        """Return a clip with its samples, frames and masks."""
+        (row,) = self._clips.rows(clip_id)
+        return make_clip(row, self._frames.rows(clip_id), self._samples.rows(clip_id), self._masks.rows(clip_id))
+
+    def without_masks(self, clip_id: str) -> ManifestClip:
+        """Return a clip whose frames have no masks: quicker, for whoever needs names and sizes alone."""
+        (row,) = self._clips.rows(clip_id)
+        return make_clip(row, self._frames.rows(clip_id), self._samples.rows(clip_id))
+
+
+class _Slices:
+    """A table whose rows are sorted by clip, so that a clip is a slice.
 
     Attributes:
         ranges: clip_id → first row and the row after the last one.
     """
 
-    def __init__(self, manifest: Manifest, name: str) -> None:
-        self._table = manifest.table(name)
+    def __init__(self, manifest: Manifest, name: str, columns: Sequence[str]) -> None:
+        self._table = manifest.table(name, columns)
         ids = self._table.column("clip_id").to_pylist()
         starts = [i for i, clip_id in enumerate(ids) if i == 0 or ids[i - 1] != clip_id]
         self.ranges = {ids[a]: (a, b) for a, b in pairwise([*starts, len(ids)])}
 
-    def rows(self, clip_id: str) -> list[dict[str, Any]]:
-        """Return the clip's rows as dicts; none when it has no row."""
+    def rows(self, clip_id: str) -> list[tuple[Any, ...]]:
+        """Return the clip's rows; none when it has no row."""
         start, stop = self.ranges.get(clip_id, (0, 0))
-        rows: list[dict[str, Any]] = self._table.slice(start, stop - start).to_pylist()
-        return rows
+        return list(zip(*self._table.slice(start, stop - start).to_pydict().values(), strict=True))

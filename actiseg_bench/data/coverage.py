@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
@@ -11,18 +10,23 @@ import numpy.typing as npt
 
 from actiseg_bench.data.sizes import Size, grid_size
 from actiseg_noise.errors import ManifestError, raise_if
-from actiseg_noise.manifest.clips import noisy_counts
+from actiseg_noise.manifest.clips import ManifestMask, ManifestSample
 from actiseg_noise.masks import Rle, decode_rle
 
 ONE_REASON, BOTH_REASONS, NEGATIVE = 2.0, 5.0, 5.0
 REASONS = ("handbox", "in_narration")
 
 
-def row_rle(row: dict[str, Any], size: Size, labels: str) -> Rle:
-    """Return the ``noisy`` or ``clean`` mask of a row of ``masks``; ``size`` is its frame's on disk."""
-    clean: str = row["clean_rle"]
-    counts = clean if labels == "clean" else noisy_counts(clean, row["noisy_rle"]) or clean
-    return Rle(*size, counts, int(row[f"{labels}_area"]))
+def mask_rle(mask: ManifestMask, labels: str) -> Rle:
+    """Return the run lengths of the ``noisy`` or ``clean`` mask.
+
+    Raises:
+        ManifestError: they were withheld.
+    """
+    rle = mask.rle(labels)
+    if rle is None:
+        raise ManifestError(f"sample {mask.sample_id}, frame_idx {mask.frame_idx}: the {labels} mask is not there")
+    return rle
 
 
 def coverage(rle: Rle, size: Size, stride: int) -> npt.NDArray[np.uint8]:
@@ -41,7 +45,7 @@ def coverage(rle: Rle, size: Size, stride: int) -> npt.NDArray[np.uint8]:
     return seen.reshape(rows, stride, columns, stride).mean((1, 3)).round().astype(np.uint8)
 
 
-def action_weights(masks: npt.NDArray[np.uint8], samples: Sequence[dict[str, Any]]) -> npt.NDArray[np.float32]:
+def action_weights(masks: npt.NDArray[np.uint8], samples: Sequence[ManifestSample]) -> npt.NDArray[np.float32]:
     """Return what every mask pixel weighs, float32 of the shape of ``masks``: 1 + (w - 1) · covered share.
 
     ActionVOS (arXiv 2407.07402 and its loader): inside an object that a hand touches or the narration names w is 2,
@@ -50,24 +54,24 @@ def action_weights(masks: npt.NDArray[np.uint8], samples: Sequence[dict[str, Any
 
     Args:
         masks: uint8 ``[K, T, h, w]``, the objects' own coverage, of negative ones too.
-        samples: their K rows of ``samples``.
+        samples: the K objects.
 
     Raises:
         ManifestError: the manifest does not say what hands touch and the narration names.
     """
-    inside = np.array([_weight(row) for row in samples], np.float32)
+    inside = np.array([_weight(sample) for sample in samples], np.float32)
     covered = masks.astype(np.float32) / np.float32(255)
     return np.float32(1) + (inside - np.float32(1))[:, None, None, None] * covered
 
 
-def _weight(sample: dict[str, Any]) -> float:
-    silent = [name for name in REASONS if sample[name] is None]
+def _weight(sample: ManifestSample) -> float:
+    silent = [name for name in REASONS if getattr(sample, name) is None]
     raise_if(
         bool(silent),
-        f"sample {sample['sample_id']}: the manifest does not say {' and '.join(silent)} of its objects, and "
+        f"sample {sample.sample_id}: the manifest does not say {' and '.join(silent)} of its objects, and "
         "action-guided weights are made of them. Set action_weights = false in [train] of the configuration.",
         ManifestError,
     )
-    if not sample["is_positive"]:
+    if not sample.is_positive:
         return NEGATIVE
-    return (1.0, ONE_REASON, BOTH_REASONS)[sum(bool(sample[name]) for name in REASONS)]
+    return (1.0, ONE_REASON, BOTH_REASONS)[sum(bool(getattr(sample, name)) for name in REASONS)]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from torch.utils.data import Dataset
 from torch.utils.data._utils.collate import default_collate_fn_map
 
 from actiseg_bench.data.by_clip import ByClip
-from actiseg_bench.data.coverage import action_weights, coverage, row_rle
+from actiseg_bench.data.coverage import action_weights, coverage, mask_rle
 from actiseg_bench.data.sizes import Size, grid_size, shown_size, whole_cells
 from actiseg_bench.records import Batch, ClipItem, collate
 from actiseg_noise.borders.folders import suggest_root
@@ -23,6 +24,7 @@ from actiseg_noise.borders.images import check_shape, read_frame
 from actiseg_noise.borders.roots import find_root
 from actiseg_noise.errors import DataError, ManifestError, raise_if
 from actiseg_noise.key import Key
+from actiseg_noise.manifest.clips import ManifestFrame, ManifestSample
 from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.records import DatasetCard, expression
@@ -40,12 +42,11 @@ class View(NamedTuple):
     frames: tuple[int, ...]
 
 
-class _ClipRows(NamedTuple):
-    """The rows of what an item shows, and the size in which it shows it."""
+class _Shown(NamedTuple):
+    """What an item shows of a clip, and the size in which it shows it."""
 
-    clip_id: str
-    frames: list[dict[str, Any]]
-    samples: list[dict[str, Any]]
+    frames: list[ManifestFrame]
+    samples: list[ManifestSample]
     size: Size
 
 
@@ -101,9 +102,8 @@ class ManifestDataset(Dataset[ClipItem]):
         self.size, self.mask_stride, self.labels, self.targets = size, mask_stride, labels, targets
         self.whole, self._cell = whole, 1 if fine else mask_stride
         self.frames, self.diagnose, self.weigh_actions = frames, diagnose, weigh_actions
-        self._tables = {name: ByClip(self.manifest, name) for name in ("clips", "frames", "samples", "masks")}
-        with_masks = self._tables["masks"].ranges
-        self.clip_ids = [clip_id for clip_id in self._tables["samples"].ranges if clip_id in with_masks]
+        self._clips = ByClip(self.manifest)
+        self.clip_ids = self._clips.clip_ids
         self._pictures: dict[str, torch.Tensor] = {}
         self._cache: dict[int, ClipItem] | None = {} if (self._fits() if cache is None else cache) else None
 
@@ -145,118 +145,122 @@ class ManifestDataset(Dataset[ClipItem]):
         """Return sample_id → the positions in its clip that an item shows."""
         frames: dict[str, tuple[int, ...]] = {}
         for clip_id in self.clip_ids:
-            shown = tuple(row["frame_idx"] for row in self.frame_rows(clip_id))
-            frames |= {row["sample_id"]: shown for row in self._tables["samples"].rows(clip_id)}
+            shown = tuple(frame.frame_idx for frame in self.shown_frames(clip_id))
+            frames |= {sample.sample_id: shown for sample in self._clips.without_masks(clip_id).samples}
         return frames
 
     @cached_property
     def sizes(self) -> list[Size]:
         """Return the different sizes in which clips are shown, ascending; by their masks where frames keep theirs."""
-        return sorted({self._shown(self.frame_rows(clip_id)) for clip_id in self.clip_ids})
+        return sorted({self._shown(self.shown_frames(clip_id)) for clip_id in self.clip_ids})
 
     @cached_property
     def extents(self) -> list[tuple[int, int]]:
         """Return how many samples and how many frames the item of every clip has."""
-        samples = self._tables["samples"].ranges
-        return [(samples[clip][1] - samples[clip][0], len(self.frame_rows(clip))) for clip in self.clip_ids]
+        clips = map(self._clips.without_masks, self.clip_ids)
+        return [(len(clip.samples), len(self._choose(clip.frames))) for clip in clips]
 
     @cached_property
     def groups(self) -> list[list[int]]:
         """Return the positions of clips that show the same frames, group by group, in order."""
         groups: dict[str, list[int]] = {}
         for index, clip_id in enumerate(self.clip_ids):
-            groups.setdefault(_frames_id(self.frame_rows(clip_id)), []).append(index)
+            groups.setdefault(_frames_id(self.shown_frames(clip_id)), []).append(index)
         return list(groups.values())
 
-    def frame_rows(self, clip_id: str) -> list[dict[str, Any]]:
-        """Return the rows of ``frames`` that an item of this clip shows, in order."""
-        rows = [row for row in self._tables["frames"].rows(clip_id) if row["is_annotated"]]
+    def shown_frames(self, clip_id: str) -> list[ManifestFrame]:
+        """Return the frames that an item of this clip shows, in order, without their masks."""
+        return self._choose(self._clips.without_masks(clip_id).frames)
+
+    def _choose(self, frames: Sequence[ManifestFrame]) -> list[ManifestFrame]:
+        """Return the annotated frames, or as many of them as are asked for."""
+        annotated = [frame for frame in frames if frame.is_annotated]
         if self.frames is None:
-            return rows
-        return [rows[i] for i in np.linspace(0, len(rows) - 1, self.frames).round().astype(int)]
+            return annotated
+        return [annotated[i] for i in np.linspace(0, len(annotated) - 1, self.frames).round().astype(int)]
 
     def other_clip(self, clip_id: str) -> str:
         """Return the clip whose narration this clip's expressions borrow when ``targets`` is ``all``."""
         return self.clip_ids[Key("narration", clip_id).below("clip", len(self))]
 
-    def _shown(self, frames: list[dict[str, Any]]) -> Size:
+    def _shown(self, frames: Sequence[ManifestFrame]) -> Size:
         """Return the size in which a clip is shown."""
-        size = shown_size(self.size, (frames[0]["height"], frames[0]["width"]))
+        size = shown_size(self.size, _canvas(frames[0]))
         return whole_cells(size, self.mask_stride) if self.whole else size
 
     def _read(self, clip_id: str, view: View | None = None) -> ClipItem:
-        frames = self.frame_rows(clip_id)
-        samples = self._tables["samples"].rows(clip_id)
+        whole = self._clips[clip_id]
+        frames, samples = self._choose(whole.frames), list(whole.samples)
         frames_id = _frames_id(frames)
         if view is not None:
             frames, samples = [frames[i] for i in view.frames], [samples[i] for i in view.samples]
             frames_id = f"{frames_id}\n{list(view.frames)}"
-        images = self._images(frames)
-        clip = _ClipRows(clip_id, frames, samples, (images.shape[2], images.shape[3]))
+        images = self._images(clip_id, frames)
+        clip = _Shown(frames, samples, (images.shape[2], images.shape[3]))
         masks = self._masks(clip, self.labels)
         own = self._masks(clip, self.labels, negatives=True) if self.weigh_actions else None
         return ClipItem(
             clip_id=clip_id,
             frames_id=frames_id,
-            frame_idx=tuple(row["frame_idx"] for row in frames),
-            canvas=(frames[0]["height"], frames[0]["width"]),
+            frame_idx=tuple(frame.frame_idx for frame in frames),
+            canvas=_canvas(frames[0]),
             frames=images,
-            sample_ids=tuple(row["sample_id"] for row in samples),
-            object_ids=tuple(row["object_id"] for row in samples),
-            expressions=tuple(self._expression(row) for row in samples),
+            sample_ids=tuple(sample.sample_id for sample in samples),
+            object_ids=tuple(sample.object_id for sample in samples),
+            expressions=tuple(self._expression(clip_id, sample) for sample in samples),
             masks=torch.from_numpy(masks),
-            is_positive=torch.tensor([row["is_positive"] for row in samples]),
+            is_positive=torch.tensor([sample.is_positive for sample in samples]),
             agrees=self._agrees(masks, clip) if self.diagnose else None,
             weights=None if own is None else torch.from_numpy(action_weights(own, samples)),
         )
 
-    def _agrees(self, masks: npt.NDArray[np.uint8], clip: _ClipRows) -> torch.Tensor:
+    def _agrees(self, masks: npt.NDArray[np.uint8], clip: _Shown) -> torch.Tensor:
         """Return where the text names the object and the mask is the clean one, bool ``[K, T, h, w]``."""
         clean = self._masks(clip, "clean")
-        is_named = np.array([not row["is_harmful"] for row in clip.samples])
+        is_named = np.array([not sample.is_harmful for sample in clip.samples])
         return torch.from_numpy(((masks > 127) == (clean > 127)) & is_named[:, None, None, None])
 
-    def _expression(self, sample: dict[str, Any]) -> str:
+    def _expression(self, clip_id: str, sample: ManifestSample) -> str:
+        text = sample.text(self.labels)
         if self.targets == "positive":
-            return str(sample["noisy_expression" if self.labels == "noisy" else "expression"])
-        narration = self._tables["clips"].rows(self.other_clip(sample["clip_id"]))[0]["narration"]
-        return expression(sample["noisy_noun" if self.labels == "noisy" else "noun"], narration)
+            return text.expression
+        return expression(text.noun, self._clips.without_masks(self.other_clip(clip_id)).narration)
 
-    def _images(self, frames: list[dict[str, Any]]) -> torch.Tensor:
+    def _images(self, clip_id: str, frames: list[ManifestFrame]) -> torch.Tensor:
         """Return the frames as uint8 RGB ``[T, 3, H, W]``; clips on the same frames share them in the cache."""
         name = _frames_id(frames)
         if name in self._pictures:
             return self._pictures[name]
         size = None if self.size is None and not self.whole else self._shown(frames)
-        once = {row["frame_idx"]: row for row in frames}
-        pictures = {frame_idx: self._image(row, size) for frame_idx, row in once.items()}
+        once = {frame.frame_idx: frame for frame in frames}
+        pictures = {frame_idx: self._image(clip_id, frame, size) for frame_idx, frame in once.items()}
         shapes = sorted({picture.shape[:2] for picture in pictures.values()})
         raise_if(
             len(shapes) > 1,
-            f"clip {frames[0]['clip_id']}: its frames have several sizes, {shapes}: pass size=(rows, columns)",
+            f"clip {clip_id}: its frames have several sizes, {shapes}: pass size=(rows, columns)",
             DataError,
         )
-        stacked = np.stack([pictures[row["frame_idx"]] for row in frames])
+        stacked = np.stack([pictures[frame.frame_idx] for frame in frames])
         images = torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
         if self._cache is not None:
             self._pictures[name] = images
         return images
 
-    def _image(self, frame: dict[str, Any], size: Size | None) -> npt.NDArray[np.uint8]:
+    def _image(self, clip_id: str, frame: ManifestFrame, size: Size | None) -> npt.NDArray[np.uint8]:
         """Return one frame as uint8 RGB ``[H, W, 3]``, upright, in its own size for None.
 
         Raises:
             DataError: the manifest names no image, or one outside the root; it is missing, unreadable, or of another
                 shape than the frame's masks.
         """
-        path = self.root / _relative_path(frame, self.manifest)
-        where = f"clip {frame['clip_id']}, frame {frame['frame_id']}"
+        where = f"clip {clip_id}, frame {frame.frame_id}"
+        path = self.root / _relative_path(frame, f"{self.manifest.path}: {where}")
         try:
             image = read_frame(path)
         except DataError as error:
-            raise DataError(f"{error} ({where}).{self._advice(path, str(frame['image_path']))}") from None
+            raise DataError(f"{error} ({where}).{self._advice(path, str(frame.image_path))}") from None
         height, width = image.shape[:2]
-        check_shape((frame["height"], frame["width"]), (height, width), f"{path} ({where})", may_scale=True)
+        check_shape(_canvas(frame), (height, width), f"{path} ({where})", may_scale=True)
         if size is not None:
             image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         return image
@@ -268,7 +272,7 @@ class ManifestDataset(Dataset[ClipItem]):
         place = f" Point --root (now {self.root}) to the folder of {self.manifest.info.dataset['name']}."
         return place + suggest_root(self.root, [image_path])
 
-    def _masks(self, clip: _ClipRows, labels: str, *, negatives: bool = False) -> npt.NDArray[np.uint8]:
+    def _masks(self, clip: _Shown, labels: str, *, negatives: bool = False) -> npt.NDArray[np.uint8]:
         """Return the coverage of the ``noisy`` or ``clean`` targets, uint8 ``[K, T, h, w]``.
 
         Args:
@@ -276,18 +280,15 @@ class ManifestDataset(Dataset[ClipItem]):
         """
         samples, frames = clip.samples, clip.frames
         out = np.zeros((len(samples), len(frames), *grid_size(clip.size, self._cell)), np.uint8)
-        sample_at = {row["object_id"]: k for k, row in enumerate(samples)}
         times: dict[int, list[int]] = {}
         for t, frame in enumerate(frames):
-            times.setdefault(frame["frame_idx"], []).append(t)
-        sizes = {frame["frame_idx"]: (frame["height"], frame["width"]) for frame in frames}
+            times.setdefault(frame.frame_idx, []).append(t)
         everyone = negatives or self.targets == "all"
-        for row in self._tables["masks"].rows(clip.clip_id):
-            k, at = sample_at.get(row["object_id"]), times.get(row["frame_idx"])
-            if k is None or at is None or not row[f"{labels}_area"]:
-                continue
-            if everyone or samples[k]["is_positive"]:
-                out[k, at] = coverage(row_rle(row, sizes[row["frame_idx"]], labels), clip.size, self._cell)
+        for k, sample in enumerate(samples):
+            for at in times.values() if everyone or sample.is_positive else ():
+                mask = frames[at[0]].masks.get(sample.object_id)
+                if mask is not None and mask.area(labels):
+                    out[k, at] = coverage(mask_rle(mask, labels), clip.size, self._cell)
         return out
 
     def _fits(self) -> bool:
@@ -298,13 +299,24 @@ class ManifestDataset(Dataset[ClipItem]):
         return (counts["frames"] * 3 + counts["masks"] * per_mask) * rows * columns < 2**30
 
 
-def _relative_path(frame: dict[str, Any], manifest: Manifest) -> str:
+def _canvas(frame: ManifestFrame) -> Size:
+    """Return (rows, columns) of a frame's masks.
+
+    Raises:
+        ManifestError: an annotated frame without size.
+    """
+    if frame.size is None:
+        raise ManifestError(f"frame {frame.frame_id}: annotated, but the manifest has no height and width of it")
+    return frame.size
+
+
+def _relative_path(frame: ManifestFrame, where: str) -> str:
     """Return where a frame's image lies below the root.
 
     Raises:
         DataError: the manifest does not say, or names a place elsewhere.
     """
-    path, where = frame["image_path"], f"{manifest.path}: clip {frame['clip_id']}, frame {frame['frame_id']}"
+    path = frame.image_path
     if path is None:
         raise DataError(
             f"{where}: image_path is null, so there is no image to train on or to predict. Build the labels where the "
@@ -312,12 +324,12 @@ def _relative_path(frame: dict[str, Any], manifest: Manifest) -> str:
         )
     if not path or _ELSEWHERE.search(path):
         raise DataError(f"{where}: image_path {path!r} leads out of the dataset's folder; expected a path inside it")
-    return str(path)
+    return path
 
 
-def _frames_id(frames: list[dict[str, Any]]) -> str:
+def _frames_id(frames: Sequence[ManifestFrame]) -> str:
     """Name the pictures of a clip: its image paths."""
-    return "\n".join(str(row["image_path"]) for row in frames)
+    return "\n".join(str(frame.image_path) for frame in frames)
 
 
 def check_usable(manifest: Manifest, root: str | Path | None = None) -> Path:

@@ -22,9 +22,8 @@ from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
 from actiseg_bench.scoring.object_frames import write_object_frames
-from actiseg_bench.scoring.truth import Tables
 from actiseg_bench.training.train import TrainOutcome, make_networks, pick_device, train_run
-from actiseg_noise.manifest.read import read_manifest
+from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.masks import empty_rle
 
 if TYPE_CHECKING:
@@ -77,14 +76,13 @@ def score_silence(track: Track, folder: Path) -> NetworkScores:
     return _score([iter_silent(read_manifest(track.eval_manifest))], track.eval_manifest, folder)
 
 
-def iter_silent(manifest: Tables) -> Iterator[PredictedMask]:
+def iter_silent(manifest: Manifest) -> Iterator[PredictedMask]:
     """Yield the rows of a manifest with nothing predicted."""
-    frames = manifest.table("frames", ["clip_id", "frame_idx", "height", "width"]).to_pylist()
-    empty = {(row["clip_id"], row["frame_idx"]): (row["height"], row["width"]) for row in frames}
-    for batch in manifest.table("masks", ["clip_id", "frame_idx", "object_id"]).to_batches():
-        for row in batch.to_pylist():
-            mask = empty_rle(*empty[row["clip_id"], row["frame_idx"]])
-            yield PredictedMask(row["clip_id"], row["frame_idx"], row["object_id"], mask)
+    for clip in manifest.iter_clips():
+        for frame in clip.frames:
+            if frame.size is not None:
+                nothing = empty_rle(*frame.size)
+                yield from (PredictedMask(clip.clip_id, frame.frame_idx, number, nothing) for number in frame.masks)
 
 
 def _rows(network: VosModel, clips: ManifestDataset, device: torch.device) -> Iterator[PredictedMask]:

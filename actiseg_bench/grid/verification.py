@@ -24,10 +24,10 @@ from actiseg_bench.results.stored import StoredRun
 from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
 from actiseg_bench.scoring.object_frames import read_object_frames
-from actiseg_bench.scoring.truth import Tables
 from actiseg_noise import read_manifest
 from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ActisegError, ManifestError
+from actiseg_noise.manifest.read import Manifest
 
 CLOSE = 1e-9
 _DAMAGE = (PredictionError, ManifestError, OSError, ValueError)  # the last two: pyarrow's, of bytes inside a file
@@ -182,7 +182,7 @@ def _verify_track(result: RunResult, where: str, manifests: ManifestIndex) -> It
     yield from _differences(where, "track, ", stated, found)
 
 
-def _verify_scores(run: StoredRun, where: str, manifest: Tables) -> Iterator[RunFinding]:
+def _verify_scores(run: StoredRun, where: str, manifest: Manifest) -> Iterator[RunFinding]:
     """Measure every network's predictions again."""
     scores, modes, counts = [], [], []
     for path, table in zip(run.files(PREDICTIONS_NAME), run.files(OBJECT_FRAMES_NAME), strict=True):

@@ -17,13 +17,14 @@ from actiseg_bench.scoring.mask_folders import (
     read_prediction,
 )
 from actiseg_bench.scoring.measure import measure_frames
-from actiseg_bench.scoring.truth import ScoredFrame, Tables, TruthFrame, flagged_clips, iter_truth
+from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth
 from actiseg_noise.errors import DataError, raise_if
+from actiseg_noise.manifest.read import Manifest
 
 
 def evaluate_on_manifest(
     pred: Path,
-    manifest: Tables,
+    manifest: Manifest,
     *,
     keep_flagged: bool = False,
     void: str = "ignore",
@@ -69,7 +70,7 @@ def evaluate_on_manifest(
     return replace(result, allowed=report.to_json())
 
 
-def _find_masks(pred: Path, manifest: Tables, keep_flagged: bool, report: MaskReport) -> dict[tuple[str, int], Path]:
+def _find_masks(pred: Path, manifest: Manifest, keep_flagged: bool, report: MaskReport) -> dict[tuple[str, int], Path]:
     """Return (clip_id, frame_idx) → the file of its prediction; those that are not there are noted or refused."""
     frames = {
         clip: {truth.frame_idx: truth.frame_id for truth in group}
@@ -88,6 +89,6 @@ def _find_masks(pred: Path, manifest: Tables, keep_flagged: bool, report: MaskRe
     return places
 
 
-def _kept(manifest: Tables, keep_flagged: bool) -> Iterator[TruthFrame]:
+def _kept(manifest: Manifest, keep_flagged: bool) -> Iterator[TruthFrame]:
     """Yield the frames that are scored."""
     return (truth for truth in iter_truth(manifest) if keep_flagged or not truth.is_flagged)

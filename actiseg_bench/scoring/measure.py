@@ -17,8 +17,9 @@ from actiseg_bench.metrics.actionvos import is_hand
 from actiseg_bench.metrics.failure_modes import ObjectFrames, failure_modes, measure_frame
 from actiseg_bench.results.predictions import PredictedMask, PredictionError
 from actiseg_bench.scoring.evaluation import Evaluation, check_void, evaluate_object_frames
-from actiseg_bench.scoring.truth import ScoredFrame, Tables, TruthFrame, flagged_clips, iter_truth
+from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth
 from actiseg_noise.errors import DataError
+from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import IndexMask, paint_rles
 
 
@@ -38,7 +39,7 @@ class Measurement:
 
 
 def measure(
-    manifest: Tables,
+    manifest: Manifest,
     predictions: Iterable[PredictedMask],
     *,
     keep_flagged: bool = False,

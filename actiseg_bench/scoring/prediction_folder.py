@@ -220,7 +220,7 @@ def _write_clips(
 ) -> Iterator[ClipPrediction]:
     """Write every clip's masks and yield it."""
     for clip in clips:
-        frames = {row["frame_idx"]: str(row["frame_id"]) for row in data.frame_rows(clip.clip_id)}
+        frames = {frame.frame_idx: frame.frame_id for frame in data.shown_frames(clip.clip_id)}
         stems = mask_names(frames.values())
         raise_if(len(stems) < len(frames), f"clip {clip.clip_id}: two of its frames have one frame_id")
         raise_if("" in (names[clip.clip_id], *stems), f"clip {clip.clip_id!r}: a clip or frame without a name")

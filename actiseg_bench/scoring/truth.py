@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
-from actiseg_noise.errors import DataError, ManifestError
+from actiseg_noise.errors import DataError, ManifestError, raise_if
+from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
+from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import IndexMask, Rle, decode_rle, paint_rles
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-
-class Tables(Protocol):
-    """What the evaluation needs of a manifest: Arrow tables by name."""
-
-    def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """Return one table, or some of its columns."""
-        ...
 
 
 class ScoredFrame(NamedTuple):
@@ -82,54 +72,44 @@ class TruthFrame:
         return ScoredFrame(self.clip_id, self.frame_idx, *objects, self.paint(), prediction)
 
 
-def iter_truth(manifest: Tables) -> Iterator[TruthFrame]:
-    """Yield the annotated frames of a manifest in the order of its mask table.
+def iter_truth(manifest: Manifest) -> Iterator[TruthFrame]:
+    """Yield the annotated frames of a manifest, clip by clip.
 
     Raises:
         ManifestError: the manifest carries no masks.
     """
-    flagged, objects, frames = flagged_clips(manifest), _objects(manifest), _frames(manifest)
-    for (clip, frame_idx), group in groupby(_mask_rows(manifest), lambda row: (row["clip_id"], row["frame_idx"])):
-        rows, frame = list(group), frames[clip, frame_idx]
-        size = frame["height"], frame["width"]
-        ids = tuple(row["object_id"] for row in rows)
-        void = frame["void_rle"]
-        yield TruthFrame(
-            clip_id=clip,
-            frame_idx=frame_idx,
-            frame_id=str(frame["frame_id"]),
-            size=size,
-            object_ids=ids,
-            is_positive=tuple(objects[clip, object_id][0] for object_id in ids),
-            nouns=tuple(objects[clip, object_id][1] for object_id in ids),
-            masks=tuple(Rle(*size, row["clean_rle"], row["clean_area"]) for row in rows),
-            void=None if void is None else Rle(*size, void, 1),
-            is_flagged=clip in flagged,
-        )
+    is_empty = True
+    for clip in manifest.iter_clips():
+        for frame in clip.frames:
+            if frame.masks and frame.size is not None:
+                yield _truth(clip, frame, frame.size)
+                is_empty = False
+    raise_if(is_empty, _NO_MASKS, ManifestError)
 
 
-def flagged_clips(manifest: Tables) -> set[str]:
+_NO_MASKS = "the manifest carries no masks; predictions are scored on one of content 'full'"
+
+
+def _truth(clip: ManifestClip, frame: ManifestFrame, size: tuple[int, int]) -> TruthFrame:
+    """Return what a frame of masks is scored on."""
+    objects = {sample.object_id: sample for sample in clip.samples}
+    masks = [mask.clean for mask in frame.masks.values()]
+    raise_if(None in masks, _NO_MASKS, ManifestError)
+    return TruthFrame(
+        clip_id=clip.clip_id,
+        frame_idx=frame.frame_idx,
+        frame_id=frame.frame_id,
+        size=size,
+        object_ids=tuple(frame.masks),
+        is_positive=tuple(objects[object_id].is_positive for object_id in frame.masks),
+        nouns=tuple(objects[object_id].noun for object_id in frame.masks),
+        masks=tuple(mask for mask in masks if mask is not None),
+        void=None if frame.void_rle is None else Rle(*size, frame.void_rle, 1),
+        is_flagged=clip.redundant or clip.missing or clip.other,
+    )
+
+
+def flagged_clips(manifest: Manifest) -> set[str]:
     """Return the clips with a review flag set."""
     rows = manifest.table("clips", ["clip_id", "redundant", "missing", "other"]).to_pylist()
     return {row["clip_id"] for row in rows if row["redundant"] or row["missing"] or row["other"]}
-
-
-def _objects(manifest: Tables) -> dict[tuple[str, int], tuple[bool, str]]:
-    """Map (clip_id, object_id) to is_positive and the clean noun."""
-    rows = manifest.table("samples", ["clip_id", "object_id", "is_positive", "noun"]).to_pylist()
-    return {(row["clip_id"], row["object_id"]): (row["is_positive"], row["noun"]) for row in rows}
-
-
-def _frames(manifest: Tables) -> dict[tuple[str, int], dict[str, Any]]:
-    """Map (clip_id, frame_idx) to the frame's name, the size of its mask in pixels, and its pixels without label."""
-    rows = manifest.table("frames", ["clip_id", "frame_idx", "frame_id", "height", "width", "void_rle"]).to_pylist()
-    return {(row["clip_id"], row["frame_idx"]): row for row in rows}
-
-
-def _mask_rows(manifest: Tables) -> Iterator[dict[str, Any]]:
-    """Yield the clean masks in the manifest's order."""
-    table = manifest.table("masks", ["clip_id", "frame_idx", "object_id", "clean_area", "clean_rle"])
-    if not table.num_rows or table["clean_rle"].null_count:
-        raise ManifestError("the manifest carries no masks; predictions are scored on one of content 'full'")
-    for batch in table.to_batches():
-        yield from batch.to_pylist()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -50,10 +49,8 @@ class Sheet:
     with_image: int
     root: Path | None
 
-    def _repr_png_(self) -> bytes:
-        stream = BytesIO()
-        self.image.save(stream, "PNG")
-        return stream.getvalue()
+    def _repr_png_(self) -> bytes | None:
+        return self.image._repr_png_()
 
 
 def preview(

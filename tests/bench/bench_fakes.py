@@ -16,6 +16,7 @@ from actiseg_bench.results.predictions import PredictedMask, frame_predictions, 
 from actiseg_bench.results.provenance import Provenance
 from actiseg_bench.results.result import REFERENCES, SCORES, Cost, RunIdentity, RunResult, TrackInfo
 from actiseg_bench.scoring.measure import measure
+from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.masks import Box, Rle, encode_rle
 
@@ -40,15 +41,21 @@ def arrow(table: Table, rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(full, table.arrow())
 
 
-@dataclass
-class FakeManifest:
-    """Answers ``table`` as a manifest reader does."""
+class FakeManifest(Manifest):
+    """A manifest whose tables lie in memory."""
 
-    tables: dict[str, pa.Table] = field(default_factory=dict)
+    def __init__(self, tables: dict[str, pa.Table]) -> None:
+        self.path = Path("fake")
+        self.tables = tables
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         table = self.tables[name]
         return table.select(list(columns)) if columns is not None else table
+
+    def iter_batches(
+        self, name: str, columns: Sequence[str] | None = None, *, rows: int = 8192
+    ) -> Iterator[pa.RecordBatch]:
+        yield from self.table(name, columns).to_batches(rows)
 
 
 def clip_rows() -> list[dict[str, Any]]:

@@ -38,7 +38,7 @@ def save(folder: Path, masks: dict[tuple[str, int], list[list[int]]], clips: dic
 
 
 def score(folder: Path, manifest: FakeManifest | None = None, **options: object) -> Evaluation:
-    return evaluate_on_manifest(folder, manifest or fake_manifest(), **options)  # type: ignore[arg-type]
+    return evaluate_on_manifest(folder, fake_manifest() if manifest is None else manifest, **options)  # type: ignore[arg-type]
 
 
 def test_masks_in_folders_have_the_scores_of_the_same_masks_as_a_run_stores_them(tmp_path: Path) -> None:

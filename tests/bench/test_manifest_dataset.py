@@ -19,6 +19,7 @@ from actiseg_bench.data.manifest_dataset import ManifestDataset, View
 from actiseg_bench.records import collate
 from actiseg_noise.datasets.kitchen import plan_video, render_video
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
+from actiseg_noise.manifest.clips import ManifestSample
 from actiseg_noise.masks import Box, encode_rle
 
 SIZE = (96, 160)
@@ -140,8 +141,8 @@ def test_a_truncated_image_is_named_and_no_half_of_it_is_shown(
 
 def test_frames_are_decoded_as_opencv_does(kitchen_root: Path, clean_val: Path) -> None:
     data = ManifestDataset(clean_val, kitchen_root)
-    for row, picture in zip(data.frame_rows("val_00000a"), data[0].frames, strict=True):
-        drawn = cv2.imread(str(kitchen_root / row["image_path"]), cv2.IMREAD_COLOR_RGB)
+    for frame, picture in zip(data.shown_frames("val_00000a"), data[0].frames, strict=True):
+        drawn = cv2.imread(str(kitchen_root / str(frame.image_path)), cv2.IMREAD_COLOR_RGB)
         assert np.array_equal(picture.permute(1, 2, 0).numpy(), drawn)
 
 
@@ -182,7 +183,8 @@ def test_an_image_of_another_shape_than_its_masks_is_refused(
 ) -> None:
     shown = with_frames(clean_val, tmp_path / "half", height=120, width=200)
     data = ManifestDataset(shown, kitchen_root)
-    assert data._image(data.frame_rows("val_00000a")[0], None).shape == (240, 400, 3)  # masks of half its size fit
+    frame = data.shown_frames("val_00000a")[0]
+    assert data._image("val_00000a", frame, None).shape == (240, 400, 3), "masks of half its size fit"
     turned = with_frames(clean_val, tmp_path / "turned", height=400, width=240)
     with pytest.raises(DataError, match=r"00000.jpg \(clip val_00000a, frame 00000\): .* lies on its side"):
         ManifestDataset(turned, kitchen_root)[0]
@@ -278,19 +280,25 @@ FLAGS = [
 ]
 
 
+def sample(*, is_positive: bool, handbox: bool | None, in_narration: bool | None) -> ManifestSample:
+    """Return object 1 of clip a with these flags."""
+    text = (1, "cup", "the cup")
+    return ManifestSample("a/1", 1, is_positive, handbox, in_narration, *text, *text, "none", False)
+
+
 @pytest.mark.parametrize(("flags", "weight"), FLAGS)
 def test_weights_are_action_vos_s_inside_the_object_and_one_outside(flags: dict[str, bool], weight: int) -> None:
     masks = np.array([[[[0, 255, 51]]]], np.uint8)
-    found = action_weights(masks, [{"sample_id": "a/1", **flags}])
+    found = action_weights(masks, [sample(**flags)])
     assert found.tolist() == [[[[1, weight, pytest.approx(1 + (weight - 1) / 5)]]]]
 
 
 def test_a_manifest_that_does_not_say_what_hands_touch_has_no_weights() -> None:
-    row = {"sample_id": "a/1", "is_positive": True, "handbox": None, "in_narration": None}
+    silent = sample(is_positive=True, handbox=None, in_narration=None)
     with pytest.raises(
         ManifestError, match="sample a/1: .* not say handbox and in_narration .* action_weights = false"
     ):
-        action_weights(np.zeros((1, 1, 1, 1), np.uint8), [row])
+        action_weights(np.zeros((1, 1, 1, 1), np.uint8), [silent])
 
 
 def test_items_carry_weights_of_their_own_noisy_masks_of_negative_objects_too(

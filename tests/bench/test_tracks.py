@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from bench_fakes import FakeManifest, fake_manifest
 
@@ -102,10 +103,15 @@ class Info:
 NOISY = Info(Recipe("text-40", seed=3), {"name": "kitchen", "source": "kitchen"}, {"median_iou": 0.5})
 
 
-@dataclass
 class OnDisk(FakeManifest):
-    info: Info = field(default_factory=lambda: NOISY)
-    digest: str = "0123456789abcdef"
+    """A manifest in memory that says what it is."""
+
+    digest = ""
+
+    def __init__(self, tables: dict[str, pa.Table] | None = None, digest: str = "0123456789abcdef") -> None:
+        super().__init__(tables or {})
+        self.info = NOISY  # type: ignore[assignment]
+        self.digest = digest
 
 
 @pytest.fixture
