@@ -10,9 +10,9 @@ import numpy as np
 
 from actiseg_bench.scoring.evaluation import VOID_ID, Evaluation, check_void
 from actiseg_bench.scoring.mask_folders import (
+    MaskFinder,
     MaskReport,
     Pair,
-    MaskFinder,
     Rules,
     check_folders,
     find_pairs,

@@ -16,9 +16,9 @@ import numpy as np
 from actiseg_bench.metrics.davis import boundary_f, jaccard
 from actiseg_bench.scoring.evaluation import VOID_ID, check_void
 from actiseg_bench.scoring.mask_folders import (
+    MaskFinder,
     MaskReport,
     Pair,
-    MaskFinder,
     Rules,
     check_folders,
     clip_folders,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from actiseg_bench.scoring.evaluation import Evaluation, check_void
 from actiseg_bench.scoring.mask_folders import (
-    MaskReport,
     MaskFinder,
+    MaskReport,
     Rules,
     check_folder,
     note_missing,
