@@ -1,4 +1,4 @@
-"""Files of the outside world are written in one place, ``actiseg_noise/borders``: nothing else calls what writes.
+"""Files of the outside world are read and written in one place, ``actiseg_noise/borders``: nothing else opens one.
 
 ``FORBIDDEN`` is a table of what a call looks like and why it is not made elsewhere; a line more holds one thing more.
 """
@@ -63,6 +63,16 @@ def path_replaced(node: ast.AST) -> bool:
 
 # What a call looks like → what to use instead, of actiseg_noise.borders.
 FORBIDDEN: dict[str, tuple[Callable[[ast.AST], bool], str]] = {
+    "images": (called("Image.open", "imread", "cv2.imdecode"), "images.read_frame, frame_size or read_index_mask"),
+    "json.load": (called("json.load"), "text.read_json or read_json_object"),
+    "texts": (called("read_text", "read_bytes"), "text.read_text, read_lines, read_json, read_toml, read_bytes"),
+    "toml": (imported("tomllib"), "text.read_toml or parse_toml"),
+    "yaml": (called("yaml.load", "yaml.safe_load"), "text.read_yaml"),
+    "csv": (called("csv.reader", "csv.DictReader"), "text.iter_csv"),
+    "folders": (
+        called("glob", "rglob", "iterdir", "listdir", "scandir", "os.walk"),
+        "folders.list_files, list_stems, list_folders, list_names or walk_files",
+    ),
     "open to write": (opened_to_write, "writing.whole_file, whole_text or write_text"),
     "write_text, write_bytes": (called("write_text", "write_bytes"), "writing.write_text, write_bytes or write_json"),
     "rename": (called("rename", "os.replace", "shutil.move"), "writing.move, FolderDraft or whole_file"),
@@ -75,7 +85,13 @@ FORBIDDEN: dict[str, tuple[Callable[[ast.AST], bool], str]] = {
     "locks": (imported("fcntl", "msvcrt", "filelock"), "locks.locked or FolderDraft"),
 }
 # (file, what) → why it may.
+OWN_FILE = "a file of this package's own"
 ALLOWED = {
+    ("actiseg_bench/results/provenance.py", "texts"): OWN_FILE,
+    ("actiseg_bench/results/provenance.py", "folders"): OWN_FILE,
+    ("actiseg_bench/results/score_code.py", "texts"): OWN_FILE,
+    ("actiseg_noise/datasets/visor/entities.py", "texts"): OWN_FILE,
+    ("actiseg_noise/datasets/vost.py", "texts"): OWN_FILE,
     ("actiseg_bench/results/provenance.py", "write_text, write_bytes"): "a switch of the kernel's, no file",
 }
 
@@ -89,7 +105,7 @@ def offences(tree: ast.AST, allowed: set[str]) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_nothing_is_written_but_at_the_border(path: Path) -> None:
+def test_nothing_is_read_or_written_but_at_the_border(path: Path) -> None:
     name = path.relative_to(ROOT).as_posix()
     allowed = {what for file, what in ALLOWED if file == name}
     assert list(offences(ast.parse(path.read_text("utf-8")), allowed)) == []
@@ -104,6 +120,15 @@ def test_an_exception_that_nobody_needs_is_taken_back(name: str, what: str) -> N
 @pytest.mark.parametrize(
     ("code", "what"),
     [
+        ("Image.open(path)", "images"),
+        ("cv2.imread(str(path))", "images"),
+        ("json.load(file)", "json.load"),
+        ("json.loads(path.read_text('utf-8'))", "texts"),
+        ("import tomllib", "toml"),
+        ("yaml.load(data, Loader)", "yaml"),
+        ("csv.reader(file)", "csv"),
+        ("sorted(folder.glob('*.png'))", "folders"),
+        ("os.listdir(folder)", "folders"),
         ("open(path, 'w')", "open to write"),
         ("open(path, mode='ab')", "open to write"),
         ("path.open('x', encoding='utf-8')", "open to write"),

@@ -25,8 +25,10 @@ from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
 from actiseg_bench.scoring.object_frames import read_object_frames
 from actiseg_noise import read_manifest
+from actiseg_noise.borders.folders import walk_files
 from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ActisegError, ManifestError
+from actiseg_noise.manifest.info import INFO_NAME
 from actiseg_noise.manifest.read import Manifest
 
 CLOSE = 1e-9
@@ -100,9 +102,10 @@ class ManifestIndex:
     def __init__(self, folder: Path, given: Path | None) -> None:
         self._folder = folder
         self._places = {read_manifest(given).digest: given} if given else {}
-        for path in sorted((folder / "manifests").rglob("manifest.json")):
+        for path in walk_files(folder / "manifests", ".json"):
             try:
-                self._places.setdefault(read_manifest(path.parent).digest, path.parent)
+                if path.name == INFO_NAME:
+                    self._places.setdefault(read_manifest(path.parent).digest, path.parent)
             except ManifestError:
                 continue  # a run that needs it has a finding that there is none
         self._opened: dict[str, Any] = {}

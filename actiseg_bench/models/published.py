@@ -17,6 +17,7 @@ from zipfile import is_zipfile
 import torch
 from torch import Tensor
 
+from actiseg_noise.borders.text import check_file
 from actiseg_noise.errors import ActisegError, raise_if
 
 STATES = ("model", "state_dict")
@@ -43,7 +44,7 @@ def read_published(path: Path) -> dict[str, Tensor]:
     Raises:
         PublishedError: no file, no PyTorch file, a truncated one, one with pickled code, or one without tensors.
     """
-    raise_if(not path.is_file(), f"{path}: no such file", PublishedError)
+    check_file(path, "checkpoint", PublishedError)
     _check_kind(path)
     state = _find_state(path, _load(path))
     if all(name.startswith(PREFIX) for name in state):

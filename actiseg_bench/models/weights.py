@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from actiseg_bench.models.base import VosModel, freeze, reset_fresh
+from actiseg_noise.borders.text import check_file
 from actiseg_noise.borders.writing import digest_file, whole_file
 from actiseg_noise.errors import ActisegError
 
@@ -101,10 +102,11 @@ def read_weights(path: Path, model: str) -> tuple[dict[str, Tensor], dict[str, s
     Raises:
         ActisegError: another kind of file; for a PyTorch one, with the command that makes it into one.
     """
+    check_file(path, "file of weights", ActisegError)
     try:
         with safe_open(path, framework="pt") as file:
-            said = dict(file.metadata() or {})
-        return load_file(path), said
+            metadata = dict(file.metadata() or {})
+        return load_file(path), metadata
     except (SafetensorError, OSError) as error:
         advice = ""
         with path.open("rb") as file:

@@ -15,6 +15,8 @@ from typing import Any, TypeVar, get_type_hints
 
 from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.results.provenance import Provenance
+from actiseg_noise.borders.folders import walk_files
+from actiseg_noise.borders.text import read_json
 from actiseg_noise.borders.writing import write_json
 from actiseg_noise.errors import ActisegError, raise_if
 
@@ -212,11 +214,9 @@ def read_result(path: Path) -> RunResult:
         ResultError: missing, malformed, or of another schema version.
     """
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ResultError(f"{path}: no such result") from None
-    except (OSError, ValueError) as error:
-        raise ResultError(f"{path}: not a readable JSON file ({error}). {_AGAIN}") from None
+        data = read_json(path, ResultError)
+    except ResultError as error:
+        raise ResultError(f"{error} {_AGAIN}") from None
     return RunResult.from_json(data, str(path))
 
 
@@ -243,11 +243,6 @@ def find_results(folder: Path) -> list[Path]:
         ResultError: the folder is missing or holds no result.
     """
     raise_if(not folder.is_dir(), f"{folder}: no such folder", ResultError)
-    paths = sorted(path for path in folder.rglob(RESULT_NAME) if not _is_hidden(path.relative_to(folder)))
+    paths = [path for path in walk_files(folder, ".json") if path.name == RESULT_NAME]
     raise_if(not paths, f"{folder}: no finished run here; make some with actiseg-bench run", ResultError)
     return paths
-
-
-def _is_hidden(path: Path) -> bool:
-    """True when a part of the path starts with a dot."""
-    return any(part.startswith(".") for part in path.parts)

@@ -28,6 +28,7 @@ from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_bench.scoring.measure import measure
 from actiseg_bench.training.train import pick_device
 from actiseg_noise import read_manifest
+from actiseg_noise.borders.folders import list_names
 from actiseg_noise.borders.images import write_index_mask
 from actiseg_noise.borders.locks import LOCK_NAME, locked
 from actiseg_noise.borders.text import read_json_object
@@ -201,8 +202,7 @@ def _claim(folder: Path, identity: dict[str, Any]) -> None:
         ActisegError: the folder holds something else.
     """
     path = folder / PREDICT_NAME
-    present = folder.is_dir() and any(not item.name.startswith(LOCK_NAME) for item in folder.iterdir())
-    if present:
+    if any(not name.startswith(LOCK_NAME) for name in list_names(folder)):
         try:
             earlier = read_json_object(path)
             stored = {name: earlier[name] for name in identity}

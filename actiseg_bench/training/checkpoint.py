@@ -19,6 +19,7 @@ from actiseg_bench.models.weights import load_own_state, own_state, write_safete
 from actiseg_bench.strategies.base import Strategy
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import TrainingMonitor
+from actiseg_noise.borders.text import check_file
 from actiseg_noise.errors import ActisegError, raise_if
 
 TRAINING_NAME = "training.safetensors"
@@ -212,7 +213,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """
     from safetensors import SafetensorError, safe_open
 
-    raise_if(not path.is_file(), f"{path}: no such checkpoint", CheckpointError)
+    check_file(path, "checkpoint", CheckpointError)
     try:
         with safe_open(path, framework="pt") as file:
             texts = file.metadata() or {}

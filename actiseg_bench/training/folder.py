@@ -7,7 +7,6 @@ train.json               configuration, losses, what the labels did to it, and w
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +27,7 @@ from actiseg_bench.training.checkpoint import (
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.train import Progress, TrainOutcome, pick_device, train_run
 from actiseg_noise import read_manifest
+from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import remove_file, write_json
 from actiseg_noise.errors import ActisegError
 
@@ -78,11 +78,11 @@ def _read_finished(path: Path, identity: dict[str, Any]) -> dict[str, Any] | Non
     if not path.is_file():
         return None
     try:
-        report: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        found = {name: report[name] for name in identity}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path}: not what a training wrote ({error!r}); use another --out") from None
-    check_identity(path, found, identity)
+        report = read_json_object(path, CheckpointError)
+        stored = {name: report[name] for name in identity}
+    except KeyError as error:
+        raise CheckpointError(f"{path}: not what a training wrote (no key {error}); use another --out") from None
+    check_identity(path, stored, identity)
     return report
 
 
