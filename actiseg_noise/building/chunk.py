@@ -186,7 +186,7 @@ _worker: Worker | None = None
 
 
 def start_process(job: Job, started: Event) -> None:
-    """Prepare a worker process: one thread for OpenCV and for Arrow, Ctrl-C left to the parent, no life without it.
+    """Prepare a worker process: one thread for OpenCV and for Arrow, Ctrl-C left to the parent, ended with it.
 
     Args:
         started: set when the process is ready to work.
@@ -207,7 +207,7 @@ def start_process(job: Job, started: Event) -> None:
 
 
 def _end_with_parent() -> None:
-    """Wait for the parent's death, then end: a killed build leaves nobody behind."""
+    """Wait for the parent to end, then end: a killed build leaves no worker processes."""
     from multiprocessing import parent_process
 
     parent = parent_process()

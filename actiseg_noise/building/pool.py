@@ -81,7 +81,7 @@ def _in_processes(
     processes: set[BaseProcess] = set()
     try:
         for place, clips in places:
-            with _no_interrupts():  # a submission may start a process, which is deaf to Ctrl-C from its first moment
+            with _no_interrupts():  # a submission may start a process, which ignores Ctrl-C from its start
                 future = None if is_finished(job, place, clips) else pool.submit(write_in_process, place, clips)
             processes.update(set(active_children()) - others)
             waiting.append((future, place, len(clips)))

@@ -50,7 +50,7 @@ def build(
     ] = None,
     allow_eval: Annotated[bool, _flag("allow_eval")] = False,
     gate: Annotated[bool, _flag("gate", "--gate/--no-gate")] = True,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be built, write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Print what would be built; write nothing.")] = False,
     json: AsJson = False,
 ) -> None:
     """Build a noisy variant of a dataset: a folder of Parquet files with clean and noisy labels side by side."""

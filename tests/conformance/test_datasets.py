@@ -11,6 +11,7 @@ import pickle
 import re
 from functools import cache
 from itertools import islice, pairwise
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -19,6 +20,7 @@ from deposits import DEPOSITS
 
 from actiseg_noise.borders.roots import find_root
 from actiseg_noise.datasets.base import DATASETS, Dataset
+from actiseg_noise.datasets.selection import ALL, Selection
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.records import Clip, DatasetCard
 from actiseg_noise.vocabulary import Vocabulary
@@ -159,6 +161,20 @@ def test_reading_again_gives_the_same_clips(with_split: tuple[Dataset, str]) -> 
     dataset, split = with_split
     again = type(dataset)(dataset.root)
     assert list(again.iter_clips(split, with_frames=False)) == list(dataset.iter_clips(split, with_frames=False))
+
+
+@every_split
+def test_chosen_clips_are_those_of_the_whole(with_split: tuple[Dataset, str]) -> None:
+    dataset, split = with_split
+    clips = list(dataset.iter_clips(split, with_frames=False))
+    for selection, expected in (
+        (Selection(clips=(clips[-1].clip_id,)), clips[-1:]),
+        (Selection(limit=1), clips[:1]),
+        (Selection(limit=1, clips=tuple(clip.clip_id for clip in clips[-2:])), clips[-2:][:1]),
+    ):
+        found = dataset.select(selection).iter_clips(split, with_frames=False)
+        assert list(selection.choose(found, attrgetter("clip_id"), split)) == expected
+    assert dataset.selection == ALL
 
 
 @every_split_with_frames
