@@ -66,7 +66,7 @@ def run_build(request: Request) -> Path:
         _write_manifest(request, space, progress)
         space.commit()
     if skipped := request.dataset.skipped:
-        progress.note(describe_skipped(skipped))
+        progress.note(describe_skipped(sorted(skipped)))
     return out
 
 
@@ -192,6 +192,6 @@ def _info(request: Request, slots: tuple[SlotCounts, ...], severity: Severity, d
         columns=digests.columns,
         files=digests.files,
         selection=request.selection.to_json(),
-        skipped=tuple(request.dataset.skipped),
+        skipped=tuple(sorted(request.dataset.skipped)),
         uses=_uses(request),
     )

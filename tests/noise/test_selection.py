@@ -100,6 +100,16 @@ def test_a_chosen_clip_that_is_missing_may_be_left_out_and_is_counted(tmp_path: 
     assert (info.counts["clips"], info.skipped) == (1, tuple(clip_ids[1:2]))
 
 
+@pytest.mark.parametrize("skip_missing", [False, True])
+def test_the_first_of_those_named_are_looked_for_alone(tmp_path: Path, skip_missing: bool) -> None:
+    root, clip_ids = write_partial("vost", tmp_path / "data", keep=0)
+    how: dict[str, Any] = {"clips": clip_ids, "limit": 2 if skip_missing else 1, "skip_missing": skip_missing}
+    info = actiseg_noise.read_manifest(actiseg_noise.build("vost", root=root, out=tmp_path / "m", **how)).info
+    assert (info.counts["clips"], info.skipped) == (1, tuple(clip_ids[1:2]) if skip_missing else ())
+    with pytest.raises(ActisegError, match=r"'zzz'\."):
+        actiseg_noise.build("vost", root=root, clips=[clip_ids[0], "zzz"], limit=1, out=tmp_path / "n")
+
+
 def test_a_dataset_that_is_given_keeps_its_own_selection_and_count(tmp_path: Path) -> None:
     toy = write_toy(make_toy(), tmp_path / "data")
     request = make_request(toy, BuildOptions(limit=2))
