@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable
 
 
@@ -59,13 +58,20 @@ _EXTRAS = {
 
 def missing_extra(error: ImportError) -> str | None:
     """Return one line that says what to install for a library that could not be imported; None for our own modules."""
-    words = re.findall(r"\w+", str(error))
-    name = (error.name or next((word for word in words if word in _EXTRAS), "")).partition(".")[0]
+    name = (error.name or _module_at_work(error)).partition(".")[0]
     if not name or name.startswith("actiseg_"):
         return None
     extra = f"[{_EXTRAS[name]}]" if name in _EXTRAS else ""
     reason = " ".join(str(error).split())
     return f'this needs the library {name}, which cannot be imported ({reason}): pip install "actiseg-nl{extra}"'
+
+
+def _module_at_work(error: ImportError) -> str:
+    """Return the name of the module whose code raised an error that names none; '' where nothing is known."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
 
 
 def raise_if(condition: bool, message: str, kind: type[ActisegError] = ActisegError) -> None:

@@ -1,17 +1,14 @@
-"""``run`` and ``train`` for Python: what the commands of these names do."""
+"""``run`` and ``train`` for Python: what the commands of these names do, from the same records of options."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actiseg_noise.errors import raise_if
-
 if TYPE_CHECKING:
     from actiseg_bench.grid.run import Reporter
-    from actiseg_bench.grid.tracks import Protocol, Track
     from actiseg_bench.results.stored import Results
     from actiseg_bench.training.train import Progress
 
@@ -19,33 +16,22 @@ if TYPE_CHECKING:
 def run(
     out: str | Path = "runs",
     *,
-    protocol: str | Path = "quick",
+    protocol: str | None = None,
     strategy: Sequence[str] = (),
     track: Sequence[str] = (),
     manifest: str | Path | None = None,
     eval_manifest: str | Path | None = None,
-    root: str | Path | None = None,
-    seeds: int | None = None,
-    steps: int | None = None,
-    model: str = "tiny",
-    weights: str = "bundled",
-    device: str = "auto",
-    threads: int = 2,
-    keep_weights: bool = False,
     reporter: Reporter | None = None,
+    **options: Any,
 ) -> Results:
     """Train and score strategies on tracks, or on two manifests; finished runs in ``out`` are reused.
 
     Args:
         out: where runs and the protocol's manifests go; one process at a time works there.
-        protocol: ``quick``, ``full`` or a TOML file. strategy, track: some of its names; none for all.
+        protocol: ``quick`` (None), ``full`` or a TOML file. strategy, track: some of its names; none for all.
         manifest, eval_manifest: instead: train on the noisy labels of one manifest, score on the clean ones of another.
-        root: the dataset's folder; by default its usual place.
-        seeds: trainings per cell. steps: updates per training. None: as the protocol says.
-        model, weights: the model and its start weights: ``bundled``, ``none``, or a safetensors file.
-        threads: CPU threads; equal threads, equal results.
-        keep_weights: store the trained network of every run.
-        reporter: is called as runs begin and end.
+        reporter: is entered as a context manager and called as runs begin and end.
+        options: the other fields of :class:`RunOptions`, such as ``root``, ``seeds``, ``steps``, ``model``, ``jobs``.
 
     Returns:
         The results, those of earlier calls too, and in ``failed`` what could not be made.
@@ -53,51 +39,30 @@ def run(
     Raises:
         ActisegError: unknown names; manifests without masks; an ``out`` that is in use.
     """
-    from actiseg_bench.grid.run import make_grid, run_grid
-    from actiseg_bench.grid.runner import TorchRunner
-    from actiseg_bench.grid.tracks import choose, load_protocol
-    from actiseg_bench.results.stored import Results, find_run
-    from actiseg_bench.strategies.base import STRATEGIES
-    from actiseg_bench.training.config import RunConfig
-    from actiseg_noise.borders.locks import locked
-
-    folder = Path(out)
-    raise_if((manifest is None) != (eval_manifest is None), "manifest and eval_manifest go together")
-    chosen = load_protocol(protocol) if manifest is None else None
-    if chosen and steps not in (None, chosen.train.get("steps")):
-        chosen = replace(chosen, id=f"{chosen.id}+{steps}-steps")  # other runs, kept apart from the protocol's
-    listed = chosen.strategies if chosen and isinstance(chosen.strategies, tuple) else ()
-    strategies = choose("strategy", strategy or listed, list(STRATEGIES))
-    train = (chosen.train if chosen else {}) | ({} if steps is None else {"steps": steps, "epochs": None})
-    machine = {"start_weights": weights, "device": device, "threads": threads}
-    runner = TorchRunner(RunConfig.from_dict({**machine, "train": train}), keep_weights=keep_weights)
-    runner.check(model)
-    with locked(folder):
-        tracks = _tracks(folder, chosen, track, (manifest, eval_manifest), None if root is None else Path(root))
-        grid = make_grid(tracks, strategies, "faithful", seeds or (chosen.seeds if chosen else 1), model)
-        outcome = run_grid(grid, runner, folder, reporter)
-    return Results([find_run(result, folder) for result in outcome.results], outcome.failed)
-
-
-def _tracks(
-    out: Path,
-    protocol: Protocol | None,
-    names: Sequence[str],
-    manifests: tuple[str | Path | None, str | Path | None],
-    root: Path | None,
-) -> list[Track]:
-    """Return the tracks to run on, after building the protocol's manifests."""
     import actiseg_noise
-    from actiseg_bench.data.manifest_dataset import check_usable
-    from actiseg_bench.grid.tracks import choose, open_track, protocol_tracks
+    from actiseg_bench.grid.options import RunOptions
+    from actiseg_bench.grid.plan import make_runs
+    from actiseg_bench.results.stored import Results, find_run
 
-    if protocol is not None:
-        wanted = choose("track", names, list(protocol.tracks))
-        return protocol_tracks(protocol, wanted, out / "manifests", actiseg_noise.build, root=root)
-    labels, truth = (Path(str(path)) for path in manifests)
-    for path in (labels, truth):
-        check_usable(actiseg_noise.read_manifest(path), root)
-    return [open_track(labels, truth, root)]
+    own: dict[str, Any] = {
+        "manifest": _path(manifest),
+        "eval_manifest": _path(eval_manifest),
+        "root": _path(options.pop("root", None)),
+    }
+    everything = not (strategy or track or manifest or eval_manifest)
+    names: dict[str, Any] = {
+        "protocol": protocol,
+        "strategy": tuple(strategy),
+        "track": tuple(track),
+        "everything": everything,
+    }
+    outcome = make_runs(RunOptions(out=Path(out), **names, **own, **options), actiseg_noise.build, reporter)
+    return Results([find_run(result, Path(out)) for result in outcome.results], outcome.failed)
+
+
+def _path(path: str | Path | None) -> Path | None:
+    """Return a path that was given as text or not at all."""
+    return None if path is None else Path(path)
 
 
 @dataclass(frozen=True)
@@ -119,43 +84,31 @@ def train(
     manifest: str | Path,
     out: str | Path,
     *,
-    root: str | Path | None = None,
     strategy: str = "baseline",
-    variant: str = "faithful",
     strategy_options: Mapping[str, Any] | None = None,
-    model: str = "tiny",
-    weights: str = "bundled",
-    steps: int | None = None,
-    seed: int = 0,
-    device: str = "auto",
-    threads: int = 2,
-    save_every: int = 50,
     on_progress: Progress | None = None,
+    **options: Any,
 ) -> TrainedFolder:
     """Train once on the noisy labels of a manifest and keep the networks; the same call continues an interrupted one.
 
     Args:
-        out: where the training goes. root: the dataset's folder; by default its usual place.
-        strategy, variant, strategy_options: how to learn. model, weights: what learns, from which start weights.
-        steps: updates; None: the default of the configuration.
-        seed: of order, augmentation and fresh parameters. threads: CPU threads; equal threads, equal results.
-        save_every: steps between checkpoints. on_progress: called with (steps done, steps in all, loss).
+        out: where the training goes. strategy, strategy_options: how to learn.
+        on_progress: called with (steps done, steps in all, loss).
+        options: the other fields of :class:`TrainOptions`, such as ``root``, ``model``, ``steps``, ``seed``.
 
     Raises:
         ActisegError: unknown names; a manifest without masks; missing images; an ``out`` with another training in it.
     """
     from actiseg_bench.data.manifest_dataset import check_usable
-    from actiseg_bench.training.config import RunConfig
     from actiseg_bench.training.folder import train_to
+    from actiseg_bench.training.options import TrainOptions
     from actiseg_noise import read_manifest
     from actiseg_noise.borders.locks import locked
 
-    place = None if root is None else Path(root)
-    check_usable(read_manifest(manifest), place)
-    kind = {"strategy": strategy, "variant": variant, "strategy_options": dict(strategy_options or {}), "model": model}
-    config = RunConfig.from_dict({**kind, "start_weights": weights, "seed": seed, "device": device, "threads": threads})
-    if steps is not None:
-        config = replace(config, train=replace(config.train, steps=steps, epochs=None))
-    with locked(Path(out)):
-        report = train_to(Path(out), config, Path(manifest), place, save_every=save_every, on_progress=on_progress)
-    return TrainedFolder(Path(out), report)
+    given: dict[str, Any] = {"root": _path(options.pop("root", None)), "strategy_options": dict(strategy_options or {})}
+    asked = TrainOptions(manifest=Path(manifest), out=Path(out), strategy=strategy, **given, **options)
+    config, labels = asked.run_config(), (asked.manifest, asked.root)
+    check_usable(read_manifest(asked.manifest), asked.root)
+    with locked(asked.out):
+        report = train_to(asked.out, config, *labels, save_every=asked.save_every, on_progress=on_progress)
+    return TrainedFolder(asked.out, report)

@@ -216,7 +216,7 @@ def read_result(path: Path) -> RunResult:
     try:
         data = read_json(path, ResultError)
     except ResultError as error:
-        raise ResultError(f"{error} {_AGAIN}") from None
+        raise ResultError(f"{str(error).rstrip('.')}. {_AGAIN}") from None
     return RunResult.from_json(data, str(path))
 
 

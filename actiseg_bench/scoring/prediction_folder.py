@@ -11,12 +11,9 @@ A folder or file has the name of its clip or frame as far as every system takes 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset, check_usable
 from actiseg_bench.prediction.names import mask_names
@@ -26,6 +23,7 @@ from actiseg_bench.results.networks import PREDICTIONS_NAME
 from actiseg_bench.results.predictions import PredictedMask, iter_predictions, write_predictions
 from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_bench.scoring.measure import measure
+from actiseg_bench.training.process import process_state
 from actiseg_bench.training.train import pick_device
 from actiseg_noise import read_manifest
 from actiseg_noise.borders.folders import list_names
@@ -118,7 +116,7 @@ def _predict(
     data = _open(trained, manifest, root)
     threshold, names = trained.threshold(positive_threshold), mask_names(data.clip_ids)
     report = trained.identity | {"manifest": data.manifest.digest, "positive_threshold": threshold}
-    with torch_threads(threads or trained.threads):
+    with process_state(threads or trained.threads):
         clips = _iter_clips(trained, data, threshold, device, on_clip)
         _claim(folder, report)
         rows = _rows(_write_clips(folder, clips, data, names))
@@ -150,7 +148,7 @@ def evaluate_network(
     """
     data = _open(trained, read_manifest(manifest), root)
     threshold = trained.threshold(positive_threshold)
-    with torch_threads(threads or trained.threads):
+    with process_state(threads or trained.threads):
         rows = _rows(_iter_clips(trained, data, threshold, device, on_clip))
         return measure(data.manifest, rows, keep_flagged=keep_flagged, void=void, failures=False).evaluation
 
@@ -161,18 +159,6 @@ def _open(trained: TrainedNetwork, manifest: Manifest, root: str | Path | None) 
     return ManifestDataset(
         manifest, root, size=card.input_size, mask_stride=card.mask_stride, labels="clean", cache=False
     )
-
-
-@contextmanager
-def torch_threads(count: int | None) -> Iterator[None]:
-    """Let torch use so many CPU threads, as many as before afterwards; None changes nothing."""
-    before = torch.get_num_threads()
-    try:
-        if count is not None:
-            torch.set_num_threads(count)
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _iter_clips(

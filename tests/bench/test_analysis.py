@@ -312,7 +312,7 @@ def test_without_matplotlib_one_line_says_which_extra_brings_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)  # what the import system takes for a missing module
-    with pytest.raises(MissingExtraError, match=r"analyze needs Matplotlib, .*: pip install 'actiseg-nl\[plots\]'$"):
+    with pytest.raises(MissingExtraError, match=r'analyze needs Matplotlib, .*: pip install "actiseg-nl\[plots\]"$'):
         analyze_runs(grid(tmp_path / "runs"), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

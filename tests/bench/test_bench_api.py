@@ -41,6 +41,7 @@ def test_the_import_costs_nothing() -> None:
 
 
 USER = """
+from pathlib import Path
 from torch.utils.data import DataLoader
 import actiseg_bench
 
@@ -138,7 +139,7 @@ def test_train_predict_evaluate_and_run_work_as_functions(
     assert sorted(result.strategy for result in results) == ["baseline", "silent", "start"]
     assert len(actiseg_bench.read_results(tmp_path / "r")) == 3
     assert results.failed == ()
-    with pytest.raises(ActisegError, match="manifest and eval_manifest go together"):
+    with pytest.raises(ActisegError, match="--manifest and --eval-manifest go together"):
         actiseg_bench.run(tmp_path / "r", manifest=noisy_val)
 
 

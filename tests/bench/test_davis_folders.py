@@ -206,7 +206,7 @@ def test_a_pointer_of_git_lfs_and_a_truncated_mask_are_named(clip: Path) -> None
     path = clip / "pred" / "dog" / "00002.png"
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(DataError, match=r"00002.png: not a readable image .* truncated"):
+    with pytest.raises(DataError, match=r"00002.png: not a readable PNG .*truncated"):
         score(clip)
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     with pytest.raises(DataError, match=r"00002.png: a pointer of git-lfs"):

@@ -202,7 +202,7 @@ def test_a_truncated_or_coloured_mask_is_refused(layout: Path) -> None:
     path = layout / "pred" / NAME / "frame_1.png"
     whole = path.read_bytes()
     path.write_bytes(whole[:60])
-    with pytest.raises(DataError, match=r"frame_1.png: not a readable image"):
+    with pytest.raises(DataError, match=r"frame_1.png: not a readable PNG"):
         score(layout)
     Image.new("RGB", (4, 2)).save(path)
     with pytest.raises(DataError, match="found mode RGB"):

@@ -96,7 +96,7 @@ FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "a few bytes of an old one": (lambda path: cut(path, 0.01, _use_new_zipfile_serialization=False), "be truncated"),
     "empty": (lambda path: path.write_bytes(b""), "but an empty file"),
     "web page": (lambda path: path.write_text("\n<!DOCTYPE html><html>Sign in"), "but a web page"),
-    "pointer": (lambda path: path.write_text("version https://git-lfs.github.com/spec/v1"), "a Git LFS pointer"),
+    "pointer": (lambda path: path.write_text("version https://git-lfs.github.com/spec/v1"), "a pointer of git-lfs"),
     "json": (lambda path: path.write_text('{"a": 1}'), "but JSON"),
     "gzip": (lambda path: path.write_bytes(gzip.compress(b"tensors")), "but a gzip archive"),
     "noise": (lambda path: path.write_bytes(b"\x00\x01\x02\x03"), r"but a file that starts with b'\\x00\\x01"),
@@ -107,7 +107,7 @@ FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "empty state": (lambda path: torch.save({"model": {}}, path), "no tensors under 'model'"),
     "no state": (lambda path: torch.save({"epoch": 3}, path), "no tensors in the file, whose keys are epoch; expected"),
     "empty dictionary": (lambda path: torch.save({}, path), "whose keys are none"),
-    "nothing": (lambda path: path, "no such file"),
+    "nothing": (lambda path: path, "the checkpoint is missing"),
 }
 
 

@@ -66,9 +66,9 @@ def test_a_result_of_another_form_is_refused(tmp_path: Path, change: dict[str, o
 
 def test_a_damaged_or_absent_result_is_named(tmp_path: Path) -> None:
     (tmp_path / "result.json").write_text('{"schema')
-    with pytest.raises(ResultError, match=r"result.json: not a readable JSON"):
+    with pytest.raises(ResultError, match=r"result.json: malformed JSON"):
         read_result(tmp_path / "result.json")
-    with pytest.raises(ResultError, match="no such result"):
+    with pytest.raises(ResultError, match="other.json: the file is missing"):
         read_result(tmp_path / "other.json")
 
 

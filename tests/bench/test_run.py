@@ -206,7 +206,11 @@ def test_what_a_kill_left_is_cleaned_up(tmp_path: Path) -> None:
 KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from bench_fakes import FakeRunner
 from test_run import grid
+from actiseg_noise.borders.locks import locked
+from actiseg_bench.grid.run import run_grid
 
 class Slow(FakeRunner):
     def execute(self, spec, folder, on_progress):

@@ -108,7 +108,7 @@ def test_another_model_s_or_manifest_s_training_is_not_gone_on_from(
     with pytest.raises(CheckpointError, match=r"these differ: config\.model\."):
         train_to(tmp_path, replace(config, model="large"), noisy_val, kitchen_root)
     (tmp_path / "train.json").write_text("{")
-    with pytest.raises(CheckpointError, match=r"train.json: not what a training wrote"):
+    with pytest.raises(CheckpointError, match=r"train.json: malformed JSON"):
         train_to(tmp_path, config, noisy_val, kitchen_root)
 
 

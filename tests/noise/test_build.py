@@ -333,7 +333,7 @@ def test_an_interrupted_build_is_continued(toy: Toy, tmp_path: Path, monkeypatch
     original = Toy.read_index_mask
     monkeypatch.setattr(Toy, "read_index_mask", lambda self, c, f: (read.append(c.clip_id), original(self, c, f))[1])
     actiseg_noise.build(toy, recipe=RECIPE, out=out, progress=(heard := Notes()))
-    assert heard.notes == ["continuing from 4 finished chunks of an interrupted build"]
+    assert heard.notes == ["continuing an interrupted build: 4 chunks are finished"]
     assert min(read) == "clip008"
     assert digest(out) == digest(whole)
     assert listing(tmp_path) == ["data", "m", "whole"]

@@ -78,7 +78,7 @@ def test_a_killed_build_leaves_nobody_and_is_continued(root: Path, expected: str
     assert not out.exists()
     (root / "seconds").write_text("0")
     done = subprocess.run(command(root, out, "--resume"), check=True, capture_output=True, text=True)
-    assert "continuing from" in done.stderr
+    assert "continuing an interrupted build" in done.stderr
     assert actiseg_noise.read_manifest(out).digest == expected
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "m"]
 

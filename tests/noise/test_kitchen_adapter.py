@@ -170,7 +170,7 @@ def test_a_changed_mask_is_refused(root: Path) -> None:
 
 def test_a_missing_mask_is_refused(root: Path) -> None:
     (root / "val/masks/val_00001/00002.png").unlink()
-    with pytest.raises(DataError, match=r"00002\.png: the drawn file is gone\. Delete"):
+    with pytest.raises(DataError, match=r"00002\.png: the drawn file is missing\. Delete"):
         read_all_masks(root)
 
 
@@ -183,14 +183,17 @@ def test_a_folder_in_place_of_a_mask_is_refused(root: Path) -> None:
     path = root / "val/masks/val_00000/00000.png"
     path.unlink()
     path.mkdir()
-    with pytest.raises(DataError, match=r"00000\.png: cannot be read \(Is a directory\)"):
+    with pytest.raises(DataError, match=r"00000\.png: a folder stands where the drawn file should be"):
         read_all_masks(root)
 
 
 def test_a_truncated_index_is_refused(root: Path) -> None:
     path = root / "val/index.json"
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(DataError, match=r"index\.json: not the index of a drawn split .*Delete .*val to draw it again"):
+    with pytest.raises(
+        DataError,
+        match=r"index\.json: malformed JSON .*: not the index .*Delete .*val to draw it again",
+    ):
         draw_split(root, "val")
 
 
@@ -203,7 +206,7 @@ def test_an_index_of_another_shape_is_refused(root: Path, text: str) -> None:
 
 def test_a_split_folder_without_its_index_is_refused_and_kept(root: Path) -> None:
     (root / "val/index.json").unlink()
-    with pytest.raises(DataError, match=r"index\.json: cannot be read .*is not a whole drawing\. Delete"):
+    with pytest.raises(DataError, match=r"index\.json: the file is missing: not the index of a drawn split\. Delete"):
         draw_split(root, "val")
     assert (root / "val/masks/val_00000/00000.png").is_file()
 

@@ -111,7 +111,7 @@ def test_an_empty_text_is_refused_or_left_out_and_counted(
     info = actiseg_noise.read_manifest(path).info
     assert info.skipped == (clip_id,)
     assert info.counts["clips"] == 1
-    assert heard.notes == [f"left out 1 listed clip, files or texts missing: {clip_id}"]
+    assert heard.notes[-1] == f"left out 1 listed clip, files or texts missing: {clip_id}"
 
 
 def test_clips_that_are_not_asked_for_may_lack_their_texts(tmp_path: Path) -> None:

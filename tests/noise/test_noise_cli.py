@@ -186,8 +186,11 @@ def test_an_actionvos_split_is_built(run: Run, tmp_path: Path) -> None:
         (("--dataset", "vost", "--root", "vost", "--boundary", "4"), "kernel must be a positive odd integer, got 4"),
         (("--dataset", "vost", "--root", "vost", "--boundary-rate", ".5"), "--boundary-unit need --boundary K"),
         (("--dataset", "vost", "--root", "vost", "--clips", "9_cut"), "Did you mean '9_cut_jalapeño'?"),
-        (("--dataset", "vost", "--root", "vost", "--clips", "@none"), "--clips @none: cannot read the file"),
-        (("--dataset", "vost", "--root", "vost", "--clips", "@/dev/null"), "--clips @/dev/null: expected clip ids"),
+        (("--dataset", "vost", "--root", "vost", "--clips", "@none"), "none: the file is missing"),
+        (
+            ("--dataset", "vost", "--root", "vost", "--clips", "@/dev/null"),
+            "/dev/null: a pipe or device stands",
+        ),
         (("--dataset", "vost", "--root", "vost", "--split", "tran"), "has no split 'tran'. Known: train, val, test"),
         (("--dataset", "vost", "--root", "vost", "--objects", "all"), "--objects 'all': expected one of merged"),
     ],

@@ -101,7 +101,7 @@ def test_an_unknown_name_comes_with_the_nearest() -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    with pytest.raises(ActisegError, match=r"nowhere\.toml: no such recipe file\. Named recipes: .*clean"):
+    with pytest.raises(ActisegError, match=r"nowhere\.toml: no such recipe file\. Named: .*clean"):
         load_recipe("nowhere.toml")
 
 

@@ -157,7 +157,7 @@ def test_a_folder_in_the_place_of_a_table_is_named_as_one(folder: Path) -> None:
     path.unlink()
     path.mkdir()
     (path / "part-00000.parquet").write_bytes(rows)
-    with pytest.raises(ManifestError, match=r"samples\.parquet: expected a table, found a folder"):
+    with pytest.raises(ManifestError, match=r"samples\.parquet: a folder stands where the table should be"):
         actiseg_noise.read_manifest(folder)
 
 

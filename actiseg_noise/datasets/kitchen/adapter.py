@@ -198,7 +198,7 @@ def read_digests(folder: Path) -> dict[str, str]:
         index = read_json_object(path)
         version, files = index["version"], index["files"]
     except DataError as error:
-        raise DataError(f"{error} So {folder} is not a whole drawing. {advice}") from None
+        raise DataError(f"{str(error).rstrip('.')}: not the index of a drawn split. {advice}") from None
     except KeyError as error:
         raise DataError(f"{path}: not the index of a drawn split ({error!r}). {advice}") from None
     if version != VERSION:
