@@ -38,8 +38,13 @@ def to_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     elif kind == pa.bool_():
         data = [_bits(values)]
     else:
-        data = [pa.py_buffer(np.array(values, kind.to_pandas_dtype()))]
+        data = [pa.py_buffer(np.array(values, _numpy_dtype(kind)))]
     return pa.Array.from_buffers(kind, len(values), [valid, *data])
+
+
+def _numpy_dtype(kind: pa.DataType) -> np.dtype[Any]:
+    """Return the type of a number's bytes. ``to_pandas_dtype`` says the same, but older pyarrow needs pandas for it."""
+    return np.dtype({"float": "float32", "double": "float64"}.get(str(kind), str(kind)))
 
 
 def _text(values: Sequence[str]) -> list[pa.Buffer]:
