@@ -12,11 +12,12 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.soak.attempt import Limits, import_commands
-from tools.soak.edits import sound_failures, try_edits
+from tools.soak.edits import Tried, sound_failures, try_edits
+from tools.soak.kills import try_kills
 from tools.soak.report import Tally, lines
 from tools.soak.subjects import make_subjects
 
@@ -51,45 +52,53 @@ def main(arguments: Sequence[str]) -> int:
     quick = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 — files in memory, where there are any
     with tempfile.TemporaryDirectory(prefix="soak-", dir=quick) as name:
         work = Path(name)
+        if options.keep is not None:
+            options.keep.mkdir(parents=True, exist_ok=True)
         import_commands()
         made = work / "made"
         make_subjects(made, kitchen)
-        unsound = list(sound_failures(work / "sound", made))
+        unsound = list(sound_failures(work / "sound", made)) if options.edits else []
         for line in unsound:
             print(f"on sound files: {line}", file=sys.stderr)
-        tallies = [_edit(options, work, made)]
+        tallies = [_edit(options, work, made), _kill(options, work, made)]
     return 1 if unsound or any(tally.faults for tally in tallies) else 0
 
 
 def _edit(options: argparse.Namespace, work: Path, made: Path) -> Tally:
     """Try the edits and print their counts."""
-    if options.keep is not None:
-        options.keep.mkdir(parents=True, exist_ok=True)
-    indices = (
-        range(options.first, options.first + options.edits)
-        if options.only is None
-        else range(options.only, options.only + 1)
-    )
-    tally, started = Tally(), time.monotonic()
-    until = None if options.minutes is None else started + 60 * options.minutes
+    more = {"keep": options.keep, "limits": Limits(), "minutes": options.minutes}
     tries = try_edits(
-        indices,
-        seed=options.seed,
-        jobs=options.jobs,
-        work=work,
-        made=made,
-        keep=options.keep,
-        limits=Limits(),
-        until=until,
+        _indices(options, options.edits), seed=options.seed, jobs=options.jobs, work=work, made=made, **more
     )
+    return _count("Edits", tries)
+
+
+def _kill(options: argparse.Namespace, work: Path, made: Path) -> Tally:
+    """Try the kills and print their counts."""
+    more = {"keep": options.keep, "minutes": options.minutes}
+    tries = try_kills(
+        _indices(options, options.kills), seed=options.seed, jobs=options.jobs, work=work, made=made, **more
+    )
+    return _count("Kills", tries)
+
+
+def _indices(options: argparse.Namespace, count: int) -> range:
+    """Return the numbers of the tries; of one that is tried again, where any of its kind is wanted."""
+    if options.only is not None:
+        return range(options.only, options.only + min(count, 1))
+    return range(options.first, options.first + count)
+
+
+def _count(title: str, tries: Iterator[Tried]) -> Tally:
+    """Count tries as they come, say now and then how many there were, and print the counts."""
+    tally, started = Tally(), time.monotonic()
     for tried in tries:
         tally.add(tried)
         if tally.count % 500 == 0:
-            print(
-                f"{tally.count:,} edits, {len(tally.faults)} faults, {time.monotonic() - started:.0f} s",
-                file=sys.stderr,
-            )
-    print("\n".join(lines("Edits", tally, time.monotonic() - started)))
+            passed = time.monotonic() - started
+            print(f"{title.lower()}: {tally.count:,}, {len(tally.faults)} faults, {passed:,.0f} s", file=sys.stderr)
+    if tally.count:
+        print("\n".join(lines(title, tally, time.monotonic() - started)), flush=True)
     return tally
 
 

@@ -85,6 +85,7 @@ class Child:
     log: Path
     started: float
     resident_bytes: int
+    begun: int  # a pipe that is closed when the command itself begins
     ended: tuple[int, float, int] | None = None  # status, seconds, peak
 
     def wait(self, seconds: float) -> bool:
@@ -102,6 +103,13 @@ class Child:
         _, status, used = os.wait4(self.pid, 0)
         self.ended = (status, time.monotonic() - self.started, used.ru_maxrss * 1024 - self.resident_bytes)
         return True
+
+    def wait_until_begun(self) -> None:
+        """Wait until the command itself runs: what comes before is this tool's."""
+        if self.begun >= 0:
+            os.read(self.begun, 1)
+            os.close(self.begun)
+            self.begun = -1
 
     def kill_session(self) -> None:
         """Kill the process and all that it started."""
@@ -146,11 +154,13 @@ def start(
     sys.stderr.flush()
     resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     virtual = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    begun, beginning = os.pipe()
     started = time.monotonic()
     pid = os.fork()
     if pid == 0:
-        _be_the_command(tuple(command), log, limits, virtual, dict(environment or {}), folder)
-    return Child(tuple(command), pid, log, started, resident)
+        _be_the_command(tuple(command), log, limits, virtual, dict(environment or {}), folder, beginning)
+    os.close(beginning)
+    return Child(tuple(command), pid, log, started, resident, begun)
 
 
 def attempt(
@@ -162,6 +172,7 @@ def attempt(
 ) -> Attempt:
     """Run a command to its end, or to the limit of time, and return how it ended."""
     child = start(command, log, limits, environment, folder)
+    child.wait_until_begun()
     is_done = child.wait(limits.seconds)
     child.kill_session()
     child.wait(60)
@@ -169,7 +180,13 @@ def attempt(
 
 
 def _be_the_command(
-    command: tuple[str, ...], log: Path, limits: Limits, virtual: int, environment: dict[str, str], folder: Path | None
+    command: tuple[str, ...],
+    log: Path,
+    limits: Limits,
+    virtual: int,
+    environment: dict[str, str],
+    folder: Path | None,
+    beginning: int,
 ) -> NoReturn:
     """Become the command, in a forked child: never returns."""
     code = _DIED
@@ -185,7 +202,10 @@ def _be_the_command(
         if limits.file_bytes is not None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes,) * 2)
-        code = _run(_entry(command[0]), command)
+        main = _entry(command[0])
+        os.close(beginning)
+        code = _run(main, command)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # what comes now is this tool's again
     except BaseException:
         with suppress(Exception):
             traceback.print_exc()
@@ -207,7 +227,7 @@ def _redirect(log: Path) -> None:
     sys.stdout = io.TextIOWrapper(io.FileIO(1, "wb", closefd=False), write_through=True)  # type: ignore[arg-type]
     sys.stderr = io.TextIOWrapper(io.FileIO(2, "wb", closefd=False), write_through=True)  # type: ignore[arg-type]
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
-    import actiseg_noise.terminal as terminal
+    from actiseg_noise import terminal
 
     terminal.out, terminal.err = terminal.make_console(), terminal.make_console(stderr=True)
 
@@ -238,17 +258,10 @@ def import_commands() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import cv2
-    import matplotlib.figure
-    import PIL.Image
-    import PIL.PngImagePlugin
     import pyarrow as pa
     import pyarrow.compute
     import pyarrow.parquet
-    import scipy.ndimage
-    import scipy.stats
     import torch
-    import yaml
-    from pycocotools import mask
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)

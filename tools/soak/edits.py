@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
-from multiprocessing import get_context
+from hashlib import blake2b
 from pathlib import Path
 from random import Random
 from shlex import join
 
 from tools.soak.attempt import Attempt, Limits, attempt
 from tools.soak.files import edit_file
+from tools.soak.pool import in_processes
 from tools.soak.subjects import SUBJECTS, Subject
 from tools.soak.tables import NotApplicableError, seal
 
@@ -104,6 +102,7 @@ class Sandbox:
             "TMPDIR": str(self.deep / "tmp"),
             "XDG_CACHE_HOME": str(self.deep / "home/.cache"),
         }
+        home["MPLCONFIGDIR"] = home["TMPDIR"]  # Matplotlib keeps its fonts there
         return home | {"ACTISEG_KITCHEN_ROOT": kitchen, "PYTHONDONTWRITEBYTECODE": "1"}
 
     def listing(self) -> dict[str, tuple[int, int]]:
@@ -123,6 +122,10 @@ class Sandbox:
         now = self.listing()
         return sorted(name for name in {*now, *before} if now.get(name) != before.get(name))
 
+    def shown(self, name: str) -> str:
+        """Return a path below the sandbox as it can be printed."""
+        return os.fsencode(name).decode("utf-8", "replace").removeprefix(str(self.place))
+
     def clear(self) -> None:
         """Empty the place of outputs and of temporary files."""
         for folder in (self.outputs, self.deep / "tmp"):
@@ -135,9 +138,8 @@ def fill(command: tuple[str, ...], it: Path, file: Path, out: Path, made: Path) 
     places = {"{it}": it, "{file}": file, "{out}": out, "{made}": made}
     filled = []
     for word in command:
-        for mark, path in places.items():
-            word = word.replace(mark, str(path))
-        filled.append(word)
+        marks = [mark for mark in places if mark in word]
+        filled.append(word.replace(marks[0], str(places[marks[0]])) if marks else word)
     return tuple(filled)
 
 
@@ -202,9 +204,7 @@ def try_edit(index: int, *, seed: int, work: Path, made: Path, keep: Path | None
         faults = done.faults(limits)
         changed = sandbox.changes(before)
         if changed:
-            faults.append(
-                f"outside of --out: {os.fsencode(changed[0]).decode('utf-8', 'replace').replace(str(sandbox.place), '')}"
-            )
+            faults.append(f"outside of --out: {sandbox.shown(changed[0])}")
             before = sandbox.listing()
         if _leads_outside(sandbox.outputs, secret):
             faults.append("a file from outside of the root is in --out")
@@ -217,7 +217,9 @@ def try_edit(index: int, *, seed: int, work: Path, made: Path, keep: Path | None
                 faults.append(f"verify accepts {kind}{'' if is_sealed else ', digests left as they were'}")
         for fault in faults:
             failure = Failure(f"{seed}/{index}", subject.name, kind, detail, join(command), fault)
-            tried.failures.append(failure if keep is None else _keep(failure, sandbox, done, keep))
+            tried.failures.append(
+                failure if keep is None else keep_failure(failure, sandbox.edited, sandbox, done, keep)
+            )
     shutil.rmtree(sandbox.place, ignore_errors=True)
     return tried
 
@@ -239,21 +241,23 @@ def _leads_outside(outputs: Path, inode: int) -> bool:
     return False
 
 
-def _keep(failure: Failure, sandbox: Sandbox, done: Attempt, keep: Path) -> Failure:
-    """Keep what shows a failure again, the first few times that it comes: the edited files, the command, the output."""
-    import hashlib
+def keep_failure(failure: Failure, files: Path, sandbox: Sandbox, done: Attempt, keep: Path) -> Failure:
+    """Keep what shows a failure again, the first few times that it comes: the files, the command, the output.
 
-    name = hashlib.blake2b(repr(failure.key).encode("utf-8", "replace"), digest_size=4).hexdigest()
+    Returns:
+        The failure, with the folder where it is kept.
+    """
+    name = blake2b(repr(failure.key).encode("utf-8", "replace"), digest_size=4).hexdigest()
     folder = keep / f"{name}-{failure.index.replace('/', '-')}"
     if len(list(keep.glob(f"{name}-*"))) >= 2 or folder.exists():
         return failure
     folder.mkdir(parents=True)
-    shutil.copytree(sandbox.edited, folder / "in", symlinks=True, ignore=_not_plain)
+    shutil.copytree(files, folder / files.name, symlinks=True, ignore=_not_plain)
     typed = join(done.command).replace(str(sandbox.edited), "in").replace(str(sandbox.outputs), "out")
     (folder / "command.txt").write_text(f"{typed}\n", "utf-8", errors="replace")
     about = f"{failure.index}: {failure.subject}: {failure.detail}\n{failure.fault}\n"
     (folder / "about.txt").write_text(f"{about}\n{done.output[-CUT_SHORT:]}\n", "utf-8", errors="replace")
-    return Failure(**{**failure.__dict__, "folder": str(folder)})
+    return replace(failure, folder=str(folder))
 
 
 def _not_plain(folder: str, names: list[str]) -> list[str]:
@@ -271,20 +275,12 @@ def try_edits(
     made: Path,
     keep: Path | None,
     limits: Limits,
-    until: float | None = None,
+    minutes: float | None = None,
 ) -> Iterator[Tried]:
     """Yield what each edit gave, as they come, from ``jobs`` processes that have the commands imported.
 
     Args:
-        until: a time of ``time.monotonic`` after which none begins any more.
+        minutes: after so long, none begins any more.
     """
     one = partial(try_edit, seed=seed, work=work, made=made, keep=keep, limits=limits)
-    waiting, running = iter(indices), set()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
-        while True:
-            ahead = islice(waiting, 2 * jobs - len(running)) if until is None or time.monotonic() < until else ()
-            running |= {pool.submit(one, index) for index in ahead}
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
+    yield from in_processes(one, indices, jobs, minutes)

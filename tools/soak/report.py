@@ -40,8 +40,10 @@ class Tally:
 def lines(title: str, tally: Tally, elapsed: float) -> Iterable[str]:
     """Yield the lines of a report."""
     failed = sum(len(found) for found in tally.faults.values())
-    yield f"{title}: {tally.count:,} tries, {tally.commands:,} commands, {elapsed:,.0f} s; {failed:,} failures, {len(tally.faults)} faults"
-    yield "  seconds: " + ", ".join(f"{name} {seconds:,.0f}" for name, seconds in tally.times.most_common())
+    counts = f"{tally.count:,} tries, {tally.commands:,} commands, {elapsed:,.0f} s"
+    yield f"{title}: {counts}; {failed:,} failures, {len(tally.faults)} faults"
+    if tally.times:
+        yield "  seconds: " + ", ".join(f"{name} {seconds:,.0f}" for name, seconds in tally.times.most_common())
     for kind, count in sorted(tally.tries.items()):
         note = f", {tally.accepted[kind]:,} pass verify" if tally.accepted[kind] else ""
         yield f"  {count:6,}  {kind}{note}"

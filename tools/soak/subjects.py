@@ -1,4 +1,4 @@
-"""What is edited: small files of every kind that the commands read, made by the commands, and which commands read them."""
+"""What is edited: small files of every kind, made by the commands themselves, and which commands read them."""
 
 from __future__ import annotations
 
@@ -391,6 +391,7 @@ def make_subjects(made: Path, kitchen: Path) -> None:
     run(*N, "export", "manifest", "--format", "actionvos", "--images", "copy", "--out", "actionvos")
     run(*N, "export", "manifest", "--format", "actionvos", "--labels", "clean", "--images", "copy", "--out", "clean")
     run(*N, "export", "manifest", "--format", "refvos", "--images", "copy", "--out", "refvos")
+    run(*N, "export", "manifest", "--format", "refvos", "--labels", "clean", "--out", "old_export")
     masks = made / "refvos/train/Annotations"
     texts = {folder.name: {"clean": "cup", "noisy": "mug"} for folder in sorted(masks.iterdir())}
     (made / "refvos/texts.json").write_text(json.dumps(texts), "utf-8")
@@ -404,7 +405,7 @@ def make_subjects(made: Path, kitchen: Path) -> None:
 
 
 def _copy_small_files(made: Path) -> None:
-    """Copy recipes, a vocabulary, lists, pictures, weights, a protocol and a configuration into folders of their own."""
+    """Copy recipes, a vocabulary, lists, pictures, weights, a protocol and a configuration to places of their own."""
     import torch
     from safetensors.torch import load_file
 

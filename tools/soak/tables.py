@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from math import isnan
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -91,7 +92,7 @@ def _clip(value: Any, kind: str) -> Any:
     """Return a number in the range of an Arrow integer type."""
     bits, signed = (int(kind.lstrip("uint")), kind.startswith("int"))
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    return int(min(max(value if value == value else 0, low), high))
+    return int(min(max(0 if isinstance(value, float) and isnan(value) else value, low), high))
 
 
 def _other_cell(random: Random, name: str, kind: str, value: Any, sandbox: str) -> Any:
@@ -232,6 +233,12 @@ def wrong_json(random: Random, table: pa.Table, sandbox: str) -> tuple[pa.Table,
     return _set(table, "parameters", values), f"parameters, row {row}: {value!r:.60}"
 
 
+def _take(table: pa.Table, rows: list[int]) -> pa.Table:
+    import pyarrow as pa
+
+    return table.take(pa.array(rows, pa.int64()))
+
+
 def missing_rows(random: Random, table: pa.Table, sandbox: str) -> tuple[pa.Table, str]:
     """Rows that are not there."""
     count = table.num_rows
@@ -246,7 +253,7 @@ def missing_rows(random: Random, table: pa.Table, sandbox: str) -> tuple[pa.Tabl
         "all but the first": [0],
     }
     what = random.choice(list(left))
-    return table.take(left[what]), f"missing: {what}"
+    return _take(table, left[what]), f"missing: {what}"
 
 
 def rows_in_another_order(random: Random, table: pa.Table, sandbox: str) -> tuple[pa.Table, str]:
@@ -262,7 +269,7 @@ def rows_in_another_order(random: Random, table: pa.Table, sandbox: str) -> tupl
         f"row {one} last": [*(row for row in range(count) if row != one), one],
     }
     what = random.choice(list(orders))
-    return table.take(orders[what]), f"rows: {what}"
+    return _take(table, orders[what]), f"rows: {what}"
 
 
 def other_columns(random: Random, table: pa.Table, sandbox: str) -> tuple[pa.Table, str]:

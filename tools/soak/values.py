@@ -161,17 +161,16 @@ def _quoted(text: str) -> str:
 
 
 def _toml(value: Any) -> str:
+    if isinstance(value, str):
+        return _RAW_TOML.get(value) or _quoted(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    if value == DEEP:
-        return "[" * 5000 + "]" * 5000
-    if value == LONG_NUMBER:
-        return "1" * 100_000
-    if isinstance(value, str):
-        return _quoted(value)
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, list):
         return f"[{', '.join(_toml(item) for item in value if item is not None)}]"
     pairs = ", ".join(f"{_quoted(str(name))} = {_toml(item)}" for name, item in value.items() if item is not None)
     return f"{{{pairs}}}"
+
+
+_RAW_TOML = {DEEP: "[" * 5000 + "]" * 5000, LONG_NUMBER: "1" * 100_000}
