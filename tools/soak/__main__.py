@@ -16,10 +16,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tools.soak.attempt import Limits, import_commands
-from tools.soak.edits import Tried, sound_failures, try_edits
+from tools.soak.edits import sound_failures, subjects_of, try_edits
 from tools.soak.kills import try_kills
 from tools.soak.report import Tally, lines
 from tools.soak.subjects import make_subjects
+from tools.soak.tried import Tried
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -57,7 +58,8 @@ def main(arguments: Sequence[str]) -> int:
         import_commands()
         made = work / "made"
         make_subjects(made, kitchen)
-        unsound = list(sound_failures(work / "sound", made)) if options.edits else []
+        subjects = subjects_of(options.seed, _indices(options, options.edits))
+        unsound = list(sound_failures(work / "sound", made, subjects))
         for line in unsound:
             print(f"on sound files: {line}", file=sys.stderr)
         tallies = [_edit(options, work, made), _kill(options, work, made)]

@@ -5,6 +5,7 @@ The commands are imported once; every try is a fork, which costs milliseconds wh
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import re
@@ -15,14 +16,29 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import NoReturn
 
 TRACEBACK = "Traceback (most recent call last)"
 NOISE, BENCH = "actiseg-noise", "actiseg-bench"
 _DIED = 99  # what a child exits with when its command raised
+_HEAVY = (
+    *(
+        "cv2",
+        "matplotlib.figure",
+        "matplotlib.backends.backend_agg",
+        "pandas",
+        "PIL.Image",
+        "PIL.PngImagePlugin",
+        "pyarrow.compute",
+    ),
+    *("pyarrow.parquet", "pycocotools.mask", "rich._emoji_codes", "safetensors.torch", "scipy.ndimage", "scipy.stats"),
+    *("torch", "yaml"),
+)
 _LONGEST_OUTPUT = 4_000_000
 
 
@@ -254,27 +270,31 @@ def _run(main: Callable[[], None], command: tuple[str, ...]) -> int:
 
 
 def import_commands() -> None:
-    """Import what the commands import lazily, on one thread each, so that a fork has it and no thread is lost."""
+    """Import what the commands import lazily, on one thread each, so that a fork has it and no thread is lost.
+
+    Two commands that only list things are run, for what they load: the command line's own parts, and plug-ins.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    for name in _HEAVY:
+        import_module(name)
+    for package in ("actiseg_noise", "actiseg_bench"):
+        for module in walk_packages(import_module(package).__path__, f"{package}."):
+            if not module.name.endswith("__main__") and ".weights" not in module.name:
+                with suppress(ImportError):
+                    import_module(module.name)
     import cv2
     import pyarrow as pa
-    import pyarrow.compute
-    import pyarrow.parquet
     import torch
 
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
-    import gc
-    from importlib import import_module
-    from pkgutil import walk_packages
-
-    for package in ("actiseg_noise", "actiseg_bench"):
-        for module in walk_packages(import_module(package).__path__, f"{package}."):
-            if not module.name.endswith("__main__") and ".weights" not in module.name:
-                with suppress(ImportError):
-                    import_module(module.name)
+    arguments = sys.argv
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        _run(_entry(NOISE), (NOISE, "recipes"))
+        _run(_entry(BENCH), (BENCH, "list", "strategies"))
+    sys.argv = arguments
     gc.collect()
     gc.freeze()

@@ -15,9 +15,10 @@ from random import Random
 from shlex import join
 
 from tools.soak.attempt import BENCH, NOISE, Attempt, Child, Limits, attempt, session_of, start
-from tools.soak.edits import Failure, Sandbox, Tried, fill, keep_failure
 from tools.soak.outputs import differences, snapshot
 from tools.soak.pool import in_processes
+from tools.soak.sandbox import Sandbox, fill
+from tools.soak.tried import Failure, Tried, keep_failure
 
 PATIENCE_S = 2.0  # for the processes of a command whose parent was killed
 LIMITS = Limits(seconds=120, memory_bytes=4 << 30)
@@ -141,7 +142,7 @@ class Reference:
     seconds: float
 
 
-def references(work: Path, made: Path, victims: tuple[Victim, ...] = VICTIMS) -> Iterator[Reference]:
+def references(work: Path, made: Path, victims: tuple[Victim, ...]) -> Iterator[Reference]:
     """Yield what every victim gives undisturbed.
 
     Raises:
@@ -181,13 +182,18 @@ def _content(sandbox: Sandbox) -> dict[str, str]:
     return {name: value.replace(place, "{sandbox}") for name, value in snapshot(sandbox.outputs).items()}
 
 
+def _draw(seed: int, index: int) -> tuple[Random, Victim]:
+    """Return the random numbers of the kill of that number, and what is stopped."""
+    random = Random(f"{seed}/kill/{index}")  # noqa: S311
+    return random, random.choices(VICTIMS, [victim.weight for victim in VICTIMS])[0]
+
+
 def try_kill(
-    index: int, *, seed: int, work: Path, made: Path, keep: Path | None, known: tuple[Reference, ...]
+    index: int, *, seed: int, work: Path, made: Path, keep: Path | None, known: Mapping[str, Reference]
 ) -> Tried:
     """Disturb a command in the way of that number, run it again, and compare."""
-    random = Random(f"{seed}/kill/{index}")  # noqa: S311
-    reference = random.choices(known, [one.victim.weight for one in known])[0]
-    victim = reference.victim
+    random, victim = _draw(seed, index)
+    reference = known[victim.name]
     sandbox = _prepare(Sandbox(work / str(os.getpid()), made), victim)
     before, listed = _content(sandbox), sandbox.listing()
     mode = random.choices(list(_MODES), list(_MODES.values()))[0]
@@ -331,6 +337,8 @@ def try_kills(
     indices: range, *, seed: int, jobs: int, work: Path, made: Path, keep: Path | None, minutes: float | None = None
 ) -> Iterator[Tried]:
     """Yield what each kill gave, as they come."""
-    known = tuple(references(work, made))
+    names = {_draw(seed, index)[1].name for index in indices}
+    victims = tuple(victim for victim in VICTIMS if victim.name in names)
+    known = {reference.victim.name: reference for reference in references(work, made, victims)}
     one = partial(try_kill, seed=seed, work=work, made=made, keep=keep, known=known)
     yield from in_processes(one, indices, jobs, minutes)

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tools.soak.edits import Failure, Tried
+from tools.soak.tried import Failure, Tried
 
 
 @dataclass

@@ -39,7 +39,7 @@ def rle_code(counts: Sequence[int]) -> str:
 def wrong_rle(random: Random, height: int = 240, width: int = 400) -> str:
     """Return a code of run lengths that do not fit a mask, or are none."""
     size = height * width
-    made = (
+    made: tuple[list[int], ...] = (
         *([], [size], [size - 1], [size + 1], [10, 10], [10, 10, size], [10, -5, size - 5], [0, size], [0, 0, size]),
         *([10, size * 50], [2**31, 2**31], [2**32 - 1, 1], [2**62, 1], [-1], [1] * size, [10, 10, size - 20, 0, 0]),
     )
