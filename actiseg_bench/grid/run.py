@@ -18,6 +18,7 @@ from actiseg_bench.grid.tracks import Track, reference_track
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.provenance import Provenance, peak_memory_mb, reset_peak_memory
 from actiseg_bench.results.result import (
+    NO_VARIANT,
     REFERENCES,
     RESULT_NAME,
     Cost,
@@ -153,7 +154,7 @@ def make_grid(
 ) -> list[RunSpec]:
     """Return the reference rows of every set of evaluation labels, then seed by seed every track and strategy."""
     by_labels = {(t.info.protocol, t.info.eval_manifest): reference_track(t) for t in tracks}
-    grid = [RunSpec(track, model, name, "-", 0) for track in by_labels.values() for name in REFERENCES]
+    grid = [RunSpec(track, model, name, NO_VARIANT, 0) for track in by_labels.values() for name in REFERENCES]
     for seed in range(seeds):
         grid += [RunSpec(track, model, name, variant, seed) for track in tracks for name in strategies]
     return grid

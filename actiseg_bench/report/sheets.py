@@ -174,7 +174,9 @@ def _selection(study: Study) -> list[Record]:
         for unit in ("samples", "pixels"):
             ends = [result.selection[-1].get(unit) for result in study.results(track, row) if result.selection]
             if any(ends):
-                values = {name: summarise([end and end[name] for end in ends]) for name in ("precision", "recall")}
+                values = {
+                    name: summarise([end[name] if end else None for end in ends]) for name in ("precision", "recall")
+                }
                 records.append({"track": track, "strategy": row, "unit": unit} | values)
     return records
 

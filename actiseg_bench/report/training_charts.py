@@ -29,7 +29,11 @@ def selection_curves(study: Study, track: str, row: str, unit: str) -> dict[str,
 
 def fit_curves(study: Study, track: str, row: str) -> dict[str, Curve]:
     """Return ``given`` and ``clean`` → (step, mean fit over seeds), over the probes that all seeds have."""
-    runs = [{fit["step"]: fit for fit in result.fits} for result in study.results(track, row) if result.fits]
+    runs = [
+        {fit["step"]: fit for fit in result.fits if fit["step"] is not None}
+        for result in study.results(track, row)
+        if result.fits
+    ]
     steps = sorted(set.intersection(*map(set, runs))) if runs else []
     curves: dict[str, Curve] = {"given": [], "clean": []}
     for step in steps:

@@ -123,12 +123,17 @@ def write_json(path: Path, data: object, *, indent: int | None = 1, allow_nan: b
     Raises:
         WriteError: see :func:`whole_file`. ValueError: a number that is not finite, where none is allowed.
     """
+    return write_bytes(path, json_bytes(data, indent=indent, allow_nan=allow_nan))
+
+
+def json_bytes(data: object, *, indent: int | None = 1, allow_nan: bool = True) -> bytes:
+    """Return what :func:`write_json` writes."""
     text = json.dumps(data, ensure_ascii=False, indent=indent, allow_nan=allow_nan)
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
         encoded = json.dumps(data, indent=indent, allow_nan=allow_nan).encode()
-    return write_bytes(path, encoded + b"\n")
+    return encoded + b"\n"
 
 
 @contextmanager

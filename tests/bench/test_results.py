@@ -48,8 +48,8 @@ def test_a_failed_write_leaves_the_old_result(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 3}, "schema version 3, but this version reads 2. Upgrade"),
-        ({"schema_version": 0}, "schema version 0, but this version reads 2. Make it again"),
+        ({"schema_version": 4}, "schema version 4, but this version reads 3. Upgrade"),
+        ({"schema_version": 0}, "schema version 0, but this version reads 3. Make it again"),
         ({"schema_version": None}, "'schema_version' is missing"),
         ({"colour": "red"}, "unknown keys: colour"),
         ({"cost": {"train_s": 1.0, "eval_s": 1.0, "steps": 1}}, "cost: missing keys: peak_rss_mb"),
