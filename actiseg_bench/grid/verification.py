@@ -136,7 +136,7 @@ class Verification:
         """Return what was done in sentences: made of the checks that ran, and of what could not be checked."""
         count = "1 run" if len(self.runs) == 1 else f"{len(self.runs)} runs"
         bad = {finding.where for finding in self.findings} & set(self.runs)
-        verdict = f"{len(bad)} of {count} failed a check" if self.findings else f"{count}: all checks passed"
+        verdict = f"{len(bad)} of {count} failed a check. Checked" if self.findings else f"{count}: all checks passed"
         lines = [f"{verdict}: {', '.join(self.checked)}" if self.checked else f"{count}: nothing was checked"]
         for (what, why), runs in self.unchecked.items():
             lines.append(f"not checked of {len(runs)} of {count}: {what} ({why})")
