@@ -209,7 +209,7 @@ def fail(spec: RunSpec, out: Path, error: Exception) -> str:
 def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tuple[RunResult, bool]:
     """Return the result of a run, and whether it was there already."""
     place = spec.folder(out)
-    with FolderDraft(place, _replace_any_run) as draft:
+    with FolderDraft(place, _replace_any_run, wait=True) as draft:  # for a killed grid's worker, which is just ending
         identity = runner.identity(spec)
         old, why = read_old_result(place / RESULT_NAME)
         if old is not None:
