@@ -12,7 +12,7 @@ from actiseg_bench.report.pareto import pareto_front
 from actiseg_bench.report.sensitivity import AXES, Axis
 from actiseg_bench.report.sheets import profile
 from actiseg_bench.report.study import Study
-from actiseg_bench.report.style import FAINT, INK, Look, foot_of, legend_below, looks, new_figure, panels
+from actiseg_bench.report.style import FAINT, INK, RowStyle, foot_of, legend_below, looks, new_figure, panels
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +22,7 @@ LEAST_DARK = 20.0  # %; a failure mode below it everywhere stays pale
 LEAST_SPAN = 4.0  # points; an axis shows no less, so that chance does not look like a difference
 
 
-def handles_of(styles: dict[str, Look], *, lines: bool) -> list[Any]:
+def handles_of(styles: dict[str, RowStyle], *, lines: bool) -> list[Any]:
     """Return legend entries of rows."""
     from matplotlib.lines import Line2D
 
@@ -63,7 +63,7 @@ def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, 32))
 
 
-def _draw_curve(axes: Any, study: Study, axis: Axis, row: str, metric: str, look: Look) -> None:
+def _draw_curve(axes: Any, study: Study, axis: Axis, row: str, metric: str, look: RowStyle) -> None:
     """Draw one row along one axis, with the range of its seeds."""
     points = list(iter_points(study, axis, row, metric))
     levels = [level for level, _ in points]
@@ -204,7 +204,7 @@ def _points(study: Study, track: str) -> dict[str, tuple[float, float]]:
 
 
 def _draw_points(
-    axes: Any, study: Study, track: str, points: dict[str, tuple[float, float]], styles: dict[str, Look]
+    axes: Any, study: Study, track: str, points: dict[str, tuple[float, float]], styles: dict[str, RowStyle]
 ) -> None:
     """Draw the rows of one track."""
     on_front = pareto_front(list(points.values()))

@@ -45,7 +45,7 @@ _LOOKS = {
 _OTHERS = (("#6a3d9a", "<"), ("#8c564b", ">"), ("#17becf", "h"), ("#bcbd22", "p"), ("#7f7f7f", "d"))
 
 
-class Look(NamedTuple):
+class RowStyle(NamedTuple):
     """Colour, marker and dashes of one row."""
 
     color: str
@@ -53,12 +53,12 @@ class Look(NamedTuple):
     dashes: Any
 
 
-def looks(rows: Sequence[str]) -> dict[str, Look]:
+def looks(rows: Sequence[str]) -> dict[str, RowStyle]:
     """Return row → look; another variant of a strategy has its colour and a dashed line."""
     names = [row.split("@")[0] for row in rows]
     strangers = [name for name in dict.fromkeys(names) if name not in _LOOKS]
     known = _LOOKS | {name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(strangers)}
-    return {row: Look(*known[name], "--" if "@" in row else "-") for row, name in zip(rows, names, strict=True)}
+    return {row: RowStyle(*known[name], "--" if "@" in row else "-") for row, name in zip(rows, names, strict=True)}
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from actiseg_noise.borders.images import is_palette_mask, read_index_mask
 from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.datasets.base import DATASETS, Dataset, check_threshold
 from actiseg_noise.datasets.davis_lists import SPLITS, YEARS, SplitLists, year_on_disk
-from actiseg_noise.datasets.davis_texts import Texts
+from actiseg_noise.datasets.davis_texts import SequenceTexts
 from actiseg_noise.datasets.files import (
     find_frames,
     find_object_ids,
@@ -194,7 +194,7 @@ class Davis(Dataset):
             )
         return _merge(index_mask, True) if first.is_foreground else index_mask
 
-    def _clip(self, sequence: str, source_order: int, texts: Texts | None, with_frames: bool) -> Clip:
+    def _clip(self, sequence: str, source_order: int, texts: SequenceTexts | None, with_frames: bool) -> Clip:
         """Return one sequence as a clip."""
         name = readable(sequence)
         ids = (1,) if self.objects == "merged" else self._first_mask(sequence).object_ids
@@ -235,9 +235,9 @@ class Davis(Dataset):
         """Return the lists of this year."""
         return SplitLists(self.root, self.year, self.root / self._folder(self.masks), self.card.how_to_get)
 
-    def _read_texts(self) -> Texts | None:
+    def _read_texts(self) -> SequenceTexts | None:
         """Return the caller's texts."""
-        return None if self.texts is None else Texts(self.texts)
+        return None if self.texts is None else SequenceTexts(self.texts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.files import image_path, missing_clips, near_root
 from actiseg_noise.datasets.referring import VERB, make_template
 from actiseg_noise.datasets.refvos_categories import NO_CATEGORY, Categories
-from actiseg_noise.datasets.refvos_expressions import SEPARATOR, Expression, Video, iter_videos
+from actiseg_noise.datasets.refvos_expressions import SEPARATOR, Expression, ReferredVideo, iter_videos
 from actiseg_noise.datasets.refvos_masks import MASK_FILE, find_absent, join_ids, read_union, split_ids
 from actiseg_noise.datasets.selection import ALL
 from actiseg_noise.errors import DataError
@@ -163,7 +163,7 @@ class RefVos(Dataset):
             )
         return np.zeros(size, np.uint8)
 
-    def _frames(self, split: str, video: Video, expression: Expression) -> tuple[FrameRecord, ...]:
+    def _frames(self, split: str, video: ReferredVideo, expression: Expression) -> tuple[FrameRecord, ...]:
         """Return the frames that the file lists, with masks where they are."""
         images, masks = (f"{split}/{folder}/{video.name}" for folder in ("JPEGImages", "Annotations"))
         if expression.anno_ids is None:

@@ -14,7 +14,7 @@ import actiseg_noise
 from actiseg_noise.check.rebuild import compare_with_dataset
 from actiseg_noise.datasets.davis import Davis, readable
 from actiseg_noise.datasets.davis_lists import year_on_disk
-from actiseg_noise.datasets.davis_texts import Texts
+from actiseg_noise.datasets.davis_texts import SequenceTexts
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.records import Clip
 
@@ -200,14 +200,14 @@ def test_a_file_of_texts_is_looked_for_in_the_root_first(tmp_path: Path, monkeyp
 
 def test_published_expressions_may_be_latin_1_and_spell_sequences_in_their_own_way(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_bytes(b'dog-scale 1 "a man in caf\xe9"\nmotor-bike 2 "2 wheels"\n')
-    texts = Texts(tmp_path / "t.txt")
+    texts = SequenceTexts(tmp_path / "t.txt")
     assert texts.of_object("dogs-scale", 1) == "a man in café"
     assert texts.of_object("motorbike", 2) == "2 wheels"
 
 
 def test_a_text_may_begin_with_a_number_when_it_is_quoted_or_alone(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text('bear "2 bears"\ncows 1\n')
-    texts = Texts(tmp_path / "t.txt")
+    texts = SequenceTexts(tmp_path / "t.txt")
     assert (texts.of_object("bear", 1), texts.of_object("cows", 7)) == ("2 bears", "1")
 
 
@@ -232,7 +232,7 @@ def test_a_text_may_begin_with_a_number_when_it_is_quoted_or_alone(tmp_path: Pat
 def test_a_malformed_file_of_texts_is_told_where(tmp_path: Path, name: str, text: str, message: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=message):
-        Texts(tmp_path / name)
+        SequenceTexts(tmp_path / name)
 
 
 def test_what_the_file_of_texts_does_not_know_is_named(tmp_path: Path) -> None:
