@@ -27,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actiseg_noise.borders.folders import check_file_name, list_stems
+from actiseg_noise.borders.folders import check_file_name, list_masks
 from actiseg_noise.borders.images import is_palette_mask, read_index_mask
 from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.datasets.base import DATASETS, Dataset, check_threshold
@@ -221,13 +221,13 @@ class Davis(Dataset):
     def _with_masks(self, split: str, sequences: Iterable[str]) -> list[str]:
         """Return the sequences that have a mask; refuse or count the others."""
         folder = self.root / self._folder(self.masks)
-        kept = [name for name in sequences if list_stems(folder / name)]
+        kept = [name for name in sequences if list_masks(folder / name)]
         missing = sorted(set(sequences).difference(kept))
         if missing and not (self.skip_missing and kept):
             what = f"sequences of split {split!r} have no masks in {folder}"
             if self.objects == "instances":
                 what += " (--objects instances reads a sequence's first mask, for text content too)"
-            raise missing_clips(what, missing, len(kept) + len(missing), self.card.how_to_get)
+            raise missing_clips(what, missing, len(kept) + len(missing), self.card.how_to_get, folder)
         self.skipped.extend(sorted(set(missing).difference(self.skipped)))
         return kept
 

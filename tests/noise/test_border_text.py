@@ -9,7 +9,7 @@ import pytest
 from actiseg_noise.borders.folders import (
     list_files,
     list_folders,
-    list_stems,
+    list_masks,
     natural_order,
     other_form,
     portable_name,
@@ -91,7 +91,9 @@ def test_files_come_by_number_without_what_systems_leave_behind(tmp_path: Path) 
     (tmp_path / "@eaDir").mkdir()
     (tmp_path / "clip").mkdir()
     assert list_files(tmp_path, (".png",)) == {"1": "1.png", "2": "2.PNG", "10": "10.png"}
-    assert list_stems(tmp_path) == ["1", "2", "10"]
+    assert list(list_masks(tmp_path)) == ["1", "2", "10"]
+    (tmp_path / "clip" / "7.jpg").write_bytes(b"")
+    assert list_masks(tmp_path / "clip") == {"7": "7.jpg"}
     assert list_folders(tmp_path) == ["clip"]
     assert list_files(tmp_path / "none", (".png",)) == {}
 
