@@ -17,6 +17,7 @@ from actiseg_noise.borders.folders import (
     suggest_root,
     walk_files,
 )
+from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.borders.text import (
     iter_csv,
     read_json,
@@ -146,3 +147,12 @@ def test_a_root_one_folder_off_gets_a_proposal(tmp_path: Path) -> None:
     assert suggest_root(tmp_path / "VOST" / "ImageSets", ("ImageSets",)) == f" Did you mean {tmp_path / 'VOST'}?"
     assert suggest_root(tmp_path / "VOST", ("ImageSets",)) == ""
     assert suggest_root(tmp_path, ("Videos",)) == ""
+
+
+def test_a_file_too_large_to_be_read_whole_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.json").open("wb") as file:
+        file.truncate(20 << 30)  # a sparse file takes no room
+    with pytest.raises(DataError, match=r"a\.json: 21,474,836,480 bytes, expected a file of at most 536,870,912"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(DataError, match="malformed JSON at line 1, column 1"):
+        JsonObject(tmp_path / "a.json")
