@@ -16,7 +16,6 @@ import numpy as np
 
 from actiseg_bench.data.pictures import pictures_digest
 from actiseg_bench.metrics.failure_modes import ObjectFrames
-from actiseg_bench.results.fields import plain, shown
 from actiseg_bench.results.networks import PREDICTIONS_NAME, over_networks
 from actiseg_bench.results.predictions import iter_predictions, predictions_digest
 from actiseg_bench.results.result import (
@@ -32,6 +31,7 @@ from actiseg_bench.results.result import (
     result_digest,
 )
 from actiseg_bench.results.stored import StoredRun, row_folder, run_folder
+from actiseg_bench.results.typed import plain, shown
 from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
 from actiseg_bench.scoring.object_frames import read_object_frames

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _BATCH_ROWS = 4096
 MAX_GROUP_BYTES = 2**29
 """Of one row group of a predictions file, unpacked: 512 MiB."""
+MAX_BATCH_BYTES = 2**27
+"""Of the texts of 4,096 rows: 128 MiB."""
 
 
 class PredictionError(ActisegError):
@@ -154,18 +156,12 @@ def open_parquet(path: Path, expected: pa.Schema) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
     check_file(path, "predictions file", PredictionError)
+    texts = [field.name for field in expected if field.type == pa.string()]
     try:
-        file = pq.ParquetFile(path)
-        found = file.schema_arrow
+        _check_columns(path, expected, pq.read_schema(path))
+        file = pq.ParquetFile(path, read_dictionary=texts)
     except (OSError, ValueError, pa.ArrowException) as error:
         raise PredictionError(f"{path}: not a readable predictions file ({error})") from None
-    lacking = sorted(set(expected.names) - set(found.names))
-    raise_if(bool(lacking), f"{path}: the columns {', '.join(lacking)} are missing", PredictionError)
-    for field in expected:
-        kind = found.field(field.name).type
-        raise_if(
-            kind != field.type, f"{path}: column {field.name}: expected {field.type}, found {kind}", PredictionError
-        )
     groups = [file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups)]
     raise_if(
         max(groups, default=0) > MAX_GROUP_BYTES,
@@ -173,6 +169,17 @@ def open_parquet(path: Path, expected: pa.Schema) -> pq.ParquetFile:
         PredictionError,
     )
     return file
+
+
+def _check_columns(path: Path, expected: pa.Schema, found: pa.Schema) -> None:
+    """Refuse missing columns, and those of another type."""
+    lacking = sorted(set(expected.names) - set(found.names))
+    raise_if(bool(lacking), f"{path}: the columns {', '.join(lacking)} are missing", PredictionError)
+    for field in expected:
+        kind = found.field(field.name).type
+        raise_if(
+            kind != field.type, f"{path}: column {field.name}: expected {field.type}, found {kind}", PredictionError
+        )
 
 
 def _read_batches(file: pq.ParquetFile, path: Path) -> Iterator[pa.RecordBatch]:
@@ -184,14 +191,35 @@ def _read_batches(file: pq.ParquetFile, path: Path) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 
     try:
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=schema().names):
-            batch.validate(full=True)
-            for field in schema():
-                if not field.nullable and batch.column(field.name).null_count:
+        for packed in file.iter_batches(batch_size=_BATCH_ROWS, columns=schema().names):
+            packed.validate(full=True)
+            columns = [_unpacked(packed.column(field.name), f"{path}: column {field.name}") for field in schema()]
+            for field, column in zip(schema(), columns, strict=True):
+                if not field.nullable and column.null_count:
                     raise PredictionError(f"{path}: column {field.name}: a value is missing")
-            yield batch
+            yield pa.RecordBatch.from_arrays(columns, schema=schema())
     except (OSError, ValueError, pa.ArrowException) as error:
         raise PredictionError(f"{path}: not a readable predictions file ({error})") from None
+
+
+def _unpacked(column: pa.Array, where: str) -> pa.Array:
+    """Return a column with a text for every row; until here each text is there once.
+
+    Raises:
+        PredictionError: the texts are more than ``MAX_BATCH_BYTES``.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        return column
+    total = pc.sum(pc.take(pc.binary_length(column.dictionary), column.indices)).as_py() or 0
+    raise_if(
+        total > MAX_BATCH_BYTES,
+        f"{where}: {len(column)} rows hold {total:,} bytes, expected {MAX_BATCH_BYTES:,} at most",
+        PredictionError,
+    )
+    return column.dictionary_decode()
 
 
 def _check_row(row: dict[str, Any], path: Path) -> None:

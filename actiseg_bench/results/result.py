@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_bench.metrics.actionvos import METRICS
-from actiseg_bench.results.fields import Fields, is_line
 from actiseg_bench.results.provenance import Provenance
+from actiseg_bench.results.typed import TypedReader, is_line
 from actiseg_noise.borders.folders import check_file_name, is_data, portable_name, walk_files
 from actiseg_noise.borders.text import read_json
 from actiseg_noise.borders.writing import write_json
@@ -156,7 +156,7 @@ class RunResult:
             if version > SCHEMA_VERSION:
                 raise NewerResultError(f"{what} Upgrade: pip install -U actiseg-nl")
             raise ResultError(f"{what} {_AGAIN}")
-        fields = Fields(where, ResultError)
+        fields = TypedReader(where, ResultError)
         result = fields.read(cls, _as_schema_3(data, fields))
         _check_values(result, fields)
         return result
@@ -173,7 +173,7 @@ def _digest(data: Mapping[str, Any]) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _as_schema_3(data: dict[str, Any], fields: Fields) -> dict[str, Any]:
+def _as_schema_3(data: dict[str, Any], fields: TypedReader) -> dict[str, Any]:
     """Return the data without its digest; that of schema 2 with nothing known of its pictures."""
     if data["schema_version"] == SCHEMA_VERSION:
         if not is_line(data.get(DIGEST)):
@@ -188,7 +188,7 @@ def _as_schema_3(data: dict[str, Any], fields: Fields) -> dict[str, Any]:
     return data
 
 
-def _check_values(result: RunResult, fields: Fields) -> None:
+def _check_values(result: RunResult, fields: TypedReader) -> None:
     """Refuse values of the right type that no run has."""
     _check_ranges(result, fields)
     _check_course(result, fields)
@@ -201,7 +201,7 @@ def _check_values(result: RunResult, fields: Fields) -> None:
             fields.refuse(f"track.{name}", f"expected {wanted}")
 
 
-def _check_ranges(result: RunResult, fields: Fields) -> None:
+def _check_ranges(result: RunResult, fields: TypedReader) -> None:
     """Refuse scores outside [0, 1], negative counts, seeds and costs, and what is missing of scores and counts."""
     lacking = [name for name in SCORES if name not in result.scores]
     if lacking:
@@ -219,7 +219,7 @@ def _check_ranges(result: RunResult, fields: Fields) -> None:
             fields.refuse(name, f"expected a number of at least 0, got {number}")
 
 
-def _check_course(result: RunResult, fields: Fields) -> None:
+def _check_course(result: RunResult, fields: TypedReader) -> None:
     """Refuse probes and epochs that lack a number."""
     for i, fit in enumerate(result.fits):
         fields.check_keys(fit, ["step", "fit_given", "fit_clean"], f"fits[{i}]")

@@ -19,7 +19,7 @@ DEEPEST = 16
 """Levels of lists and objects in a field that holds any JSON."""
 
 
-class Fields:
+class TypedReader:
     """Makes dataclasses of JSON objects, refusing missing and unknown keys and values of another type.
 
     Numbers are finite; whole numbers fit in 64 bits; text is one line of printable characters.
