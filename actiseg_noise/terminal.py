@@ -247,6 +247,11 @@ def _run(app: Callable[[], Any], known: type[Exception]) -> int | str | None:
         return end.code
     except OutputError as error:
         return _cannot_print(error)
+    except KeyboardInterrupt:
+        print_error("interrupted")
+        return 130
+    except MemoryError as error:
+        print_error(f"this needs more memory than the process may have ({_reason(error)})")
     except (known, OSError) as error:
         print_error(str(error))
     except ImportError as error:

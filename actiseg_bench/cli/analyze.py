@@ -21,17 +21,20 @@ def analyze(
 ) -> None:
     """Failure modes, noise sensitivity, trade-off, selection and memorisation, as tables and charts."""
     from actiseg_bench.report.analysis import analyze_runs
-    from actiseg_bench.results.stored import read_runs
+    from actiseg_bench.results.stored import read_results
     from actiseg_noise.terminal import print_json, printed_results
 
     place = out or folder / "analysis"
-    analyses = analyze_runs(read_runs(folder), place)
+    results = read_results(folder)
+    analyses = analyze_runs(results.runs, place)
     with printed_results(place):
         if json:
             print_json([_to_json(analysis) for analysis in analyses])
-            return
-        for analysis in analyses:
-            _print(analysis)
+        else:
+            for analysis in analyses:
+                _print(analysis)
+    if results.failed:
+        raise typer.Exit(1)
 
 
 def _to_json(analysis: Analysis) -> dict[str, object]:

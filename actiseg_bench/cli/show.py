@@ -17,20 +17,27 @@ def leaderboard(
     form: Annotated[str, typer.Option("--format", help="table, md, csv, latex, or html.")] = "table",
     json: AsJson = False,
 ) -> None:
-    """Print the leaderboard of all finished runs under a folder."""
+    """Print the leaderboard of all finished runs under a folder.
+
+    Results that cannot be read are named and left out; the exit code is 1 then.
+    """
     from actiseg_bench.report.leaderboard import leaderboard as make_leaderboard
     from actiseg_bench.report.render import FORMATS, print_leaderboards, to_json
+    from actiseg_bench.results.stored import read_results
     from actiseg_noise.terminal import print_json, print_text
 
     if form not in FORMATS:
         raise UnknownNameError("format", form, FORMATS)
-    boards = make_leaderboard(folder)
+    results = read_results(folder)
+    boards = make_leaderboard(results)
     if json:
         print_json(to_json(boards))
     elif form == "table":
         print_leaderboards(boards, wide_console())
     else:
         print_text(boards.render(form))
+    if results.failed:
+        raise typer.Exit(1)
 
 
 @app.command("list")

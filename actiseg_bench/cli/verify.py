@@ -19,18 +19,27 @@ def verify(
     eval_manifest: Annotated[
         Path | None, typer.Option(help="The evaluation labels. [default: below DIR/manifests, by digest]")
     ] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="Folder of the pictures, to check their digests. [default: not checked]")
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Compute scores, failure modes, digests and keys again from what is stored, and name what differs."""
+    """Compute scores, failure modes, digests and keys again from what is stored, and name what differs.
+
+    What could not be checked is named, too. An edit of any statement is found by the digest that a result carries;
+    whoever makes that digest anew as well is found where predictions, labels or pictures contradict it.
+    """
     from actiseg_bench.cli.progress import count_progress
     from actiseg_bench.grid.verification import verify_runs
     from actiseg_noise.terminal import print_json
 
     with count_progress("verifying runs") as on_run:
-        verdict = verify_runs(folder, eval_manifest, on_run)
+        verdict = verify_runs(folder, eval_manifest, on_run, root=root)
     if json:
         findings = [finding.to_json() for finding in verdict.findings]
-        print_json({"runs": list(verdict.runs), "findings": findings})
+        unchecked = [{"what": what, "why": why, "runs": list(runs)} for (what, why), runs in verdict.unchecked.items()]
+        checked = list(verdict.checked)
+        print_json({"runs": list(verdict.runs), "findings": findings, "checked": checked, "unchecked": unchecked})
     else:
         _print(verdict)
     if verdict.findings:
@@ -38,17 +47,11 @@ def verify(
 
 
 def _print(verdict: Verification) -> None:
-    """Print the checks that failed, or that all passed."""
+    """Print the checks that failed, what was checked, and what could not be."""
     from actiseg_noise.terminal import out, print_table
 
-    if not verdict.findings:
-        out.print(
-            f"{len(verdict.runs)} runs: all checks passed: predictions, scores, counts, failure modes, object-frames, "
-            "keys and the manifests they name",
-            soft_wrap=True,
-        )
-        return
     rows = [(f.where, f.what, f.stated, f.found) for f in verdict.findings]
-    print_table("Checks that failed", ("where", "what", "stated", "found"), rows)
-    bad = {finding.where for finding in verdict.findings} & set(verdict.runs)
-    out.print(f"{len(bad)} of {len(verdict.runs)} runs failed a check.")
+    if rows:
+        print_table("Checks that failed", ("where", "what", "stated", "found"), rows)
+    for line in verdict.summary():
+        out.print(line, soft_wrap=True, markup=False)

@@ -31,6 +31,7 @@ from actiseg_noise.records import DatasetCard, expression
 
 LABELS = ("noisy", "clean")
 TARGETS = ("positive", "all")
+_LONGEST_PATH, _LONGEST_NAME = 2048, 255
 _ELSEWHERE = re.compile(r"^([A-Za-z]:)?[/\\]|(^|[/\\])\.\.([/\\]|$)")  # absolute, or up
 
 
@@ -254,23 +255,17 @@ class ManifestDataset(Dataset[ClipItem]):
                 shape than the frame's masks.
         """
         where = f"clip {clip_id}, frame {frame.frame_id}"
-        path = self.root / _relative_path(frame, f"{self.manifest.path}: {where}")
+        path = self.root / relative_path(frame.image_path, f"{self.manifest.path}: {where}")
         try:
             image = read_frame(path)
         except DataError as error:
-            raise DataError(f"{error} ({where}).{self._advice(path, str(frame.image_path))}") from None
+            advice = missing_advice(path, self.root, self.manifest, str(frame.image_path))
+            raise DataError(f"{error} ({where}).{advice}") from None
         height, width = image.shape[:2]
         check_shape(_canvas(frame), (height, width), f"{path} ({where})", may_scale=True)
         if size is not None:
             image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
         return image
-
-    def _advice(self, path: Path, image_path: str) -> str:
-        """Return what to do about an image that cannot be read: nothing more where it is there."""
-        if path.exists():
-            return ""
-        place = f" Point --root (now {self.root}) to the folder of {self.manifest.info.dataset['name']}."
-        return place + suggest_root(self.root, [image_path])
 
     def _masks(self, clip: _Shown, labels: str, *, negatives: bool = False) -> npt.NDArray[np.uint8]:
         """Return the coverage of the ``noisy`` or ``clean`` targets, uint8 ``[K, T, h, w]``.
@@ -310,18 +305,27 @@ def _canvas(frame: ManifestFrame) -> Size:
     return frame.size
 
 
-def _relative_path(frame: ManifestFrame, where: str) -> str:
-    """Return where a frame's image lies below the root.
+def missing_advice(path: Path, root: Path, manifest: Manifest, image_path: str) -> str:
+    """Return what to do about an image that cannot be read: nothing more where it is there."""
+    if path.exists():
+        return ""
+    place = f" Point --root (now {root}) to the folder of {manifest.info.dataset['name']}."
+    return place + suggest_root(root, [image_path])
+
+
+def relative_path(path: str | None, where: str) -> str:
+    """Return where a frame's image lies below the root, from the manifest's ``image_path``.
 
     Raises:
-        DataError: the manifest does not say, or names a place elsewhere.
+        DataError: the manifest does not say, or names a place elsewhere or one that no file can have.
     """
-    path = frame.image_path
     if path is None:
         raise DataError(
             f"{where}: image_path is null, so there is no image to train on or to predict. Build the labels where the "
             "images are, or import them with --images DIR."
         )
+    if "\0" in path or len(path) > _LONGEST_PATH or max(len(part.encode()) for part in path.split("/")) > _LONGEST_NAME:
+        raise DataError(f"{where}: image_path {path[:60]!r} cannot be the path of a file")
     if not path or _ELSEWHERE.search(path):
         raise DataError(f"{where}: image_path {path!r} leads out of the dataset's folder; expected a path inside it")
     return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import signal
 import warnings
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from actiseg_bench.grid.run import Finished, Reporter, Runner, RunSpec, one_by_one
+from actiseg_bench.grid.worker import start_work
 from actiseg_noise.errors import ActisegWarning
 
 
@@ -28,7 +30,7 @@ class _PipeReporter(Reporter):
         self._pipe.send(("step", (done, total, loss)))
 
 
-def _work(pipe: Connection, runner: Runner, out: Path) -> None:
+def work(pipe: Connection, runner: Runner, out: Path) -> None:
     """Make the runs that come through ``pipe`` until it closes; Ctrl-C is the parent's business."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     warnings.simplefilter("ignore", ActisegWarning)  # the parent has said it
@@ -47,7 +49,7 @@ class _Worker:
     def __init__(self, runner: Runner, out: Path) -> None:
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
-        self.process = context.Process(target=_work, args=(other, runner, out), daemon=True)
+        self.process = context.Process(target=start_work, args=(other, pickle.dumps(runner), out), daemon=True)
         self.process.start()
         other.close()
         self.spec: RunSpec | None = None

@@ -51,6 +51,8 @@ def make_runs(options: RunOptions, build: Build, reporter: Reporter | None = Non
         tracks = find_tracks()
         seeds = options.seeds or (protocol.seeds if protocol else 1)
         grid = [fit_variant(spec) for spec in make_grid(tracks, strategies, options.variant, seeds, options.model)]
+        for spec in grid:
+            spec.folder(options.out)  # a name that cannot be a folder's is refused before anything is made
         with reporter:
             for text in list_shared_clips(tracks):
                 reporter.note(f"warning: {text}")

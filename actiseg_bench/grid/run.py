@@ -18,6 +18,7 @@ from actiseg_bench.grid.tracks import Track, reference_track
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.provenance import Provenance, peak_memory_mb, reset_peak_memory
 from actiseg_bench.results.result import (
+    NO_VARIANT,
     REFERENCES,
     RESULT_NAME,
     Cost,
@@ -153,7 +154,7 @@ def make_grid(
 ) -> list[RunSpec]:
     """Return the reference rows of every set of evaluation labels, then seed by seed every track and strategy."""
     by_labels = {(t.info.protocol, t.info.eval_manifest): reference_track(t) for t in tracks}
-    grid = [RunSpec(track, model, name, "-", 0) for track in by_labels.values() for name in REFERENCES]
+    grid = [RunSpec(track, model, name, NO_VARIANT, 0) for track in by_labels.values() for name in REFERENCES]
     for seed in range(seeds):
         grid += [RunSpec(track, model, name, variant, seed) for track in tracks for name in strategies]
     return grid
@@ -208,7 +209,7 @@ def fail(spec: RunSpec, out: Path, error: Exception) -> str:
 def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tuple[RunResult, bool]:
     """Return the result of a run, and whether it was there already."""
     place = spec.folder(out)
-    with FolderDraft(place, _replace_any_run) as draft:
+    with FolderDraft(place, _replace_any_run, wait=True) as draft:  # for a killed grid's worker, which is just ending
         identity = runner.identity(spec)
         old, why = read_old_result(place / RESULT_NAME)
         if old is not None:

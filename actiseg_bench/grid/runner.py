@@ -56,6 +56,8 @@ class TorchRunner:
             eval_manifest=spec.track.info.eval_manifest,
             start_weights=self._weights(spec)[1],
             score_code=_score_code(spec.model, spec.strategy),
+            train_images=spec.track.info.train_images,
+            eval_images=spec.track.info.eval_images,
         )
 
     def provenance(self, spec: RunSpec) -> Provenance:

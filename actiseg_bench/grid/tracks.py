@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actiseg_bench.results.result import OWN_PROTOCOL, TrackInfo
+from actiseg_bench.results.result import OWN_PROTOCOL, TrackInfo, folder_name
 from actiseg_noise.borders.named_files import file_names, read_named
 from actiseg_noise.errors import UnknownNameError, raise_if
 
@@ -94,7 +94,7 @@ def _protocol(data: dict[str, Any], path: Path) -> Protocol:
     for key in ("id", "dataset", "tracks"):
         raise_if(not data.get(key), f"{path}: the key {key!r} is missing or empty")
     raise_if(data.get("seeds", 1) < 1, f"{path}: seeds must be at least 1, got {data.get('seeds')}")
-    raise_if("/" in data["id"] or data["id"].startswith("."), f"{path}: the id {data['id']!r} cannot name a folder")
+    folder_name(data["id"], f"{path}: id")
     tracks = {name: _recipe(name, recipe, path) for name, recipe in data["tracks"].items()}
     strategies = data.get("strategies", ALL)
     raise_if(isinstance(strategies, str) and strategies != ALL, f"{path}: strategies are a list of names or {ALL!r}")
@@ -104,8 +104,8 @@ def _protocol(data: dict[str, Any], path: Path) -> Protocol:
 
 def _recipe(track: str, recipe: Any, path: Path) -> str:
     """Return a recipe's name, or its file's path, made relative to where the protocol lies."""
-    reserved = track == REFERENCE_TRACK or "/" in track or track.startswith(".")
-    raise_if(reserved, f"{path}: a track cannot be called {track!r}")
+    folder_name(track, f"{path}: name of a track")
+    raise_if(track == REFERENCE_TRACK, f"{path}: a track cannot be called {track!r}")
     raise_if(not isinstance(recipe, str), f"{path}: track {track!r} needs the name or file of a recipe, got {recipe!r}")
     return str(path.parent / recipe) if recipe.endswith(".toml") else str(recipe)
 
@@ -137,7 +137,8 @@ def protocol_tracks(
     """
 
     def find(split: str, recipe: str) -> Path:
-        folder = out / protocol.dataset / split / f"{Path(recipe).stem}-s{protocol.noise_seed}"
+        parts = {"dataset": protocol.dataset, "split": split, "recipe": f"{Path(recipe).stem}-s{protocol.noise_seed}"}
+        folder = out.joinpath(*(folder_name(name, f"protocol {protocol.id}: {what}") for what, name in parts.items()))
         options = {"root": root, "split": split, "recipe": recipe, "seed": protocol.noise_seed, "out": folder}
         return build(protocol.dataset, resume=True, force=True, **options)
 
@@ -151,7 +152,12 @@ def protocol_tracks(
 def open_track(
     train: Path, evaluation: Path, root: Path | None = None, name: str | None = None, protocol: str = OWN_PROTOCOL
 ) -> Track:
-    """Return the track of two manifests on disk; without a name it gets the recipe's and the start of the digest."""
+    """Return the track of two manifests on disk; without a name it gets the recipe's and the start of the digest.
+
+    Raises:
+        ManifestError: no manifest with masks. DataError: a picture is missing.
+    """
+    from actiseg_bench.data.pictures import pictures_digest
     from actiseg_noise import read_manifest
 
     labels, truth = read_manifest(train), read_manifest(evaluation)
@@ -165,6 +171,8 @@ def open_track(
         recipe=recipe.recipe_id,
         noise_seed=recipe.seed,
         severity=dict(labels.info.severity),
+        train_images=pictures_digest(labels, root),
+        eval_images=pictures_digest(truth, root),
     )
     return Track(info, train, evaluation, root)
 
@@ -180,6 +188,7 @@ def reference_track(track: Track) -> Track:
         recipe=None,
         noise_seed=None,
         severity={},
+        eval_images=track.info.eval_images,
     )
     return Track(info, None, track.eval_manifest, track.root)
 

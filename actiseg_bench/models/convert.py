@@ -113,7 +113,10 @@ def fit_state(state: Mapping[str, Tensor], model: VosModel, fresh: Sequence[str]
     strangers = [name for name in state if name not in names]
     own = [name for name in strangers if not name.endswith(LEFTOVERS) and name.split(".")[0] in parts]
     return Fit(
-        tensors={name: value.to(wanted[name].dtype) for name, value in used.items()},
+        tensors={
+            name: value.to(wanted[name].dtype) if value.shape == wanted[name].shape else value
+            for name, value in used.items()
+        },
         fresh=reasons | dict.fromkeys(model.card.fresh, "never part of start weights"),
         missing=tuple(name for name in wanted if name not in taken and not name.startswith(left)),
         unexpected=tuple(own),

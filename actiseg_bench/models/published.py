@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from zipfile import is_zipfile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 
 import torch
 from torch import Tensor
@@ -63,9 +63,20 @@ def _check_kind(path: Path) -> None:
         found = "a safetensors file, which needs no conversion; pass it as --weights"
     elif head.startswith(b"PK") and not is_zipfile(path):
         found = f"the beginning of one ({path.stat().st_size:,} bytes); it is truncated: fetch it again"
+    elif head.startswith(b"PK") and _is_packed(path):
+        found = "an archive with compressed entries, which torch.save does not write; unpack it first"
     elif found is None and not head.startswith((b"PK", b"\x80")):
         found = f"a file that starts with {head[:16]!r}"
     raise_if(found is not None, f"{path}: not a PyTorch checkpoint but {found}", PublishedError)
+
+
+def _is_packed(path: Path) -> bool:
+    """Return whether a zip archive unpacks to more than it is: torch reads all of it into memory."""
+    try:
+        with ZipFile(path) as archive:
+            return any(entry.compress_type != ZIP_STORED for entry in archive.infolist())
+    except (BadZipFile, OSError, ValueError, NotImplementedError):
+        return False  # the reader says what is wrong with it
 
 
 def _load(path: Path) -> Any:
@@ -100,8 +111,15 @@ def _find_state(path: Path, content: Any) -> dict[str, Tensor]:
     under = next((name for name in STATES if isinstance(content.get(name), Mapping)), None)
     state = content if under is None else content[under]
     tensors = {str(name): value for name, value in state.items() if isinstance(value, Tensor)}
+    odd = next((name for name, value in tensors.items() if not _is_plain(value)), None)
+    raise_if(odd is not None, f"{path}: {odd!r} is sparse, quantized or has no values; expected dense", PublishedError)
     where = f"under {under!r}" if under else f"in the file, whose keys are {', '.join(map(str, content)) or 'none'}"
     raise_if(
         not tensors, f"{path}: no tensors {where}; expected them under {' or '.join(map(repr, STATES))}", PublishedError
     )
     return tensors
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    """Return whether a tensor is dense and has its values."""
+    return tensor.layout == torch.strided and not tensor.is_quantized and tensor.device.type == "cpu"

@@ -83,7 +83,7 @@ def conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequ
     return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True))
 
 
-class Block(nn.Module):
+class ConvolutionBlock(nn.Module):
     """A residual block whose input is shifted in time."""
 
     def __init__(self, channels: int) -> None:
@@ -103,9 +103,9 @@ class Encoder(nn.Module):
         super().__init__()
         self.stem = nn.Sequential(conv(3, 16, 2), conv(16, 24))
         self.down4 = conv(24, CONTEXT_DIM, 2)
-        self.block4 = Block(CONTEXT_DIM)
+        self.block4 = ConvolutionBlock(CONTEXT_DIM)
         self.down8 = conv(CONTEXT_DIM, 96, 2)
-        self.block8 = nn.ModuleList([Block(96)])
+        self.block8 = nn.ModuleList([ConvolutionBlock(96)])
         self.top = nn.Conv2d(96, CONTEXT_DIM, 1)
         self.fuse = conv(CONTEXT_DIM, CONTEXT_DIM)
         self.up = nn.Conv2d(CONTEXT_DIM, 24, 1)
@@ -124,7 +124,7 @@ class Encoder(nn.Module):
         return x4.unflatten(0, (clips, time)), fine.unflatten(0, (clips, time))
 
 
-class Controller(nn.Module):
+class MaskController(nn.Module):
     """Writes the weights of three 1×1 convolutions from a query and runs them (ReferFormer's dynamic mask head)."""
 
     def __init__(self, query_dim: int = TEXT_DIM) -> None:
@@ -222,7 +222,7 @@ class Tiny(VosModel):
         super().__init__()
         self.text = TextEncoder()
         self.encoder = Encoder()
-        self.controller = Controller()
+        self.controller = MaskController()
         self.action = ActionHead()
 
     def forward(
@@ -266,7 +266,7 @@ class Tiny(VosModel):
 
     def make_head(self, *, anew: bool) -> nn.Module:
         """See :class:`VosModel`."""
-        return Controller() if anew else deepcopy(self.controller)
+        return MaskController() if anew else deepcopy(self.controller)
 
     def object_logits(self, controller: nn.Module, referent: Tensor, features: Tensor, sizes: list[int]) -> Tensor:
         """Return a controller's logits of every referent, ``[N, T·h·w]``, before the action has a say."""

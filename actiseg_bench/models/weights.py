@@ -91,7 +91,10 @@ def load_weights(model: VosModel, path: Path) -> tuple[str, ...]:
             f"{path}: these weights are not of model {name!r}: {len(strange)} names or shapes differ, "
             f"the first is {strange[0]!r}"
         )
-    load_own_state(model, state, strict=False)
+    try:
+        load_own_state(model, state, strict=False)
+    except RuntimeError as error:
+        raise ActisegError(f"{path}: these weights are not of model {name!r}: {error}") from None
     lacking = [part for part in model.card.optional if not any(key.startswith(f"{part}.") for key in state)]
     return (*model.card.fresh, *lacking)
 
@@ -107,7 +110,7 @@ def read_weights(path: Path, model: str) -> tuple[dict[str, Tensor], dict[str, s
         with safe_open(path, framework="pt") as file:
             metadata = dict(file.metadata() or {})
         return load_file(path), metadata
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         advice = ""
         with path.open("rb") as file:
             if file.read(4).startswith(PYTORCH_MAGIC):
@@ -133,10 +136,23 @@ def load_own_state(model: nn.Module, state: Mapping[str, Tensor], *, strict: boo
     """Load what :func:`own_state` gave.
 
     Raises:
-        RuntimeError: as ``load_state_dict`` does.
+        RuntimeError: as ``load_state_dict`` does; or a tensor of another kind of number.
     """
+    _check_kinds(model, state)
     other = {name: state[own] for name, own in own_names(model).items() if name != own and own in state}
     model.load_state_dict({**state, **other}, strict=strict)
+
+
+def _check_kinds(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Raise RuntimeError where a tensor holds another kind of number than the model's: floating, whole or complex."""
+    own = model.state_dict()
+    for name, value in state.items():
+        if name in own and _kind(value) != _kind(own[name]):
+            raise RuntimeError(f"{name} holds {value.dtype}, expected {own[name].dtype}")
+
+
+def _kind(value: Tensor) -> tuple[bool, bool]:
+    return value.is_floating_point(), value.is_complex()
 
 
 def carried_state(model: VosModel) -> dict[str, Tensor]:

@@ -16,13 +16,13 @@ from actiseg_bench.report.bootstrap import clip_sums
 from actiseg_bench.report.charts import draw_failures, draw_levels, draw_profiles, draw_trade_off
 from actiseg_bench.report.sheets import Sheet, find_gaps, make_sheets
 from actiseg_bench.report.study import Study, make_studies
-from actiseg_bench.report.style import DPI, own_style
 from actiseg_bench.report.training_charts import draw_memorisation, draw_selection
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.stored import StoredRun
 from actiseg_bench.scoring.object_frames import FILE_NAME, iter_clips, read_object_frames
 from actiseg_noise.borders.writing import remove_file, whole_csv, write_figure, write_text
 from actiseg_noise.errors import ActisegError, MissingExtraError, raise_if
+from actiseg_noise.plot_style import DPI, own_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,7 +69,7 @@ def _analyze(study: Study, folder: Path) -> Analysis:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = [write_text(folder / f"{sheet.name}.csv", sheet.to_csv()) for sheet in sheets]
-        with own_style():
+        with own_style(grid=True):
             files += [path for name, draw in CHARTS.items() if (path := _save(draw(study), folder / name))]
         clips, missing = write_clips(study, folder / CLIPS_NAME)
     except OSError as error:

@@ -12,7 +12,8 @@ from actiseg_bench.report.pareto import pareto_front
 from actiseg_bench.report.sensitivity import AXES, Axis
 from actiseg_bench.report.sheets import profile
 from actiseg_bench.report.study import Study
-from actiseg_bench.report.style import FAINT, INK, Look, foot_of, legend_below, looks, new_figure, panels
+from actiseg_bench.report.style import RowStyle, foot_of, legend_below, panels, row_styles
+from actiseg_noise.plot_style import FAINT, INK, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +23,7 @@ LEAST_DARK = 20.0  # %; a failure mode below it everywhere stays pale
 LEAST_SPAN = 4.0  # points; an axis shows no less, so that chance does not look like a difference
 
 
-def handles_of(styles: dict[str, Look], *, lines: bool) -> list[Any]:
+def handles_of(styles: dict[str, RowStyle], *, lines: bool) -> list[Any]:
     """Return legend entries of rows."""
     from matplotlib.lines import Line2D
 
@@ -37,7 +38,7 @@ def draw_levels(study: Study) -> Figure | None:
     axes_there = [axis for axis in AXES if len(axis_tracks(study, axis)) > 1]
     if not axes_there:
         return None
-    styles = looks(study.rows)
+    styles = row_styles(study.rows)
     width = max(5.0, 0.6 + 2.7 * len(axes_there))
     columns, foot = foot_of(width, study.rows)
     title = "Scores against the level of noise, mean and range over seeds"
@@ -63,7 +64,7 @@ def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, 32))
 
 
-def _draw_curve(axes: Any, study: Study, axis: Axis, row: str, metric: str, look: Look) -> None:
+def _draw_curve(axes: Any, study: Study, axis: Axis, row: str, metric: str, look: RowStyle) -> None:
     """Draw one row along one axis, with the range of its seeds."""
     points = list(iter_points(study, axis, row, metric))
     levels = [level for level, _ in points]
@@ -94,7 +95,7 @@ def draw_profiles(study: Study) -> Figure | None:
     }
     if all(value is None for value in values.values()):
         return None
-    styles = looks(study.rows)
+    styles = row_styles(study.rows)
     width = 1.0 + 2.1 * len(MODES)
     columns, foot = foot_of(width, study.rows)
     title = "What each kind of noise adds to each failure mode, points over clean labels"
@@ -175,7 +176,7 @@ def draw_trade_off(study: Study) -> Figure | None:
     tracks = [track for track, found in points.items() if found]
     if not tracks:
         return None
-    styles = looks(study.rows)
+    styles = row_styles(study.rows)
     across = min(4, len(tracks))
     width = max(5.0, 0.5 + 2.5 * across)
     columns, foot = foot_of(width, study.rows)
@@ -204,7 +205,7 @@ def _points(study: Study, track: str) -> dict[str, tuple[float, float]]:
 
 
 def _draw_points(
-    axes: Any, study: Study, track: str, points: dict[str, tuple[float, float]], styles: dict[str, Look]
+    axes: Any, study: Study, track: str, points: dict[str, tuple[float, float]], styles: dict[str, RowStyle]
 ) -> None:
     """Draw the rows of one track."""
     on_front = pareto_front(list(points.values()))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -24,6 +23,7 @@ from actiseg_bench.report.cells import (
     track_line,
 )
 from actiseg_bench.report.table import Block, Leaderboard, Row, Value
+from actiseg_noise.borders.writing import csv_text
 from actiseg_noise.markdown import iter_table
 
 
@@ -39,11 +39,7 @@ def to_json(boards: Sequence[Leaderboard]) -> list[dict[str, Any]]:
 
 def render_csv(boards: Sequence[Leaderboard]) -> str:
     """Return one line per track and row: scores × 100 with their deviations, marks, cost, severity, digests whole."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(_csv_row(None, None, None)), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_csv_row(*place) for place in _places(boards))
-    return buffer.getvalue()
+    return csv_text(list(_csv_row(None, None, None)), (_csv_row(*place) for place in _places(boards)))
 
 
 def leaderboard_rows(boards: Sequence[Leaderboard]) -> list[dict[str, Any]]:
@@ -122,17 +118,30 @@ def render_markdown(boards: Sequence[Leaderboard]) -> str:
 
 def _markdown_lines(board: Leaderboard) -> Iterator[str]:
     """Yield the lines of one leaderboard."""
-    yield from (f"# Leaderboard: {board.model} on {board.dataset}", "", *(f"{x}  " for x in title_lines(board)), "")
+    title = plain_markdown(f"Leaderboard: {board.model} on {board.dataset}")
+    yield from (f"# {title}", "", *(f"{plain_markdown(x)}  " for x in title_lines(board)), "")
     for block in board.blocks:
-        yield from (f"## {block.track.name}", "", track_line(block), "")
+        yield from (f"## {plain_markdown(block.track.name)}", "", plain_markdown(track_line(block)), "")
         yield from iter_table(HEADER, [[_marked(cell) for cell in row_cells(row)] for row in block.rows], TEXT_COLUMNS)
     for tracks in chunks(board.blocks):
         yield from (f"## Summary: {SUMMARY_TITLE}", "")
-        yield from iter_table(["strategy", "variant", *(b.track.name for b in tracks)], summary_rows(tracks), (0, 1))
-    yield from (f"- {note.replace('(*)', '(bold)')}" for note in board.notes)
+        header = ["strategy", "variant", *(plain_markdown(b.track.name) for b in tracks)]
+        yield from iter_table(header, [list(map(plain_markdown, row)) for row in summary_rows(tracks)], (0, 1))
+    yield from (f"- {plain_markdown(note.replace('(*)', '(bold)'))}" for note in board.notes)
     yield ""
 
 
 def _marked(cell: Cell) -> str:
     """Return a Markdown cell: the best bold, what is not separable from it behind its sign."""
-    return {BEST: f"**{cell.text}**", TIED: f"{TIED} {cell.text}"}.get(cell.mark, cell.text)
+    text = plain_markdown(cell.text)
+    return {BEST: f"**{text}**", TIED: f"{TIED} {text}"}.get(cell.mark, text)
+
+
+def plain_markdown(text: str) -> str:
+    r"""Return text that Markdown shows as it is: no tag, link, code or emphasis.
+
+    >>> print(plain_markdown("<b>[a](javascript:b)"))
+    &lt;b>\[a\](javascript:b)
+    """
+    escaped = re.sub(r"([\\`*\[\]!])", r"\\\1", text)
+    return escaped.replace("&", "&amp;").replace("<", "&lt;")

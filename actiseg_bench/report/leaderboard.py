@@ -73,7 +73,8 @@ def leaderboard(runs: str | Path | Results) -> Leaderboards:
             :func:`actiseg_bench.read_results` gave.
 
     Raises:
-        ResultError: the folder is missing or holds no result, or one of them cannot be read.
+        ResultError: the folder is missing or holds no result, or none of them can be read. One of several that cannot
+            is left out, with an ActisegWarning.
     """
     results = runs if isinstance(runs, Results) else read_results(runs)
     return Leaderboards(make_leaderboards(results, sums_reader(results.runs)))

@@ -88,10 +88,29 @@ def _footing(results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]
         "versions of torch": {r.provenance.torch for r in results if r.strategy != "silent"},
         "kinds of machine": {_machine(r) for r in results if not r.is_reference},
     }
+    notes += _mixed_pictures(results)
     for what, values in made_by.items():
         if len(values) > 1:
             notes.append(f"Warning: these runs were made with {len(values)} {what}.")
     return notes
+
+
+def _mixed_pictures(results: Sequence[RunResult]) -> Iterator[str]:
+    """Warn where equal labels were shown with different pictures: copies of a dataset, drawings of 'kitchen'."""
+    drawn: dict[tuple[str, str], set[str]] = {}
+    for track in (result.track for result in results):
+        for what, labels, images in (
+            ("training", track.train_manifest, track.train_images),
+            ("evaluation", track.eval_manifest, track.eval_images),
+        ):
+            if labels is not None and images is not None:
+                drawn.setdefault((what, labels), set()).add(images)
+    for (what, labels), copies in drawn.items():
+        if len(copies) > 1:
+            yield (
+                f"Warning: the pictures of the {what} labels {labels[:12]} are not the same in all runs: "
+                f"{len(copies)} copies or drawings of the dataset, {', '.join(sorted(one[:6] for one in copies))}."
+            )
 
 
 def _code_versions(results: Sequence[RunResult]) -> set[str | None]:

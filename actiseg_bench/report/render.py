@@ -143,7 +143,7 @@ def _rich_table(header: list[str], rows: list[list[str]]) -> Table:
 
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False)
     for i, name in enumerate(header):
-        table.add_column(name, justify="left" if i == 0 else "right", no_wrap=True)
+        table.add_column(Text(name), justify="left" if i == 0 else "right", no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row), style="dim" if row[0] in REFERENCES else "")
     return table

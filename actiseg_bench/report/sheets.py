@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +12,7 @@ from actiseg_bench.report.curves import sensitivity_records
 from actiseg_bench.report.pareto import pareto_front
 from actiseg_bench.report.study import Study
 from actiseg_bench.report.table import Value, summarise
+from actiseg_noise.borders.writing import csv_text
 
 Record = dict[str, Any]
 
@@ -51,11 +50,7 @@ class Sheet:
     def to_csv(self) -> str:
         """Return the records with means and deviations in columns of their own, as fractions."""
         flat = [dict(_flat(record)) for record in self.records]
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, list(flat[0]) if flat else [], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(flat)
-        return buffer.getvalue()
+        return csv_text(list(flat[0]) if flat else [], flat)
 
 
 def _flat(record: Record) -> Iterator[tuple[str, object]]:
@@ -174,7 +169,9 @@ def _selection(study: Study) -> list[Record]:
         for unit in ("samples", "pixels"):
             ends = [result.selection[-1].get(unit) for result in study.results(track, row) if result.selection]
             if any(ends):
-                values = {name: summarise([end and end[name] for end in ends]) for name in ("precision", "recall")}
+                values = {
+                    name: summarise([end[name] if end else None for end in ends]) for name in ("precision", "recall")
+                }
                 records.append({"track": track, "strategy": row, "unit": unit} | values)
     return records
 

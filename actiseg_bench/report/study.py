@@ -12,6 +12,7 @@ from actiseg_bench.report.sensitivity import CLEAN, find_place
 from actiseg_bench.report.table import Value, summarise, track_order
 from actiseg_bench.results.result import RunResult, TrackInfo
 from actiseg_bench.results.stored import StoredRun
+from actiseg_noise.borders.folders import portable_name
 
 BASELINE = "baseline"
 
@@ -36,7 +37,7 @@ class Study:
     @property
     def name(self) -> str:
         """Return ``tiny-kitchen-quick-v1``, a folder's name."""
-        return f"{self.model}-{self.dataset}-{self.protocol}"
+        return portable_name(f"{self.model}-{self.dataset}-{self.protocol}")
 
     @property
     def title(self) -> str:

@@ -1,38 +1,18 @@
-"""How the charts look: one font, one colour and marker per strategy in all of them."""
+"""How strategies look in charts: one colour and marker each in all of them; panels and legends."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from actiseg_noise.plot_style import BLUE, INK, ORANGE
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DPI = 150
-INK, FAINT, RULE = "#222222", "#8a8f94", "#e8e8e8"
-GIVEN, CLEAN = "#D55E00", "#0072B2"
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "axes.titlelocation": "left",
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": RULE,
-    "grid.linewidth": 0.8,
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
+GIVEN, CLEAN = ORANGE, BLUE
 # Okabe and Ito's colours; the baseline is black, and a strategy looks the same in every study.
-_LOOKS = {
+_STYLES = {
     "baseline": (INK, "o"),
     "co_teaching": ("#E69F00", "s"),
     "sce": ("#56B4E9", "^"),
@@ -45,7 +25,7 @@ _LOOKS = {
 _OTHERS = (("#6a3d9a", "<"), ("#8c564b", ">"), ("#17becf", "h"), ("#bcbd22", "p"), ("#7f7f7f", "d"))
 
 
-class Look(NamedTuple):
+class RowStyle(NamedTuple):
     """Colour, marker and dashes of one row."""
 
     color: str
@@ -53,39 +33,12 @@ class Look(NamedTuple):
     dashes: Any
 
 
-def looks(rows: Sequence[str]) -> dict[str, Look]:
-    """Return row → look; another variant of a strategy has its colour and a dashed line."""
+def row_styles(rows: Sequence[str]) -> dict[str, RowStyle]:
+    """Return row → style; another variant of a strategy has its colour and a dashed line."""
     names = [row.split("@")[0] for row in rows]
-    strangers = [name for name in dict.fromkeys(names) if name not in _LOOKS]
-    known = _LOOKS | {name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(strangers)}
-    return {row: Look(*known[name], "--" if "@" in row else "-") for row, name in zip(rows, names, strict=True)}
-
-
-@contextmanager
-def own_style() -> Iterator[None]:
-    """Draw with our settings alone; letters that the font lacks become boxes, without a warning for each."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        yield
-
-
-def new_figure(title: str, subtitle: str, width: float, height: float, foot: float = 0.0) -> Figure:
-    """Return a figure headed by what it shows and of which runs; sizes in inches, ``foot`` for a legend below."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    width = max(width, 0.2 + 0.084 * len(title))
-    figure = Figure(figsize=(width, height + foot))
-    FigureCanvasAgg(figure)
-    whole = height + foot
-    figure.set_layout_engine("constrained", rect=(0, foot / whole, 1, 1 - (foot + 0.55) / whole))
-    figure.text(0.08 / width, 1 - 0.2 / whole, title, fontsize=10, weight="bold", va="center")
-    figure.text(0.08 / width, 1 - 0.4 / whole, subtitle, fontsize=8, color=FAINT, va="center")
-    return figure
+    others = [name for name in dict.fromkeys(names) if name not in _STYLES]
+    known = _STYLES | {name: _OTHERS[i % len(_OTHERS)] for i, name in enumerate(others)}
+    return {row: RowStyle(*known[name], "--" if "@" in row else "-") for row, name in zip(rows, names, strict=True)}
 
 
 def foot_of(width: float, names: Sequence[str]) -> tuple[int, float]:

@@ -131,7 +131,7 @@ def track_order(name: str) -> tuple[int, tuple[tuple[int, str], ...]]:
     family = re.split(r"[-_]", name)[0]
     place = _FAMILIES.index(family) if family in _FAMILIES else len(_FAMILIES)
     parts = re.findall(r"\d+|\D+", name)
-    return place, tuple((int(part), "") if part.isdigit() else (-1, part) for part in parts)
+    return place, tuple((int(part), "") if part.isdecimal() and len(part) < 20 else (-1, part) for part in parts)
 
 
 def _block(results: list[RunResult], references: list[RunResult], sums_of: SumsOf) -> Block:

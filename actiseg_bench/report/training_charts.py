@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from actiseg_bench.report.charts import handles_of
 from actiseg_bench.report.study import Study
-from actiseg_bench.report.style import CLEAN, FAINT, GIVEN, foot_of, legend_below, looks, new_figure, panels
+from actiseg_bench.report.style import CLEAN, GIVEN, foot_of, legend_below, panels, row_styles
 from actiseg_bench.report.table import summarise
+from actiseg_noise.plot_style import FAINT, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,7 +30,11 @@ def selection_curves(study: Study, track: str, row: str, unit: str) -> dict[str,
 
 def fit_curves(study: Study, track: str, row: str) -> dict[str, Curve]:
     """Return ``given`` and ``clean`` → (step, mean fit over seeds), over the probes that all seeds have."""
-    runs = [{fit["step"]: fit for fit in result.fits} for result in study.results(track, row) if result.fits]
+    runs = [
+        {fit["step"]: fit for fit in result.fits if fit["step"] is not None}
+        for result in study.results(track, row)
+        if result.fits
+    ]
     steps = sorted(set.intersection(*map(set, runs))) if runs else []
     curves: dict[str, Curve] = {"given": [], "clean": []}
     for step in steps:
@@ -55,7 +60,7 @@ def draw_selection(study: Study) -> Figure | None:
         return None
     rows = [row for row in study.rows if any(key[2] == row for key in found)]
     places = list(dict.fromkeys(key[:2] for key in found))
-    styles = looks(rows)
+    styles = row_styles(rows)
     across = min(4, len(places))
     width = max(5.5, 0.5 + 2.4 * across)
     columns, foot = foot_of(width, [*rows, "precision", "recall"])

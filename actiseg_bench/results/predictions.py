@@ -12,15 +12,21 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actiseg_noise.borders.text import check_file
 from actiseg_noise.borders.writing import whole_file
-from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.errors import ActisegError, DataError, raise_if
 from actiseg_noise.key import encode_part
-from actiseg_noise.masks import IndexMask, Rle, empty_rle, encode_rle, find_boxes
+from actiseg_noise.masks import IndexMask, Rle, empty_rle, encode_rle, find_boxes, read_runs
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 _BATCH_ROWS = 4096
+MAX_GROUP_BYTES = 2**29
+"""Of one row group of a predictions file, unpacked: 512 MiB."""
+MAX_BATCH_BYTES = 2**27
+"""Of the texts of 4,096 rows: 128 MiB."""
 
 
 class PredictionError(ActisegError):
@@ -114,24 +120,17 @@ def write_predictions(path: Path, predictions: Iterable[PredictedMask]) -> str:
 
 
 def iter_predictions(path: Path) -> Iterator[PredictedMask]:
-    """Yield the rows of a predictions file in order.
+    """Yield the rows of a predictions file in order, each with run lengths that fill its canvas.
 
     Raises:
-        PredictionError: no Parquet file, or one with other columns; run lengths that do not cover the stated area.
+        PredictionError: no Parquet file, a damaged one, or one with other columns; a row group that unpacks to more
+            than ``MAX_GROUP_BYTES``; a missing value; run lengths that are no code of the row's canvas, or that do not
+            cover the stated area.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        file = pq.ParquetFile(path)
-    except (OSError, pa.ArrowInvalid) as error:
-        raise PredictionError(f"{path}: not a readable predictions file ({error})") from None
-    with file:
-        lacking = sorted(set(schema().names) - set(file.schema_arrow.names))
-        raise_if(bool(lacking), f"{path}: the columns {', '.join(lacking)} are missing", PredictionError)
-        for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=schema().names):
+    with open_parquet(path, schema()) as file:
+        for batch in _read_batches(file, path):
             for row in batch.to_pylist():
-                _check_area(row, path)
+                _check_row(row, path)
                 mask = Rle(row["height"], row["width"], row["rle"], row["area"])
                 yield PredictedMask(row["clip_id"], row["frame_idx"], row["object_id"], mask, row["positive_score"])
 
@@ -142,23 +141,99 @@ def count_rows(path: Path) -> int:
     Raises:
         PredictionError: no Parquet file.
     """
+    with open_parquet(path, schema()) as file:
+        return int(file.metadata.num_rows)
+
+
+def open_parquet(path: Path, expected: pa.Schema) -> pq.ParquetFile:
+    """Open a Parquet file of ours.
+
+    Raises:
+        PredictionError: missing or unreadable; columns are missing or of another type; a row group that unpacks to more
+            than ``MAX_GROUP_BYTES``.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    check_file(path, "predictions file", PredictionError)
+    texts = [field.name for field in expected if field.type == pa.string()]
     try:
-        return int(pq.read_metadata(path).num_rows)
-    except (OSError, pa.ArrowInvalid) as error:
+        _check_columns(path, expected, pq.read_schema(path))
+        file = pq.ParquetFile(path, read_dictionary=texts)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise PredictionError(f"{path}: not a readable predictions file ({error})") from None
+    groups = [file.metadata.row_group(i).total_byte_size for i in range(file.num_row_groups)]
+    raise_if(
+        max(groups, default=0) > MAX_GROUP_BYTES,
+        f"{path}: a row group unpacks to {max(groups, default=0):,} bytes, expected {MAX_GROUP_BYTES:,} at most",
+        PredictionError,
+    )
+    return file
+
+
+def _check_columns(path: Path, expected: pa.Schema, found: pa.Schema) -> None:
+    """Refuse missing columns, and those of another type."""
+    lacking = sorted(set(expected.names) - set(found.names))
+    raise_if(bool(lacking), f"{path}: the columns {', '.join(lacking)} are missing", PredictionError)
+    for field in expected:
+        kind = found.field(field.name).type
+        raise_if(
+            kind != field.type, f"{path}: column {field.name}: expected {field.type}, found {kind}", PredictionError
+        )
+
+
+def _read_batches(file: pq.ParquetFile, path: Path) -> Iterator[pa.RecordBatch]:
+    """Yield the batches of a file.
+
+    Raises:
+        PredictionError: damaged bytes, text that is no UTF-8, a missing value where there is none.
+    """
+    import pyarrow as pa
+
+    try:
+        for packed in file.iter_batches(batch_size=_BATCH_ROWS, columns=schema().names):
+            packed.validate(full=True)
+            columns = [_unpacked(packed.column(field.name), f"{path}: column {field.name}") for field in schema()]
+            for field, column in zip(schema(), columns, strict=True):
+                if not field.nullable and column.null_count:
+                    raise PredictionError(f"{path}: column {field.name}: a value is missing")
+            yield pa.RecordBatch.from_arrays(columns, schema=schema())
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise PredictionError(f"{path}: not a readable predictions file ({error})") from None
 
 
-def _check_area(row: dict[str, Any], path: Path) -> None:
-    """Refuse a row whose run lengths and area contradict each other."""
-    from pycocotools import mask as coco
+def _unpacked(column: pa.Array, where: str) -> pa.Array:
+    """Return a column with a text for every row; until here each text is there once.
 
-    covered = int(coco.area({"size": [row["height"], row["width"]], "counts": row["rle"].encode("ascii", "replace")}))
+    Raises:
+        PredictionError: the texts are more than ``MAX_BATCH_BYTES``.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not pa.types.is_dictionary(column.type):
+        return column
+    total = pc.sum(pc.take(pc.binary_length(column.dictionary), column.indices)).as_py() or 0
+    raise_if(
+        total > MAX_BATCH_BYTES,
+        f"{where}: {len(column)} rows hold {total:,} bytes, expected {MAX_BATCH_BYTES:,} at most",
+        PredictionError,
+    )
+    return column.dictionary_decode()
+
+
+def _check_row(row: dict[str, Any], path: Path) -> None:
+    """Refuse a row whose run lengths do not fill its canvas, or contradict its area."""
+    place = f"{path}: {row['clip_id']} frame {row['frame_idx']} object {row['object_id']}"
+    try:
+        covered = int(read_runs(row["rle"], row["height"], row["width"])[1::2].sum())
+    except DataError as error:
+        raise PredictionError(f"{place}: {error}") from None
     if covered != row["area"]:
-        place = f"{row['clip_id']} frame {row['frame_idx']} object {row['object_id']}"
-        raise PredictionError(f"{path}: {place}: the area is {row['area']}, but the run lengths cover {covered} pixels")
+        raise PredictionError(f"{place}: the area is {row['area']}, but the run lengths cover {covered} pixels")
+    score = row["positive_score"]
+    if score is not None and not 0 <= score <= 1:
+        raise PredictionError(f"{place}: positive_score: expected a number in [0, 1], found {score}")
 
 
 def predictions_digest(predictions: Iterable[PredictedMask]) -> str:

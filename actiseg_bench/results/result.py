@@ -1,37 +1,45 @@
 """Results: one JSON file per run, with everything that made it.
 
-A run lives in ``<out>/<track>/<model>/<strategy>-<variant>/seed<k>/`` as ``result.json``, ``predictions.parquet`` and,
-when asked for, ``checkpoint.safetensors``. The result is written last: a folder without one is not a run.
+A run lives in ``<out>/<protocol>/<track>/<model>/<strategy>-<variant>/seed<k>/`` as ``result.json``,
+``predictions.parquet`` and, when asked for, ``checkpoint.safetensors``. The result is written last: a folder without
+one is not a run.
+
+Schema 3 has the digests of the pictures, and a digest of the result itself. Results of schema 2 are read, too.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, TypeVar, get_type_hints
+from typing import Any
 
 from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.results.provenance import Provenance
-from actiseg_noise.borders.folders import walk_files
+from actiseg_bench.results.typed import TypedReader, is_line
+from actiseg_noise.borders.folders import check_file_name, is_data, portable_name, walk_files
 from actiseg_noise.borders.text import read_json
 from actiseg_noise.borders.writing import write_json
-from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.errors import ActisegError, DataError, raise_if
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+READ_VERSIONS = (2, SCHEMA_VERSION)
 RESULT_NAME = "result.json"
 CHECKPOINT_NAME = "checkpoint.safetensors"
 SCORES = (*METRICS, "p_miou_hands", "p_miou_objects")
 
 START, SILENT = "start", "silent"
 REFERENCES = (START, SILENT)
+NO_VARIANT = "-"  # of the reference rows
 OWN_PROTOCOL = "own"  # of tracks that no protocol names
 
-_AGAIN = "Make it again with the command that made it, or remove its folder."
+DIGEST = "result_digest"
+MOST_NETWORKS = 64
 
-T = TypeVar("T")
+_AGAIN = "Make it again with the command that made it, or remove its folder."
+_SINCE_3 = ("train_images", "eval_images")  # of a track
 
 
 class ResultError(ActisegError):
@@ -51,6 +59,7 @@ class TrackInfo:
         train_manifest, eval_manifest: digests of the labels. recipe, noise_seed: what made the training labels.
         severity: of the training labels, as the manifest says it: ``harmful_positives``, the share of positive
             samples whose noun names something else; ``median_iou`` of the noised masks, None where none was noised.
+        train_images, eval_images: digests of the pictures that the manifests name; None in a result of schema 2.
 
     What is about training labels is None for the reference rows, which train on none.
     """
@@ -63,6 +72,8 @@ class TrackInfo:
     recipe: str | None
     noise_seed: int | None
     severity: dict[str, float | None]
+    train_images: str | None = None
+    eval_images: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,8 +118,8 @@ class RunResult:
     failures: dict[str, float | None]
     cost: Cost
     losses: tuple[float, ...]
-    fits: tuple[dict[str, Any], ...]
-    selection: tuple[dict[str, Any], ...]
+    fits: tuple[dict[str, float | None], ...]
+    selection: tuple[dict[str, dict[str, float | None]], ...]
     oracle: str | None
     predictions: str
     provenance: Provenance
@@ -120,46 +131,115 @@ class RunResult:
         return self.strategy in REFERENCES
 
     def to_json(self) -> dict[str, Any]:
-        """Return the JSON form, ``from_json``'s inverse."""
+        """Return the JSON form, ``from_json``'s inverse, with its own digest in it."""
         data = asdict(self)
         lists = {name: list(data[name]) for name in ("losses", "fits", "selection")}
-        return {"schema_version": data.pop("schema_version"), **data, **lists}
+        data = {"schema_version": data.pop("schema_version"), **data, **lists}
+        if self.schema_version < SCHEMA_VERSION:
+            for name in _SINCE_3:
+                del data["track"][name]
+            return data
+        return {**data, DIGEST: result_digest(data)}
 
     @classmethod
     def from_json(cls, data: Any, where: str = "result") -> RunResult:
-        """Return the result of a parsed ``result.json``.
+        """Return the result of a parsed ``result.json``; its digest is compared by ``verify``, not here.
 
         Raises:
-            ResultError: a newer schema, a missing or unknown key, a value that is no object.
+            ResultError: a newer schema, a missing or unknown key, a value of another type or out of its range.
         """
         raise_if(not isinstance(data, dict), f"{where}: expected a JSON object", ResultError)
-        found = data.get("schema_version")
-        raise_if(not isinstance(found, int), f"{where}: the key 'schema_version' is missing", ResultError)
-        if found != SCHEMA_VERSION:
-            what = f"{where}: schema version {found}, but this version reads {SCHEMA_VERSION}."
-            if found > SCHEMA_VERSION:
+        version = data.get("schema_version")
+        raise_if(type(version) is not int, f"{where}: the key 'schema_version' is missing", ResultError)
+        if version not in READ_VERSIONS:
+            what = f"{where}: schema version {version}, but this version reads {SCHEMA_VERSION}."
+            if version > SCHEMA_VERSION:
                 raise NewerResultError(f"{what} Upgrade: pip install -U actiseg-nl")
             raise ResultError(f"{what} {_AGAIN}")
-        known = _fill(cls, data, where)
-        lacking = [name for name in SCORES if name not in known.scores]
-        raise_if(bool(lacking), f"{where}: the scores {', '.join(lacking)} are missing", ResultError)
-        return known
+        fields = TypedReader(where, ResultError)
+        result = fields.read(cls, _as_schema_3(data, fields))
+        _check_values(result, fields)
+        return result
 
 
-def _fill(kind: type[T], data: Any, where: str) -> T:
-    """Make a dataclass of a JSON object, refusing missing and unknown keys, nested ones too."""
-    raise_if(not isinstance(data, dict), f"{where}: expected a JSON object, got {data!r}", ResultError)
-    hints = get_type_hints(kind)
-    names = {f.name for f in fields(kind)}  # type: ignore[arg-type]
-    for problem, keys in (("missing", names - set(data)), ("unknown", set(data) - names)):
-        raise_if(bool(keys), f"{where}: {problem} keys: {', '.join(sorted(keys))}", ResultError)
-    values = {}
-    for name in names:
-        value = data[name]
-        if is_dataclass(hints[name]):
-            value = _fill(hints[name], value, f"{where}: {name}")
-        values[name] = tuple(value) if isinstance(value, list) else value
-    return kind(**values)
+def result_digest(data: Mapping[str, Any]) -> str:
+    """Return the BLAKE2b hex (32 characters) over the JSON form of a result, without the digest in it."""
+    return _digest({name: value for name, value in data.items() if name != DIGEST})
+
+
+def _digest(data: Mapping[str, Any]) -> str:
+    """Hash JSON in one form: sorted keys, no space."""
+    text = json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _as_schema_3(data: dict[str, Any], fields: TypedReader) -> dict[str, Any]:
+    """Return the data without its digest; that of schema 2 with nothing known of its pictures."""
+    if data["schema_version"] == SCHEMA_VERSION:
+        if not is_line(data.get(DIGEST)):
+            fields.refuse(DIGEST, "expected a digest")
+        return {name: value for name, value in data.items() if name != DIGEST}
+    track = data.get("track")
+    if isinstance(track, dict):
+        names = [name for name in track if name in _SINCE_3]
+        if names:
+            fields.refuse("track", f"unknown keys: {', '.join(names)}")
+        data = {**data, "track": track | dict.fromkeys(_SINCE_3)}
+    return data
+
+
+def _check_values(result: RunResult, fields: TypedReader) -> None:
+    """Refuse values of the right type that no run has."""
+    _check_ranges(result, fields)
+    _check_course(result, fields)
+    if result.predictions.count("+") >= MOST_NETWORKS:
+        fields.refuse("predictions", f"expected the digests of {MOST_NETWORKS} networks at most")
+    labels = {name: getattr(result.track, name) for name in ("train_manifest", "recipe", "noise_seed")}
+    for name, value in labels.items():
+        if (value is None) != result.is_reference:
+            wanted = "null, as a reference row is not trained" if result.is_reference else "a value, not null"
+            fields.refuse(f"track.{name}", f"expected {wanted}")
+
+
+def _check_ranges(result: RunResult, fields: TypedReader) -> None:
+    """Refuse scores outside [0, 1], negative counts, seeds and costs, and what is missing of scores and counts."""
+    lacking = [name for name in SCORES if name not in result.scores]
+    if lacking:
+        fields.refuse("", f"the scores {', '.join(lacking)} are missing")
+    if "object_frames" not in result.counts:
+        fields.refuse("counts", "missing keys: object_frames")
+    for name, score in result.scores.items():
+        if score is not None and not 0 <= score <= 1:
+            fields.refuse(f"scores.{name}", f"expected a number in [0, 1] or null, got {score}")
+    numbers: dict[str, float] = {"seed": result.seed, "track.noise_seed": result.track.noise_seed or 0}
+    numbers |= {f"counts.{name}": count for name, count in result.counts.items()}
+    numbers |= {f"cost.{name}": value for name, value in asdict(result.cost).items()}
+    for name, number in numbers.items():
+        if number < 0:
+            fields.refuse(name, f"expected a number of at least 0, got {number}")
+
+
+def _check_course(result: RunResult, fields: TypedReader) -> None:
+    """Refuse probes and epochs that lack a number."""
+    for i, fit in enumerate(result.fits):
+        fields.check_keys(fit, ["step", "fit_given", "fit_clean"], f"fits[{i}]")
+        if fit["step"] is None:
+            fields.refuse(f"fits[{i}].step", "expected a number, got null")
+    for i, epoch in enumerate(result.selection):
+        for unit, shares in epoch.items():
+            fields.check_keys(shares, ["precision", "recall"], f"selection[{i}].{unit}")
+
+
+def folder_name(name: str, what: str) -> str:
+    """Return the name of a track, model, strategy or protocol as that of a folder on any system.
+
+    Raises:
+        DataError: it leads elsewhere, is hidden, or is no line of text; ``what`` is named.
+    """
+    raise_if(not is_line(name), f"{what}: expected one line of printable text, got {name[:60]!r}", DataError)
+    check_file_name(name, what)
+    raise_if(not is_data(name), f"{what}: {name!r} is a hidden name, expected another", DataError)
+    return portable_name(name)
 
 
 @dataclass(frozen=True)
@@ -168,7 +248,8 @@ class RunIdentity:
 
     Attributes:
         config: JSON values only; lists and tuples are one.
-        train_manifest, eval_manifest, start_weights, score_code: digests.
+        train_manifest, eval_manifest, start_weights, score_code, train_images, eval_images: digests. Those of the
+            pictures are None for a result of schema 2, whose key they are not part of.
     """
 
     model: str
@@ -180,20 +261,26 @@ class RunIdentity:
     eval_manifest: str
     start_weights: str | None
     score_code: str
+    train_images: str | None = None
+    eval_images: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "config", json.loads(json.dumps(dict(self.config), allow_nan=False)))
 
     def key(self) -> str:
         """Return the BLAKE2b hex (32 characters) of the identity."""
-        text = json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-        return blake2b(text.encode(), digest_size=16).hexdigest()
+        data = asdict(self)
+        if self.eval_images is None:
+            data = {name: value for name, value in data.items() if name not in _SINCE_3}
+        return _digest(data)
 
     def changes_since(self, old: RunResult) -> str:
         """Say what differs from the run that made ``old``: ``code, config.epochs``."""
         pairs = {
             "train labels": (old.track.train_manifest, self.train_manifest),
             "evaluation labels": (old.track.eval_manifest, self.eval_manifest),
+            "train pictures": (old.track.train_images, self.train_images),
+            "evaluation pictures": (old.track.eval_images, self.eval_images),
             "start weights": (old.provenance.start_weights_digest, self.start_weights),
             "code": (old.provenance.score_code, self.score_code),
         }
@@ -213,11 +300,19 @@ def read_result(path: Path) -> RunResult:
     Raises:
         ResultError: missing, malformed, or of another schema version.
     """
+    return RunResult.from_json(read_statements(path), str(path))
+
+
+def read_statements(path: Path) -> Any:
+    """Return the JSON of one ``result.json`` as it is.
+
+    Raises:
+        ResultError: missing or malformed.
+    """
     try:
-        data = read_json(path, ResultError)
+        return read_json(path, ResultError)
     except ResultError as error:
         raise ResultError(f"{str(error).rstrip('.')}. {_AGAIN}") from None
-    return RunResult.from_json(data, str(path))
 
 
 def read_old_result(path: Path) -> tuple[RunResult | None, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
@@ -13,12 +14,14 @@ from actiseg_bench.results.networks import PREDICTIONS_NAME, per_network
 from actiseg_bench.results.predictions import PredictionError, count_rows
 from actiseg_bench.results.result import (
     OWN_PROTOCOL,
+    ResultError,
     RunResult,
     TrackInfo,
     find_results,
+    folder_name,
     read_result,
 )
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.errors import ActisegError, ActisegWarning
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +43,8 @@ class Results(Sequence[RunResult]):
     """Finished runs: a sequence of :class:`RunResult` that a notebook shows as a table.
 
     Attributes:
-        runs: the same with their folders. failed: (name, message) of runs that were asked for and could not be made.
+        runs: the same with their folders. failed: (name, message) of runs that were asked for and could not be made,
+            or whose results cannot be read.
     """
 
     def __init__(self, runs: Iterable[StoredRun], failed: Iterable[tuple[str, str]] = ()) -> None:
@@ -120,15 +124,22 @@ def to_pandas(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
 def read_results(folder: str | Path) -> Results:
     """Read every finished run under ``folder``, in the order of their paths; hidden folders are passed over.
 
+    A result that cannot be read is left out, with an ActisegWarning that names it, and stands in ``failed``.
+
     Raises:
-        ResultError: the folder is missing or holds no result, or one of them cannot be read.
+        ResultError: the folder is missing or holds no result, or none of them can be read.
     """
-    return Results(read_runs(Path(folder)))
-
-
-def read_runs(folder: Path) -> list[StoredRun]:
-    """Read every finished run under ``folder`` with its folder; see :func:`read_results`."""
-    return [StoredRun(path.parent, read_result(path)) for path in find_results(folder)]
+    runs, failed = [], []
+    for path in find_results(Path(folder)):
+        try:
+            runs.append(StoredRun(path.parent, read_result(path)))
+        except ResultError as error:
+            failed.append((str(path.parent), str(error)))
+    if not runs:
+        raise ResultError(failed[0][1])
+    for _, message in failed:
+        warnings.warn(f"left out: {message}", ActisegWarning, stacklevel=2)
+    return Results(runs, failed)
 
 
 def run_folder(track: TrackInfo, model: str, row: str, seed: int, out: Path) -> Path:
@@ -138,15 +149,24 @@ def run_folder(track: TrackInfo, model: str, row: str, seed: int, out: Path) -> 
 
     Args:
         row: ``<strategy>-<variant>``, or the name of a reference row.
+
+    Raises:
+        DataError: a name that cannot be that of a folder.
     """
     group = f"{OWN_PROTOCOL}-{track.eval_manifest[:6]}" if track.protocol == OWN_PROTOCOL else track.protocol
-    return out / group / track.name / model / row / f"seed{seed}"
+    named = {"protocol, or digest of the evaluation labels": group, "track": track.name, "model": model}
+    parts = [folder_name(name, what) for what, name in {**named, "strategy": row, "seed": f"seed{seed}"}.items()]
+    return out.joinpath(*parts)
+
+
+def row_folder(result: RunResult) -> str:
+    """Return ``<strategy>-<variant>``, or the name of a reference row."""
+    return result.strategy if result.is_reference else f"{result.strategy}-{result.variant}"
 
 
 def find_run(result: RunResult, out: Path) -> StoredRun:
     """Return the finished run that ``result`` is of."""
-    row = result.strategy if result.is_reference else f"{result.strategy}-{result.variant}"
-    return StoredRun(run_folder(result.track, result.model, row, result.seed, out), result)
+    return StoredRun(run_folder(result.track, result.model, row_folder(result), result.seed, out), result)
 
 
 def why_incomplete(folder: Path, result: RunResult) -> str:

@@ -26,7 +26,7 @@ from actiseg_bench.scoring.mask_folders import (
     pair_files,
     read_pair,
 )
-from actiseg_noise.borders.folders import MASK_SUFFIXES, list_files, other_form, suggest_root
+from actiseg_noise.borders.folders import list_masks, other_form, suggest_root
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.text import read_lines
 from actiseg_noise.errors import DataError, raise_if
@@ -228,4 +228,4 @@ def _clip_names(pred: Path, gt: Path, clip_list: Path | None) -> list[str]:
 
 def _pairs(pred: Path, gt: Path) -> list[Pair]:
     """Return the frames of a clip that have a ground truth, in natural order."""
-    return pair_files(gt, pred, list(list_files(gt, MASK_SUFFIXES)))
+    return pair_files(gt, pred, list(list_masks(gt)))

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from actiseg_bench.prediction.names import find_names, mask_names
-from actiseg_noise.borders.folders import MASK_SUFFIXES, list_files, list_folders, other_form, suggest_root
+from actiseg_noise.borders.folders import list_folders, list_masks, other_form, suggest_root
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.masks import IndexMask
@@ -144,7 +144,7 @@ def clip_folders(option: str, folder: Path, other: Path) -> list[str]:
         DataError: there is none, or they hold folders instead of masks.
     """
     names = list_folders(folder)
-    if any(list_files(folder / name, MASK_SUFFIXES) for name in names):
+    if any(list_masks(folder / name) for name in names):
         return names
     hint = suggest_root(folder, list_folders(other))
     inside = [name for name in names if list_folders(folder / name)]
@@ -170,7 +170,7 @@ class MaskFinder:
     @staticmethod
     def find_frames(folder: Path, frames: Sequence[str]) -> dict[str, Path]:
         """Return frame → its file in a clip's folder, whatever the case of the suffix."""
-        files = list_files(folder, MASK_SUFFIXES)
+        files = list_masks(folder)
         return {frame: folder / files.get(stem, f"{stem}.png") for frame, stem in _found(frames, files).items()}
 
 
@@ -181,7 +181,7 @@ def _found(ids: Sequence[str], names: Iterable[str]) -> dict[str, str]:
 
 def pair_files(truth: Path, prediction: Path, frames: Sequence[str]) -> list[Pair]:
     """Return the files of frames by their names without suffix."""
-    truths, predictions = list_files(truth, MASK_SUFFIXES), MaskFinder.find_frames(prediction, frames)
+    truths, predictions = list_masks(truth), MaskFinder.find_frames(prediction, frames)
     return [Pair(truth / truths.get(frame, f"{frame}.png"), predictions[frame]) for frame in frames]
 
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from actiseg_bench.metrics.failure_modes import ObjectFrames
+from actiseg_noise.borders.text import check_file
 from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.errors import ActisegError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 FILE_NAME = "object_frames.parquet"
 
@@ -23,7 +28,7 @@ def write_object_frames(path: Path, clips: list[str], frames: ObjectFrames) -> N
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = {f.name: getattr(frames, f.name) for f in fields(frames) if f.name != "clip_idx"}
+    columns = {name: getattr(frames, name) for name in _names()}
     names = pa.DictionaryArray.from_arrays(pa.array(frames.clip_idx.astype(np.int32)), pa.array(clips, pa.string()))
     table = pa.table({"clip_id": names.cast(pa.string())} | {name: pa.array(c) for name, c in columns.items()})
     with whole_file(path) as partial:
@@ -34,19 +39,43 @@ def read_object_frames(path: Path) -> tuple[list[str], ObjectFrames]:
     """Return what ``write_object_frames`` wrote.
 
     Raises:
-        ActisegError: no such file, or one that is none of these.
+        ActisegError: no such file, or one that is none of these: a column is missing, of another type or has gaps.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    check_file(path, "table of object-frames", ActisegError)
     try:
         table = pq.read_table(path, use_threads=False)
-        names = table["clip_id"].to_pylist()
-        columns = {f.name: table[f.name].to_numpy() for f in fields(ObjectFrames) if f.name != "clip_idx"}
-    except (OSError, KeyError, pa.ArrowException) as error:
+        table.validate(full=True)
+        names = _column(table, "clip_id", pa.string()).to_pylist()
+        types = {name: _TYPES.get(name, "int64") for name in _names()}
+        columns = {name: _column(table, name, pa.type_for_alias(kind)).to_numpy() for name, kind in types.items()}
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         raise ActisegError(f"{path}: not a readable table of object-frames ({error}); make the run again") from None
     place = {name: i for i, name in enumerate(dict.fromkeys(names))}
     return list(place), ObjectFrames(clip_idx=np.array([place[name] for name in names], np.int64), **columns)
+
+
+_TYPES = {"is_positive": "bool", "is_hand": "bool", "other_iou": "float64"}
+
+
+def _names() -> list[str]:
+    return [f.name for f in fields(ObjectFrames) if f.name != "clip_idx"]
+
+
+def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.ChunkedArray:
+    """Return a column.
+
+    Raises:
+        ValueError: another type; a missing value. KeyError: no such column.
+    """
+    column = table[name]
+    if column.type != kind:
+        raise ValueError(f"column {name}: expected {kind}, found {column.type}")
+    if column.null_count:
+        raise ValueError(f"column {name}: a value is missing")
+    return column
 
 
 def iter_clips(clips: list[str], frames: ObjectFrames) -> Iterator[tuple[str, ObjectFrames]]:

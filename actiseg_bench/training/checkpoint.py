@@ -19,12 +19,15 @@ from actiseg_bench.models.weights import load_own_state, own_state, write_safete
 from actiseg_bench.strategies.base import Strategy
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import TrainingMonitor
-from actiseg_noise.borders.text import check_file
+from actiseg_noise.borders.text import check_file, parse_json
 from actiseg_noise.errors import ActisegError, raise_if
 
 TRAINING_NAME = "training.safetensors"
 LAST_GOOD_NAME = "last_good.safetensors"
 FORMAT = "1"
+MOST_THREADS = 1024
+_IMAGES = "images"
+_MISFITS = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, RecursionError, ActisegError)
 _NAME, _OLD_NAME = "metadata", "said"  # files of an older tree have the second
 
 
@@ -80,7 +83,23 @@ class TrainingState:
                 place, _, slot = name.partition(".")
                 places.setdefault(int(place), {})[slot] = value
             optimizer.load_state_dict(whole | {"state": places})
+            _check_shapes(optimizer)
         self.strategy.load_state(_below(tensors, "strategy."))
+
+    def load_progress(self, metadata: Mapping[str, Any]) -> None:
+        """Restore how far a training was.
+
+        Raises:
+            KeyError, TypeError, ValueError: the metadata does not say it.
+        """
+        monitored = metadata.get("monitor", metadata.get("watch"))  # an older tree's name
+        if self.monitor is not None and monitored is not None:
+            self.monitor.load_state(monitored)
+        counts = [metadata[name] for name in ("step", "epoch", "position")]
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise ValueError(f"step, epoch and position are {counts}")
+        self.step, self.epoch, self.position = counts
+        self.losses = [list(map(float, epoch)) for epoch in metadata["losses"]]
 
 
 class CheckpointManager:
@@ -110,12 +129,13 @@ class CheckpointManager:
             return
         tensors, metadata = read_tensors(self.path)
         check_identity(self.path, metadata.get("identity"), self.identity)
-        state.load(tensors)
-        monitored = metadata.get("monitor", metadata.get("watch"))  # an older tree's name
-        if state.monitor is not None and monitored is not None:
-            state.monitor.load_state(monitored)
-        state.step, state.epoch, state.position = (int(metadata[name]) for name in ("step", "epoch", "position"))
-        state.losses = [list(map(float, epoch)) for epoch in metadata["losses"]]
+        try:
+            state.load(tensors)
+            state.load_progress(metadata)
+        except _MISFITS as error:
+            raise CheckpointError(
+                f"{self.path}: not the state of this training ({_one_line(error)}). Remove the file to start over."
+            ) from None
 
     def save_if_due(self, state: TrainingState) -> None:
         """Write a checkpoint when it is time."""
@@ -138,8 +158,21 @@ class CheckpointManager:
         write_tensors(path, state.tensors(), metadata)
 
 
+def _check_shapes(optimizer: torch.optim.Optimizer) -> None:
+    """Raise ValueError where an optimizer remembers numbers of another shape than the parameter's."""
+    for parameter, state in optimizer.state.items():
+        for name, value in state.items():
+            if isinstance(value, Tensor) and value.ndim and value.shape != parameter.shape:
+                raise ValueError(f"{name} of the optimizer has shape {list(value.shape)}, not {list(parameter.shape)}")
+
+
 def check_identity(path: Path, found: Any, wanted: dict[str, Any]) -> None:
-    """Raise CheckpointError, saying what differs, unless the file at ``path`` is of this run."""
+    """Raise CheckpointError, saying what differs, unless the file at ``path`` is of this run.
+
+    Files of earlier versions have no digest of the pictures, and are taken as they are.
+    """
+    if isinstance(found, dict) and _IMAGES not in found:
+        wanted = {name: value for name, value in wanted.items() if name != _IMAGES}
     differ = sorted(_differences(found, wanted))
     if differ:
         raise CheckpointError(
@@ -148,10 +181,14 @@ def check_identity(path: Path, found: Any, wanted: dict[str, Any]) -> None:
         )
 
 
-def run_identity(config: RunConfig, manifest: str) -> dict[str, Any]:
-    """Return what decides a training: configuration and digest of the labels, as JSON values."""
+def run_identity(config: RunConfig, manifest: str, images: str | None = None) -> dict[str, Any]:
+    """Return what decides a training, as JSON values: configuration, digests of the labels and of the pictures.
+
+    Args:
+        images: None where networks are kept without their training, whose pictures another file names.
+    """
     identity: dict[str, Any] = json.loads(json.dumps({"config": config.to_dict(), "manifest": manifest}))
-    return identity
+    return identity if images is None else {**identity, _IMAGES: images}
 
 
 def save_networks(path: Path, networks: Sequence[nn.Module], config: RunConfig, manifest: str) -> None:
@@ -172,21 +209,48 @@ def load_networks(path: Path, model: str | None = None) -> tuple[list[VosModel],
     try:
         config = RunConfig.from_dict(metadata["identity"]["config"])
         manifest = str(metadata["identity"]["manifest"])
-    except (KeyError, TypeError) as error:
+    except KeyError as error:
         raise CheckpointError(f"{path}: the checkpoint does not say what made it (no {error})") from None
+    except _MISFITS as error:
+        raise CheckpointError(f"{path}: not the configuration of a training ({_one_line(error)})") from None
     if model not in (None, config.model):
         raise CheckpointError(f"{path}: a checkpoint of model {config.model!r}, expected one of {model!r}")
-    count = 1 + max((int(name.split(".")[1]) for name in tensors if name.startswith("network.")), default=-1)
-    raise_if(not count, f"{path}: no network in the file", CheckpointError)
+    raise_if(
+        type(config.threads) is not int or not 1 <= config.threads <= MOST_THREADS,
+        f"{path}: config.threads: expected a whole number from 1 to {MOST_THREADS}, found {config.threads!r}",
+        CheckpointError,
+    )
+    raise_if(
+        not isinstance(config.model, str) or config.model not in MODELS,
+        f"{path}: a checkpoint of model {config.model!r}, which is not installed. Known: {', '.join(MODELS)}",
+        CheckpointError,
+    )
     networks = []
-    for i in range(count):
+    for i in range(_count_networks(tensors, path)):
         network = MODELS[config.model]()
         try:
             load_own_state(network, _below(tensors, f"network.{i}."))
-        except RuntimeError as error:
+        except _MISFITS as error:
             raise CheckpointError(f"{path}: not the parameters of model {config.model!r}: {error}") from None
         networks.append(network.eval())
     return networks, config, manifest
+
+
+def _count_networks(tensors: Mapping[str, Tensor], path: Path) -> int:
+    """Return how many networks a file holds.
+
+    Raises:
+        CheckpointError: none, or they are not numbered from 0 on.
+    """
+    numbers = {name.split(".")[1] for name in tensors if name.startswith("network.")}
+    raise_if(not numbers, f"{path}: no network in the file", CheckpointError)
+    wanted = {str(number) for number in range(len(numbers))}
+    raise_if(
+        numbers != wanted,
+        f"{path}: expected networks numbered from 0, found {', '.join(sorted(numbers - wanted))[:60]!r}",
+        CheckpointError,
+    )
+    return len(numbers)
 
 
 def network_tensors(networks: Sequence[nn.Module]) -> Iterator[tuple[str, Tensor]]:
@@ -218,14 +282,24 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             texts = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a dictionary
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, *_MISFITS) as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({error}); it may be truncated") from None
     raise_if(
         texts.get("format") != FORMAT,
         f"{path}: not a checkpoint of this program (its format is {texts.get('format')!r}, expected {FORMAT!r})",
         CheckpointError,
     )
-    return tensors, json.loads(texts[_NAME if _NAME in texts else _OLD_NAME])
+    text = texts.get(_NAME, texts.get(_OLD_NAME))
+    if text is None:
+        raise CheckpointError(f"{path}: the checkpoint does not say what made it (no {_NAME!r} in its header)")
+    metadata = parse_json(text, f"{path}: {_NAME} in its header", CheckpointError)
+    raise_if(not isinstance(metadata, dict), f"{path}: {_NAME} in its header: expected a JSON object", CheckpointError)
+    return tensors, metadata
+
+
+def _one_line(error: Exception) -> str:
+    """Return the kind and the first line of an error."""
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')[:200]}"
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from actiseg_bench.data.pictures import pictures_digest
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.results.provenance import find_provenance
 from actiseg_bench.results.result import CHECKPOINT_NAME
@@ -57,7 +58,7 @@ def train_to(
         ActisegError: see :func:`train_run`; clips that cannot share a step; a file that cannot be written.
     """
     opened = read_manifest(manifest)
-    identity = run_identity(config, opened.digest)
+    identity = run_identity(config, opened.digest, pictures_digest(opened, root))
     finished = _read_finished(folder / TRAIN_NAME, identity)
     if finished is not None:
         return finished
@@ -79,7 +80,7 @@ def _read_finished(path: Path, identity: dict[str, Any]) -> dict[str, Any] | Non
         return None
     try:
         report = read_json_object(path, CheckpointError)
-        stored = {name: report[name] for name in identity}
+        stored = {name: report[name] for name in identity if name in report or name != "images"}
     except KeyError as error:
         raise CheckpointError(f"{path}: not what a training wrote (no key {error}); use another --out") from None
     check_identity(path, stored, identity)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.data.pictures import pictures_digest
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
 from actiseg_bench.records import ClipItem
@@ -129,8 +130,10 @@ def train_run(
         networks, weights = make_networks(config, strategy.card.networks, fabric.device)
         torch.manual_seed(step_seed(config.seed, "prepare", 0))
         strategy.prepare(networks)
-        identity = run_identity(config, data.manifest.digest)
-        checkpoints = None if folder is None else CheckpointManager(folder, identity, save_every, fabric.is_global_zero)
+        checkpoints = None
+        if folder is not None:
+            identity = run_identity(config, data.manifest.digest, pictures_digest(data.manifest, data.root))
+            checkpoints = CheckpointManager(folder, identity, save_every, fabric.is_global_zero)
         monitor = TrainingMonitor(Probe(*open_probed(config, data)), config.train.steps) if diagnose else None
         losses = fit(networks, strategy, data, config, fabric, on_progress, checkpoints, monitor)
         strategy.finish(networks)

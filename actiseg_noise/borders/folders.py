@@ -15,7 +15,6 @@ from pathlib import Path
 from actiseg_noise.errors import DataError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-MASK_SUFFIXES = (".png",)
 
 _LEFT_BEHIND = frozenset(("thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "__macosx", "$recycle.bin", "#recycle"))
 _DIGITS = re.compile("([0-9]+)")
@@ -70,9 +69,12 @@ def stem_of(name: str, suffixes: Sequence[str] = IMAGE_SUFFIXES) -> str:
     return stem if f"{dot}{ending}".lower() in suffixes else name
 
 
-def list_stems(folder: Path, suffixes: Sequence[str] = MASK_SUFFIXES) -> list[str]:
-    """Return the stems of the data files in ``folder`` with one of ``suffixes``, by number; see ``list_files``."""
-    return list(list_files(folder, suffixes))
+def list_masks(folder: Path) -> dict[str, str]:
+    """Return stem → file name of the masks in ``folder``: PNGs, or where there are none, images of any suffix.
+
+    What a file is, its content says when it is read: a PNG that is called ``.jpg`` is fine, a JPEG is refused as lossy.
+    """
+    return list_files(folder, (".png",)) or list_files(folder, IMAGE_SUFFIXES)
 
 
 def list_folders(folder: Path) -> list[str]:

@@ -54,7 +54,8 @@ def read_frame(path: Path) -> Picture:
         if image.mode.startswith(("I", "F")):
             raise DataError(f"{path}: expected an image of 8 bits a channel, found mode {image.mode}; convert it")
         image.load()
-        return np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+        upright = image if image.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(image)
+        return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
 
 
 def frame_size(path: Path) -> Size | None:

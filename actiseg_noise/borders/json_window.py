@@ -64,7 +64,8 @@ class JsonWindow:
 
     def error(self, message: str, position: int) -> DataError:
         """Return the error that names file, line, column and entry of a place in ``text``."""
-        consumed = self.path.read_bytes()[: self.offset]
+        with self.path.open("rb") as file:
+            consumed = file.read(self.offset)
         before = consumed.decode("utf-8", "replace") + self.text[self.position : position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         rest = (self.text[position:] + self._stream.read(20))[:20]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.borders.folders import list_stems
+from actiseg_noise.borders.folders import list_files
 from actiseg_noise.borders.text import read_toml
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
 
 def file_names(folder: Path) -> list[str]:
     """Return the names of the files in a folder of the package, in code point order."""
-    return sorted(list_stems(folder, (".toml",)))
+    return sorted(list_files(folder, (".toml",)))
 
 
 def read_named(kind: str, name: str | Path, folder: Path) -> tuple[dict[str, Any], Path]:

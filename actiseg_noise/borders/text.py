@@ -17,6 +17,7 @@ from typing import Any
 from actiseg_noise.borders.folders import other_form
 from actiseg_noise.errors import ActisegError, DataError
 
+MOST_BYTES = 1 << 29  # of a file that is read whole; VISOR's largest annotation file is a fifth of it
 LFS_MARK = b"version https://git-lfs.github.com/spec/"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -60,6 +61,9 @@ def read_bytes(path: Path, what: str = "file", kind: type[ActisegError] = DataEr
         ActisegError (``kind``): see :func:`check_file`, or the system refuses to read it.
     """
     check_file(path, what, kind)
+    size = path.stat().st_size
+    if size > MOST_BYTES:
+        raise kind(f"{path}: {size:,} bytes, expected a {what} of at most {MOST_BYTES:,}, which is read whole")
     try:
         return path.read_bytes()
     except OSError as error:

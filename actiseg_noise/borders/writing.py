@@ -11,9 +11,10 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from hashlib import blake2b, file_digest
+from io import StringIO
 from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING
@@ -123,25 +124,64 @@ def write_json(path: Path, data: object, *, indent: int | None = 1, allow_nan: b
     Raises:
         WriteError: see :func:`whole_file`. ValueError: a number that is not finite, where none is allowed.
     """
+    return write_bytes(path, json_bytes(data, indent=indent, allow_nan=allow_nan))
+
+
+def json_bytes(data: object, *, indent: int | None = 1, allow_nan: bool = True) -> bytes:
+    """Return what :func:`write_json` writes."""
     text = json.dumps(data, ensure_ascii=False, indent=indent, allow_nan=allow_nan)
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
         encoded = json.dumps(data, indent=indent, allow_nan=allow_nan).encode()
-    return write_bytes(path, encoded + b"\n")
+    return encoded + b"\n"
 
 
 @contextmanager
-def whole_csv(path: Path, columns: Sequence[str]) -> Iterator[csv.DictWriter[str]]:
+def whole_csv(path: Path, columns: Sequence[str]) -> Iterator[RowWriter]:
     """Give a writer of rows below a header of ``columns``; the file takes the name ``path`` at the end.
 
     Raises:
         WriteError: see :func:`whole_file`.
     """
     with whole_text(path) as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        yield writer
+        yield RowWriter(file, columns)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
+    """Return the rows as the CSV that :func:`whole_csv` writes."""
+    buffer = StringIO()
+    writer = RowWriter(buffer, columns)
+    for row in rows:
+        writer.writerow(row)
+    return buffer.getvalue()
+
+
+class RowWriter:
+    """Writes CSV rows below a header; a text that a spreadsheet would run as a formula gets an apostrophe."""
+
+    def __init__(self, file: IO[str], columns: Sequence[str]) -> None:
+        self._writer = csv.DictWriter(file, columns, lineterminator="\n")
+        self._writer.writeheader()
+
+    def writerow(self, row: Mapping[str, object]) -> None:
+        """Write one row."""
+        self._writer.writerow({name: plain_cell(value) for name, value in row.items()})
+
+
+def plain_cell(value: object) -> object:
+    """Return a cell that a spreadsheet shows as it is: text that it would run as a formula gets an apostrophe.
+
+    >>> plain_cell("=HYPERLINK(1)"), plain_cell("-3.5"), plain_cell(-3.5)
+    ("'=HYPERLINK(1)", '-3.5', -3.5)
+    """
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def write_png(path: Path, image: Image) -> Path:

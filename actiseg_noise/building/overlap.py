@@ -34,7 +34,7 @@ class Patch:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class FrameMasks:
     """One frame's clean masks.
 
     Attributes:
@@ -52,7 +52,7 @@ class Scene:
         return self.index_mask[box.slices] == object_id
 
 
-def perturb(scene: Scene, object_id: int, hits: Sequence[Hit], plan: Plan) -> Patch:
+def perturb(scene: FrameMasks, object_id: int, hits: Sequence[Hit], plan: Plan) -> Patch:
     """Return one object after the noises that hit it, in order, before any overlap is settled.
 
     A noise that would erase the object leaves it as it was, for an annotator who sees an object marks something; unless
@@ -75,7 +75,7 @@ def perturb(scene: Scene, object_id: int, hits: Sequence[Hit], plan: Plan) -> Pa
     return Patch(crop, area, would_erase)
 
 
-def settle(scene: Scene, noised: dict[int, Patch]) -> dict[int, Patch]:
+def settle(scene: FrameMasks, noised: dict[int, Patch]) -> dict[int, Patch]:
     """Return the objects that noise touched, after the overlap rule: the noised ones and neighbours that lost pixels.
 
     Args:
@@ -99,7 +99,7 @@ def settle(scene: Scene, noised: dict[int, Patch]) -> dict[int, Patch]:
     return after
 
 
-def _paint(scene: Scene, noised: dict[int, Patch], window: Box) -> IndexMask:
+def _paint(scene: FrameMasks, noised: dict[int, Patch], window: Box) -> IndexMask:
     """Return the noisy index mask inside ``window``: what is painted later wins, so the first positive comes last."""
     clean = scene.index_mask[window.slices]
     negatives = np.arange(256, dtype=np.uint8)

@@ -20,7 +20,7 @@ from actiseg_noise.building.compose import (
     unchanged_labels,
     void_rle,
 )
-from actiseg_noise.building.overlap import Hit, Patch, Scene, perturb, settle
+from actiseg_noise.building.overlap import FrameMasks, Hit, Patch, perturb, settle
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.text import NO_NOISE, noise_text
 from actiseg_noise.errors import DataError
@@ -93,7 +93,7 @@ class FrameRows:
     ) -> Iterator[MaskRow]:
         """Yield one row per object of the clip."""
         hits = {i: self._hits(i, frame) for i in self.positives if i in boxes}
-        scene = Scene(index_mask, boxes, self.positives, self.plan.void_id)
+        scene = FrameMasks(index_mask, boxes, self.positives, self.plan.void_id)
         after = settle(scene, {i: perturb(scene, i, hits[i], self.plan) for i in hits if hits[i]})
         for item in self.clip.objects:
             patch, box = after.get(item.object_id), boxes.get(item.object_id)

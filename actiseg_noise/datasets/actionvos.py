@@ -148,7 +148,7 @@ class ActionVos(Dataset):
         missing = sorted(set(clip_ids).difference(kept))
         if missing and not (self.skip_missing and kept):
             what = f"clips of {self._json_path(split)} have no folder in {folder}"
-            raise missing_clips(what, missing, len(clip_ids), self.card.how_to_get)
+            raise missing_clips(what, missing, len(clip_ids), self.card.how_to_get, folder)
         self.skipped.extend(sorted(set(missing).difference(self.skipped)))
         return kept
 

@@ -27,12 +27,12 @@ from pathlib import Path
 
 import numpy as np
 
-from actiseg_noise.borders.folders import check_file_name, list_stems
+from actiseg_noise.borders.folders import check_file_name, list_masks
 from actiseg_noise.borders.images import is_palette_mask, read_index_mask
 from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.datasets.base import DATASETS, Dataset, check_threshold
 from actiseg_noise.datasets.davis_lists import SPLITS, YEARS, SplitLists, year_on_disk
-from actiseg_noise.datasets.davis_texts import Texts
+from actiseg_noise.datasets.davis_texts import SequenceTexts
 from actiseg_noise.datasets.files import (
     find_frames,
     find_object_ids,
@@ -194,7 +194,7 @@ class Davis(Dataset):
             )
         return _merge(index_mask, True) if first.is_foreground else index_mask
 
-    def _clip(self, sequence: str, source_order: int, texts: Texts | None, with_frames: bool) -> Clip:
+    def _clip(self, sequence: str, source_order: int, texts: SequenceTexts | None, with_frames: bool) -> Clip:
         """Return one sequence as a clip."""
         name = readable(sequence)
         ids = (1,) if self.objects == "merged" else self._first_mask(sequence).object_ids
@@ -221,13 +221,13 @@ class Davis(Dataset):
     def _with_masks(self, split: str, sequences: Iterable[str]) -> list[str]:
         """Return the sequences that have a mask; refuse or count the others."""
         folder = self.root / self._folder(self.masks)
-        kept = [name for name in sequences if list_stems(folder / name)]
+        kept = [name for name in sequences if list_masks(folder / name)]
         missing = sorted(set(sequences).difference(kept))
         if missing and not (self.skip_missing and kept):
             what = f"sequences of split {split!r} have no masks in {folder}"
             if self.objects == "instances":
                 what += " (--objects instances reads a sequence's first mask, for text content too)"
-            raise missing_clips(what, missing, len(kept) + len(missing), self.card.how_to_get)
+            raise missing_clips(what, missing, len(kept) + len(missing), self.card.how_to_get, folder)
         self.skipped.extend(sorted(set(missing).difference(self.skipped)))
         return kept
 
@@ -235,9 +235,9 @@ class Davis(Dataset):
         """Return the lists of this year."""
         return SplitLists(self.root, self.year, self.root / self._folder(self.masks), self.card.how_to_get)
 
-    def _read_texts(self) -> Texts | None:
+    def _read_texts(self) -> SequenceTexts | None:
         """Return the caller's texts."""
-        return None if self.texts is None else Texts(self.texts)
+        return None if self.texts is None else SequenceTexts(self.texts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ Entry = tuple[str, int | None, str, str]
 """Sequence, object id (None: all its objects), text, place for messages."""
 
 
-class Texts:
+class SequenceTexts:
     """The texts of a file.
 
     Raises:

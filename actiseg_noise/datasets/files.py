@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actiseg_noise.borders.folders import IMAGE_SUFFIXES, MASK_SUFFIXES, list_files, natural_order
+from actiseg_noise.borders.folders import IMAGE_SUFFIXES, list_files, list_masks, natural_order, other_form
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.roots import full_path
 from actiseg_noise.errors import DataError
@@ -21,7 +21,7 @@ def find_frames(root: Path, images: str, masks: str) -> tuple[FrameRecord, ...]:
 
     A path is that of the file on disk, whatever the case of its suffix; None where there is none.
     """
-    shown, drawn = list_files(root / images, IMAGE_SUFFIXES), list_files(root / masks, MASK_SUFFIXES)
+    shown, drawn = list_files(root / images, IMAGE_SUFFIXES), list_masks(root / masks)
     return tuple(
         FrameRecord(
             frame_id=stem,
@@ -39,8 +39,12 @@ def image_path(root: Path, folder: str, stem: str) -> str | None:
     return None if name is None else f"{folder}/{name}"
 
 
-def find_name(folder: Path, stem: str, suffixes: tuple[str, ...] = MASK_SUFFIXES) -> str | None:
-    """Return the name of the file in ``folder`` with this stem and one of ``suffixes``, None where there is none."""
+def find_name(folder: Path, stem: str, suffixes: tuple[str, ...] = ()) -> str | None:
+    """Return the name of the file in ``folder`` with this stem, None where there is none.
+
+    Args:
+        suffixes: which it may have; none: those of masks, see ``list_masks``.
+    """
     try:
         changed_ns = folder.stat().st_mtime_ns
     except OSError:
@@ -51,7 +55,7 @@ def find_name(folder: Path, stem: str, suffixes: tuple[str, ...] = MASK_SUFFIXES
 @lru_cache(8)
 def _names(folder: Path, suffixes: tuple[str, ...], changed_ns: int) -> dict[str, str]:
     """Return stem → name of a folder's files; those of the last few folders are kept while they stay the same."""
-    return list_files(folder, suffixes)
+    return list_files(folder, suffixes) if suffixes else list_masks(folder)
 
 
 def near_root(root: Path, path: str) -> Path:
@@ -63,7 +67,7 @@ def near_root(root: Path, path: str) -> Path:
 
 def first_mask(folder: Path) -> Path | None:
     """Return the mask of a clip's first annotated frame, None where the folder has no mask."""
-    name = next(iter(list_files(folder, MASK_SUFFIXES).values()), None)
+    name = next(iter(list_masks(folder).values()), None)
     return None if name is None else folder / name
 
 
@@ -75,7 +79,7 @@ def find_object_ids(folder: Path, void_id: int) -> tuple[int, ...]:
     Raises:
         DataError: a mask that cannot be read.
     """
-    masks = (read_index_mask(folder / name) for name in list_files(folder, MASK_SUFFIXES).values())
+    masks = (read_index_mask(folder / name) for name in list_masks(folder).values())
     present = _ids(next(masks), void_id)
     largest = max(present, default=0)
     while len(present) < largest and (index_mask := next(masks, None)) is not None:
@@ -101,12 +105,19 @@ def find_other_ids(index_mask: IndexMask, known: Iterable[int], void_id: int | N
     return [int(value) for value in np.unique(index_mask) if is_other[value]]
 
 
-def missing_clips(what: str, missing: Sequence[str], total: int, how_to_get: str) -> DataError:
-    """Return the error for listed clips whose files are absent: the count, the first ten, what to do."""
+def missing_clips(
+    what: str, missing: Sequence[str], total: int, how_to_get: str, folder: Path | None = None
+) -> DataError:
+    """Return the error for listed clips whose files are absent: the count, the first ten, what to do.
+
+    Args:
+        folder: where a folder of each clip's name is expected; one in another Unicode form is named.
+    """
+    form = "" if folder is None else next(filter(None, (other_form(folder / name) for name in missing[:10])), "")
     shown = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
     advice = (
         "Use --content text, which needs no masks"
         if len(missing) == total
         else "Pass --skip-missing to go on without them"
     )
-    return DataError(f"{len(missing)} of {total} {what}: {shown}. {advice}, or get them: {how_to_get}")
+    return DataError(f"{len(missing)} of {total} {what}: {shown}{form}. {advice}, or get them: {how_to_get}")

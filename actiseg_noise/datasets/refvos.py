@@ -31,13 +31,13 @@ from pathlib import Path
 
 import numpy as np
 
-from actiseg_noise.borders.folders import MASK_SUFFIXES, list_files, list_stems
+from actiseg_noise.borders.folders import list_masks
 from actiseg_noise.borders.images import frame_size
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.files import image_path, missing_clips, near_root
 from actiseg_noise.datasets.referring import VERB, make_template
 from actiseg_noise.datasets.refvos_categories import NO_CATEGORY, Categories
-from actiseg_noise.datasets.refvos_expressions import SEPARATOR, Expression, Video, iter_videos
+from actiseg_noise.datasets.refvos_expressions import SEPARATOR, Expression, ReferredVideo, iter_videos
 from actiseg_noise.datasets.refvos_masks import MASK_FILE, find_absent, join_ids, read_union, split_ids
 from actiseg_noise.datasets.selection import ALL
 from actiseg_noise.errors import DataError
@@ -163,11 +163,11 @@ class RefVos(Dataset):
             )
         return np.zeros(size, np.uint8)
 
-    def _frames(self, split: str, video: Video, expression: Expression) -> tuple[FrameRecord, ...]:
+    def _frames(self, split: str, video: ReferredVideo, expression: Expression) -> tuple[FrameRecord, ...]:
         """Return the frames that the file lists, with masks where they are."""
         images, masks = (f"{split}/{folder}/{video.name}" for folder in ("JPEGImages", "Annotations"))
         if expression.anno_ids is None:
-            drawn = {stem: f"{masks}/{name}" for stem, name in list_files(self.root / masks, MASK_SUFFIXES).items()}
+            drawn = {stem: f"{masks}/{name}" for stem, name in list_masks(self.root / masks).items()}
         else:
             drawn = dict.fromkeys(video.frame_ids, f"{split}/{MASK_FILE}")
         return tuple(
@@ -194,7 +194,7 @@ class RefVos(Dataset):
         missing: list[str] = []
         unsaid = 0
         for video in iter_videos(path):
-            stems = set(list_stems(self.root / split / "Annotations" / video.name))
+            stems = set(list_masks(self.root / split / "Annotations" / video.name))
             for expression in video.expressions:
                 clip_id = f"{video.name}{SEPARATOR}{expression.exp_id}"
                 if wanted is not None and clip_id not in wanted:

@@ -44,7 +44,7 @@ class Expression:
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
+class ReferredVideo:
     """A video with its frame ids in temporal order and its expressions in ascending exp_id."""
 
     name: str
@@ -52,7 +52,7 @@ class Video:
     expressions: tuple[Expression, ...]
 
 
-def iter_videos(path: Path) -> Iterator[Video]:
+def iter_videos(path: Path) -> Iterator[ReferredVideo]:
     """Yield the videos of a file in the order of their clip ids; each is decoded on its own.
 
     Raises:
@@ -78,7 +78,7 @@ def _expressions(entry: Any, path: Path, number: int, video: str) -> dict[str, A
     return value
 
 
-def _parse(entry: Any, path: Path, number: int, video: str, start: int) -> Video:
+def _parse(entry: Any, path: Path, number: int, video: str, start: int) -> ReferredVideo:
     """Return one entry, whose first expression is number ``start`` of the file."""
     fields = JsonFields(entry, path, number, video)
     values = _expressions(entry, path, number, video)
@@ -92,7 +92,7 @@ def _parse(entry: Any, path: Path, number: int, video: str, start: int) -> Video
         )
         for exp_id in sorted(values)
     )
-    return Video(video, _frame_ids(fields), expressions)
+    return ReferredVideo(video, _frame_ids(fields), expressions)
 
 
 def _parse_expression(value: dict[str, Any], fields: JsonFields, exp_id: str, order: int) -> Expression:

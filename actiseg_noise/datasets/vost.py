@@ -25,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actiseg_noise.borders.folders import check_file_name, list_stems
+from actiseg_noise.borders.folders import check_file_name, list_masks
 from actiseg_noise.borders.text import read_lines
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.files import find_frames, find_object_ids, find_other_ids, missing_clips
@@ -150,12 +150,14 @@ class Vost(Dataset):
         kept: list[str] = []
         missing: list[str] = []
         for video in videos:
-            (kept if list_stems(self.root / "Annotations" / video) else missing).append(video)
+            (kept if list_masks(self.root / "Annotations" / video) else missing).append(video)
         if missing and not (self.skip_missing and kept):
             what = f"videos of {self._list_path(split)} have no masks in {self.root / 'Annotations'}"
             if self.objects == "instances":
                 what += " (--objects instances reads a clip's first mask, for text content too)"
-            raise missing_clips(what, missing, len(kept) + len(missing), self.card.how_to_get)
+            raise missing_clips(
+                what, missing, len(kept) + len(missing), self.card.how_to_get, self.root / "Annotations"
+            )
         self.skipped.extend(sorted(set(missing).difference(self.skipped)))
         return kept
 

@@ -23,7 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.borders.folders import check_file_name, list_stems
+from actiseg_noise.borders.folders import check_file_name, list_masks
 from actiseg_noise.borders.images import read_foreground
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.text import read_yaml
@@ -138,7 +138,7 @@ class Vscos(Dataset):
 
     def _with_masks(self, split: str, actions: Sequence[_Action]) -> list[_Action]:
         """Return the actions that have a mask; refuse or count the others."""
-        kept = [action for action in actions if list_stems(self.root / action[1][1])]
+        kept = [action for action in actions if list_masks(self.root / action[1][1])]
         missing = sorted({clip.clip_id for clip, _ in actions}.difference(clip.clip_id for clip, _ in kept))
         if missing and not (self.skip_missing and kept):
             what = f"actions of {self._yaml_path(split)} have no masks in {self.root / _side(split)}/*/anno_masks"

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_noise.borders.folders import list_folders, list_stems, natural_order
+from actiseg_noise.borders.folders import list_folders, list_masks, natural_order
 from actiseg_noise.borders.images import check_shape, frame_size, read_index_mask
 from actiseg_noise.datasets.base import check_threshold
 from actiseg_noise.datasets.files import find_name, image_path
@@ -261,7 +261,7 @@ def mask_file(folder: Path, stem: str) -> Path:
 
 def mask_stems(folder: Path) -> list[str]:
     """Return the stems of a sequence's masks, without the backups ``<frame>_org.png`` of masks that are there."""
-    stems = set(list_stems(folder))
+    stems = set(list_masks(folder))
     return sorted(stem for stem in stems if not (stem.endswith("_org") and stem.removesuffix("_org") in stems))
 
 
@@ -292,14 +292,14 @@ def _sequences(folder: Path, side: str) -> list[str]:
     """
     raise_if(not folder.is_dir(), f"--{side} {folder}: no such folder")
     inner = list_folders(folder)
-    found = [name for name in inner if list_stems(folder / name)]
+    found = [name for name in inner if list_masks(folder / name)]
     if not found:
         deeper = [
             folder / name
             for name in inner
-            if any(list_stems(folder / name / below) for below in list_folders(folder / name))
+            if any(list_masks(folder / name / below) for below in list_folders(folder / name))
         ]
-        if list_stems(folder):
+        if list_masks(folder):
             deeper.append(folder.parent)
         hint = f" Did you mean {deeper[0]}?" if deeper else ""
         raise ActisegError(f"--{side} {folder}: expected folders <sequence>/<frame>.png, found none.{hint}")

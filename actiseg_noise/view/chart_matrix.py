@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.manifest.info import ManifestInfo
+from actiseg_noise.plot_style import INK, new_figure
 from actiseg_noise.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -22,12 +23,10 @@ def draw_confusions(info: ManifestInfo, vocabulary: Vocabulary, counts: Counter[
     """Draw, per clean category, the share of its prompts that name each category."""
     from matplotlib.colors import PowerNorm
 
-    from actiseg_noise.view.charts import new_figure
-
     shares, names, rows = confusion_shares(vocabulary, counts)
     size = 2.6 + 0.27 * len(rows)
     some = f", the {len(rows)} most frequent" if names[-1] == "all others" else ""
-    figure = new_figure(info, f"Categories named by the prompts{some}", size + 0.9, size)
+    figure = new_figure(f"Categories named by the prompts{some}", subtitle(info), size + 0.9, size)
     axes = figure.subplots()
     image = axes.imshow(np.ma.masked_equal(shares, 0), cmap="Blues", norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
     axes.set_yticks(range(len(rows)), rows, fontsize=7)
@@ -37,7 +36,7 @@ def draw_confusions(info: ManifestInfo, vocabulary: Vocabulary, counts: Counter[
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     for i, j in np.argwhere(shares >= PRINTED).tolist():
-        colour = "white" if shares[i, j] > 0.3 else "#222222"
+        colour = "white" if shares[i, j] > 0.3 else INK
         axes.text(j, i, f"{100 * shares[i, j]:.0f}", ha="center", va="center", fontsize=5.5, color=colour)
     bar = figure.colorbar(
         image, ax=axes, shrink=0.5, ticks=[0, 0.05, 0.2, 0.5, 1], format=lambda v, _: f"{100 * v:g} %"
@@ -45,6 +44,11 @@ def draw_confusions(info: ManifestInfo, vocabulary: Vocabulary, counts: Counter[
     bar.outline.set_visible(False)
     bar.ax.set_title("of the row", fontsize=7, loc="left")
     return figure
+
+
+def subtitle(info: ManifestInfo) -> str:
+    """Return the line that names the manifest below a chart's title."""
+    return f"{info.name}, digest {info.digest[:12]}"
 
 
 def confusion_shares(

@@ -1,11 +1,9 @@
-"""The charts themselves. Drawn by Matplotlib with its own font and settings, whatever the user's are."""
+"""The charts of a manifest."""
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,31 +12,15 @@ from actiseg_noise.borders.writing import write_figure
 from actiseg_noise.errors import ActisegError, MissingExtraError
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.view.chart_matrix import draw_confusions
+from actiseg_noise.plot_style import BLUE, DPI, FAINT, INK, ORANGE, RULE, new_figure, own_style
+from actiseg_noise.view.chart_matrix import draw_confusions, subtitle
 from actiseg_noise.view.chart_measure import IOU_BINS, MaskFigures, count_confusions, measure_masks
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-DPI = 150
-HEAD_IN = 0.55  # inches for the title and the manifest's name
-INK, FAINT, BLUE, ORANGE, GREEN = "#222222", "#8a8f94", "#0072B2", "#D55E00", "#009E73"  # Okabe and Ito
 MOST_OF_BOUNDARY = 0.97
 SHORTEST_REACH, LONGEST_REACH = 5, 40  # of the axis of displacements, in px
-STYLE: dict[Any, Any] = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "text.color": INK,
-    "axes.labelcolor": INK,
-    "axes.edgecolor": FAINT,
-    "axes.linewidth": 0.8,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 9,
-    "axes.titlelocation": "left",
-    "xtick.color": INK,
-    "ytick.color": INK,
-}
 
 
 def plot_manifest(manifest: Manifest, folder: Path) -> list[Path]:
@@ -76,25 +58,13 @@ def plot_manifest(manifest: Manifest, folder: Path) -> list[Path]:
 
 def _save(draw: Callable[[], Figure], path: Path) -> Path:
     """Draw a chart and write it."""
-    with _own_style():
+    with own_style():
         return write_figure(path, draw(), DPI)
-
-
-@contextmanager
-def _own_style() -> Iterator[None]:
-    """Draw with our settings alone; letters that the font lacks become boxes, without a warning for each."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        mpl.rcdefaults()
-        mpl.rcParams.update(STYLE)
-        yield
 
 
 def draw_rates(info: ManifestInfo) -> Figure:
     """Draw, per noise, the realised rate on the interval that chance allows around the requested one."""
-    figure = new_figure(info, "Realised rates", 7.2, 1.3 + 0.55 * len(info.noises))
+    figure = new_figure("Realised rates", subtitle(info), 7.2, 1.3 + 0.55 * len(info.noises))
     axes = figure.subplots()
     for place, slot in enumerate(info.noises):
         _draw_rate(axes, place, slot)
@@ -105,7 +75,7 @@ def draw_rates(info: ManifestInfo) -> Figure:
     axes.set_xlabel("share of the eligible draws that were corrupted")
     axes.spines["left"].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color="#e8e8e8", linewidth=0.8)
+    axes.grid(axis="x", color=RULE, linewidth=0.8)
     axes.set_axisbelow(True)
     names = {"rate asked for": "|", "realised": "o"}
     handles = [axes.plot([], [], mark, color=BLUE if mark == "o" else INK, label=n)[0] for n, mark in names.items()]
@@ -132,7 +102,7 @@ def _draw_rate(axes: Any, place: int, slot: SlotCounts) -> None:
 
 def draw_ious(info: ManifestInfo, masks: dict[str, MaskFigures]) -> Figure:
     """Draw, per noise, the share of noised masks per twentieth of IoU with the clean mask."""
-    figure = new_figure(info, "IoU of noised masks with the clean ones", 6.4, 0.7 + 1.7 * len(masks))
+    figure = new_figure("IoU of noised masks with the clean ones", subtitle(info), 6.4, 0.7 + 1.7 * len(masks))
     rows = figure.subplots(len(masks), 1, sharex=True, squeeze=False)[:, 0]
     for axes, (noise, found) in zip(rows, masks.items(), strict=True):
         edges = [i / IOU_BINS for i in range(IOU_BINS)]
@@ -148,7 +118,7 @@ def draw_ious(info: ManifestInfo, masks: dict[str, MaskFigures]) -> Figure:
 def draw_displacements(info: ManifestInfo, masks: dict[str, MaskFigures]) -> Figure:
     """Draw, per noise, how far the boundary pixels of noised masks lie from the clean boundary."""
     shown = {noise: found for noise, found in masks.items() if found.displacements}
-    figure = new_figure(info, "Boundary displacement of noised masks", 6.4, 0.9 + 1.7 * len(shown))
+    figure = new_figure("Boundary displacement of noised masks", subtitle(info), 6.4, 0.9 + 1.7 * len(shown))
     rows = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
     for axes, (noise, found) in zip(rows, shown.items(), strict=True):
         reach = _reach(found.displacements)
@@ -189,19 +159,5 @@ def _percent_axis(axes: Any, what: str) -> None:
     """Dress a vertical axis of shares."""
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g} %")
     axes.set_ylabel(what)
-    axes.grid(axis="y", color="#e8e8e8", linewidth=0.8)
+    axes.grid(axis="y", color=RULE, linewidth=0.8)
     axes.set_axisbelow(True)
-
-
-def new_figure(info: ManifestInfo, title: str, width: float, height: float) -> Figure:
-    """Return a figure headed by what it shows and of which manifest, size in inches."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height))
-    FigureCanvasAgg(figure)
-    figure.set_layout_engine("constrained", rect=(0, 0, 1, 1 - HEAD_IN / height))
-    figure.text(0.01, 1 - 0.2 / height, title, fontsize=10, weight="bold", va="center")
-    named = f"{info.name}, digest {info.digest[:12]}"
-    figure.text(0.01, 1 - 0.4 / height, named, fontsize=8, color=FAINT, va="center")
-    return figure

@@ -36,7 +36,7 @@ Words = list[tuple[str, tuple[int, int, int]]]
 
 
 @dataclass(frozen=True)
-class Sheet:
+class ContactSheet:
     """A drawn contact sheet; a notebook shows it.
 
     Attributes:
@@ -61,7 +61,7 @@ def preview(
     clips: Sequence[str] | None = None,
     limit: int = 12,
     noise_only: bool = False,
-) -> Sheet:
+) -> ContactSheet:
     """Draw a contact sheet: a frame per row, its clean and noisy masks, both prompts of its positive objects.
 
     >>> import actiseg_noise
@@ -112,7 +112,7 @@ def draw_preview(
     clips: Sequence[str] | None = None,
     limit: int = 12,
     noise_only: bool = False,
-) -> Sheet:
+) -> ContactSheet:
     """Return the contact sheet of a manifest; see :func:`preview` and :func:`choose_rows`.
 
     Args:
@@ -130,7 +130,7 @@ def draw_preview(
     for part in (head, *rows):
         sheet.paste(part, (0, top))
         top += part.height
-    return Sheet(sheet, len(rows), found, root)
+    return ContactSheet(sheet, len(rows), found, root)
 
 
 def _draw_head(manifest: Manifest, columns: tuple[str, ...]) -> Image.Image:

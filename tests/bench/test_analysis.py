@@ -22,7 +22,7 @@ from actiseg_bench.report.pareto import pareto_front
 from actiseg_bench.report.sensitivity import AXES, find_place, relative_area, slope
 from actiseg_bench.report.sheets import find_gaps, make_sheets, profile
 from actiseg_bench.report.study import Study, make_studies
-from actiseg_bench.report.style import looks
+from actiseg_bench.report.style import row_styles
 from actiseg_bench.report.table import Value
 from actiseg_bench.report.training_charts import fit_curves, selection_curves
 from actiseg_bench.results.predictions import PredictedMask
@@ -182,8 +182,8 @@ def test_fits_are_drawn_where_all_seeds_were_probed() -> None:
 def test_rows_have_the_baseline_first_and_a_look_of_their_own() -> None:
     found = study(*(at("clean", 0.5, strategy=s) for s in ("pmhm", "mine", "apl", "baseline", "other")))
     assert found.rows == ("baseline", "apl", "mine", "other", "pmhm")
-    assert len({(look.color, look.marker) for look in looks(found.rows).values()}) == 5
-    assert looks(["gce@released"])["gce@released"][:2] == looks(["gce"])["gce"][:2]
+    assert len({(look.color, look.marker) for look in row_styles(found.rows).values()}) == 5
+    assert row_styles(["gce@released"])["gce@released"][:2] == row_styles(["gce"])["gce"][:2]
 
 
 def test_what_is_missing_is_said() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from bench_fakes import make_result
 
 import actiseg_noise
+from actiseg_bench.grid import verification
 from actiseg_bench.grid.execution import iter_silent
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec, run_grid
 from actiseg_bench.grid.tracks import Track, open_track
@@ -20,7 +22,7 @@ from actiseg_bench.grid.verification import RunFinding, verify_runs
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.predictions import PredictedMask, iter_predictions, write_predictions
 from actiseg_bench.results.provenance import Provenance
-from actiseg_bench.results.result import RunIdentity
+from actiseg_bench.results.result import RunIdentity, read_result, result_digest, write_result
 from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import write_object_frames
 from actiseg_noise.errors import ManifestError
@@ -46,7 +48,8 @@ class Runner:
     def identity(self, spec: RunSpec) -> RunIdentity:
         info = spec.track.info
         row = (spec.model, spec.strategy, spec.variant, spec.seed)
-        return RunIdentity(*row, {"steps": 3}, info.train_manifest, info.eval_manifest, "weights", "code")
+        labels = info.train_manifest, info.eval_manifest
+        return RunIdentity(*row, {"steps": 3}, *labels, "weights", "code", info.train_images, info.eval_images)
 
     def provenance(self, spec: RunSpec) -> Provenance:
         return make_result().provenance
@@ -90,16 +93,124 @@ def findings(folder: Path) -> list[tuple[str, str]]:
     return [(finding.where, finding.what) for finding in verify_runs(folder).findings]
 
 
-def rewrite(folder: Path, change: Callable[[dict[str, Any]], None]) -> None:
+def rewrite(folder: Path, change: Callable[[dict[str, Any]], None], *, reseal: bool = True) -> None:
+    """Edit a result; ``reseal`` makes its digest anew, so that only contradictions give the edit away."""
     path = folder / "result.json"
     data = json.loads(path.read_text("utf-8"))
     change(data)
+    if reseal:
+        data["result_digest"] = result_digest(data)
     path.write_text(json.dumps(data), "utf-8")
 
 
 def test_what_was_made_holds(finished: Path) -> None:
     verdict = verify_runs(finished)
     assert (verdict.runs, verdict.findings) == ((CO, GCE), ())
+    assert verdict.unchecked == {("pictures", "give their folder: --root"): (CO, GCE)}
+    assert verdict.summary() == [
+        "2 runs: all checks passed: digest of the result, run key, folder, agreement of its statements, predictions, "
+        "training labels, scores, counts, failure modes, object-frames, the 2 manifests they name that are at hand",
+        "not checked of 2 of 2 runs: pictures (give their folder: --root)",
+    ]
+
+
+def test_the_summary_is_made_of_the_checks_that_ran(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "CHECKS", [check for check in verification.CHECKS if check.name == "run key"])
+    passed, left, *none = verify_runs(finished).summary()
+    assert (passed, none) == ("2 runs: all checks passed: run key", [])
+    assert left.startswith("not checked of 2 of 2 runs: track.name, track.protocol, track.dataset, track.recipe, ")
+    assert "scores, counts, failures, cost, losses, fits, selection, oracle, predictions, provenance.version" in left
+    assert left.endswith("result_digest (stated by the result alone)")
+    monkeypatch.setattr(verification, "CHECKS", [])
+    assert verify_runs(finished).summary()[0] == "2 runs: nothing was checked"
+
+
+def leaves(data: Any, *way: Any) -> Iterator[tuple[Any, ...]]:
+    """Yield the way to every value of a JSON object that is no object; an empty one is a value."""
+    if isinstance(data, dict) and data:
+        for name, value in data.items():
+            yield from leaves(value, *way, name)
+    else:
+        yield way
+
+
+def edited(value: Any) -> Any:
+    """Return another value of the same kind."""
+    if isinstance(value, str):
+        return f"{value}x"
+    if isinstance(value, bool) or value is None:
+        return not value
+    if isinstance(value, int | float):
+        return value / 2 if isinstance(value, float) and value else value + 1
+    return {"x": 1} if isinstance(value, dict) else [*value, 0.5]
+
+
+def test_an_edit_of_any_statement_is_found(runs: Path) -> None:
+    path = runs / GCE / "result.json"
+    whole = path.read_text("utf-8")
+    ways = list(leaves(json.loads(whole)))
+    assert len(ways) > 55
+    for *outer, name in ways:
+        data = json.loads(whole)
+        inner = data
+        for one in outer:
+            inner = inner[one]
+        inner[name] = edited(inner[name])
+        path.write_text(json.dumps(data), "utf-8")
+        assert GCE in {where for where, _ in findings(runs)}, (*outer, name)
+
+
+def as_schema_2(folder: Path) -> None:
+    """Write a result as an earlier version of this package did."""
+    result = read_result(folder / "result.json")
+    track = replace(result.track, train_images=None, eval_images=None)
+    info = (result.track.train_manifest, result.track.eval_manifest)
+    row = (result.model, result.strategy, result.variant, result.seed)
+    key = RunIdentity(*row, result.config, *info, "weights", "code").key()
+    write_result(folder, replace(result, schema_version=2, track=track, run_key=key))
+    assert "images" not in (folder / "result.json").read_text()
+
+
+def test_an_older_result_is_verified_and_what_it_alone_states_is_named(runs: Path) -> None:
+    as_schema_2(runs / GCE)
+    verdict = verify_runs(runs)
+    assert verdict.findings == ()
+    assert [(what, why) for what, why in verdict.unchecked if "schema 2" in why] == [
+        ("digest of the result", "a result of schema 2 has none"),
+        ("pictures", "a result of schema 2 has no digest of them"),
+    ]
+    (alone,) = [what for what, why in verdict.unchecked if why == "stated by the result alone"]
+    assert alone.startswith("cost, losses, fits, selection, oracle, provenance.version, ")
+
+
+def test_an_older_result_that_a_script_edited_is_found(runs: Path) -> None:
+    as_schema_2(runs / GCE)
+    rewrite(runs / GCE, lambda data: data["cost"].update(train_s=0.01), reseal=False)
+    assert findings(runs) == [(GCE, "form of the result")]
+
+
+def test_training_labels_that_are_not_at_hand_are_named_as_unchecked(runs: Path) -> None:
+    shutil.rmtree(runs / "manifests" / "kitchen" / "val" / "text-40-s0")
+    verdict = verify_runs(runs)
+    assert verdict.findings == ()
+    assert "training labels" not in verdict.checked
+    assert "the 1 manifests they name that are at hand" in verdict.summary()[0]
+    why = "no manifest with their digest below manifests/"
+    assert verdict.unchecked["training labels", why] == (CO, GCE)
+
+
+def test_with_their_folder_the_pictures_are_verified(finished: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    verdict = verify_runs(finished, root=kitchen_root)
+    assert (verdict.findings, "pictures" in verdict.checked) == ((), True)
+    root = Path(shutil.copytree(kitchen_root, tmp_path / "root"))
+    picture = min((root / "val" / "images").rglob("*.jpg"))
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    found = verify_runs(finished, root=root).findings
+    assert [(f.where, f.what) for f in found] == [
+        (where, f"{what} pictures") for where in (CO, GCE) for what in ("train", "eval")
+    ]
+    picture.unlink()
+    assert all("is missing" in f.found for f in verify_runs(finished, root=root).findings)
 
 
 def test_a_better_score_than_the_predictions_give_is_found(runs: Path) -> None:
@@ -124,11 +235,18 @@ def test_the_score_of_two_networks_is_their_mean(runs: Path) -> None:
         (lambda data: data["track"].update(recipe="clean"), "track, recipe"),
         (lambda data: data["track"]["severity"].update(harmful_positives=0.9), "track, harmful_positives"),
         (lambda data: data["config"].update(steps=4), "run key"),
-        (lambda data: data.update(seed=7), "run key"),
+        (lambda data: data["track"].update(dataset="visor"), "track, dataset"),
+        (lambda data: data["track"].update(train_images="0" * 32), "run key"),
+        (lambda data: data["track"].update(name="clean"), "folder"),
+        (lambda data: data["track"].update(protocol="full-v1"), "folder"),
+        (lambda data: data["track"].update(name="../x"), "folder"),
         (lambda data: data.update(run_key="0" * 32), "run key"),
         (lambda data: data.update(predictions="0" * 32), "predictions.parquet"),
     ],
-    ids=["failures", "counts", "recipe", "severity", "config", "seed", "key", "digest"],
+    ids=[
+        *("failures", "counts", "recipe", "severity", "config", "dataset", "pictures", "track", "protocol", "path"),
+        *("key", "digest"),
+    ],
 )
 def test_an_edited_statement_is_found_in_its_row_alone(runs: Path, change: Any, what: str) -> None:
     rewrite(runs / GCE, change)
@@ -153,7 +271,7 @@ def test_a_missing_predictions_file_is_a_finding(runs: Path) -> None:
     (runs / GCE / "predictions.parquet").unlink()
     found = verify_runs(runs).findings
     assert [(f.where, f.what) for f in found] == [(GCE, "predictions.parquet"), (GCE, "scores")]
-    assert "not a readable predictions file" in found[0].found
+    assert "the predictions file is missing" in found[0].found
 
 
 def test_a_truncated_predictions_file_is_a_finding(runs: Path) -> None:

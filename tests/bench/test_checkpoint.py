@@ -1,6 +1,9 @@
 """A training that was stopped goes on to the very same weights; a checkpoint of anything else is refused."""
 
 import json
+import shutil
+import struct
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +14,9 @@ from safetensors.torch import save_file
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.strategies.base import STRATEGIES, Step
 from actiseg_bench.strategies.baseline import Baseline
-from actiseg_bench.training.checkpoint import CheckpointError, load_networks, read_tensors, save_networks
+from actiseg_bench.training.checkpoint import CheckpointError, load_networks, read_tensors, save_networks, write_tensors
 from actiseg_bench.training.config import RunConfig, TrainConfig
+from actiseg_bench.training.folder import train_to
 from actiseg_bench.training.train import NotFiniteError, TrainOutcome, train_run
 
 CONFIG = RunConfig(
@@ -134,3 +138,137 @@ def test_parameters_of_another_shape_are_refused(tmp_path: Path) -> None:
     save_networks(path, [network], CONFIG, "labels")
     with pytest.raises(CheckpointError, match="not the parameters of model 'tiny'"):
         load_networks(path)
+
+
+def write_raw(path: Path, header: dict[str, object], data: bytes = b"\0" * 4) -> Path:
+    """Write a safetensors file with any header."""
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + data)
+    return path
+
+
+ONE = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+SOUND = json.dumps({"identity": {"config": CONFIG.to_dict(), "manifest": "labels"}})
+
+
+def with_config(**changes: object) -> str:
+    return json.dumps({"identity": {"config": CONFIG.to_dict() | changes, "manifest": "labels"}})
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({}, "does not say what made it"),
+        ({"said": "{"}, "malformed JSON at line 1"),
+        ({"metadata": "[" * 100_000}, "nested too deeply"),
+        ({"metadata": "[]"}, "expected a JSON object"),
+        ({"metadata": "{}"}, "does not say what made it"),
+        ({"metadata": '{"identity": 5}'}, "not the configuration of a training"),
+        ({"metadata": '{"identity": {"config": "x", "manifest": 1}}'}, "not the configuration of a training"),
+        ({"metadata": '{"identity": {"config": {"train": 5}, "manifest": ""}}'}, "not the configuration of a training"),
+        ({"metadata": '{"identity": {"config": {"colour": 5}, "manifest": ""}}'}, "not the configuration .*colour"),
+        ({"metadata": with_config(model=["tiny"])}, "of model .*, which is not installed"),
+        ({"metadata": with_config(model="tinny")}, "of model 'tinny', which is not installed"),
+        ({"metadata": with_config(threads=10**9)}, "config.threads: expected a whole number from 1 to 1024"),
+        ({"metadata": with_config(threads="2")}, "config.threads"),
+        ({"metadata": SOUND}, "not the parameters of model 'tiny'"),
+    ],
+)
+def test_a_checkpoint_that_states_nonsense_is_refused(tmp_path: Path, metadata: dict[str, str], message: str) -> None:
+    path = write_raw(tmp_path / "c.safetensors", {"__metadata__": {"format": "1", **metadata}, "network.0.a": ONE})
+    with pytest.raises(CheckpointError, match=message):
+        load_networks(path)
+
+
+@pytest.mark.parametrize("name", ["network.x.a", "network.999999999.a", "network.1.a", "network.-1.a", "network."])
+def test_networks_are_numbered_from_0(tmp_path: Path, name: str) -> None:
+    path = write_raw(tmp_path / "c.safetensors", {"__metadata__": {"format": "1", "metadata": SOUND}, name: ONE})
+    with pytest.raises(CheckpointError, match="expected networks numbered from 0"):
+        load_networks(path)
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [
+        {"dtype": "F32", "shape": [10**12], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [1], "data_offsets": [0, 10**15]},
+        {"dtype": "F99", "shape": [1], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [-1], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": "x", "data_offsets": [0, 4]},
+    ],
+)
+def test_a_header_that_lies_about_its_tensors_is_refused(tmp_path: Path, tensor: dict[str, object]) -> None:
+    path = write_raw(
+        tmp_path / "c.safetensors", {"__metadata__": {"format": "1", "metadata": SOUND}, "network.0.a": tensor}
+    )
+    with pytest.raises(CheckpointError, match="not a readable safetensors file"):
+        load_networks(path)
+
+
+def test_a_header_longer_than_the_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "c.safetensors"
+    path.write_bytes(struct.pack("<Q", 2**62) + b"{}")
+    with pytest.raises(CheckpointError, match="not a readable safetensors file"):
+        load_networks(path)
+
+
+@pytest.mark.parametrize("kind", [torch.bool, torch.int32, torch.complex64])
+def test_parameters_of_another_kind_of_number_are_refused(tmp_path: Path, kind: torch.dtype) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_networks(path, [Tiny()], CONFIG, "labels")
+    tensors, metadata = read_tensors(path)
+    save_file(
+        {name: torch.zeros(value.shape, dtype=kind) for name, value in tensors.items()},
+        path,
+        {"format": "1", "metadata": json.dumps(metadata)},
+    )
+    with pytest.raises(CheckpointError, match="not the parameters of model 'tiny': .* holds torch"):
+        load_networks(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors, metadata: metadata.pop("step"),
+        lambda tensors, metadata: metadata.update(step="x"),
+        lambda tensors, metadata: metadata.update(epoch=-1),
+        lambda tensors, metadata: metadata.update(losses=5),
+        lambda tensors, metadata: metadata.update(losses=[["x"]]),
+        lambda tensors, metadata: tensors.pop(next(iter(tensors))),
+        lambda tensors, metadata: tensors.update({"optimizer.0.x.exp_avg": torch.zeros(1)}),
+        lambda tensors, metadata: tensors.update({"optimizer.0.0.exp_avg": torch.zeros(7)}),
+        lambda tensors, metadata: tensors.update({"optimizer.0.99999.exp_avg": torch.zeros(7)}),
+    ],
+)
+def test_a_state_that_does_not_fit_the_training_is_refused(
+    noisy_val: Path, kitchen_root: Path, tmp_path: Path, change: Callable[[dict, dict], object]
+) -> None:
+    config = replace(CONFIG, train=replace(CONFIG.train, steps=1))
+    train_run(config, noisy_val, kitchen_root, folder=tmp_path, save_every=1)
+    path = tmp_path / "training.safetensors"
+    tensors, metadata = read_tensors(path)
+    change(tensors, metadata)
+    write_tensors(path, tensors, metadata)
+    with pytest.raises(CheckpointError, match="not the state of this training .* Remove the file"):
+        train_run(config, noisy_val, kitchen_root, folder=tmp_path, save_every=1)
+
+
+def test_other_pictures_make_another_training(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(kitchen_root, tmp_path / "root"))
+    config = replace(CONFIG, train=replace(CONFIG.train, steps=1))
+    report = train_to(tmp_path / "out", config, noisy_val, root)
+    assert train_to(tmp_path / "out", config, noisy_val, root) == report
+    picture = min((root / "val" / "images").rglob("*.jpg"))
+    picture.write_bytes(picture.read_bytes() + b"\0")
+    with pytest.raises(CheckpointError, match=r"of another run; these differ: images\."):
+        train_to(tmp_path / "out", config, noisy_val, root)
+
+
+def test_a_training_of_an_earlier_version_counts_without_its_pictures(
+    noisy_val: Path, kitchen_root: Path, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, train=replace(CONFIG.train, steps=1))
+    report = train_to(tmp_path, config, noisy_val, kitchen_root)
+    older = {name: value for name, value in report.items() if name != "images"}
+    (tmp_path / "train.json").write_text(json.dumps(older))
+    assert train_to(tmp_path, config, noisy_val, kitchen_root) == older

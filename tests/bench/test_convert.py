@@ -10,10 +10,10 @@ import pytest
 import torch
 from published_fakes import NAME, State, drawn, hollow_state, names_below, without, write_pth
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from actiseg_bench.models.convert import convert_checkpoint, fit_state
-from actiseg_bench.models.weights import load_weights
+from actiseg_bench.models.weights import load_weights, save_start_weights
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError
 
@@ -176,3 +176,22 @@ def test_pickled_code_and_unknown_models_are_bad_input(cli: Cli, state: State, t
     assert (code, "refused: it holds torch.nn.modules.linear.Linear" in error) == (2, True)
     code, _, error = cli(*convert(pth, model="referformer-r50x"))
     assert (code, "unknown model 'referformer-r50x'" in error) == (2, True)
+
+
+def test_a_tensor_that_claims_more_values_than_it_has_is_named_and_not_unfolded(state: State, tmp_path: Path) -> None:
+    name = next(iter(state))
+    huge = torch.zeros(1, dtype=torch.float64).expand(10**12)
+    fit, report = convert_checkpoint(write_pth(tmp_path / "a.pth", state | {name: huge}), NAME, tmp_path / "b")
+    assert (name in fit.misshapen, report["out"]) == (True, None)
+
+
+@pytest.mark.parametrize("kind", [torch.complex64, torch.int64, torch.bool])
+def test_weights_of_another_kind_of_number_are_refused(kind: torch.dtype, tmp_path: Path) -> None:
+    network = drawn()
+    save_start_weights(network, tmp_path / "w.safetensors")
+    weights = {
+        key: torch.zeros(value.shape, dtype=kind) for key, value in load_file(tmp_path / "w.safetensors").items()
+    }
+    save_file(weights, tmp_path / "w.safetensors")
+    with pytest.raises(ActisegError, match="w.safetensors: these weights are not of model .* holds torch"):
+        load_weights(network, tmp_path / "w.safetensors")

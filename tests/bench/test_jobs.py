@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from bench_fakes import FakeRunner, make_track
 
 from actiseg_bench.grid.jobs import at_once
@@ -74,3 +79,92 @@ def test_an_error_is_told_and_its_traceback_kept(tmp_path: Path) -> None:
     assert found.failed == [("text-40 baseline-faithful seed 0", "RuntimeError: out of luck")]
     (note,) = tmp_path.rglob("*.failed.txt")
     assert "out of luck" in note.read_text()
+
+
+@dataclass
+class Endless(FakeRunner):
+    """Holds the interpreter in its last run until it is killed."""
+
+    def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
+        if spec.strategy == "gce":
+            (folder / "started").touch()
+            while True:
+                sum(range(1000))
+        return super().execute(spec, folder, on_progress)
+
+
+@dataclass
+class SlowToStart(FakeRunner):
+    """Takes long to unpack in a worker, as one that imports torch does."""
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        time.sleep(30)
+
+
+PARENT = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+import test_jobs
+from actiseg_noise.borders.locks import locked
+
+if __name__ == "__main__":
+    with locked(Path(sys.argv[1])):
+        test_jobs.run(getattr(test_jobs, sys.argv[3])(), Path(sys.argv[1]))
+"""
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that descend from a process."""
+    own = [int(one) for path in Path(f"/proc/{pid}/task").glob("*/children") for one in path.read_text().split()]
+    return [*own, *(below for one in own for below in children_of(one))]
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process runs; one that ended and that nobody has waited for does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
+    until = time.monotonic() + seconds
+    while not holds() and time.monotonic() < until:
+        time.sleep(0.02)
+    return holds()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are listed in /proc")
+@pytest.mark.parametrize("runner", ["Endless", "SlowToStart"])
+def test_workers_of_a_killed_parent_are_gone_within_2_s_and_the_rerun_does_not_collide(
+    tmp_path: Path, runner: str
+) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    command = [sys.executable, str(script), str(tmp_path / "out"), str(Path(__file__).parent), runner]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as parent:
+        if runner == "Endless":
+            assert wait_until(lambda: len(list((tmp_path / "out").rglob("started"))) == 2, 60)
+        else:
+            assert wait_until(lambda: len(children_of(parent.pid)) >= 2, 60)
+            time.sleep(1)
+        children = children_of(parent.pid)
+        parent.kill()
+        parent.wait()
+    assert len(children) >= 2
+    assert wait_until(lambda: not any(map(is_alive, children)), 2)
+    found, _ = run(FakeRunner(), tmp_path / "out")
+    assert (found.failed, len(found.results)) == ([], len(GRID))
+
+
+def test_a_rerun_at_once_waits_for_a_worker_that_is_just_ending(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    command = [sys.executable, str(script), str(tmp_path / "out"), str(Path(__file__).parent), "Endless"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as parent:
+        assert wait_until(lambda: len(list((tmp_path / "out").rglob("started"))) == 2, 60)
+        parent.kill()
+        parent.wait()
+    assert run_grid(GRID, FakeRunner(), tmp_path / "out").failed == []

@@ -9,6 +9,7 @@ from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -116,3 +117,17 @@ def test_what_is_no_checkpoint_is_told(write: Callable[[Path], Any], message: st
     write(tmp_path / "a.pth")
     with pytest.raises(PublishedError, match=rf"a\.pth: .*{message}"):
         read_published(tmp_path / "a.pth")
+
+
+def test_an_archive_with_compressed_entries_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
+    plain = write_pth(tmp_path / "a.pth", {"w": torch.zeros(1000)})
+    with ZipFile(plain) as archive, ZipFile(tmp_path / "b.pth", "w", ZIP_DEFLATED) as packed:
+        for name in archive.namelist():
+            packed.writestr(name, archive.read(name))
+    with pytest.raises(PublishedError, match="compressed entries, which torch.save does not write"):
+        read_published(tmp_path / "b.pth")
+
+
+def test_a_tensor_that_is_not_dense_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PublishedError, match="'w' is sparse, quantized or has no values"):
+        read_published(write_pth(tmp_path / "a.pth", {"w": torch.eye(3).to_sparse()}))

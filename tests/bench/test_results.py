@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from bench_fakes import make_result, perfect, predict
+from bench_fakes import fake_manifest, make_result, perfect, predict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from actiseg_bench.results import predictions
 from actiseg_bench.results.predictions import (
     PredictedMask,
     PredictionError,
+    count_rows,
     frame_predictions,
     iter_predictions,
     predictions_digest,
@@ -25,7 +29,10 @@ from actiseg_bench.results.predictions import (
 )
 from actiseg_bench.results.provenance import code_digest, find_provenance, peak_memory_mb
 from actiseg_bench.results.result import ResultError, RunIdentity, read_result, write_result
-from actiseg_bench.results.stored import read_results
+from actiseg_bench.results.stored import read_results, run_folder
+from actiseg_bench.scoring.measure import measure
+from actiseg_bench.scoring.object_frames import read_object_frames, write_object_frames
+from actiseg_noise.errors import ActisegError, ActisegWarning, DataError
 from actiseg_noise.masks import decode_rle
 
 
@@ -48,8 +55,8 @@ def test_a_failed_write_leaves_the_old_result(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 3}, "schema version 3, but this version reads 2. Upgrade"),
-        ({"schema_version": 0}, "schema version 0, but this version reads 2. Make it again"),
+        ({"schema_version": 4}, "schema version 4, but this version reads 3. Upgrade"),
+        ({"schema_version": 0}, "schema version 0, but this version reads 3. Make it again"),
         ({"schema_version": None}, "'schema_version' is missing"),
         ({"colour": "red"}, "unknown keys: colour"),
         ({"cost": {"train_s": 1.0, "eval_s": 1.0, "steps": 1}}, "cost: missing keys: peak_rss_mb"),
@@ -187,3 +194,184 @@ def test_provenance_names_what_made_a_result() -> None:
     assert (found.code, found.numpy, found.device, found.threads) == (code_digest(), np.__version__, "cpu", 2)
     assert found.when.endswith("+00:00")
     assert peak_memory_mb() > 1
+
+
+def with_column(path: Path, name: str, values: pa.Array) -> Path:
+    """Write good predictions with one column replaced."""
+    write_predictions(path, predict(perfect()))
+    table = pq.read_table(path)
+    place = table.schema.get_field_index(name)
+    pq.write_table(table.set_column(place, name, values), path)
+    return path
+
+
+ROWS = sum(1 for _ in predict(perfect()))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("area", pa.array(["x"] * ROWS), "column area: expected int64, found string"),
+        ("rle", pa.array([b"0"] * ROWS), "column rle: expected string, found binary"),
+        ("clip_id", pa.array([["a"]] * ROWS), "column clip_id: expected string, found list"),
+        ("rle", pa.array([None] * ROWS, pa.string()), "column rle: a value is missing"),
+        ("height", pa.array([None] * ROWS, pa.int32()), "column height: a value is missing"),
+        ("height", pa.array([-2] * ROWS, pa.int32()), "a frame 0 object 1: a mask of 4×-2 pixels"),
+        ("height", pa.array([10**9] * ROWS, pa.int32()), "a frame 0 object 1: a mask of 4×1000000000 pixels"),
+        ("height", pa.array([3] * ROWS, pa.int32()), "a frame 0 object 1: run lengths .* do not fill"),
+        ("rle", pa.array(["\0" * 40] * ROWS), "a frame 0 object 1: run lengths .* are no code"),
+        ("rle", pa.array([""] * ROWS), "a frame 0 object 1: run lengths '' are no code"),
+        ("rle", pa.array(["é" * 9] * ROWS), "a frame 0 object 1: run lengths .* are no code"),
+        ("rle", pa.array(["0" * 20_000_000] * ROWS), "column rle: 7 rows hold 140,000,000 bytes"),
+        ("area", pa.array([-1] * ROWS, pa.int64()), "the area is -1, but the run lengths cover 2 pixels"),
+        ("positive_score", pa.array([float("nan")] * ROWS, pa.float32()), "positive_score: expected a number in"),
+    ],
+)
+def test_predictions_of_bad_values_are_refused(tmp_path: Path, name: str, values: pa.Array, message: str) -> None:
+    with pytest.raises(PredictionError, match=message):
+        list(iter_predictions(with_column(tmp_path / "p.parquet", name, values)))
+
+
+def test_predictions_that_are_no_utf8_are_refused(tmp_path: Path) -> None:
+    codes = pa.array([b"\xff\xfe"] * ROWS, pa.binary())
+    texts = pa.Array.from_buffers(pa.string(), len(codes), codes.buffers())
+    with pytest.raises(PredictionError, match=r"not a readable predictions file .*UTF8"):
+        list(iter_predictions(with_column(tmp_path / "p.parquet", "clip_id", texts)))
+
+
+def test_a_row_group_larger_than_memory_should_be_is_refused_by_its_footer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_predictions(tmp_path / "p.parquet", predict(perfect()))
+    monkeypatch.setattr(predictions, "MAX_GROUP_BYTES", 100)
+    with pytest.raises(PredictionError, match=r"a row group unpacks to [\d,]+ bytes, expected 100 at most"):
+        count_rows(tmp_path / "p.parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("intersection", pa.array(["x"]), "column intersection: expected int64, found string"),
+        ("is_hand", pa.array([1]), "column is_hand: expected bool, found int64"),
+        ("clip_id", pa.array([None], pa.string()), "column clip_id: a value is missing"),
+        ("leak", pa.array([None], pa.int64()), "column leak: a value is missing"),
+        ("leak", None, "leak"),
+    ],
+)
+def test_a_table_of_object_frames_of_bad_values_is_refused(
+    tmp_path: Path, name: str, values: pa.Array | None, message: str
+) -> None:
+    found = measure(fake_manifest(), predict(perfect()))
+    path = tmp_path / "object_frames.parquet"
+    write_object_frames(path, found.clips, found.frames)
+    assert read_object_frames(path)[0] == found.clips
+    table = pq.read_table(path).slice(0, 1)
+    place = table.schema.get_field_index(name)
+    pq.write_table(table.remove_column(place) if values is None else table.set_column(place, name, values), path)
+    with pytest.raises(ActisegError, match=f"not a readable table of object-frames .*{message}"):
+        read_object_frames(path)
+
+
+BAD: list[tuple[Callable[[dict[str, Any]], object], str]] = [
+    (lambda d: d["scores"].update(giou="x"), "scores.giou: expected a finite number, got 'x'"),
+    (lambda d: d["scores"].update(giou=float("nan")), "scores.giou: expected a finite number, got nan"),
+    (lambda d: d["scores"].update(giou=1.5), r"scores.giou: expected a number in \[0, 1\] or null, got 1.5"),
+    (lambda d: d["scores"].update(giou=True), "scores.giou: expected a finite number, got True"),
+    (lambda d: d["scores"].update(giou=10**400), "scores.giou: expected a finite number, got a number of 1329 bits"),
+    (lambda d: d["cost"].update(train_s="x"), "cost.train_s: expected a finite number, got 'x'"),
+    (lambda d: d["cost"].update(steps=1.5), "cost.steps: expected a whole number, got 1.5"),
+    (lambda d: d["cost"].update(steps=-1), "cost.steps: expected a number of at least 0, got -1"),
+    (lambda d: d.update(seed="x"), "seed: expected a whole number, got 'x'"),
+    (lambda d: d.update(seed=None), "seed: expected a whole number, got None"),
+    (lambda d: d.update(seed=-1), "seed: expected a number of at least 0"),
+    (lambda d: d.update(config="x"), "config: expected a JSON object, got 'x'"),
+    (lambda d: d["config"].update(rate=float("inf")), "config.rate: expected a finite number, got inf"),
+    (lambda d: d["config"].update(deep=deep(30)), "config: nested more than 16 levels deep"),
+    (lambda d: d["track"].update(eval_manifest=5), "track.eval_manifest: expected one line of printable text"),
+    (lambda d: d["track"].update(name="a\x1b[31m"), r"track.name: expected one line .*, got 'a\\x1b\[31m'"),
+    (lambda d: d["track"].update(name="a\nb"), "track.name: expected one line"),
+    (lambda d: d["track"].update(name="\u202egpj"), "track.name: expected one line"),
+    (lambda d: d["track"].update(name="a" * 5000), "track.name: expected one line"),
+    (lambda d: d["track"].update(severity=[1]), "track.severity: expected a JSON object, got a list of 1"),
+    (lambda d: d["track"].update(severity={"a\nb": 1}), "track.severity: expected keys of one line"),
+    (lambda d: d["track"].update(train_manifest=None), "track.train_manifest: expected a value, not null"),
+    (lambda d: d["track"].pop("eval_images"), "track: missing keys: eval_images"),
+    (lambda d: d.update(losses="x"), "losses: expected a list, got 'x'"),
+    (lambda d: d.update(losses=[1, "x"]), r"losses\[1\]: expected a finite number, got 'x'"),
+    (lambda d: d.update(fits=[{"step": 1}]), r"fits\[0\]: missing keys: fit_clean, fit_given"),
+    (lambda d: d.update(fits=[{"step": None, "fit_given": 1, "fit_clean": 1}]), r"fits\[0\].step: expected a number"),
+    (lambda d: d.update(selection=[{"samples": 1}]), r"selection\[0\].samples: expected a JSON object, got 1"),
+    (lambda d: d.update(selection=[{"samples": {}}]), r"selection\[0\].samples: missing keys: precision, recall"),
+    (lambda d: d.update(predictions="+" * 1000), "predictions: expected the digests of 64 networks at most"),
+    (lambda d: d["counts"].pop("object_frames"), "counts: missing keys: object_frames"),
+    (lambda d: d["counts"].update(tp=-1), "counts.tp: expected a number of at least 0"),
+    (lambda d: d.update(provenance=None), "provenance: expected a JSON object, got None"),
+    (lambda d: d.update(oracle=3), "oracle: expected one line"),
+    (lambda d: d.update(schema_version=True), "the key 'schema_version' is missing"),
+    (lambda d: d.pop("result_digest"), "result_digest: expected a digest"),
+]
+
+
+def deep(levels: int) -> Any:
+    return [deep(levels - 1)] if levels else 0
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+def test_a_statement_of_a_wrong_type_or_range_is_refused_by_file_and_key(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], message: str
+) -> None:
+    path = write_result(tmp_path, make_result())
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+    with pytest.raises(ResultError, match=rf"result\.json: {message}"):
+        read_result(path)
+
+
+def test_results_that_cannot_be_read_are_named_and_left_out(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write_result(tmp_path / name, make_result(strategy=name))
+    (tmp_path / "b" / "result.json").write_text("[" * 200_000)
+    with pytest.warns(ActisegWarning, match=r"left out: .*b/result\.json: malformed JSON, nested too deeply"):
+        found = read_results(tmp_path)
+    assert ([result.strategy for result in found], [name for name, _ in found.failed]) == (["a"], [str(tmp_path / "b")])
+    (tmp_path / "a" / "result.json").write_text("[]")
+    with pytest.raises(ResultError, match=r"a/result\.json: expected a JSON object"):
+        read_results(tmp_path)
+
+
+def test_a_result_of_the_schema_before_is_read_and_written_as_it_was(tmp_path: Path) -> None:
+    older = replace(make_result(), schema_version=2)
+    path = write_result(tmp_path, older)
+    text = path.read_text()
+    assert "result_digest" not in text
+    assert "images" not in text
+    assert read_result(path) == older
+    write_result(tmp_path, read_result(path))
+    assert path.read_text() == text
+    path.write_text(json.dumps({**json.loads(text), "track": {**json.loads(text)["track"], "eval_images": "x"}}))
+    with pytest.raises(ResultError, match="track: unknown keys: eval_images"):
+        read_result(path)
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "a\\b", "", "a\nb", "\x1b[31m", ".hidden", "a" * 5000])
+@pytest.mark.parametrize("what", ["protocol", "eval_manifest", "name", "model", "row"])
+def test_a_name_that_leads_elsewhere_is_no_folder_of_a_run(tmp_path: Path, name: str, what: str) -> None:
+    track = make_result().track
+    given = {"model": "tiny", "row": "gce-faithful"}
+    if what in given:
+        given[what] = name
+    elif what == "eval_manifest":
+        if name in ("", "..", ".hidden", "a" * 5000):
+            return  # its first six characters follow "own-"
+        track = replace(track, protocol="own", eval_manifest=name)
+    else:
+        track = replace(track, **{what: name})
+    with pytest.raises(DataError):
+        run_folder(track, given["model"], given["row"], 0, tmp_path)
+
+
+def test_names_are_those_of_folders_on_any_system(tmp_path: Path) -> None:
+    track = replace(make_result().track, name="a:b?")
+    assert run_folder(track, "tiny", "gce", 0, tmp_path).relative_to(tmp_path).parts[1] == "a%3Ab%3F"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 from bench_fakes import FakeManifest, fake_manifest
 
 import actiseg_noise
+from actiseg_bench.data import pictures
 from actiseg_bench.grid.tracks import (
     choose,
     load_protocol,
@@ -70,7 +71,10 @@ def test_a_protocol_of_ones_own_is_a_file_with_recipes_beside_it(tmp_path: Path)
         (('["gce"]', '"gce"'), "strategies are a list of names or 'all'"),
         (('clean = "clean"', "clean = 3"), "track 'clean' needs the name or file of a recipe, got 3"),
         (('clean = "clean"', 'reference = "clean"'), "a track cannot be called 'reference'"),
-        (('"own-v1"', '"../v1"'), "cannot name a folder"),
+        (('"own-v1"', '"../v1"'), "id: '../v1' cannot be the name of a file or folder"),
+        (('"own-v1"', '".own"'), "id: '.own' is a hidden name"),
+        (('clean = "clean"', '"a\\\\b" = "clean"'), "name of a track: .* cannot be the name of a file or folder"),
+        (('clean = "clean"', '"a\\u001b[31m" = "clean"'), "name of a track: expected one line of printable text"),
         (("[tracks]", "[tracks"), "not a readable TOML file"),
     ],
 )
@@ -120,6 +124,7 @@ def on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
         return OnDisk(digest=f"digest of {path.name}")
 
     monkeypatch.setattr(actiseg_noise, "read_manifest", read_manifest, raising=False)
+    monkeypatch.setattr(pictures, "pictures_digest", lambda manifest, _: f"pictures of {manifest.digest}")
 
 
 @pytest.mark.usefixtures("on_disk")
@@ -147,9 +152,23 @@ def test_two_manifests_make_a_track_named_after_recipe_and_digest(tmp_path: Path
     track = open_track(tmp_path / "noisy", tmp_path / "eval")
     assert (track.info.name, track.info.protocol, track.info.noise_seed) == ("text-40-digest", "own", 3)
     assert track.info.severity == {"median_iou": 0.5}
+    images = "pictures of digest of noisy", "pictures of digest of eval"
+    assert (track.info.train_images, track.info.eval_images) == images
     reference = reference_track(track)
     assert (reference.info.name, reference.info.train_manifest, reference.train_manifest) == ("reference", None, None)
     assert reference.info.eval_manifest == track.info.eval_manifest
+    assert (reference.info.train_images, reference.info.eval_images) == (None, images[1])
+
+
+@pytest.mark.parametrize("field", ["dataset", "train_split", "eval_split"])
+def test_a_protocol_s_manifests_lie_below_the_output(tmp_path: Path, field: str) -> None:
+    def build(dataset: str, *, out: Path, **_: Any) -> Path:
+        assert out.resolve().is_relative_to(tmp_path)
+        return out
+
+    protocol = replace(load_protocol("quick"), **{field: "../../elsewhere"})
+    with pytest.raises(ActisegError, match="cannot be the name of a file or folder"):
+        protocol_tracks(protocol, ["clean"], tmp_path, build)
 
 
 def test_clips_that_are_trained_and_scored_on_are_found() -> None:

@@ -9,7 +9,7 @@ import pytest
 from actiseg_noise.borders.folders import (
     list_files,
     list_folders,
-    list_stems,
+    list_masks,
     natural_order,
     other_form,
     portable_name,
@@ -17,6 +17,7 @@ from actiseg_noise.borders.folders import (
     suggest_root,
     walk_files,
 )
+from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.borders.text import (
     iter_csv,
     read_json,
@@ -91,7 +92,9 @@ def test_files_come_by_number_without_what_systems_leave_behind(tmp_path: Path) 
     (tmp_path / "@eaDir").mkdir()
     (tmp_path / "clip").mkdir()
     assert list_files(tmp_path, (".png",)) == {"1": "1.png", "2": "2.PNG", "10": "10.png"}
-    assert list_stems(tmp_path) == ["1", "2", "10"]
+    assert list(list_masks(tmp_path)) == ["1", "2", "10"]
+    (tmp_path / "clip" / "7.jpg").write_bytes(b"")
+    assert list_masks(tmp_path / "clip") == {"7": "7.jpg"}
     assert list_folders(tmp_path) == ["clip"]
     assert list_files(tmp_path / "none", (".png",)) == {}
 
@@ -144,3 +147,12 @@ def test_a_root_one_folder_off_gets_a_proposal(tmp_path: Path) -> None:
     assert suggest_root(tmp_path / "VOST" / "ImageSets", ("ImageSets",)) == f" Did you mean {tmp_path / 'VOST'}?"
     assert suggest_root(tmp_path / "VOST", ("ImageSets",)) == ""
     assert suggest_root(tmp_path, ("Videos",)) == ""
+
+
+def test_a_file_too_large_to_be_read_whole_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.json").open("wb") as file:
+        file.truncate(20 << 30)  # a sparse file takes no room
+    with pytest.raises(DataError, match=r"a\.json: 21,474,836,480 bytes, expected a file of at most 536,870,912"):
+        read_json(tmp_path / "a.json")
+    with pytest.raises(DataError, match="malformed JSON at line 1, column 1"):
+        JsonObject(tmp_path / "a.json")

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from deposit_davis import davis_mask, save_grey, write_davis, write_davis_2016, write_sequence
 from deposits import save_frame, save_mask
+from PIL import Image
 
 import actiseg_noise
 from actiseg_noise.check.rebuild import compare_with_dataset
 from actiseg_noise.datasets.davis import Davis, readable
 from actiseg_noise.datasets.davis_lists import year_on_disk
-from actiseg_noise.datasets.davis_texts import Texts
+from actiseg_noise.datasets.davis_texts import SequenceTexts
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.records import Clip
 
@@ -200,14 +201,14 @@ def test_a_file_of_texts_is_looked_for_in_the_root_first(tmp_path: Path, monkeyp
 
 def test_published_expressions_may_be_latin_1_and_spell_sequences_in_their_own_way(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_bytes(b'dog-scale 1 "a man in caf\xe9"\nmotor-bike 2 "2 wheels"\n')
-    texts = Texts(tmp_path / "t.txt")
+    texts = SequenceTexts(tmp_path / "t.txt")
     assert texts.of_object("dogs-scale", 1) == "a man in café"
     assert texts.of_object("motorbike", 2) == "2 wheels"
 
 
 def test_a_text_may_begin_with_a_number_when_it_is_quoted_or_alone(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text('bear "2 bears"\ncows 1\n')
-    texts = Texts(tmp_path / "t.txt")
+    texts = SequenceTexts(tmp_path / "t.txt")
     assert (texts.of_object("bear", 1), texts.of_object("cows", 7)) == ("2 bears", "1")
 
 
@@ -232,7 +233,7 @@ def test_a_text_may_begin_with_a_number_when_it_is_quoted_or_alone(tmp_path: Pat
 def test_a_malformed_file_of_texts_is_told_where(tmp_path: Path, name: str, text: str, message: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=message):
-        Texts(tmp_path / name)
+        SequenceTexts(tmp_path / name)
 
 
 def test_what_the_file_of_texts_does_not_know_is_named(tmp_path: Path) -> None:
@@ -340,3 +341,47 @@ def test_an_image_that_is_gone_is_no_reason_to_refuse_a_mask_and_a_damaged_one_i
     assert np.array_equal(dataset.read_checked_mask(clip, clip.frames[0]), davis_mask(0))
     with pytest.raises(DataError, match=r"00005\.jpg: not a readable image"):
         dataset.read_checked_mask(clip, clip.frames[1])
+
+
+def test_masks_are_read_by_content_whatever_their_suffix(tmp_path: Path) -> None:
+    root = one_sequence(tmp_path)
+    for path in (root / "Annotations/480p/bear").iterdir():
+        path.rename(path.with_suffix(".jpg"))
+    dataset = Davis(root)
+    clip = only_clip(dataset)
+    assert clip.frames[0].mask_path == "Annotations/480p/bear/00002.jpg"
+    assert np.array_equal(dataset.read_checked_mask(clip, clip.frames[0]), davis_mask())
+
+
+def test_jpeg_masks_are_refused_and_cut_at_a_threshold(tmp_path: Path) -> None:
+    root = one_sequence(tmp_path)
+    for step, path in enumerate(sorted((root / "Annotations/480p/bear").iterdir())):
+        grey = np.kron(davis_mask(step) > 0, np.ones((8, 8))).astype(np.uint8) * 255
+        Image.fromarray(grey).save(path.with_suffix(".jpg"), quality=80)
+        path.unlink()
+        (root / f"JPEGImages/480p/bear/{path.stem}.jpg").unlink()
+    with pytest.raises(DataError, match=r"00002\.jpg: expected a PNG of object ids, found JPEG .*option threshold"):
+        only_clip(Davis(root))
+    dataset = Davis(root, threshold=128)
+    clip = only_clip(dataset)
+    mask = dataset.read_checked_mask(clip, clip.frames[0])
+    assert np.array_equal(mask[4::8, 4::8], davis_mask() != 0)
+
+
+def test_a_threshold_is_a_grey_level_of_one_object(tmp_path: Path) -> None:
+    root = one_sequence(tmp_path)
+    for threshold in (0, 256, "half"):
+        with pytest.raises(ActisegError, match=f"threshold={threshold}: expected a grey level from 1 to 255"):
+            Davis(root, threshold=threshold)  # type: ignore[arg-type]
+    with pytest.raises(ActisegError, match="makes one object of a mask, so it goes with --objects merged"):
+        Davis(root, threshold=128, objects="instances")
+
+
+def test_ids_with_gaps_make_no_object_without_a_pixel(tmp_path: Path) -> None:
+    root = one_sequence(tmp_path)
+    for step, path in enumerate(sorted((root / "Annotations/480p/bear").iterdir())):
+        mask = davis_mask(step)
+        mask[mask == 2] = 9
+        mask[11, 15] = 4 if step == 2 else 0  # appears later, below the largest id
+        save_mask(path, mask)
+    assert [item.object_id for item in only_clip(Davis(root)).objects] == [1, 4, 9]

@@ -114,4 +114,4 @@ def example() -> None:
 def test_docstrings_become_markdown() -> None:
     assert paragraphs(example) == "Return `x`.\n\nLayout:\n\n    a/b"
     assert arguments(example) == {"one": "what one is, at length. two: not here.", "other": "`yes` or no."}
-    assert table(("a", "b"), [("1\n2", "x|y")]) == "| a | b |\n| --- | --- |\n| 1 2 | x·y |"
+    assert table(("a", "b"), [("1\n2", "x|y")]) == "| a | b |\n| --- | --- |\n| 1 2 | x\\|y |"

@@ -427,3 +427,15 @@ def test_entries_are_found_by_key_whatever_lies_around_them(tmp_path: Path) -> N
     assert {key: found.read(key) for key in found} == entries
     assert (len(found), found.number("b"), "c" in found) == (3, 1, False)
     assert list(JsonObject(path)) == ["before", "inside", "after"]
+
+
+def test_run_lengths_whose_size_is_width_and_height_are_refused(tmp_path: Path) -> None:
+    dataset = mevis(tmp_path, {"0": ONE})
+    path = tmp_path / "train/mask_dict.json"
+    data = json.loads(path.read_text())
+    swapped = {key: [row and row | {"size": row["size"][::-1]} for row in rows] for key, rows in data.items()}
+    path.write_text(json.dumps(swapped))
+    (clip,) = read(dataset)
+    with pytest.raises(DataError, match=r"mask_dict\.json, .*: the mask is 12×16, its image is 16×12 .*on its side"):
+        for frame in clip.frames:
+            dataset.read_checked_mask(clip, frame)

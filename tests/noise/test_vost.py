@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from hashlib import blake2b
 from pathlib import Path
 
@@ -298,3 +299,11 @@ def test_the_lexicon_is_published_behaviour() -> None:
 def test_a_malformed_lexicon_says_what_is_wrong(text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         parse_lexicon(text, "words.toml")
+
+
+def test_a_folder_in_the_other_unicode_form_is_said(tmp_path: Path) -> None:
+    root = write_vost(tmp_path / "VOST")
+    folder = root / "Annotations" / "9_cut_jalapeño"
+    folder.rename(folder.with_name(unicodedata.normalize("NFD", folder.name)))
+    with pytest.raises(DataError, match="9_cut_jalapeño, but .* is there in the other Unicode form .NFD."):
+        list(Vost(root).iter_clips("train", with_frames=True))

@@ -29,10 +29,11 @@ The same rules hold for every dataset, for `import`, `evaluate`, `predict` and i
 * **Frames** are shown upright: the orientation that a camera wrote into EXIF is applied, so a phone's frame has the
   size that a viewer shows, and its masks must have been drawn on that. A frame that ends early, or cannot be read, is
   an error that names the file. JPEG, PNG and WebP are found by suffix in any case (`.JPG`, `.jpeg`).
-* **Masks** are PNG by content, and their numbers are taken as stored: of a palette, of grey with 1, 2, 4 or 8 bits. A
-  mask of 0 and 255 with more than three grey levels in between was smoothed or compressed and is refused; the option
-  `threshold` (`--option threshold=128` of `davis` and `vscos`, `--threshold` of `import` and `evaluate`) cuts it. A
-  mask has the size of its frame; for `visor` and `actionvos`, whose masks are smaller than the frames, its aspect.
+* **Masks** are PNG by content, whatever a file is called, and their numbers are taken as stored: of a palette, of grey
+  with 1, 2, 4 or 8 bits. A mask of 0 and 255 with more than three grey levels in between was smoothed or compressed and
+  is refused, as a JPEG is; the option `threshold` (`--option threshold=128` of `davis` and `vscos`, `--threshold` of
+  `import` and `evaluate`) cuts it. A mask has the size of its frame; for `visor` and `actionvos`, whose masks are
+  smaller than the frames, its aspect.
 * **Folders**: frames come by number, `2` before `10`. What systems leave behind is no data: `._00000.png`,
   `.DS_Store`, `Thumbs.db`, `desktop.ini`, `@eaDir`, `.ipynb_checkpoints`. Names are compared as they are; where one is
   there in another Unicode form the message says so. A root one folder too high or too low is answered with the right

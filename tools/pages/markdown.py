@@ -6,6 +6,8 @@ import inspect
 import re
 from collections.abc import Sequence
 
+from actiseg_noise.markdown import iter_table
+
 
 def paragraphs(thing: object) -> str:
     """Return the docstring of ``thing`` as Markdown, without its sections (``Args:``, ``Raises:``)."""
@@ -35,11 +37,5 @@ def arguments(thing: object) -> dict[str, str]:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(_cell(text) for text in line)} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Return a table's cell, on one line."""
-    return " ".join(text.split()).replace("|", "·")
+    """Return a Markdown table, all columns to the left."""
+    return "\n".join(iter_table(header, rows, range(len(header)))).rstrip("\n")

@@ -4,18 +4,18 @@ from actiseg_noise.datasets.kitchen.adapter import Kitchen, draw_split
 from actiseg_noise.datasets.kitchen.catalogue import CATEGORIES, SPLITS, VERBS, VERSION
 from actiseg_noise.datasets.kitchen.render import RenderedFrame, render_video
 from actiseg_noise.datasets.kitchen.scene import plan_video
-from actiseg_noise.datasets.kitchen.video import Action, KitchenObject, Video
+from actiseg_noise.datasets.kitchen.video import KitchenObject, PlannedVideo, StagedAction
 
 __all__ = [
     "CATEGORIES",
     "SPLITS",
     "VERBS",
     "VERSION",
-    "Action",
     "Kitchen",
     "KitchenObject",
+    "PlannedVideo",
     "RenderedFrame",
-    "Video",
+    "StagedAction",
     "draw_split",
     "plan_video",
     "render_video",

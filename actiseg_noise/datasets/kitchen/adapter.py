@@ -16,7 +16,7 @@ from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.kitchen.catalogue import CATEGORIES, SPLITS, VERSION
 from actiseg_noise.datasets.kitchen.render import render_video
 from actiseg_noise.datasets.kitchen.scene import plan_video
-from actiseg_noise.datasets.kitchen.video import Video
+from actiseg_noise.datasets.kitchen.video import PlannedVideo
 from actiseg_noise.errors import ActisegError, DataError, raise_if
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
@@ -83,7 +83,7 @@ class Kitchen(Dataset):
         return read_index_mask(folder / name)
 
 
-def _clip(video: Video, which: int) -> Clip:
+def _clip(video: PlannedVideo, which: int) -> Clip:
     """Return the clip that narrates ``video.actions[which]``."""
     action = video.actions[which]
     objects = tuple(
@@ -116,7 +116,7 @@ def _clip(video: Video, which: int) -> Clip:
     )
 
 
-def _path(video: Video, kind: str, frame: int) -> str:
+def _path(video: PlannedVideo, kind: str, frame: int) -> str:
     suffix = "jpg" if kind == "images" else "png"
     return f"{video.split}/{kind}/{video.video_id}/{frame:05d}.{suffix}"
 
@@ -163,7 +163,7 @@ def _draw(folder: Path, split: str) -> None:
     write_json(folder / _INDEX, {"version": VERSION, "files": digests}, indent=0)
 
 
-def _draw_video(folder: Path, video: Video) -> dict[str, str]:
+def _draw_video(folder: Path, video: PlannedVideo) -> dict[str, str]:
     """Write one video's frames and masks; return path relative to the split → digest."""
     digests = {}
     for t, frame in enumerate(render_video(video)):

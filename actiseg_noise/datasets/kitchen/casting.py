@@ -27,7 +27,7 @@ Actor = tuple[str, str]  # (category name, noun)
 
 
 @dataclass(frozen=True)
-class Part:
+class Role:
     """One action's cast: its verb, patient, and tool (or target vessel) if the verb has one."""
 
     verb: Verb
@@ -39,7 +39,7 @@ class Part:
 class Cast:
     """Everything that is in a video except the hands."""
 
-    parts: tuple[Part, Part]
+    parts: tuple[Role, Role]
     distractors: tuple[Actor, ...]
 
 
@@ -113,11 +113,11 @@ def pick_cast(dice: Dice) -> Cast:
     if dice.chance(LOOK_ALIKE_SHARE):
         twin = _look_alike([*patients, *(tool for tool in tools if tool)], dice)
         distractors = [*distractors[:1], twin]
-    parts = (Part(verbs[0], patients[0], tools[0]), Part(verbs[1], patients[1], tools[1]))
+    parts = (Role(verbs[0], patients[0], tools[0]), Role(verbs[1], patients[1], tools[1]))
     return Cast(parts, tuple(distractors))
 
 
-def narrate(part: Part, dice: Dice) -> str:
+def narrate(part: Role, dice: Dice) -> str:
     """Return what an annotator wrote: sometimes the patient's noun, mostly just the verb."""
     if not dice.chance(FULL_NARRATION_SHARE):
         return dice.pick(part.verb.short)

@@ -19,7 +19,7 @@ DISTRACTOR_COUNTS = (0, 1, 1, 1, 2)  # drawn uniformly
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """How an instance is drawn: outline, size along x and y (px), candidate colours and surface."""
 
     shape: str
@@ -32,13 +32,13 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Category:
+class KitchenCategory:
     """One class; ``looks`` maps each of its nouns to its look."""
 
     category_id: int
     name: str
     group: str
-    looks: dict[str, Look]
+    looks: dict[str, Appearance]
 
     @property
     def nouns(self) -> tuple[str, ...]:
@@ -134,17 +134,19 @@ def _verbs() -> tuple[Verb, ...]:
     )
 
 
-def _category(category_id: int, line: str) -> Category:
+def _category(category_id: int, line: str) -> KitchenCategory:
     name, group, nouns = (cell.strip() for cell in line.split("|"))
     looks = {}
     for entry in nouns.split(";"):
         noun, shape, length, width, body, accent, flesh, material = entry.split()
-        look = Look(shape, int(length), int(width), tuple(body.split("/")), accent, flesh, material)
+        look = Appearance(shape, int(length), int(width), tuple(body.split("/")), accent, flesh, material)
         looks[noun.replace("_", " ")] = look
-    return Category(category_id, name.replace("_", " "), group, looks)
+    return KitchenCategory(category_id, name.replace("_", " "), group, looks)
 
 
-CATEGORIES: tuple[Category, ...] = tuple(_category(i, line) for i, line in enumerate(_CATEGORIES.strip().splitlines()))
+CATEGORIES: tuple[KitchenCategory, ...] = tuple(
+    _category(i, line) for i, line in enumerate(_CATEGORIES.strip().splitlines())
+)
 VERBS: tuple[Verb, ...] = _verbs()
 CATEGORY_BY_NAME = {category.name: category for category in CATEGORIES}
 VERB_BY_NAME = {verb.name: verb for verb in VERBS}

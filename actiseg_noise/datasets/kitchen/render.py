@@ -21,13 +21,13 @@ from actiseg_noise.datasets.kitchen.states import build_state
 from actiseg_noise.datasets.kitchen.textures import counter, grain, vignette
 from actiseg_noise.datasets.kitchen.video import (
     Arm,
+    Backdrop,
     Camera,
     Effect,
     KitchenObject,
+    PlannedVideo,
     Point,
     Pose,
-    Setting,
-    Video,
 )
 
 
@@ -61,7 +61,7 @@ def _pose_affine(camera: Affine, pose: Pose) -> Affine:
     )
 
 
-def _background(setting: Setting, camera: Affine) -> NDArray[np.uint8]:
+def _background(setting: Backdrop, camera: Affine) -> NDArray[np.uint8]:
     """Return the counter seen through the camera, uint8 [HEIGHT, WIDTH, 3], with its back edge if it has one."""
     c, s = cos(setting.turn), sin(setting.turn)
     x, y = setting.offset
@@ -114,7 +114,7 @@ def _draw_object(canvas: Canvas, thing: KitchenObject, t: int, camera: Affine) -
     paint_object(canvas, groups, style, thing.object_id, affine)
 
 
-def _draw_frame(video: Video, t: int) -> RenderedFrame:
+def _draw_frame(video: PlannedVideo, t: int) -> RenderedFrame:
     camera = _camera_affine(video.cameras[t])
     canvas = Canvas(_background(video.setting, camera), np.zeros((HEIGHT, WIDTH), np.uint8))
     items: list[KitchenObject | Effect] = [*video.objects, *video.effects]
@@ -134,6 +134,6 @@ def _draw_frame(video: Video, t: int) -> RenderedFrame:
     return RenderedFrame(image, canvas.mask)
 
 
-def render_video(video: Video) -> list[RenderedFrame]:
+def render_video(video: PlannedVideo) -> list[RenderedFrame]:
     """Return the frames of a plan, first to last."""
     return [_draw_frame(video, t) for t in range(len(video.cameras))]

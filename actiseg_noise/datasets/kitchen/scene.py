@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import pi
 
-from actiseg_noise.datasets.kitchen.casting import Actor, Cast, Part, narrate, pick_cast
+from actiseg_noise.datasets.kitchen.casting import Actor, Cast, Role, narrate, pick_cast
 from actiseg_noise.datasets.kitchen.catalogue import (
     CATEGORY_BY_NAME,
     FRAMES,
@@ -15,17 +15,17 @@ from actiseg_noise.datasets.kitchen.catalogue import (
     VERSION,
 )
 from actiseg_noise.datasets.kitchen.dice import Dice
-from actiseg_noise.datasets.kitchen.stage import LAYER_STILL, Staged, Track, look_of, stage_action
+from actiseg_noise.datasets.kitchen.stage import LAYER_STILL, Course, Staged, look_of, stage_action
 from actiseg_noise.datasets.kitchen.textures import COUNTERS
 from actiseg_noise.datasets.kitchen.video import (
-    Action,
     Arm,
+    Backdrop,
     Camera,
     Effect,
     KitchenObject,
+    PlannedVideo,
     Pose,
-    Setting,
-    Video,
+    StagedAction,
 )
 from actiseg_noise.key import Key
 
@@ -45,11 +45,11 @@ def _plan_cameras(dice: Dice) -> tuple[Camera, ...]:
     )
 
 
-def _plan_setting(dice: Dice) -> Setting:
+def _plan_setting(dice: Dice) -> Backdrop:
     bright = dice.uniform(0.78, 1.08)
     tint = tuple(bright * dice.uniform(0.88, 1.08) for _ in range(3))
     light = tuple(dice.uniform(0.9, 1.08) for _ in range(3))
-    return Setting(
+    return Backdrop(
         texture=dice.pick(COUNTERS),
         tint=(tint[0], tint[1], tint[2]),
         offset=(dice.below(110), dice.below(70)),
@@ -79,7 +79,7 @@ def _crowd(cast: Cast, staged: list[Staged]) -> list[tuple[float, float, float]]
     return circles
 
 
-def _place_still(actor: Actor, circles: list[tuple[float, float, float]], dice: Dice) -> Track:
+def _place_still(actor: Actor, circles: list[tuple[float, float, float]], dice: Dice) -> Course:
     """Return a track that does not move, at the freest of six places; some lie half outside the picture."""
     best, most = (0.0, 0.0), -1e9
     for _ in range(6):
@@ -88,10 +88,10 @@ def _place_still(actor: Actor, circles: list[tuple[float, float, float]], dice: 
         if room > most:
             best, most = (x, y), room
     circles.append((*best, _radius(actor)))
-    return Track([Pose(*best, dice.uniform(-pi, pi))] * FRAMES, LAYER_STILL)
+    return Course([Pose(*best, dice.uniform(-pi, pi))] * FRAMES, LAYER_STILL)
 
 
-def _make(noun: str, category: str, track: Track, dice: Dice, arm: Arm | None = None) -> KitchenObject:
+def _make(noun: str, category: str, track: Course, dice: Dice, arm: Arm | None = None) -> KitchenObject:
     look = CATEGORY_BY_NAME[category].looks[noun]
     shift = dice.uniform(0.9, 1.1)
     tint = tuple(shift * dice.uniform(0.95, 1.05) for _ in range(3))
@@ -120,14 +120,14 @@ def _make_hand(side: int, act: Staged, skin: str, sleeve: str, dice: Dice) -> Ki
     return _make(SIDES[side], SIDES[side], act.hand, dice, arm)
 
 
-def _make_action(part: Part, side: int, act: Staged, narration: str, ids: dict[str, int]) -> Action:
+def _make_action(part: Role, side: int, act: Staged, narration: str, ids: dict[str, int]) -> StagedAction:
     hand, patient = ids[SIDES[side]], ids[part.patient[1]]
     tools = (ids[part.tool[1]],) if part.tool else ()
     held = (patient,) if act.patient_is_held else tools
     words = f" {narration} "
     named = [ids[actor[1]] for actor in (part.patient, part.tool) if actor and f" {actor[1]} " in words]
     positive = tuple(sorted((hand, patient, *tools)))
-    return Action(
+    return StagedAction(
         part.verb.name,
         part.verb.verb_id,
         narration,
@@ -144,7 +144,7 @@ def _number(objects: list[KitchenObject]) -> tuple[KitchenObject, ...]:
     return tuple(replace(thing, object_id=i + 1) for i, thing in enumerate(ordered))
 
 
-def plan_video(split: str, index: int) -> Video:
+def plan_video(split: str, index: int) -> PlannedVideo:
     """Return the plan of one video: a pure function of its split and its number.
 
     Raises:
@@ -177,7 +177,7 @@ def plan_video(split: str, index: int) -> Video:
     first, second = (
         _make_action(cast.parts[i], sides[i], staged[i], narrate(cast.parts[i], words), ids) for i in (0, 1)
     )
-    return Video(
+    return PlannedVideo(
         video_id=f"{split}_{index:05d}",
         split=split,
         index=index,

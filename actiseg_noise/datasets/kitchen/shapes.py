@@ -10,7 +10,7 @@ from functools import lru_cache
 from math import cos, sin
 
 from actiseg_noise.datasets.kitchen import produce, utensils
-from actiseg_noise.datasets.kitchen.catalogue import Look
+from actiseg_noise.datasets.kitchen.catalogue import Appearance
 from actiseg_noise.datasets.kitchen.outlines import Part, box, capsule, ellipse
 
 Shape = Callable[[float, float, int], list[Part]]  # half length, half width, variant
@@ -32,7 +32,7 @@ GRIP |= {"peeler": 0.30, "spatula": 0.36}  # where a handle is held, behind the 
 _FINGERS = ((-14, 0.72), (-5, 1.0), (5, 1.08), (14, 0.95))  # offset across the palm (px), relative length
 
 
-def build(look: Look, variant: int) -> tuple[Part, ...]:
+def build(look: Appearance, variant: int) -> tuple[Part, ...]:
     """Return the polygons of one look, back to front; ``variant`` bends natural outlines."""
     return tuple(SHAPES[look.shape](look.length / 2, look.width / 2, variant))
 
@@ -50,7 +50,7 @@ def build_hand(side: int, curl: float) -> tuple[Part, ...]:
     return (*fingers, thumb, Part(box(0, 0, 38, 38, 14), "body"), *nails)
 
 
-def grip_distance(look: Look, angle: float) -> float:
+def grip_distance(look: Appearance, angle: float) -> float:
     """Return how far behind the centre (px) a hand takes hold when the axis makes ``angle`` with the arm."""
     if look.shape in GRIP:
         return GRIP[look.shape] * look.length

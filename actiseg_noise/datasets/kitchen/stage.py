@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import atan2, cos, hypot, pi, sin
 
-from actiseg_noise.datasets.kitchen.casting import Part
-from actiseg_noise.datasets.kitchen.catalogue import CATEGORY_BY_NAME, HEIGHT, Look
+from actiseg_noise.datasets.kitchen.casting import Role
+from actiseg_noise.datasets.kitchen.catalogue import CATEGORY_BY_NAME, HEIGHT, Appearance
 from actiseg_noise.datasets.kitchen.dice import Dice
 from actiseg_noise.datasets.kitchen.shapes import GRIP, grip_distance
 from actiseg_noise.datasets.kitchen.video import Effect, Point, Pose
@@ -17,7 +17,7 @@ LAYER_STILL, LAYER_PATIENT, LAYER_WET, LAYER_HELD, LAYER_HAND, LAYER_WATER = ran
 
 
 @dataclass
-class Track:
+class Course:
     """One object's way through the frames."""
 
     poses: list[Pose] = field(default_factory=list)
@@ -30,16 +30,16 @@ class Track:
 class Staged:
     """One action on stage: tracks of patient, tool and hand (with elbows and curl), and its effects."""
 
-    patient: Track
-    tool: Track | None
-    hand: Track
+    patient: Course
+    tool: Course | None
+    hand: Course
     elbows: list[Point]
     curl: float
     effects: list[Effect]
     patient_is_held: bool
 
 
-def look_of(actor: tuple[str, str]) -> Look:
+def look_of(actor: tuple[str, str]) -> Appearance:
     """Return the look of a (category, noun)."""
     return CATEGORY_BY_NAME[actor[0]].looks[actor[1]]
 
@@ -76,7 +76,7 @@ def _water(dice: Dice, centres: list[Point], size: float) -> Effect:
     return Effect("water", LAYER_WATER, "b8dcf8", dice.below(1000), starts, tuple(centres), size)
 
 
-def stage_held(part: Part, side: int, dice: Dice) -> Staged:
+def stage_held(part: Role, side: int, dice: Dice) -> Staged:
     """Take, turn, wash: the hand holds the patient itself."""
     look, verb = look_of(part.patient), part.verb.name
     handled = look.shape in GRIP
@@ -86,7 +86,7 @@ def stage_held(part: Part, side: int, dice: Dice) -> Staged:
     speed = {"take": dice.uniform(20, 30), "turn": dice.uniform(0, 5), "wash": dice.uniform(3, 6)}[verb]
     spin = dice.pick((-1, 1)) * dice.uniform(0.6, 1.0) if verb == "turn" else 0.0
     squashes = dice.pick(((1.0, 0.62, 0.4), (0.4, 0.66, 1.0), (0.9, 0.42, 0.8))) if verb == "turn" else (1.0,) * 3
-    patient, hand = Track(layer=LAYER_HELD), Track(layer=LAYER_HAND)
+    patient, hand = Course(layer=LAYER_HELD), Course(layer=LAYER_HAND)
     elbows, centres = [], []
     for k, squash in zip(STEPS, squashes, strict=True):
         wiggle = (0.0, dice.uniform(-4, 4))[verb == "wash"]
@@ -111,7 +111,7 @@ def stage_held(part: Part, side: int, dice: Dice) -> Staged:
     return Staged(patient, None, hand, elbows, 0.75 if handled else 0.25, effects, True)
 
 
-def stage_tool(part: Part, tool_look: Look, side: int, dice: Dice) -> Staged:
+def stage_tool(part: Role, tool_look: Appearance, side: int, dice: Dice) -> Staged:
     """Cut, peel, stir, wipe: the patient lies, the hand moves a tool over it."""
     look, verb = look_of(part.patient), part.verb.name
     middle, elbow = _centre(side, 60, 105, dice), _elbow(side, dice)
@@ -124,8 +124,8 @@ def stage_tool(part: Part, tool_look: Look, side: int, dice: Dice) -> Staged:
     way = dice.pick((-1, 1))
     states = {"cut": "cut", "peel": "peeled", "stir": "filled"}
     amounts = {"cut": (2, 3, 4), "peel": (1, 2, 3)}.get(verb, (0, 0, 0))
-    patient = Track([], LAYER_PATIENT, states.get(verb, "whole"), amounts)
-    tool, hand = Track(layer=LAYER_HELD), Track(layer=LAYER_HAND)
+    patient = Course([], LAYER_PATIENT, states.get(verb, "whole"), amounts)
+    tool, hand = Course(layer=LAYER_HELD), Course(layer=LAYER_HAND)
     elbows, contacts = [], []
     pad = tool_look.shape in ("sponge", "cloth")
     phase = dice.uniform(0, 2 * pi)
@@ -154,7 +154,7 @@ def stage_tool(part: Part, tool_look: Look, side: int, dice: Dice) -> Staged:
     return Staged(patient, tool, hand, elbows, 0.5 if pad else 0.85, effects, False)
 
 
-def _contact(verb: str, look: Look, amount: int, turn: float, phase: float) -> tuple[float, float]:
+def _contact(verb: str, look: Appearance, amount: int, turn: float, phase: float) -> tuple[float, float]:
     """Return where the tool touches the patient, from its middle: (angle, distance in px).
 
     Cutting and peeling go along the patient's axis (angle 0), ``turn`` is the step with its sense; stirring and
@@ -170,13 +170,13 @@ def _contact(verb: str, look: Look, amount: int, turn: float, phase: float) -> t
     return phase + 1.3 * turn, 0.25 * min(look.length, look.width)
 
 
-def stage_pour(part: Part, target_look: Look, side: int, dice: Dice) -> Staged:
+def stage_pour(part: Role, target_look: Appearance, side: int, dice: Dice) -> Staged:
     """Pour: a tilted container beside its target, a stream between them."""
     look = look_of(part.patient)
     target, elbow = _centre(side, 58, 90, dice), _elbow(side, dice)
     below = dice.uniform(0.5, 1.15) if side < 0 else pi - dice.uniform(0.5, 1.15)  # container sits outward, lower
-    vessel = Track([], LAYER_PATIENT, "filled")
-    bottle, hand = Track(layer=LAYER_HELD), Track(layer=LAYER_HAND)
+    vessel = Course([], LAYER_PATIENT, "filled")
+    bottle, hand = Course(layer=LAYER_HELD), Course(layer=LAYER_HAND)
     elbows, mouths, ends = [], [], []
     for k in STEPS:
         angle = below + pi + 0.16 * k
@@ -200,7 +200,7 @@ def _unwind(angle: float) -> float:
     return (angle % (2 * pi)) - 2 * pi
 
 
-def stage_action(part: Part, side: int, dice: Dice) -> Staged:
+def stage_action(part: Role, side: int, dice: Dice) -> Staged:
     """Return tracks and effects of one action done by the hand of ``side`` (+1 left, -1 right)."""
     if part.tool is None:
         return stage_held(part, side, dice)

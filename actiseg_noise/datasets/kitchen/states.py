@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from actiseg_noise.datasets.kitchen.catalogue import Look
+from actiseg_noise.datasets.kitchen.catalogue import Appearance
 from actiseg_noise.datasets.kitchen.outlines import Outline, Part, ellipse
 from actiseg_noise.datasets.kitchen.shapes import build
 
@@ -76,7 +76,7 @@ def filled(parts: tuple[Part, ...], length: float, width: float) -> tuple[Part, 
 
 
 @lru_cache(maxsize=4096)
-def build_state(look: Look, variant: int, state: str, amount: int) -> tuple[Part, ...]:
+def build_state(look: Appearance, variant: int, state: str, amount: int) -> tuple[Part, ...]:
     """Return the polygons of one look in a state: ``whole``, ``cut``, ``peeled`` or ``filled``."""
     parts = build(look, variant)
     if state == "cut":

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from actiseg_noise.datasets.kitchen.catalogue import Look
+from actiseg_noise.datasets.kitchen.catalogue import Appearance
 
 Point = tuple[float, float]
 
@@ -42,7 +42,7 @@ class KitchenObject:
     noun: str
     category_id: int
     category: str
-    look: Look
+    look: Appearance
     colour: str
     tint: tuple[float, float, float]
     variant: int
@@ -67,7 +67,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Action:
+class StagedAction:
     """What one hand does. ``positive_ids`` are its hand, patient and tool; ``held_ids`` those the hand touches."""
 
     verb: str
@@ -91,7 +91,7 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Setting:
+class Backdrop:
     """Counter and light: texture name, tint, crop offset, back edge height (px, 0 none), light, noise offset."""
 
     texture: str
@@ -105,7 +105,7 @@ class Setting:
 
 
 @dataclass(frozen=True)
-class Video:
+class PlannedVideo:
     """One rendered sequence. Clip ``a`` narrates ``actions[0]``, clip ``b`` ``actions[1]``, on the same frames."""
 
     video_id: str
@@ -113,9 +113,9 @@ class Video:
     index: int
     objects: tuple[KitchenObject, ...]
     effects: tuple[Effect, ...]
-    actions: tuple[Action, Action]
+    actions: tuple[StagedAction, StagedAction]
     cameras: tuple[Camera, ...]
-    setting: Setting
+    setting: Backdrop
 
     def clip_id(self, which: int) -> str:
         """Return the id of the clip that narrates ``actions[which]``."""

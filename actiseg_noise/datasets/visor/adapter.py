@@ -34,7 +34,7 @@ from actiseg_noise.datasets.actionvos import CITATION as ACTIONVOS_CITATION
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.files import image_path
 from actiseg_noise.datasets.visor.actions import read_actions
-from actiseg_noise.datasets.visor.clips import Scene, iter_scenes, scene_objects
+from actiseg_noise.datasets.visor.clips import ActionFrames, iter_scenes, scene_objects
 from actiseg_noise.datasets.visor.deposit import (
     SPARSE,
     SPLITS,
@@ -46,7 +46,7 @@ from actiseg_noise.datasets.visor.deposit import (
 )
 from actiseg_noise.datasets.visor.entities import Entity
 from actiseg_noise.datasets.visor.paint import SIZES, paint, paint_weights, resize
-from actiseg_noise.datasets.visor.video import Video
+from actiseg_noise.datasets.visor.video import VideoAnnotations
 from actiseg_noise.datasets.visor_names import action_address, action_folder, numbered_address
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.masks import IndexMask
@@ -103,7 +103,7 @@ class Visor(Dataset):
         if size not in SIZES:
             raise ActisegError(f"--option size={size}: expected one of {', '.join(SIZES)}")
         self.size = size
-        self._last: tuple[tuple[str, int, int], Video] | None = None
+        self._last: tuple[tuple[str, int, int], VideoAnnotations] | None = None
 
     def __getstate__(self) -> dict[str, object]:
         """Travel light to worker processes: each reads the videos it needs."""
@@ -175,7 +175,7 @@ class Visor(Dataset):
         contacts = video.contacts(str(frame.mask_key))
         return resize(paint_weights(entities, contacts, narrated, positive), self.size)
 
-    def _name(self, split: str) -> Iterator[tuple[str, str, int, str, Scene]]:
+    def _name(self, split: str) -> Iterator[tuple[str, str, int, str, ActionFrames]]:
         """Yield (clip id, address, seq_id, annotation file, kept action) in ascending clip id."""
         seen: Counter[str] = Counter()
         for seq_id, (path, _, scene) in enumerate(self._iter_scenes(split), start=1):
@@ -185,7 +185,7 @@ class Visor(Dataset):
             clip_id = action_folder(seq_id, action.video_id, action.verb, action.noun, action.where)
             yield clip_id, numbered_address(address, seen[address]), seq_id, path, scene
 
-    def _iter_scenes(self, split: str) -> Iterator[tuple[str, Video, Scene]]:
+    def _iter_scenes(self, split: str) -> Iterator[tuple[str, VideoAnnotations, ActionFrames]]:
         """Yield (annotation file relative to the root, video, kept action) in the order that ``seq_id`` counts."""
         self.check_split(split)
         how_to_get = f"Get it: {self.card.how_to_get}"
@@ -207,7 +207,7 @@ class Visor(Dataset):
                 f"{len(paths)} videos of split {split!r}. Are the tables and frame_mapping.json whole?"
             )
 
-    def _frames(self, scene: Scene, video: Video, path: str, split: str) -> tuple[FrameRecord, ...]:
+    def _frames(self, scene: ActionFrames, video: VideoAnnotations, path: str, split: str) -> tuple[FrameRecord, ...]:
         """Return a clip's frames; the mask of all of them is the video's annotation file."""
         folder = image_folder(self.root, split, scene.action.video_id)
         return tuple(
@@ -221,7 +221,7 @@ class Visor(Dataset):
             for name, image in scene.frames.items()
         )
 
-    def _entities(self, clip: Clip, frame: FrameRecord) -> tuple[Video, tuple[Entity, ...]]:
+    def _entities(self, clip: Clip, frame: FrameRecord) -> tuple[VideoAnnotations, tuple[Entity, ...]]:
         """Return the video and the frame's entities, after checking that they are objects of the clip."""
         if frame.mask_path is None:
             raise DataError(f"{clip.clip_id} frame {frame.frame_id}: the frame has no mask")
@@ -236,17 +236,17 @@ class Visor(Dataset):
                 )
         return video, entities
 
-    def _video(self, path: str) -> Video:
+    def _video(self, path: str) -> VideoAnnotations:
         """Return a video's annotations; those asked for last are kept as long as the file stays the same."""
         file = self.root / path
         key = (path, *file_stamp(file))
         if self._last is None or self._last[0] != key:
             self._last = None  # let go of one video before the next is read
-            self._last = key, Video(file, is_val=PurePosixPath(path).parts[2] == "val")
+            self._last = key, VideoAnnotations(file, is_val=PurePosixPath(path).parts[2] == "val")
         return self._last[1]
 
 
-def _check_frames(video: Video, frames: Mapping[str, str]) -> None:
+def _check_frames(video: VideoAnnotations, frames: Mapping[str, str]) -> None:
     """Raise DataError when none of the images that frame_mapping.json has for a video is in its annotation file."""
     if frames and not any(image in video for image in frames.values()):
         raise DataError(

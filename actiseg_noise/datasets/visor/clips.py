@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from actiseg_noise.datasets.visor.actions import Action
-from actiseg_noise.datasets.visor.video import Video
+from actiseg_noise.datasets.visor.video import VideoAnnotations
 from actiseg_noise.errors import DataError
 from actiseg_noise.records import ObjectRecord
 
@@ -15,7 +15,7 @@ MAX_OBJECTS = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class ActionFrames:
     """An action that is kept.
 
     Attributes:
@@ -28,7 +28,9 @@ class Scene:
     classes: dict[str, int]
 
 
-def iter_scenes(video: Video, actions: Iterable[Action], mapping: Mapping[str, str]) -> Iterator[Scene]:
+def iter_scenes(
+    video: VideoAnnotations, actions: Iterable[Action], mapping: Mapping[str, str]
+) -> Iterator[ActionFrames]:
     """Yield the actions that have at least two frames and one object, in the given order.
 
     A frame that the mapping lacks is in no action. One that the mapping has and the video lacks counts as a frame
@@ -49,10 +51,10 @@ def iter_scenes(video: Video, actions: Iterable[Action], mapping: Mapping[str, s
                 f"{MAX_OBJECTS}"
             )
         if classes:
-            yield Scene(action, frames, classes)
+            yield ActionFrames(action, frames, classes)
 
 
-def _classes(video: Video, images: Iterable[str]) -> dict[str, int]:
+def _classes(video: VideoAnnotations, images: Iterable[str]) -> dict[str, int]:
     """Return object name → class id, names ascending; what is annotated last says the class."""
     found = {}
     for image in images:
@@ -62,11 +64,11 @@ def _classes(video: Video, images: Iterable[str]) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def scene_objects(scene: Scene, video: Video) -> tuple[ObjectRecord, ...]:
+def scene_objects(scene: ActionFrames, video: VideoAnnotations) -> tuple[ObjectRecord, ...]:
     """Return the objects of a clip.
 
-    ``handbox``: touched in any frame (``Video.touched``). ``in_narration``: the object's class is one that the
-    narration names. Positive: either of them.
+    ``handbox``: touched in any frame (``VideoAnnotations.touched``). ``in_narration``: the object's class is one
+    that the narration names. Positive: either of them.
     """
     touched = frozenset[str]().union(*(video.touched(image) for image in scene.frames.values() if image in video))
     return tuple(

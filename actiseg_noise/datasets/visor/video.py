@@ -12,7 +12,7 @@ from actiseg_noise.datasets.visor.paint import touched_names
 from actiseg_noise.errors import DataError
 
 
-class Video:
+class VideoAnnotations:
     """The annotated frames of one video, by image name. What was computed for a frame is kept: actions overlap.
 
     Args:
