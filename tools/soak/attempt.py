@@ -15,6 +15,7 @@ import signal
 import sys
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
@@ -172,7 +173,9 @@ def start(
     virtual = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     begun, beginning = os.pipe()
     started = time.monotonic()
-    pid = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads: the commands hold no lock yet
+        pid = os.fork()
     if pid == 0:
         _be_the_command(tuple(command), log, limits, virtual, dict(environment or {}), folder, beginning)
     os.close(beginning)

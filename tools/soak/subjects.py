@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.soak.attempt import BENCH, NOISE, Limits, attempt
@@ -55,7 +55,6 @@ class Subject:
     slow: tuple[tuple[str, ...], ...] = ()
     is_manifest: bool = False
     weight: float = 1.0
-    environment: dict[str, str] = field(default_factory=dict)
 
 
 READ_MANIFEST = (
