@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
 from actiseg_noise.manifest.clips import ManifestClip, iter_clips
-from actiseg_noise.manifest.info import VOCABULARY_NAME, ManifestInfo, read_info
+from actiseg_noise.manifest.info import MOST_BYTES, VOCABULARY_NAME, ManifestInfo, read_info
 from actiseg_noise.manifest.parquet import TableFile
 from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.vocabulary import Vocabulary
@@ -75,11 +75,7 @@ class Manifest:
     def vocabulary(self) -> Vocabulary:
         """Return the categories and nouns that text noise drew from."""
         path = self.path / VOCABULARY_NAME
-        data = read_json_object(path, ManifestError)
-        try:
-            return Vocabulary.from_json(data)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ManifestError(f"{path}: not a readable vocabulary ({error!r})") from None
+        return Vocabulary.from_json(read_json_object(path, ManifestError, most=MOST_BYTES), str(path), ManifestError)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return a whole table (``clips``, ``frames``, ``samples`` or ``masks``), or some of its columns.
