@@ -227,7 +227,7 @@ def _passes(codes: Sequence[str]) -> Iterator[int]:
 
 def _areas(codes: Sequence[str], sizes: Sequence[tuple[int, int]]) -> list[int | None] | None:
     """Return the areas of codes that are all in order, None where one of them is not."""
-    pixels = [height * width if 0 < height and 0 < width else 0 for height, width in sizes]
+    pixels = [height * width if height > 0 and width > 0 else 0 for height, width in sizes]
     if min(pixels) < 1 or max(pixels) > MAX_PIXELS or max(map(len, codes)) > MAX_CODE:
         return None
     runs = _decode(codes)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.fields import LARGEST, Fields, check_depth, is_number, is_text
 from actiseg_noise.borders.named_files import file_names, read_named
 from actiseg_noise.borders.text import read_json, read_toml
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
+from actiseg_noise.fields import LARGEST, Fields, check_depth, is_number, is_text
 
 TEMPORAL = ("frame", "clip")
 FOLDER = Path(__file__).parent / "recipes"

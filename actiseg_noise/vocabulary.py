@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from actiseg_noise.fields import Fields
 from actiseg_noise.errors import ActisegError, DataError, raise_if
+from actiseg_noise.fields import Fields
 from actiseg_noise.records import ObjectRecord
 
 

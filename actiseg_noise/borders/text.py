@@ -14,9 +14,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.fields import shorten
 from actiseg_noise.borders.folders import other_form
 from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.fields import shorten
 
 LFS_MARK = b"version https://git-lfs.github.com/spec/"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")

@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.fields import Fields, check_depth, shorten
 from actiseg_noise.borders.folders import list_folders
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ManifestError
+from actiseg_noise.fields import Fields, check_depth, shorten
 from actiseg_noise.manifest.schema import CONTENTS, SCHEMA_VERSION, TABLES
 from actiseg_noise.recipe import Recipe
 

@@ -88,11 +88,16 @@ def mask_iou(one: str, other: str, size: Size) -> float:
     Raises:
         DataError: a code that does not fill the canvas.
     """
+    codes = [coco_code(counts, *size) for counts in (one, other)]
+    return iou_of_checked(*codes)
+
+
+def iou_of_checked(one: dict[str, Any], other: dict[str, Any]) -> float:
+    """Return the intersection over union of two codes in pycocotools' form, which were held against their canvas."""
     from pycocotools import mask as coco
 
-    codes = [coco_code(counts, *size) for counts in (one, other)]
-    both = int(coco.area(coco.merge(codes, intersect=True)))
-    either = sum(int(coco.area(code)) for code in codes) - both
+    both = int(coco.area(coco.merge([one, other], intersect=True)))
+    either = int(coco.area(one)) + int(coco.area(other)) - both
     return both / either if either else 1.0
 
 
