@@ -85,7 +85,9 @@ class Fields:
 
     def integer(self, key: str, default: Any = _NEEDED, *, least: int = -LARGEST, most: int = LARGEST) -> int:
         """Return a whole number; a flag is none."""
-        expected = f"a whole number from {least:,} to {most:,}" if (least, most) != _ANY else "a whole number"
+        start = "" if least == -LARGEST else f" from {least:,}"
+        end = f" to {most:,}" if most != LARGEST else " on" if start else ""
+        expected = f"a whole number{start}{end}"
         return self._take(key, default, expected, lambda value: type(value) is int and least <= value <= most)
 
     def number(self, key: str, default: Any = _NEEDED, *, least: float = -math.inf, most: float = math.inf) -> Any:
@@ -133,7 +135,6 @@ class Fields:
         raise self._kind(f"{self._where}: {key}: expected {expected}, found {shorten(value)}")
 
 
-_ANY = (-LARGEST, LARGEST)
 NAME = "a name of at most 200 characters for a file or folder: no '/', '\\', quotes, control characters, nor '..'"
 _NOT_IN_NAMES = frozenset("/\\\"'`<>|*?\0")
 

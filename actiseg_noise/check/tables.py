@@ -19,6 +19,8 @@ from actiseg_noise.manifest.rows import FrameSizes, Size, frame_size, iou_of_che
 from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, WITHHELD, Column, Table
 from actiseg_noise.masks import Rle, read_areas, read_runs
 
+SCHEMA, COUNTS, ORDER, DIGESTS, RUN_LENGTHS = "schema", "counts", "order", "digests", "run lengths"
+"""What one pass over a table checks."""
 MAX_ROWS = 20
 MAX_OTHERS = 5
 _Fitness = tuple[str, Callable[[Any], object]]
@@ -70,7 +72,12 @@ class _Trouble:
 
 
 class TableCheck:
-    """One pass over one table. ``is_fit`` is False once a cell is met that no digest is defined for."""
+    """One pass over one table.
+
+    Attributes:
+        found: what is wrong, by what was checked. is_fit: False once a cell is met that no digest is defined for.
+        codes: how many run-length codes were read. realised: noise id → rows that it changed.
+    """
 
     def __init__(self, manifest: Manifest, table: Table, *, with_sizes: bool = True) -> None:
         self.manifest = manifest
@@ -80,14 +87,15 @@ class TableCheck:
         self.is_fit = True
         self._row_digest = RowDigest(table)
         self._previous: tuple[Any, ...] | None = None
-        self._found: list[Finding] = []
+        self.found: dict[str, list[Finding]] = {name: [] for name in (SCHEMA, COUNTS, ORDER, DIGESTS, RUN_LENGTHS)}
+        self.codes = 0
         self._edited = _Trouble()
         self._contradicted = _Trouble()
         self._rows = 0
         self._sizes = FrameSizes(manifest) if table is MASKS and with_sizes else None
 
-    def findings(self) -> list[Finding]:
-        """Read the table and return what is wrong in it."""
+    def read(self) -> None:
+        """Read the table; where very much is wrong in it, no further than that."""
         for batch in self.manifest.iter_batches(self.table.name, strict=False):
             cells = batch.to_pydict()
             columns = {column.name: cells[column.name] for column in self.table.columns}
@@ -97,16 +105,22 @@ class TableCheck:
                 self._check_rows(columns)
             noise = columns.get("text_noise") or columns.get("mask_noise") or []
             self.realised.update(name for value in noise if value for name in value.split("+"))
-        self._found += self._show_rows() if self.is_fit else self._contradicted.findings
+            if self._is_hopeless():
+                self.is_fit = False
+                return
+        self._show_rows()
         stated = self.manifest.info.counts[self.table.name]
         if stated != self._rows:
-            self._found.append(Finding(f"{self.table.file_name}, rows", str(stated), str(self._rows)))
-        return self._found
+            self.found[COUNTS].append(Finding(f"{self.table.file_name}, rows", str(stated), str(self._rows)))
 
-    def _add(self, finding: Finding) -> None:
-        """Keep a finding about a cell or the order, up to ``MAX_ROWS`` per table."""
-        if len(self._found) < MAX_ROWS:
-            self._found.append(finding)
+    def _is_hopeless(self) -> bool:
+        """Return whether there are as many findings about cells or the order as are shown."""
+        return max(len(self.found[SCHEMA]), len(self.found[ORDER])) >= MAX_ROWS
+
+    def _add(self, name: str, finding: Finding) -> None:
+        """Keep a finding about a cell or the order, up to ``MAX_ROWS`` of each."""
+        if len(self.found[name]) < MAX_ROWS:
+            self.found[name].append(finding)
 
     def _check_cells(self, columns: Columns) -> bool:
         """Report cells that no build writes and no digest is defined for; return whether there are none."""
@@ -119,7 +133,7 @@ class TableCheck:
                 if column.null if cells[index] is None else is_fit(cells[index]):
                     continue
                 where = where_is(self.table, {name: columns[name][index] for name in self.table.sort_by})
-                self._add(Finding(f"{where}, column {column.name}", expected or "no null", repr(cells[index])))
+                self._add(SCHEMA, Finding(f"{where}, column {column.name}", expected or "no null", repr(cells[index])))
                 self.is_fit = False
         return self.is_fit
 
@@ -130,7 +144,7 @@ class TableCheck:
             values = dict(zip(columns, row, strict=True))
             key = tuple(values[name] for name in self.table.sort_by)
             if self._previous is not None and key <= self._previous:
-                self._add(Finding(where_is(self.table, values), f"a key above {self._previous}", str(key)))
+                self._add(ORDER, Finding(where_is(self.table, values), f"a key above {self._previous}", str(key)))
             self._previous = key
             if (computed := self._row_digest(row)) != values["row_digest"]:
                 where = where_is(self.table, values)
@@ -148,6 +162,7 @@ class TableCheck:
         sizes = [self._sizes.find(*frame) for frame in frames]
         clean = [(c, s) for c, s in zip(columns["clean_rle"], sizes, strict=True) if c is not None and s is not None]
         noisy = [(c, s) for c, s in zip(columns["noisy_rle"], sizes, strict=True) if c is not None and s is not None]
+        self.codes += len(clean) + len(noisy)
         areas = iter(read_areas([code for code, _ in clean + noisy], [size for _, size in clean + noisy]))
         of_each = (
             [None if code is None or size is None else next(areas) for code, size in zip(codes, sizes, strict=True)]
@@ -166,20 +181,25 @@ class TableCheck:
         elif values.get("void_rle") is not None:
             yield from _void_row(values)
 
-    def _show_rows(self) -> Iterator[Finding]:
-        """Yield what the row and column digests, and the masks, say was edited, the first row of each kind shown."""
+    def _show_rows(self) -> None:
+        """Add what the row and column digests, and the masks, say was edited, the first row of each kind shown."""
+        edited, contradicted = self._edited, self._contradicted
+        if not self.is_fit:
+            self.found[RUN_LENGTHS] += contradicted.findings
+            return
         stated = self.manifest.info.columns[self.table.name]
         changed = [name for name, digest in self.digest.columns.items() if stated.get(name) != digest]
         labels = [name for name in changed if name in self.table.label_columns]
-        edited, contradicted = self._edited, self._contradicted
         for finding in edited.summary(self._describe(edited.first, changed)):
-            yield replace(finding, where=f"{finding.where}, column {', '.join(labels) or 'row_digest'}")
+            where = f"{finding.where}, column {', '.join(labels) or 'row_digest'}"
+            self.found[DIGESTS].append(replace(finding, where=where))
         problems = contradicted.first or {"changed": ()}
         is_new = not edited.findings or not contradicted.is_about(edited)
-        yield from contradicted.summary(self._describe(contradicted.first, problems["changed"]) if is_new else None)
+        shown = self._describe(contradicted.first, problems["changed"]) if is_new else None
+        self.found[RUN_LENGTHS] += contradicted.summary(shown)
         for name in changed:
             if name not in labels or not edited.findings:
-                yield self._column_finding(name, stated.get(name))
+                self.found[DIGESTS].append(self._column_finding(name, stated.get(name)))
 
     def _describe(self, values: dict[str, Any] | None, changed: Sequence[str]) -> Comparison | None:
         """Return a row of this table, clean beside noisy."""

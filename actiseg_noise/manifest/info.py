@@ -10,7 +10,7 @@ from typing import Any
 from actiseg_noise.borders.folders import list_folders
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ManifestError
-from actiseg_noise.fields import Fields, check_depth, shorten
+from actiseg_noise.fields import Fields, check_depth
 from actiseg_noise.manifest.schema import CONTENTS, SCHEMA_VERSION, TABLES
 from actiseg_noise.recipe import Recipe
 
@@ -196,7 +196,7 @@ def _read_files(files: Fields, where: str) -> dict[str, int]:
     """Return file name → bytes: files inside the folder, among them every table, whole."""
     for name in files:
         if not _FILE_NAME.fullmatch(name):
-            raise ManifestError(f"{where}: 'files' names files of the manifest's folder, not {shorten(name)}")
+            raise ManifestError(f"{where}: 'files' names files of the manifest's folder, not {name!r:.60}")
     try:
         for table in TABLES:
             table.files_among(files)
