@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -358,3 +359,20 @@ def test_an_output_that_is_a_file_is_bad_input(spoken: Cli, tmp_path: Path) -> N
     (tmp_path / "out").write_text("")
     code, printed = spoken("analyze", tmp_path / "runs", "--out", tmp_path / "out")
     assert (code, "choose another folder with --out" in printed) == (2, True)
+
+
+def test_names_that_charts_paths_and_spreadsheets_would_act_on_are_shown_as_they_are(tmp_path: Path) -> None:
+    """A formula with an unknown command stops a chart that reads one; a slash would leave the folder."""
+    name = "=$\\nowhere{x}$ ../<b>"
+    runs = [
+        stored(tmp_path / f"run{i}", replace(result, model=name, track=replace(result.track, protocol="/../..")))
+        for i, result in enumerate([at(name, 0.4), at("clean", 0.5), at("text-40", 0.3), at(name, 0.4, strategy=name)])
+    ]
+    (found,) = analyze_runs(runs, tmp_path / "out")
+    assert {path.parent for path in found.files} == {tmp_path / "out" / found.study.name}
+    assert "/" not in found.study.name
+    assert {path.suffix for path in found.files} == {".csv", ".png"}
+    tables = [path.read_text() for path in found.files if path.suffix == ".csv"]
+    cells = {cell for table in tables for row in csv.reader(table.splitlines()) for cell in row}
+    assert f"'{name}" in cells
+    assert name not in cells

@@ -17,6 +17,7 @@ from bench_fakes import make_result
 from rich.console import Console
 
 from actiseg_bench.report.bootstrap import ClipSums
+from actiseg_bench.report.cells import HEADER
 from actiseg_bench.report.latex import escape, render_latex
 from actiseg_bench.report.render import print_leaderboards, render_csv, render_markdown, to_json
 from actiseg_bench.report.table import Leaderboard, make_leaderboards, summarise, track_order
@@ -378,3 +379,57 @@ def test_the_marks_of_markdown_html_and_csv() -> None:
     assert [rows[name]["giou_mark"] for name in ("gce", "baseline", "co_teaching")] == ["best", "not separable", ""]
     assert float(rows["co_teaching"]["giou_to_best_high"]) < 0
     assert rows["gce"]["giou_to_best_low"] == ""
+
+
+HOSTILE = "<script>alert(1)</script>[a](javascript:b)[/red]{x}%$\\input{a}$`c`=|²"
+
+
+def hostile_boards() -> list[Leaderboard]:
+    """Two tracks whose every name is one that some format would act on; a result can have no line break or escape."""
+    runs = [make_result(strategy=HOSTILE, track=f"{sign}{HOSTILE}", oracle=HOSTILE) for sign in "=-"]
+    track = {"protocol": HOSTILE, "dataset": HOSTILE, "recipe": HOSTILE}
+    named = [replace(run, model=f"@{HOSTILE}", track=replace(run.track, **track)) for run in runs]
+    return make_leaderboards([RunResult.from_json(json.loads(json.dumps(run.to_json()))) for run in named])
+
+
+def test_a_name_is_shown_as_it_is_in_html() -> None:
+    page = render_html(hostile_boards())
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") > 10
+    assert "href" not in page
+
+
+def test_a_name_is_shown_as_it_is_in_markdown() -> None:
+    page = render_markdown(hostile_boards())
+    assert "<" not in page
+    assert not re.search(r"(?<!\\)[\[\]`]", page)
+    rows = [line for line in page.splitlines() if line.startswith("| ")]
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {len(HEADER) + 1, 5}
+
+
+def test_a_name_is_shown_as_it_is_in_latex() -> None:
+    code = "\n".join(line for line in render_latex(hostile_boards()).splitlines() if not line.startswith("%"))
+    assert "\\input" not in code
+    assert code.count("\\textbackslash{}input\\{a\\}\\$") > 4
+
+
+def test_a_name_is_no_formula_in_csv() -> None:
+    (row, other) = csv.DictReader(io.StringIO(render_csv(hostile_boards())))
+    assert (row["model"], row["track"]) == (f"'@{HOSTILE}", f"'-{HOSTILE}")
+    assert other["track"] == f"'={HOSTILE}"
+    assert not [cell for cell in row.values() if cell.startswith(("=", "+", "@", "-"))]
+
+
+def test_a_name_is_no_markup_on_the_terminal() -> None:
+    console = Console(width=2000, file=io.StringIO(), no_color=True)
+    print_leaderboards(hostile_boards(), console)
+    assert console.file.getvalue().count(HOSTILE) > 6  # type: ignore[attr-defined]
+
+
+def test_other_pictures_under_equal_labels_are_warned_of() -> None:
+    runs = [make_result(strategy=name) for name in ("gce", "sce")]
+    pictures = [replace(runs[i], track=replace(runs[i].track, eval_images=str(i) * 32)) for i in (0, 1)]
+    (note,) = [note for note in board(*pictures).notes if "pictures" in note]
+    assert note.startswith("Warning: the pictures of the evaluation labels eval are not the same in all runs: 2 copies")
+    assert note.endswith("or drawings of the dataset, 000000, 111111.")
+    assert not [note for note in board(pictures[0], replace(pictures[0], seed=1)).notes if "pictures" in note]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import errno
+import io
 import json
 import os
 import subprocess
@@ -242,3 +244,15 @@ def test_an_output_behind_a_link_is_replaced_and_the_link_stays(tmp_path: Path) 
         draft.commit()
     assert (tmp_path / "out").is_symlink()
     assert (tmp_path / "scratch" / "ours").read_text() == "new"
+
+
+def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe_and_a_number_none(tmp_path: Path) -> None:
+    cells = ["=1+1", "+a", "-b", "@c", "\td", "-3.5", "+1e-3", "plain", "a=b"]
+    wanted = ["'=1+1", "'+a", "'-b", "'@c", "'\td", "-3.5", "+1e-3", "plain", "a=b"]
+    with writing.whole_csv(tmp_path / "a.csv", ["x", "n"]) as writer:
+        for cell in cells:
+            writer.writerow({"x": cell, "n": -2.5})
+    text = writing.csv_text(["x", "n"], [{"x": cell, "n": -2.5} for cell in cells])
+    assert (tmp_path / "a.csv").read_text() == text
+    rows = list(csv.reader(io.StringIO(text)))
+    assert rows == [["x", "n"], *([cell, "-2.5"] for cell in wanted)]
