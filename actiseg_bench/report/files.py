@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -24,6 +23,7 @@ from actiseg_bench.report.cells import (
     track_line,
 )
 from actiseg_bench.report.table import Block, Leaderboard, Row, Value
+from actiseg_noise.borders.writing import CsvWriter
 from actiseg_noise.markdown import iter_table
 
 
@@ -40,8 +40,7 @@ def to_json(boards: Sequence[Leaderboard]) -> list[dict[str, Any]]:
 def render_csv(boards: Sequence[Leaderboard]) -> str:
     """Return one line per track and row: scores × 100 with their deviations, marks, cost, severity, digests whole."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(_csv_row(None, None, None)), lineterminator="\n")
-    writer.writeheader()
+    writer = CsvWriter(buffer, list(_csv_row(None, None, None)))
     writer.writerows(_csv_row(*place) for place in _places(boards))
     return buffer.getvalue()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from actiseg_bench.report.curves import sensitivity_records
 from actiseg_bench.report.pareto import pareto_front
 from actiseg_bench.report.study import Study
 from actiseg_bench.report.table import Value, summarise
+from actiseg_noise.borders.writing import CsvWriter
 
 Record = dict[str, Any]
 
@@ -52,8 +52,7 @@ class Sheet:
         """Return the records with means and deviations in columns of their own, as fractions."""
         flat = [dict(_flat(record)) for record in self.records]
         buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, list(flat[0]) if flat else [], lineterminator="\n")
-        writer.writeheader()
+        writer = CsvWriter(buffer, list(flat[0]) if flat else [])
         writer.writerows(flat)
         return buffer.getvalue()
 
