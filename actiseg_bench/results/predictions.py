@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.errors import ActisegError, raise_if
 from actiseg_noise.key import encode_part
-from actiseg_noise.masks import IndexMask, Rle, empty_rle, encode_rle, find_boxes
+from actiseg_noise.masks import IndexMask, Rle, empty_rle, encode_rle, find_boxes, read_areas
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -130,8 +130,10 @@ def iter_predictions(path: Path) -> Iterator[PredictedMask]:
         lacking = sorted(set(schema().names) - set(file.schema_arrow.names))
         raise_if(bool(lacking), f"{path}: the columns {', '.join(lacking)} are missing", PredictionError)
         for batch in file.iter_batches(batch_size=_BATCH_ROWS, columns=schema().names):
-            for row in batch.to_pylist():
-                _check_area(row, path)
+            rows = batch.to_pylist()
+            areas = read_areas([row["rle"] for row in rows], [(row["height"], row["width"]) for row in rows])
+            for row, area in zip(rows, areas, strict=True):
+                _check_area(row, area, path)
                 mask = Rle(row["height"], row["width"], row["rle"], row["area"])
                 yield PredictedMask(row["clip_id"], row["frame_idx"], row["object_id"], mask, row["positive_score"])
 
@@ -151,11 +153,11 @@ def count_rows(path: Path) -> int:
         raise PredictionError(f"{path}: not a readable predictions file ({error})") from None
 
 
-def _check_area(row: dict[str, Any], path: Path) -> None:
-    """Refuse a row whose run lengths and area contradict each other."""
-    from pycocotools import mask as coco
-
-    covered = int(coco.area({"size": [row["height"], row["width"]], "counts": row["rle"].encode("ascii", "replace")}))
+def _check_area(row: dict[str, Any], covered: int | None, path: Path) -> None:
+    """Refuse a row whose run lengths do not fill its canvas, or cover another area than it states."""
+    if covered is None:
+        place = f"{row['clip_id']} frame {row['frame_idx']} object {row['object_id']}"
+        raise PredictionError(f"{path}: {place}: the run lengths are none of {row['width']}×{row['height']} pixels")
     if covered != row["area"]:
         place = f"{row['clip_id']} frame {row['frame_idx']} object {row['object_id']}"
         raise PredictionError(f"{path}: {place}: the area is {row['area']}, but the run lengths cover {covered} pixels")
