@@ -136,6 +136,18 @@ def check_file_name(name: str, where: str) -> str:
     return name
 
 
+def is_inside(path: str) -> bool:
+    """Return whether a relative path of somebody else's, '/' between its parts, stays below the folder it starts from.
+
+    >>> is_inside("a/b.jpg"), is_inside("../b.jpg"), is_inside("/etc/passwd"), is_inside("C:x")
+    (True, False, False, False)
+    """
+    return not (
+        path.startswith(("/", "\\")) or {"..", ""} & set(_PARTS.split(path)) or path[1:2] == ":" or "\0" in path
+    )
+
+
+_PARTS = re.compile(r"[/\\]")
 _NOT_PORTABLE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f%]|[. ]$')
 _DEVICES = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")
 

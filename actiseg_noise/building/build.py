@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from actiseg_noise.borders.writing import remove_folder
 from actiseg_noise.building.chunk import iter_batches, read_chunk_info, split_chunks, spooled
 from actiseg_noise.building.counts import FramePairs, Severity, check_gate, slot_counts
 from actiseg_noise.building.exact import exact_thresholds
@@ -55,6 +56,7 @@ def run_build(request: Request) -> Path:
     if asked.processes > 1:
         check_main_module()
     if asked.resume and is_built(request, out):
+        _clean_up(request, out)
         progress.note(f"{out} is already built")
         return out
     check_output(out, force=asked.force)
@@ -68,6 +70,12 @@ def run_build(request: Request) -> Path:
     if skipped := request.dataset.skipped:
         progress.note(describe_skipped(sorted(skipped)))
     return out
+
+
+def _clean_up(request: Request, out: Path) -> None:
+    """Remove what a build left that was killed between the end of its work and its own end."""
+    with suppress(ActisegError), Workspace(out, request.fingerprint, force=True) as space:
+        remove_folder(space.chunks)
 
 
 @contextmanager
