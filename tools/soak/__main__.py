@@ -94,13 +94,15 @@ def _indices(options: argparse.Namespace, count: int) -> range:
 def _count(title: str, tries: Iterator[Tried]) -> Tally:
     """Count tries as they come, say now and then how many there were, and print the counts."""
     tally, started = Tally(), time.monotonic()
-    for tried in tries:
-        tally.add(tried)
-        if tally.count % 500 == 0:
-            passed = time.monotonic() - started
-            print(f"{title.lower()}: {tally.count:,}, {len(tally.faults)} faults, {passed:,.0f} s", file=sys.stderr)
-    if tally.count:
-        print("\n".join(lines(title, tally, time.monotonic() - started)), flush=True)
+    try:
+        for tried in tries:
+            tally.add(tried)
+            if tally.count % 500 == 0:
+                passed = time.monotonic() - started
+                print(f"{title.lower()}: {tally.count:,}, {len(tally.faults)} faults, {passed:,.0f} s", file=sys.stderr)
+    finally:  # what was seen is printed when it is interrupted, too
+        if tally.count:
+            print("\n".join(lines(title, tally, time.monotonic() - started)), flush=True)
     return tally
 
 

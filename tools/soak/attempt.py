@@ -49,7 +49,7 @@ class Limits:
 
     seconds: float = 20.0
     memory_bytes: int = 2 << 30
-    file_bytes: int | None = None
+    file_bytes: int = 1 << 30  # of one file that is written: a copy of holes would fill the memory
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,7 @@ def raised(output: str) -> str:
     lines = [line.strip() for line in output.splitlines()]
     ours = [line for line in lines if re.match(r'File ".*/actiseg_(noise|bench)/', line)]
     where = (
-        re.sub(r'File ".*/(actiseg_(?:noise|bench)/[^"]*)", line (\d+), in (\w+).*', r"\1 \3", ours[-1])
-        if ours
-        else "?"
+        re.sub(r'File ".*/(actiseg_(?:noise|bench)/[^"]*)", line (\d+), in (.+)', r"\1 \3", ours[-1]) if ours else "?"
     )
     named = [line for line in lines if re.match(r"[\w.]+(Error|Exception|Interrupt|Exit|Warning)\b", line)]
     return f"{(named[-1] if named else 'no exception')[:120]} in {where}"
@@ -193,7 +191,8 @@ def attempt(
     child = start(command, log, limits, environment, folder)
     child.wait_until_begun()
     is_done = child.wait(limits.seconds)
-    child.kill_session()
+    with suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
     child.wait(60)
     return child.result(is_out_of_time=not is_done)
 
@@ -218,9 +217,8 @@ def _be_the_command(
         # Address space is reserved generously by allocators: this only keeps the machine safe, the peak is measured.
         resource.setrlimit(resource.RLIMIT_AS, (virtual + 3 * limits.memory_bytes,) * 2)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if limits.file_bytes is not None:
-            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes,) * 2)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes,) * 2)
         main = _entry(command[0])
         os.close(beginning)
         code = _run(main, command)
