@@ -37,6 +37,7 @@ OWN_PROTOCOL = "own"  # of tracks that no protocol names
 
 DIGEST = "result_digest"
 MOST_NETWORKS = 64
+MOST_BYTES = 2**24  # of a result
 
 _AGAIN = "Make it again with the command that made it, or remove its folder."
 _SINCE_3 = ("train_images", "eval_images")  # of a track
@@ -307,8 +308,10 @@ def read_statements(path: Path) -> Any:
     """Return the JSON of one ``result.json`` as it is.
 
     Raises:
-        ResultError: missing or malformed.
+        ResultError: missing, malformed, or larger than ``MOST_BYTES``.
     """
+    if path.is_file() and (size := path.stat().st_size) > MOST_BYTES:
+        raise ResultError(f"{path}: {size:,} bytes, expected {MOST_BYTES:,} at most. {_AGAIN}")
     try:
         return read_json(path, ResultError)
     except ResultError as error:

@@ -98,6 +98,7 @@ def test_equal_identities_have_equal_keys_and_every_part_counts() -> None:
     assert IDENTITY.key() == replace(IDENTITY, config={"size": [96, 160], "epochs": 3}).key()
     changes = [{"model": "m"}, {"strategy": "s"}, {"variant": "v"}, {"seed": 1}, {"config": {}}]
     changes += [{name: "other"} for name in ("train_manifest", "eval_manifest", "start_weights", "score_code")]
+    changes += [{"eval_images": "e"}, {"eval_images": "e", "train_images": "t"}]
     keys = {replace(IDENTITY, **change).key() for change in changes}
     assert len(keys | {IDENTITY.key()}) == len(changes) + 1
 
@@ -108,6 +109,7 @@ def test_a_stale_result_says_what_changed() -> None:
     assert same.changes_since(old) == "its key"
     assert replace(same, config={"epochs": 4, "lr": 0.1}).changes_since(old) == "config.epochs"
     assert replace(same, train_manifest="x", score_code="y").changes_since(old) == "train labels, code"
+    assert replace(same, train_images="x", eval_images="y").changes_since(old) == "train pictures, evaluation pictures"
 
 
 def test_predictions_read_are_the_predictions_written(tmp_path: Path) -> None:
@@ -256,6 +258,8 @@ def test_a_row_group_larger_than_memory_should_be_is_refused_by_its_footer(
         ("clip_id", pa.array([None], pa.string()), "column clip_id: a value is missing"),
         ("leak", pa.array([None], pa.int64()), "column leak: a value is missing"),
         ("leak", None, "leak"),
+        ("clip_id", pa.array([1]), "column clip_id: expected string, found int64"),
+        ("clip_id", None, "clip_id"),
     ],
 )
 def test_a_table_of_object_frames_of_bad_values_is_refused(
@@ -375,3 +379,18 @@ def test_a_name_that_leads_elsewhere_is_no_folder_of_a_run(tmp_path: Path, name:
 def test_names_are_those_of_folders_on_any_system(tmp_path: Path) -> None:
     track = replace(make_result().track, name="a:b?")
     assert run_folder(track, "tiny", "gce", 0, tmp_path).relative_to(tmp_path).parts[1] == "a%3Ab%3F"
+
+
+def test_a_file_far_larger_than_a_result_is_not_read(tmp_path: Path) -> None:
+    path = write_result(tmp_path, make_result())
+    with path.open("ab") as file:
+        file.truncate(2**24 + 1)
+    with pytest.raises(ResultError, match="16,777,217 bytes, expected 16,777,216 at most"):
+        read_result(path)
+
+
+def test_folders_that_link_to_each_other_are_walked_once(tmp_path: Path) -> None:
+    write_result(tmp_path / "a", make_result())
+    for name in ("b", "c", "d"):
+        (tmp_path / name).symlink_to(tmp_path)
+    assert len(read_results(tmp_path)) == 1
