@@ -10,7 +10,7 @@ PYTEST := $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 # Processes of the tests reuse what one of them compiled, whatever the shell's setting is.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check lint coverage slow versions hooks bench weights manifests clean
+.PHONY: demo test check lint coverage slow soak versions hooks bench weights manifests clean
 
 demo: $(VENV)/.installed ## Train and score every strategy on every track of the quick protocol, print the leaderboard
 	$(BIN)/actiseg-bench run --all --out $(DEMO)
@@ -32,6 +32,9 @@ coverage: $(VENV)/.installed-dev ## The share of lines that the tests run, per m
 
 slow: $(VENV)/.installed-dev ## Measure all tests again and write tests/slow.txt, what `make check` leaves out
 	$(PYTEST) --measure
+
+soak: $(VENV)/.installed-dev ## Edit files by the thousand, kill commands by the hundred; counts, and what goes wrong (hours)
+	$(BIN)/python -m tools.soak --edits 10000 --kills 500 --keep out/soak
 
 versions: ## Quick tests with every Python found here, and with the lowest versions that we declare
 	$(PYTHON) tools/try_versions.py

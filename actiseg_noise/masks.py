@@ -6,18 +6,15 @@ run of background. They are taken from a crop around the object, so the cost fol
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.errors import DataError
-
-if TYPE_CHECKING:
-    pass
 
 IndexMask = npt.NDArray[np.uint8]
 BinaryMask = npt.NDArray[np.bool_]
@@ -26,6 +23,10 @@ MAX_PIXELS = 2**28
 """Of a canvas that is read from a file: 16,384 squared."""
 MAX_CHARACTERS = 7
 """Of one run length in a code: 35 bits."""
+MAX_CODE = 2**23
+"""Characters of the code of one mask."""
+CHARACTERS_A_PASS = 2**20
+"""Of codes that are decoded together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,27 +175,135 @@ def coco_code(counts: str, height: int, width: int) -> dict[str, Any]:
 def read_runs(counts: str, height: int, width: int) -> npt.NDArray[np.int64]:
     """Return the run lengths of COCO's compressed string, background first, after holding them against the canvas.
 
-    A number is a row of characters with five bits each, least first; 32 marks that more follow, and the last one's
-    bit 16 is the sign. From the fourth on, a number is the difference to the one two places before.
-
     Raises:
-        DataError: a canvas of more than ``MAX_PIXELS`` or without pixels; characters that are no code; runs that are
-            negative or do not fill the canvas exactly.
+        DataError: a canvas of more than ``MAX_PIXELS`` or without pixels; more than ``MAX_CODE`` characters, or some
+            that are no code; runs that are negative or do not fill the canvas exactly.
     """
+    check_canvas(height, width)
+    if len(counts) > MAX_CODE:
+        raise DataError(f"run lengths {counts[:40]!r}… of {len(counts):,} characters; expected at most {MAX_CODE:,}")
+    runs = _decode([counts])
+    if runs is None:
+        raise DataError(
+            f"run lengths {counts[:40]!r}… are no code of COCO's: cut off, or with a number of "
+            f"more than {MAX_CHARACTERS} characters"
+        )
+    if runs.lengths.sum() != height * width or runs.lengths.min() < 0 or runs.lengths.max() > MAX_PIXELS:
+        raise DataError(f"run lengths {counts[:40]!r}… do not fill a canvas of {width}×{height} pixels")
+    return runs.lengths
+
+
+def check_canvas(height: int, width: int) -> None:
+    """Raise DataError for a canvas that no mask has."""
     if height < 1 or width < 1 or height * width > MAX_PIXELS:
         raise DataError(f"a mask of {width}×{height} pixels (width×height); expected 1 to {MAX_PIXELS:,} pixels")
-    codes = np.frombuffer(counts.encode("utf-8", "surrogatepass"), np.uint8).astype(np.int64) - 48
-    if not len(codes) or codes.min() < 0 or codes.max() > 63 or codes[-1] & 32:
-        raise DataError(f"run lengths {counts[:40]!r} are no code of COCO's, or cut off")
-    lasts = np.flatnonzero(codes & 32 == 0)
+
+
+def read_areas(codes: Sequence[str], sizes: Sequence[tuple[int, int]]) -> list[int | None]:
+    """Return the foreground pixels of run-length codes on canvases of (height, width), many in one pass.
+
+    None stands for a code that :func:`read_runs` refuses, which says why.
+    """
+    areas: list[int | None] = []
+    start = 0
+    for stop in _passes(codes):
+        found = _areas(codes[start:stop], sizes[start:stop])
+        areas += found if found is not None else map(_area, codes[start:stop], sizes[start:stop])
+        start = stop
+    return areas
+
+
+def _passes(codes: Sequence[str]) -> Iterator[int]:
+    """Yield where to cut a sequence of codes, so that each part has a bounded number of characters."""
+    room = CHARACTERS_A_PASS
+    for place, code in enumerate(codes):
+        room -= len(code)
+        if room < 0 and place:
+            yield place
+            room = CHARACTERS_A_PASS - len(code)
+    if codes:
+        yield len(codes)
+
+
+def _areas(codes: Sequence[str], sizes: Sequence[tuple[int, int]]) -> list[int | None] | None:
+    """Return the areas of codes that are all in order, None where one of them is not."""
+    pixels = [height * width if height > 0 and width > 0 else 0 for height, width in sizes]
+    if min(pixels) < 1 or max(pixels) > MAX_PIXELS or max(map(len, codes)) > MAX_CODE:
+        return None
+    runs = _decode(codes)
+    if runs is None or runs.lengths.min() < 0 or runs.lengths.max() > MAX_PIXELS:
+        return None
+    if not np.array_equal(np.add.reduceat(runs.lengths, runs.firsts), pixels):
+        return None
+    foreground = np.where(runs.places & 1, runs.lengths, 0)
+    areas: list[int | None] = np.add.reduceat(foreground, runs.firsts).tolist()
+    return areas
+
+
+def _area(code: str, size: tuple[int, int]) -> int | None:
+    """Return the foreground pixels of one code, None where it is not in order."""
+    try:
+        return int(read_runs(code, *size)[1::2].sum())
+    except DataError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The run lengths of several codes, one after another.
+
+    Attributes:
+        places: position of each run within its code. firsts: where each code begins.
+    """
+
+    lengths: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+    firsts: npt.NDArray[np.int64]
+
+
+def _decode(codes: Sequence[str]) -> _Runs | None:
+    """Return the run lengths that codes say, None where one is no code; nothing is held against a canvas.
+
+    A number is a row of characters with five bits each, least first; 32 marks that more follow, and the last one's
+    bit 16 is the sign. From the fourth of a code on, a number is the difference to the one two places before.
+    """
+    joined = "".join(codes)
+    sizes = np.fromiter(map(len, codes), np.int64, len(codes))
+    if not joined.isascii() or not sizes.all():
+        return None
+    bits = np.frombuffer(joined.encode("ascii"), np.uint8) - np.uint8(48)  # what is below 48 becomes large
+    ends = sizes.cumsum()
+    if bits.max() > 63 or (bits[ends - 1] & 32).any():
+        return None
+    lasts = np.flatnonzero(bits < 32)
+    numbers = _read_numbers(bits, lasts)
+    if numbers is None:
+        return None
+    stops = np.searchsorted(lasts, ends)  # numbers up to and with each code
+    counts = np.diff(stops, prepend=0)
+    firsts = stops - counts
+    places = np.arange(len(lasts)) - np.repeat(firsts, counts)
+    for which, of_each in ((places & 1 == 1, counts // 2), ((places & 1 == 0) & (places > 0), (counts - 1) // 2)):
+        numbers[which] = _sum_within(numbers[which], of_each)
+    return _Runs(numbers, places, firsts)
+
+
+def _read_numbers(bits: npt.NDArray[np.uint8], lasts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+    """Return the signed numbers whose last characters are at ``lasts``, None where one is too long."""
     firsts = np.concatenate([[0], lasts[:-1] + 1])
-    places = np.arange(len(codes)) - np.repeat(firsts, np.diff(firsts, append=len(codes)))
-    if places.max() > MAX_CHARACTERS - 1:
-        raise DataError(f"run lengths {counts[:40]!r}… hold a number of more than {MAX_CHARACTERS} characters")
-    runs = np.add.reduceat((codes & 31) << 5 * places, firsts)
-    runs -= np.where(codes[lasts] & 16, 32 << 5 * places[lasts], 0)
-    runs[1::2] = runs[1::2].cumsum()
-    runs[2::2] = runs[2::2].cumsum()
-    if runs.sum() != height * width or runs.min() < 0:
-        raise DataError(f"run lengths {counts[:40]!r}… do not fill a canvas of {width}×{height} pixels")
-    return runs
+    sizes = lasts - firsts + 1
+    longest = int(sizes.max())
+    if longest > MAX_CHARACTERS:
+        return None
+    numbers = (bits[firsts] & 31).astype(np.int64)
+    for place in range(1, longest):
+        longer = np.flatnonzero(sizes > place)
+        numbers[longer] |= (bits[firsts[longer] + place] & 31).astype(np.int64) << 5 * place
+    return numbers - np.where(bits[lasts] & 16, 1 << 5 * sizes, 0)
+
+
+def _sum_within(values: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return running sums that begin anew with each group of ``counts`` neighbours."""
+    sums = np.concatenate([[0], values.cumsum()])
+    before = sums[counts.cumsum() - counts]
+    return sums[1:] - np.repeat(before, counts)

@@ -11,11 +11,16 @@ from typing import Any
 from actiseg_noise.borders.named_files import file_names, read_named
 from actiseg_noise.borders.text import read_json, read_toml
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
+from actiseg_noise.fields import LARGEST, Fields, check_depth, is_number, is_text
 
 TEMPORAL = ("frame", "clip")
 FOLDER = Path(__file__).parent / "recipes"
 
-_ID = re.compile(r"[a-z0-9][a-z0-9._+-]*")
+MOST_NOISES = 100
+MOST_BYTES = 2**24
+"""Of a recipe's file, and of a file that an option of it names."""
+
+_ID = re.compile(r"[a-z0-9][a-z0-9._+-]{0,149}")
 _RECIPE_KEYS = ("id", "title", "seed", "exact_rate", "temporal", "sequential", "allow_erase", "noise")
 
 
@@ -66,8 +71,11 @@ class Recipe:
 
     def __post_init__(self) -> None:
         what = f"recipe {self.recipe_id!r}"
-        raise_if(not _ID.fullmatch(self.recipe_id), f"{what}: an id is made of a-z 0-9 . _ + -")
+        raise_if(not _ID.fullmatch(self.recipe_id), f"{what}: an id is made of a-z 0-9 . _ + -, at most 150 of them")
         _check_type(self.seed, int, f"{what}: seed")
+        raise_if(abs(self.seed) > LARGEST, f"{what}: seed must be a whole number of at most 63 bits")
+        _check_type(self.title, str, f"{what}: title")
+        raise_if(len(self.noises) > MOST_NOISES, f"{what}: {len(self.noises)} noises; expected at most {MOST_NOISES}")
         _check_type(self.exact_rate, bool, f"{what}: exact_rate")
         _check_type(self.sequential, bool, f"{what}: sequential")
         _check_type(self.allow_erase, bool, f"{what}: allow_erase")
@@ -105,7 +113,13 @@ class Recipe:
 
     @classmethod
     def from_json(
-        cls, data: dict[str, Any], where: str = "recipe", folder: Path | None = None, *, registered: bool = True
+        cls,
+        data: dict[str, Any],
+        where: str = "recipe",
+        folder: Path | None = None,
+        *,
+        registered: bool = True,
+        kind: type[ActisegError] = ActisegError,
     ) -> Recipe:
         """Return the recipe of a parsed TOML file.
 
@@ -114,48 +128,82 @@ class Recipe:
                 read where the package of one of its noises is not installed.
             folder: where the files lie that options name as ``"@FILE"``; their contents take the place of the name, so
                 that a recipe holds all it needs.
+            kind: of the error for a value of another type.
 
         Raises:
-            ActisegError: an unknown or missing key, a rate outside [0, 1], an unknown noise or option.
+            ActisegError: an unknown or missing key, a value of another type, a rate outside [0, 1], an unknown noise or
+                option.
         """
-        _check_keys(data, _RECIPE_KEYS, where)
-        raise_if("id" not in data, f"{where}: the key 'id' is missing")
-        tables = data.get("noise", [])
-        raise_if(not isinstance(tables, list), f"{where}: write each noise as a [[noise]] table")
+        fields_ = Fields(data, where, kind)
+        fields_.check_keys(_RECIPE_KEYS)
+        check_depth(data, where, kind)
+        tables = fields_.raw("noise", [])
+        raise_if(not isinstance(tables, list), f"{where}: write each noise as a [[noise]] table", kind)
         read = _noise_spec if registered else _foreign_spec
-        noises = tuple(read(table, f"{where}, noise {i + 1}", folder) for i, table in enumerate(tables))
-        options = {key: data[key] for key in _RECIPE_KEYS[1:-1] if key in data}
-        return cls(recipe_id=str(data["id"]), noises=noises, **options)
+        noises = tuple(read(table, f"{where}, noise {i + 1}", folder, kind) for i, table in enumerate(tables))
+        try:
+            return cls(
+                recipe_id=fields_.text("id", longest=150),
+                noises=noises,
+                seed=fields_.integer("seed", 0),
+                exact_rate=fields_.flag("exact_rate", False),
+                temporal=fields_.text("temporal", "frame"),
+                sequential=fields_.flag("sequential", False),
+                title=fields_.text("title", "", longest=1000),
+                allow_erase=fields_.flag("allow_erase", False),
+            )
+        except ActisegError as error:
+            raise error if type(error) is kind else kind(f"{where}: {error}") from None
 
 
-def check_rate(rate: object, what: str) -> float:
+def check_rate(rate: object, what: str, kind: type[ActisegError] = ActisegError) -> float:
     """Return ``rate`` as a float.
 
     Raises:
-        ActisegError: it is no number in [0, 1].
+        ActisegError (``kind``): it is no number in [0, 1].
     """
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
-        raise ActisegError(f"{what}: a rate is a number in [0, 1], got {rate!r}")
+        raise kind(f"{what}: a rate is a number in [0, 1], got {rate!r:.60}")
     return float(rate)
 
 
-def _noise_spec(table: Any, where: str, folder: Path | None = None) -> NoiseSpec:
+def _noise_spec(
+    table: Any, where: str, folder: Path | None = None, kind: type[ActisegError] = ActisegError
+) -> NoiseSpec:
     """Read one ``[[noise]]`` table and hold it against the registry."""
     from actiseg_noise.noises.base import NOISES
 
-    spec = _foreign_spec(table, where, folder)
+    spec = _foreign_spec(table, where, folder, kind)
     noise = NOISES[spec.noise_id]
     _check_keys(table, ("noise", "rate", *noise.defaults), where)
     return spec
 
 
-def _foreign_spec(table: Any, where: str, folder: Path | None = None) -> NoiseSpec:
+def _foreign_spec(
+    table: Any, where: str, folder: Path | None = None, kind: type[ActisegError] = ActisegError
+) -> NoiseSpec:
     """Read one ``[[noise]]`` table of a noise that may be nobody's here."""
-    raise_if(not isinstance(table, dict), f"{where}: write each noise as a [[noise]] table")
-    for key in ("noise", "rate"):
-        raise_if(key not in table, f"{where}: the key {key!r} is missing")
-    options = {key: _inlined(value, folder) for key, value in table.items() if key not in ("noise", "rate")}
-    return NoiseSpec(table["noise"], check_rate(table["rate"], where), options)
+    raise_if(not isinstance(table, dict), f"{where}: write each noise as a [[noise]] table", kind)
+    fields_ = Fields(table, where, kind)
+    options = {key: _inlined(fields_.raw(key), folder) for key in fields_ if key not in ("noise", "rate")}
+    for key, value in options.items():
+        _check_option(value, f"{where}: {key}", kind)
+    noise_id = fields_.text("noise", longest=150)
+    return NoiseSpec(noise_id, check_rate(fields_.raw("rate"), where, kind), options)
+
+
+def _check_option(value: Any, where: str, kind: type[ActisegError]) -> None:
+    """Refuse what no option can be: numbers that are not finite or that no float holds, dates, nesting without end."""
+    check_depth(value, where, kind)
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting += [*item, *item.values()]
+        elif isinstance(item, list | tuple):
+            waiting += item
+        elif not (item is None or isinstance(item, bool) or is_number(item) or is_text(item)):
+            raise kind(f"{where}: expected a text, a finite number, true, false, or lists of them; found {item!r:.60}")
 
 
 def _inlined(value: Any, folder: Path | None) -> Any:
@@ -163,7 +211,7 @@ def _inlined(value: Any, folder: Path | None) -> Any:
     if folder is None or not isinstance(value, str) or not value.startswith("@"):
         return value
     path = folder / value[1:]
-    return read_json(path) if path.suffix.lower() == ".json" else read_toml(path)
+    return read_json(path, most=MOST_BYTES) if path.suffix.lower() == ".json" else read_toml(path, most=MOST_BYTES)
 
 
 def _check_keys(table: dict[str, Any], known: Iterable[str], where: str) -> None:

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
 
+from actiseg_noise.errors import ActisegError, DataError, raise_if
+from actiseg_noise.fields import Fields
 from actiseg_noise.records import ObjectRecord
 
 
@@ -68,9 +69,19 @@ class Vocabulary:
         return {"origin": self.origin, "digest": self.digest(), "categories": rows}
 
     @classmethod
-    def from_json(cls, data: dict[str, object]) -> Vocabulary:
-        """Return the vocabulary of a JSON object made by ``to_json``."""
-        rows: Any = data["categories"]
-        nouns = {int(row["category_id"]): tuple(row["nouns"]) for row in rows}
-        names = {int(row["category_id"]): str(row["name"]) for row in rows}
-        return cls(nouns, names, str(data["origin"]))
+    def from_json(cls, data: object, where: str = "vocabulary", kind: type[ActisegError] = DataError) -> Vocabulary:
+        """Return the vocabulary of a JSON object made by ``to_json``.
+
+        Raises:
+            ActisegError (``kind``): a key is missing, or has a value of another type; a category that stands twice or
+                has no noun; ``where`` is named.
+        """
+        fields_ = Fields(data, where, kind)
+        nouns: dict[int, tuple[str, ...]] = {}
+        names: dict[int, str] = {}
+        for row in fields_.each("categories"):
+            category = row.integer("category_id", least=-(2**31), most=2**31 - 1)
+            raise_if(category in nouns, f"{where}: the category {category} stands twice", kind)
+            nouns[category], names[category] = row.texts("nouns"), row.text("name")
+            raise_if(not nouns[category], f"{where}: the category {category} has no noun", kind)
+        return cls(nouns, names, fields_.text("origin"))

@@ -1,5 +1,6 @@
 """Small real manifests of the embedded dataset, built once per session; which tests are slow."""
 
+import gc
 import os
 from collections import Counter
 from pathlib import Path
@@ -29,11 +30,24 @@ def name_of(nodeid: str) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what slow.txt lists; a test that was never measured is not slow."""
-    listed = {line.split()[1] for line in SLOW.read_text("utf-8").splitlines()}
+    """Mark what slow.txt lists, and let files with much of it go first, so that no process waits for a last long test.
+
+    A test that was never measured is not slow.
+    """
+    listed = {name: float(seconds) for seconds, name in map(str.split, SLOW.read_text("utf-8").splitlines())}
+    of_file = Counter[str]()
+    for name, seconds in listed.items():
+        of_file[name.partition("::")[0]] += seconds
     for item in items:
         if name_of(item.nodeid) in listed:
             item.add_marker("slow")
+    items.sort(key=lambda item: -of_file[item.nodeid.partition("::")[0]])
+
+
+def pytest_collection_finish() -> None:
+    """Take all that is imported out of the garbage collector's rounds: torch alone is a million things to walk."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

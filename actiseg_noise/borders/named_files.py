@@ -9,6 +9,9 @@ from actiseg_noise.borders.folders import list_files
 from actiseg_noise.borders.text import read_toml
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
+MOST_BYTES = 2**24
+"""Of one of these files."""
+
 
 def file_names(folder: Path) -> list[str]:
     """Return the names of the files in a folder of the package, in code point order."""
@@ -31,4 +34,4 @@ def read_named(kind: str, name: str | Path, folder: Path) -> tuple[dict[str, Any
         path = folder / f"{name}.toml"
     if not path.exists():
         raise ActisegError(f"{path}: no such {kind} file. Named: {', '.join(known)}")
-    return read_toml(path), path
+    return read_toml(path, most=MOST_BYTES), path

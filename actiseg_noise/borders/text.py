@@ -16,6 +16,7 @@ from typing import Any
 
 from actiseg_noise.borders.folders import other_form
 from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.fields import shorten
 
 MOST_BYTES = 1 << 29  # of a file that is read whole; VISOR's largest annotation file is a fifth of it
 LFS_MARK = b"version https://git-lfs.github.com/spec/"
@@ -54,32 +55,39 @@ def is_lfs_pointer(path: Path) -> bool:
         return False
 
 
-def read_bytes(path: Path, what: str = "file", kind: type[ActisegError] = DataError) -> bytes:
+def read_bytes(
+    path: Path, what: str = "file", kind: type[ActisegError] = DataError, *, most: int | None = None
+) -> bytes:
     """Return the bytes of a regular file.
 
+    Args:
+        most: so many bytes a file of this kind may have; None: ``MOST_BYTES``.
+
     Raises:
-        ActisegError (``kind``): see :func:`check_file`, or the system refuses to read it.
+        ActisegError (``kind``): see :func:`check_file`, the system refuses to read it, or it is too large.
     """
     check_file(path, what, kind)
-    size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise kind(f"{path}: {size:,} bytes, expected a {what} of at most {MOST_BYTES:,}, which is read whole")
+    size, limit = path.stat().st_size, MOST_BYTES if most is None else most
+    if size > limit:
+        raise kind(f"{path}: {size:,} bytes, expected a {what} of at most {limit:,}, which is read whole")
     try:
         return path.read_bytes()
     except OSError as error:
         raise kind(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
-def read_text(path: Path, *, or_latin1: bool = False, kind: type[ActisegError] = DataError) -> str:
+def read_text(
+    path: Path, *, or_latin1: bool = False, kind: type[ActisegError] = DataError, most: int | None = None
+) -> str:
     """Return a file's text, without the byte order mark that Windows programs put before it.
 
     Args:
-        or_latin1: a file that is no UTF-8 is read as Latin-1.
+        or_latin1: a file that is no UTF-8 is read as Latin-1. most: see :func:`read_bytes`.
 
     Raises:
         ActisegError (``kind``): see :func:`read_bytes`; or it is UTF-16, or no UTF-8 (the byte is named).
     """
-    return decode(read_bytes(path, kind=kind), path, or_latin1=or_latin1, kind=kind)
+    return decode(read_bytes(path, kind=kind, most=most), path, or_latin1=or_latin1, kind=kind)
 
 
 def decode(data: bytes, where: object, *, or_latin1: bool = False, kind: type[ActisegError] = DataError) -> str:
@@ -110,14 +118,14 @@ def read_lines(path: Path, *, or_latin1: bool = False) -> list[tuple[int, str]]:
     return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def read_json(path: Path, kind: type[ActisegError] = DataError) -> Any:
-    """Return what a JSON file holds.
+def read_json(path: Path, kind: type[ActisegError] = DataError, *, most: int | None = None) -> Any:
+    """Return what a JSON file of at most ``most`` bytes holds.
 
     Raises:
         ActisegError (``kind``): see :func:`read_text`; or no JSON, truncated, nested too deeply (line and column are
             named).
     """
-    return parse_json(read_text(path, kind=kind), path, kind)
+    return parse_json(read_text(path, kind=kind, most=most), path, kind)
 
 
 def parse_json(text: str, where: object, kind: type[ActisegError] = DataError) -> Any:
@@ -136,25 +144,25 @@ def parse_json(text: str, where: object, kind: type[ActisegError] = DataError) -
         raise kind(f"{where}: malformed JSON ({error}). Repair the file or fetch it again.") from None
 
 
-def read_json_object(path: Path, kind: type[ActisegError] = DataError) -> dict[str, Any]:
-    """Return the object that a JSON file holds.
+def read_json_object(path: Path, kind: type[ActisegError] = DataError, *, most: int | None = None) -> dict[str, Any]:
+    """Return the object that a JSON file of at most ``most`` bytes holds.
 
     Raises:
         ActisegError (``kind``): see :func:`read_json`, or it holds something else.
     """
-    data = read_json(path, kind)
+    data = read_json(path, kind, most=most)
     if not isinstance(data, dict):
-        raise kind(f"{path}: expected a JSON object, found {json.dumps(data, ensure_ascii=False)[:60]}")
+        raise kind(f"{path}: expected a JSON object, found {shorten(data)}")
     return data
 
 
-def read_toml(path: Path, kind: type[ActisegError] = DataError) -> dict[str, Any]:
-    """Return what a TOML file holds.
+def read_toml(path: Path, kind: type[ActisegError] = DataError, *, most: int | None = None) -> dict[str, Any]:
+    """Return what a TOML file of at most ``most`` bytes holds.
 
     Raises:
         ActisegError (``kind``): see :func:`read_text`, or no TOML (line and column are named).
     """
-    return parse_toml(read_text(path, kind=kind), path, kind)
+    return parse_toml(read_text(path, kind=kind, most=most), path, kind)
 
 
 def parse_toml(text: str, where: object, kind: type[ActisegError] = DataError) -> dict[str, Any]:

@@ -176,10 +176,7 @@ def find_vocabulary(dataset: Dataset, origin: str | Path) -> Vocabulary:
         return Vocabulary.collect(dataset.iter_vocabulary(splits), str(origin))
     path = Path(origin)
     raise_if(not path.is_file(), f"--vocabulary {origin}: expected 'dataset', 'train' or a JSON file; no such file")
-    try:
-        vocabulary = Vocabulary.from_json(read_json_object(path))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ActisegError(f"--vocabulary {path}: not a vocabulary file ({error!r})") from None
+    vocabulary = Vocabulary.from_json(read_json_object(path), f"--vocabulary {path}")
     return replace(vocabulary, origin=path.name)
 
 

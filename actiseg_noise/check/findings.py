@@ -9,7 +9,7 @@ from typing import Any
 from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.manifest.rows import Size, mask_box, mask_iou
 from actiseg_noise.manifest.schema import MASKS, SAMPLES, Table
-from actiseg_noise.masks import Rle
+from actiseg_noise.masks import Rle, read_areas
 
 FETCH = "fetch the manifest again, or build it again"
 MARK = "◄"
@@ -76,11 +76,28 @@ class Finding:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Unchecked:
+    """What a check could not look at, and why, or what it would take: ``split``, "as only the dataset can tell".
+
+    Attributes:
+        whole: the check looked at nothing at all, so that it must not be named among those that ran.
+    """
+
+    what: str
+    why: str
+    whole: bool = False
+
+    def to_json(self) -> dict[str, str]:
+        """Return the JSON form."""
+        return {"what": self.what, "why": self.why}
+
+
 class Findings(list[Finding]):
     """What ``verify`` found: a list of findings, empty when all checks passed; ``print`` says what was checked.
 
     Attributes:
-        checked: what was checked. unchecked: what was not. why_unchecked: what it would take.
+        checked: the names of the checks that ran whole. unchecked: what was not checked, and why.
         digest: of the manifest.
     """
 
@@ -89,14 +106,12 @@ class Findings(list[Finding]):
         findings: Iterable[Finding] = (),
         *,
         checked: Iterable[str] = (),
-        unchecked: Iterable[str] = (),
-        why_unchecked: str = "",
+        unchecked: Iterable[Unchecked] = (),
         digest: str = "",
     ) -> None:
         super().__init__(findings)
         self.checked = tuple(checked)
         self.unchecked = tuple(unchecked)
-        self.why_unchecked = why_unchecked
         self.digest = digest
 
     def __str__(self) -> str:
@@ -104,11 +119,11 @@ class Findings(list[Finding]):
         return "\n".join([*(f"{finding}." for finding in self), *advice, self.summary()])
 
     def summary(self) -> str:
-        """Return the outcome, what was checked and what was not, in one or two lines."""
+        """Return the outcome and what was checked, then, per reason, what was not."""
         count = "1 finding" if len(self) == 1 else f"{len(self)} findings"
-        lines = [f"{count if self else 'all checks passed'}: {', '.join(self.checked)}; digest {self.digest}"]
-        if self.unchecked and not self:
-            lines.append(f"not checked, {self.why_unchecked}: {', '.join(self.unchecked)}")
+        lines = [f"{count if self else 'all checks passed'}: {', '.join(self.checked) or 'none'}; digest {self.digest}"]
+        for why in dict.fromkeys(item.why for item in self.unchecked):
+            lines.append(f"not checked, {why}: {', '.join(item.what for item in self.unchecked if item.why == why)}")
         return "\n".join(lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -116,7 +131,7 @@ class Findings(list[Finding]):
         return {
             "holds": not self,
             "checked": list(self.checked),
-            "not checked": list(self.unchecked),
+            "not checked": [item.to_json() for item in self.unchecked],
             "digest": self.digest,
             "findings": [finding.to_json() for finding in self],
         }
@@ -195,6 +210,8 @@ def _box_text(column: str, values: Values, size: Size | None) -> str:
         return "withheld"
     if Rle(*size, counts, 0).digest() != values[column.replace("_rle", "_digest")]:
         return "not read: the code is not that of its digest"
+    if read_areas([counts], [size]) == [None]:
+        return "not read: the code does not fill the frame"
     box = mask_box(counts, size)
     return "empty" if box is None else f"x {box.left}–{box.right - 1}, y {box.top}–{box.bottom - 1}"
 
@@ -211,6 +228,8 @@ def _noisy_iou(stored: Values, again: Values, size: Size) -> float | None:
     for values in (stored, again):
         counts = _counts("noisy_rle", values)
         if counts is None or Rle(*size, counts, 0).digest() != values["noisy_digest"]:
+            return None
+        if read_areas([counts], [size]) == [None]:
             return None
         codes.append(counts)
     return mask_iou(codes[0], codes[1], size)

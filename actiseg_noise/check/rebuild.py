@@ -12,6 +12,7 @@ from actiseg_noise.building.chunk import Worker, split_chunks
 from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.building.request import Request, find_vocabulary, make_request
 from actiseg_noise.check.findings import Finding, brief, compare_rows
+from actiseg_noise.check.registered import compare_card
 from actiseg_noise.check.tables import MAX_OTHERS, where_is
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.errors import ActisegError
@@ -51,6 +52,8 @@ def compare_with_dataset(
     """
     findings = _compare_version(manifest, dataset)
     request = _request(manifest, root, dataset)
+    if not findings:
+        findings += compare_card(manifest.info, request.dataset.card)
     findings += _compare_vocabulary(manifest, request)
     thresholds = find_thresholds(request) if request.recipe.exact_rate else None
     worker = Worker(request.job(thresholds))

@@ -7,95 +7,99 @@ here; which masks are noised is counted.
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from actiseg_noise.building.counts import Severity, slot_counts
 from actiseg_noise.building.plan import Plan, Slot, Tally
-from actiseg_noise.building.text import noise_text
-from actiseg_noise.check.findings import Finding, brief, compare_rows
+from actiseg_noise.building.text import NO_NOISE, NoisyText, noise_text
+from actiseg_noise.check.findings import Finding, Unchecked, brief, compare_rows
 from actiseg_noise.check.tables import where_is
 from actiseg_noise.errors import ActisegError
+from actiseg_noise.fields import shorten
 from actiseg_noise.manifest.clips import ManifestClip, ManifestSample
 from actiseg_noise.manifest.info import INFO_NAME, SlotCounts
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.rows import iter_clip_rows
-from actiseg_noise.manifest.schema import SAMPLES
+from actiseg_noise.manifest.rows import FrameSizes, Size, iter_clip_rows, iter_rows
+from actiseg_noise.manifest.schema import MASKS, SAMPLES
 from actiseg_noise.noises.base import MaskNoise
-from actiseg_noise.records import Clip, ObjectRecord, expression
+from actiseg_noise.records import NOUN, Clip, ObjectRecord, expression
 
-_MASK = ["clip_id", "object_id", "clean_area", "mask_noise", "iou"]
+_MASK = ["clip_id", "frame_idx", "object_id", "clean_area", "mask_noise", "parameters"]
 _NOISY = ("noisy_category_id", "noisy_noun", "text_noise", "is_harmful", "noisy_expression")
 _ADVICE = "the manifest is not what its recipe gives; build it again, or fetch it again"
-_ALWAYS_UNCHECKED = ("split", "selection", "clean labels")
 
 
-@dataclass(frozen=True)
-class Recount:
-    """What is not so, and which statements of a manifest only its dataset can check, with the reason."""
+def recount(manifest: Manifest) -> Iterator[Finding | Unchecked]:
+    """Yield where a manifest's prompts and counts of draws are not what its recipe draws, in constant memory.
 
-    findings: list[Finding]
-    unchecked: list[str]
-
-
-def recount(manifest: Manifest) -> Recount:
-    """Compare what a manifest says of its draws with its own rows, in constant memory.
-
-    Checked: the prompts against the recipe's own draws; per noise the eligible, realised and positive draws and the
-    interval; the severity. For an imported manifest, which has no draws, the severity alone.
+    Checked: every noisy category, noun and prompt against the recipe's own draws; the parameters of noised masks; per
+    noise the eligible, realised and positive draws and the interval. What cannot be drawn again is said.
     """
-    unchecked = list(_ALWAYS_UNCHECKED)
     if manifest.info.imported:
-        return Recount(_check_severity(manifest), unchecked)
-    findings, plan, tally = [], _plan(manifest), None
-    if plan is None:
-        unchecked.append("prompts and their draws (what they depend on is not here)")
-    else:
-        draws = _TextDraws(plan)
-        if draws.compare(manifest):
-            findings += draws.findings()
-            tally = draws.tally
-        else:
-            unchecked.append("prompts and their draws (prompts of the dataset's own form)")
-    if manifest.info.content != "text" and manifest.info.recipe.noises:
-        unchecked.append("which masks are noised, and how")
-    if plan is not None and tally is not None and not findings:
-        findings += _check_counts(manifest, plan, tally)
-    return Recount(findings + _check_severity(manifest), unchecked)
+        yield Unchecked("noisy labels", "as only the imported files can tell", whole=True)
+        return
+    try:
+        plan = _plan(manifest)
+    except ActisegError as error:
+        yield Unchecked("draws", f"as its recipe cannot be drawn here ({error})", whole=True)
+        return
+    used = {name: what for slot in plan.text for name, what in slot.noise.uses(slot.options).items()}
+    if set(used) != set(manifest.info.uses):
+        expected = ", ".join(sorted(used)) or "nothing"
+        yield Finding(f"{INFO_NAME}, uses", f"{expected}, which its noises draw from", ", ".join(manifest.info.uses))
+        return
+    if others := [f"{name} {what}" for name, what in manifest.info.uses.items() if used[name] != what]:
+        yield Unchecked("draws", f"as they were made with {', '.join(others)}, which is not here", whole=True)
+        return
+    draws = _TextDraws(plan)
+    draws.compare(manifest)
+    found = draws.findings()
+    yield from found
+    if draws.unclear:
+        what = (
+            f"whether {draws.unclear:,} prompts of the dataset's own form could be noised, and how many draws that is"
+        )
+        yield Unchecked(what, "as only the dataset can tell")
+    if not found:
+        yield from _check_counts(manifest, plan, draws)
 
 
-def _plan(manifest: Manifest) -> Plan | None:
-    """Return the recipe ready to draw, None where what it depends on (a dictionary) is absent or another version."""
+def _plan(manifest: Manifest) -> Plan:
+    """Return the recipe ready to draw.
+
+    Raises:
+        ActisegError: what it depends on (a noise, a dictionary) is not here.
+    """
     info = manifest.info
     thresholds = [slot.threshold for slot in info.noises] if info.recipe.exact_rate else None
-    try:
-        plan = Plan(info.recipe, info.dataset["source"], manifest.vocabulary, thresholds=thresholds)
-    except ActisegError:
-        return None
-    uses = {name: what for slot in plan.text for name, what in slot.noise.uses(slot.options).items()}
-    return plan if uses == info.uses else None
+    return Plan(info.recipe, info.dataset["source"], manifest.vocabulary, thresholds=thresholds)
 
 
 class _TextDraws:
-    """The prompts drawn again, clip by clip, beside the stored ones."""
+    """The prompts drawn again, clip by clip, beside the stored ones.
+
+    A clean prompt is ``"{noun} used in the action of {narration}"``, or the dataset's own. What of the dataset's own
+    noise may replace is not stored: the noun where it stands, or nothing.
+
+    Attributes:
+        unclear: prompts of the dataset's own form that hold their noun, and yet may not have been noised.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.tally = Tally(len(plan.recipe.noises))
+        self.unclear = 0
         self._first: Finding | None = None
         self._count = 0
 
-    def compare(self, manifest: Manifest) -> bool:
-        """Draw all prompts; return False where a clean one is not ``"{noun} used in the action of {narration}"``.
-
-        The template of any other prompt is the dataset's, and so is what of it noise may replace.
-        """
+    def compare(self, manifest: Manifest) -> None:
+        """Draw all prompts."""
         for clip in manifest.iter_clips(with_masks=False):
-            if any(sample.expression != expression(sample.noun, clip.narration) for sample in clip.samples):
-                return False
             self._compare(clip)
-        return True
 
     def findings(self) -> list[Finding]:
         """Return the first prompt that is not what was drawn, with the count of the others."""
@@ -103,26 +107,65 @@ class _TextDraws:
 
     def _compare(self, clip: ManifestClip) -> None:
         """Draw one clip again."""
-        objects = tuple(map(_object, clip.samples))
+        usual = [sample.expression == expression(sample.noun, clip.narration) for sample in clip.samples]
+        objects = tuple(map(_object, clip.samples, usual))
         source = Clip(clip.clip_id, clip.address, "", clip.narration, "", "", objects)
-        for stored, noisy in zip(clip.samples, noise_text(source, self.plan, self.tally), strict=True):
-            label, noise_id, harmful = noisy
-            again = replace(
-                stored,
-                noisy_category_id=label.category_id,
-                noisy_noun=label.noun,
-                noisy_expression=expression(label.noun, clip.narration),
-                text_noise=noise_id,
-                is_harmful=harmful,
-            )
-            if again != stored:
+        for stored, is_usual, noisy in zip(clip.samples, usual, noise_text(source, self.plan, self.tally), strict=True):
+            self.unclear += not is_usual and stored.noun in stored.expression
+            again = _drawn_again(stored, noisy, clip.narration, is_usual)
+            if again != stored and (is_usual or stored != _unnoised(stored)):
                 self._count += 1
                 self._first = self._first or _difference(clip.clip_id, asdict(stored), asdict(again))
 
 
-def _object(sample: ManifestSample) -> ObjectRecord:
-    """Return the clean object of a sample."""
-    return ObjectRecord(sample.object_id, sample.category_id, sample.noun, sample.noun, sample.is_positive)
+def _drawn_again(stored: ManifestSample, noisy: NoisyText, narration: str, is_usual: bool) -> ManifestSample:
+    """Return a sample as it is when this is what was drawn."""
+    label, noise_id, harmful = noisy
+    if label.noun == stored.noun:
+        text = stored.expression
+    elif is_usual:
+        text = expression(label.noun, narration)
+    else:
+        text = _renamed(stored, label.noun)
+    return replace(
+        stored,
+        noisy_category_id=label.category_id,
+        noisy_noun=label.noun,
+        noisy_expression=text,
+        text_noise=noise_id,
+        is_harmful=harmful,
+    )
+
+
+def _renamed(stored: ManifestSample, noun: str) -> str:
+    """Return a prompt of the dataset's own form with another noun: the stored one where it is such a prompt.
+
+    The noun may stand more than once, and the dataset knows which of them noise may replace.
+    """
+    parts = stored.expression.split(stored.noun)
+    pattern = f"(?:{re.escape(stored.noun)}|{re.escape(noun)})".join(map(re.escape, parts))
+    is_renamed = stored.noisy_expression != stored.expression and re.fullmatch(pattern, stored.noisy_expression)
+    return stored.noisy_expression if is_renamed else noun.join(parts)
+
+
+def _unnoised(stored: ManifestSample) -> ManifestSample:
+    """Return a sample without noise."""
+    return replace(
+        stored,
+        noisy_category_id=stored.category_id,
+        noisy_noun=stored.noun,
+        noisy_expression=stored.expression,
+        text_noise=NO_NOISE,
+        is_harmful=False,
+    )
+
+
+def _object(sample: ManifestSample, is_usual: bool) -> ObjectRecord:
+    """Return the clean object of a sample; a prompt of the dataset's own form may be noised when it holds its noun."""
+    template = None if is_usual else NOUN if sample.noun in sample.expression else ""
+    return ObjectRecord(
+        sample.object_id, sample.category_id, sample.noun, sample.noun, sample.is_positive, template=template
+    )
 
 
 def _difference(clip_id: str, stored: dict[str, Any], again: dict[str, Any]) -> Finding:
@@ -137,19 +180,45 @@ def _difference(clip_id: str, stored: dict[str, Any], again: dict[str, Any]) -> 
     )
 
 
-def _check_counts(manifest: Manifest, plan: Plan, tally: Tally) -> list[Finding]:
-    """Hold the counts of draws against ``manifest.json``."""
+def _check_counts(manifest: Manifest, plan: Plan, draws: _TextDraws) -> Iterator[Finding]:
+    """Hold the counts of draws against ``manifest.json``, and the parameters of noised masks against the recipe."""
     info = manifest.info
-    masks_counted = info.content == "text" or _count_mask_draws(manifest, plan, tally)
+    text, masks = ({slot.index for slot in slots} for slots in (plan.text, plan.masks))
+    counted = set() if draws.unclear else text
+    if info.content == "text":
+        counted |= masks
+    elif len({slot.noise.noise_id for slot in plan.masks}) == len(masks):
+        yield from _check_parameters(manifest, plan)
+        _count_mask_draws(manifest, plan, draws.tally)
+        counted |= masks
     thresholds = [slot.threshold for slot in info.noises] if info.recipe.exact_rate else None
-    counted = slot_counts(info.recipe, tally, thresholds)
-    mask_slots = {slot.index for slot in plan.masks}
-    return [
-        finding
-        for index, (expected, stated) in enumerate(zip(counted, info.noises, strict=True))
-        if masks_counted or index not in mask_slots
-        for finding in _differences(expected, stated)
-    ]
+    for index, (expected, stated) in enumerate(
+        zip(slot_counts(info.recipe, draws.tally, thresholds), info.noises, strict=True)
+    ):
+        if index in counted:
+            yield from _differences(expected, stated)
+
+
+def _check_parameters(manifest: Manifest, plan: Plan) -> Iterator[Finding]:
+    """Yield the first mask whose stated parameters are not those that its noises have on its canvas."""
+    sizes, slots = FrameSizes(manifest), {slot.noise.noise_id: slot for slot in plan.masks}
+    known: dict[tuple[str, Size | None], str | None] = {}
+    for clip_id, frame_idx, object_id, _, noise, parameters in iter_rows(manifest, "masks", _MASK):
+        key = noise, sizes.find(clip_id, frame_idx)
+        if key not in known:
+            known[key] = _parameters(noise, key[1], slots, plan)
+        if parameters != known[key]:
+            where = where_is(MASKS, {"clip_id": clip_id, "frame_idx": frame_idx, "object_id": object_id})
+            yield Finding(f"{where}, column parameters", f"{known[key]}, as the recipe says", shorten(parameters))
+            return
+
+
+def _parameters(noise: str, size: Size | None, slots: dict[str, Slot[MaskNoise]], plan: Plan) -> str | None:
+    """Return the parameters of noises (``a+b``) on a canvas as rows have them; None without noise."""
+    if noise == NO_NOISE or size is None:
+        return None
+    values = [plan.parameters(slots[name], *size) for name in noise.split("+") if name in slots]
+    return json.dumps(values[0] if len(values) == 1 else values, sort_keys=True)
 
 
 def _differences(expected: SlotCounts, stated: SlotCounts) -> Iterator[Finding]:
@@ -160,22 +229,18 @@ def _differences(expected: SlotCounts, stated: SlotCounts) -> Iterator[Finding]:
             yield Finding(f"{INFO_NAME}, {field.name} of {stated.noise_id}", f"{one}, as the tables say", str(other))
 
 
-def _count_mask_draws(manifest: Manifest, plan: Plan, tally: Tally) -> bool:
-    """Count the draws of mask noise from the rows; False where a noise comes twice and rows cannot say which it was."""
-    names = [slot.noise.noise_id for slot in plan.masks]
-    if len(set(names)) < len(names):
-        return False
+def _count_mask_draws(manifest: Manifest, plan: Plan, tally: Tally) -> None:
+    """Count the draws of mask noise from the rows."""
     samples = iter_clip_rows(manifest, "samples", ["clip_id", "object_id", "is_positive"])
     positives: tuple[str, set[int]] = ("", set())
     for clip_id, rows in iter_clip_rows(manifest, "masks", _MASK):
         while positives[0] < clip_id:
             name, objects = next(samples, (clip_id, []))
             positives = name, {object_id for _, object_id, is_positive in objects if is_positive}
-        visible = [(row[1], row[3]) for row in rows if row[2] and row[1] in positives[1]]
+        visible = [(row[2], row[4]) for row in rows if row[3] and row[2] in positives[1]]
         per_clip = manifest.info.recipe.temporal == "clip"
         for noise in dict(visible).values() if per_clip else (noise for _, noise in visible):
             _count_draw(set(noise.split("+")), plan.masks, tally, manifest.info.recipe.sequential)
-    return True
 
 
 def _count_draw(hits: set[str], slots: list[Slot[MaskNoise]], tally: Tally, sequential: bool) -> None:
@@ -187,7 +252,7 @@ def _count_draw(hits: set[str], slots: list[Slot[MaskNoise]], tally: Tally, sequ
             return
 
 
-def _check_severity(manifest: Manifest) -> list[Finding]:
+def verify_severity(manifest: Manifest) -> list[Finding]:
     """Hold the stated severity against the rows."""
     severity = Severity()
     for name, columns in (("samples", ["is_positive", "is_harmful"]), ("masks", ["mask_noise", "iou"])):

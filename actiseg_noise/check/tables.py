@@ -4,28 +4,41 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from itertools import repeat
+from math import inf
+from typing import Any, NamedTuple
 
 from actiseg_noise.check.findings import FETCH, Comparison, Finding, describe_row
+from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.manifest.digest import RowDigest, TableDigest
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.rows import FrameSizes, frame_size, mask_iou
-from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, WITHHELD, Table
-from actiseg_noise.masks import Rle
+from actiseg_noise.manifest.rows import FrameSizes, Size, frame_size, iou_of_checked
+from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, WITHHELD, Column, Table
+from actiseg_noise.masks import Rle, read_areas, read_runs
 
+SCHEMA, COUNTS, ORDER, DIGESTS, RUN_LENGTHS = "schema", "counts", "order", "digests", "run lengths"
+"""What one pass over a table checks."""
 MAX_ROWS = 20
 MAX_OTHERS = 5
 _Fitness = tuple[str, Callable[[Any], object]]
 _ANYTHING: _Fitness = ("", lambda _: True)
-_FITNESS: dict[str, _Fitness] = {
-    "iou": ("a number in [0, 1]", lambda value: 0 <= value <= 1),
-    "row_digest": ("a digest of 32 hex digits", re.compile("[0-9a-f]{32}").fullmatch),
-}
+_DIGEST: _Fitness = ("a digest of 32 hex digits", re.compile("[0-9a-f]{32}").fullmatch)
 
 Columns = dict[str, list[Any]]
+
+
+_Problem = tuple[str, str, str]
+
+
+class _Measured(NamedTuple):
+    """What the codes of a row of ``masks`` cover: areas in pixels, None where a code is none of its canvas, or null."""
+
+    size: Size | None
+    clean_area: int | None
+    noisy_area: int | None
 
 
 class _Trouble:
@@ -59,7 +72,12 @@ class _Trouble:
 
 
 class TableCheck:
-    """One pass over one table. ``is_fit`` is False once a cell is met that no digest is defined for."""
+    """One pass over one table.
+
+    Attributes:
+        found: what is wrong, by what was checked. is_fit: False once a cell is met that no digest is defined for.
+        codes: how many run-length codes were read. realised: noise id → rows that it changed.
+    """
 
     def __init__(self, manifest: Manifest, table: Table, *, with_sizes: bool = True) -> None:
         self.manifest = manifest
@@ -69,15 +87,16 @@ class TableCheck:
         self.is_fit = True
         self._row_digest = RowDigest(table)
         self._previous: tuple[Any, ...] | None = None
-        self._found: list[Finding] = []
+        self.found: dict[str, list[Finding]] = {name: [] for name in (SCHEMA, COUNTS, ORDER, DIGESTS, RUN_LENGTHS)}
+        self.codes = 0
         self._edited = _Trouble()
         self._contradicted = _Trouble()
         self._rows = 0
         self._sizes = FrameSizes(manifest) if table is MASKS and with_sizes else None
 
-    def findings(self) -> list[Finding]:
-        """Read the table and return what is wrong in it."""
-        for batch in self.manifest.iter_batches(self.table.name):
+    def read(self) -> None:
+        """Read the table; where very much is wrong in it, no further than that."""
+        for batch in self.manifest.iter_batches(self.table.name, strict=False):
             cells = batch.to_pydict()
             columns = {column.name: cells[column.name] for column in self.table.columns}
             self._rows += batch.num_rows
@@ -86,71 +105,101 @@ class TableCheck:
                 self._check_rows(columns)
             noise = columns.get("text_noise") or columns.get("mask_noise") or []
             self.realised.update(name for value in noise if value for name in value.split("+"))
-        self._found += self._show_rows() if self.is_fit else self._contradicted.findings
+            if self._is_hopeless():
+                self.is_fit = False
+                return
+        self._show_rows()
         stated = self.manifest.info.counts[self.table.name]
         if stated != self._rows:
-            self._found.append(Finding(f"{self.table.file_name}, rows", str(stated), str(self._rows)))
-        return self._found
+            self.found[COUNTS].append(Finding(f"{self.table.file_name}, rows", str(stated), str(self._rows)))
 
-    def _add(self, finding: Finding) -> None:
-        """Keep a finding about a cell or the order, up to ``MAX_ROWS`` per table."""
-        if len(self._found) < MAX_ROWS:
-            self._found.append(finding)
+    def _is_hopeless(self) -> bool:
+        """Return whether there are as many findings about cells or the order as are shown."""
+        return max(len(self.found[SCHEMA]), len(self.found[ORDER])) >= MAX_ROWS
+
+    def _add(self, name: str, finding: Finding) -> None:
+        """Keep a finding about a cell or the order, up to ``MAX_ROWS`` of each."""
+        if len(self.found[name]) < MAX_ROWS:
+            self.found[name].append(finding)
 
     def _check_cells(self, columns: Columns) -> bool:
         """Report cells that no build writes and no digest is defined for; return whether there are none."""
         for column in self.table.columns:
             cells = columns[column.name]
-            expected, is_fit = _FITNESS.get(column.name, _ANYTHING)
-            for index in range(len(cells)) if None in cells or expected else ():
+            expected, is_fit = _fitness(column)
+            if None not in cells and all(map(is_fit, cells)):
+                continue
+            for index in range(len(cells)):
                 if column.null if cells[index] is None else is_fit(cells[index]):
                     continue
                 where = where_is(self.table, {name: columns[name][index] for name in self.table.sort_by})
-                self._add(Finding(f"{where}, column {column.name}", expected or "no null", repr(cells[index])))
+                self._add(SCHEMA, Finding(f"{where}, column {column.name}", expected or "no null", repr(cells[index])))
                 self.is_fit = False
         return self.is_fit
 
     def _check_rows(self, columns: Columns) -> None:
         """Check order, row digests and masks, row by row."""
-        for row in zip(*columns.values(), strict=True):
+        masks = self._measure(columns)
+        for row, measured in zip(zip(*columns.values(), strict=True), masks, strict=True):
             values = dict(zip(columns, row, strict=True))
             key = tuple(values[name] for name in self.table.sort_by)
             if self._previous is not None and key <= self._previous:
-                self._add(Finding(where_is(self.table, values), f"a key above {self._previous}", str(key)))
+                self._add(ORDER, Finding(where_is(self.table, values), f"a key above {self._previous}", str(key)))
             self._previous = key
             if (computed := self._row_digest(row)) != values["row_digest"]:
                 where = where_is(self.table, values)
                 self._edited.add(where, values, [Finding(where, f"row digest {values['row_digest']}", computed)])
-            if problems := list(self._mask_problems(values)):
+            if problems := list(self._mask_problems(values, measured)):
                 where = where_is(self.table, values)
                 found = [Finding(f"{where}, {name}", expected, cell) for name, expected, cell in problems]
                 self._contradicted.add(where, values | {"changed": [name for name, *_ in problems]}, found)
 
-    def _mask_problems(self, values: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    def _measure(self, columns: Columns) -> Iterable[_Measured | None]:
+        """Return, per row, the canvas of a mask and the areas that its codes cover, all codes read in one pass."""
+        if self._sizes is None:
+            return repeat(None, len(columns["row_digest"]))
+        frames = zip(columns["clip_id"], columns["frame_idx"], strict=True)
+        sizes = [self._sizes.find(*frame) for frame in frames]
+        clean = [(c, s) for c, s in zip(columns["clean_rle"], sizes, strict=True) if c is not None and s is not None]
+        noisy = [(c, s) for c, s in zip(columns["noisy_rle"], sizes, strict=True) if c is not None and s is not None]
+        self.codes += len(clean) + len(noisy)
+        areas = iter(read_areas([code for code, _ in clean + noisy], [size for _, size in clean + noisy]))
+        of_each = (
+            [None if code is None or size is None else next(areas) for code, size in zip(codes, sizes, strict=True)]
+            for codes in (columns["clean_rle"], columns["noisy_rle"])
+        )
+        return map(_Measured, sizes, *of_each)
+
+    def _mask_problems(self, values: Mapping[str, Any], measured: _Measured | None) -> Iterator[_Problem]:
         """Yield (column, expected, found) for run-length codes that contradict what stands beside them."""
         yield from _content_problems(values, self.manifest.info.content)
-        if self._sizes is not None:
-            size = self._sizes.find(values["clip_id"], values["frame_idx"])
-            yield from [("frame", "a row in frames.parquet", "none")] if size is None else _mask_row(values, *size)
+        if measured is not None:
+            if measured.size is None:
+                yield "frame", "a row in frames.parquet", "none"
+            else:
+                yield from _mask_row(values, measured, measured.size)
         elif values.get("void_rle") is not None:
-            rle = Rle(values["height"], values["width"], values["void_rle"], 0)
-            if rle.digest() != values["void_digest"]:
-                yield "void_rle", f"the digest {values['void_digest']}", rle.digest()
+            yield from _void_row(values)
 
-    def _show_rows(self) -> Iterator[Finding]:
-        """Yield what the row and column digests, and the masks, say was edited, the first row of each kind shown."""
+    def _show_rows(self) -> None:
+        """Add what the row and column digests, and the masks, say was edited, the first row of each kind shown."""
+        edited, contradicted = self._edited, self._contradicted
+        if not self.is_fit:
+            self.found[RUN_LENGTHS] += contradicted.findings
+            return
         stated = self.manifest.info.columns[self.table.name]
         changed = [name for name, digest in self.digest.columns.items() if stated.get(name) != digest]
         labels = [name for name in changed if name in self.table.label_columns]
-        edited, contradicted = self._edited, self._contradicted
         for finding in edited.summary(self._describe(edited.first, changed)):
-            yield replace(finding, where=f"{finding.where}, column {', '.join(labels) or 'row_digest'}")
+            where = f"{finding.where}, column {', '.join(labels) or 'row_digest'}"
+            self.found[DIGESTS].append(replace(finding, where=where))
         problems = contradicted.first or {"changed": ()}
         is_new = not edited.findings or not contradicted.is_about(edited)
-        yield from contradicted.summary(self._describe(contradicted.first, problems["changed"]) if is_new else None)
+        shown = self._describe(contradicted.first, problems["changed"]) if is_new else None
+        self.found[RUN_LENGTHS] += contradicted.summary(shown)
         for name in changed:
             if name not in labels or not edited.findings:
-                yield self._column_finding(name, stated.get(name))
+                self.found[DIGESTS].append(self._column_finding(name, stated.get(name)))
 
     def _describe(self, values: dict[str, Any] | None, changed: Sequence[str]) -> Comparison | None:
         """Return a row of this table, clean beside noisy."""
@@ -171,7 +220,7 @@ def where_is(table: Table, values: Mapping[str, Any]) -> str:
     return f"{table.file_name}, row {', '.join(parts)}"
 
 
-def _content_problems(values: Mapping[str, Any], content: str) -> Iterator[tuple[str, str, str]]:
+def _content_problems(values: Mapping[str, Any], content: str) -> Iterator[_Problem]:
     """Yield (column, expected, found) for codes that are there or not against what ``content`` says."""
     if content == RECIPE_ONLY:
         yield from ((name, f"null (content {content})", "a code") for name in WITHHELD if values.get(name) is not None)
@@ -181,27 +230,58 @@ def _content_problems(values: Mapping[str, Any], content: str) -> Iterator[tuple
             yield name, f"a code (content {content})", "null"
 
 
-def _mask_row(values: Mapping[str, Any], height: int, width: int) -> Iterator[tuple[str, str, str]]:
-    """Yield (column, expected, found) for one row of ``masks``; withheld codes are not checked."""
-    from pycocotools import mask as coco
+def _fitness(column: Column) -> _Fitness:
+    """Return what a cell of a column must be, in words and as a test."""
+    if column.name == "row_digest":
+        return _DIGEST
+    if column.least is None:
+        return _ANYTHING
+    least, most = column.least, inf if column.most is None else column.most
+    return column.range, lambda value: least <= value <= most
 
-    clean_code, noisy_code = values["clean_rle"], noisy_counts(values["clean_rle"], values["noisy_rle"])
-    if clean_code is None or noisy_code is None:
+
+def _void_row(values: Mapping[str, Any]) -> Iterator[_Problem]:
+    """Yield (column, expected, found) for the void pixels of one row of ``frames``."""
+    size = values["height"], values["width"]
+    if None in size:
+        yield "void_rle", "null where the frame has no size", "a code"
         return
-    codes = {"clean": clean_code, "noisy": noisy_code}
-    intact = True
-    for name, counts in codes.items():
-        digest = Rle(height, width, counts, 0).digest()
-        if digest != values[f"{name}_digest"]:
-            intact = False
-            yield f"{name}_rle", f"the digest {values[f'{name}_digest']}", digest
-    if not intact:  # a damaged code is not decoded
+    digest = Rle(*size, values["void_rle"], 0).digest()
+    if digest != values["void_digest"]:
+        yield "void_rle", f"the digest {values['void_digest']}", digest
+    elif read_areas([values["void_rle"]], [size]) == [None]:
+        yield _wrong_code("void_rle", values["void_rle"], size)
+
+
+def _mask_row(values: Mapping[str, Any], measured: _Measured, size: Size) -> Iterator[_Problem]:
+    """Yield (column, expected, found) for one row of ``masks``; withheld codes are not checked."""
+    clean, noisy = values["clean_rle"], noisy_counts(values["clean_rle"], values["noisy_rle"])
+    if clean is None or noisy is None:
+        if clean is not None or noisy is not None:
+            yield "clean_rle", "a code beside the noisy one", "null"
         return
-    clean, noisy = ({"size": [height, width], "counts": counts.encode()} for counts in codes.values())
-    areas = {"clean_area": int(coco.area(clean)), "noisy_area": int(coco.area(noisy))}
-    for name, area in areas.items():
-        if area != values[name]:
-            yield name, str(area), str(values[name])
-    iou = mask_iou(codes["clean"], codes["noisy"], (height, width))
+    digests = {"clean": Rle(*size, clean, 0).digest()}
+    digests["noisy"] = digests["clean"] if noisy is clean else Rle(*size, noisy, 0).digest()
+    wrong = [name for name, digest in digests.items() if digest != values[f"{name}_digest"]]
+    for name in wrong:
+        yield f"{name}_rle", f"the digest {values[f'{name}_digest']}", digests[name]
+    if wrong:  # a damaged code is not decoded
+        return
+    areas = {"clean": measured.clean_area, "noisy": measured.clean_area if noisy is clean else measured.noisy_area}
+    for name, code in (("clean", clean), ("noisy", noisy)):
+        if areas[name] is None:
+            yield _wrong_code(f"{name}_rle", code, size)
+            return
+    yield from ((f"{n}_area", str(a), str(values[f"{n}_area"])) for n, a in areas.items() if a != values[f"{n}_area"])
+    iou = 1.0 if noisy is clean else iou_of_checked(*({"size": list(size), "counts": c} for c in (clean, noisy)))
     if iou != values["iou"]:
         yield "iou", repr(iou), repr(values["iou"])
+
+
+def _wrong_code(column: str, code: str, size: Size) -> _Problem:
+    """Return what is wrong with a code that is none of its canvas."""
+    try:
+        read_runs(code, *size)
+    except DataError as error:
+        return column, f"run lengths of a canvas of {size[1]}×{size[0]} pixels", str(error)
+    return column, "run lengths", "none"

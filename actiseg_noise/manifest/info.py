@@ -10,11 +10,14 @@ from typing import Any
 from actiseg_noise.borders.folders import list_folders
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ManifestError
+from actiseg_noise.fields import Fields, check_depth
 from actiseg_noise.manifest.schema import CONTENTS, SCHEMA_VERSION, TABLES
 from actiseg_noise.recipe import Recipe
 
 INFO_NAME = "manifest.json"
 VOCABULARY_NAME = "vocabulary.json"
+MOST_BYTES = 2**26
+"""Of ``manifest.json`` and ``vocabulary.json``."""
 
 
 @dataclass(frozen=True)
@@ -97,61 +100,114 @@ class ManifestInfo:
         return {key: data[key] for key in first} | {k: v for k, v in data.items() if k not in first}
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> ManifestInfo:
-        """Return the info of a parsed ``manifest.json``.
+    def from_json(cls, data: dict[str, Any], where: str = INFO_NAME) -> ManifestInfo:
+        """Return the info of a parsed ``manifest.json``; keys that this version does not know are left aside.
 
         Raises:
-            KeyError, TypeError, ValueError: a key is missing or has the wrong type.
+            ManifestError: a key is missing, or has a value of another type or outside its range; ``where`` is named.
         """
-        known = {f.name: data[f.name] for f in fields(cls) if f.name in data or f.name not in _LATER}
-        _check_shape(known)
-        known["recipe"] = Recipe.from_json(known["recipe"], "manifest.json recipe", registered=False)
-        slots = [{f.name: slot[f.name] for f in fields(SlotCounts)} for slot in known["noises"]]
-        known["noises"] = tuple(SlotCounts(**slot | {"interval": tuple(slot["interval"])}) for slot in slots)
-        known["skipped"] = tuple(known["skipped"])
-        return cls(**known)
+        check_depth(data, where, ManifestError)
+        known = Fields(data, where, ManifestError)
+        names = [table.name for table in TABLES]
+        tables, columns, counts = (known.inner(key) for key in ("tables", "columns", "counts"))
+        return cls(
+            tool_version=known.text("tool_version", longest=200),
+            dataset=_read_dataset(known.inner("dataset")),
+            split=known.name("split"),
+            recipe=Recipe.from_json(known.table("recipe"), f"{where}: recipe", registered=False, kind=ManifestError),
+            content=known.one_of("content", CONTENTS),
+            vocabulary=_read_vocabulary(known.inner("vocabulary")),
+            counts={name: counts.integer(name, least=0) for name in names},
+            noises=tuple(map(_read_slot, known.each("noises"))),
+            severity=_read_severity(known.inner("severity")),
+            digest=known.hex("digest", 64),
+            tables={name: tables.text(name) for name in names},
+            columns={name: _texts_by_key(columns.inner(name)) for name in names},
+            files=_read_files(known.inner("files"), where),
+            selection=_read_selection(known.inner("selection")),
+            skipped=known.texts("skipped"),
+            uses=_texts_by_key(known.inner("uses")) if "uses" in data else {},
+            imported=known.table("imported", {}),
+            schema_version=known.integer("schema_version", least=1),
+        )
 
 
+KEYS = frozenset(f.name for f in fields(ManifestInfo)) | {"seed"}
+"""The keys of ``manifest.json`` that this version knows."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_LATER = ("uses", "imported")  # keys that manifests of version 0.1.0 lack
-
-_KEYS_OF: dict[str, tuple[str, ...]] = {
-    "dataset": ("name", "version", "title", "splits", "eval_splits", "options"),
-    "vocabulary": ("origin", "digest"),
-    "counts": tuple(table.name for table in TABLES),
-    "tables": tuple(table.name for table in TABLES),
-    "columns": tuple(table.name for table in TABLES),
-    "severity": ("harmful_positives", "median_iou"),
-    "files": (),
-    "selection": (),
-}
+_UNITS = ("sample", "mask", "track")
+_CARD_TEXTS = ("size", "licence", "citation", "homepage", "how_to_get")
 
 
-def _check_shape(known: dict[str, Any]) -> None:
-    """Raise ValueError unless every entry that is a table is one, with the keys that readers rely on."""
-    for name, keys in _KEYS_OF.items():
-        if not isinstance(known[name], dict):
-            raise ValueError(f"{name!r} must be an object, got {known[name]!r}")
-        for key in keys:
-            if key not in known[name]:
-                raise ValueError(f"{name!r} lacks the key {key!r}")
-    _check_files(known["files"])
-    if known["content"] not in CONTENTS:
-        raise ValueError(f"'content' must be one of {', '.join(CONTENTS)}, got {known['content']!r}")
-    limit, clips = (known["selection"].get(key) for key in ("limit", "clips"))
-    if not isinstance(limit, int | None) or not isinstance(clips, list | None):
-        raise ValueError(f"'selection' is malformed: {known['selection']!r}")
+def _read_dataset(card: Fields) -> dict[str, Any]:
+    """Return the dataset's card and options, every field that the card has checked."""
+    card.name("name")
+    for key in ("source", "version", "title"):
+        card.text(key)
+    for key in _CARD_TEXTS:
+        card.optional(key, card.text)
+    card.optional("void_id", card.integer, least=1, most=255)
+    card.flag("is_embedded", False)
+    card.table("options")
+    splits = {key: list(card.texts(key)) for key in ("splits", "eval_splits")}
+    return {key: card.raw(key) for key in card} | splits
 
 
-def _check_files(files: dict[str, Any]) -> None:
-    """Raise ValueError unless every file is one inside the folder and every table is whole."""
-    for name, size in files.items():
+def _read_vocabulary(fields_: Fields) -> dict[str, str]:
+    """Return origin and digest of the vocabulary."""
+    return {"origin": fields_.text("origin"), "digest": fields_.hex("digest", 32)}
+
+
+def _read_slot(slot: Fields) -> SlotCounts:
+    """Return what one noise did."""
+    interval = slot.raw("interval")
+    ends = Fields(dict(zip("01", interval, strict=False)) if isinstance(interval, list) else interval, *slot.place)
+    return SlotCounts(
+        noise_id=slot.text("noise_id", longest=200),
+        unit=slot.one_of("unit", _UNITS),
+        requested=slot.number("requested", least=0, most=1),
+        threshold=slot.number("threshold", least=0, most=1),
+        eligible=slot.integer("eligible", least=0),
+        realised=slot.integer("realised", least=0),
+        on_positives=slot.integer("on_positives", least=0),
+        interval=(ends.integer("0", least=0), ends.integer("1", least=0)),
+    )
+
+
+def _read_severity(severity: Fields) -> dict[str, float | None]:
+    """Return the severity; null where nothing was counted."""
+    return {
+        key: severity.raw(key) if severity.raw(key) is None else severity.number(key, least=0, most=1)
+        for key in ("harmful_positives", "median_iou")
+    }
+
+
+def _read_selection(selection: Fields) -> dict[str, Any]:
+    """Return which clips were built; empty for all of them."""
+    found: dict[str, Any] = {key: selection.raw(key) for key in selection}
+    if "limit" in found:
+        selection.integer("limit", least=1)
+    if "clips" in found:
+        selection.texts("clips")
+    return found
+
+
+def _read_files(files: Fields, where: str) -> dict[str, int]:
+    """Return file name → bytes: files inside the folder, among them every table, whole."""
+    for name in files:
         if not _FILE_NAME.fullmatch(name):
-            raise ValueError(f"'files' names files of the manifest's folder, not {name!r}")
-        if type(size) is not int:
-            raise ValueError(f"'files': the size of {name} must be a number of bytes, got {size!r}")
-    for table in TABLES:
-        table.files_among(files)
+            raise ManifestError(f"{where}: 'files' names files of the manifest's folder, not {name!r:.60}")
+    try:
+        for table in TABLES:
+            table.files_among(files)
+    except ValueError as error:
+        raise ManifestError(f"{where}: files: {error}") from None
+    return {name: files.integer(name, least=0) for name in files}
+
+
+def _texts_by_key(texts: Fields) -> dict[str, str]:
+    """Return an object of texts."""
+    return {key: texts.text(key) for key in texts}
 
 
 def read_info(folder: Path) -> ManifestInfo:
@@ -163,7 +219,7 @@ def read_info(folder: Path) -> ManifestInfo:
     path = folder / INFO_NAME
     if not path.is_file():
         raise ManifestError(f"{folder}: no {INFO_NAME} here, so this is not a finished manifest folder{_hint(folder)}")
-    data = read_json_object(path, ManifestError)
+    data = read_json_object(path, ManifestError, most=MOST_BYTES)
     version = data.get("schema_version")
     if type(version) is not int or version < 1:
         raise ManifestError(
@@ -174,10 +230,7 @@ def read_info(folder: Path) -> ManifestInfo:
             f"{path}: schema version {version}, but this version reads up to {SCHEMA_VERSION}. Upgrade: "
             "pip install -U actiseg-nl"
         )
-    try:
-        return ManifestInfo.from_json(data)
-    except (KeyError, TypeError, ValueError) as error:
-        raise ManifestError(f"{path}: a key is missing or malformed ({error!r}); fetch or build it again") from None
+    return ManifestInfo.from_json(data, str(path))
 
 
 def _hint(folder: Path) -> str:

@@ -14,30 +14,44 @@ from typing import TYPE_CHECKING
 
 from actiseg_noise.borders.text import check_file
 from actiseg_noise.errors import ManifestError
-from actiseg_noise.manifest.schema import Table
+from actiseg_noise.manifest.schema import Column, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+ROOM_OF_A_COLUMN = 2**24
+"""Bytes that a column of a row group may unpack to beside its values: pages, dictionaries."""
+MOST_OF_A_COLUMN = 2**31
+"""Bytes that a column of a row group may unpack to."""
 _ADVICE = "Write the table again with the types that docs/manifest.md names, or fetch it again."
 
 
 class TableFile:
     """One Parquet file of a table, checked on opening. A context manager.
 
+    Args:
+        strict: refuse a value outside its column's range, and a null where none may be, too.
+
+    Attributes:
+        rows: number of rows, as the file's footer says.
+
     Raises:
-        ManifestError: the file is missing, a pointer of git-lfs, no Parquet, or a column is missing or of a type whose
-            values are not those of the schema.
+        ManifestError: the file is missing, a pointer of git-lfs, no Parquet; a column is missing, of a type whose
+            values are not those of the schema, or larger when unpacked than texts of its column can be.
     """
 
-    def __init__(self, path: Path, table: Table) -> None:
+    def __init__(self, path: Path, table: Table, *, strict: bool = True) -> None:
         import pyarrow.parquet as pq
 
         check_file(path, "table", ManifestError)
         self.path = path
         self._schema = table.arrow()
+        self._columns = {column.name: column for column in table.columns}
+        self._strict = strict
         with _named_damage(path):
             self._file = pq.ParquetFile(path)
+            self.rows = int(self._file.metadata.num_rows)
+            self._check_sizes()
         self._types = {field.name: self._check_column(field) for field in self._schema}
 
     def __enter__(self) -> TableFile:
@@ -63,6 +77,8 @@ class TableFile:
             return pa.Table.from_batches(self.iter_batches(columns), schema)
         with _named_damage(self.path):
             rows = self._file.read(columns=schema.names, use_threads=False)
+        for name in schema.names:
+            self._check_values(rows.column(name), self._columns[name])
         return pa.Table.from_arrays([rows.column(name) for name in schema.names], schema=schema)
 
     def iter_batches(self, columns: Sequence[str] | None = None, rows: int = 8192) -> Iterator[pa.RecordBatch]:
@@ -81,7 +97,56 @@ class TableFile:
             arrays = [batch.column(name) for name in schema.names]
             if not is_exact:
                 arrays = [self._cast(array, field) for array, field in zip(arrays, schema, strict=True)]
+            for array, name in zip(arrays, schema.names, strict=True):
+                self._check_values(array, self._columns[name])
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def _check_sizes(self) -> None:
+        """Refuse a file that is far larger unpacked than its rows can be, before anything of it is unpacked."""
+        metadata = self._file.metadata
+        for group in (metadata.row_group(i) for i in range(metadata.num_row_groups)):
+            for part in (group.column(i) for i in range(group.num_columns)):
+                column = self._columns.get(part.path_in_schema)
+                room = ROOM_OF_A_COLUMN + max(part.num_values, 0) * (8 if column is None else _widest(column))
+                if column is not None and part.total_uncompressed_size > (most := min(room, MOST_OF_A_COLUMN)):
+                    raise ManifestError(
+                        f"{self.path}: the column {column.name!r} unpacks to {part.total_uncompressed_size:,} bytes "
+                        f"for {part.num_values:,} rows; expected at most {most:,}. {_ADVICE}"
+                    )
+
+    def _check_values(self, array: pa.Array | pa.ChunkedArray, column: Column) -> None:
+        """Refuse texts that are no UTF-8 or too long; with ``strict``, numbers out of range and nulls.
+
+        Raises:
+            ManifestError: file, column and the value are named.
+        """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = ""
+        if column.type == "str":
+            try:
+                array.validate(full=True)
+            except pa.ArrowInvalid:
+                raise ManifestError(
+                    f"{self.path}: the column {column.name!r} has a text that is no UTF-8. {_ADVICE}"
+                ) from None
+            longest = pc.max(pc.binary_length(array)).as_py() or 0
+            if longest > column.longest:
+                found = f"a text of {longest:,} bytes; expected at most {column.longest:,}"
+        elif self._strict and column.least is not None:
+            ends = pc.min_max(array).as_py()
+            low, high = ends["min"], ends["max"]
+            if low is not None and not (column.least <= low and (column.most is None or high <= column.most)):
+                found = f"{high if column.least <= low else low}; expected {column.range}"
+            elif column.type == "float64" and pc.any(pc.is_nan(array)).as_py():
+                found = f"nan; expected {column.range}"
+        if self._strict and not column.null and array.null_count:
+            found = f"{array.null_count:,} nulls where none may be"
+        if found:
+            raise ManifestError(
+                f"{self.path}: the column {column.name!r} has {found}; 'actiseg-noise verify' says in which row"
+            )
 
     def _part(self, columns: Sequence[str] | None) -> pa.Schema:
         """Return the schema of the named columns, in the order named."""
@@ -117,6 +182,11 @@ class TableFile:
                 f"{self.path}: the column {field.name!r} is {array.type}, expected {field.type}, and has a value that "
                 f"{field.type} cannot hold ({error}). {_ADVICE}"
             ) from None
+
+
+def _widest(column: Column) -> int:
+    """Return how many bytes a value of a column can take."""
+    return column.longest + 4 if column.type == "str" else 16
 
 
 def _is_of_one_kind(found: pa.DataType, expected: pa.DataType) -> bool:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
 from actiseg_noise.manifest.clips import ManifestClip, iter_clips
-from actiseg_noise.manifest.info import VOCABULARY_NAME, ManifestInfo, read_info
+from actiseg_noise.manifest.info import MOST_BYTES, VOCABULARY_NAME, ManifestInfo, read_info
 from actiseg_noise.manifest.parquet import TableFile
-from actiseg_noise.manifest.schema import TABLES
+from actiseg_noise.manifest.schema import TABLES, Table
 from actiseg_noise.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _TABLES = {table.name: table for table in TABLES}
+ROWS_TO_SPARE = 100_000
+"""A table with more rows than ``manifest.json`` counts is read, so that ``verify`` can name them, up to these."""
 
 
 class Manifest:
@@ -75,11 +77,7 @@ class Manifest:
     def vocabulary(self) -> Vocabulary:
         """Return the categories and nouns that text noise drew from."""
         path = self.path / VOCABULARY_NAME
-        data = read_json_object(path, ManifestError)
-        try:
-            return Vocabulary.from_json(data)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ManifestError(f"{path}: not a readable vocabulary ({error!r})") from None
+        return Vocabulary.from_json(read_json_object(path, ManifestError, most=MOST_BYTES), str(path), ManifestError)
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return a whole table (``clips``, ``frames``, ``samples`` or ``masks``), or some of its columns.
@@ -107,11 +105,18 @@ class Manifest:
         return self.table(name, columns).to_pandas()
 
     def iter_batches(
-        self, name: str, columns: Sequence[str] | None = None, *, rows: int = 8192
+        self, name: str, columns: Sequence[str] | None = None, *, rows: int = 8192, strict: bool = True
     ) -> Iterator[pa.RecordBatch]:
-        """Yield a table in batches of at most ``rows`` rows, in order, in constant memory."""
+        """Yield a table in batches of at most ``rows`` rows, in order, in constant memory.
+
+        Args:
+            strict: refuse numbers out of range and nulls where none may be; False: for those who report them.
+
+        Raises:
+            ManifestError: damaged pages; texts that are no UTF-8 or too long; what ``strict`` refuses.
+        """
         for path in self._paths(name, columns):
-            with TableFile(path, _TABLES[name]) as file:
+            with TableFile(path, _TABLES[name], strict=strict) as file:
                 yield from file.iter_batches(columns, rows)
 
     def iter_clips(self, clip_ids: Collection[str] | None = None, *, with_masks: bool = True) -> Iterator[ManifestClip]:
@@ -166,6 +171,16 @@ def read_manifest(path: str | Path) -> Manifest:
         if not (folder / name).exists():
             raise ManifestError(f"{folder}: the file {name} is listed in manifest.json but missing; fetch it again")
     for table in TABLES:
-        for name in table.files_among(info.files):
-            TableFile(folder / name, table).close()
+        rows = sum(_count_rows(folder / name, table) for name in table.files_among(info.files))
+        if rows > info.counts[table.name] + ROWS_TO_SPARE:
+            raise ManifestError(
+                f"{folder}: the table {table.name!r} has {rows:,} rows, but manifest.json counts "
+                f"{info.counts[table.name]:,}; fetch the manifest again"
+            )
     return Manifest(folder, info)
+
+
+def _count_rows(path: Path, table: Table) -> int:
+    """Return how many rows a table's file has, after checking all that its footer says."""
+    with TableFile(path, table) as file:
+        return file.rows

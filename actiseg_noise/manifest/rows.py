@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from actiseg_noise.masks import BinaryMask, Box, Rle, decode_rle
+from actiseg_noise.masks import BinaryMask, Box, Rle, coco_code, decode_rle
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,20 +71,33 @@ def frame_size(manifest: Manifest, values: Mapping[str, Any]) -> Size | None:
 
 
 def mask_box(counts: str, size: Size) -> Box | None:
-    """Return the bounding box of a run-length code, None for an empty mask."""
+    """Return the bounding box of a run-length code, None for an empty mask.
+
+    Raises:
+        DataError: a code that does not fill the canvas.
+    """
     from pycocotools import mask as coco
 
-    left, top, width, height = (int(v) for v in coco.toBbox({"size": list(size), "counts": counts.encode()}))
+    left, top, width, height = (int(v) for v in coco.toBbox(coco_code(counts, *size)))
     return Box(top, left, top + height, left + width) if width else None
 
 
 def mask_iou(one: str, other: str, size: Size) -> float:
-    """Return the intersection over union of two run-length codes of one canvas; two empty masks are 1."""
+    """Return the intersection over union of two run-length codes of one canvas; two empty masks are 1.
+
+    Raises:
+        DataError: a code that does not fill the canvas.
+    """
+    codes = [coco_code(counts, *size) for counts in (one, other)]
+    return iou_of_checked(*codes)
+
+
+def iou_of_checked(one: dict[str, Any], other: dict[str, Any]) -> float:
+    """Return the intersection over union of two codes in pycocotools' form, which were held against their canvas."""
     from pycocotools import mask as coco
 
-    codes = [{"size": list(size), "counts": counts.encode()} for counts in (one, other)]
-    both = int(coco.area(coco.merge(codes, intersect=True)))
-    either = sum(int(coco.area(code)) for code in codes) - both
+    both = int(coco.area(coco.merge([one, other], intersect=True)))
+    either = int(coco.area(one)) + int(coco.area(other)) - both
     return both / either if either else 1.0
 
 

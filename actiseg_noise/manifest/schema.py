@@ -13,10 +13,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from actiseg_noise.fields import LONGEST_TEXT
+from actiseg_noise.masks import MAX_CODE, MAX_PIXELS
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_VERSION = 1
+MAX_SIDE = 65_535
+"""Pixels of a frame's side."""
 
 RECIPE_ONLY = "recipe-only"
 CONTENTS = ("full", "text", RECIPE_ONLY)
@@ -25,13 +30,31 @@ WITHHELD = ("clean_rle", "noisy_rle", "void_rle")  # null where content is recip
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, Arrow type, meaning, and whether it is a label."""
+    """One column: its name, Arrow type, meaning, and whether it is a label.
+
+    Attributes:
+        null: what null means; empty: there is none. least, most: the range of a number; None: that of the type.
+    """
 
     name: str
     type: str
     meaning: str
     is_label: bool = True
     null: str = ""
+    least: float | None = None
+    most: float | None = None
+
+    @property
+    def longest(self) -> int:
+        """Return how many bytes a text of this column may have."""
+        return MAX_CODE if self.name in WITHHELD else LONGEST_TEXT
+
+    @property
+    def range(self) -> str:
+        """Return the range in words."""
+        if self.most is None:
+            return f"a number from {self.least:,} on"
+        return f"a number in [{self.least:,}, {self.most:,}]"
 
 
 @dataclass(frozen=True)
@@ -105,7 +128,7 @@ CLIPS = Table(
         Column("redundant", "bool", "review flag: the clip is not scored"),
         Column("missing", "bool", "review flag: the clip is not scored"),
         Column("other", "bool", "review flag: the clip is not scored"),
-        Column("source_order", "int64", "0-based position in the dataset's own list", False),
+        Column("source_order", "int64", "0-based position in the dataset's own list", False, least=0),
         Column("address", "str", "what names this clip in every draw of noise"),
         _ROW_DIGEST,
     ),
@@ -117,7 +140,7 @@ FRAMES = Table(
     ("clip_id", "frame_idx"),
     (
         Column("clip_id", "str", "the clip"),
-        Column("frame_idx", "int32", "0-based position in the clip"),
+        Column("frame_idx", "int32", "0-based position in the clip", least=0),
         Column("frame_id", "str", "file stem on disk"),
         Column("image_path", "str", "image file, relative to the dataset's root", False, null=_NO_PATH),
         Column("mask_path", "str", "mask file, relative to the dataset's root", False, null=_NO_PATH),
@@ -127,12 +150,16 @@ FRAMES = Table(
             "int32",
             "rows of the mask in pixels",
             null="no mask was read (content text, or no mask)",
+            least=1,
+            most=MAX_SIDE,
         ),
         Column(
             "width",
             "int32",
             "columns of the mask in pixels",
             null="no mask was read (content text, or no mask)",
+            least=1,
+            most=MAX_SIDE,
         ),
         Column("is_annotated", "bool", "a mask exists for this frame"),
         Column(
@@ -154,7 +181,7 @@ SAMPLES = Table(
     (
         Column("sample_id", "str", "`<clip_id>/<object_id>`"),
         Column("clip_id", "str", "the clip"),
-        Column("object_id", "uint8", "palette value on disk, 1–255"),
+        Column("object_id", "uint8", "palette value on disk, 1–255", least=1, most=255),
         Column("is_positive", "bool", "the object takes part in the action; never noised"),
         Column("handbox", "bool", "touched by a hand", null=_UNSAID),
         Column("in_narration", "bool", "its class is named by the narration", null=_UNSAID),
@@ -182,12 +209,12 @@ MASKS = Table(
     (
         Column("sample_id", "str", "`<clip_id>/<object_id>`"),
         Column("clip_id", "str", "the clip"),
-        Column("frame_idx", "int32", "0-based position in the clip"),
+        Column("frame_idx", "int32", "0-based position in the clip", least=0),
         Column("frame_id", "str", "file stem on disk"),
-        Column("object_id", "uint8", "palette value on disk, 1–255"),
-        Column("clean_area", "int64", "foreground pixels of the clean mask"),
+        Column("object_id", "uint8", "palette value on disk, 1–255", least=1, most=255),
+        Column("clean_area", "int64", "foreground pixels of the clean mask", least=0, most=MAX_PIXELS),
         Column("clean_rle", "str", "clean mask, COCO compressed RLE", False, null=_WITHHELD),
-        Column("noisy_area", "int64", "foreground pixels of the noisy mask"),
+        Column("noisy_area", "int64", "foreground pixels of the noisy mask", least=0, most=MAX_PIXELS),
         Column("noisy_rle", "str", "noisy mask, COCO compressed RLE", False, null=f"{_SAME}, or {_WITHHELD}"),
         Column("mask_noise", "str", "noise that hit the mask ('a+b' for several in order), or 'none'"),
         Column(
@@ -201,6 +228,8 @@ MASKS = Table(
             "float64",
             "intersection over union of clean and noisy mask, 0–1; two empty masks are 1",
             False,
+            least=0,
+            most=1,
         ),
         Column("changed_by_neighbour", "bool", "not noised itself, but lost contested pixels to a noised neighbour"),
         Column("would_erase", "bool", "the noise left nothing of the object, so the object was kept as it was", False),

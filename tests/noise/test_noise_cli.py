@@ -67,7 +67,7 @@ def test_build_verify_inspect(run: Run, vost: Path) -> None:
     built = run("build", "--dataset", "vost", "--root", vost, *noise, "--seed", 4, "--out", "m", "--workers", 2)
     assert built.code == 0
     assert run("verify", "m").out.startswith(
-        "all checks passed: schema, counts, order, digests, run lengths, draws; digest "
+        "all checks passed: schema, counts, order, digests, run lengths, statements, references, dataset card, draws, "
     )
     checked = run("verify", "m", "--root", vost)
     assert (checked.code, "the dataset" in checked.out) == (0, True)

@@ -628,12 +628,12 @@ def test_at_most_two_videos_are_held(tmp_path: Path, monkeypatch: pytest.MonkeyP
     made: weakref.WeakSet[Any] = weakref.WeakSet()
     most = 0
 
-    class Counted(video_module.Video):
+    class Counted(video_module.VideoAnnotations):
         def __init__(self, *args: Any, **options: Any) -> None:
             super().__init__(*args, **options)
             made.add(self)
 
-    monkeypatch.setattr(adapter, "Video", Counted)
+    monkeypatch.setattr(adapter, "VideoAnnotations", Counted)
     videos = [f"P01_{number:02d}" for number in range(6)]
     frames = {v: [annotated(v, n, entity("plate", cell(0, 0))) for n in (1, 2)] for v in videos}
     dataset = Visor(Deposit(train=frames, train_rows=[action_row(v, 0, 1, 9) for v in videos]).write(tmp_path))
