@@ -83,11 +83,21 @@ def list_folders(folder: Path) -> list[str]:
 
 
 def walk_files(folder: Path, suffix: str) -> Iterator[Path]:
-    """Yield the data files with ``suffix`` (lower case) at any depth below ``folder``, in order of their paths."""
+    """Yield the data files with ``suffix`` (lower case) at any depth below ``folder``, in order of their paths.
+
+    A link to a folder that it lies in is not followed.
+    """
+    yield from _walk_files(folder, suffix, ())
+
+
+def _walk_files(folder: Path, suffix: str, above: tuple[Path, ...]) -> Iterator[Path]:
+    here = folder.resolve()
+    if here in above:
+        return
     for name in list_names(folder):
         path = folder / name
         if is_data(name) and path.is_dir():
-            yield from walk_files(path, suffix)
+            yield from _walk_files(path, suffix, (*above, here))
         elif is_data(name) and name.lower().endswith(suffix):
             yield path
 

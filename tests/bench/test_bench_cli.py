@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -267,6 +268,20 @@ def test_the_leaderboard_prints_in_three_forms(cli: Cli, tmp_path: Path, form: s
     code, printed, _ = cli("leaderboard", tmp_path, "--format", form)
     assert (code, printed.startswith(start)) == (0, True)
     assert json.loads(cli("leaderboard", tmp_path, "--json")[1])[0]["protocol"] == "quick-v1"
+
+
+@pytest.mark.parametrize("words", [["leaderboard"], ["leaderboard", "--json"], ["analyze", "--json"]])
+def test_one_result_that_cannot_be_read_is_named_and_the_others_are_shown(
+    cli: Cli, tmp_path: Path, words: list[str]
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write_result(tmp_path / name, make_result())
+    (tmp_path / "b" / "result.json").write_text('{"schema_version": 3, "result_digest": "x", "seed": "y"}')
+    code, printed, error = cli(words[0], tmp_path, *words[1:])
+    assert code == 1
+    assert "quick-v1" in printed
+    assert re.search(r"warning: left out: \S+/b/result\.json: missing keys: config, ", error)
 
 
 @pytest.mark.parametrize(

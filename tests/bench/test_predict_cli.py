@@ -139,7 +139,7 @@ def test_a_checkpoint_of_a_model_that_is_not_here_is_named(cli: Cli, place: Path
     write_tensors(tmp_path / "other.safetensors", load_file(place / "two.safetensors"), said)
     code, _, error = cli(*predict(place, tmp_path / "out", "--checkpoint", tmp_path / "other.safetensors"))
     assert code == 2
-    assert "unknown model 'huge'" in error
+    assert "other.safetensors: a checkpoint of model 'huge', which is not installed. Known: " in error
 
 
 def test_a_manifest_without_masks_is_refused(cli: Cli, place: Path, tmp_path: Path) -> None:
