@@ -246,6 +246,27 @@ def test_bad_usage_is_told_in_a_message_and_exits_with_2(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--strategy", "gce", "--track", "clean", "--out", "out"],
+        ["train", "--manifest", "MANIFEST", "--out", "out"],
+        ["predict", "--manifest", "MANIFEST", "--model", "tiny", "--weights", "bundled", "--out", "out"],
+    ],
+)
+def test_nothing_is_drawn_into_a_root(
+    cli: Cli, noisy_val: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    named = [str(noisy_val) if word == "MANIFEST" else word for word in words]
+    for root, message in (("empty", "'val' of 'kitchen' is not drawn there"), ("typo", "--root typo: no such folder.")):
+        code, _, told = cli(*named, "--root", root)
+        assert (code, message in told) == (2, True)
+    assert not list((tmp_path / "empty").iterdir())
+    assert not (tmp_path / "typo").exists()
+
+
 def test_evaluate_scores_folders(cli: Cli, data: Path) -> None:
     truth, split = data / "Annotations_Sparse" / "val", data / "ImageSets" / "val_human.json"
     code, printed, _ = cli("evaluate", "--pred", truth, "--gt", truth, "--split-json", split, "--json")
