@@ -25,6 +25,7 @@ from actiseg_noise.errors import ActisegWarning, missing_extra
 from actiseg_noise.progress import Progress
 
 LINE_EVERY_S = 10.0
+INTERRUPTED = 130
 
 WIDTH_OF_A_LOG = 140
 NARROWEST, USUAL_WIDTH = 10, 80
@@ -214,6 +215,10 @@ class ClipProgress(ProgressBars, Progress):
         self._clips.move(self._done, total)
 
 
+class InterruptedCommandError(Exception):
+    """Ctrl-C came while a command was at work; the message says what is left of it."""
+
+
 def run_app(app: Callable[[], Any], known: type[Exception]) -> NoReturn:
     """Run a typer app and end the process with its exit code.
 
@@ -244,12 +249,17 @@ def _run(app: Callable[[], Any], known: type[Exception]) -> int | str | None:
     try:
         app()
     except SystemExit as end:
+        if end.code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+            print_error("interrupted")
         return end.code
     except OutputError as error:
         return _cannot_print(error)
     except KeyboardInterrupt:
         print_error("interrupted")
-        return 130
+        return INTERRUPTED
+    except InterruptedCommandError as error:
+        print_error(f"interrupted; {error}")
+        return INTERRUPTED
     except MemoryError as error:
         print_error(f"this needs more memory than the process may have ({_reason(error)})")
     except (known, OSError) as error:

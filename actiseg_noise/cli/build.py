@@ -120,7 +120,7 @@ def _run_build(dataset: str, options: BuildOptions) -> Path:
     from actiseg_noise.borders.writing import WriteError, is_no_room
     from actiseg_noise.building.build import run_build
     from actiseg_noise.building.request import make_request
-    from actiseg_noise.terminal import ClipProgress, print_error
+    from actiseg_noise.terminal import ClipProgress, InterruptedCommandError
 
     progress = ClipProgress()
     request = make_request(dataset, replace(options, progress=progress))
@@ -128,8 +128,9 @@ def _run_build(dataset: str, options: BuildOptions) -> Path:
         with progress:
             return run_build(request)
     except KeyboardInterrupt:
-        print_error(f"interrupted; nothing is at {request.out}. The same command continues from the finished work.")
-        raise typer.Exit(130) from None
+        raise InterruptedCommandError(
+            f"nothing is at {request.out}. The same command continues from the finished work."
+        ) from None
     except (OSError, WriteError) as error:
         if not is_no_room(error):
             raise

@@ -62,7 +62,7 @@ def import_(
     """
     from actiseg_noise.cli.build import print_built
     from actiseg_noise.exchange.import_labels import import_labels
-    from actiseg_noise.terminal import ClipProgress, print_error
+    from actiseg_noise.terminal import ClipProgress, InterruptedCommandError
 
     try:
         with ClipProgress() as progress:
@@ -88,8 +88,7 @@ def import_(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        print_error(f"interrupted; nothing is {'written' if out is None else f'at {out}'}.")
-        raise typer.Exit(130) from None
+        raise InterruptedCommandError(f"nothing is {'written' if out is None else f'at {out}'}.") from None
     print_built(folder, json)
 
 
@@ -109,7 +108,7 @@ def export_(
 ) -> None:
     """Write a manifest's labels in a layout that other people's code reads."""
     from actiseg_noise.exchange.export import export
-    from actiseg_noise.terminal import ClipProgress, print_error, print_json, printed_results
+    from actiseg_noise.terminal import ClipProgress, InterruptedCommandError, print_json, printed_results
 
     try:
         with ClipProgress() as progress:
@@ -125,8 +124,7 @@ def export_(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        print_error(f"interrupted; nothing is at {out}.")
-        raise typer.Exit(130) from None
+        raise InterruptedCommandError(f"nothing is at {out}.") from None
     with printed_results(out):
         if json:
             print_json({"path": str(out)} | report)
