@@ -19,7 +19,7 @@ from actiseg_bench.cli.network import (
     print_threshold,
 )
 from actiseg_bench.cli.score import print_davis, print_evaluation
-from actiseg_noise.errors import raise_if
+from actiseg_noise.errors import ActisegError, raise_if
 
 if TYPE_CHECKING:
     from actiseg_bench.scoring.davis_folders import DavisEvaluation
@@ -98,7 +98,7 @@ def evaluate(
         )
         return
     if pred is None or (gt is None and manifest is None):
-        raise typer.BadParameter("say what to score: --pred DIR and --manifest DIR or --gt DIR; or a network")
+        raise ActisegError("say what to score: --pred DIR and --manifest DIR or --gt DIR; or a network")
     rules = {"skip_missing": skip_missing, "missing": missing, "resize": resize, "unknown_ids": unknown_ids}
     masks = {"keep_flagged": keep_flagged, "void": void, "merge": merge, "threshold": threshold, "failures": failures}
     truth = {"gt": gt, "split_json": split_json, "manifest": manifest, "davis": davis, "clip_list": clip_list}
@@ -121,7 +121,7 @@ def _check_network_options(typed: list[str], manifest: Path | None, root: Path |
     wrong = [name for name in typed if name in OF_FOLDERS]
     raise_if(bool(wrong), f"{', '.join(wrong)} score folders of masks, {named} a network: give one or the other")
     if manifest is None:
-        raise typer.BadParameter(f"{named}: a network is scored on --manifest DIR")
+        raise ActisegError(f"{named}: a network is scored on --manifest DIR")
     check_usable(read_manifest(manifest), root)
     return manifest
 

@@ -212,6 +212,15 @@ def test_no_manifest_is_an_error(run: Run, tmp_path: Path) -> None:
         assert "so this is not a finished manifest folder" in result.err
 
 
+def test_a_file_of_a_manifest_is_no_manifest_and_its_folder_is_proposed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "manifest.json").write_text("{}")
+    (tmp_path / "file").write_text("")
+    for command in ("inspect", "verify"):
+        assert run(command, "m/manifest.json").err == "error: m/manifest.json: a file; give the manifest's folder, m\n"
+        assert run(command, "file").err == "error: file: a file; give the manifest's folder\n"
+
+
 def test_an_output_that_cannot_be_written_is_an_error(run: Run, vost: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     result = run("build", "--dataset", "vost", "--root", vost, "--out", "file/m")
