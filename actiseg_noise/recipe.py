@@ -15,6 +15,7 @@ from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 TEMPORAL = ("frame", "clip")
 FOLDER = Path(__file__).parent / "recipes"
 
+_A_CANVAS = (480, 854)  # rows, columns: what a kernel is at 480p, it is there
 _ID = re.compile(r"[a-z0-9][a-z0-9._+-]*")
 _RECIPE_KEYS = ("id", "title", "seed", "exact_rate", "temporal", "sequential", "allow_erase", "noise")
 
@@ -135,7 +136,8 @@ def check_rate(rate: object, what: str) -> float:
         ActisegError: it is no number in [0, 1].
     """
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
-        raise ActisegError(f"{what}: a rate is a number in [0, 1], got {rate!r}")
+        hint = f"; did you mean {rate / 100:g}?" if isinstance(rate, int | float) and 2 <= rate <= 100 else ""
+        raise ActisegError(f"{what}: expected a rate between 0 and 1, got {rate!r}{hint}")
     return float(rate)
 
 
@@ -231,7 +233,14 @@ def _boundary_spec(operation: str, strength: int, rate: float, unit: str) -> Noi
     if not isinstance(noise, MaskNoise) or noise.strength is None:
         raise ActisegError(f"--boundary-op {operation} has no strength for --boundary to set; write a recipe for it")
     table = {"noise": noise.noise_id, "rate": rate, noise.strength: strength}
-    return _noise_spec(table | ({"unit": unit} if "unit" in noise.defaults else {}), f"--boundary-op {operation}")
+    spec = _noise_spec(table | ({"unit": unit} if "unit" in noise.defaults else {}), f"--boundary-op {operation}")
+    try:
+        noise.resolve({**noise.defaults, **spec.options}, *_A_CANVAS)
+    except ActisegError as error:
+        raise ActisegError(
+            f"--boundary {strength}{'' if unit == '480p' else f' --boundary-unit {unit}'}: {error}"
+        ) from None
+    return spec
 
 
 def _percent(rate: float, option: str) -> str:
