@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from actiseg_noise.borders.streams import OutputError, give_up, prepare_streams
-from actiseg_noise.errors import ActisegWarning, missing_extra
+from actiseg_noise.errors import ActisegError, ActisegWarning, missing_extra
 from actiseg_noise.progress import Progress
 
 LINE_EVERY_S = 10.0
@@ -213,6 +213,24 @@ class ClipProgress(ProgressBars, Progress):
         self._done += clips
         self._clips = self._clips or self.add("clips")
         self._clips.move(self._done, total)
+
+
+def number_reader(option: str) -> Callable[[str], float]:
+    """Return what reads the number that was typed for an option.
+
+    Raises (the reader):
+        ActisegError: the text is no number; of a percentage, the number that was meant is proposed.
+    """
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            return float(text)
+        hint = ""
+        with suppress(ValueError):
+            hint = f"; did you mean {float(str(text).rstrip().removesuffix('%')) / 100:g}?"
+        raise ActisegError(f"{option}: expected a number, got {text!r}{hint}")
+
+    return read
 
 
 class InterruptedCommandError(Exception):

@@ -19,7 +19,7 @@ class RunOptions(TrainingOptions):
     """
 
     everything: bool = flag(False, "Every strategy on every track of the protocol.", name="--all")
-    protocol: str | None = flag(None, "quick, full, or a TOML file. [default: quick]")
+    protocol: str | None = flag(None, "quick, full, or a TOML file. [default: quick]", metavar="NAME|FILE")
     strategy: tuple[str, ...] = flag((), "Only this strategy; repeatable.")
     track: tuple[str, ...] = flag((), "Only this track; repeatable.")
     seeds: int | None = flag(None, "Trainings per cell. [default: the protocol's]", at_least=1)

@@ -68,13 +68,13 @@ class TrainingOptions:
         {}, "A hyper-parameter of the strategy; repeatable.", name="--option", metavar="NAME=VALUE"
     )
     model: str = flag("tiny", "The model; see 'list models'.")
-    weights: str = flag("bundled", "Start weights: bundled, none, or a safetensors file.")
-    config: str | None = flag(None, "How to learn: actionvos, or a TOML file. Other options win.")
+    weights: str = flag("bundled", "Start weights: bundled, none, or a safetensors file.", metavar="NAME|FILE")
+    config: str | None = flag(None, "How to learn: actionvos, or a TOML file. Other options win.", metavar="NAME|FILE")
     steps: int | None = flag(
         None, "Updates per training. [default: the protocol's or the configuration's, else 90]", at_least=1
     )
     dice: float | None = flag(None, "Weight of the dice term. [default: 5]", at_least=0)
-    device: str = flag("auto", "cpu, cuda, or auto.")
+    device: str = flag("auto", "cpu, cuda, cuda:N, or auto.")
     precision: str = flag("32-true", "32-true, bf16-mixed, 16-mixed, …")
     root: Path | None = flag(None, "The dataset's folder.")
 
