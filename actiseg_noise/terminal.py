@@ -22,11 +22,12 @@ from rich.table import Table
 from rich.text import Text
 
 from actiseg_noise.borders.streams import OutputError, give_up, prepare_streams
-from actiseg_noise.errors import ActisegWarning, missing_extra
+from actiseg_noise.errors import ActisegError, ActisegWarning, missing_extra
 from actiseg_noise.plain import printable
 from actiseg_noise.progress import Progress
 
 LINE_EVERY_S = 10.0
+INTERRUPTED = 130
 
 WIDTH_OF_A_LOG = 140
 NARROWEST, USUAL_WIDTH = 10, 80
@@ -230,6 +231,28 @@ class ClipProgress(ProgressBars, Progress):
         self._clips.move(self._done, total)
 
 
+def number_reader(option: str) -> Callable[[str], float]:
+    """Return what reads the number that was typed for an option.
+
+    Raises (the reader):
+        ActisegError: the text is no number; of a percentage, the number that was meant is proposed.
+    """
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            return float(text)
+        hint = ""
+        with suppress(ValueError):
+            hint = f"; did you mean {float(str(text).rstrip().removesuffix('%')) / 100:g}?"
+        raise ActisegError(f"{option}: expected a number, got {text!r}{hint}")
+
+    return read
+
+
+class InterruptedCommandError(Exception):
+    """Ctrl-C came while a command was at work; the message says what is left of it."""
+
+
 def run_app(app: Callable[[], Any], known: type[Exception]) -> NoReturn:
     """Run a typer app and end the process with its exit code.
 
@@ -260,33 +283,37 @@ def _run(app: Callable[[], Any], known: type[Exception]) -> int | str | None:
     try:
         app()
     except SystemExit as end:
+        if end.code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+            print_error("interrupted")
         return end.code
     except OutputError as error:
         return _cannot_print(error)
-    except KeyboardInterrupt:
-        print_error("interrupted")
-        return 130
-    except MemoryError as error:
-        print_error(f"this needs more memory than the process may have ({_reason(error)})")
-    except known as error:
-        print_error(str(error))
-    except OSError as error:
-        print_error(_say(error))
-    except ImportError as error:
-        missing = missing_extra(error)
-        if missing is None:
+    except (KeyboardInterrupt, InterruptedCommandError) as stop:
+        print_error("; ".join(filter(None, ("interrupted", str(stop)))))
+        return INTERRUPTED
+    except (known, MemoryError, OSError, ImportError, UnicodeEncodeError) as error:
+        sentence = str(error) if isinstance(error, known) else _sentence(error)
+        if sentence is None:
             raise
-        print_error(missing)
-    except UnicodeEncodeError as error:
-        if _is_utf8(sys.getfilesystemencoding()):
-            raise
-        print_error(
+        print_error(sentence)
+        return 2
+    return 0
+
+
+def _sentence(error: Exception) -> str | None:
+    """Return what to say of an error that is none of ours; None where a person needs the traceback."""
+    if isinstance(error, MemoryError):
+        return f"this needs more memory than the process may have ({_reason(error)})"
+    if isinstance(error, OSError):
+        return _say(error)
+    if isinstance(error, ImportError):
+        return missing_extra(error)
+    if isinstance(error, UnicodeEncodeError) and not _is_utf8(sys.getfilesystemencoding()):
+        return (
             f"{error.object!r} cannot be a name of a file here, where names are {error.encoding}; set PYTHONUTF8=1, or "
             "choose a UTF-8 locale, such as LC_ALL=C.UTF-8"
         )
-    else:
-        return 0
-    return 2
+    return None
 
 
 def _say(error: OSError) -> str:

@@ -30,9 +30,9 @@ def resolve_kernel(options: Options, height: int, width: int) -> Parameters:
     """
     kernel, unit = options["kernel"], options["unit"]
     if not isinstance(kernel, int) or isinstance(kernel, bool) or kernel < 1 or kernel % 2 == 0:
-        raise ActisegError(f"the boundary kernel must be a positive odd integer, got {kernel!r}")
+        raise ActisegError(f"expected an odd number of pixels as the kernel, 3 or more, got {kernel!r}")
     if unit not in ("480p", "px"):
-        raise ActisegError(f"the boundary unit must be '480p' or 'px', got {unit!r}")
+        raise ActisegError(f"expected 480p or px as the boundary's unit, got {unit!r}")
     side = kernel if unit == "px" else kernel_px(kernel, height, width)
     if side < 3:
         raise ActisegError(

@@ -23,5 +23,5 @@ def length_px(options: Options, name: str, height: int, width: int) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST:
         raise ActisegError(f"the option {name} must be a positive number of at most {LONGEST:,}, got {value!r}")
     if unit not in UNITS:
-        raise ActisegError(f"the boundary unit must be '480p' or 'px', got {unit!r}")
+        raise ActisegError(f"expected 480p or px as the boundary's unit, got {unit!r}")
     return float(value) if unit == "px" else value * min(height, width) / 480

@@ -124,7 +124,7 @@ def test_a_folder_with_other_things_is_left_alone(cli: Cli, place: Path, tmp_pat
         (["--checkpoint", "nowhere.safetensors"], "nowhere.safetensors: the checkpoint is missing"),
         (["--manifest", "nowhere"], "no manifest.json here"),
         (["--root", "nowhere"], "nowhere: no such folder"),
-        (["--device", "warp"], "--device warp: not available here"),
+        (["--device", "warp"], "--device warp: expected cpu, cuda, cuda:N or auto"),
     ],
 )
 def test_bad_input_is_told(cli: Cli, place: Path, tmp_path: Path, words: list[str], message: str) -> None:
