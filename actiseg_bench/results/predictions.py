@@ -225,7 +225,7 @@ def _unpacked(column: pa.Array, where: str) -> pa.Array:
 
 
 def _check_row(row: dict[str, Any], covered: int | None, path: Path) -> None:
-    """Refuse a row whose run lengths do not fill its canvas, or cover another area than it states."""
+    """Refuse a row whose run lengths do not fill its canvas (``covered`` is None), or contradict its area."""
     place = f"{path}: {row['clip_id']} frame {row['frame_idx']} object {row['object_id']}"
     if covered is None:
         try:
