@@ -32,7 +32,7 @@ def resolve_kernel(options: Options, height: int, width: int) -> Parameters:
     kernel, unit = options["kernel"], options["unit"]
     if not isinstance(kernel, int) or isinstance(kernel, bool) or not 1 <= kernel <= LONGEST or kernel % 2 == 0:
         raise ActisegError(
-            f"expected an odd number of pixels as the kernel, 3 or more and at most {LONGEST:,}, got {kernel!r:.40}"
+            f"expected an odd number of pixels as the kernel, 3 or more, got {kernel!r:.40}; at most {LONGEST:,}"
         )
     if unit not in ("480p", "px"):
         raise ActisegError(f"expected 480p or px as the boundary's unit, got {unit!r}")
