@@ -15,13 +15,17 @@ class ActisegWarning(UserWarning):
 
 
 class UnknownNameError(ActisegError):
-    """A name that no registry, recipe folder or protocol knows."""
+    """A name that no registry, recipe folder or protocol knows.
 
-    def __init__(self, kind: str, name: object, known: Iterable[str]) -> None:
+    Args:
+        said: the message's first sentence, where ``unknown KIND 'NAME'`` would be none.
+    """
+
+    def __init__(self, kind: str, name: object, known: Iterable[str], said: str | None = None) -> None:
         options = sorted(known)
-        near = difflib.get_close_matches(str(name), options, n=1, cutoff=0.4)
+        near = difflib.get_close_matches(str(name), options, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"unknown {kind} {name!r}.{hint} Known: {', '.join(options) or 'none'}")
+        super().__init__(f"{said or f'unknown {kind} {name!r}'}.{hint} Known: {', '.join(options) or 'none'}")
 
 
 class DataError(ActisegError):

@@ -20,6 +20,7 @@ MOST_NOISES = 100
 MOST_BYTES = 2**24
 """Of a recipe's file, and of a file that an option of it names."""
 
+_A_CANVAS = (480, 854)  # rows, columns: what a kernel is at 480p, it is there
 _ID = re.compile(r"[a-z0-9][a-z0-9._+-]{0,149}")
 _RECIPE_KEYS = ("id", "title", "seed", "exact_rate", "temporal", "sequential", "allow_erase", "noise")
 
@@ -163,7 +164,8 @@ def check_rate(rate: object, what: str, kind: type[ActisegError] = ActisegError)
         ActisegError (``kind``): it is no number in [0, 1].
     """
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
-        raise kind(f"{what}: a rate is a number in [0, 1], got {rate!r:.60}")
+        hint = f"; did you mean {rate / 100:g}?" if isinstance(rate, int | float) and 2 <= rate <= 100 else ""
+        raise kind(f"{what}: expected a rate between 0 and 1, got {rate!r:.60}{hint}")
     return float(rate)
 
 
@@ -279,7 +281,14 @@ def _boundary_spec(operation: str, strength: int, rate: float, unit: str) -> Noi
     if not isinstance(noise, MaskNoise) or noise.strength is None:
         raise ActisegError(f"--boundary-op {operation} has no strength for --boundary to set; write a recipe for it")
     table = {"noise": noise.noise_id, "rate": rate, noise.strength: strength}
-    return _noise_spec(table | ({"unit": unit} if "unit" in noise.defaults else {}), f"--boundary-op {operation}")
+    spec = _noise_spec(table | ({"unit": unit} if "unit" in noise.defaults else {}), f"--boundary-op {operation}")
+    try:
+        noise.resolve({**noise.defaults, **spec.options}, *_A_CANVAS)
+    except ActisegError as error:
+        raise ActisegError(
+            f"--boundary {strength}{'' if unit == '480p' else f' --boundary-unit {unit}'}: {error}"
+        ) from None
+    return spec
 
 
 def _percent(rate: float, option: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 import time
 import warnings
@@ -21,15 +22,30 @@ from rich.table import Table
 from rich.text import Text
 
 from actiseg_noise.borders.streams import OutputError, give_up, prepare_streams
-from actiseg_noise.errors import ActisegWarning, missing_extra
+from actiseg_noise.errors import ActisegError, ActisegWarning, missing_extra
+from actiseg_noise.plain import printable
 from actiseg_noise.progress import Progress
 
 LINE_EVERY_S = 10.0
+INTERRUPTED = 130
 
 WIDTH_OF_A_LOG = 140
 NARROWEST, USUAL_WIDTH = 10, 80
 WIDTH_OF_A_NAME = 24
 WIDEST_FOLDED = 1.5  # of the terminal's width; wider, folded columns are hard to read
+
+
+class SafeConsole(Console):
+    """A console on which no text moves the cursor or changes the colours: such characters are shown as escapes."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print texts, and what rich makes of our own."""
+        super().print(*(printable(item) if isinstance(item, str) else item for item in objects), **options)
+
+
+def make_text(text: str, style: str = "") -> Text:
+    """Return a text that is shown as it is, whoever wrote it."""
+    return Text(printable(text), style=style)
 
 
 def make_console(*, stderr: bool = False, log_width: int = WIDTH_OF_A_LOG) -> Console:
@@ -39,7 +55,7 @@ def make_console(*, stderr: bool = False, log_width: int = WIDTH_OF_A_LOG) -> Co
     """
     stream = sys.stderr if stderr else sys.stdout
     is_terminal = stream is not None and stream.isatty()
-    console = Console(stderr=stderr, highlight=False, width=None if is_terminal else log_width)
+    console = SafeConsole(stderr=stderr, highlight=False, width=None if is_terminal else log_width)
     if console.width < NARROWEST:
         console.width = USUAL_WIDTH
     return console
@@ -57,13 +73,13 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     if any(header) and _natural_width(header, rows) > WIDEST_FOLDED * out.width:
         _print_blocks(title, header, rows)
         return
-    table = Table(title=Text(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table = Table(title=make_text(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.show_header = any(header)
     is_short = all(len(line) <= WIDTH_OF_A_NAME for row in rows for line in row[0].splitlines())
     for index, name in enumerate(header):
-        table.add_column(Text(name), overflow="fold", no_wrap=index == 0 and is_short)
+        table.add_column(make_text(name), overflow="fold", no_wrap=index == 0 and is_short)
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(make_text(cell) for cell in row))
     out.print(table)
     out.print()
 
@@ -76,15 +92,15 @@ def _natural_width(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
 
 def _print_blocks(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print each row as its first cell, then the other cells that are not empty, each beside its column's name."""
-    out.print(Text(title, style="bold"))
+    out.print(make_text(title, "bold"))
     for row in rows:
-        out.print(Text(row[0], style="bold"), soft_wrap=True)
+        out.print(make_text(row[0], "bold"), soft_wrap=True)
         block = Table(box=None, show_header=False, pad_edge=True, padding=(0, 1, 0, 1))
         block.add_column(no_wrap=True)
         block.add_column(overflow="fold")
         for name, cell in zip(header[1:], row[1:], strict=True):
             if cell:
-                block.add_row(Text(f" {name}", style="dim"), Text(cell))
+                block.add_row(make_text(f" {name}", "dim"), make_text(cell))
         out.print(block)
     out.print()
 
@@ -95,8 +111,9 @@ def print_json(data: Any) -> None:
     text = json.dumps(finite, ensure_ascii=not _is_utf8(out.encoding), indent=1, allow_nan=False)
     with suppress(UnicodeEncodeError):
         text.encode()
-        return print_text(text)
-    return print_text(json.dumps(finite, indent=1, allow_nan=False))  # a name that is no text
+        if printable(text) == text:
+            return print_text(text)
+    return print_text(json.dumps(finite, indent=1, allow_nan=False).replace("\x7f", "\\u007f"))
 
 
 def _is_utf8(encoding: str) -> bool:
@@ -105,7 +122,7 @@ def _is_utf8(encoding: str) -> bool:
 
 def print_text(text: str) -> None:
     """Print lines as they are, unwrapped and without colours, on standard output."""
-    out.file.write(text.removesuffix("\n") + "\n")
+    out.file.write(printable(text.removesuffix("\n")) + "\n")
 
 
 def _finite(data: Any) -> Any:
@@ -119,12 +136,12 @@ def _finite(data: Any) -> Any:
 
 def print_error(message: str) -> None:
     """Print an error on standard error, unwrapped."""
-    err.print(Text(f"error: {message}"), style="red", soft_wrap=True)
+    err.print(make_text(f"error: {message}"), style="red", soft_wrap=True)
 
 
 def print_warning(message: str) -> None:
     """Print what stops nothing on standard error, unwrapped."""
-    err.print(Text(f"warning: {message}"), style="yellow", soft_wrap=True)
+    err.print(make_text(f"warning: {message}"), style="yellow", soft_wrap=True)
 
 
 @contextmanager
@@ -167,12 +184,12 @@ class ProgressBars:
 
     def add(self, title: str, total: int | None = None) -> ProgressBar:
         """Return a new bar, below those that are there. ``total``: None where it is not known."""
-        return ProgressBar(self, title, total)
+        return ProgressBar(self, printable(title), total)
 
     def note(self, text: str) -> None:
         """Print a line, above the bars where there are any."""
         self._printed = time.monotonic()
-        err.print(Text(text), soft_wrap=True)
+        err.print(make_text(text), soft_wrap=True)
 
     def is_line_due(self) -> bool:
         """Return whether a log has had no line for some time."""
@@ -188,7 +205,7 @@ class ProgressBar:
 
     def move(self, done: int, total: int | None, detail: str = "") -> None:
         """Show ``done`` of ``total`` (None: not known), and a detail such as a loss."""
-        shown = f"{self._title}  {detail}".rstrip()
+        shown = f"{self._title}  {printable(detail)}".rstrip()
         self._bars._bars.update(self._task, completed=done, total=total, description=shown)
         if self._bars.is_line_due():
             of = "" if total is None else f" of {total:,}"
@@ -212,6 +229,28 @@ class ClipProgress(ProgressBars, Progress):
         self._done += clips
         self._clips = self._clips or self.add("clips")
         self._clips.move(self._done, total)
+
+
+def number_reader(option: str) -> Callable[[str], float]:
+    """Return what reads the number that was typed for an option.
+
+    Raises (the reader):
+        ActisegError: the text is no number; of a percentage, the number that was meant is proposed.
+    """
+
+    def read(text: str) -> float:
+        with suppress(ValueError):
+            return float(text)
+        hint = ""
+        with suppress(ValueError):
+            hint = f"; did you mean {float(str(text).rstrip().removesuffix('%')) / 100:g}?"
+        raise ActisegError(f"{option}: expected a number, got {text!r}{hint}")
+
+    return read
+
+
+class InterruptedCommandError(Exception):
+    """Ctrl-C came while a command was at work; the message says what is left of it."""
 
 
 def run_app(app: Callable[[], Any], known: type[Exception]) -> NoReturn:
@@ -244,31 +283,45 @@ def _run(app: Callable[[], Any], known: type[Exception]) -> int | str | None:
     try:
         app()
     except SystemExit as end:
+        if end.code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+            print_error("interrupted")
         return end.code
     except OutputError as error:
         return _cannot_print(error)
-    except KeyboardInterrupt:
-        print_error("interrupted")
-        return 130
-    except MemoryError as error:
-        print_error(f"this needs more memory than the process may have ({_reason(error)})")
-    except (known, OSError) as error:
-        print_error(str(error))
-    except ImportError as error:
-        missing = missing_extra(error)
-        if missing is None:
+    except (KeyboardInterrupt, InterruptedCommandError) as stop:
+        print_error("; ".join(filter(None, ("interrupted", str(stop)))))
+        return INTERRUPTED
+    except (known, MemoryError, OSError, ImportError, UnicodeEncodeError) as error:
+        sentence = str(error) if isinstance(error, known) else _sentence(error)
+        if sentence is None:
             raise
-        print_error(missing)
-    except UnicodeEncodeError as error:
-        if _is_utf8(sys.getfilesystemencoding()):
-            raise
-        print_error(
+        print_error(sentence)
+        return 2
+    return 0
+
+
+def _sentence(error: Exception) -> str | None:
+    """Return what to say of an error that is none of ours; None where a person needs the traceback."""
+    if isinstance(error, MemoryError):
+        return f"this needs more memory than the process may have ({_reason(error)})"
+    if isinstance(error, OSError):
+        return _say(error)
+    if isinstance(error, ImportError):
+        return missing_extra(error)
+    if isinstance(error, UnicodeEncodeError) and not _is_utf8(sys.getfilesystemencoding()):
+        return (
             f"{error.object!r} cannot be a name of a file here, where names are {error.encoding}; set PYTHONUTF8=1, or "
             "choose a UTF-8 locale, such as LC_ALL=C.UTF-8"
         )
-    else:
-        return 0
-    return 2
+    return None
+
+
+def _say(error: OSError) -> str:
+    """Return what the system refused, and of which file; where it does not say, that it did not."""
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.filename is None:
+        return f"{reason} (the system names no file; is there room on the disk, in the folders of --out and TMPDIR?)"
+    return f"{os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename}: {reason}"
 
 
 def _show_warning(usual: Callable[..., None]) -> Callable[..., None]:

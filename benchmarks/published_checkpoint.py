@@ -82,6 +82,7 @@ def measure(folder: Path) -> None:
     """Take all steps in a folder."""
     source, weights, labels = folder / "published.pth", folder / "r101.safetensors", folder / "labels"
     this = [sys.executable, Path(__file__), folder, "--part"]
+    (folder / "kitchen").mkdir(exist_ok=True)
     actiseg_noise.build("kitchen", root=folder / "kitchen", split="val", recipe="clean", out=labels, limit=1, workers=1)
     step("write the checkpoint", *this, "write")
     step("convert", *BENCH, "convert-checkpoint", source, "--model", MODEL, "--out", weights)

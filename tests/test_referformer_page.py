@@ -30,10 +30,10 @@ def test_what_needs_no_data_runs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", [line for line in TYPED if line.startswith("actiseg-")])
 def test_what_needs_data_is_typed_with_options_and_choices_that_exist(line: str) -> None:
-    from actiseg_bench.cli import app as bench
+    from actiseg_bench.cli.commands import app as bench
     from actiseg_bench.models.base import MODELS
     from actiseg_bench.training.named_configs import load_config
-    from actiseg_noise.cli import app as noise
+    from actiseg_noise.cli.commands import app as noise
     from actiseg_noise.datasets.base import DATASETS
     from actiseg_noise.recipe import load_recipe
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 @app.command()
 def analyze(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run'.")],
-    out: Annotated[Path | None, typer.Option(help="Where tables and charts go. [default: DIR/analysis]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where tables and charts go. [default: DIR/analysis]")
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Failure modes, noise sensitivity, trade-off, selection and memorisation, as tables and charts."""

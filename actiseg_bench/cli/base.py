@@ -59,10 +59,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tabl
 
 
 def build_manifest(dataset: str, **options: Any) -> Path:
-    """Build a manifest, or find it built, with a progress bar of its own."""
+    """Build a manifest, or find it built, with a progress bar of its own; nothing is drawn into a ``root``."""
     import actiseg_noise
+    from actiseg_noise.borders.roots import check_drawn
+    from actiseg_noise.datasets.base import DATASETS
     from actiseg_noise.terminal import ClipProgress
 
+    check_drawn(DATASETS[dataset].card, options.get("root"), options["split"])
     with ClipProgress() as progress:
         return actiseg_noise.build(dataset, progress=progress, **options)
 

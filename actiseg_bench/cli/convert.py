@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 @app.command("convert-checkpoint")
 def convert_checkpoint(
     checkpoint: Annotated[Path, typer.Argument(metavar="FILE", help="A PyTorch checkpoint, such as a published .pth.")],
-    model: Annotated[str, typer.Option(help="The model it is of; see 'list models'.")],
-    out: Annotated[Path, typer.Option(help="The safetensors file to write; --weights takes it.")],
+    model: Annotated[str, typer.Option(metavar="NAME", help="The model it is of; see 'list models'.")],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The safetensors file to write; --weights takes it.")],
     fresh: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME", help="Leave this submodule out, to start from the seed; repeatable."),

@@ -19,7 +19,7 @@ from actiseg_bench.cli.network import (
     print_threshold,
 )
 from actiseg_bench.cli.score import print_davis, print_evaluation
-from actiseg_noise.errors import raise_if
+from actiseg_noise.errors import ActisegError, raise_if
 
 if TYPE_CHECKING:
     from actiseg_bench.scoring.davis_folders import DavisEvaluation
@@ -39,14 +39,17 @@ OF_NETWORKS = (
 def evaluate(
     ctx: typer.Context,
     pred: Annotated[
-        Path | None, typer.Option(help="Folder of predicted masks: <clip>/<frame>.png, pixel = object id.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of predicted masks: <clip>/<frame>.png, pixel = object id."),
     ] = None,
-    gt: Annotated[Path | None, typer.Option(help="Folder of ground-truth masks, laid out the same.")] = None,
+    gt: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of ground-truth masks, laid out the same.")
+    ] = None,
     split_json: Annotated[
-        Path | None, typer.Option(help="With --gt: ActionVOS's split file, such as val_human.json.")
+        Path | None, typer.Option(metavar="FILE", help="With --gt: ActionVOS's split file, such as val_human.json.")
     ] = None,
     manifest: Annotated[
-        Path | None, typer.Option(help="Instead of --gt: score on the clean labels of this manifest.")
+        Path | None, typer.Option(metavar="DIR", help="Instead of --gt: score on the clean labels of this manifest.")
     ] = None,
     keep_flagged: Annotated[bool, typer.Option("--keep-flagged", help="Score entries with a review flag too.")] = False,
     failures: Annotated[
@@ -54,7 +57,10 @@ def evaluate(
     ] = False,
     davis: Annotated[bool, typer.Option("--davis", help="Score J, F, J&F and J_last instead of the six.")] = False,
     clip_list: Annotated[
-        Path | None, typer.Option("--set", help="With --davis: a file of clip names. [default: every folder of --gt]")
+        Path | None,
+        typer.Option(
+            "--set", metavar="FILE", help="With --davis: a file of clip names. [default: every folder of --gt]"
+        ),
     ] = None,
     merge: Annotated[
         bool,
@@ -62,18 +68,26 @@ def evaluate(
     ] = False,
     threshold: Annotated[
         int | None,
-        typer.Option(min=1, max=255, help="With --merge: cut masks at this grey level; for smoothed edges."),
+        typer.Option(
+            metavar="LEVEL", min=1, max=255, help="With --merge: cut masks at this grey level; for smoothed edges."
+        ),
     ] = None,
     void: Annotated[
-        str, typer.Option(help="Ground-truth pixels of 255: ignore, or background (VOST's own tool).")
+        str, typer.Option(metavar="NAME", help="Ground-truth pixels of 255: ignore, or background (VOST's own tool).")
     ] = "ignore",
     skip_missing: Annotated[
         bool, typer.Option("--skip-missing", help="Leave out listed frames without ground truth.")
     ] = False,
-    missing: Annotated[str, typer.Option(help="Frames without prediction: refuse, or empty.")] = "refuse",
-    resize: Annotated[str, typer.Option(help="Predictions of another size: refuse, or nearest.")] = "refuse",
-    unknown_ids: Annotated[str, typer.Option(help="Ids of no object: refuse, or background.")] = "refuse",
-    root: Annotated[Path | None, typer.Option(help="Of a network: the dataset's folder.")] = None,
+    missing: Annotated[
+        str, typer.Option(metavar="NAME", help="Frames without prediction: refuse, or empty.")
+    ] = "refuse",
+    resize: Annotated[
+        str, typer.Option(metavar="NAME", help="Predictions of another size: refuse, or nearest.")
+    ] = "refuse",
+    unknown_ids: Annotated[
+        str, typer.Option(metavar="NAME", help="Ids of no object: refuse, or background.")
+    ] = "refuse",
+    root: Annotated[Path | None, typer.Option(metavar="DIR", help="Of a network: the dataset's folder.")] = None,
     checkpoint: ACheckpoint = None,
     model: AModel = None,
     weights: Weights = None,
@@ -98,7 +112,7 @@ def evaluate(
         )
         return
     if pred is None or (gt is None and manifest is None):
-        raise typer.BadParameter("say what to score: --pred DIR and --manifest DIR or --gt DIR; or a network")
+        raise ActisegError("say what to score: --pred DIR and --manifest DIR or --gt DIR; or a network")
     rules = {"skip_missing": skip_missing, "missing": missing, "resize": resize, "unknown_ids": unknown_ids}
     masks = {"keep_flagged": keep_flagged, "void": void, "merge": merge, "threshold": threshold, "failures": failures}
     truth = {"gt": gt, "split_json": split_json, "manifest": manifest, "davis": davis, "clip_list": clip_list}
@@ -121,7 +135,7 @@ def _check_network_options(typed: list[str], manifest: Path | None, root: Path |
     wrong = [name for name in typed if name in OF_FOLDERS]
     raise_if(bool(wrong), f"{', '.join(wrong)} score folders of masks, {named} a network: give one or the other")
     if manifest is None:
-        raise typer.BadParameter(f"{named}: a network is scored on --manifest DIR")
+        raise ActisegError(f"{named}: a network is scored on --manifest DIR")
     check_usable(read_manifest(manifest), root)
     return manifest
 

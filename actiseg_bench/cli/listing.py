@@ -19,7 +19,7 @@ def list_things(kind: str, protocol: str = "quick") -> list[dict[str, Any]]:
         UnknownNameError: another kind, or an unknown protocol.
     """
     if kind not in KINDS:
-        raise UnknownNameError("kind of thing", kind, KINDS)
+        raise UnknownNameError("kind", kind, KINDS, f"nothing to list is called {kind!r}")
     if kind == "tracks":
         return _track_rows(protocol)
     return {"strategies": _strategy_rows, "models": _model_rows, "protocols": _protocol_rows}[kind]()

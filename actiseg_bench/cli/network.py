@@ -8,21 +8,30 @@ from typing import Annotated
 import typer
 
 ACheckpoint = Annotated[
-    Path | None, typer.Option("--checkpoint", help="A checkpoint.safetensors of 'train' or 'run --keep-weights'.")
+    Path | None,
+    typer.Option("--checkpoint", metavar="FILE", help="A checkpoint.safetensors of 'train' or 'run --keep-weights'."),
 ]
 AModel = Annotated[
-    str | None, typer.Option("--model", help="The model of --weights; a --checkpoint of another one is refused.")
+    str | None,
+    typer.Option("--model", metavar="NAME", help="The model of --weights; a --checkpoint of another one is refused."),
 ]
 Weights = Annotated[
-    str | None, typer.Option("--weights", help="Instead: what 'convert-checkpoint' made of a published one.")
+    str | None,
+    typer.Option("--weights", metavar="NAME|FILE", help="Instead: what 'convert-checkpoint' made of a published one."),
 ]
-ANumber = Annotated[int, typer.Option("--network", min=1, help="Which network of a checkpoint of several.")]
+ANumber = Annotated[
+    int, typer.Option("--network", metavar="N", min=1, help="Which network of a checkpoint of several.")
+]
 AThreshold = Annotated[
     float | None,
-    typer.Option("--positive-threshold", min=0, max=1, help="A lower score empties a mask. [default: the model's]"),
+    typer.Option(
+        "--positive-threshold", metavar="N", min=0, max=1, help="A lower score empties a mask. [default: the model's]"
+    ),
 ]
-ADevice = Annotated[str, typer.Option("--device", help="cpu, cuda, or auto.")]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads. [default: as in training]")]
+ADevice = Annotated[str, typer.Option("--device", metavar="NAME", help="cpu, cuda, cuda:N, or auto.")]
+Threads = Annotated[
+    int | None, typer.Option("--threads", metavar="N", min=1, help="CPU threads. [default: as in training]")
+]
 
 
 def print_threshold(threshold: float | None) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Annotated, Any, get_origin, get_type_hints
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
 from actiseg_bench.training.options import Flag, list_flags
 from actiseg_noise.errors import raise_if
+from actiseg_noise.terminal import number_reader
 
 Command = Callable[..., None]
 
@@ -43,11 +45,20 @@ def with_flags_of(kind: type[Any]) -> Callable[[Command], Command]:
 def _parameter(name: str, hint: Any, default: Any, about: Flag) -> Parameter:
     """Return the parameter that a field is on the command line; several values are a list there."""
     several = _is_several(hint)
-    names = [about.name] if about.name else []
-    shown_as = typer.Option(*names, help=about.help, min=about.at_least, metavar=about.metavar or None)
+    typed_as = about.name or f"--{name.replace('_', '-')}"  # named for switches, too: "--no-…" has no use
+    shown_as = typer.Option(typed_as, help=about.help, **_shown(typed_as, hint, about))
     typed: Any = list[str] | None if several else hint
     shown = None if several else Parameter.empty if default is MISSING else default
     return Parameter(name, Parameter.KEYWORD_ONLY, default=shown, annotation=Annotated[typed, shown_as])
+
+
+def _shown(typed_as: str, hint: Any, about: Flag) -> dict[str, Any]:
+    """Return how a value is read and called in ``--help``: as its flag says, else by its type."""
+    kind = next((one for one in (bool, int, float, Path, str) if one is hint or one in get_args(hint)), str)
+    if kind is float:
+        return {"metavar": about.metavar or "N", "parser": number_reader(typed_as)}
+    called = {bool: None, int: "N", Path: "DIR", str: "NAME"}[kind]
+    return {"metavar": about.metavar or called, "min": about.at_least}
 
 
 def _is_several(hint: Any) -> bool:

@@ -23,12 +23,14 @@ from actiseg_bench.cli.score import print_evaluation
 
 @app.command()
 def predict(
-    manifest: Annotated[Path, typer.Option(help="The clips to predict: a manifest folder.")],
-    out: Annotated[Path, typer.Option(help="Where the masks go: <clip_id>/<frame_id>.png, and predictions.parquet.")],
+    manifest: Annotated[Path, typer.Option(metavar="DIR", help="The clips to predict: a manifest folder.")],
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the masks go: <clip_id>/<frame_id>.png, and predictions.parquet.")
+    ],
     checkpoint: ACheckpoint = None,
     model: AModel = None,
     weights: Weights = None,
-    root: Annotated[Path | None, typer.Option(help="The dataset's folder.")] = None,
+    root: Annotated[Path | None, typer.Option(metavar="DIR", help="The dataset's folder.")] = None,
     network: ANumber = 1,
     positive_threshold: AThreshold = None,
     device: ADevice = "auto",

@@ -12,13 +12,21 @@ from actiseg_bench.cli.base import app, build_manifest
 
 @app.command()
 def pretrain(
-    out: Annotated[Path, typer.Option(help="Folder of the weights: model.safetensors, config.json, README.md.")],
-    model: Annotated[str, typer.Option(help="The model; see 'list models'.")] = "tiny",
-    steps: Annotated[int | None, typer.Option(min=1, help="Updates. [default: as the bundled ones]")] = None,
-    seed: Annotated[int, typer.Option(help="Of initialisation, order and augmentation.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "cpu",
-    threads: Annotated[int, typer.Option(min=1, help="CPU threads of torch; equal threads, equal weights.")] = 2,
-    manifests: Annotated[Path, typer.Option(help="Where the pretraining manifest goes.")] = Path("out/manifests"),
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Folder of the weights: model.safetensors, config.json, README.md.")
+    ],
+    model: Annotated[str, typer.Option(metavar="NAME", help="The model; see 'list models'.")] = "tiny",
+    steps: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Updates. [default: as the bundled ones]")
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed of initialisation, order and augmentation.")] = 0,
+    device: Annotated[str, typer.Option(metavar="NAME", help="cpu, cuda, cuda:N, or auto.")] = "cpu",
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=1, help="CPU threads of torch; equal threads, equal weights.")
+    ] = 2,
+    manifests: Annotated[Path, typer.Option(metavar="DIR", help="Where the pretraining manifest goes.")] = Path(
+        "out/manifests"
+    ),
 ) -> None:
     """Make a model's start weights on the pretrain split of 'kitchen', as the bundled ones were made."""
     from actiseg_bench.cli.progress import step_progress

@@ -19,18 +19,17 @@ if TYPE_CHECKING:
 @with_flags_of(RunOptions)
 def run(options: RunOptions, text_encoder: TextEncoder = None, json: AsJson = False) -> None:
     """Train and score strategies on tracks, then print the leaderboard. The same command continues after a stop."""
-    from actiseg_bench.cli.progress import GridProgress
-    from actiseg_bench.grid.plan import make_runs
+    from actiseg_noise.terminal import InterruptedCommandError, printed_results
 
     try:
+        from actiseg_bench.cli.progress import GridProgress
+        from actiseg_bench.grid.plan import make_runs
+
         outcome = make_runs(options, build_manifest, GridProgress())
     except KeyboardInterrupt:
-        from actiseg_noise.terminal import print_error
-
-        print_error(f"interrupted; finished runs are kept in {options.out}, and the same command continues from there.")
-        raise typer.Exit(130) from None
-    from actiseg_noise.terminal import printed_results
-
+        raise InterruptedCommandError(
+            f"finished runs are kept in {options.out}, and the same command continues from there."
+        ) from None
     with printed_results(options.out):
         _print_grid(outcome, options.out, json)
     if outcome.failed:

@@ -14,7 +14,7 @@ from actiseg_noise.errors import UnknownNameError
 @app.command()
 def leaderboard(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run'.")],
-    form: Annotated[str, typer.Option("--format", help="table, md, csv, latex, or html.")] = "table",
+    form: Annotated[str, typer.Option("--format", metavar="NAME", help="table, md, csv, latex, or html.")] = "table",
     json: AsJson = False,
 ) -> None:
     """Print the leaderboard of all finished runs under a folder.
@@ -43,7 +43,7 @@ def leaderboard(
 @app.command("list")
 def list_(
     kind: Annotated[str, typer.Argument(help="strategies, models, tracks, or protocols.")],
-    protocol: Annotated[str, typer.Option(help="The protocol whose tracks are listed.")] = "quick",
+    protocol: Annotated[str, typer.Option(metavar="NAME|FILE", help="The protocol whose tracks are listed.")] = "quick",
     json: AsJson = False,
 ) -> None:
     """List what there is."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from actiseg_bench.cli.base import AsJson, TextEncoder, app
 from actiseg_bench.cli.options import with_flags_of
 from actiseg_bench.training.options import TrainOptions
@@ -16,7 +14,14 @@ from actiseg_bench.training.options import TrainOptions
 @with_flags_of(TrainOptions)
 def train(options: TrainOptions, text_encoder: TextEncoder = None, json: AsJson = False) -> None:
     """Train once on a manifest and keep the networks. The same command continues an interrupted training."""
-    report = _train(options)
+    from actiseg_noise.terminal import InterruptedCommandError
+
+    try:
+        report = _train(options)
+    except KeyboardInterrupt:
+        raise InterruptedCommandError(
+            f"the same command continues from the last checkpoint in {options.out}, if there is one."
+        ) from None
     if report is not None:
         from actiseg_noise.terminal import printed_results
 
@@ -32,7 +37,6 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
     from actiseg_bench.training.train import make_networks, pick_device
     from actiseg_noise import read_manifest
     from actiseg_noise.borders.locks import locked
-    from actiseg_noise.terminal import print_error
 
     config, out, labels = options.run_config(), options.out, (options.manifest, options.root)
     check_usable(read_manifest(options.manifest), options.root)
@@ -40,12 +44,8 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
     if not is_first_process():
         train_to(out, config, *labels, save_every=options.save_every)
         return None
-    try:
-        with locked(out), step_progress(f"{config.strategy} on {options.manifest.name}") as on_progress:
-            return train_to(out, config, *labels, save_every=options.save_every, on_progress=on_progress)
-    except KeyboardInterrupt:
-        print_error(f"interrupted; the same command continues from the last checkpoint in {out}, if there is one.")
-        raise typer.Exit(130) from None
+    with locked(out), step_progress(f"{config.strategy} on {options.manifest.name}") as on_progress:
+        return train_to(out, config, *labels, save_every=options.save_every, on_progress=on_progress)
 
 
 def _print_training(report: dict[str, Any], out: Path, as_json: bool) -> None:

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 def verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run'.")],
     eval_manifest: Annotated[
-        Path | None, typer.Option(help="The evaluation labels. [default: below DIR/manifests, by digest]")
+        Path | None,
+        typer.Option(metavar="DIR", help="The evaluation labels. [default: below DIR/manifests, by digest]"),
     ] = None,
     root: Annotated[
-        Path | None, typer.Option(help="Folder of the pictures, to check their digests. [default: not checked]")
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the pictures, to check their digests. [default: not checked]"),
     ] = None,
     json: AsJson = False,
 ) -> None:

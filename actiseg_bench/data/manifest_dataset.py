@@ -21,7 +21,7 @@ from actiseg_bench.data.sizes import Size, grid_size, shown_size, whole_cells
 from actiseg_bench.records import Batch, ClipItem, collate
 from actiseg_noise.borders.folders import suggest_root
 from actiseg_noise.borders.images import check_shape, read_frame
-from actiseg_noise.borders.roots import find_root
+from actiseg_noise.borders.roots import check_drawn, find_root
 from actiseg_noise.errors import DataError, ManifestError, raise_if
 from actiseg_noise.key import Key
 from actiseg_noise.manifest.clips import ManifestFrame, ManifestSample
@@ -341,7 +341,7 @@ def check_usable(manifest: Manifest, root: str | Path | None = None) -> Path:
 
     Raises:
         ManifestError: the manifest has no masks.
-        ActisegError: there is no such folder.
+        ActisegError: there is no such folder, or a dataset that is drawn was not drawn there.
     """
     content = manifest.info.content
     if content == "recipe-only":
@@ -354,7 +354,9 @@ def check_usable(manifest: Manifest, root: str | Path | None = None) -> Path:
             f"{manifest.path}: the manifest has content {content!r}, training and scoring need masks ('full'). "
             "Build it again with --content full."
         )
-    return find_root(DatasetCard.from_json(manifest.info.dataset), root)
+    card = DatasetCard.from_json(manifest.info.dataset)
+    check_drawn(card, root, manifest.info.split)
+    return find_root(card, root)
 
 
 def _collate(batch: list[ClipItem], *, collate_fn_map: object = None) -> Batch:

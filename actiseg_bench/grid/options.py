@@ -14,11 +14,12 @@ class RunOptions(TrainingOptions):
     """Which runs to make, of what, on which machine, and where they go.
 
     Raises:
-        ActisegError: options that contradict each other; a number below its least.
+        UnknownNameError: no such protocol.
+        ActisegError: options that contradict each other; a number below its least; a protocol file that is none.
     """
 
     everything: bool = flag(False, "Every strategy on every track of the protocol.", name="--all")
-    protocol: str | None = flag(None, "quick, full, or a TOML file. [default: quick]")
+    protocol: str | None = flag(None, "quick, full, or a TOML file. [default: quick]", metavar="NAME|FILE")
     strategy: tuple[str, ...] = flag((), "Only this strategy; repeatable.")
     track: tuple[str, ...] = flag((), "Only this track; repeatable.")
     seeds: int | None = flag(None, "Trainings per cell. [default: the protocol's]", at_least=1)
@@ -39,6 +40,10 @@ class RunOptions(TrainingOptions):
         protocol = (("--all", self.everything), ("--protocol", self.protocol), ("--track", self.track))
         given = [name for name, value in protocol if value]
         if self.manifest is None and self.eval_manifest is None:
+            if self.protocol:
+                from actiseg_bench.grid.tracks import load_protocol
+
+                load_protocol(self.protocol)  # a name that is none is named before all else
             raise_if(
                 not (self.everything or self.strategy or self.track),
                 "say what to run: --all, or --strategy and --track, or --manifest and --eval-manifest",

@@ -7,6 +7,7 @@ checks that ran and of what none of them covered.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -21,6 +22,7 @@ from actiseg_bench.results.predictions import iter_predictions, predictions_dige
 from actiseg_bench.results.result import (
     DIGEST,
     NO_VARIANT,
+    OWN_PROTOCOL,
     RESULT_NAME,
     SCHEMA_VERSION,
     ResultError,
@@ -240,6 +242,7 @@ class ManifestIndex:
 
     def __init__(self, folder: Path, given: Path | None) -> None:
         self._folder = folder
+        self.is_given = given is not None
         self._places = {read_manifest(given).digest: given} if given else {}
         for path in walk_files(folder / "manifests", ".json"):
             try:
@@ -323,7 +326,7 @@ def _check_place(case: Case) -> Outcome:
     except DataError as error:
         yield RunFinding(case.where, "folder", "names of folders", str(error))
         return
-    found = case.run.folder.resolve().parts[-len(stated) :]
+    found = Path(os.path.abspath(case.run.folder)).parts[-len(stated) :]  # noqa: PTH100 - a link's own name counts
     if found != stated:
         yield RunFinding(case.where, "folder", "/".join(stated), "/".join(found))
 
@@ -406,10 +409,16 @@ def _check_pictures(case: Case) -> Outcome:
 
 
 def _check_scores(case: Case) -> Outcome:
-    """Measure the predictions again, where the evaluation labels are at hand; without them no score is believed."""
+    """Measure the predictions again, where the evaluation labels are at hand.
+
+    A protocol's labels lie beside its runs, so that runs without them are found; somebody's own manifest is anywhere.
+    """
     digest = case.result.track.eval_manifest
     manifest = case.manifests.find(digest)
     if manifest is None:
+        if case.result.track.protocol == OWN_PROTOCOL and not case.manifests.is_given:
+            yield NotChecked("their evaluation labels are not at hand: give --eval-manifest DIR")
+            return
         why = "no manifest with that digest below manifests/; give --eval-manifest"
         yield RunFinding(case.where, "scores", f"evaluation labels {digest}", why)
         yield NotChecked("no evaluation labels")

@@ -60,7 +60,11 @@ def _check_kind(path: Path) -> None:
     if not head:
         found = "an empty file"
     elif head[8:10] == b'{"':
-        found = "a safetensors file, which needs no conversion; pass it as --weights"
+        found = (
+            "a checkpoint of a training here, with nothing to convert; 'predict' and 'evaluate' take it as --checkpoint"
+            if _is_own_checkpoint(path)
+            else "a safetensors file, which needs no conversion; pass it as --weights"
+        )
     elif head.startswith(b"PK") and not is_zipfile(path):
         found = f"the beginning of one ({path.stat().st_size:,} bytes); it is truncated: fetch it again"
     elif head.startswith(b"PK") and _is_packed(path):
@@ -68,6 +72,17 @@ def _check_kind(path: Path) -> None:
     elif found is None and not head.startswith((b"PK", b"\x80")):
         found = f"a file that starts with {head[:16]!r}"
     raise_if(found is not None, f"{path}: not a PyTorch checkpoint but {found}", PublishedError)
+
+
+def _is_own_checkpoint(path: Path) -> bool:
+    """Return whether a safetensors file holds the networks of a training, not start weights."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            return any(name.startswith("network.0.") for name in file.keys())  # noqa: SIM118 — not a dictionary
+    except (SafetensorError, OSError, ValueError, TypeError, RuntimeError):
+        return False  # whoever reads it as weights says what is wrong with it
 
 
 def _is_packed(path: Path) -> bool:

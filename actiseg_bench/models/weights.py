@@ -46,8 +46,9 @@ def find_weights(model: VosModel, choice: str) -> Path:
 
 
 def weights_name(path: Path) -> str:
-    """Return what a weights file is called: bundled ones after their folder."""
-    return path.parent.name if path.name == FILE_NAME else path.stem
+    """Return what a weights file is called, in one line of text: bundled ones after their folder."""
+    name = path.parent.name if path.name == FILE_NAME else path.stem
+    return name if name.isprintable() else name.encode("unicode_escape").decode("ascii")
 
 
 def load_start_weights(model: VosModel, choice: str, seed: int) -> str:

@@ -10,6 +10,7 @@ import torch
 
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import find_weights, load_weights
+from actiseg_bench.results.result import CHECKPOINT_NAME
 from actiseg_bench.training.checkpoint import CheckpointError, load_networks
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError, raise_if
@@ -64,7 +65,7 @@ def open_network(
 
 
 def load_trained(checkpoint: Path, number: int = 1, model: str | None = None) -> TrainedNetwork:
-    """Return a network of a training's checkpoint.
+    """Return a network of a training's checkpoint: a file, or the folder of a training that has one.
 
     Args:
         number: which one of several, from 1. model: the model that is expected; None takes the file's.
@@ -72,6 +73,8 @@ def load_trained(checkpoint: Path, number: int = 1, model: str | None = None) ->
     Raises:
         CheckpointError: no checkpoint, one of another model, or one without that network.
     """
+    if checkpoint.is_dir():
+        checkpoint = checkpoint / CHECKPOINT_NAME
     networks, config, trained_on = load_networks(checkpoint, model)
     raise_if(
         not 1 <= number <= len(networks),

@@ -73,7 +73,9 @@ def _analyze(study: Study, folder: Path) -> Analysis:
             files += [path for name, draw in CHARTS.items() if (path := _save(draw(study), folder / name))]
         clips, missing = write_clips(study, folder / CLIPS_NAME)
     except OSError as error:
-        raise ActisegError(f"{folder}: cannot be written ({error}); choose another folder with --out") from None
+        raise ActisegError(
+            f"{folder}: cannot be written ({error.strerror or error}); choose another folder with --out"
+        ) from None
     return Analysis(study, tuple(sheets), (*gaps, *missing), (*files, *clips))
 
 

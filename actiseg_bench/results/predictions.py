@@ -16,7 +16,7 @@ from actiseg_noise.borders.text import check_file
 from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.errors import ActisegError, DataError, raise_if
 from actiseg_noise.key import encode_part
-from actiseg_noise.masks import IndexMask, Rle, empty_rle, encode_rle, find_boxes, read_runs
+from actiseg_noise.masks import IndexMask, Rle, empty_rle, encode_rle, find_boxes, read_areas, read_runs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -129,8 +129,10 @@ def iter_predictions(path: Path) -> Iterator[PredictedMask]:
     """
     with open_parquet(path, schema()) as file:
         for batch in _read_batches(file, path):
-            for row in batch.to_pylist():
-                _check_row(row, path)
+            rows = batch.to_pylist()
+            areas = read_areas([row["rle"] for row in rows], [(row["height"], row["width"]) for row in rows])
+            for row, area in zip(rows, areas, strict=True):
+                _check_row(row, area, path)
                 mask = Rle(row["height"], row["width"], row["rle"], row["area"])
                 yield PredictedMask(row["clip_id"], row["frame_idx"], row["object_id"], mask, row["positive_score"])
 
@@ -222,13 +224,14 @@ def _unpacked(column: pa.Array, where: str) -> pa.Array:
     return column.dictionary_decode()
 
 
-def _check_row(row: dict[str, Any], path: Path) -> None:
-    """Refuse a row whose run lengths do not fill its canvas, or contradict its area."""
+def _check_row(row: dict[str, Any], covered: int | None, path: Path) -> None:
+    """Refuse a row whose run lengths do not fill its canvas (``covered`` is None), or contradict its area."""
     place = f"{path}: {row['clip_id']} frame {row['frame_idx']} object {row['object_id']}"
-    try:
-        covered = int(read_runs(row["rle"], row["height"], row["width"])[1::2].sum())
-    except DataError as error:
-        raise PredictionError(f"{place}: {error}") from None
+    if covered is None:
+        try:
+            read_runs(row["rle"], row["height"], row["width"])
+        except DataError as error:
+            raise PredictionError(f"{place}: {error}") from None
     if covered != row["area"]:
         raise PredictionError(f"{place}: the area is {row['area']}, but the run lengths cover {covered} pixels")
     score = row["positive_score"]

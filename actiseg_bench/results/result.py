@@ -10,7 +10,7 @@ Schema 3 has the digests of the pictures, and a digest of the result itself. Res
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 
 from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.results.provenance import Provenance
-from actiseg_bench.results.typed import TypedReader, is_line
+from actiseg_bench.results.typed import LARGEST_INT, TypedReader, is_line, shown
 from actiseg_noise.borders.folders import check_file_name, is_data, portable_name, walk_files
 from actiseg_noise.borders.text import read_json
 from actiseg_noise.borders.writing import write_json
@@ -36,7 +36,10 @@ NO_VARIANT = "-"  # of the reference rows
 OWN_PROTOCOL = "own"  # of tracks that no protocol names
 
 DIGEST = "result_digest"
+LARGEST = 1e12
+"""Of counts, seconds and MiB."""
 MOST_NETWORKS = 64
+MOST_BYTES = 2**24  # of a result
 
 _AGAIN = "Make it again with the command that made it, or remove its folder."
 _SINCE_3 = ("train_images", "eval_images")  # of a track
@@ -208,15 +211,23 @@ def _check_ranges(result: RunResult, fields: TypedReader) -> None:
         fields.refuse("", f"the scores {', '.join(lacking)} are missing")
     if "object_frames" not in result.counts:
         fields.refuse("counts", "missing keys: object_frames")
-    for name, score in result.scores.items():
-        if score is not None and not 0 <= score <= 1:
-            fields.refuse(f"scores.{name}", f"expected a number in [0, 1] or null, got {score}")
-    numbers: dict[str, float] = {"seed": result.seed, "track.noise_seed": result.track.noise_seed or 0}
-    numbers |= {f"counts.{name}": count for name, count in result.counts.items()}
-    numbers |= {f"cost.{name}": value for name, value in asdict(result.cost).items()}
-    for name, number in numbers.items():
-        if number < 0:
-            fields.refuse(name, f"expected a number of at least 0, got {number}")
+    for name, value, most in _ranges(result):
+        if value is not None and not 0 <= value <= most:
+            fields.refuse(name, f"expected a number in [0, {most:g}], got {shown(value)}")
+
+
+def _ranges(result: RunResult) -> Iterator[tuple[str, float | None, float]]:
+    """Yield (dotted name, number, the largest that it can be) of a result's numbers, all of at least 0."""
+    shares = {"scores": result.scores, "track.severity": result.track.severity}
+    shares |= {f"selection[{i}].{unit}": one for i, epoch in enumerate(result.selection) for unit, one in epoch.items()}
+    for place, numbers in shares.items():
+        yield from ((f"{place}.{name}", number, 1) for name, number in numbers.items())
+    for i, fit in enumerate(result.fits):
+        yield from ((f"fits[{i}].{name}", value, LARGEST if name == "step" else 1) for name, value in fit.items())
+    yield from ((f"failures.{name}", value, LARGEST) for name, value in result.failures.items())
+    yield from ((f"counts.{name}", value, LARGEST) for name, value in result.counts.items())
+    yield from ((f"cost.{name}", value, LARGEST) for name, value in asdict(result.cost).items())
+    yield from (("seed", result.seed, LARGEST_INT), ("track.noise_seed", result.track.noise_seed, LARGEST_INT))
 
 
 def _check_course(result: RunResult, fields: TypedReader) -> None:
@@ -307,8 +318,10 @@ def read_statements(path: Path) -> Any:
     """Return the JSON of one ``result.json`` as it is.
 
     Raises:
-        ResultError: missing or malformed.
+        ResultError: missing, malformed, or larger than ``MOST_BYTES``.
     """
+    if path.is_file() and (size := path.stat().st_size) > MOST_BYTES:
+        raise ResultError(f"{path}: {size:,} bytes, expected {MOST_BYTES:,} at most. {_AGAIN}")
     try:
         return read_json(path, ResultError)
     except ResultError as error:

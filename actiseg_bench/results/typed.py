@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from types import UnionType
@@ -12,6 +13,10 @@ from actiseg_noise.errors import ActisegError
 
 T = TypeVar("T")
 
+_MOVES = re.compile(
+    "[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029"  # control characters, line and paragraph separators
+    "\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]"  # direction of writing; no characters
+)
 LONGEST_TEXT = 4096
 """Characters of a text field."""
 LARGEST_INT = 2**63 - 1
@@ -101,8 +106,8 @@ class TypedReader:
 
 
 def is_line(value: Any) -> bool:
-    """Return whether a value is one line of printable text: nothing in it moves a terminal's cursor or hides text."""
-    return isinstance(value, str) and len(value) <= LONGEST_TEXT and value.isprintable()
+    """Return whether a value is one line of text: nothing in it moves a terminal's cursor or turns the line around."""
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT and not _MOVES.search(value)
 
 
 def _is_int(value: Any) -> bool:

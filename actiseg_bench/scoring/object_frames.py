@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE_NAME = "object_frames.parquet"
+MOST_ROWS = 2**23
 
 
 def write_object_frames(path: Path, clips: list[str], frames: ObjectFrames) -> None:
@@ -46,15 +47,38 @@ def read_object_frames(path: Path) -> tuple[list[str], ObjectFrames]:
 
     check_file(path, "table of object-frames", ActisegError)
     try:
-        table = pq.read_table(path, use_threads=False)
+        rows = pq.read_metadata(path).num_rows
+        if rows > MOST_ROWS:
+            raise ValueError(f"{rows:,} rows, expected {MOST_ROWS:,} at most")
+        table = pq.read_table(path, columns=["clip_id", *_names()], read_dictionary=["clip_id"], use_threads=False)
         table.validate(full=True)
-        names = _column(table, "clip_id", pa.string()).to_pylist()
+        names = _clip_ids(table["clip_id"])
         types = {name: _TYPES.get(name, "int64") for name in _names()}
         columns = {name: _column(table, name, pa.type_for_alias(kind)).to_numpy() for name, kind in types.items()}
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:
         raise ActisegError(f"{path}: not a readable table of object-frames ({error}); make the run again") from None
     place = {name: i for i, name in enumerate(dict.fromkeys(names))}
     return list(place), ObjectFrames(clip_idx=np.array([place[name] for name in names], np.int64), **columns)
+
+
+def _clip_ids(column: pa.ChunkedArray) -> list[str]:
+    """Return the clip of every row; a text is in memory once, however many rows have it.
+
+    Raises:
+        ValueError: another type; a missing value.
+    """
+    import pyarrow as pa
+
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if kind != pa.string():
+        raise ValueError(f"column clip_id: expected string, found {kind}")
+    if column.null_count:
+        raise ValueError("column clip_id: a value is missing")
+    names: list[str] = []
+    for chunk in column.chunks:
+        texts = chunk.dictionary.to_pylist()
+        names += [texts[i] for i in chunk.indices.to_pylist()]
+    return names
 
 
 _TYPES = {"is_positive": "bool", "is_hand": "bool", "other_iou": "float64"}

@@ -128,7 +128,7 @@ class Options:
         known = {one.key: one for one in list_options(cls)}
         for key in given:
             if key not in known:
-                raise UnknownNameError(f"option of strategy {strategy!r}", key, known)
+                raise UnknownNameError("option", key, known, f"strategy {strategy!r} has no option {key!r}")
         values = {one.field: one.released if is_released else one.default for one in known.values()}
         values |= {known[key].field: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
         try:

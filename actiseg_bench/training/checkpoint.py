@@ -26,6 +26,7 @@ TRAINING_NAME = "training.safetensors"
 LAST_GOOD_NAME = "last_good.safetensors"
 FORMAT = "1"
 MOST_THREADS = 1024
+_LONGEST_SHOWN = 24
 _IMAGES = "images"
 _MISFITS = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, RecursionError, ActisegError)
 _NAME, _OLD_NAME = "metadata", "said"  # files of an older tree have the second
@@ -173,11 +174,12 @@ def check_identity(path: Path, found: Any, wanted: dict[str, Any]) -> None:
     """
     if isinstance(found, dict) and _IMAGES not in found:
         wanted = {name: value for name, value in wanted.items() if name != _IMAGES}
-    differ = sorted(_differences(found, wanted))
+    differ = sorted(_differences(found, wanted), key=lambda one: one[0])
     if differ:
+        named = ", ".join(f"{name} ({_brief(there)} there, {_brief(here)} here)" for name, there, here in differ)
         raise CheckpointError(
-            f"{path}: the checkpoint is of another run; these differ: {', '.join(differ)}. Use another --out, "
-            "or remove the file to start over."
+            f"{path}: of another training; these differ: {named}. Use another --out, or remove {path.name} to start "
+            "over."
         )
 
 
@@ -307,10 +309,16 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
-def _differences(old: Any, new: Any, where: str = "") -> Iterator[str]:
-    """Yield the dotted names at which two JSON values differ."""
+def _brief(value: Any) -> str:
+    """Return a JSON value in a few characters, as a message shows it."""
+    text = value if isinstance(value, str) else "nothing" if value is None else json.dumps(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _differences(old: Any, new: Any, where: str = "") -> Iterator[tuple[str, Any, Any]]:
+    """Yield (dotted name, old, new) wherever two JSON values differ."""
     if isinstance(old, dict) and isinstance(new, dict):
         for name in old.keys() | new.keys():
             yield from _differences(old.get(name), new.get(name), f"{where}.{name}".lstrip("."))
     elif old != new:
-        yield where or "everything"
+        yield where or "everything", old, new

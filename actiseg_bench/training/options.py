@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from actiseg_bench.training.named_configs import NamedConfig
 
 _KEY = "actiseg_bench.flag"
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "32", "bf16", "16", "64")
+TRANSFORMER_ENGINE = ("transformer-engine", "transformer-engine-float16")
 
 
 class Flag(NamedTuple):
@@ -58,7 +60,7 @@ class TrainingOptions:
         strategy_options: hyper-parameters that differ from the strategy's variant.
 
     Raises:
-        ActisegError: a number below its least.
+        ActisegError: a number below its least; a precision that there is not.
     """
 
     variant: str = flag("faithful", "faithful (the method's paper) or released.")
@@ -66,13 +68,13 @@ class TrainingOptions:
         {}, "A hyper-parameter of the strategy; repeatable.", name="--option", metavar="NAME=VALUE"
     )
     model: str = flag("tiny", "The model; see 'list models'.")
-    weights: str = flag("bundled", "Start weights: bundled, none, or a safetensors file.")
-    config: str | None = flag(None, "How to learn: actionvos, or a TOML file. Other options win.")
+    weights: str = flag("bundled", "Start weights: bundled, none, or a safetensors file.", metavar="NAME|FILE")
+    config: str | None = flag(None, "How to learn: actionvos, or a TOML file. Other options win.", metavar="NAME|FILE")
     steps: int | None = flag(
         None, "Updates per training. [default: the protocol's or the configuration's, else 90]", at_least=1
     )
     dice: float | None = flag(None, "Weight of the dice term. [default: 5]", at_least=0)
-    device: str = flag("auto", "cpu, cuda, or auto.")
+    device: str = flag("auto", "cpu, cuda, cuda:N, or auto.")
     precision: str = flag("32-true", "32-true, bf16-mixed, 16-mixed, …")
     root: Path | None = flag(None, "The dataset's folder.")
 
@@ -81,6 +83,9 @@ class TrainingOptions:
             value = getattr(self, one.name)
             if about.at_least is not None and value is not None and value < about.at_least:
                 raise ActisegError(f"{one.name}: expected a number of at least {about.at_least:g}, got {value!r}")
+        if self.precision not in (*PRECISIONS, *TRANSFORMER_ENGINE):
+            known = ", ".join(PRECISIONS[:6])
+            raise ActisegError(f"--precision {self.precision}: expected one of {known}, {TRANSFORMER_ENGINE[0]}")
 
     def named_config(self) -> NamedConfig | None:
         """Return what ``config`` names, None for nothing.

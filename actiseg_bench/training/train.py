@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,10 +34,11 @@ from actiseg_bench.training.items import (
 )
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.schedule import learning_rate, make_optimizer
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.errors import ActisegError, raise_if
 from actiseg_noise.key import Key
 
 Progress = Callable[[int, int, float], None]
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?|mps|xpu(:\d+)?")
 
 
 class NotFiniteError(ActisegError):
@@ -70,15 +72,18 @@ def pick_device(name: str) -> torch.device:
     """Return the device called ``name``; ``auto`` is CUDA where there is one.
 
     Raises:
-        ActisegError: a device that this machine or this torch does not have.
+        ActisegError: no device's name, or a device that this machine or this torch does not have.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not _DEVICE.fullmatch(name):
+        hint = " Did you mean cuda?" if name.lower().startswith(("gpu", "cuda", "nvidia")) else ""
+        raise ActisegError(f"--device {name}: expected cpu, cuda, cuda:N or auto.{hint}")
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:
         first_line = str(error).splitlines()[0]
-        raise ActisegError(f"--device {name}: not available here ({first_line}). Use cpu, cuda or auto.") from None
+        raise ActisegError(f"--device {name}: not available here ({first_line}). Use cpu or auto.") from None
     return torch.device(name)
 
 
@@ -151,8 +156,13 @@ def make_fabric(config: RunConfig) -> Fabric:
         ActisegError: a device, a number of devices or a precision that is not to be had here.
     """
     device = pick_device(config.device)
+    devices = config.devices if device.index is None else [device.index]
+    raise_if(
+        device.index is not None and config.devices > 1,
+        f"--device {config.device} names one device, --devices {config.devices} more: give one or the other",
+    )
     try:
-        fabric = Fabric(accelerator=device.type, devices=config.devices, precision=config.precision)  # type: ignore[arg-type]
+        fabric = Fabric(accelerator=device.type, devices=devices, precision=config.precision)  # type: ignore[arg-type]
     except (ValueError, RuntimeError) as error:
         what = f"--device {device.type} --devices {config.devices} --precision {config.precision}"
         raise ActisegError(f"{what}: not available here ({str(error).splitlines()[0]})") from None

@@ -83,11 +83,21 @@ def list_folders(folder: Path) -> list[str]:
 
 
 def walk_files(folder: Path, suffix: str) -> Iterator[Path]:
-    """Yield the data files with ``suffix`` (lower case) at any depth below ``folder``, in order of their paths."""
+    """Yield the data files with ``suffix`` (lower case) at any depth below ``folder``, in order of their paths.
+
+    A link to a folder that it lies in is not followed.
+    """
+    yield from _walk_files(folder, suffix, ())
+
+
+def _walk_files(folder: Path, suffix: str, above: tuple[Path, ...]) -> Iterator[Path]:
+    here = folder.resolve()
+    if here in above:
+        return
     for name in list_names(folder):
         path = folder / name
         if is_data(name) and path.is_dir():
-            yield from walk_files(path, suffix)
+            yield from _walk_files(path, suffix, (*above, here))
         elif is_data(name) and name.lower().endswith(suffix):
             yield path
 
@@ -136,6 +146,18 @@ def check_file_name(name: str, where: str) -> str:
     return name
 
 
+def is_inside(path: str) -> bool:
+    """Return whether a relative path of somebody else's, '/' between its parts, stays below the folder it starts from.
+
+    >>> is_inside("a/b.jpg"), is_inside("../b.jpg"), is_inside("/etc/passwd"), is_inside("C:x")
+    (True, False, False, False)
+    """
+    return not (
+        path.startswith(("/", "\\")) or {"..", ""} & set(_PARTS.split(path)) or path[1:2] == ":" or "\0" in path
+    )
+
+
+_PARTS = re.compile(r"[/\\]")
 _NOT_PORTABLE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f%]|[. ]$')
 _DEVICES = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")
 

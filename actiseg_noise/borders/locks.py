@@ -6,6 +6,7 @@ has none, a file with the process's id and host stands for it; that of a process
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import time
@@ -58,7 +59,7 @@ def locked(out: Path, *, what: str = "run") -> Iterator[None]:
         with hold(out / LOCK_NAME, out, what=what):
             yield
     except _FolderRefusedError as error:
-        raise ActisegError(f"--out {out}: cannot be written ({error}); use another --out") from None
+        raise ActisegError(f"--out {out}: cannot be written ({error.strerror}); use another --out") from None
 
 
 class _FolderRefusedError(OSError):
@@ -158,13 +159,15 @@ def _take(lock: BaseFileLock, file: Path, while_held: Callable[[], bool]) -> Non
     Raises:
         Timeout: held by another. _FolderRefusedError: the file cannot be made. OSError: no locks on this file system.
     """
+    gone: OSError | None = None
     tries = _TRIES
     while tries:
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             lock.acquire()
             return
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            gone = error
             time.sleep(0.01)
             tries -= 1
         except TimeoutError:
@@ -174,7 +177,7 @@ def _take(lock: BaseFileLock, file: Path, while_held: Callable[[], bool]) -> Non
             if error.filename is not None:  # the file, not the lock
                 raise _FolderRefusedError(error.errno, error.strerror, error.filename) from None
             raise
-    raise _FolderRefusedError(None, f"{file.parent} goes away again and again")
+    raise _FolderRefusedError(errno.ENOENT, gone.strerror if gone else os.strerror(errno.ENOENT), str(file.parent))
 
 
 def _sign(file: Path) -> None:

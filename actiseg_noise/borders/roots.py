@@ -15,19 +15,41 @@ from actiseg_noise.records import DatasetCard
 def find_root(card: DatasetCard, root: str | Path | None = None) -> Path:
     """Return the dataset's folder: ``root``, else ``ACTISEG_<DATASET>_ROOT``, else ``ACTISEG_DATA/<dataset>``.
 
-    An embedded dataset falls back to the user's cache folder, which need not exist yet.
+    An embedded dataset falls back to the user's cache folder, which need not exist yet; a ``root`` must.
 
     Raises:
         DataError: none of the three names a folder; the message says where to get the data and how to point to it.
     """
     candidates = _candidate_roots(card, root)
     for origin, path in candidates:
-        if card.is_embedded or path.is_dir():
+        if path.is_dir() or (card.is_embedded and origin != "--root"):
             return path
         if origin == "--root":
-            raise DataError(f"--root {path}: no such folder. {_help(card)}")
+            advice = f"{_drawn_without_root(card)}, or make the folder" if card.is_embedded else _help(card)
+            raise DataError(f"--root {path}: no such folder. {advice.rstrip('.')}.")
     tried = "; ".join(f"{origin} = {path}" for origin, path in candidates) or "nothing is set"
     raise DataError(f"no folder for dataset {card.name!r} ({tried}). {_help(card)}")
+
+
+def check_drawn(card: DatasetCard, root: str | Path | None, split: str) -> None:
+    """Raise DataError where an embedded dataset's ``split`` is not in the ``root`` that it is to be read from.
+
+    Only a build draws into a folder that somebody named. None, the usual place, is drawn into whenever it is needed.
+    """
+    if root is None or not card.is_embedded:
+        return
+    folder = find_root(card, root)
+    if not (folder / split).is_dir():
+        raise DataError(
+            f"--root {folder}: split {split!r} of {card.name!r} is not drawn there, and only 'actiseg-noise build' "
+            f"draws it into a --root. {_drawn_without_root(card)}."
+        )
+
+
+def _drawn_without_root(card: DatasetCard) -> str:
+    """Say where an embedded dataset is when no root is given."""
+    _, place = _candidate_roots(card, None)[0]
+    return f"Leave --root out for {card.name!r}: it is drawn at {place} on first use"
 
 
 def _candidate_roots(card: DatasetCard, root: str | Path | None) -> list[tuple[str, Path]]:

@@ -7,7 +7,8 @@ import io
 import os
 import sys
 import unicodedata
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TextIO
 
 PLAIN = "actiseg-plain"
@@ -96,6 +97,18 @@ class ForgivingOutput(io.RawIOBase):
             if self.forgives_all:
                 return size
             raise OutputError(error.errno, error.strerror) from None
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """End the process with one line and exit code 130 on Ctrl-C that no command answers, as while modules load."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        with suppress(OSError, ValueError, AttributeError):  # the last: closed, so there is no standard error
+            sys.stderr.write("error: interrupted\n")
+            sys.stderr.flush()
+        raise SystemExit(130) from None
 
 
 def prepare_streams() -> None:

@@ -17,7 +17,7 @@ from hashlib import blake2b, file_digest
 from io import StringIO
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 from actiseg_noise.borders.locks import hold
 from actiseg_noise.errors import ActisegError
@@ -138,50 +138,60 @@ def json_bytes(data: object, *, indent: int | None = 1, allow_nan: bool = True) 
 
 
 @contextmanager
-def whole_csv(path: Path, columns: Sequence[str]) -> Iterator[RowWriter]:
+def whole_csv(path: Path, columns: Sequence[str]) -> Iterator[CsvWriter]:
     """Give a writer of rows below a header of ``columns``; the file takes the name ``path`` at the end.
 
     Raises:
         WriteError: see :func:`whole_file`.
     """
     with whole_text(path) as file:
-        yield RowWriter(file, columns)
+        yield CsvWriter(file, columns)
 
 
-def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
-    """Return the rows as the CSV that :func:`whole_csv` writes."""
-    buffer = StringIO()
-    writer = RowWriter(buffer, columns)
-    for row in rows:
-        writer.writerow(row)
-    return buffer.getvalue()
-
-
-class RowWriter:
-    """Writes CSV rows below a header; a text that a spreadsheet would run as a formula gets an apostrophe."""
+class CsvWriter:
+    """A writer of rows, given by column, in which no text is a formula to a spreadsheet. The header comes first."""
 
     def __init__(self, file: IO[str], columns: Sequence[str]) -> None:
         self._writer = csv.DictWriter(file, columns, lineterminator="\n")
         self._writer.writeheader()
 
-    def writerow(self, row: Mapping[str, object]) -> None:
+    def writerow(self, row: Mapping[str, Any]) -> None:
         """Write one row."""
         self._writer.writerow({name: plain_cell(value) for name, value in row.items()})
 
+    def writerows(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Write rows."""
+        for row in rows:
+            self.writerow(row)
+
 
 def plain_cell(value: object) -> object:
-    """Return a cell that a spreadsheet shows as it is: text that it would run as a formula gets an apostrophe.
+    """Return a cell that a spreadsheet takes as the text it is: one that begins as a formula gets an apostrophe first.
 
-    >>> plain_cell("=HYPERLINK(1)"), plain_cell("-3.5"), plain_cell(-3.5)
-    ("'=HYPERLINK(1)", '-3.5', -3.5)
+    >>> plain_cell("=1+1"), plain_cell("-0.5"), plain_cell(-0.5), plain_cell("onion")
+    ("'=1+1", '-0.5', -0.5, 'onion')
     """
-    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")):
-        return value
-    try:
-        float(value)
-    except ValueError:
+    if isinstance(value, str) and value.startswith(_FORMULA) and not _is_number(value):
         return f"'{value}"
     return value
+
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the rows as the CSV that :func:`whole_csv` writes."""
+    buffer = StringIO()
+    CsvWriter(buffer, columns).writerows(rows)
+    return buffer.getvalue()
 
 
 def write_png(path: Path, image: Image) -> Path:
@@ -342,6 +352,7 @@ class FolderDraft:
                     self._check(self.place)
                 if is_alone:
                     self._clean_up()
+                    remove_earlier_leftovers(self.place)
                 stack.callback(remove_folder, self.path)
                 self.path.mkdir()
             except OSError as error:
@@ -382,6 +393,21 @@ class FolderDraft:
             remove_folder(self._old)
         for folder in unfinished:
             remove_folder(folder)
+
+
+_EARLIER_ROOMS = ("building", "exporting", "publishing")
+_EARLIER_NAMES = ("lock", "manifest", "chunks-", "new-", "old", "draft")
+
+
+def remove_earlier_leftovers(place: Path) -> None:
+    """Remove what a killed process of version 0.1.0 or before left beside ``place``: ``.<name>.building`` and the like.
+
+    A folder that holds anything but what those versions put there stays.
+    """
+    for ending in _EARLIER_ROOMS:
+        room = place.with_name(f".{place.name}.{ending}")
+        if _is_plain_folder(room) and all(path.name.startswith(_EARLIER_NAMES) for path in room.iterdir()):
+            remove_folder(room)
 
 
 def remove_folder(folder: Path) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from actiseg_noise.borders.writing import remove_folder
 from actiseg_noise.building.chunk import iter_batches, read_chunk_info, split_chunks, spooled
 from actiseg_noise.building.counts import FramePairs, Severity, check_gate, slot_counts
 from actiseg_noise.building.exact import exact_thresholds
@@ -19,7 +20,7 @@ from actiseg_noise.building.request import Request, describe_skipped, make_reque
 from actiseg_noise.building.workspace import Workspace, check_output
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
+from actiseg_noise.manifest.info import ManifestInfo, SlotCounts, read_info
 from actiseg_noise.manifest.read import read_manifest
 from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.manifest.write import Digests, ManifestWriter
@@ -55,9 +56,10 @@ def run_build(request: Request) -> Path:
     if asked.processes > 1:
         check_main_module()
     if asked.resume and is_built(request, out):
+        _clean_up(request, out)
         progress.note(f"{out} is already built")
         return out
-    check_output(out, force=asked.force)
+    check_output(out, force=asked.force, differs=_other_build(request, out))
     with Workspace(out, request.fingerprint, force=asked.force) as space, _rare_collections(), _plain_allocation():
         if space.kept:
             progress.note(f"continuing an interrupted build: {space.kept} chunks are finished")
@@ -68,6 +70,12 @@ def run_build(request: Request) -> Path:
     if skipped := request.dataset.skipped:
         progress.note(describe_skipped(sorted(skipped)))
     return out
+
+
+def _clean_up(request: Request, out: Path) -> None:
+    """Remove what a build left that was killed between the end of its work and its own end."""
+    with suppress(ActisegError), Workspace(out, request.fingerprint, force=True) as space:
+        remove_folder(space.chunks)
 
 
 @contextmanager
@@ -106,7 +114,34 @@ def is_built(request: Request, out: Path) -> bool:
         return False
     if info.skipped and not request.dataset.skip_missing:
         return False
-    stored = {
+    return _statements(info) == request.identity
+
+
+def _other_build(request: Request, out: Path) -> list[str]:
+    """Return in what the manifest at ``out`` is of another request, each with both values; nothing where there is none.
+
+    An output that is no manifest is none of another build either.
+    """
+    try:
+        stored = _statements(read_info(out))
+    except ActisegError:
+        return []
+    pairs = [(name, _brief(value), _brief(request.identity[name])) for name, value in stored.items()]
+    return [f"{name} {there} there, {here} here" for name, there, here in pairs if there != here]
+
+
+def _brief(value: Any) -> str:
+    """Return a statement of a request as a message shows it: a recipe by id and seed."""
+    if isinstance(value, dict):
+        if {"id", "seed"} <= value.keys():
+            return f"{value['id']} (seed {value['seed']})"
+        return ", ".join(f"{key} {one}" for key, one in value.items())[:60] or "none"
+    return str(value)
+
+
+def _statements(info: ManifestInfo) -> dict[str, Any]:
+    """Return what a manifest says of the request that it was built for, as ``Request.identity`` has it."""
+    return {
         "dataset": info.dataset["name"],
         "version": info.dataset["version"],
         "options": info.dataset["options"],
@@ -118,7 +153,6 @@ def is_built(request: Request, out: Path) -> bool:
         "tool": info.tool_version,
         "schema": info.schema_version,
     }
-    return stored == request.identity
 
 
 def _write_manifest(request: Request, space: Workspace, progress: Progress) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from importlib.metadata import version
+from inspect import Parameter, signature
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -196,12 +197,21 @@ def _open_dataset(dataset: str | Dataset, asked: BuildOptions) -> Dataset:
     if isinstance(dataset, Dataset):
         return dataset
     kind, options = DATASETS[dataset], dict(asked.options or {})
-    try:
-        return kind(find_root(kind.card, asked.root), skip_missing=asked.skip_missing, **options)
-    except TypeError:
-        if not options:
-            raise
-        raise ActisegError(f"dataset {dataset!r} does not take the options {', '.join(options)}") from None
+    known = _list_options(kind)
+    for name in options:
+        if known is not None and name not in known:
+            raise UnknownNameError("option", name, known, f"dataset {dataset!r} has no option {name!r}")
+    return kind(find_root(kind.card, asked.root), skip_missing=asked.skip_missing, **options)
+
+
+def _list_options(kind: type[Dataset]) -> list[str] | None:
+    """Return the names of an adapter's own options: its keywords; None where it takes any."""
+    parameters = list(signature(kind).parameters.values())
+    if any(one.kind is Parameter.VAR_KEYWORD for one in parameters):
+        return None
+    return [
+        one.name for one in parameters[1:] if one.name != "skip_missing" and one.kind is not Parameter.VAR_POSITIONAL
+    ]
 
 
 def _check_allowed(dataset: Dataset, recipe: Recipe, asked: BuildOptions) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -75,14 +76,19 @@ class Workspace:
         remove_folder(self.chunks)
 
 
-def check_output(out: Path, *, force: bool) -> None:
-    """Raise ActisegError when something is at ``out`` that may not be replaced."""
+def check_output(out: Path, *, force: bool, differs: Sequence[str] = ()) -> None:
+    """Raise ActisegError when something is at ``out`` that may not be replaced.
+
+    Args:
+        differs: in what the manifest there is not the one that is to be built.
+    """
     if not os.path.lexists(out):
         return
     if not (out / INFO_NAME).is_file():
         raise ActisegError(f"{out}: exists and is not a manifest, so it is not replaced; choose another --out")
     if not force:
-        raise ActisegError(f"{out}: the output exists. Choose another --out, or replace it with --force.")
+        other = f", and is of another build: {', '.join(differs)}" if differs else ""
+        raise ActisegError(f"{out}: the output exists{other}. Choose another --out, or replace it with --force.")
     listed = _listed_files(out)
     check_nothing_else(out, "manifest", lambda name: name in listed)
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.check.tables import where_is
+from actiseg_noise.errors import DataError, ManifestError
 from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.manifest.rows import FrameSizes, Row, Size, iter_rows, mask_iou
@@ -194,7 +196,13 @@ def _diff_table(a: Manifest, b: Manifest, table: Table, top: int, masks: MaskSha
             _note(found, RowDiff(table.name, dict(zip(table.sort_by, one, strict=False)), cells), top)
         if "noisy_digest" in cells:
             size, size_of_b = (frames.find(one[0], one[1]) for frames in sizes)
-            _measure(masks, one[-2:], other[-2:], size if size == size_of_b else None)
+            try:
+                _measure(masks, one[-2:], other[-2:], size if size == size_of_b else None)
+            except DataError as error:
+                row = where_is(MASKS, dict(zip(table.sort_by, one, strict=False)))
+                raise ManifestError(
+                    f"{a.path} or {b.path}: {row}: {error}; 'actiseg-noise verify' says which"
+                ) from None
     return found
 
 
@@ -210,8 +218,8 @@ def _measure(masks: MaskShares, codes: Row, codes_of_b: Row, size: Size | None) 
     """Add the IoU of two noisy masks, where both are there and their canvases have one size."""
     noisy, noisy_of_b = noisy_counts(*codes), noisy_counts(*codes_of_b)
     if size is not None and noisy is not None and noisy_of_b is not None:
-        masks.compared += 1
         masks.total_iou += mask_iou(noisy, noisy_of_b, size)
+        masks.compared += 1
 
 
 def _merge(a: Iterator[Row], b: Iterator[Row], width: int) -> Iterator[tuple[Row | None, Row | None]]:

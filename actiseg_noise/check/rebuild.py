@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.roots import check_drawn
 from actiseg_noise.building.build import find_thresholds
 from actiseg_noise.building.chunk import Worker, split_chunks
 from actiseg_noise.building.options import BuildOptions
@@ -54,6 +55,8 @@ def compare_with_dataset(
     request = _request(manifest, root, dataset)
     if not findings:
         findings += compare_card(manifest.info, request.dataset.card)
+    if dataset is None and request.content == "full":
+        check_drawn(request.dataset.card, root, request.split)
     findings += _compare_vocabulary(manifest, request)
     thresholds = find_thresholds(request) if request.recipe.exact_rate else None
     worker = Worker(request.job(thresholds))

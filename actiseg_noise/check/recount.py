@@ -217,7 +217,10 @@ def _parameters(noise: str, size: Size | None, slots: dict[str, Slot[MaskNoise]]
     """Return the parameters of noises (``a+b``) on a canvas as rows have them; None without noise."""
     if noise == NO_NOISE or size is None:
         return None
-    values = [plan.parameters(slots[name], *size) for name in noise.split("+") if name in slots]
+    try:
+        values = [plan.parameters(slots[name], *size) for name in noise.split("+") if name in slots]
+    except ActisegError:  # a canvas too small for this noise
+        return None
     return json.dumps(values[0] if len(values) == 1 else values, sort_keys=True)
 
 

@@ -10,6 +10,7 @@ from itertools import repeat
 from math import inf
 from typing import Any, NamedTuple
 
+from actiseg_noise.borders.folders import is_inside
 from actiseg_noise.check.findings import FETCH, Comparison, Finding, describe_row
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.clips import noisy_counts
@@ -25,6 +26,7 @@ MAX_ROWS = 20
 MAX_OTHERS = 5
 _Fitness = tuple[str, Callable[[Any], object]]
 _ANYTHING: _Fitness = ("", lambda _: True)
+_INSIDE: _Fitness = ("a path inside the dataset's root", lambda path: path is None or is_inside(path))
 _DIGEST: _Fitness = ("a digest of 32 hex digits", re.compile("[0-9a-f]{32}").fullmatch)
 
 Columns = dict[str, list[Any]]
@@ -234,6 +236,8 @@ def _fitness(column: Column) -> _Fitness:
     """Return what a cell of a column must be, in words and as a test."""
     if column.name == "row_digest":
         return _DIGEST
+    if column.name.endswith("_path"):
+        return _INSIDE
     if column.least is None:
         return _ANYTHING
     least, most = column.least, inf if column.most is None else column.most

@@ -1,24 +1,25 @@
-"""``actiseg-noise``: one module per group of commands, listed here in the order of ``--help``."""
+"""``actiseg-noise``: one module per group of commands."""
 
 from __future__ import annotations
 
 import os
 
-from actiseg_noise.cli import build, catalogue, view, checking, exchange, publishing  # isort: skip  # noqa: F401 — the order of --help
-from actiseg_noise.cli.base import app
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.borders.streams import interruptible
 
 _THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 a checking failed, 2 bad usage or input, 130 interrupted."""
-    from actiseg_noise.terminal import run_app
-
     is_unset = _THREADS not in os.environ
     os.environ.setdefault(_THREADS, "1")  # NumPy's threads cost a tenth of a second; nothing needs them
     try:
-        run_app(app, ActisegError)
+        with interruptible():
+            from actiseg_noise.cli.commands import app
+            from actiseg_noise.errors import ActisegError
+            from actiseg_noise.terminal import run_app
+
+            run_app(app, ActisegError)
     finally:
         if is_unset:
             del os.environ[_THREADS]

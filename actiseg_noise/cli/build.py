@@ -11,6 +11,7 @@ import typer
 from actiseg_noise.building.options import HELP, BuildOptions
 from actiseg_noise.cli.base import AsJson, app
 from actiseg_noise.errors import ActisegError
+from actiseg_noise.terminal import number_reader
 
 
 def _flag(name: str, *declarations: str, **shown: Any) -> Any:
@@ -18,41 +19,52 @@ def _flag(name: str, *declarations: str, **shown: Any) -> Any:
     return typer.Option(*declarations, help=HELP[name], **shown)
 
 
-@app.command()
+def _rate(name: str) -> Any:
+    """Return the command line's form of a rate."""
+    return _flag(name, metavar="RATE", parser=number_reader(f"--{name.replace('_', '-')}"))
+
+
+@app.command(context_settings={"allow_extra_args": True})
 def build(
-    dataset: Annotated[str, typer.Option(help="A dataset's name; see the command 'datasets'.")],
-    root: Annotated[Path | None, _flag("root")] = None,
-    split: Annotated[str, _flag("split")] = "train",
-    recipe: Annotated[str | None, _flag("recipe")] = None,
-    flip: Annotated[float | None, _flag("flip", metavar="RATE")] = None,
-    noun: Annotated[float | None, _flag("noun", metavar="RATE")] = None,
+    ctx: typer.Context,
+    dataset: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The dataset; see the command 'datasets'. Must be given.")
+    ] = None,
+    root: Annotated[Path | None, _flag("root", metavar="DIR")] = None,
+    split: Annotated[str, _flag("split", metavar="NAME")] = "train",
+    recipe: Annotated[str | None, _flag("recipe", metavar="NAME|FILE")] = None,
+    flip: Annotated[float | None, _rate("flip")] = None,
+    noun: Annotated[float | None, _rate("noun")] = None,
     boundary: Annotated[int | None, _flag("boundary", metavar="K")] = None,
     boundary_op: Annotated[str, _flag("boundary_op", metavar="NAME")] = "dilate",
-    boundary_rate: Annotated[float, _flag("boundary_rate", metavar="RATE")] = 1.0,
-    boundary_unit: Annotated[str, _flag("boundary_unit")] = "480p",
-    seed: Annotated[int | None, _flag("seed")] = None,
-    exact_rate: Annotated[bool, _flag("exact_rate")] = False,
+    boundary_rate: Annotated[float, _rate("boundary_rate")] = 1.0,
+    boundary_unit: Annotated[str, _flag("boundary_unit", metavar="480p|px")] = "480p",
+    seed: Annotated[int | None, _flag("seed", metavar="N")] = None,
+    exact_rate: Annotated[bool, _flag("exact_rate", "--exact-rate")] = False,
     temporal: Annotated[str | None, _flag("temporal", metavar="frame|clip")] = None,
-    allow_erase: Annotated[bool, _flag("allow_erase")] = False,
-    content: Annotated[str, _flag("content")] = "full",
-    vocabulary: Annotated[str, _flag("vocabulary")] = "dataset",
-    objects: Annotated[str | None, typer.Option(help="VOST, DAVIS: merged or instances.")] = None,
+    allow_erase: Annotated[bool, _flag("allow_erase", "--allow-erase")] = False,
+    content: Annotated[str, _flag("content", metavar="full|text")] = "full",
+    vocabulary: Annotated[str, _flag("vocabulary", metavar="NAME|FILE")] = "dataset",
+    objects: Annotated[str | None, typer.Option(metavar="NAME", help="VOST, DAVIS: merged or instances.")] = None,
     option: Annotated[list[str] | None, _flag("options", metavar="NAME=VALUE")] = None,
-    out: Annotated[Path | None, _flag("out")] = None,
-    workers: Annotated[int | None, typer.Option(help=f"{HELP['workers']} [default: one per core; 1 for text]")] = None,
-    resume: Annotated[bool, _flag("resume")] = False,
-    force: Annotated[bool, _flag("force")] = False,
-    skip_missing: Annotated[bool, _flag("skip_missing")] = False,
+    out: Annotated[Path | None, _flag("out", metavar="DIR")] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help=f"{HELP['workers']} [default: one per core; 1 for text]")
+    ] = None,
+    resume: Annotated[bool, _flag("resume", "--resume")] = False,
+    force: Annotated[bool, _flag("force", "--force")] = False,
+    skip_missing: Annotated[bool, _flag("skip_missing", "--skip-missing")] = False,
     limit: Annotated[int | None, _flag("limit", metavar="N")] = None,
     clips: Annotated[
         list[str] | None, typer.Option(metavar="ID", help=f"{HELP['clips']} @FILE: one id a line.")
     ] = None,
-    allow_eval: Annotated[bool, _flag("allow_eval")] = False,
+    allow_eval: Annotated[bool, _flag("allow_eval", "--allow-eval")] = False,
     gate: Annotated[bool, _flag("gate", "--gate/--no-gate")] = True,
-    dry_run: Annotated[bool, typer.Option(help="Print what would be built; write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be built; write nothing.")] = False,
     json: AsJson = False,
 ) -> None:
     """Build a noisy variant of a dataset: a folder of Parquet files with clean and noisy labels side by side."""
+    chosen = _named_dataset(dataset, ctx.args)
     options = BuildOptions(
         root=root,
         split=split,
@@ -81,9 +93,27 @@ def build(
         force=force,
     )
     if dry_run:
-        _print_dry_run(dataset, options, json)
+        _print_dry_run(chosen, options, json)
     else:
-        print_built(_run_build(dataset, options), json)
+        print_built(_run_build(chosen, options), json)
+
+
+def _named_dataset(name: str | None, words: list[str]) -> str:
+    """Return the dataset of a command line.
+
+    Args:
+        name: of ``--dataset``. words: what belongs to no option.
+
+    Raises:
+        ActisegError: none is named, or there are such words, as in ``build kitchen``.
+    """
+    if words and name is None:
+        raise ActisegError(f"{words[0]}: a dataset is named by an option: --dataset {words[0]}")
+    if words:
+        raise ActisegError(f"{words[0]}: belongs to no option; see 'actiseg-noise build --help'")
+    if name is None:
+        raise ActisegError("say what to build: --dataset NAME; 'actiseg-noise datasets' lists them")
+    return name
 
 
 def _read_options(values: list[str] | None, objects: str | None) -> dict[str, str]:
@@ -120,7 +150,7 @@ def _run_build(dataset: str, options: BuildOptions) -> Path:
     from actiseg_noise.borders.writing import WriteError, is_no_room
     from actiseg_noise.building.build import run_build
     from actiseg_noise.building.request import make_request
-    from actiseg_noise.terminal import ClipProgress, print_error
+    from actiseg_noise.terminal import ClipProgress, InterruptedCommandError
 
     progress = ClipProgress()
     request = make_request(dataset, replace(options, progress=progress))
@@ -128,8 +158,9 @@ def _run_build(dataset: str, options: BuildOptions) -> Path:
         with progress:
             return run_build(request)
     except KeyboardInterrupt:
-        print_error(f"interrupted; nothing is at {request.out}. The same command continues from the finished work.")
-        raise typer.Exit(130) from None
+        raise InterruptedCommandError(
+            f"nothing is at {request.out}. The same command continues from the finished work."
+        ) from None
     except (OSError, WriteError) as error:
         if not is_no_room(error):
             raise

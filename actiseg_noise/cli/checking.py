@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 @app.command()
 def verify(
     manifest: ManifestFolder,
-    root: Annotated[Path | None, typer.Option(help="The dataset's folder: rebuild and compare with it.")] = None,
-    rebuild: Annotated[bool, typer.Option(help="Rebuild from the dataset's usual folder and compare.")] = False,
+    root: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The dataset's folder: rebuild and compare with it.")
+    ] = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Rebuild from the dataset's usual folder and compare.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Check a manifest's schema, counts, digests and draws; with the dataset, build it again and compare.
@@ -68,7 +72,7 @@ def _count_others(finding: Finding) -> str:
 def diff(
     a: Annotated[Path, typer.Argument(metavar="A", help="A manifest folder.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
-    top: Annotated[int, typer.Option(min=0, help="How many differing rows to show per table.")] = 5,
+    top: Annotated[int, typer.Option(metavar="N", min=0, help="How many differing rows to show per table.")] = 5,
     json: AsJson = False,
 ) -> None:
     """Compare the labels of two manifests: rows, columns, prompts, masks. Exit 0 when equal, 1 when not."""

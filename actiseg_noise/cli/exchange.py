@@ -25,22 +25,27 @@ def import_(
         Path | None, typer.Option(metavar="FILE", help="The *_objects_category.json of the same level.")
     ] = None,
     dataset: Annotated[
-        str | None, typer.Option(help="actionvos: --clean and --noisy are trees in ActionVOS's layout.")
+        str | None, typer.Option(metavar="NAME", help="actionvos: --clean and --noisy are trees in ActionVOS's layout.")
     ] = None,
-    split: Annotated[str, typer.Option(help="The split that the labels are of.")] = "train",
+    split: Annotated[str, typer.Option(metavar="NAME", help="The split that the labels are of.")] = "train",
     content: Annotated[
-        str | None, typer.Option(help="full (with masks) or text. [default: full where there are masks]")
+        str | None,
+        typer.Option(metavar="full|text", help="full (with masks) or text. [default: full where there are masks]"),
     ] = None,
     name: Annotated[
-        str | None, typer.Option(help="What the import is called. [default: the noisy folder's name]")
+        str | None, typer.Option(metavar="NAME", help="What the import is called. [default: the noisy folder's name]")
     ] = None,
     texts: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Mask folders: JSON, what their objects are called.")
     ] = None,
-    objects: Annotated[str, typer.Option(help="Mask folders: ids (as on disk) or union (one foreground).")] = "ids",
+    objects: Annotated[
+        str, typer.Option(metavar="ids|union", help="Mask folders: ids (as on disk) or union (one foreground).")
+    ] = "ids",
     threshold: Annotated[
         int | None,
-        typer.Option(min=1, max=255, help="Mask folders: one object, where a mask is at least so bright (128)."),
+        typer.Option(
+            metavar="LEVEL", min=1, max=255, help="Mask folders: one object, where a mask is at least so bright (128)."
+        ),
     ] = None,
     void: Annotated[
         int | None, typer.Option(metavar="ID", help="Mask folders: the value of pixels without label.")
@@ -49,9 +54,14 @@ def import_(
     root: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Mask folders: holds --clean and --images; paths begin here.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="[default: manifests/DATASET/SPLIT/imported-NAME-s0]")] = None,
-    force: Annotated[bool, typer.Option(help="Replace an existing manifest.")] = False,
-    skip_missing: Annotated[bool, typer.Option(help="Leave out what one side lacks, and count it.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The manifest's folder. [default: manifests/DATASET/SPLIT/imported-NAME-s0]"),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing manifest.")] = False,
+    skip_missing: Annotated[
+        bool, typer.Option("--skip-missing", help="Leave out what one side lacks, and count it.")
+    ] = False,
     limit: Annotated[int | None, typer.Option(metavar="N", help="Only the first N clips.")] = None,
     json: AsJson = False,
 ) -> None:
@@ -62,7 +72,7 @@ def import_(
     """
     from actiseg_noise.cli.build import print_built
     from actiseg_noise.exchange.import_labels import import_labels
-    from actiseg_noise.terminal import ClipProgress, print_error
+    from actiseg_noise.terminal import ClipProgress, InterruptedCommandError
 
     try:
         with ClipProgress() as progress:
@@ -88,28 +98,32 @@ def import_(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        print_error(f"interrupted; nothing is {'written' if out is None else f'at {out}'}.")
-        raise typer.Exit(130) from None
+        raise InterruptedCommandError(f"nothing is {'written' if out is None else f'at {out}'}.") from None
     print_built(folder, json)
 
 
 @app.command("export")
 def export_(
     manifest: ManifestFolder,
-    out: Annotated[Path, typer.Option(help="The folder to write.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.")],
     layout: Annotated[str, typer.Option("--format", metavar="NAME", help="actionvos or refvos.")],
-    labels: Annotated[str, typer.Option(help="noisy or clean.")] = "noisy",
-    masks: Annotated[str, typer.Option(help="refvos: png (Ref-YouTube-VOS) or rle (MeViS).")] = "png",
-    images: Annotated[str, typer.Option(help="none, copy or link.")] = "none",
+    labels: Annotated[str, typer.Option(metavar="noisy|clean", help="noisy or clean.")] = "noisy",
+    masks: Annotated[
+        str, typer.Option(metavar="png|rle", help="refvos: png (Ref-YouTube-VOS) or rle (MeViS).")
+    ] = "png",
+    images: Annotated[str, typer.Option(metavar="NAME", help="none, copy or link.")] = "none",
     root: Annotated[
-        Path | None, typer.Option(help="The dataset's folder: images, and actionvos's weight maps, are taken from it.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="The dataset's folder: images, and actionvos's weight maps, are taken from it."
+        ),
     ] = None,
-    force: Annotated[bool, typer.Option(help="Replace an earlier export.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export.")] = False,
     json: AsJson = False,
 ) -> None:
     """Write a manifest's labels in a layout that other people's code reads."""
     from actiseg_noise.exchange.export import export
-    from actiseg_noise.terminal import ClipProgress, print_error, print_json, printed_results
+    from actiseg_noise.terminal import ClipProgress, InterruptedCommandError, print_json, printed_results
 
     try:
         with ClipProgress() as progress:
@@ -125,8 +139,7 @@ def export_(
                 progress=progress,
             )
     except KeyboardInterrupt:
-        print_error(f"interrupted; nothing is at {out}.")
-        raise typer.Exit(130) from None
+        raise InterruptedCommandError(f"nothing is at {out}.") from None
     with printed_results(out):
         if json:
             print_json({"path": str(out)} | report)

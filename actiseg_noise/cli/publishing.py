@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from actiseg_noise.cli.base import AsJson, app
+from actiseg_noise.terminal import number_reader
 
 if TYPE_CHECKING:
     from actiseg_noise.publishing.publication import Publication
@@ -16,11 +17,18 @@ if TYPE_CHECKING:
 @app.command()
 def publish(
     manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST", help="Manifest folders of one dataset.")],
-    out: Annotated[Path, typer.Option(help="The folder to make.")],
-    labels: Annotated[str, typer.Option(help="full, or recipe-only: without masks, which receivers rebuild.")] = "full",
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make.")],
+    labels: Annotated[
+        str, typer.Option(metavar="NAME", help="full, or recipe-only: without masks, which receivers rebuild.")
+    ] = "full",
     repo_id: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Its name on the hub.")] = None,
-    shard_mb: Annotated[float, typer.Option(metavar="N", help="Begin a table's next file after N megabytes.")] = 256,
-    force: Annotated[bool, typer.Option(help="Replace an earlier publication.")] = False,
+    shard_mb: Annotated[
+        float,
+        typer.Option(
+            metavar="N", parser=number_reader("--shard-mb"), help="Begin a table's next file after N megabytes."
+        ),
+    ] = 256,
+    force: Annotated[bool, typer.Option("--force", help="Replace an earlier publication.")] = False,
     json: AsJson = False,
 ) -> None:
     """Make a folder ready to upload as a Hugging Face dataset repository: card, licence, shards, checksums.

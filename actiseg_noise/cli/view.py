@@ -13,7 +13,7 @@ from actiseg_noise.cli.base import AsJson, ManifestFolder, app
 @app.command()
 def inspect(
     manifest: ManifestFolder,
-    top: Annotated[int, typer.Option(min=1, help="How many confusions to list.")] = 15,
+    top: Annotated[int, typer.Option(metavar="N", min=1, help="How many confusions to list.")] = 15,
     plot: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Draw the charts as PNG files in this folder.")
     ] = None,
@@ -40,7 +40,7 @@ def inspect(
 @app.command()
 def preview(
     manifest: ManifestFolder,
-    root: Annotated[Path | None, typer.Option(help="The dataset's folder, for the frames.")] = None,
+    root: Annotated[Path | None, typer.Option(metavar="DIR", help="The dataset's folder, for the frames.")] = None,
     out: Annotated[Path, typer.Option(metavar="FILE", help="The PNG file to write.")] = Path("preview.png"),
     clips: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this clip; may be repeated.")] = None,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N rows.")] = 12,

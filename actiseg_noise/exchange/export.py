@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.borders.roots import find_root
+from actiseg_noise.borders.roots import check_drawn, find_root
 from actiseg_noise.errors import ActisegError, UnknownNameError
 from actiseg_noise.exchange.export_actionvos import export_actionvos
 from actiseg_noise.exchange.export_folder import IMAGES
@@ -58,7 +58,10 @@ def export(
     opened = open_manifest(manifest)
     folder = None
     if images != "none" or root is not None:
-        folder = find_root(DatasetCard.from_json(opened.info.dataset), root)
+        card = DatasetCard.from_json(opened.info.dataset)
+        folder = find_root(card, root)
+        if opened.info.content != "text":
+            check_drawn(card, root, opened.info.split)
     options: dict[str, Any] = {"labels": labels, "images": images, "root": folder, "force": force, "progress": progress}
     if format == "refvos":
         return export_refvos(opened, Path(out), masks=masks, **options)

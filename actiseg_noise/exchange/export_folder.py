@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from actiseg_noise.borders.folders import check_file_name
+from actiseg_noise.borders.folders import check_file_name, is_inside
 from actiseg_noise.borders.images import write_index_mask
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import FolderDraft, copy_file, link, other_files, write_json
@@ -21,7 +20,6 @@ from actiseg_noise.masks import IndexMask
 MARKER = "export.json"
 IMAGES = ("none", "copy", "link")
 _LONGEST_NAME = 255
-_SEPARATOR = re.compile(r"[/\\]")
 
 
 class ExportFolder:
@@ -122,7 +120,7 @@ def find_inside(root: Path, name: str, where: str) -> Path:
     Raises:
         DataError: the name is absolute, has '..', or leads outside over a link.
     """
-    if name.startswith(("/", "\\")) or {"..", ""} & set(_SEPARATOR.split(name)) or name[1:2] == ":" or "\0" in name:
+    if not is_inside(name):
         raise DataError(f"{where}: the manifest names {name!r}, which leaves the root; such a manifest is not exported")
     path = root / name
     if not path.resolve().is_relative_to(root.resolve()):

@@ -290,7 +290,6 @@ def _sequences(folder: Path, side: str) -> list[str]:
     Raises:
         ActisegError: there is none; a folder one level below that has some is proposed.
     """
-    raise_if(not folder.is_dir(), f"--{side} {folder}: no such folder")
     inner = list_folders(folder)
     found = [name for name in inner if list_masks(folder / name)]
     if not found:
@@ -300,7 +299,7 @@ def _sequences(folder: Path, side: str) -> list[str]:
             if any(list_masks(folder / name / below) for below in list_folders(folder / name))
         ]
         if list_masks(folder):
-            deeper.append(folder.parent)
+            deeper.append(folder.resolve().parent)
         hint = f" Did you mean {deeper[0]}?" if deeper else ""
         raise ActisegError(f"--{side} {folder}: expected folders <sequence>/<frame>.png, found none.{hint}")
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from actiseg_noise.building.request import BUILT_CONTENTS
 from actiseg_noise.datasets.base import DATASETS
-from actiseg_noise.errors import ActisegError, UnknownNameError
+from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 from actiseg_noise.exchange.import_folders import FolderPairs, Folders
 from actiseg_noise.exchange.import_pairs import Pairs, telling_name
 from actiseg_noise.exchange.import_prompts import PromptPairs
@@ -78,6 +78,8 @@ def import_labels(
         "--root": root,
         "--threshold": threshold,
     }
+    for option, place in {"--clean": clean, "--noisy": noisy, "--images": images, "--root": root}.items():
+        raise_if(place is not None and not Path(place).is_dir(), f"{option} {place}: no such folder")
     if (expressions is None) != (categories is None):
         raise ActisegError("--expressions and --categories are the two files of one noise level: give both")
     if expressions is not None and categories is not None:

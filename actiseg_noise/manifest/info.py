@@ -217,6 +217,9 @@ def read_info(folder: Path) -> ManifestInfo:
         ManifestError: the folder is no manifest, the file is malformed, or its schema is newer than this version's.
     """
     path = folder / INFO_NAME
+    if folder.is_file():
+        where = f", {folder.parent}" if (folder.parent / INFO_NAME).is_file() else ""
+        raise ManifestError(f"{folder}: a file; give the manifest's folder{where}")
     if not path.is_file():
         raise ManifestError(f"{folder}: no {INFO_NAME} here, so this is not a finished manifest folder{_hint(folder)}")
     data = read_json_object(path, ManifestError, most=MOST_BYTES)

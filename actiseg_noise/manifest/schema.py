@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_VERSION = 1
-MAX_SIDE = 65_535
+MAX_SIDE = 16_384
 """Pixels of a frame's side."""
 
 RECIPE_ONLY = "recipe-only"

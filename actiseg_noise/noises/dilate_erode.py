@@ -9,6 +9,7 @@ from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask, IndexMask
 from actiseg_noise.noises.base import Options, Parameters, mask_noise
+from actiseg_noise.noises.units import LONGEST
 
 DEFAULTS: Options = {"kernel": 15, "unit": "480p"}
 
@@ -29,10 +30,12 @@ def resolve_kernel(options: Options, height: int, width: int) -> Parameters:
         ActisegError: an unknown unit, an even or non-integer kernel, or a side below 3 pixels, which is no noise.
     """
     kernel, unit = options["kernel"], options["unit"]
-    if not isinstance(kernel, int) or isinstance(kernel, bool) or kernel < 1 or kernel % 2 == 0:
-        raise ActisegError(f"the boundary kernel must be a positive odd integer, got {kernel!r}")
+    if not isinstance(kernel, int) or isinstance(kernel, bool) or not 1 <= kernel <= LONGEST or kernel % 2 == 0:
+        raise ActisegError(
+            f"expected an odd number of pixels as the kernel, 3 or more, got {kernel!r:.40}; at most {LONGEST:,}"
+        )
     if unit not in ("480p", "px"):
-        raise ActisegError(f"the boundary unit must be '480p' or 'px', got {unit!r}")
+        raise ActisegError(f"expected 480p or px as the boundary's unit, got {unit!r}")
     side = kernel if unit == "px" else kernel_px(kernel, height, width)
     if side < 3:
         raise ActisegError(

@@ -6,8 +6,8 @@ from actiseg_noise.errors import ActisegError
 from actiseg_noise.noises.base import Options
 
 UNITS = ("480p", "px")
-LONGEST = 10_000
-"""No length is longer, in either unit."""
+SHORTEST, LONGEST = 0.001, 10_000
+"""No length is shorter or longer, in either unit."""
 
 
 def length_px(options: Options, name: str, height: int, width: int) -> float:
@@ -20,8 +20,8 @@ def length_px(options: Options, name: str, height: int, width: int) -> float:
         ActisegError: no positive number, or an unknown unit.
     """
     value, unit = options[name], options["unit"]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST:
-        raise ActisegError(f"the option {name} must be a positive number of at most {LONGEST:,}, got {value!r}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not SHORTEST <= value <= LONGEST:
+        raise ActisegError(f"the option {name} must be a positive number of at most {LONGEST:,}, got {value!r:.40}")
     if unit not in UNITS:
-        raise ActisegError(f"the boundary unit must be '480p' or 'px', got {unit!r}")
+        raise ActisegError(f"expected 480p or px as the boundary's unit, got {unit!r}")
     return float(value) if unit == "px" else value * min(height, width) / 480

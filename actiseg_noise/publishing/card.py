@@ -9,6 +9,7 @@ from typing import Any
 from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
 from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, SAMPLES, TABLES, Table
+from actiseg_noise.plain import markdown_block, markdown_code, markdown_text, web_address
 from actiseg_noise.publishing.front_matter import config_name, front_matter, pretty_name, split_name
 from actiseg_noise.publishing.licence import find_licence
 from actiseg_noise.publishing.shards import Published
@@ -67,29 +68,31 @@ def card(published: Sequence[Published], repo_id: str | None = None) -> str:
 def _intro(published: Sequence[Published]) -> str:
     """Say what the publication is, and what it is not."""
     dataset, versions = published[0].info.dataset, sorted({item.info.tool_version for item in published})
-    source = dataset.get("homepage") or ""
-    where = f" ({source})" if str(source).startswith("http") else ""
+    source = web_address(dataset.get("homepage"))
+    where = f" ({source})" if source else ""
     return (
-        f"Clean and noisy labels, side by side, of the dataset `{dataset['name']}`, version {dataset['version']}: "
-        f"*{dataset['title']}*{where}. Each folder below is a *manifest*: Parquet tables of clips, frames, samples "
+        f"Clean and noisy labels, side by side, of the dataset {markdown_code(dataset['name'])}, version "
+        f"{markdown_text(dataset['version'])}: *{markdown_text(dataset['title'])}*{where}. Each folder below is a "
+        "*manifest*: Parquet tables of clips, frames, samples "
         "(prompts) and masks, and a `manifest.json` that says what they are. Equal digest, equal labels.\n\n"
         f"Images are not included. {_get(dataset)}\n\n"
-        f"Made with `{_TOOL}` {', '.join(versions)}, of the Python package `actiseg-nl`, which implements ActiSeg-NL "
+        f"Made with `{_TOOL}` {', '.join(map(markdown_text, versions))}, of the Python package "
+        "`actiseg-nl`, which implements ActiSeg-NL "
         "([arXiv 2509.16677](https://arxiv.org/abs/2509.16677)).\n"
     )
 
 
 def _get(dataset: dict[str, Any]) -> str:
     """Say how to get the dataset's own files."""
-    return f"To get them: {dataset.get('how_to_get') or 'ask the authors of the dataset.'}"
+    return f"To get them: {markdown_text(dataset.get('how_to_get') or 'ask the authors of the dataset.')}"
 
 
 def manifest_table(published: Sequence[Published]) -> str:
     """Return one row per manifest: recipe, sizes, severity, digest."""
     rows = [
         (
-            f"`{item.folder}`",
-            item.info.recipe.title or item.info.recipe.recipe_id,
+            markdown_code(item.folder),
+            markdown_text(item.info.recipe.title or item.info.recipe.recipe_id),
             *(f"{item.info.counts[name]:,}" for name in ("clips", "samples", "masks")),
             _share(item.info.severity["harmful_positives"]),
             _number(item.info.severity["median_iou"]),
@@ -104,7 +107,7 @@ def manifest_table(published: Sequence[Published]) -> str:
 def _noise(published: Sequence[Published]) -> str:
     """Return the realised rates of every noise, nothing where all labels are clean."""
     rows = [
-        (f"`{item.folder}`", *_noise_cells(slot, spec))
+        (markdown_code(item.folder), *_noise_cells(slot, spec))
         for item in published
         for slot, spec in zip(item.info.noises, item.info.recipe.noises, strict=True)
     ]
@@ -113,15 +116,19 @@ def _noise(published: Sequence[Published]) -> str:
     names = ("manifest", "noise", "options", "rate asked for", "corrupted", "share", "of positives", "chance allows")
     lines = ["## The noise", "", "Draws that were corrupted, of those that could be:", "", _table(names, rows)]
     uses = {name: what for item in published for name, what in item.info.uses.items()}
-    lines += [f"The draws depend on {name}: {what}.\n" for name, what in sorted(uses.items())]
+    lines += [
+        f"The draws depend on {markdown_text(name)}: {markdown_text(what)}.\n" for name, what in sorted(uses.items())
+    ]
     return "\n".join(lines)
 
 
 def _noise_cells(slot: SlotCounts, spec: NoiseSpec) -> tuple[str, ...]:
     """Return one noise's cells."""
-    options = ", ".join(f"{name} {_option(value)}" for name, value in spec.options.items())
+    options = ", ".join(
+        f"{markdown_text(name)} {markdown_text(_option(value))}" for name, value in spec.options.items()
+    )
     return (
-        f"`{slot.noise_id}`",
+        markdown_code(slot.noise_id),
         options or "—",
         f"{slot.requested:g}",
         f"{slot.realised:,} of {slot.eligible:,} {slot.unit}s",
@@ -205,7 +212,7 @@ def _origins(published: Sequence[Published]) -> str:
     lines += ["builds them again. This is what they were made from:", ""]
     for item in published:
         made = json.dumps(item.info.imported, ensure_ascii=False, indent=1)
-        lines += [f"`{item.folder}`:", "", "```json", made, "```", ""]
+        lines += [f"{markdown_code(item.folder)}:", "", markdown_block(made, "json"), ""]
     return "\n".join(lines)
 
 
@@ -232,8 +239,10 @@ def _licence(info: ManifestInfo) -> str:
     licence = find_licence(str(dataset.get("licence", "")))
     link = f" ({licence.url})" if licence.url else ""
     return (
-        f"## Licence and citation\n\nThese labels are derived from the dataset `{dataset['name']}` and are under its "
-        f"licence. Changes: {_changes(info)}.\n\nLicence: {licence.text}{link}.\n\n{_citation(dataset)}\n"
+        f"## Licence and citation\n\nThese labels are derived from the dataset {markdown_code(dataset['name'])} "
+        f"and are under its "
+        f"licence. Changes: {_changes(info)}.\n\nLicence: {markdown_text(licence.text)}{link}.\n\n"
+        f"{_citation(dataset)}\n"
     )
 
 
@@ -244,7 +253,9 @@ def _citation(dataset: dict[str, Any]) -> str:
     citation = str(dataset.get("citation") or "")
     if not citation:
         return "The dataset states no citation."
-    return f"Cite the dataset:\n\n```bibtex\n{citation}\n```" if citation.startswith("@") else f"Citation: {citation}"
+    if citation.startswith("@"):
+        return f"Cite the dataset:\n\n{markdown_block(citation, 'bibtex')}"
+    return f"Citation: {markdown_text(citation)}"
 
 
 def _changes(info: ManifestInfo) -> str:

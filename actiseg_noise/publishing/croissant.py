@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 from actiseg_noise.manifest.schema import TABLES, Column, Table
+from actiseg_noise.plain import markdown_text, printable, web_address
 from actiseg_noise.publishing.checksums import sha256_of
 from actiseg_noise.publishing.front_matter import config_name, pretty_name
 from actiseg_noise.publishing.licence import find_licence
@@ -73,10 +75,10 @@ def croissant(published: Sequence[Published], root: Path, *, repo_id: str | None
         "@type": "sc:Dataset",
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "name": pretty_name(card).replace(" ", "-"),
-        "description": f"Clean and noisy labels of {card['title']}, side by side; images not included.",
-        "license": licence.url or licence.text,
-        "url": home or card.get("homepage"),
-        "citeAs": card.get("citation"),
+        "description": f"Clean and noisy labels of {markdown_text(card['title'])}, side by side; images not included.",
+        "license": licence.url or markdown_text(licence.text),
+        "url": home or _place(card.get("homepage")),
+        "citeAs": None if card.get("citation") is None else _without_tags(card["citation"]),
         "datePublished": date,
         "version": f"1.0.0+{_digest(published)}",
         "distribution": [
@@ -86,6 +88,17 @@ def croissant(published: Sequence[Published], root: Path, *, repo_id: str | None
         "recordSet": [_record_set(item, table) for item, table in tables],
     }
     return {key: value for key, value in metadata.items() if value is not None}
+
+
+def _place(homepage: object) -> str | None:
+    """Return where a dataset is described: an address of the web, or a path of ours; None where it says neither."""
+    is_path = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}", str(homepage)) is not None
+    return str(homepage) if is_path else web_address(homepage)
+
+
+def _without_tags(text: str) -> str:
+    """Return a text of several lines in which a browser finds no tags."""
+    return printable(text).replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _digest(published: Sequence[Published]) -> str:

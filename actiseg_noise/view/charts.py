@@ -53,7 +53,9 @@ def plot_manifest(manifest: Manifest, folder: Path) -> list[Path]:
         folder.mkdir(parents=True, exist_ok=True)
         return [_save(draw, folder / name) for name, (is_there, draw) in charts.items() if is_there]
     except OSError as error:
-        raise ActisegError(f"{folder}: cannot be written ({error}); choose another folder for --plot") from None
+        raise ActisegError(
+            f"{folder}: cannot be written ({error.strerror or error}); choose another folder for --plot"
+        ) from None
 
 
 def _save(draw: Callable[[], Figure], path: Path) -> Path:

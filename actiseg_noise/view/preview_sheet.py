@@ -17,6 +17,7 @@ from actiseg_noise.datasets.base import DATASETS
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.manifest.clips import ManifestMask, ManifestSample
 from actiseg_noise.manifest.read import Manifest, open_manifest
+from actiseg_noise.plain import printable
 from actiseg_noise.view.preview_clips import SheetRow, choose_rows
 from actiseg_noise.view.preview_picture import EMPTY, colour_of, fit, masks_of, overlay, read_picture
 
@@ -237,7 +238,8 @@ def _write(draw: ImageDraw.ImageDraw, left: float, top: float, words: Words) -> 
     """Write words one after the other; what does not fit on the sheet ends in ``…``."""
     font = _font(14)
     for text, colour in words:
-        fitting = text
+        text = printable(text).replace("\n", " ")  # noqa: PLW2901
+        fitting = text if len(text) <= WIDTH else f"{text[:WIDTH]}…"  # no letter is narrower than a pixel
         while fitting and left + draw.textlength(fitting, font) > WIDTH - MARGIN:
             fitting = fitting[:-2].rstrip("…") + "…" if len(fitting) > 2 else ""
         draw.text((left, top), fitting, colour, font)

@@ -177,7 +177,8 @@ class FakeRunner:
     def identity(self, spec: RunSpec) -> RunIdentity:
         info = spec.track.info
         row = (spec.model, spec.strategy, spec.variant, spec.seed)
-        return RunIdentity(*row, self.config, info.train_manifest, info.eval_manifest, "weights", "code")
+        labels, images = (info.train_manifest, info.eval_manifest), (info.train_images, info.eval_images)
+        return RunIdentity(*row, self.config, *labels, "weights", "code", *images)
 
     def provenance(self, spec: RunSpec) -> Provenance:
         return make_result(strategy=spec.strategy).provenance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -151,6 +152,17 @@ def test_a_manifest_of_ones_own_is_a_track(cli: Cli, data: Path, tmp_path: Path)
     assert (result.track.train_manifest, result.track.protocol, result.cost.steps) == (digest, "own", 1)
     place = tmp_path / "runs" / f"own-{truth[:6]}" / result.track.name / "tiny" / "gce-faithful" / "seed0"
     assert (place / "checkpoint.safetensors").is_file()
+    code, printed, _ = cli("verify", tmp_path / "runs")
+    assert code == 0
+    why = "their evaluation labels are not at hand: give --eval-manifest DIR"
+    assert f"not checked of 3 of 3 runs: scores, counts, failure modes, object-frames ({why})" in printed
+    code, printed, _ = cli("verify", tmp_path / "runs", "--eval-manifest", clean)
+    assert (code, "object-frames (" in printed) == (0, False)
+    code, printed, _ = cli("verify", tmp_path / "runs", "--eval-manifest", noisy)
+    assert (code, "3 of 3 runs failed a check" in printed) == (1, True)
+    out = tmp_path / "masks"
+    labels = ["--manifest", clean, "--root", data, "--device", "cpu", "--out", out]
+    assert cli("predict", "--checkpoint", place, *labels)[0] == 0  # the folder stands for the checkpoint in it
 
 
 @pytest.mark.parametrize(
@@ -219,6 +231,10 @@ def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(
     [
         (["run"], "say what to run: --all, or --strategy"),
         (["run", "--all", "--protocol", "quik"], "unknown protocol 'quik'. Did you mean 'quick'?"),
+        (["run", "--protocol", "nope"], "unknown protocol 'nope'. Known: full, quick"),
+        (["run", "--protocol", "nope.toml"], "nope.toml: no such protocol file"),
+        (["run", "--all", "--precision", "8"], "--precision 8: expected one of 32-true, bf16-mixed, 16-mixed"),
+        (["run", "--all", "--device", "gpu"], "--device gpu: expected cpu, cuda, cuda:N or auto. Did you mean cuda?"),
         (["run", "--strategy", "gec"], "unknown strategy 'gec'. Did you mean 'gce'?"),
         (["run", "--track", "text-4"], "unknown track 'text-4'. Did you mean 'text-40'?"),
         (["run", "--all", "--model", "tinny"], "unknown model 'tinny'. Did you mean 'tiny'?"),
@@ -227,11 +243,13 @@ def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(
         (["run", "--manifest", "m"], "--manifest and --eval-manifest go together"),
         (["run", "--manifest", "m", "--eval-manifest", "e"], "no manifest.json here"),
         (["run", "--all", "--weights", "nowhere.safetensors"], "nowhere.safetensors: no such weights file"),
-        (["run", "--all", "--device", "warp"], "--device warp: not available here"),
+        (["run", "--all", "--device", "warp"], "--device warp: expected cpu, cuda, cuda:N or auto"),
         (["run", "--all", "--seeds", "0"], "Invalid value for '--seeds'"),
         (["leaderboard", "nowhere"], "nowhere: no such folder"),
         (["leaderboard", ".", "--format", "mdd"], "unknown format 'mdd'. Did you mean 'md'?"),
-        (["list", "strategy"], "unknown kind of thing 'strategy'. Did you mean 'strategies'?"),
+        (["list", "strategy"], "nothing to list is called 'strategy'. Did you mean 'strategies'?"),
+        (["evaluate"], "error: say what to score: --pred DIR"),
+        (["evaluate", "--model", "tiny"], "error: --model: a network is scored on --manifest DIR"),
         (["evaluate", "--pred", "nowhere", "--gt", "g", "--split-json", "s"], "--pred nowhere: no such folder"),
     ],
 )
@@ -244,6 +262,27 @@ def test_bad_usage_is_told_in_a_message_and_exits_with_2(
     assert message in told
     assert "Traceback" not in told
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["run", "--strategy", "gce", "--track", "clean", "--out", "out"],
+        ["train", "--manifest", "MANIFEST", "--out", "out"],
+        ["predict", "--manifest", "MANIFEST", "--model", "tiny", "--weights", "bundled", "--out", "out"],
+    ],
+)
+def test_nothing_is_drawn_into_a_root(
+    cli: Cli, noisy_val: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    named = [str(noisy_val) if word == "MANIFEST" else word for word in words]
+    for root, message in (("empty", "'val' of 'kitchen' is not drawn there"), ("typo", "--root typo: no such folder.")):
+        code, _, told = cli(*named, "--root", root)
+        assert (code, message in told) == (2, True)
+    assert not list((tmp_path / "empty").iterdir())
+    assert not (tmp_path / "typo").exists()
 
 
 def test_evaluate_scores_folders(cli: Cli, data: Path) -> None:
@@ -267,6 +306,20 @@ def test_the_leaderboard_prints_in_three_forms(cli: Cli, tmp_path: Path, form: s
     code, printed, _ = cli("leaderboard", tmp_path, "--format", form)
     assert (code, printed.startswith(start)) == (0, True)
     assert json.loads(cli("leaderboard", tmp_path, "--json")[1])[0]["protocol"] == "quick-v1"
+
+
+@pytest.mark.parametrize("words", [["leaderboard"], ["leaderboard", "--json"], ["analyze", "--json"]])
+def test_one_result_that_cannot_be_read_is_named_and_the_others_are_shown(
+    cli: Cli, tmp_path: Path, words: list[str]
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write_result(tmp_path / name, make_result())
+    (tmp_path / "b" / "result.json").write_text('{"schema_version": 3, "result_digest": "x", "seed": "y"}')
+    code, printed, error = cli(words[0], tmp_path, *words[1:])
+    assert code == 1
+    assert "quick-v1" in printed
+    assert re.search(r"warning: left out: \S+/b/result\.json: missing keys: config, ", error)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +371,7 @@ def test_a_hyper_parameter_of_one_s_own_is_another_protocol_and_reaches_the_stra
 
 @pytest.mark.parametrize(
     ("option", "message"),
-    [("q", "expected NAME=VALUE"), ("p=1", "unknown option of strategy 'gce' 'p'")],
+    [("q", "expected NAME=VALUE"), ("p=1", "strategy 'gce' has no option 'p'. Known: additive")],
 )
 def test_a_hyper_parameter_that_is_none_is_refused(
     cli: Cli, data: Path, protocol: Path, tmp_path: Path, option: str, message: str

@@ -172,6 +172,15 @@ def test_an_image_outside_the_root_is_refused(clean_val: Path, kitchen_root: Pat
         ManifestDataset(labels, kitchen_root)[0]
 
 
+@pytest.mark.parametrize("path", ["a\0.jpg", "y/" * 3000 + "a.jpg", "y" * 5000, "é" * 200 + ".jpg"])
+def test_an_image_path_that_no_file_can_have_is_refused(
+    clean_val: Path, kitchen_root: Path, tmp_path: Path, path: str
+) -> None:
+    labels = with_frames(clean_val, tmp_path / "m", image_path=path)
+    with pytest.raises(DataError, match=r"clip val_00000a, frame 00000: image_path .* cannot be the path of a file"):
+        ManifestDataset(labels, kitchen_root)[0]
+
+
 def test_a_frame_without_an_image_is_named(clean_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
     labels = with_frames(clean_val, tmp_path / "m", image_path=None)
     with pytest.raises(DataError, match="clip val_00000a, frame 00000: image_path is null.*--images DIR"):

@@ -124,7 +124,7 @@ def test_a_folder_with_other_things_is_left_alone(cli: Cli, place: Path, tmp_pat
         (["--checkpoint", "nowhere.safetensors"], "nowhere.safetensors: the checkpoint is missing"),
         (["--manifest", "nowhere"], "no manifest.json here"),
         (["--root", "nowhere"], "nowhere: no such folder"),
-        (["--device", "warp"], "--device warp: not available here"),
+        (["--device", "warp"], "--device warp: expected cpu, cuda, cuda:N or auto"),
     ],
 )
 def test_bad_input_is_told(cli: Cli, place: Path, tmp_path: Path, words: list[str], message: str) -> None:
@@ -139,7 +139,7 @@ def test_a_checkpoint_of_a_model_that_is_not_here_is_named(cli: Cli, place: Path
     write_tensors(tmp_path / "other.safetensors", load_file(place / "two.safetensors"), said)
     code, _, error = cli(*predict(place, tmp_path / "out", "--checkpoint", tmp_path / "other.safetensors"))
     assert code == 2
-    assert "unknown model 'huge'" in error
+    assert "other.safetensors: a checkpoint of model 'huge', which is not installed. Known: " in error
 
 
 def test_a_manifest_without_masks_is_refused(cli: Cli, place: Path, tmp_path: Path) -> None:

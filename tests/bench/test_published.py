@@ -102,6 +102,10 @@ FILES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "gzip": (lambda path: path.write_bytes(gzip.compress(b"tensors")), "but a gzip archive"),
     "noise": (lambda path: path.write_bytes(b"\x00\x01\x02\x03"), r"but a file that starts with b'\\x00\\x01"),
     "safetensors": (lambda path: save_file(STATE, path), "a safetensors file, which needs no conversion"),
+    "training": (
+        lambda path: save_file({f"network.0.{name}": value for name, value in STATE.items()}, path),
+        "a checkpoint of a training here, with nothing to convert; 'predict' and 'evaluate' take it as --checkpoint",
+    ),
     "plain pickle": (lambda path: path.write_bytes(pickle.dumps({"model": [1]})), "not one that torch.save wrote"),
     "numpy": (arrays, "not a readable PyTorch checkpoint"),
     "list": (lambda path: torch.save([torch.zeros(1)], path), "holds a list, expected a dictionary of tensors"),

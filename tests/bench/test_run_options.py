@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
@@ -16,7 +16,7 @@ from actiseg_bench.cli.options import with_flags_of
 from actiseg_bench.grid.options import RunOptions
 from actiseg_bench.grid.plan import changed_id, make_runs
 from actiseg_bench.grid.tracks import Protocol
-from actiseg_bench.training.options import TrainingOptions, TrainOptions, flag
+from actiseg_bench.training.options import PRECISIONS, TRANSFORMER_ENGINE, TrainingOptions, TrainOptions, flag
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -119,7 +119,7 @@ def test_runs_of_changed_options_are_kept_apart() -> None:
         ("q=-3", "option q: expected a number above 0 and of at most 1, got -3"),
         ("q=NaN", "got NaN"),
         ("guided=1", "option guided: expected true or false, got 1"),
-        ("p=1", "unknown option of strategy 'gce' 'p'"),
+        ("p=1", "strategy 'gce' has no option 'p'. Known: additive"),
         ("q", "expected NAME=VALUE"),
     ],
 )
@@ -137,8 +137,15 @@ def test_an_option_must_fit_every_chosen_strategy() -> None:
         raise AssertionError("nothing is built")
 
     options = RunOptions(strategy=("gce", "sce"), track=("clean",), strategy_options={"q": 0.5})
-    with pytest.raises(UnknownNameError, match="option of strategy 'sce' 'q'"):
+    with pytest.raises(UnknownNameError, match="strategy 'sce' has no option 'q'"):
         make_runs(options, build)
+
+
+def test_the_precisions_are_those_of_the_library_that_trains() -> None:
+    from lightning_fabric.plugins.precision import precision
+
+    theirs = (*get_args(precision._PRECISION_INPUT_STR), *get_args(precision._PRECISION_INPUT_STR_ALIAS))
+    assert sorted((*PRECISIONS, *TRANSFORMER_ENGINE)) == sorted(theirs)
 
 
 def test_an_option_is_held_against_the_variant_that_runs() -> None:

@@ -74,7 +74,7 @@ def test_a_loss_that_is_not_a_number_stops_the_run_and_names_epoch_and_clips(
     [
         ({"strategy": "basline"}, "Did you mean 'baseline'"),
         ({"model": "tinny"}, "Did you mean 'tiny'"),
-        ({"device": "warp"}, "--device warp: not available here"),
+        ({"device": "warp"}, "--device warp: expected cpu, cuda, cuda:N or auto"),
         ({"start_weights": "no/such.safetensors"}, "no such weights file for model 'tiny'"),
     ],
 )

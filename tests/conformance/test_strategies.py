@@ -154,7 +154,7 @@ def test_descending_the_loss_learns_clean_labels(name: str, variant: str) -> Non
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_option_is_refused_by_name(name: str) -> None:
-    with pytest.raises(UnknownNameError, match=f"option of strategy '{name}' 'no_such_option'"):
+    with pytest.raises(UnknownNameError, match=f"strategy '{name}' has no option 'no_such_option'"):
         make(name, no_such_option=1)
 
 

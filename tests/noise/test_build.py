@@ -208,7 +208,11 @@ def test_an_existing_output_is_kept(toy: Toy, tmp_path: Path) -> None:
     out = actiseg_noise.build(toy, recipe="flip-40", out=tmp_path / "m")
     before = digest(out)
     with pytest.raises(ActisegError, match=r"m: the output exists\. Choose another --out, or replace it with --force"):
-        actiseg_noise.build(toy, recipe="flip-20", out=out)
+        actiseg_noise.build(toy, recipe="flip-40", out=out)
+    differs = r"recipe flip-40 \(seed 0\) there, flip-20 \(seed 3\) here, selection none there, limit 2 here"
+    for resume in (False, True):
+        with pytest.raises(ActisegError, match=rf"m: the output exists, and is of another build: {differs}\. Choose"):
+            actiseg_noise.build(toy, recipe="flip-20", seed=3, limit=2, out=out, resume=resume)
     assert digest(out) == before
     assert listing(tmp_path) == ["data", "m"]
 
@@ -276,7 +280,7 @@ def test_an_unknown_dataset_comes_with_the_nearest() -> None:
 
 
 def test_options_that_an_adapter_does_not_know_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ActisegError, match="dataset 'actionvos' does not take the options objects"):
+    with pytest.raises(ActisegError, match="dataset 'actionvos' has no option 'objects'. Known: "):
         actiseg_noise.build("actionvos", root=tmp_path, options={"objects": "merged"})
 
 

@@ -19,7 +19,7 @@ from actiseg_noise.cli.build import build as command
 from actiseg_noise.errors import ActisegError
 
 OF_PYTHON_ALONE = {"progress"}
-OF_THE_COMMAND_LINE_ALONE = {"dataset", "objects", "option", "dry_run", "json"}
+OF_THE_COMMAND_LINE_ALONE = {"ctx", "dataset", "objects", "option", "dry_run", "json"}
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def test_the_text_noise_is_the_one_that_is_built(tmp_path: Path) -> None:
 
 
 def test_frames_that_are_not_drawn_are_not_drawn_for_an_estimate(tmp_path: Path) -> None:
-    plan = dry_run(make_request("kitchen", BuildOptions(root=tmp_path / "root", split="val", out=tmp_path / "m")))
+    plan = dry_run(make_request("kitchen", BuildOptions(root=tmp_path, split="val", out=tmp_path / "m")))
     assert list(tmp_path.iterdir()) == []
     assert plan["bytes"] is None
     assert plan["masks to read"] == 3 * plan["clips"] > 0

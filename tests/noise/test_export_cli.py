@@ -70,6 +70,7 @@ def test_an_exported_tree_is_imported_again(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--format", "coco"), "unknown --format 'coco'. Known: actionvos, refvos"),
         (("--format", "actionvo"), "unknown --format 'actionvo'. Did you mean 'actionvos'?"),
         (("--format", "actionvos", "--labels", "dirty"), "unknown --labels 'dirty'"),
         (("--format", "actionvos", "--masks", "rle"), "--masks rle: only with --format refvos"),

@@ -184,6 +184,15 @@ def test_a_colour_mask_is_refused_by_name(tmp_path: Path) -> None:
         import_pair(folders)
 
 
+def test_a_folder_one_level_too_deep_is_refused_with_the_right_one_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = make_pair(tmp_path, {"a/1": CLEAN}, {"a/1": NOISY})
+    monkeypatch.chdir(folders.clean / "a")
+    with pytest.raises(ActisegError, match=f"--clean .: .* found none. Did you mean {folders.clean}?"):
+        import_pair(Folders(Path(), folders.noisy))
+
+
 def test_a_folder_one_level_too_high_is_refused_with_the_right_one(tmp_path: Path) -> None:
     folders = make_pair(tmp_path, {"480p/a/1": CLEAN}, {"480p/a/1": NOISY})
     with pytest.raises(ActisegError, match="found none. Did you mean .*/clean/480p"):
@@ -243,6 +252,8 @@ def test_all_three_forms_print_json(run: Run, tmp_path: Path) -> None:
         (("--expressions", "e.json", "--categories", "c.json"), "e.json: the file is missing"),
         (("--expressions", "e.json", "--categories", "c.json", "--noisy", "noisy"), "--noisy: not with --expressions"),
         (("--clean", "clean", "--noisy", "nowhere"), "--noisy nowhere: no such folder"),
+        (("--dataset", "actionvos", "--clean", "nowhere", "--noisy", "noisy"), "--clean nowhere: no such folder"),
+        (("--dataset", "actionvos", "--clean", "clean", "--noisy", "nowhere"), "--noisy nowhere: no such folder"),
         (("--clean", "clean", "--noisy", "noisy", "--dataset", "vost"), "in ActionVOS's layout alone"),
         (("--clean", "clean", "--noisy", "noisy", "--objects", "all"), "--objects 'all': expected one of ids, union"),
         (("--clean", "clean", "--noisy", "noisy", "--void", "300"), "--void 300: expected an id from 1 to 255"),

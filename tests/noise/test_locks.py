@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from actiseg_noise.borders import locks
 from actiseg_noise.borders.locks import BusyError, hold, locked
 from actiseg_noise.errors import ActisegError, ActisegWarning
 
@@ -163,3 +164,16 @@ def test_a_lock_whose_holder_does_not_say_who_it_is_is_held_all_the_same(tmp_pat
         with pytest.raises(BusyError, match=r"another run \(unknown process\) is working here"), locked(tmp_path):
             pass
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_a_folder_that_cannot_be_made_is_refused_with_the_reason_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/proc/x")
+
+    monkeypatch.setattr(locks, "_TRIES", 2)
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    expected = r"--out \S+x: cannot be written \(No such file or directory\); use another --out$"
+    with pytest.raises(ActisegError, match=expected), locked(tmp_path / "x"):
+        pass

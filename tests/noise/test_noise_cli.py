@@ -175,15 +175,30 @@ def test_an_actionvos_split_is_built(run: Run, tmp_path: Path) -> None:
         (("--dataset", "vsot"), "error: unknown dataset 'vsot'. Did you mean 'vost'?"),
         (("--dataset", "vost"), "error: no folder for dataset 'vost'"),
         (("--dataset", "vost", "--root", "nowhere"), "error: --root nowhere: no such folder"),
-        (("--dataset", "vost", "--root", "vost", "--flip", "1.2"), "--flip: a rate is a number in [0, 1], got 1.2"),
-        (("--dataset", "vost", "--root", "vost", "--noun", "nan"), "--noun: a rate is a number in [0, 1], got nan"),
+        (("--dataset", "vost", "--root", "vost", "--flip", "1.2"), "--flip: expected a rate between 0 and 1, got 1.2"),
+        (("--dataset", "vost", "--root", "vost", "--flip", "30"), "got 30.0; did you mean 0.3?"),
+        (("--dataset", "vost", "--flip", "30%"), "error: --flip: expected a number, got '30%'; did you mean 0.3?"),
+        (("--dataset", "vost", "--boundary-rate", "x"), "error: --boundary-rate: expected a number, got 'x'\n"),
+        (("kitchen",), "error: kitchen: a dataset is named by an option: --dataset kitchen"),
+        ((), "error: say what to build: --dataset NAME; 'actiseg-noise datasets' lists them"),
+        (("--dataset", "vost", "more"), "error: more: belongs to no option"),
+        (("--dataset", "kitchen", "--objects", "merged"), "dataset 'kitchen' has no option 'objects'. Known: none"),
+        (("--dataset", "vost", "--option", "object=x"), "no option 'object'. Did you mean 'objects'? Known: objects"),
+        (
+            ("--dataset", "vost", "--root", "vost", "--boundary", "9", "--boundary-unit", "x"),
+            "--boundary 9 --boundary-unit x: expected 480p or px as the boundary's unit, got 'x'",
+        ),
+        (("--dataset", "vost", "--root", "vost", "--noun", "nan"), "--noun: expected a rate between 0 and 1, got nan"),
         (
             ("--dataset", "vost", "--root", "vost", "--recipe", "text-40", "--flip", "0.2"),
             "error: --recipe text-40 and --flip contradict each other",
         ),
         (("--dataset", "vost", "--root", "vost", "--recipe", "text40"), "Did you mean 'text-40'?"),
         (("--dataset", "vost", "--root", "vost", "--recipe", "mine.toml"), "mine.toml: no such recipe file"),
-        (("--dataset", "vost", "--root", "vost", "--boundary", "4"), "kernel must be a positive odd integer, got 4"),
+        (
+            ("--dataset", "vost", "--root", "vost", "--boundary", "4"),
+            "--boundary 4: expected an odd number of pixels as the kernel, 3 or more, got 4",
+        ),
         (("--dataset", "vost", "--root", "vost", "--boundary-rate", ".5"), "--boundary-unit need --boundary K"),
         (("--dataset", "vost", "--root", "vost", "--clips", "9_cut"), "Did you mean '9_cut_jalapeño'?"),
         (("--dataset", "vost", "--root", "vost", "--clips", "@none"), "none: the file is missing"),
@@ -210,6 +225,15 @@ def test_no_manifest_is_an_error(run: Run, tmp_path: Path) -> None:
         result = run(command, tmp_path)
         assert result.code == 2
         assert "so this is not a finished manifest folder" in result.err
+
+
+def test_a_file_of_a_manifest_is_no_manifest_and_its_folder_is_proposed(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "manifest.json").write_text("{}")
+    (tmp_path / "file").write_text("")
+    for command in ("inspect", "verify"):
+        assert run(command, "m/manifest.json").err == "error: m/manifest.json: a file; give the manifest's folder, m\n"
+        assert run(command, "file").err == "error: file: a file; give the manifest's folder\n"
 
 
 def test_an_output_that_cannot_be_written_is_an_error(run: Run, vost: Path, tmp_path: Path) -> None:

@@ -260,7 +260,7 @@ def test_an_elastic_deformation_is_scaled_with_the_canvas() -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("erode-v1", {"kernel": 4}, "the boundary kernel must be a positive odd integer, got 4"),
+        ("erode-v1", {"kernel": 4}, "expected an odd number of pixels as the kernel, 3 or more, got 4"),
         (
             "shift-v1",
             {"length": 0.4},

@@ -76,10 +76,10 @@ def test_a_kernel_is_scaled_by_the_short_side_to_the_nearest_odd_number(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kernel": 14, "unit": "px"}, "the boundary kernel must be a positive odd integer, got 14"),
-        ({"kernel": 15.0, "unit": "px"}, r"positive odd integer, got 15\.0"),
-        ({"kernel": True, "unit": "px"}, "positive odd integer, got True"),
-        ({"kernel": 15, "unit": "480"}, "the boundary unit must be '480p' or 'px', got '480'"),
+        ({"kernel": 14, "unit": "px"}, "expected an odd number of pixels as the kernel, 3 or more, got 14"),
+        ({"kernel": 15.0, "unit": "px"}, r"odd number of pixels as the kernel, 3 or more, got 15\.0"),
+        ({"kernel": True, "unit": "px"}, "odd number of pixels as the kernel, 3 or more, got True"),
+        ({"kernel": 15, "unit": "480"}, "expected 480p or px as the boundary's unit, got '480'"),
         ({"kernel": 1, "unit": "px"}, "is 1 px on a 480×854 canvas, which changes nothing"),
     ],
 )

@@ -12,7 +12,7 @@ from deposit_visor import Deposit, action_row, annotated, entity, rectangle, wri
 from typer.testing import CliRunner
 
 import actiseg_noise
-from actiseg_noise.cli import app
+from actiseg_noise.cli.commands import app
 from actiseg_noise.datasets.visor import Visor
 from actiseg_noise.datasets.visor.actions import read_actions
 from actiseg_noise.errors import DataError

@@ -1,0 +1,458 @@
+"""Manifests and recipes of strangers, edited with every digest made anew: refused or named, and nothing else."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from toys import Toy, make_toy, write_toy
+
+import actiseg_noise
+from actiseg_noise import terminal
+from actiseg_noise.borders.writing import FolderDraft, whole_csv
+from actiseg_noise.check import verify as verify_module
+from actiseg_noise.check.verify import CHECKS, Subject, run_checks, verify
+from actiseg_noise.errors import ActisegError, ManifestError
+from actiseg_noise.fields import Fields, check_depth
+from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
+from actiseg_noise.manifest.info import ManifestInfo
+from actiseg_noise.manifest.schema import TABLES
+from actiseg_noise.masks import Rle, empty_rle, read_areas, read_runs
+from actiseg_noise.plain import markdown_block, markdown_code, markdown_text, printable, web_address
+from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe
+
+RECIPE = Recipe(
+    "toy-mix", (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("dilate-v1", 0.7, {"kernel": 3, "unit": "px"}))
+)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
+    return write_toy(make_toy(seed=1), tmp_path_factory.mktemp("toy"))
+
+
+@pytest.fixture(scope="module")
+def built(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
+
+
+@pytest.fixture
+def folder(built: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(built, tmp_path / "m"))
+
+
+def edit_info(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    path = folder / "manifest.json"
+    data = json.loads(path.read_text())
+    change(data)
+    path.write_text(json.dumps(data))
+
+
+def forge(folder: Path, table: str, change: Callable[[list[dict[str, Any]]], object]) -> None:
+    """Change the rows of a table and make every digest anew, as somebody with bad intentions would."""
+    path = folder / f"{table}.parquet"
+    stored = pq.read_table(path)
+    rows = stored.to_pylist()
+    change(rows)
+    digest_of = RowDigest(next(schema for schema in TABLES if schema.name == table))
+    for row in rows:
+        row["row_digest"] = digest_of([row[name] for name in stored.schema.names])
+    pq.write_table(pa.Table.from_pylist(rows, schema=stored.schema), path)
+    digests = {schema.name: TableDigest(schema) for schema in TABLES}
+    for name, digest in digests.items():
+        digest.update(pq.read_table(folder / f"{name}.parquet").to_pydict())
+
+    def restate(data: dict[str, Any]) -> None:
+        data["counts"][table] = len(rows)
+        for name, digest in digests.items():
+            data["tables"][name], data["columns"][name] = digest.rows.hex(), digest.columns
+        data["digest"] = manifest_digest({name: digest.rows for name, digest in digests.items()})
+
+    edit_info(folder, restate)
+
+
+def recode(row: dict[str, Any], counts: str, area: int) -> None:
+    """Give a mask another code, with the digests that fit it."""
+    digest = Rle(12, 16, counts, area).digest()
+    row.update(clean_rle=counts, clean_area=area, clean_digest=digest, noisy_rle=None, noisy_area=area)
+    row.update(noisy_digest=digest, iou=1.0)
+
+
+def canvas(folder: Path) -> tuple[int, int]:
+    frame = pq.read_table(folder / "frames.parquet").to_pylist()[0]
+    return frame["height"], frame["width"]
+
+
+# --- run lengths, sizes, texts
+
+
+@pytest.mark.parametrize("counts", ["::", "0", "10", "\0\0", "é", "o" * 99, "P" * 8 + "0", ""])
+def test_run_lengths_that_do_not_fill_the_frame_are_a_finding_though_every_digest_fits(
+    folder: Path, counts: str
+) -> None:
+    size = canvas(folder)
+
+    def change(rows: list[dict[str, Any]]) -> None:
+        recode(rows[0], counts, 0)
+        rows[0]["clean_digest"] = rows[0]["noisy_digest"] = Rle(*size, counts, 0).digest()
+
+    forge(folder, "masks", change)
+    found = [finding for finding in verify(folder) if finding.where.endswith("_rle")]
+    assert found[0].expected == f"run lengths of a canvas of {size[1]}×{size[0]} pixels"
+
+
+def test_areas_are_read_many_at_once_and_what_is_no_code_is_none() -> None:
+    good = empty_rle(4, 6).counts
+    assert read_areas([good, "é", "5", good], [(4, 6)] * 3 + [(-4, -6)]) == [0, None, None, None]
+    assert read_areas(["04`0"], [(4, 5)]) == [4]
+    assert read_areas([], []) == []
+
+
+def test_runs_whose_sum_overflows_do_not_pass() -> None:
+    """2^35 again and again: a sum of 64 bits comes round to any number."""
+    with pytest.raises(ActisegError, match="do not fill a canvas"):
+        read_runs("oooooo?" * 40_000, 4, 6)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "message"),
+    [
+        ("samples", "expression", "a" * 70_000, r"'expression' has a text of 70,000 bytes; expected at most 65,536"),
+        ("masks", "parameters", "[" * 70_000, r"'parameters' has a text of 70,000 bytes"),
+        ("masks", "clean_rle", "0" * 9_000_000, r"'clean_rle' has a text of 9,000,000 bytes; expected at most 8,388"),
+    ],
+)
+def test_a_text_that_is_too_long_is_refused_wherever_it_is_read(
+    folder: Path, table: str, column: str, value: str, message: str
+) -> None:
+    forge(folder, table, lambda rows: rows[0].update({column: value}))
+    for read in (verify, lambda path: list(actiseg_noise.read_manifest(path).iter_clips())):
+        with pytest.raises(ManifestError, match=message):
+            read(folder)
+
+
+def test_a_text_that_is_no_utf8_names_its_column(folder: Path) -> None:
+    path = folder / "clips.parquet"
+    stored = pq.read_table(path)
+    raw = pa.array([text.encode() + b"\xff" for text in stored["narration"].to_pylist()], pa.binary())
+    text = pa.Array.from_buffers(pa.string(), len(raw), raw.buffers())
+    place = stored.schema.get_field_index("narration")
+    pq.write_table(stored.set_column(place, stored.schema.field(place), text), path)
+    with pytest.raises(ManifestError, match=r"clips\.parquet: the column 'narration' has a text that is no UTF-8"):
+        verify(folder)
+
+
+def test_a_column_that_unpacks_to_more_than_its_rows_can_hold_is_refused_before_it_is_read(folder: Path) -> None:
+    path = folder / "clips.parquet"
+    stored = pq.read_table(path)
+    place = stored.schema.get_field_index("narration")
+    texts = pa.array(["a" * 40_000_000, *stored["narration"].to_pylist()[1:]])
+    pq.write_table(stored.set_column(place, stored.schema.field(place), texts), path, compression="zstd")
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(ManifestError, match=r"the column 'narration' unpacks to 40,\d+,\d+ bytes for 12 rows"):
+        actiseg_noise.read_manifest(folder)
+
+
+def test_a_table_of_far_more_rows_than_stated_is_refused_unread(folder: Path) -> None:
+    path = folder / "samples.parquet"
+    pq.write_table(pq.read_table(path).take([0] * 200_000), path)
+    with pytest.raises(ManifestError, match=r"'samples' has 200,000 rows, but manifest\.json counts"):
+        actiseg_noise.read_manifest(folder)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [("frames", "height", -5), ("frames", "width", 10**9), ("samples", "object_id", 0), ("masks", "noisy_area", -1)],
+)
+def test_a_number_out_of_range_is_a_finding_and_no_reader_takes_it(
+    folder: Path, table: str, column: str, value: int
+) -> None:
+    forge(folder, table, lambda rows: rows[0].update({column: value}))
+    assert verify(folder)[0].where.endswith(f"column {column}")
+    with pytest.raises(ManifestError, match=rf"the column '{column}' has {value}; expected a number in"):
+        actiseg_noise.read_manifest(folder).table(table)
+
+
+def test_a_pipe_in_the_place_of_a_file_does_not_hang(folder: Path) -> None:
+    (folder / "vocabulary.json").unlink()
+    os.mkfifo(folder / "vocabulary.json")
+    with pytest.raises(ManifestError, match="a pipe or device stands where the file should be"):
+        verify(folder)
+
+
+def test_a_manifest_of_gigabytes_is_refused_unread(folder: Path) -> None:
+    with (folder / "manifest.json").open("r+b") as file:
+        file.truncate(10**11)
+    with pytest.raises(ManifestError, match=r"100,000,000,000 bytes; expected a file of at most 67,108,864"):
+        actiseg_noise.read_manifest(folder)
+
+
+# --- manifest.json
+
+
+@pytest.mark.parametrize("value", [None, "x", 5, -1, True, 1e308, [], [1], {}, {"a": 1}, [[[]]], "\ud800", 10**30])
+def test_a_value_of_any_other_type_at_any_key_is_an_error_that_names_the_file(built: Path, value: Any) -> None:
+    text = (built / "manifest.json").read_text()
+
+    def places(data: Any) -> list[tuple[Any, Any]]:
+        pairs = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+        return [place for key, item in pairs for place in ((data, key), *places(item))]
+
+    for number in range(len(places(json.loads(text)))):
+        data = json.loads(text)
+        holder, key = places(data)[number]
+        holder[key] = value
+        try:
+            ManifestInfo.from_json(data)
+        except ActisegError as error:
+            assert "manifest.json" in str(error)
+
+
+@pytest.mark.parametrize("split", ["../../x", "/etc/x", "a\nb", "\x1b]0;x\x07", "..", "", "a`b", "-rf", "x" * 300])
+def test_a_split_or_dataset_that_cannot_name_a_folder_is_refused(folder: Path, split: str) -> None:
+    edit_info(folder, lambda data: data.update(split=split))
+    with pytest.raises(ManifestError, match=r"manifest\.json: split: expected a name"):
+        actiseg_noise.publish(folder, folder.parent / "publication")
+    assert not (folder.parent / "publication").exists()
+
+
+def test_depth_is_limited() -> None:
+    deep: list[Any] = []
+    for _ in range(60):
+        deep = [deep]
+    with pytest.raises(ActisegError, match="x: lists and objects lie in each other more than 50 deep"):
+        check_depth(deep, "x")
+
+
+def test_a_field_says_where_what_and_what_was_expected() -> None:
+    fields = Fields({"a": {"b": "x"}}, "file.json").inner("a")
+    with pytest.raises(ActisegError, match=r'^file\.json: a\.b: expected a whole number from 1 to 3, found "x"$'):
+        fields.integer("b", least=1, most=3)
+    assert fields.integer("c", 7) == 7
+
+
+# --- recipes
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "kernel = 1e308",
+        "kernel = inf",
+        "kernel = nan",
+        "kernel = []",
+        "kernel = 'x'",
+        "kernel = 1979-05-27",
+        f"kernel = {'9' * 400}",
+        f"kernel = {'[' * 80 + ']' * 80}",
+        "unit = 5",
+    ],
+)
+def test_an_option_that_no_noise_can_have_is_an_error(tmp_path: Path, toy: Toy, line: str) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(f'id = "a"\n[[noise]]\nnoise = "dilate-v1"\nrate = 1\n{line}\n')
+    with pytest.raises(ActisegError):
+        actiseg_noise.build(toy, recipe=load_recipe(path), out=tmp_path / "m")
+
+
+@pytest.mark.parametrize("line", ["tolerance = 1e308", "tolerance = 1e9"])
+def test_a_length_beyond_all_pictures_is_refused(tmp_path: Path, toy: Toy, line: str) -> None:
+    path = tmp_path / "r.toml"
+    path.write_text(f'id = "a"\n[[noise]]\nnoise = "simplify-v1"\nrate = 1\n{line}\n')
+    with pytest.raises(ActisegError, match="a positive number of at most 10,000"):
+        actiseg_noise.build(toy, recipe=load_recipe(path), out=tmp_path / "m")
+
+
+# --- what verify says
+
+
+def test_the_sentence_names_the_checks_that_ran_and_no_other(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = verify(built).checked
+    for check in CHECKS:
+        monkeypatch.setattr(verify_module, "CHECKS", tuple(other for other in CHECKS if other is not check))
+        shorter = verify(built)
+        assert shorter.checked == tuple(name for name in whole if name != check.name)
+        assert f"{check.name}," not in shorter.summary().splitlines()[0]
+
+
+def test_a_check_that_another_one_stopped_is_said_to_be_unchecked(folder: Path) -> None:
+    forge(folder, "frames", lambda rows: rows.pop(0))
+    found = verify(folder)
+    assert "draws" not in found.checked
+    assert "not checked, as what is above must be right first: references, recipe" in found.summary()
+
+
+def test_one_space_in_a_clean_prompt_does_not_stop_the_draws_of_the_others(folder: Path) -> None:
+    def change(rows: list[dict[str, Any]]) -> None:
+        rows[0]["expression"] += " "
+        for row in rows:
+            row["noisy_expression"] = "left hand used in the action of nothing"
+
+    forge(folder, "samples", change)
+    (finding,) = verify(folder)
+    assert finding.where.endswith("column noisy_expression")
+    assert finding.more > 10
+
+
+def test_invented_imports_contradict_noises_that_were_drawn(folder: Path) -> None:
+    edit_info(folder, lambda data: data.update(imported={"a": 1}))
+    assert {finding.where for finding in verify(folder)} == {"manifest.json, recipe noise", "manifest.json, noises"}
+
+
+def test_an_invented_use_is_a_finding(folder: Path) -> None:
+    edit_info(folder, lambda data: data.update(uses={"x": "y"}))
+    assert [finding.where for finding in verify(folder)] == ["manifest.json, uses"]
+
+
+def test_a_noise_that_is_not_here_is_said_with_the_reason(folder: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["recipe"]["noise"][0]["noise"] = data["noises"][0]["noise_id"] = "elsewhere-v1"
+
+    edit_info(folder, change)
+    forge(folder, "samples", lambda rows: [row.update(text_noise="elsewhere-v1") for row in rows if row["is_harmful"]])
+    found = run_checks(Subject(actiseg_noise.read_manifest(folder)), [c for c in CHECKS if c.name == "draws"])
+    assert found.checked == ()
+    assert "not checked, as its recipe cannot be drawn here (unknown noise 'elsewhere-v1'" in found.summary()
+
+
+def test_keys_that_nobody_knows_are_said_to_be_unchecked(folder: Path) -> None:
+    edit_info(folder, lambda data: data.update(proof="yes"))
+    assert "as this version knows no such key: what manifest.json says under 'proof'" in verify(folder).summary()
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "where"),
+    [
+        ("samples", lambda rows: rows[0].update(sample_id="clip000/9"), "column sample_id"),
+        ("masks", lambda rows: rows[0].update(sample_id="clip000/9"), "column sample_id"),
+        ("masks", lambda rows: rows[0].update(frame_id="other"), "column frame_id"),
+        ("masks", lambda rows: rows[0].update(object_id=255), ""),
+        (
+            "masks",
+            lambda rows: rows.remove(next(row for row in rows if row["mask_noise"] == "none")),
+            "masks.parquet, cl",
+        ),
+        ("frames", lambda rows: rows.pop(), "clip_id='clip011'"),
+        ("samples", lambda rows: rows.pop(), "clip_id='clip011'"),
+        ("clips", lambda rows: rows.clear(), "clips.parquet, rows"),
+        ("samples", lambda rows: rows.clear(), "samples.parquet, rows"),
+        ("frames", lambda rows: rows[0].update(image_path="/etc/passwd"), "column image_path"),
+        ("frames", lambda rows: rows[0].update(mask_path="../x.png"), "column mask_path"),
+    ],
+)
+def test_rows_that_are_about_nothing_are_found_though_every_digest_fits(
+    folder: Path, table: str, change: Callable[[list[dict[str, Any]]], object], where: str
+) -> None:
+    forge(folder, table, change)
+    assert any(where in finding.where for finding in verify(folder))
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        (lambda data: data["recipe"].update(id="clean"), "manifest.json, recipe noise"),
+        (lambda data: data["recipe"].update(title="Ours"), "manifest.json, recipe title"),
+        (lambda data: data["dataset"].update(licence="MIT"), "manifest.json, dataset licence"),
+        (lambda data: data["dataset"].update(title="Other"), "manifest.json, dataset title"),
+        (lambda data: data["dataset"].update(citation="me"), "manifest.json, dataset citation"),
+    ],
+)
+def test_what_no_digest_covers_is_held_against_what_is_published(
+    noisy_val: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], where: str
+) -> None:
+    folder = Path(shutil.copytree(noisy_val, tmp_path / "m"))
+
+    def rename(data: dict[str, Any]) -> None:
+        data["recipe"]["title"] = data["recipe"]["title"] or ""
+        change(data)
+
+    if "title" in where and "recipe" in where:
+        folder = actiseg_noise.build(
+            "kitchen", split="val", recipe="text-40", content="text", allow_eval=True, limit=2, out=tmp_path / "t"
+        )
+    edit_info(folder, rename)
+    assert where in [finding.where for finding in verify(folder)]
+
+
+# --- text that lands elsewhere
+
+
+def test_what_moves_a_cursor_is_printed_as_an_escape(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    for name in ("out", "err"):
+        monkeypatch.setattr(terminal, name, terminal.SafeConsole(file=stream, width=100))
+    bad = "\x1b]0;pwn\x07\x1b[31m\u202e\r\x9b"
+    terminal.print_table(bad, (bad, "b"), [(bad, bad)])
+    terminal.print_error(bad)
+    terminal.print_warning(bad)
+    terminal.print_text(bad)
+    terminal.print_json({"a": bad})
+    terminal.out.print(bad, markup=False)
+    assert not set("\x1b\x07\u202e\r\x9b") & set(stream.getvalue())
+    assert stream.getvalue().count(r"\x1b]0;pwn\x07") >= 5
+
+
+def test_markdown_of_strangers_says_its_text_and_nothing_else() -> None:
+    text = markdown_text("x*\n\n# Owned\n<script>a</script> [c](javascript:a) ```")
+    assert not {"<", "[", "]", "`", "\n"} & set(text)
+    assert "javascript:" not in text
+    assert markdown_text("# a").startswith("&#35;")
+    assert markdown_code("a``b") == "``` a``b ```"
+    assert markdown_block("```\n# x", "json").splitlines()[0] == "````json"
+    assert (web_address("javascript:a"), web_address("http://x) <b>")) == (None, None)
+    assert web_address("https://a.org/b") == "https://a.org/b"
+    assert printable("a\tb\n") == "a\tb\n"
+
+
+def test_a_card_of_a_strangers_words_has_no_tags_links_or_headings_of_theirs(folder: Path) -> None:
+    def change(data: dict[str, Any]) -> None:
+        data["dataset"].update(
+            title="x*\n\n# Owned\n<script>alert(1)</script> [click](javascript:alert(1))",
+            how_to_get="```\n<img src=x onerror=alert(1)>",
+            licence="x\n---\nlicense: mit\n<script>alert(1)</script>",
+            homepage="http://x) <script>",
+            citation="@x```\n```\n# hi",
+        )
+        data["tool_version"] = "x\n# hi"
+        data["recipe"]["title"] = "<b>|</b>\n# hi"
+
+    edit_info(folder, change)
+    out = actiseg_noise.publish(folder, folder.parent / "p").path
+    page = (out / "README.md").read_text("utf-8")
+    lines = page.split("````bibtex")[0].splitlines()
+    assert not any(line.startswith(("# Owned", "# hi", "license: mit")) for line in lines)
+    assert lines.count("---") == 2
+    for text in (page, (out / "croissant.json").read_text("utf-8")):
+        assert not any(bad in text for bad in ("<script", "<img", "<b>", "](javascript:"))
+
+
+def test_a_text_in_a_csv_file_is_no_formula(tmp_path: Path) -> None:
+    with whole_csv(tmp_path / "a.csv", ["a", "b"]) as writer:
+        writer.writerow({"a": "=1+1", "b": -0.5})
+        writer.writerow({"a": "-0.5", "b": "@x"})
+    assert (tmp_path / "a.csv").read_text() == "a,b\n'=1+1,-0.5\n-0.5,'@x\n"
+
+
+# --- leftovers and messages
+
+
+def test_leftovers_of_earlier_versions_go_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / ".o.building" / "chunks-x" / "000000").mkdir(parents=True)
+    (tmp_path / ".o.exporting").mkdir()
+    (tmp_path / ".o.exporting" / "mine.txt").write_text("x")
+    with FolderDraft(tmp_path / "o", lambda _: None):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".o.exporting"]
+
+
+def test_an_error_of_the_system_says_which_file_or_that_none_is_known() -> None:
+    assert terminal._say(OSError(28, "No space left on device", "a/b")) == "a/b: No space left on device"
+    assert terminal._say(OSError(28, "No space left on device")).startswith("No space left on device (the system names")
