@@ -219,7 +219,7 @@ def read_info(folder: Path) -> ManifestInfo:
     path = folder / INFO_NAME
     if not path.is_file():
         raise ManifestError(f"{folder}: no {INFO_NAME} here, so this is not a finished manifest folder{_hint(folder)}")
-    data = read_json_object(path, ManifestError, most=MOST_BYTES)
+    data = read_json_object(path, ManifestError, most=MOST_BYTES, unique=True)
     version = data.get("schema_version")
     if type(version) is not int or version < 1:
         raise ManifestError(
