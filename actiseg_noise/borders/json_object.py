@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.json_window import iter_json_members
-from actiseg_noise.borders.text import check_file
+from actiseg_noise.borders.text import RepeatedKeyError, check_file, unique_keys
 from actiseg_noise.errors import DataError
 
 INDEXES_KEPT = 16
@@ -62,8 +62,8 @@ class JsonObject:
             stream.seek(start)
             data = stream.read(stop - start)
         try:
-            return json.loads(data, object_pairs_hook=_unique_keys)
-        except _RepeatedKeyError as error:
+            return json.loads(data, object_pairs_hook=unique_keys)
+        except RepeatedKeyError as error:
             raise DataError(
                 f"{self.path}: entry {number} ({key!r}): the key {error.args[0]!r} stands twice inside it; "
                 "keep one of them"
@@ -90,17 +90,3 @@ def _find_places(path: Path, inside: str | None, changed_ns: int, size: int) -> 
             raise DataError(f"{path}: the key {key!r} stands twice (entries {places[key][0]} and {number}); keep one")
         places[key] = number, start, stop
     return places
-
-
-class _RepeatedKeyError(ValueError):
-    """A key that stands twice in one object."""
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object of key-value pairs."""
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise _RepeatedKeyError(key)
-        found[key] = value
-    return found

@@ -118,20 +118,45 @@ def read_lines(path: Path, *, or_latin1: bool = False) -> list[tuple[int, str]]:
     return [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
 
 
-def read_json(path: Path, kind: type[ActisegError] = DataError, *, most: int | None = None) -> Any:
+def read_json(
+    path: Path, kind: type[ActisegError] = DataError, *, most: int | None = None, unique: bool = False
+) -> Any:
     """Return what a JSON file of at most ``most`` bytes holds.
+
+    Args:
+        unique: refuse a key that stands twice in one object.
 
     Raises:
         ActisegError (``kind``): see :func:`read_text`; or no JSON, truncated, nested too deeply (line and column are
             named).
     """
-    return parse_json(read_text(path, kind=kind, most=most), path, kind)
+    return parse_json(read_text(path, kind=kind, most=most), path, kind, unique=unique)
 
 
-def parse_json(text: str, where: object, kind: type[ActisegError] = DataError) -> Any:
+class RepeatedKeyError(ValueError):
+    """A key that stands twice in one object, of which readers of JSON take one or the other."""
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of key-value pairs.
+
+    Raises:
+        RepeatedKeyError: a key stands twice.
+    """
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise RepeatedKeyError(key)
+        found[key] = value
+    return found
+
+
+def parse_json(text: str, where: object, kind: type[ActisegError] = DataError, *, unique: bool = False) -> Any:
     """Return what a JSON text holds; ``where`` is named in the error. See :func:`read_json`."""
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=unique_keys if unique else None)
+    except RepeatedKeyError as error:
+        raise kind(f"{where}: the key {error.args[0]!r} stands twice in one object; keep one of them") from None
     except json.JSONDecodeError as error:
         end = " (the end of the file: it is truncated)" if error.pos >= len(error.doc.rstrip()) else ""
         raise kind(
@@ -144,13 +169,15 @@ def parse_json(text: str, where: object, kind: type[ActisegError] = DataError) -
         raise kind(f"{where}: malformed JSON ({error}). Repair the file or fetch it again.") from None
 
 
-def read_json_object(path: Path, kind: type[ActisegError] = DataError, *, most: int | None = None) -> dict[str, Any]:
-    """Return the object that a JSON file of at most ``most`` bytes holds.
+def read_json_object(
+    path: Path, kind: type[ActisegError] = DataError, *, most: int | None = None, unique: bool = False
+) -> dict[str, Any]:
+    """Return the object that a JSON file of at most ``most`` bytes holds. ``unique``: see :func:`read_json`.
 
     Raises:
         ActisegError (``kind``): see :func:`read_json`, or it holds something else.
     """
-    data = read_json(path, kind, most=most)
+    data = read_json(path, kind, most=most, unique=unique)
     if not isinstance(data, dict):
         raise kind(f"{path}: expected a JSON object, found {shorten(data)}")
     return data

@@ -129,7 +129,7 @@ class TableCheck:
         for column in self.table.columns:
             cells = columns[column.name]
             expected, is_fit = _fitness(column)
-            if None not in cells and all(map(is_fit, cells)):
+            if _are_fit(column, cells, is_fit):
                 continue
             for index in range(len(cells)):
                 if column.null if cells[index] is None else is_fit(cells[index]):
@@ -242,6 +242,16 @@ def _fitness(column: Column) -> _Fitness:
         return _ANYTHING
     least, most = column.least, inf if column.most is None else column.most
     return column.range, lambda value: least <= value <= most
+
+
+def _are_fit(column: Column, cells: Sequence[Any], is_fit: Callable[[Any], object]) -> bool:
+    """Return whether all cells are fit, as ranges of numbers are seen from the smallest and the largest."""
+    if None in cells:
+        return False
+    if column.least is not None and cells:
+        total = sum(cells)  # NaN, which no comparison finds, makes it NaN
+        return bool(total == total and is_fit(min(cells)) and is_fit(max(cells)))  # noqa: PLR0124
+    return is_fit is _ANYTHING[1] or all(map(is_fit, cells))
 
 
 def _void_row(values: Mapping[str, Any]) -> Iterator[_Problem]:

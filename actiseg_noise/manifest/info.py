@@ -222,7 +222,7 @@ def read_info(folder: Path) -> ManifestInfo:
         raise ManifestError(f"{folder}: a file; give the manifest's folder{where}")
     if not path.is_file():
         raise ManifestError(f"{folder}: no {INFO_NAME} here, so this is not a finished manifest folder{_hint(folder)}")
-    data = read_json_object(path, ManifestError, most=MOST_BYTES)
+    data = read_json_object(path, ManifestError, most=MOST_BYTES, unique=True)
     version = data.get("schema_version")
     if type(version) is not int or version < 1:
         raise ManifestError(

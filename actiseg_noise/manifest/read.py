@@ -77,7 +77,9 @@ class Manifest:
     def vocabulary(self) -> Vocabulary:
         """Return the categories and nouns that text noise drew from."""
         path = self.path / VOCABULARY_NAME
-        return Vocabulary.from_json(read_json_object(path, ManifestError, most=MOST_BYTES), str(path), ManifestError)
+        return Vocabulary.from_json(
+            read_json_object(path, ManifestError, most=MOST_BYTES, unique=True), str(path), ManifestError
+        )
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return a whole table (``clips``, ``frames``, ``samples`` or ``masks``), or some of its columns.

@@ -21,7 +21,9 @@ def length_px(options: Options, name: str, height: int, width: int) -> float:
     """
     value, unit = options[name], options["unit"]
     if isinstance(value, bool) or not isinstance(value, int | float) or not SHORTEST <= value <= LONGEST:
-        raise ActisegError(f"the option {name} must be a positive number of at most {LONGEST:,}, got {value!r:.40}")
+        raise ActisegError(
+            f"the option {name} must be a positive number, got {value!r:.40}; expected {SHORTEST:g} to {LONGEST:,}"
+        )
     if unit not in UNITS:
         raise ActisegError(f"expected 480p or px as the boundary's unit, got {unit!r}")
     return float(value) if unit == "px" else value * min(height, width) / 480

@@ -287,7 +287,9 @@ def test_options_that_an_adapter_does_not_know_are_refused(tmp_path: Path) -> No
 def test_a_bad_vocabulary_file_is_refused(toy: Toy, tmp_path: Path) -> None:
     path = tmp_path / "words.json"
     path.write_text('{"categories": 3}')
-    with pytest.raises(ActisegError, match=r"--vocabulary .*words\.json: not a vocabulary file"):
+    with pytest.raises(
+        ActisegError, match=r"--vocabulary .*words\.json: categories: expected a list of objects, found 3"
+    ):
         actiseg_noise.build(toy, vocabulary=path, out=tmp_path / "m")
 
 

@@ -216,6 +216,14 @@ def test_a_value_of_any_other_type_at_any_key_is_an_error_that_names_the_file(bu
             assert "manifest.json" in str(error)
 
 
+@pytest.mark.parametrize("name", ["manifest.json", "vocabulary.json"])
+def test_a_key_that_stands_twice_is_refused(folder: Path, name: str) -> None:
+    path = folder / name
+    path.write_text('{"origin": "a", "split": "b",' + path.read_text()[1:])
+    with pytest.raises(ManifestError, match=r"\.json: the key '(split|origin)' stands twice in one object"):
+        verify(folder)
+
+
 @pytest.mark.parametrize("split", ["../../x", "/etc/x", "a\nb", "\x1b]0;x\x07", "..", "", "a`b", "-rf", "x" * 300])
 def test_a_split_or_dataset_that_cannot_name_a_folder_is_refused(folder: Path, split: str) -> None:
     edit_info(folder, lambda data: data.update(split=split))
@@ -267,7 +275,7 @@ def test_an_option_that_no_noise_can_have_is_an_error(tmp_path: Path, toy: Toy, 
 def test_a_length_beyond_all_pictures_is_refused(tmp_path: Path, toy: Toy, line: str) -> None:
     path = tmp_path / "r.toml"
     path.write_text(f'id = "a"\n[[noise]]\nnoise = "simplify-v1"\nrate = 1\n{line}\n')
-    with pytest.raises(ActisegError, match="a positive number of at most 10,000"):
+    with pytest.raises(ActisegError, match="a positive number, got .*; expected 0.001 to 10,000"):
         actiseg_noise.build(toy, recipe=load_recipe(path), out=tmp_path / "m")
 
 
