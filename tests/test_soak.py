@@ -249,8 +249,8 @@ def test_every_command_that_reads_or_writes_files_is_soaked() -> None:
     tried = {command[:2] for command in commands} | {victim.command[:2] for victim in VICTIMS}
     from typer.main import get_command
 
-    from actiseg_bench.cli import app as bench
-    from actiseg_noise.cli import app as noise
+    from actiseg_bench.cli.commands import app as bench
+    from actiseg_noise.cli.commands import app as noise
 
     known = {("actiseg-noise", name) for name in get_command(noise).commands}
     known |= {("actiseg-bench", name) for name in get_command(bench).commands}

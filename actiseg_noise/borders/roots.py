@@ -8,6 +8,7 @@ import warnings
 from contextlib import suppress
 from pathlib import Path
 
+from actiseg_noise.borders.folders import suggest_root
 from actiseg_noise.errors import ActisegWarning, DataError
 from actiseg_noise.records import DatasetCard
 
@@ -42,7 +43,7 @@ def check_drawn(card: DatasetCard, root: str | Path | None, split: str) -> None:
     if not (folder / split).is_dir():
         raise DataError(
             f"--root {folder}: split {split!r} of {card.name!r} is not drawn there, and only 'actiseg-noise build' "
-            f"draws it into a --root. {_drawn_without_root(card)}."
+            f"draws it into a --root. {_drawn_without_root(card)}.{suggest_root(folder, (split,))}"
         )
 
 

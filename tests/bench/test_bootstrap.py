@@ -169,6 +169,6 @@ def test_a_table_that_does_not_give_the_scores_of_its_run_counts_for_nothing(tmp
 def test_a_run_without_its_table_has_no_sums(tmp_path: Path) -> None:
     run = stored(tmp_path)
     (tmp_path / FILE_NAME).unlink()
-    with pytest.raises(ActisegError, match="not a readable table of object-frames"):
+    with pytest.raises(ActisegError, match="the table of object-frames is missing"):
         read_sums(run)
     assert sums_reader([run])(run.result) is None

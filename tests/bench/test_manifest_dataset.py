@@ -115,7 +115,7 @@ def test_with_and_without_cache_items_are_equal(clean_val: Path, kitchen_root: P
 
 
 def test_a_missing_image_is_named_with_clip_and_advice(clean_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/val").mkdir(parents=True)
     with pytest.raises(DataError, match=r"00000\.jpg: the image is missing \(clip val_00000a.*Point --root"):
         open_clean(clean_val, tmp_path / "elsewhere")[0]
 
@@ -148,7 +148,9 @@ def test_frames_are_decoded_as_opencv_does(kitchen_root: Path, clean_val: Path) 
 
 def test_a_root_one_level_off_is_met_with_the_right_one(clean_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
     for wrong in (kitchen_root / "val", kitchen_root.parent):
-        with pytest.raises(DataError, match=rf"Point --root \(now {wrong}\).*Did you mean {kitchen_root}\?"):
+        with pytest.raises(
+            DataError, match=rf"--root {wrong}: split 'val' .* is not drawn there.*Did you mean {kitchen_root}\?"
+        ):
             open_clean(clean_val, wrong)[0]
 
 

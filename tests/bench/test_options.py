@@ -78,7 +78,7 @@ def test_other_values_are_refused_with_strategy_option_what_is_allowed_and_what_
 
 
 def test_an_unknown_option_is_refused_with_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="option of strategy 'mine' 'swich'. Did you mean 'switch'"):
+    with pytest.raises(UnknownNameError, match="strategy 'mine' has no option 'swich'. Did you mean 'switch'"):
         Sample.make("mine", {"swich": True})
 
 

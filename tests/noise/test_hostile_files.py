@@ -191,7 +191,7 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hang(folder: Path) -> None:
 def test_a_manifest_of_gigabytes_is_refused_unread(folder: Path) -> None:
     with (folder / "manifest.json").open("r+b") as file:
         file.truncate(10**11)
-    with pytest.raises(ManifestError, match=r"100,000,000,000 bytes; expected a file of at most 67,108,864"):
+    with pytest.raises(ManifestError, match=r"100,000,000,000 bytes, expected a file of at most 67,108,864"):
         actiseg_noise.read_manifest(folder)
 
 

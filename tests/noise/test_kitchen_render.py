@@ -7,12 +7,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from actiseg_noise.datasets.kitchen import CATEGORIES, SPLITS, Video, plan_video, render_video
+from actiseg_noise.datasets.kitchen import CATEGORIES, SPLITS, PlannedVideo, plan_video, render_video
 from actiseg_noise.datasets.kitchen.catalogue import LOOK_ALIKE_SHARE
 
 
 @pytest.fixture(scope="module")
-def videos() -> list[Video]:
+def videos() -> list[PlannedVideo]:
     return [plan_video("pretrain", index) for index in range(SPLITS["pretrain"])]
 
 
@@ -56,7 +56,7 @@ def test_every_object_is_seen_in_some_frame() -> None:
         assert seen >= {thing.object_id for thing in plan.objects}
 
 
-def test_a_noun_occurs_once_in_a_video_and_ids_follow_its_order(videos: list[Video]) -> None:
+def test_a_noun_occurs_once_in_a_video_and_ids_follow_its_order(videos: list[PlannedVideo]) -> None:
     for video in videos:
         nouns = [thing.noun for thing in video.objects]
         assert len(set(nouns)) == len(nouns)
@@ -64,7 +64,7 @@ def test_a_noun_occurs_once_in_a_video_and_ids_follow_its_order(videos: list[Vid
         assert [thing.object_id for thing in video.objects] == list(range(1, len(nouns) + 1))
 
 
-def test_the_two_actions_differ_and_share_no_positive_object(videos: list[Video]) -> None:
+def test_the_two_actions_differ_and_share_no_positive_object(videos: list[PlannedVideo]) -> None:
     for video in videos:
         first, second = video.actions
         assert first.verb != second.verb
@@ -76,19 +76,19 @@ def test_the_two_actions_differ_and_share_no_positive_object(videos: list[Video]
             assert set(action.held_ids) | {action.hand_id} <= set(action.positive_ids)
 
 
-def test_a_full_narration_names_the_patient(videos: list[Video]) -> None:
+def test_a_full_narration_names_the_patient(videos: list[PlannedVideo]) -> None:
     for action in (action for video in videos for action in video.actions):
         assert (action.patient in action.narration) == bool(action.named_ids)
     share = np.mean([bool(action.named_ids) for video in videos for action in video.actions])
     assert 0.34 < share < 0.46
 
 
-def test_look_alikes_are_as_rare_as_announced(videos: list[Video]) -> None:
+def test_look_alikes_are_as_rare_as_announced(videos: list[PlannedVideo]) -> None:
     twins = sum(len({thing.category for thing in video.objects}) < len(video.objects) for video in videos)
     assert abs(twins / len(videos) - LOOK_ALIKE_SHARE) < 0.045
 
 
-def test_nouns_alone_say_nothing_about_who_is_positive(videos: list[Video]) -> None:
+def test_nouns_alone_say_nothing_about_who_is_positive(videos: list[PlannedVideo]) -> None:
     positive: Counter[str] = Counter()
     total: Counter[str] = Counter()
     for video in videos:

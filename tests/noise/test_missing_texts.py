@@ -129,7 +129,7 @@ def test_a_dataset_of_which_nothing_is_left_is_an_error(tmp_path: Path) -> None:
 
 def test_texts_in_lines_may_be_empty_too(tmp_path: Path) -> None:
     (tmp_path / "t.txt").write_text('bear 1 ""\nbear 2 "a bear"\ncow a cow\n')
-    texts = davis_texts.Texts(tmp_path / "t.txt")
+    texts = davis_texts.SequenceTexts(tmp_path / "t.txt")
     assert texts.of_sequence("cow") == ["a cow"]
     with pytest.raises(MissingTextError, match="has an empty text for sequence 'bear'"):
         texts.of_sequence("bear")

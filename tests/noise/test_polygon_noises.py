@@ -262,7 +262,7 @@ def test_lengths_are_at_480_rows_unless_they_are_literal() -> None:
         (resolve_jitter, {"sigma": 0, "spacing": 8, "unit": "px"}, "the option sigma must be a positive number, got 0"),
         (resolve_jitter, {"sigma": 3, "spacing": "8", "unit": "px"}, "option spacing must be a positive number"),
         (resolve_tolerance, {"tolerance": True, "unit": "px"}, "option tolerance must be a positive number, got True"),
-        (resolve_tolerance, {"tolerance": 5, "unit": "cm"}, "must be '480p' or 'px', got 'cm'"),
+        (resolve_tolerance, {"tolerance": 5, "unit": "cm"}, "expected 480p or px as the boundary's unit, got 'cm'"),
     ],
 )
 def test_an_option_that_is_no_length_is_refused(resolve, options: dict[str, object], message: str) -> None:
