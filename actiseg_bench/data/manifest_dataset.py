@@ -159,7 +159,7 @@ class ManifestDataset(Dataset[ClipItem]):
     def extents(self) -> list[tuple[int, int]]:
         """Return how many samples and how many frames the item of every clip has."""
         clips = map(self._clips.without_masks, self.clip_ids)
-        return [(len(clip.samples), len(self._choose(clip.frames))) for clip in clips]
+        return [(len(clip.samples), len(self._choose(clip.clip_id, clip.frames))) for clip in clips]
 
     @cached_property
     def groups(self) -> list[list[int]]:
@@ -171,11 +171,20 @@ class ManifestDataset(Dataset[ClipItem]):
 
     def shown_frames(self, clip_id: str) -> list[ManifestFrame]:
         """Return the frames that an item of this clip shows, in order, without their masks."""
-        return self._choose(self._clips.without_masks(clip_id).frames)
+        return self._choose(clip_id, self._clips.without_masks(clip_id).frames)
 
-    def _choose(self, frames: Sequence[ManifestFrame]) -> list[ManifestFrame]:
-        """Return the annotated frames, or as many of them as are asked for."""
+    def _choose(self, clip_id: str, frames: Sequence[ManifestFrame]) -> list[ManifestFrame]:
+        """Return a clip's annotated frames, or as many of them as are asked for.
+
+        Raises:
+            ManifestError: there is none.
+        """
         annotated = [frame for frame in frames if frame.is_annotated]
+        raise_if(
+            not annotated,
+            f"{self.manifest.path}: clip {clip_id!r} has no annotated frame; 'actiseg-noise verify' says what is wrong",
+            ManifestError,
+        )
         if self.frames is None:
             return annotated
         return [annotated[i] for i in np.linspace(0, len(annotated) - 1, self.frames).round().astype(int)]
@@ -191,7 +200,7 @@ class ManifestDataset(Dataset[ClipItem]):
 
     def _read(self, clip_id: str, view: View | None = None) -> ClipItem:
         whole = self._clips[clip_id]
-        frames, samples = self._choose(whole.frames), list(whole.samples)
+        frames, samples = self._choose(clip_id, whole.frames), list(whole.samples)
         frames_id = _frames_id(frames)
         if view is not None:
             frames, samples = [frames[i] for i in view.frames], [samples[i] for i in view.samples]

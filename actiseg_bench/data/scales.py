@@ -14,6 +14,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.data.sizes import Size, grid_size, resize_short, whole_cells
 from actiseg_bench.records import Batch
+from actiseg_noise.errors import raise_if
+
+LONGEST = 16_384
+"""Of the sides of a picture, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,25 @@ class ScaleConfig:
     crop: float = 0.5
     crop_from: tuple[int, ...] = (400, 500, 600)
     crop_sides: tuple[int, int] = (384, 600)
+
+    def __post_init__(self) -> None:
+        sizes = {"sides": self.sides, "crop_from": self.crop_from, "crop_sides": self.crop_sides}
+        for name, values in {**sizes, "long_side": (self.long_side,)}.items():
+            raise_if(
+                not isinstance(values, tuple) or not values or not all(map(_is_side, values)),
+                f"{name} in [train.augment.scales]: expected whole numbers of pixels from 1 to {LONGEST:,}, got "
+                f"{getattr(self, name)!r:.60}",
+            )
+        raise_if(
+            len(self.crop_sides) != 2 or self.crop_sides[0] > self.crop_sides[1],
+            f"crop_sides in [train.augment.scales]: expected (least, most) pixels, got {self.crop_sides!r}",
+        )
+        is_share = isinstance(self.crop, int | float) and not isinstance(self.crop, bool) and 0 <= self.crop <= 1
+        raise_if(not is_share, f"crop in [train.augment.scales]: expected a number from 0 to 1, got {self.crop!r:.60}")
+
+
+def _is_side(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LONGEST
 
 
 class Cut(NamedTuple):

@@ -274,8 +274,20 @@ class _InStep:
 def make_clip(
     row: Row, frame_rows: Sequence[Row], sample_rows: Sequence[Row], mask_rows: Sequence[Row] = ()
 ) -> ManifestClip:
-    """Return the record of a row of ``CLIP_COLUMNS`` with the clip's rows of the other tables."""
-    return ManifestClip(*(*row, make_frames(frame_rows, mask_rows), make_samples(sample_rows)))
+    """Return the record of a row of ``CLIP_COLUMNS`` with the clip's rows of the other tables.
+
+    Raises:
+        ManifestError: see :func:`make_frames`; a mask of an object that has no sample.
+    """
+    clip = ManifestClip(*(*row, make_frames(frame_rows, mask_rows), make_samples(sample_rows)))
+    objects = {sample.object_id for sample in clip.samples}
+    for frame in clip.frames:
+        if strangers := frame.masks.keys() - objects:
+            raise ManifestError(
+                f"clip {clip.clip_id!r}, frame_idx {frame.frame_idx}: a mask of object {min(strangers)}, but "
+                "samples.parquet has no such object; 'actiseg-noise verify' says what is wrong"
+            )
+    return clip
 
 
 def make_samples(rows: Sequence[Row]) -> tuple[ManifestSample, ...]:

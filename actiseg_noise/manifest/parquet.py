@@ -251,5 +251,5 @@ def _named_damage(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise ManifestError(f"{path}: not a readable Parquet file ({error}); fetch it again") from None

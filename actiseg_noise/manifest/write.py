@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.borders.folders import list_names
-from actiseg_noise.borders.writing import move, write_json
+from actiseg_noise.borders.writing import WriteError, move, write_json
 from actiseg_noise.manifest.digest import TableDigest, manifest_digest
 from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo
 from actiseg_noise.manifest.schema import MASKS, TABLES, Table
@@ -100,7 +101,9 @@ class _ParquetFile:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        self._sink = pa.BufferOutputStream() if path is None else pa.OSFile(str(path), "wb")
+        self._path = path
+        with self._named():
+            self._sink = pa.BufferOutputStream() if path is None else pa.OSFile(str(path), "wb")
         repeating = [name for name in schema.names if name not in _ALL_DIFFERENT]
         self._writer = pq.ParquetWriter(
             self._sink, schema, compression="zstd", compression_level=level, use_dictionary=repeating
@@ -113,16 +116,29 @@ class _ParquetFile:
 
     def write(self, rows: pa.Table) -> None:
         """Write rows as one row group."""
-        self._writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
+        with self._named():
+            self._writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
 
     def finish(self) -> None:
         """Write the footer."""
-        self._writer.close()
+        with self._named():
+            self._writer.close()
 
     def close(self) -> None:
         """Write the footer and close the file."""
         self.finish()
-        self._sink.close()
+        with self._named():
+            self._sink.close()
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Let an error of the system name the file; Arrow's do not."""
+        try:
+            yield
+        except OSError as error:
+            if self._path is None:
+                raise
+            raise WriteError(self._path, error) from None
 
 
 def parquet_size(table: Table, rows: pa.Table) -> int:
@@ -146,9 +162,10 @@ class ManifestWriter:
     def __enter__(self) -> ManifestWriter:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         for table in self.tables.values():
-            table.close()
+            with suppress(Exception) if kind else nullcontext():  # what went wrong first is what is said
+                table.close()
 
     def append(self, name: str, batch: pa.RecordBatch) -> dict[str, list[Any]]:
         """Add rows to the table called ``name``; return them as a list per column."""

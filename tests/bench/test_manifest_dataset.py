@@ -164,6 +164,30 @@ def with_frames(manifest: Path, out: Path, **values: object) -> Path:
 
 
 @pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("frames", "frame_idx 0: a mask of object 1, but frames.parquet has no size of such a frame"),
+        ("samples", "frame_idx 0: a mask of object 1, but samples.parquet has no such object"),
+    ],
+)
+def test_masks_of_things_that_are_not_listed_are_named(
+    clean_val: Path, kitchen_root: Path, tmp_path: Path, table: str, message: str
+) -> None:
+    shutil.copytree(clean_val, tmp_path / "m")
+    rows = pq.read_table(tmp_path / "m" / f"{table}.parquet")
+    kept = [row for row in rows.to_pylist() if (row["clip_id"], row.get("object_id", 1)) != ("val_00000a", 1)]
+    pq.write_table(pa.Table.from_pylist(kept, rows.schema), tmp_path / "m" / f"{table}.parquet")
+    with pytest.raises(ManifestError, match=f"clip 'val_00000a', {message}"):
+        open_clean(tmp_path / "m", kitchen_root, cache=False)[0]
+
+
+def test_a_clip_without_annotated_frames_is_named(clean_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    labels = with_frames(clean_val, tmp_path / "m", is_annotated=False)
+    with pytest.raises(ManifestError, match="clip 'val_00000a' has no annotated frame"):
+        _ = open_clean(labels, kitchen_root, cache=False).sizes
+
+
+@pytest.mark.parametrize(
     "path", ["/etc/picture.jpg", "../picture.jpg", "val/../../picture.jpg", "C:\\p.jpg", "..\\p.jpg"]
 )
 def test_an_image_outside_the_root_is_refused(clean_val: Path, kitchen_root: Path, tmp_path: Path, path: str) -> None:

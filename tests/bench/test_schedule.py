@@ -67,6 +67,14 @@ def test_a_rate_of_nothing_is_refused_with_the_parts_there_are() -> None:
         ({"drops": (3, "x")}, "drops in .train. must be a number of at least 0, got 'x'"),
         ({"rates": {"backbone": -0.5}}, "rates in .train. must be a number of at least 0, got -0.5"),
         ({"augment": {"scales": {"side": (288,)}}}, "key of ScaleConfig 'side'. Did you mean 'sides'"),
+        (
+            {"augment": {"scales": {"sides": [[288]]}}},
+            "sides in .train.augment.scales.: expected whole numbers of pixels",
+        ),
+        ({"augment": {"scales": {"sides": []}}}, "sides in .train.augment.scales.: expected whole numbers of pixels"),
+        ({"augment": {"scales": {"long_side": 10**30}}}, "long_side in .* from 1 to 16,384, got 1000"),
+        ({"augment": {"scales": {"crop_sides": [5, 4]}}}, "crop_sides in .*: expected .least, most. pixels"),
+        ({"augment": {"scales": {"crop": "often"}}}, "crop in .*: expected a number from 0 to 1, got 'often'"),
     ],
 )
 def test_a_schedule_that_cannot_be_is_refused(values: dict[str, object], message: str) -> None:

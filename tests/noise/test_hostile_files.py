@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
 from actiseg_noise import terminal
-from actiseg_noise.borders.writing import FolderDraft, whole_csv
+from actiseg_noise.borders.writing import FolderDraft, WriteError, whole_csv
 from actiseg_noise.check import verify as verify_module
 from actiseg_noise.check.verify import CHECKS, Subject, run_checks, verify
 from actiseg_noise.errors import ActisegError, ManifestError
@@ -186,6 +187,26 @@ def test_a_pipe_in_the_place_of_a_file_does_not_hang(folder: Path) -> None:
     os.mkfifo(folder / "vocabulary.json")
     with pytest.raises(ManifestError, match="a pipe or device stands where the file should be"):
         verify(folder)
+
+
+def test_a_footer_whose_names_are_no_utf8_is_a_damaged_file(folder: Path) -> None:
+    table = folder / "frames.parquet"
+    content = table.read_bytes()
+    footer = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
+    table.write_bytes(content[:footer] + content[footer:].replace(b"frame_id", b"\xff\xferame_"))
+    with pytest.raises(ManifestError, match=r"frames\.parquet: "):
+        actiseg_noise.read_manifest(folder).table("frames")
+
+
+def test_a_full_disk_names_the_table_that_was_written(folder: Path, tmp_path: Path) -> None:
+    limit, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, hard))
+    try:
+        with pytest.raises(WriteError, match=r"masks.*: cannot be written \(no room to write"):
+            actiseg_noise.publish(folder, out=tmp_path / "published")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    assert not (tmp_path / "published").exists()
 
 
 def test_a_manifest_of_gigabytes_is_refused_unread(folder: Path) -> None:
