@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from actiseg_noise.errors import ManifestError, raise_if
 from actiseg_noise.manifest.clips import (
     CLIP_COLUMNS,
     FRAME_COLUMNS,
@@ -33,13 +34,28 @@ class ByClip:
 
     def __getitem__(self, clip_id: str) -> ManifestClip:
         """Return a clip with its samples, frames and masks."""
-        (row,) = self._clips.rows(clip_id)
-        return make_clip(row, self._frames.rows(clip_id), self._samples.rows(clip_id), self._masks.rows(clip_id))
+        return make_clip(
+            self._row(clip_id), self._frames.rows(clip_id), self._samples.rows(clip_id), self._masks.rows(clip_id)
+        )
 
     def without_masks(self, clip_id: str) -> ManifestClip:
         """Return a clip whose frames have no masks: quicker, for whoever needs names and sizes alone."""
-        (row,) = self._clips.rows(clip_id)
-        return make_clip(row, self._frames.rows(clip_id), self._samples.rows(clip_id))
+        return make_clip(self._row(clip_id), self._frames.rows(clip_id), self._samples.rows(clip_id))
+
+    def _row(self, clip_id: str) -> tuple[Any, ...]:
+        """Return a clip's row.
+
+        Raises:
+            ManifestError: there is none, or there are several.
+        """
+        rows = self._clips.rows(clip_id)
+        raise_if(
+            len(rows) != 1,
+            f"clips.parquet has {len(rows)} rows of clip {clip_id!r}, expected one; 'actiseg-noise verify' says what is "
+            "wrong",
+            ManifestError,
+        )
+        return rows[0]
 
 
 class _Slices:

@@ -181,6 +181,14 @@ def test_masks_of_things_that_are_not_listed_are_named(
         open_clean(tmp_path / "m", kitchen_root, cache=False)[0]
 
 
+def test_a_clip_listed_twice_is_named(clean_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    shutil.copytree(clean_val, tmp_path / "m")
+    rows = pq.read_table(tmp_path / "m/clips.parquet")
+    pq.write_table(pa.concat_tables([rows.slice(0, 1), rows]), tmp_path / "m/clips.parquet")
+    with pytest.raises(ManifestError, match="clips.parquet has 2 rows of clip 'val_00000a', expected one"):
+        open_clean(tmp_path / "m", kitchen_root, cache=False)[0]
+
+
 def test_a_clip_without_annotated_frames_is_named(clean_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
     labels = with_frames(clean_val, tmp_path / "m", is_annotated=False)
     with pytest.raises(ManifestError, match="clip 'val_00000a' has no annotated frame"):
