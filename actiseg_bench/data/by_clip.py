@@ -51,8 +51,7 @@ class ByClip:
         rows = self._clips.rows(clip_id)
         raise_if(
             len(rows) != 1,
-            f"clips.parquet has {len(rows)} rows of clip {clip_id!r}, expected one; 'actiseg-noise verify' says what is "
-            "wrong",
+            f"clips.parquet has {len(rows)} rows of clip {clip_id!r}, expected one; 'actiseg-noise verify' says more",
             ManifestError,
         )
         return rows[0]
