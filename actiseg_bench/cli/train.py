@@ -33,8 +33,9 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
     """Train, one process at a time; None in the helpers of a process that trains on several devices."""
     from actiseg_bench.cli.progress import step_progress
     from actiseg_bench.data.manifest_dataset import check_usable
+    from actiseg_bench.device import pick_device
     from actiseg_bench.training.folder import is_first_process, train_to
-    from actiseg_bench.training.train import make_networks, pick_device
+    from actiseg_bench.training.train import make_networks
     from actiseg_noise import read_manifest
     from actiseg_noise.borders.locks import locked
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.prediction.predict import iter_predictions_of
 from actiseg_bench.results.networks import PREDICTIONS_NAME, file_of, over_networks
@@ -22,7 +23,7 @@ from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
 from actiseg_bench.scoring.object_frames import write_object_frames
-from actiseg_bench.training.train import TrainOutcome, make_networks, pick_device, train_run
+from actiseg_bench.training.train import TrainOutcome, make_networks, train_run
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.masks import empty_rle
 

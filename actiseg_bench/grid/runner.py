@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actiseg_bench.device import pick_device
 from actiseg_bench.grid import execution
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
 from actiseg_bench.models.base import MODELS
@@ -18,7 +19,7 @@ from actiseg_bench.results.score_code import score_code_digest
 from actiseg_bench.strategies.base import STRATEGIES
 from actiseg_bench.training.checkpoint import save_networks
 from actiseg_bench.training.process import process_state
-from actiseg_bench.training.train import make_networks, pick_device
+from actiseg_bench.training.train import make_networks
 from actiseg_noise.borders.writing import digest_file
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset, check_usable
+from actiseg_bench.device import pick_device
 from actiseg_bench.prediction.names import mask_names
 from actiseg_bench.prediction.networks import TrainedNetwork, open_network
 from actiseg_bench.prediction.predict import ClipPrediction, iter_predictions_of
@@ -24,7 +25,6 @@ from actiseg_bench.results.predictions import PredictedMask, iter_predictions, w
 from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_bench.scoring.measure import measure
 from actiseg_bench.training.process import process_state
-from actiseg_bench.training.train import pick_device
 from actiseg_noise import read_manifest
 from actiseg_noise.borders.folders import list_names
 from actiseg_noise.borders.images import write_index_mask

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_bench.data.pictures import pictures_digest
+from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.results.provenance import find_provenance
 from actiseg_bench.results.result import CHECKPOINT_NAME
@@ -26,7 +27,7 @@ from actiseg_bench.training.checkpoint import (
     save_networks,
 )
 from actiseg_bench.training.config import RunConfig
-from actiseg_bench.training.train import Progress, TrainOutcome, pick_device, train_run
+from actiseg_bench.training.train import Progress, TrainOutcome, train_run
 from actiseg_noise import read_manifest
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import remove_file, write_json

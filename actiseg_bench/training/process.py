@@ -44,13 +44,7 @@ def _state() -> Iterator[tuple[Callable[[Any], Any], Any]]:
         yield _seed_new_devices, torch.initial_seed()
     yield np.random.set_state, np.random.get_state()  # noqa: NPY002 — the default generator is what is kept
     yield random.setstate, random.getstate()
-    yield (
-        _restore_determinism,
-        (
-            torch.are_deterministic_algorithms_enabled(),
-            torch.is_deterministic_algorithms_warn_only_enabled(),
-        ),
-    )
+    yield _restore_determinism, _determinism()
     yield torch.set_float32_matmul_precision, torch.get_float32_matmul_precision()
     yield torch.set_default_dtype, torch.get_default_dtype()
     yield torch.set_grad_enabled, torch.is_grad_enabled()
@@ -76,9 +70,15 @@ def _setter(owner: Any, name: str) -> Callable[[Any], None]:
     return lambda value: setattr(owner, name, value)
 
 
-def _restore_determinism(flags: tuple[bool, bool]) -> None:
-    enabled, warns = flags
-    torch.use_deterministic_algorithms(enabled, warn_only=warns)
+def _restore_determinism(was: tuple[bool, bool]) -> None:
+    if _determinism() != was:  # to set it takes a second: torch imports its compiler for that
+        enabled, warns = was
+        torch.use_deterministic_algorithms(enabled, warn_only=warns)
+
+
+def _determinism() -> tuple[bool, bool]:
+    """Return whether algorithms are deterministic, and whether others are only warned of."""
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
 def _restore_collector(was: tuple[bool, tuple[int, int, int]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from torch.utils.data import DataLoader
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.pictures import pictures_digest
+from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
 from actiseg_bench.records import ClipItem
@@ -38,7 +38,6 @@ from actiseg_noise.errors import ActisegError, raise_if
 from actiseg_noise.key import Key
 
 Progress = Callable[[int, int, float], None]
-_DEVICE = re.compile(r"cpu|cuda(:\d+)?|mps|xpu(:\d+)?")
 
 
 class NotFiniteError(ActisegError):
@@ -66,25 +65,6 @@ class TrainOutcome:
     weights: str
     fits: list[dict[str, Any]] = field(default_factory=list)
     selection: list[dict[str, Any]] = field(default_factory=list)
-
-
-def pick_device(name: str) -> torch.device:
-    """Return the device called ``name``; ``auto`` is CUDA where there is one.
-
-    Raises:
-        ActisegError: no device's name, or a device that this machine or this torch does not have.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not _DEVICE.fullmatch(name):
-        hint = " Did you mean cuda?" if name.lower().startswith(("gpu", "cuda", "nvidia")) else ""
-        raise ActisegError(f"--device {name}: expected cpu, cuda, cuda:N or auto.{hint}")
-    try:
-        torch.empty(0, device=name)
-    except (RuntimeError, AssertionError) as error:
-        first_line = str(error).splitlines()[0]
-        raise ActisegError(f"--device {name}: not available here ({first_line}). Use cpu or auto.") from None
-    return torch.device(name)
 
 
 def make_networks(config: RunConfig, count: int, device: torch.device) -> tuple[list[VosModel], str]:

@@ -10,6 +10,7 @@ from deposits import save_frame, save_mask
 from train_fakes import make_item
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.device import pick_device
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.models.weights import load_start_weights, save_start_weights
 from actiseg_bench.prediction.predict import iter_predictions_of, merge_objects
@@ -20,7 +21,6 @@ from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.train import (
     NotFiniteError,
     TrainOutcome,
-    pick_device,
     train_run,
 )
 from actiseg_noise.errors import ActisegError, UnknownNameError

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -71,5 +70,7 @@ def match_costs(
 
 def assign(costs: Tensor) -> Tensor:
     """Return the query of every object, int64 ``[M]``, for costs ``[Q, M]``: one each, the least in sum."""
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(costs.detach().float().cpu().numpy())
     return torch.from_numpy(rows[columns.argsort()]).to(costs.device)

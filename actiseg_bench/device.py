@@ -1,0 +1,30 @@
+"""Where networks run: a device by name."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+
+from actiseg_noise.errors import ActisegError
+
+_DEVICE = re.compile(r"cpu|cuda(:\d+)?|mps|xpu(:\d+)?")
+
+
+def pick_device(name: str) -> torch.device:
+    """Return the device called ``name``; ``auto`` is CUDA where there is one.
+
+    Raises:
+        ActisegError: no device's name, or a device that this machine or this torch does not have.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not _DEVICE.fullmatch(name):
+        hint = " Did you mean cuda?" if name.lower().startswith(("gpu", "cuda", "nvidia")) else ""
+        raise ActisegError(f"--device {name}: expected cpu, cuda, cuda:N or auto.{hint}")
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        first_line = str(error).splitlines()[0]
+        raise ActisegError(f"--device {name}: not available here ({first_line}). Use cpu or auto.") from None
+    return torch.device(name)
