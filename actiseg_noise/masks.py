@@ -19,8 +19,9 @@ from actiseg_noise.errors import DataError
 IndexMask = npt.NDArray[np.uint8]
 BinaryMask = npt.NDArray[np.bool_]
 
-MAX_PIXELS = 2**28
-"""Of a canvas that is read from a file: 16,384 squared."""
+MAX_SIDE = 16_384
+"""Pixels of a side of a canvas that is read from a file."""
+MAX_PIXELS = MAX_SIDE**2
 MAX_CHARACTERS = 7
 """Of one run length in a code: 35 bits."""
 MAX_CODE = 2**23
@@ -131,14 +132,23 @@ def empty_rle(height: int, width: int) -> Rle:
 def decode_rle(rle: Rle) -> BinaryMask:
     """Return the mask as ``bool [H, W]``.
 
+    Raises:
+        DataError: see :func:`read_runs`.
+    """
+    return decode_counts(rle.counts, rle.height, rle.width)
+
+
+def decode_counts(counts: str, height: int, width: int) -> BinaryMask:
+    """Return the mask of a run-length code as ``bool [H, W]``.
+
     Not pycocotools, whose decoder warns under NumPy 2.
 
     Raises:
         DataError: see :func:`read_runs`.
     """
-    runs = read_runs(rle.counts, rle.height, rle.width)
+    runs = read_runs(counts, height, width)
     values = np.arange(len(runs)) % 2 == 1
-    return np.repeat(values, runs).reshape(rle.width, rle.height).T
+    return np.repeat(values, runs).reshape(width, height).T
 
 
 def paint_rles(masks: Iterable[tuple[int, Rle]], height: int, width: int) -> IndexMask:

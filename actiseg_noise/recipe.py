@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.borders.named_files import file_names, read_named
+from actiseg_noise.borders.named_files import MOST_BYTES, file_names, read_named
 from actiseg_noise.borders.text import read_json, read_toml
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 from actiseg_noise.fields import LARGEST, Fields, check_depth, is_number, is_text
@@ -17,8 +16,6 @@ TEMPORAL = ("frame", "clip")
 FOLDER = Path(__file__).parent / "recipes"
 
 MOST_NOISES = 100
-MOST_BYTES = 2**24
-"""Of a recipe's file, and of a file that an option of it names."""
 
 _A_CANVAS = (480, 854)  # rows, columns: what a kernel is at 480p, it is there
 _ID = re.compile(r"[a-z0-9][a-z0-9._+-]{0,149}")
@@ -177,7 +174,7 @@ def _noise_spec(
 
     spec = _foreign_spec(table, where, folder, kind)
     noise = NOISES[spec.noise_id]
-    _check_keys(table, ("noise", "rate", *noise.defaults), where)
+    Fields(table, where, kind).check_keys(("noise", "rate", *noise.defaults))
     return spec
 
 
@@ -214,14 +211,6 @@ def _inlined(value: Any, folder: Path | None) -> Any:
         return value
     path = folder / value[1:]
     return read_json(path, most=MOST_BYTES) if path.suffix.lower() == ".json" else read_toml(path, most=MOST_BYTES)
-
-
-def _check_keys(table: dict[str, Any], known: Iterable[str], where: str) -> None:
-    """Refuse a key that is not known, with the nearest that is."""
-    known = tuple(known)
-    for key in table:
-        if key not in known:
-            raise UnknownNameError(f"key in {where}:", key, known)
 
 
 def _check_type(value: object, kind: type, what: str) -> None:

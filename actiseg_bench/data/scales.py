@@ -15,9 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 from actiseg_bench.data.sizes import Size, grid_size, resize_short, whole_cells
 from actiseg_bench.records import Batch
 from actiseg_noise.errors import raise_if
-
-LONGEST = 16_384
-"""Of the sides of a picture, in pixels."""
+from actiseg_noise.masks import MAX_SIDE
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class ScaleConfig:
         for name, values in {**sizes, "long_side": (self.long_side,)}.items():
             raise_if(
                 not isinstance(values, tuple) or not values or not all(map(_is_side, values)),
-                f"{name} in [train.augment.scales]: expected whole numbers of pixels from 1 to {LONGEST:,}, got "
+                f"{name} in [train.augment.scales]: expected whole numbers of pixels from 1 to {MAX_SIDE:,}, got "
                 f"{getattr(self, name)!r:.60}",
             )
         raise_if(
@@ -53,7 +51,7 @@ class ScaleConfig:
 
 
 def _is_side(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= LONGEST
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SIDE
 
 
 class Cut(NamedTuple):

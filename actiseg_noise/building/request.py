@@ -97,8 +97,10 @@ class Request:
             ActisegError: a clip that was asked for by name is not in the split, or every clip was left out.
         """
         clips = _in_order(self.dataset, self.split, with_frames=self.content == "full")
+        if not self.dataset.chooses:
+            clips = self.selection.choose(clips, attrgetter("clip_id"), self.split, self.dataset.skipped)
         is_empty = True
-        for clip in self.selection.choose(clips, attrgetter("clip_id"), self.split, self.dataset.skipped):
+        for clip in clips:
             is_empty = False
             ids = [item.object_id for item in clip.objects]
             yield clip if ids == sorted(ids) else _with_sorted_objects(clip)

@@ -68,6 +68,7 @@ class ActionVos(Dataset):
     )
 
     layout = ("ImageSets", "Annotations_Sparse", "JPEGImages_Sparse")
+    chooses = True
     masks_may_be_scaled = True
 
     def iter_clips(self, split: str, *, with_frames: bool) -> Iterator[Clip]:

@@ -29,13 +29,15 @@ class Dataset(ABC):
         root: the folder that ``image_path`` and ``mask_path`` are relative to.
         skip_missing: listed clips whose files or texts are missing are left out and counted instead of refused.
         skipped: clip ids left out so far, filled while clips are iterated.
-        selection: which clips are wanted. An adapter asks ``choose`` before it looks for a clip's files; whoever
-            builds picks the same clips again from what it yields, so an adapter that does not ask is right, but slow.
+        selection: which clips are wanted.
+        chooses: ``iter_clips`` yields the wanted clips alone: it asks ``choose`` before it looks for a clip's files. Of
+            an adapter that yields all of them whoever builds picks those that are wanted.
     """
 
     card: ClassVar[DatasetCard]
     layout: ClassVar[tuple[str, ...]] = ()
     masks_may_be_scaled: ClassVar[bool] = False
+    chooses: ClassVar[bool] = False
     selection: Selection = ALL
 
     def __init__(self, root: Path, *, skip_missing: bool = False) -> None:

@@ -105,6 +105,7 @@ class Davis(Dataset):
     )
 
     layout = ("Annotations", "ImageSets", "JPEGImages")
+    chooses = True
 
     def __init__(
         self,

@@ -45,15 +45,19 @@ def find_name(folder: Path, stem: str, suffixes: tuple[str, ...] = ()) -> str | 
     Args:
         suffixes: which it may have; none: those of masks, see ``list_masks``.
     """
+    return _names(folder, suffixes).get(stem)
+
+
+def _names(folder: Path, suffixes: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return stem → name of a folder's files, in order; none where there is no folder."""
     try:
-        changed_ns = folder.stat().st_mtime_ns
+        return _names_of(folder, suffixes, folder.stat().st_mtime_ns)
     except OSError:
-        return None
-    return _names(folder, suffixes, changed_ns).get(stem)
+        return {}
 
 
 @lru_cache(8)
-def _names(folder: Path, suffixes: tuple[str, ...], changed_ns: int) -> dict[str, str]:
+def _names_of(folder: Path, suffixes: tuple[str, ...], changed_ns: int) -> dict[str, str]:
     """Return stem → name of a folder's files; those of the last few folders are kept while they stay the same."""
     return list_files(folder, suffixes) if suffixes else list_masks(folder)
 
@@ -67,7 +71,7 @@ def near_root(root: Path, path: str) -> Path:
 
 def first_mask(folder: Path) -> Path | None:
     """Return the mask of a clip's first annotated frame, None where the folder has no mask."""
-    name = next(iter(list_masks(folder).values()), None)
+    name = next(iter(_names(folder).values()), None)
     return None if name is None else folder / name
 
 

@@ -94,6 +94,7 @@ class RefVos(Dataset):
     )
 
     layout = ("meta_expressions", *(f"{split}/meta_expressions.json" for split in card.splits))
+    chooses = True
 
     def __init__(self, root: Path, *, skip_missing: bool = False, meta: str | None = None) -> None:
         super().__init__(root, skip_missing=skip_missing)

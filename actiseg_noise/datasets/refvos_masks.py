@@ -15,11 +15,10 @@ import numpy as np
 
 from actiseg_noise.borders.json_object import JsonObject, file_stamp
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import BinaryMask, IndexMask, Rle, decode_rle
+from actiseg_noise.masks import MAX_SIDE, BinaryMask, IndexMask, decode_counts
 
 MASK_FILE = "mask_dict.json"
 ANNOTATIONS_KEPT = 32
-_LARGEST_SIDE = 16_384
 
 Size = tuple[int, int]
 """Height and width."""
@@ -100,7 +99,7 @@ def _parse(value: Any, where: str) -> tuple[Size, str]:
     fields: dict[str, Any] = value if type(value) is dict else {}
     size: Any = fields.get("size")
     counts: Any = fields.get("counts")
-    is_size = type(size) is list and len(size) == 2 and all(type(n) is int and 1 <= n <= _LARGEST_SIDE for n in size)
+    is_size = type(size) is list and len(size) == 2 and all(type(n) is int and 1 <= n <= MAX_SIDE for n in size)
     if not is_size or type(counts) is not str or not counts.isascii():
         raise DataError(
             f'{where}: expected null or {{"size": [height, width], "counts": compressed run lengths}}, '
@@ -118,6 +117,6 @@ def _decode(value: Any, size: Size, where: str) -> BinaryMask:
             "(width×height); fetch the file again"
         )
     try:
-        return decode_rle(Rle(*size, counts, area=0))
+        return decode_counts(counts, *size)
     except (DataError, ValueError, IndexError) as error:
         raise DataError(f"{where}: {error}; fetch the file again") from None

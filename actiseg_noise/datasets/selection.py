@@ -34,7 +34,7 @@ class Selection:
     def choose(
         self, items: Iterable[T], clip_id: Callable[[T], str], split: str, skipped: Collection[str] = ()
     ) -> Iterator[T]:
-        """Yield the selected ones of a split's items, which come in ascending clip id; choosing twice changes nothing.
+        """Yield the selected ones of a split's items, which come in ascending clip id.
 
         Args:
             skipped: clip ids that exist and were left out, so that they are not among the items.
@@ -57,9 +57,7 @@ class Selection:
             if known[-1] in wanted:
                 chosen.append(item)
         unknown = sorted(wanted.difference(known, skipped))
-        # Items that were chosen before are all wanted and end at the limit; those named beyond it were known then.
-        was_chosen = len(chosen) == len(known) and len(chosen) + len(wanted.intersection(skipped)) == self.limit
-        if unknown and not was_chosen:
+        if unknown:
             near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.4)
             hint = f" Did you mean {near[0]!r}?" if near else ""
             raise ActisegError(

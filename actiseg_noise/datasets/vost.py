@@ -75,6 +75,7 @@ class Vost(Dataset):
     )
 
     layout = ("Annotations", "ImageSets", "JPEGImages")
+    chooses = True
 
     def __init__(self, root: Path, *, skip_missing: bool = False, objects: str = "merged") -> None:
         super().__init__(root, skip_missing=skip_missing)

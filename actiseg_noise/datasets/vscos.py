@@ -74,6 +74,7 @@ class Vscos(Dataset):
     )
 
     layout = ("EPIC_train_split", "EPIC_val_split")
+    chooses = True
 
     def __init__(self, root: Path, *, skip_missing: bool = False, threshold: int | None = None) -> None:
         super().__init__(root, skip_missing=skip_missing)

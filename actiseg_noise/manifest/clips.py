@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
 from actiseg_noise.manifest.rows import Row, Size, iter_clip_rows, iter_rows
-from actiseg_noise.masks import BinaryMask, Rle, decode_rle
+from actiseg_noise.masks import BinaryMask, Rle, decode_counts, decode_rle
 
 if TYPE_CHECKING:
     from actiseg_noise.manifest.read import Manifest
@@ -150,7 +150,7 @@ class ManifestFrame:
         """Return the pixels without label as ``bool [H, W]``, None where there are none."""
         if self.void_rle is None or self.size is None:
             return None
-        return decode_rle(Rle(*self.size, self.void_rle, 0))
+        return decode_counts(self.void_rle, *self.size)
 
 
 @dataclass(frozen=True, slots=True)

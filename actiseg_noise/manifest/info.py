@@ -144,13 +144,12 @@ def _read_dataset(card: Fields) -> dict[str, Any]:
     card.name("name")
     for key in ("source", "version", "title"):
         card.text(key)
-    for key in _CARD_TEXTS:
-        card.optional(key, card.text)
+    about = {key: card.optional(key, card.text) or "" for key in _CARD_TEXTS}
     card.optional("void_id", card.integer, least=1, most=255)
     card.flag("is_embedded", False)
     card.table("options")
     splits = {key: list(card.texts(key)) for key in ("splits", "eval_splits")}
-    return {key: card.raw(key) for key in card} | splits
+    return {key: card.raw(key) for key in card} | about | splits
 
 
 def _read_vocabulary(fields_: Fields) -> dict[str, str]:

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from actiseg_noise.masks import BinaryMask, Box, Rle, coco_code, decode_rle
+from actiseg_noise.masks import Box, coco_code
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,8 +99,3 @@ def iou_of_checked(one: dict[str, Any], other: dict[str, Any]) -> float:
     both = int(coco.area(coco.merge([one, other], intersect=True)))
     either = int(coco.area(one)) + int(coco.area(other)) - both
     return both / either if either else 1.0
-
-
-def read_mask(counts: str, size: Size) -> BinaryMask:
-    """Return the mask of a run-length code, ``bool [H, W]``."""
-    return decode_rle(Rle(*size, counts, 0))

@@ -14,14 +14,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from actiseg_noise.fields import LONGEST_TEXT
-from actiseg_noise.masks import MAX_CODE, MAX_PIXELS
+from actiseg_noise.masks import MAX_CODE, MAX_PIXELS, MAX_SIDE
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SCHEMA_VERSION = 1
-MAX_SIDE = 16_384
-"""Pixels of a frame's side."""
 
 RECIPE_ONLY = "recipe-only"
 CONTENTS = ("full", "text", RECIPE_ONLY)

@@ -9,7 +9,7 @@ from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask, IndexMask
 from actiseg_noise.noises.base import Options, Parameters, mask_noise
-from actiseg_noise.noises.units import LONGEST
+from actiseg_noise.noises.units import LONGEST, check_unit
 
 DEFAULTS: Options = {"kernel": 15, "unit": "480p"}
 
@@ -34,8 +34,7 @@ def resolve_kernel(options: Options, height: int, width: int) -> Parameters:
         raise ActisegError(
             f"expected an odd number of pixels as the kernel, 3 or more, got {kernel!r:.40}; at most {LONGEST:,}"
         )
-    if unit not in ("480p", "px"):
-        raise ActisegError(f"expected 480p or px as the boundary's unit, got {unit!r}")
+    check_unit(unit)
     side = kernel if unit == "px" else kernel_px(kernel, height, width)
     if side < 3:
         raise ActisegError(

@@ -24,6 +24,11 @@ def length_px(options: Options, name: str, height: int, width: int) -> float:
         raise ActisegError(
             f"the option {name} must be a positive number, got {value!r:.40}; expected {SHORTEST:g} to {LONGEST:,}"
         )
+    check_unit(unit)
+    return float(value) if unit == "px" else value * min(height, width) / 480
+
+
+def check_unit(unit: object) -> None:
+    """Raise ActisegError unless lengths are given in this unit."""
     if unit not in UNITS:
         raise ActisegError(f"expected 480p or px as the boundary's unit, got {unit!r}")
-    return float(value) if unit == "px" else value * min(height, width) / 480

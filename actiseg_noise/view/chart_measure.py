@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.rows import Size, mask_box, read_mask
-from actiseg_noise.masks import BinaryMask, Box
+from actiseg_noise.manifest.rows import Size, mask_box
+from actiseg_noise.masks import BinaryMask, Box, decode_counts
 
 NO_NOISE = "none"
 IOU_BINS = 20
@@ -87,7 +87,7 @@ def _add_displacements(figures: MaskFigures, codes: Codes) -> None:
         figures.erased += 1
         return
     area = _around([box for box in boxes if box is not None], codes.size)
-    clean, noisy = (read_mask(counts, codes.size)[area.slices] for counts in (codes.clean, codes.noisy))
+    clean, noisy = (decode_counts(counts, *codes.size)[area.slices] for counts in (codes.clean, codes.noisy))
     values, counts = np.unique(np.rint(displacements(clean, noisy)).astype(int), return_counts=True)
     figures.displacements.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
 

@@ -26,6 +26,7 @@ from actiseg_noise.manifest.info import ManifestInfo, read_info
 from actiseg_noise.manifest.schema import CLIPS, MASKS, SAMPLES, TABLES, Table
 from actiseg_noise.manifest.write import ROWS_PER_GROUP, TableWriter
 from actiseg_noise.recipe import NoiseSpec, Recipe
+from actiseg_noise.records import DatasetCard
 from tools.pages import manifest as page
 
 DOCS = Path(__file__).parents[2] / "docs" / "manifest.md"
@@ -297,3 +298,11 @@ def test_the_row_digests_on_the_page_are_those_of_its_rows() -> None:
 def test_the_digest_of_nothing_is_known() -> None:
     empty = {table.name: TableDigest(table).rows for table in TABLES}
     assert manifest_digest(empty) == "b566082aa8d5538181a876086c0517ba0158164c852d3d0ccc217afd8456b292"
+
+
+def test_a_dataset_card_without_what_only_people_read_is_a_card(built: Path) -> None:
+    data = json.loads((built / "manifest.json").read_text("utf-8"))
+    for key in ("size", "licence", "citation", "homepage", "how_to_get"):
+        del data["dataset"][key]
+    card = DatasetCard.from_json(ManifestInfo.from_json(data, "m").dataset)
+    assert (card.name, card.licence) == (data["dataset"]["name"], "")

@@ -167,3 +167,10 @@ def test_a_file_of_clips_may_begin_with_a_byte_order_mark_and_end_its_lines_as_w
     with pytest.raises(SystemExit, match="0"):
         main()
     assert json.loads((tmp_path / "m/manifest.json").read_text("utf-8"))["selection"] == {"clips": clip_ids[:1]}
+
+
+def test_a_name_that_is_not_there_is_an_error_though_the_limit_is_reached(tmp_path: Path) -> None:
+    toy = write_toy(make_toy(), tmp_path / "toy")
+    ids = [clip.clip_id for clip in toy.iter_clips("train", with_frames=False)]
+    with pytest.raises(ActisegError, match=r"--clips: 1 of 4 are not in split 'train' .*'typo'"):
+        actiseg_noise.build(toy, flip=0.5, content="text", clips=[*ids[:3], "typo"], limit=3, out=tmp_path / "m")

@@ -96,6 +96,7 @@ class Visor(Dataset):
     )
 
     layout = (SPARSE, "frame_mapping.json")
+    chooses = True
     masks_may_be_scaled = True
 
     def __init__(self, root: Path, *, skip_missing: bool = False, size: str = "854x480") -> None:
