@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.records import Batch, Prediction
+from actiseg_bench.values import check_values, number
 from actiseg_noise.errors import UnknownNameError
 
 POSITIVE_LOSSES = ("ce", "focal")
@@ -34,17 +35,18 @@ class LossConfig:
         positive_loss: ``ce``, or ``focal`` with the mask's alpha and gamma, as ActionVOS's released code has it.
 
     Raises:
-        UnknownNameError: another ``positive_loss``.
+        UnknownNameError: another ``positive_loss``. ActisegError: a value of another type or out of range.
     """
 
-    mask: float = 2.0
-    dice: float = 5.0
-    positive: float = 2.0
-    focal_alpha: float = 0.25
-    focal_gamma: float = 2.0
+    mask: float = number(2.0)
+    dice: float = number(5.0)
+    positive: float = number(2.0)
+    focal_alpha: float = number(0.25, at_most=1)
+    focal_gamma: float = number(2.0)
     positive_loss: str = "ce"
 
     def __post_init__(self) -> None:
+        check_values(self, "train.loss")
         if self.positive_loss not in POSITIVE_LOSSES:
             raise UnknownNameError("positive_loss in [train.loss]", self.positive_loss, POSITIVE_LOSSES)
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from actiseg_bench.values import check_values, number
+
 _ORDERS = tuple(permutations(range(3)))
 _DRAWS = 11
 
@@ -28,12 +30,15 @@ class DistortConfig:
         swap: whether the three colours may change places.
     """
 
-    brightness: float = 32 / 255
-    contrast: float = 0.5
-    saturation: float = 0.5
-    hue_deg: float = 18.0
+    brightness: float = number(32 / 255)
+    contrast: float = number(0.5)
+    saturation: float = number(0.5)
+    hue_deg: float = number(18.0)
     swap: bool = True
-    chance: float = 0.5
+    chance: float = number(0.5, at_most=1)
+
+    def __post_init__(self) -> None:
+        check_values(self, "train.augment.distort")
 
 
 def distort(frames: Tensor, config: DistortConfig, random: torch.Generator) -> Tensor:

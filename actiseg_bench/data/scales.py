@@ -14,6 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.data.sizes import Size, grid_size, resize_short, whole_cells
 from actiseg_bench.records import Batch
+from actiseg_bench.values import check_values, number
 from actiseg_noise.errors import raise_if
 from actiseg_noise.masks import MAX_SIDE
 
@@ -28,30 +29,20 @@ class ScaleConfig:
             ``crop_sides`` (least, most) pixels per side, no more than the picture has.
     """
 
-    sides: tuple[int, ...] = (288, 320, 352, 392, 416, 448, 480, 512)
-    long_side: int = 512
-    crop: float = 0.5
-    crop_from: tuple[int, ...] = (400, 500, 600)
-    crop_sides: tuple[int, int] = (384, 600)
+    sides: tuple[int, ...] = number((288, 320, 352, 392, 416, 448, 480, 512), at_least=1, at_most=MAX_SIDE)
+    long_side: int = number(512, at_least=1, at_most=MAX_SIDE)
+    crop: float = number(0.5, at_most=1)
+    crop_from: tuple[int, ...] = number((400, 500, 600), at_least=1, at_most=MAX_SIDE)
+    crop_sides: tuple[int, int] = number((384, 600), at_least=1, at_most=MAX_SIDE)
 
     def __post_init__(self) -> None:
-        sizes = {"sides": self.sides, "crop_from": self.crop_from, "crop_sides": self.crop_sides}
-        for name, values in {**sizes, "long_side": (self.long_side,)}.items():
-            raise_if(
-                not isinstance(values, tuple) or not values or not all(map(_is_side, values)),
-                f"{name} in [train.augment.scales]: expected whole numbers of pixels from 1 to {MAX_SIDE:,}, got "
-                f"{getattr(self, name)!r:.60}",
-            )
+        check_values(self, "train.augment.scales")
+        for name in ("sides", "crop_from"):
+            raise_if(not getattr(self, name), f"{name} in [train.augment.scales] must have one side at the least")
         raise_if(
-            len(self.crop_sides) != 2 or self.crop_sides[0] > self.crop_sides[1],
-            f"crop_sides in [train.augment.scales]: expected (least, most) pixels, got {self.crop_sides!r}",
+            self.crop_sides[0] > self.crop_sides[1],
+            f"crop_sides in [train.augment.scales] must be the least and the most pixels, got {self.crop_sides!r}",
         )
-        is_share = isinstance(self.crop, int | float) and not isinstance(self.crop, bool) and 0 <= self.crop <= 1
-        raise_if(not is_share, f"crop in [train.augment.scales]: expected a number from 0 to 1, got {self.crop!r:.60}")
-
-
-def _is_side(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SIDE
 
 
 class Cut(NamedTuple):

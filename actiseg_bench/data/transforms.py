@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 from actiseg_bench.data.distort import DistortConfig, distort
 from actiseg_bench.data.scales import ScaleConfig, compose, draw_cut, rescale
 from actiseg_bench.records import Batch
+from actiseg_bench.values import Bounds, check_values, number, within
 
 _SIDES = {"left": "right", "right": "left"}
 _SIDE_WORD = re.compile(r"\b(left|right)\b", re.IGNORECASE)
@@ -35,14 +36,17 @@ class AugmentConfig:
             view; None leaves it out.
     """
 
-    flip: float = 0.5
-    zoom: float = 1.0
-    brightness: float = 0.25
-    contrast: float = 0.25
-    colour: float = 0.08
-    strong: float = 2.0
+    flip: float = number(0.5, at_most=1)
+    zoom: float = field(default=1.0, metadata=within(Bounds(above=0)))
+    brightness: float = number(0.25)
+    contrast: float = number(0.25)
+    colour: float = number(0.08)
+    strong: float = number(2.0)
     scales: ScaleConfig | None = None
     distort: DistortConfig | None = None
+
+    def __post_init__(self) -> None:
+        check_values(self, "train.augment")
 
 
 def swap_sides(text: str) -> str:

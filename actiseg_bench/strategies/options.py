@@ -8,41 +8,16 @@ of these, or one of them ``| None``. A name that is a keyword of Python ends in 
 from __future__ import annotations
 
 import difflib
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from inspect import get_annotations
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from actiseg_bench.values import Bounds, as_typed, fits, in_words
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
 _UNCHANGED = object()
 _KEY = "actiseg_bench.option"
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """Which numbers an option may be: ``above < x < below`` and ``at_least <= x <= at_most``; None is no bound."""
-
-    at_least: float | None = None
-    at_most: float | None = None
-    above: float | None = None
-    below: float | None = None
-
-    def hold(self, number: float) -> bool:
-        """Say whether a finite number lies within."""
-        return math.isfinite(number) and (
-            (self.at_least is None or number >= self.at_least)
-            and (self.at_most is None or number <= self.at_most)
-            and (self.above is None or number > self.above)
-            and (self.below is None or number < self.below)
-        )
-
-    def __str__(self) -> str:
-        words = {"of at least": self.at_least, "above": self.above, "of at most": self.at_most, "below": self.below}
-        return " and ".join(f"{word} {bound:g}" for word, bound in words.items() if bound is not None)
 
 
 @dataclass(frozen=True)
@@ -67,12 +42,12 @@ class Option:
 
     def allows(self, value: Any) -> bool:
         """Say whether a value has the option's type and lies in its range."""
-        return _fits(self.kind, value, self.bounds)
+        return fits(self.kind, value, self.bounds)
 
     @property
     def allowed(self) -> str:
         """Return in words what it may be: ``a number above 0 and of at most 1``."""
-        return _words(self.kind, self.bounds)
+        return in_words(self.kind, self.bounds)
 
 
 def option(
@@ -111,7 +86,7 @@ class Options:
             if not one.allows(value):
                 near = difflib.get_close_matches(str(value), _choices(one.kind), n=1, cutoff=0.4)
                 hint = f". Did you mean {near[0]!r}?" if near else ""
-                raise ActisegError(f"option {one.key}: expected {one.allowed}, got {_shown(value)}{hint}")
+                raise ActisegError(f"option {one.key}: expected {one.allowed}, got {as_typed(value)}{hint}")
         self.check()
 
     def check(self) -> None:
@@ -163,47 +138,8 @@ def list_options(kind: type[Options]) -> list[Option]:
     return found
 
 
-def _fits(kind: Any, value: Any, bounds: Bounds) -> bool:
-    """Say whether a value is of a type, numbers in it within the bounds."""
-    origin, parts = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return isinstance(value, str) and value in parts
-    if origin in (Union, UnionType):
-        return any(_fits(part, value, bounds) for part in parts)
-    if origin is tuple:
-        alike = isinstance(value, tuple) and len(value) == len(parts)
-        return alike and all(_fits(part, one, bounds) for part, one in zip(parts, value, strict=True))
-    if kind in (int, float):
-        number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
-        return number and bounds.hold(value)
-    return isinstance(value, kind)
-
-
-def _words(kind: Any, bounds: Bounds) -> str:
-    """Return in words what :func:`_fits` allows, as the command line takes it."""
-    origin, parts = get_origin(kind), get_args(kind)
-    if origin is Literal:
-        return " or ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else str(parts[0])
-    if origin in (Union, UnionType):
-        return " or ".join(_words(part, bounds) for part in parts)
-    if origin is tuple:
-        return f"[{', '.join(_words(part, bounds) for part in parts)}]"
-    words = {float: "a number", int: "a whole number", bool: "true or false", str: "text", NoneType: "null"}
-    return f"{words.get(kind, kind)} {bounds}".rstrip() if kind in (int, float) else str(words.get(kind, kind))
-
-
 def _choices(kind: Any) -> list[str]:
     """Return the words of a ``Literal``, alone or in a union."""
     if get_origin(kind) is Literal:
         return [str(word) for word in get_args(kind)]
     return [word for part in get_args(kind) for word in _choices(part)]
-
-
-def _shown(value: Any) -> str:
-    """Return a value as the command line takes it, text in quotes."""
-    if isinstance(value, str):
-        return repr(value)
-    try:
-        return json.dumps(value)
-    except (TypeError, ValueError):
-        return repr(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
@@ -11,7 +10,8 @@ from actiseg_bench.data.distort import DistortConfig
 from actiseg_bench.data.scales import ScaleConfig
 from actiseg_bench.data.transforms import AugmentConfig
 from actiseg_bench.losses import LossConfig
-from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
+from actiseg_bench.values import Bounds, check_values, number, within
+from actiseg_noise.errors import UnknownNameError, raise_if
 
 CLIP, WINDOW = "clip", "window"
 COSINE, STEPS = "cosine", "steps"
@@ -41,38 +41,28 @@ class TrainConfig:
             object's mask is its target, the narration is another clip's, there is no positive term).
     """
 
-    steps: int = 90
-    epochs: float | None = None
+    steps: int = number(90, at_least=1)
+    epochs: float | None = number(None)
     item: str = CLIP
-    clips_per_batch: int = 8
-    samples_per_clip: int = 5
-    frames_per_clip: int | None = None
-    learning_rate: float = 3e-4
+    clips_per_batch: int = number(8, at_least=1)
+    samples_per_clip: int = number(5, at_least=1)
+    frames_per_clip: int | None = number(None, at_least=1)
+    learning_rate: float = number(3e-4)
     schedule: str = COSINE
-    drops: tuple[float, ...] = ()
-    drop_factor: float = 0.1
-    fresh_factor: float = 30.0
-    rates: dict[str, float] = field(default_factory=dict)
-    weight_decay: float = 1e-2
-    warmup_share: float = 0.05
-    clip_norm: float = 1.0
+    drops: tuple[float, ...] = number(())
+    drop_factor: float = number(0.1)
+    fresh_factor: float = number(30.0)
+    rates: dict[str, float] = field(default_factory=dict, metadata=within(Bounds(at_least=0)))
+    weight_decay: float = number(1e-2)
+    warmup_share: float = number(0.05)
+    clip_norm: float = number(1.0)
     action_weights: bool = False
     targets: str = "positive"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossConfig = field(default_factory=LossConfig)
 
     def __post_init__(self) -> None:
-        for name in ("steps", "clips_per_batch", "samples_per_clip"):
-            _check_number(name, getattr(self, name), int, at_least=1)
-        if self.frames_per_clip is not None:
-            _check_number("frames_per_clip", self.frames_per_clip, int, at_least=1)
-        for name in ("learning_rate", "drop_factor", "fresh_factor", "weight_decay", "warmup_share", "clip_norm"):
-            _check_number(name, getattr(self, name), float, at_least=0)
-        if self.epochs is not None:
-            _check_number("epochs", self.epochs, float, at_least=0)
-        for name, values in (("drops", self.drops), ("rates", self.rates.values())):
-            for value in values:
-                _check_number(name, value, float, at_least=0)
+        check_values(self, "train")
         for name, known in CHOICES.items():
             if getattr(self, name) not in known:
                 raise UnknownNameError(f"{name} in [train]", getattr(self, name), known)
@@ -118,24 +108,27 @@ class RunConfig:
         """Return the configuration of nested dicts.
 
         Raises:
-            UnknownNameError: a key that no configuration has.
+            UnknownNameError: a key that no configuration has. ActisegError: a value of another type or out of range.
         """
-        train = dict(data.get("train", {}))
-        augment = dict(train.get("augment", {}))
+        train = _table(data, "train")
+        augment = _table(train, "augment", "train.")
         for name, kind in (("scales", ScaleConfig), ("distort", DistortConfig)):
             if augment.get(name) is not None:
-                augment[name] = _load(kind, augment[name])
+                augment[name] = _load(kind, _table(augment, name, "train.augment."))
         train["augment"] = _load(AugmentConfig, augment)
-        train["loss"] = _load(LossConfig, train.get("loss", {}))
+        train["loss"] = _load(LossConfig, _table(train, "loss", "train."))
         return _load(cls, {**data, "train": _load(TrainConfig, train)})
 
 
-def _check_number(name: str, value: Any, kind: type[int] | type[float], *, at_least: int) -> None:
-    """Raise ActisegError unless ``value`` is a finite number of this kind and not too small."""
-    kinds = (int,) if kind is int else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value) or value < at_least:
-        what = "a whole number" if kind is int else "a number"
-        raise ActisegError(f"{name} in [train] must be {what} of at least {at_least}, got {value!r}")
+def _table(data: Mapping[str, Any], name: str, above: str = "") -> dict[str, Any]:
+    """Return a table of a configuration, empty where there is none.
+
+    Raises:
+        ActisegError: something else stands there.
+    """
+    found = data.get(name, {})
+    raise_if(not isinstance(found, Mapping), f"[{above}{name}] must be a table, got {found!r:.60}")
+    return dict(found)
 
 
 def _load(cls: type[Any], data: Mapping[str, Any]) -> Any:
