@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
-import signal
 import warnings
 from collections.abc import Iterator, Sequence
 from multiprocessing.connection import Connection, wait
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from actiseg_bench.grid.run import Finished, Reporter, Runner, RunSpec, one_by_one
 from actiseg_bench.grid.worker import start_work
+from actiseg_noise.borders.processes import no_interrupts
 from actiseg_noise.errors import ActisegWarning
 
 
@@ -31,8 +31,7 @@ class _PipeReporter(Reporter):
 
 
 def work(pipe: Connection, runner: Runner, out: Path) -> None:
-    """Make the runs that come through ``pipe`` until it closes; Ctrl-C is the parent's business."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Make the runs that come through ``pipe`` until it closes."""
     warnings.simplefilter("ignore", ActisegWarning)  # the parent has said it
     while True:
         try:
@@ -94,7 +93,8 @@ def at_once(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Report
     try:
         while waiting or workers:
             while waiting and len(workers) < jobs:
-                workers.append(_Worker(runner, out))
+                with no_interrupts():  # the process ignores Ctrl-C from its start, and is stopped below
+                    workers.append(_Worker(runner, out))
                 workers[-1].give(waiting.pop())
             ready = wait([worker.pipe for worker in workers])
             for worker in [worker for worker in workers if worker.pipe in ready]:

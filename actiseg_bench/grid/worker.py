@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import threading
-from multiprocessing import parent_process
+import signal
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from actiseg_noise.borders.processes import end_with_parent
+
 
 def start_work(pipe: Connection, runner: bytes, out: Path) -> None:
-    """Make the runs that come through ``pipe``, and end with the parent, however that ends.
+    """Make the runs that come through ``pipe``, and end with the parent, however that ends; Ctrl-C is its business.
 
     Args:
         runner: pickled; unpacking it may import torch, which takes seconds.
     """
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     made = pickle.loads(runner)  # noqa: S301 - of the parent process
     from actiseg_bench.grid.jobs import work
 
     work(pipe, made, out)
-
-
-def _end_with_parent() -> None:
-    """Wait for the parent to end, then end at once: the system lets go of this process's locks."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -25,6 +24,7 @@ from actiseg_bench.report.cells import (
 from actiseg_bench.report.table import Block, Leaderboard, Row, Value
 from actiseg_noise.borders.writing import csv_text
 from actiseg_noise.markdown import iter_table
+from actiseg_noise.plain import markdown_inline, markdown_text
 
 
 def to_json(boards: Sequence[Leaderboard]) -> list[dict[str, Any]]:
@@ -118,30 +118,20 @@ def render_markdown(boards: Sequence[Leaderboard]) -> str:
 
 def _markdown_lines(board: Leaderboard) -> Iterator[str]:
     """Yield the lines of one leaderboard."""
-    title = plain_markdown(f"Leaderboard: {board.model} on {board.dataset}")
-    yield from (f"# {title}", "", *(f"{plain_markdown(x)}  " for x in title_lines(board)), "")
+    title = markdown_inline(f"Leaderboard: {board.model} on {board.dataset}")
+    yield from (f"# {title}", "", *(f"{markdown_text(x)}  " for x in title_lines(board)), "")
     for block in board.blocks:
-        yield from (f"## {plain_markdown(block.track.name)}", "", plain_markdown(track_line(block)), "")
+        yield from (f"## {markdown_inline(block.track.name)}", "", markdown_text(track_line(block)), "")
         yield from iter_table(HEADER, [[_marked(cell) for cell in row_cells(row)] for row in block.rows], TEXT_COLUMNS)
     for tracks in chunks(board.blocks):
         yield from (f"## Summary: {SUMMARY_TITLE}", "")
-        header = ["strategy", "variant", *(plain_markdown(b.track.name) for b in tracks)]
-        yield from iter_table(header, [list(map(plain_markdown, row)) for row in summary_rows(tracks)], (0, 1))
-    yield from (f"- {plain_markdown(note.replace('(*)', '(bold)'))}" for note in board.notes)
+        header = ["strategy", "variant", *(markdown_inline(b.track.name) for b in tracks)]
+        yield from iter_table(header, [list(map(markdown_inline, row)) for row in summary_rows(tracks)], (0, 1))
+    yield from (f"- {markdown_text(note.replace('(*)', '(bold)'))}" for note in board.notes)
     yield ""
 
 
 def _marked(cell: Cell) -> str:
     """Return a Markdown cell: the best bold, what is not separable from it behind its sign."""
-    text = plain_markdown(cell.text)
+    text = markdown_inline(cell.text)
     return {BEST: f"**{text}**", TIED: f"{TIED} {text}"}.get(cell.mark, text)
-
-
-def plain_markdown(text: str) -> str:
-    r"""Return text that Markdown shows as it is: no tag, link, code or emphasis.
-
-    >>> print(plain_markdown("<b>[a](javascript:b)"))
-    &lt;b>\[a\](javascript:b)
-    """
-    escaped = re.sub(r"([\\`*\[\]!])", r"\\\1", text)
-    return escaped.replace("&", "&amp;").replace("<", "&lt;")

@@ -21,6 +21,7 @@ from actiseg_bench.scoring.mask_folders import (
     Pair,
     Rules,
     check_folders,
+    check_threshold,
     clip_folders,
     find_pairs,
     pair_files,
@@ -120,7 +121,7 @@ def evaluate_davis(
         DataError: no clip to score; a clip without ground truth or object; masks that the rules refuse.
     """
     check_void(void)
-    raise_if(threshold is not None and not merge, "--threshold cuts masks of one object: it goes with --merge")
+    check_threshold(threshold, merge=merge)
     names = _clip_names(pred, gt, clip_list)
     hint, report = check_folders(pred, gt, names), MaskReport(rules or Rules())
     predicted = MaskFinder(pred).find_clips(names)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -10,6 +11,7 @@ from actiseg_noise.errors import raise_if
 if TYPE_CHECKING:
     from actiseg_bench.scoring.davis_folders import DavisEvaluation
     from actiseg_bench.scoring.evaluation import Evaluation
+    from actiseg_bench.scoring.mask_folders import Rules
 
 
 @overload
@@ -112,8 +114,8 @@ def evaluate(
         _refuse(
             "does not go with --manifest, the ground truth", gt=gt, split_json=split_json, skip_missing=skip_missing
         )
-        own: dict[str, Any] = {"merge": merge, "threshold": threshold, "rules": rules}
-        return _on_manifest(Path(pred), manifest, own, keep_flagged=keep_flagged, void=void, failures=failures)
+        own = {"merge": merge, "threshold": threshold}
+        return _on_manifest(Path(pred), manifest, rules, own, keep_flagged=keep_flagged, void=void, failures=failures)
     _refuse("goes with --davis or --manifest", merge=merge, threshold=threshold)
     return _six(pred, gt, split_json, keep_flagged=keep_flagged, void=void, failures=failures, rules=rules)
 
@@ -139,8 +141,10 @@ def _six(pred: str | Path, gt: str | Path | None, split_json: str | Path | None,
     return evaluate_folders(Path(pred), Path(str(gt)), Path(str(split_json)), **options)
 
 
-def _on_manifest(pred: Path, manifest: str | Path, of_folders: dict[str, Any], **options: Any) -> Evaluation:
-    """Score a folder of masks, or stored rows, for which ``of_folders`` has no meaning."""
+def _on_manifest(
+    pred: Path, manifest: str | Path, rules: Rules, of_folders: dict[str, Any], **options: Any
+) -> Evaluation:
+    """Score a folder of masks, or stored rows, for which ``rules`` and ``of_folders`` have no meaning."""
     from actiseg_bench.results.predictions import iter_predictions
     from actiseg_bench.scoring.manifest_folders import evaluate_on_manifest
     from actiseg_bench.scoring.measure import measure
@@ -148,6 +152,7 @@ def _on_manifest(pred: Path, manifest: str | Path, of_folders: dict[str, Any], *
 
     opened = read_manifest(manifest)
     if not pred.is_file():
-        return evaluate_on_manifest(pred, opened, **of_folders, **options)
-    _refuse("goes with a folder of masks", merge=of_folders["merge"], threshold=of_folders["threshold"])
+        return evaluate_on_manifest(pred, opened, rules=rules, **of_folders, **options)
+    let_pass = {name: value for name, value in asdict(rules).items() if value != "refuse"}
+    _refuse("goes with a folder of masks", **of_folders, **let_pass)
     return measure(opened, iter_predictions(pred), **options).evaluation

@@ -13,12 +13,13 @@ from actiseg_bench.scoring.mask_folders import (
     MaskReport,
     Rules,
     check_folder,
+    check_threshold,
     note_missing,
     read_prediction,
 )
 from actiseg_bench.scoring.measure import measure_frames
 from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth
-from actiseg_noise.errors import DataError, raise_if
+from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.read import Manifest
 
 
@@ -51,7 +52,7 @@ def evaluate_on_manifest(
         DataError: masks that are missing, unreadable, of another size, or that hold ids of no object; all are counted.
     """
     check_void(void)
-    raise_if(threshold is not None and not merge, "--threshold cuts masks of one object: it goes with --merge")
+    check_threshold(threshold, merge=merge)
     report = MaskReport(rules or Rules())
     places = _find_masks(pred, manifest, keep_flagged, report)
 

@@ -113,6 +113,11 @@ class Pair(NamedTuple):
     prediction: Path
 
 
+def check_threshold(threshold: int | None, *, merge: bool) -> None:
+    """Raise ActisegError for a threshold that has no meaning: masks of several objects are not cut."""
+    raise_if(threshold is not None and not merge, "--threshold cuts masks of one object: it goes with --merge")
+
+
 def check_folders(pred: Path, gt: Path, clips: Sequence[str]) -> str:
     """Return a hint where a folder holds none of the clips and one beside it does ("Did you mean …?"); else nothing.
 

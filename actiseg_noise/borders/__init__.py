@@ -1,1 +1,1 @@
-"""Where files of the outside world come in and go out: one careful reader or writer for each kind."""
+"""Where files of the outside world come in and go out: one careful reader or writer for each kind; and processes."""

@@ -7,7 +7,6 @@ was made from. It is written under a temporary name and renamed, so a chunk that
 from __future__ import annotations
 
 import json
-import os
 import pickle
 import warnings
 from collections.abc import Iterable, Iterator
@@ -20,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
+from actiseg_noise.borders.processes import end_with_parent
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import whole_folder, write_json
 from actiseg_noise.building.plan import Plan, Tally
@@ -192,29 +192,18 @@ def start_process(job: Job, started: Event) -> None:
         started: set when the process is ready to work.
     """
     import signal
-    import threading
 
     import cv2
     import pyarrow as pa
 
     global _worker  # noqa: PLW0603 - the one piece of state a process pool's initializer can leave behind
     warnings.simplefilter("ignore", ActisegWarning)  # the parent has said it
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent()
     cv2.setNumThreads(1)
     pa.set_cpu_count(1)
     _worker = Worker(job)
     started.set()
-
-
-def _end_with_parent() -> None:
-    """Wait for the parent to end, then end: a killed build leaves no worker processes."""
-    from multiprocessing import parent_process
-
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
 
 
 def write_in_process(folder: Path, clips: tuple[Clip, ...]) -> None:

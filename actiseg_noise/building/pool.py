@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from actiseg_noise.borders.processes import no_interrupts
 from actiseg_noise.building.chunk import Job, Worker, is_finished, start_process, write_in_process
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.records import Clip
@@ -81,7 +81,7 @@ def _in_processes(
     processes: set[BaseProcess] = set()
     try:
         for place, clips in places:
-            with _no_interrupts():  # a submission may start a process, which ignores Ctrl-C from its start
+            with no_interrupts():  # a submission may start a process, which ignores Ctrl-C from its start
                 future = None if is_finished(job, place, clips) else pool.submit(write_in_process, place, clips)
             processes.update(set(active_children()) - others)
             waiting.append((future, place, len(clips)))
@@ -116,21 +116,6 @@ def _why_it_broke(exit_codes: Sequence[int | None], *, has_started: bool) -> str
         f"a worker process ended in the middle of its work{how}. Finished work is kept: run the same command again; "
         "with --workers 1 an error is shown where it happens."
     )
-
-
-@contextmanager
-def _no_interrupts() -> Iterator[None]:
-    """Hold Ctrl-C back until the end; processes started meanwhile never get it. Windows has no such thing."""
-    import signal
-
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _wait(future: Future[None] | None, place: Path, clips: int) -> tuple[Path, int]:

@@ -169,6 +169,12 @@ def test_stored_predictions_are_scored_as_they_are(tmp_path: Path, clean_val: Pa
         evaluate(tmp_path / "p.parquet", manifest=clean_val)
     with pytest.raises(ActisegError, match="--merge goes with a folder of masks"):
         evaluate(tmp_path / "p.parquet", manifest=clean_val, merge=True)
+    rules = {"missing": "empty", "resize": "nearest", "unknown_ids": "background"}
+    for name, value in rules.items():
+        with pytest.raises(ActisegError, match=f"^--{name.replace('_', '-')} goes with a folder of masks"):
+            evaluate(tmp_path / "p.parquet", manifest=clean_val, **{name: value})
+    with pytest.raises(ActisegError, match="--merge, --missing, --resize, --unknown-ids goes with a folder of masks"):
+        evaluate(tmp_path / "p.parquet", manifest=clean_val, merge=True, **rules)
 
 
 def test_options_that_do_not_go_together_are_refused(cli: Cli, tmp_path: Path, clean_val: Path) -> None:

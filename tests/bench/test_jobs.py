@@ -121,6 +121,11 @@ def children_of(pid: int) -> list[int]:
     return [*own, *(below for one in own for below in children_of(one))]
 
 
+def workers_of(pid: int) -> list[int]:
+    """Return the workers of a grid's process; what else multiprocessing starts is none."""
+    return [one for one in children_of(pid) if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
 def is_alive(pid: int) -> bool:
     """Return whether a process runs; one that ended and that nobody has waited for does not."""
     try:
@@ -157,6 +162,26 @@ def test_workers_of_a_killed_parent_are_gone_within_2_s_and_the_rerun_does_not_c
     assert wait_until(lambda: not any(map(is_alive, children)), 2)
     found, _ = run(FakeRunner(), tmp_path / "out")
     assert (found.failed, len(found.results)) == ([], len(GRID))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are listed in /proc")
+@pytest.mark.parametrize("delay_s", [0.05, 0.5, 1.5])
+def test_ctrl_c_while_workers_start_is_heard_once(
+    kitchen_root: Path, clean_val: Path, tmp_path: Path, delay_s: float
+) -> None:
+    """A worker imports torch first, and would print a traceback of its own when Ctrl-C reaches it then."""
+    options = ["--manifest", clean_val, "--eval-manifest", clean_val, "--root", kitchen_root, "--out", tmp_path / "out"]
+    options += ["--jobs", "2", "--strategy", "baseline"]
+    command = [sys.executable, "-m", "actiseg_bench", "run", *map(str, options)]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as parent:
+        assert wait_until(lambda: len(workers_of(parent.pid)) == 2 or parent.poll() is not None, 60)
+        time.sleep(delay_s)
+        os.killpg(parent.pid, signal.SIGINT)
+        error = parent.communicate(timeout=60)[1]
+    assert (parent.returncode, "Traceback" in error) == (130, False), error
+    assert "error: interrupted; finished runs are kept in" in error
 
 
 def test_a_rerun_at_once_waits_for_a_worker_that_is_just_ending(tmp_path: Path) -> None:

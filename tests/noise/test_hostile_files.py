@@ -27,7 +27,7 @@ from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_diges
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.masks import Rle, empty_rle, read_areas, read_runs
-from actiseg_noise.plain import markdown_block, markdown_code, markdown_text, printable, web_address
+from actiseg_noise.plain import markdown_block, markdown_code, markdown_inline, markdown_text, printable, web_address
 from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe
 
 RECIPE = Recipe(
@@ -439,6 +439,49 @@ def test_markdown_of_strangers_says_its_text_and_nothing_else() -> None:
     assert (web_address("javascript:a"), web_address("http://x) <b>")) == (None, None)
     assert web_address("https://a.org/b") == "https://a.org/b"
     assert printable("a\tb\n") == "a\tb\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("# a", "&#35; a"),
+        ("#a", "&#35;a"),
+        ("- a", "&#45; a"),
+        ("+ a", "&#43; a"),
+        ("1. a", "1&#46; a"),
+        ("12) a", "12&#41; a"),
+        ("---", "&#45;--"),
+        (":-:", "&#58;-:"),
+        ("===", "&#61;=="),
+        ("~~~ a", "&#126;&#126;&#126; a"),
+        ("___", "&#95;&#95;&#95;"),
+        ("> a", "&gt; a"),
+    ],
+)
+def test_the_start_of_a_line_is_no_heading_list_or_rule(text: str, line: str) -> None:
+    assert markdown_text(text) == line
+
+
+@pytest.mark.parametrize(
+    "text", ["-12.3", "+1", "43.2 ± 1", "66.1±0.4", "1.5", "12", "co_teaching", "text-40", "a + b - c = d", "2026"]
+)
+def test_numbers_and_names_stay_readable_in_markdown(text: str) -> None:
+    assert (markdown_text(text), markdown_inline(text)) == (text, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "within"),
+    [
+        ("_x_ __y__", "&#95;x&#95; &#95;&#95;y&#95;&#95;"),
+        ("~~y~~", "&#126;&#126;y&#126;&#126;"),
+        ("a|b", "a&#124;b"),
+        ("a\\|b", "a&#92;&#124;b"),
+        ("*a*", "&#42;a&#42;"),
+        ("a # b #", "a # b &#35;"),
+    ],
+)
+def test_within_a_line_nothing_is_emphasis_or_ends_a_cell(text: str, within: str) -> None:
+    assert (markdown_inline(text), markdown_text(text)) == (within, within)
 
 
 def test_a_card_of_a_strangers_words_has_no_tags_links_or_headings_of_theirs(folder: Path) -> None:
