@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.text import read_json_object
+from actiseg_noise.building.counts import Severity
 from actiseg_noise.building.text import NO_NOISE
 from actiseg_noise.check.findings import Finding, Findings, Unchecked
 from actiseg_noise.check.recount import recount, verify_severity
@@ -34,10 +35,14 @@ IMPORTED = "imported"
 
 @dataclass(frozen=True)
 class Subject:
-    """A manifest that is verified, with what is at hand to verify it. The tables are read once, when first asked for.
+    """A manifest that is verified, with what is at hand to verify it.
+
+    One pass over the tables, when they are first asked for, serves the checks of single rows, the digests and the
+    severity. References, draws and the comparison with the dataset each read again the columns that they need.
 
     Attributes:
         root, dataset, with_dataset: whether, and from where, every row is built again.
+        severity: of the rows; the pass over the tables counts it.
     """
 
     manifest: Manifest
@@ -45,6 +50,7 @@ class Subject:
     dataset: Dataset | None = None
     with_dataset: bool = False
     progress: Progress | None = None
+    severity: Severity = field(default_factory=Severity, init=False)
 
     @property
     def info(self) -> ManifestInfo:
@@ -56,7 +62,8 @@ class Subject:
         """Return every table, read and checked."""
         checks: list[TableCheck] = []
         for table in TABLES:
-            checks.append(TableCheck(self.manifest, table, with_sizes=all(check.is_fit for check in checks)))
+            with_sizes = all(check.is_fit for check in checks)
+            checks.append(TableCheck(self.manifest, table, self.severity, with_sizes=with_sizes))
             checks[-1].read()
         return checks
 
@@ -193,6 +200,11 @@ def _run_lengths(subject: Subject) -> Iterator[Finding | Unchecked]:
         yield Unchecked("run lengths", "as there are none", whole=True)
 
 
+def _severity(subject: Subject) -> list[Finding]:
+    """The stated severity against the rows."""
+    return verify_severity(subject.info, subject.severity)
+
+
 def _dataset(subject: Subject) -> Iterator[Finding | Unchecked]:
     """Every row, built again from the dataset."""
     info = subject.info
@@ -302,7 +314,7 @@ CHECKS: tuple[Check, ...] = (
     Check("recipe", lambda subject: verify_recipe(subject.manifest), 1),
     Check("dataset card", lambda subject: verify_card(subject.manifest), 1),
     Check("draws", lambda subject: recount(subject.manifest), 2),
-    Check("severity", lambda subject: verify_severity(subject.manifest), 2),
+    Check("severity", _severity, 2),
     Check("the dataset", _dataset, _ALWAYS),
 )
 """What ``verify`` does, in order."""
