@@ -203,12 +203,6 @@ def _batches(folder: Path) -> Iterator[tuple[str, RecordBatch]]:
             yield table.name, batch
 
 
-def _uses(request: Request) -> dict[str, str]:
-    """Return what besides the dataset the draws depended on."""
-    slots = request.job().plan().text
-    return {name: what for slot in slots for name, what in slot.noise.uses(slot.options).items()}
-
-
 def _info(request: Request, slots: tuple[SlotCounts, ...], severity: Severity, digests: Digests) -> ManifestInfo:
     """Put together what ``manifest.json`` says."""
     vocabulary = request.vocabulary
@@ -228,5 +222,5 @@ def _info(request: Request, slots: tuple[SlotCounts, ...], severity: Severity, d
         files=digests.files,
         selection=request.selection.to_json(),
         skipped=tuple(sorted(request.dataset.skipped)),
-        uses=_uses(request),
+        uses=request.job().plan().uses,
     )

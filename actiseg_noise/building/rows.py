@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -135,17 +134,10 @@ class FrameRows:
             encode_rle(patch.crop, patch.box, height, width),
             int(np.count_nonzero(patch.crop & (index_mask[patch.box.slices] == item.object_id))),
             _noise_name(hits),
-            parameters=self._parameters(hits, height, width),
+            parameters=self.plan.parameters_text([slot for slot, _ in hits], height, width) if hits else None,
             by_neighbour=not hits,
             would_erase=patch.would_erase,
         )
-
-    def _parameters(self, hits: Sequence[Hit], height: int, width: int) -> str | None:
-        """Return the pixel parameters of the noises as JSON: an object, or a list of them for several."""
-        if not hits:
-            return None
-        values = [self.plan.parameters(slot, height, width) for slot, _ in hits]
-        return json.dumps(values[0] if len(values) == 1 else values, sort_keys=True)
 
 
 def _noise_name(hits: Sequence[Hit]) -> str:

@@ -7,7 +7,6 @@ here; which masks are noised is counted.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
@@ -47,7 +46,7 @@ def recount(manifest: Manifest) -> Iterator[Finding | Unchecked]:
     except ActisegError as error:
         yield Unchecked("draws", f"as its recipe cannot be drawn here ({error})", whole=True)
         return
-    used = {name: what for slot in plan.text for name, what in slot.noise.uses(slot.options).items()}
+    used = plan.uses
     if set(used) != set(manifest.info.uses):
         expected = ", ".join(sorted(used)) or "nothing"
         yield Finding(f"{INFO_NAME}, uses", f"{expected}, which its noises draw from", ", ".join(manifest.info.uses))
@@ -241,10 +240,9 @@ def _parameters(noise: str, size: Size | None, slots: dict[str, Slot[MaskNoise]]
     if noise == NO_NOISE or size is None:
         return None
     try:
-        values = [plan.parameters(slots[name], *size) for name in noise.split("+") if name in slots]
+        return plan.parameters_text([slots[name] for name in noise.split("+") if name in slots], *size)
     except ActisegError:  # a canvas too small for this noise
         return None
-    return json.dumps(values[0] if len(values) == 1 else values, sort_keys=True)
 
 
 def _differences(expected: SlotCounts, stated: SlotCounts) -> Iterator[Finding]:
