@@ -9,9 +9,9 @@ from operator import and_
 from typing import Any
 
 from actiseg_noise.building.plan import Tally
-from actiseg_noise.building.text import NO_NOISE
 from actiseg_noise.errors import DataError, GateError
 from actiseg_noise.manifest.info import SlotCounts
+from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.noises.base import NOISES
 from actiseg_noise.recipe import Recipe
 

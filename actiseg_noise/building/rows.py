@@ -21,10 +21,10 @@ from actiseg_noise.building.compose import (
 )
 from actiseg_noise.building.overlap import FrameMasks, Hit, Patch, perturb, settle
 from actiseg_noise.building.plan import Plan, Tally
-from actiseg_noise.building.text import NO_NOISE, noise_text
+from actiseg_noise.building.text import noise_text
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.records import FrameRow, MaskLabels, MaskRow
-from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, SAMPLES
+from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, NO_NOISE, SAMPLES
 from actiseg_noise.masks import Box, IndexMask, encode_rle
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from actiseg_noise.building.counts import Severity, slot_counts
 from actiseg_noise.building.plan import Plan, Slot, Tally
-from actiseg_noise.building.text import NO_NOISE, NoisyText, noise_text
+from actiseg_noise.building.text import NoisyText, noise_text
 from actiseg_noise.check.findings import Finding, Unchecked, brief, compare_rows
 from actiseg_noise.check.tables import where_is
 from actiseg_noise.errors import ActisegError
@@ -23,7 +23,7 @@ from actiseg_noise.manifest.clips import ManifestClip, ManifestSample
 from actiseg_noise.manifest.info import INFO_NAME, ManifestInfo, SlotCounts
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import FrameSizes, Row, Size, iter_clip_rows
-from actiseg_noise.manifest.schema import MASKS, SAMPLES
+from actiseg_noise.manifest.schema import MASKS, NO_NOISE, SAMPLES
 from actiseg_noise.noises.base import MaskNoise
 from actiseg_noise.records import NOUN, Clip, ObjectRecord, expression
 

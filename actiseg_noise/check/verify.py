@@ -14,7 +14,6 @@ from typing import Any
 
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.building.counts import Severity
-from actiseg_noise.building.text import NO_NOISE
 from actiseg_noise.check.findings import Finding, Findings, Unchecked
 from actiseg_noise.check.recount import recount, verify_severity
 from actiseg_noise.check.references import verify_references
@@ -26,11 +25,8 @@ from actiseg_noise.manifest.digest import manifest_digest
 from actiseg_noise.manifest.info import INFO_NAME, KEYS, VOCABULARY_NAME, ManifestInfo
 from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.manifest.rows import iter_rows
-from actiseg_noise.manifest.schema import CLIPS, RECIPE_ONLY, TABLES
+from actiseg_noise.manifest.schema import CLIPS, IMPORTED, NO_NOISE, RECIPE_ONLY, TABLES
 from actiseg_noise.progress import Progress
-
-IMPORTED = "imported"
-"""What rows say that other people's labels changed."""
 
 
 @dataclass(frozen=True)
