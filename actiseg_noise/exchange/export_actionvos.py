@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.writing import write_text
+from actiseg_noise.datasets.actionvos import side_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
 from actiseg_noise.exchange.export_folder import ExportFolder, find_image, find_inside
@@ -112,7 +113,7 @@ class _Writer:
     ) -> None:
         self.folder = folder
         self.split = split
-        self.side = "train" if split == "train" else "val"
+        self.side = side_of(split)
         self.labels = labels
         self.root = root
         self.images = images
