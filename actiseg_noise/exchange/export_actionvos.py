@@ -90,7 +90,7 @@ def export_actionvos(
     split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"])
     with ExportFolder(out, force=force) as folder:
         drawn = None if root is None else DrawnWeights(manifest.info, root)
-        writer = _Writer(folder, split, labels, root, images, drawn)
+        writer = _ActionWriter(folder, split, labels, root, images, drawn)
         for clip in iter_export_clips(manifest, progress):
             writer.add(clip)
         writer.texts.write(folder, split)
@@ -99,7 +99,7 @@ def export_actionvos(
     return folder.report
 
 
-class _Writer:
+class _ActionWriter:
     """Writes clip after clip. ``counts``: what was written, and what the layout could not say."""
 
     def __init__(
@@ -109,7 +109,7 @@ class _Writer:
         labels: str,
         root: Path | None,
         images: str,
-        drawn: DrawnWeights | None = None,
+        drawn: DrawnWeights | None,
     ) -> None:
         self.folder = folder
         self.split = split
