@@ -147,11 +147,6 @@ def run_checks(subject: Subject, checks: Iterable[Check]) -> Findings:
     return Findings(findings, checked=checked, unchecked=unchecked, digest=subject.manifest.digest)
 
 
-def verify_tables(manifest: Manifest) -> list[Finding]:
-    """Return where the tables of a manifest, and what ``manifest.json`` says of them, do not agree."""
-    return run_checks(Subject(manifest), [check for check in CHECKS if check.stage < 2])
-
-
 def _schema(subject: Subject) -> list[Finding]:
     """Null only where it may be, numbers in their range."""
     return subject.found(SCHEMA)
