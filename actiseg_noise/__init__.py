@@ -92,9 +92,9 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Import a public name on first use."""
     if name == "__version__":
-        from importlib.metadata import version
+        from actiseg_noise.version import tool_version
 
-        return version("actiseg-nl")
+        return tool_version()
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module

@@ -19,6 +19,12 @@ MOST_NOISES = 100
 
 _A_CANVAS = (480, 854)  # rows, columns: what a kernel is at 480p, it is there
 _ID = re.compile(r"[a-z0-9][a-z0-9._+-]{0,149}")
+_EXACT, _PER, _ERASE = "+exact", "+per-", "+erase"
+_ALTERED: dict[str, dict[str, Any]] = {  # what an id ends in, and the options of ``altered`` that it stands for
+    _EXACT: {"exact_rate": True},
+    **{_PER + mode: {"temporal": mode} for mode in TEMPORAL},
+    _ERASE: {"allow_erase": True},
+}
 _RECIPE_KEYS = ("id", "title", "seed", "exact_rate", "temporal", "sequential", "allow_erase", "noise")
 
 
@@ -89,11 +95,11 @@ class Recipe:
         """Return this recipe with options changed; its id says so, because a published id never changes meaning."""
         recipe = self
         if exact_rate and not recipe.exact_rate:
-            recipe = replace(recipe, exact_rate=True, recipe_id=f"{recipe.recipe_id}+exact")
+            recipe = replace(recipe, exact_rate=True, recipe_id=recipe.recipe_id + _EXACT)
         if temporal is not None and temporal != recipe.temporal:
-            recipe = replace(recipe, temporal=temporal, recipe_id=f"{recipe.recipe_id}+per-{temporal}")
+            recipe = replace(recipe, temporal=temporal, recipe_id=f"{recipe.recipe_id}{_PER}{temporal}")
         if allow_erase and not recipe.allow_erase:
-            recipe = replace(recipe, allow_erase=True, recipe_id=f"{recipe.recipe_id}+erase")
+            recipe = replace(recipe, allow_erase=True, recipe_id=recipe.recipe_id + _ERASE)
         return recipe
 
     def to_json(self) -> dict[str, Any]:
@@ -152,6 +158,19 @@ class Recipe:
             )
         except ActisegError as error:
             raise error if type(error) is kind else kind(f"{where}: {error}") from None
+
+
+def split_id(recipe_id: str) -> tuple[str, dict[str, Any]]:
+    """Return the id of the recipe before it was altered, and the options given to :meth:`Recipe.altered`.
+
+    >>> split_id("mask-15+per-clip+erase")
+    ('mask-15', {'allow_erase': True, 'temporal': 'clip'})
+    """
+    changes: dict[str, Any] = {}
+    while recipe_id.endswith(tuple(_ALTERED)):
+        recipe_id, _, change = recipe_id.rpartition("+")
+        changes |= _ALTERED[f"+{change}"]
+    return recipe_id, changes
 
 
 def check_rate(rate: object, what: str, kind: type[ActisegError] = ActisegError) -> float:

@@ -36,11 +36,11 @@ WIDEST_FOLDED = 1.5  # of the terminal's width; wider, folded columns are hard t
 
 
 class SafeConsole(Console):
-    """A console on which no text moves the cursor or changes the colours: such characters are shown as escapes."""
+    """A console on which a text is shown as it is: no character moves the cursor, no markup or emoji code is read."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         """Print texts, and what rich makes of our own."""
-        super().print(*(printable(item) if isinstance(item, str) else item for item in objects), **options)
+        super().print(*(make_text(item) if isinstance(item, str) else item for item in objects), **options)
 
 
 def make_text(text: str, style: str = "") -> Text:
@@ -123,6 +123,7 @@ def _is_utf8(encoding: str) -> bool:
 def print_text(text: str) -> None:
     """Print lines as they are, unwrapped and without colours, on standard output."""
     out.file.write(printable(text.removesuffix("\n")) + "\n")
+    out.file.flush()
 
 
 def _finite(data: Any) -> Any:

@@ -13,7 +13,7 @@ MODULES = sorted(path for name in ("actiseg_noise", "actiseg_bench") for path in
 
 # A layer may import the layers before it and itself; layers in one tuple do not see each other.
 NOISE_LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "progress", "markdown", "plot_style", "plain"),
+    ("errors", "progress", "markdown", "plot_style", "plain", "version"),
     ("fields", "registry", "key"),
     ("records", "masks"),
     ("vocabulary",),
@@ -31,7 +31,7 @@ NOISE_LAYERS: tuple[tuple[str, ...], ...] = (
 # What the bench may see of the noise package; the command line may also build a manifest that is missing.
 SEEN_BY_BENCH = (
     *("", "read_manifest", "errors", "fields", "registry", "key", "masks", "records", "progress"),
-    *("markdown", "plot_style", "plain"),
+    *("markdown", "plot_style", "plain", "version"),
     *("borders", "manifest", "check"),
 )
 SEEN_BY_ITS_CLI = (*SEEN_BY_BENCH, "terminal", "building", "datasets", "recipe")

@@ -54,15 +54,16 @@ def _to_json(analysis: Analysis) -> dict[str, object]:
 
 def _print(analysis: Analysis) -> None:
     """Print the tables, what is missing, and the files."""
-    from actiseg_noise.terminal import out, print_table
+    from actiseg_noise.terminal import out, print_table, print_text
 
-    out.print(analysis.study.title, style="bold", markup=False, soft_wrap=True)
+    out.print(analysis.study.title, style="bold", soft_wrap=True)
     out.print()
     for sheet in analysis.sheets:
         print_table(sheet.title, sheet.header(), sheet.rows())
         if sheet.note:
-            out.print(f"{sheet.note}\n", markup=False, soft_wrap=True)
+            print_text(sheet.note)
+            out.print()
     for gap in analysis.gaps:
-        out.print(f"missing: {gap}", markup=False, soft_wrap=True)
+        print_text(f"missing: {gap}")
     for path in analysis.files:
-        out.print(str(path), markup=False, soft_wrap=True)
+        print_text(str(path))

@@ -22,7 +22,7 @@ app = typer.Typer(
 def _print_version(is_asked: bool) -> None:
     """Print the version and end."""
     if is_asked:
-        from actiseg_noise.building.request import tool_version
+        from actiseg_noise.version import tool_version
 
         typer.echo(f"actiseg-bench {tool_version()}")
         raise typer.Exit

@@ -31,8 +31,7 @@ def convert_checkpoint(
     Exit code 1: it does not fit, and nothing is written.
     """
     from actiseg_bench.models.convert import convert_checkpoint as convert
-    from actiseg_noise.terminal import out as console
-    from actiseg_noise.terminal import print_error, print_json, print_table
+    from actiseg_noise.terminal import print_error, print_json, print_table, print_text
 
     fit, told = convert(checkpoint, model, out, fresh or ())
     if json:
@@ -44,7 +43,7 @@ def convert_checkpoint(
         raise typer.Exit(1)
     if not json:
         said = f"{told['tensors']:,} tensors, {told['values']:,} values: {out} ({out.stat().st_size / 1e6:,.0f} MB)"
-        console.print(said, markup=False, soft_wrap=True)
+        print_text(said)
 
 
 def _rows(fit: Fit) -> Iterator[tuple[str, str]]:

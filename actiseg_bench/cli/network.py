@@ -36,7 +36,7 @@ Threads = Annotated[
 
 def print_threshold(threshold: float | None) -> None:
     """Print what emptied masks."""
-    from actiseg_noise.terminal import out
+    from actiseg_noise.terminal import print_text
 
     none = "The weights have no positive head: no mask was emptied, no object has a positive score."
-    out.print(none if threshold is None else f"positive threshold: {threshold:g}", soft_wrap=True)
+    print_text(none if threshold is None else f"positive threshold: {threshold:g}")

@@ -44,8 +44,7 @@ def predict(
     """
     from actiseg_bench.cli.progress import count_progress
     from actiseg_bench.scoring.prediction_folder import predict as predict_masks
-    from actiseg_noise.terminal import out as console
-    from actiseg_noise.terminal import print_json, printed_results
+    from actiseg_noise.terminal import print_json, print_text, printed_results
 
     named: dict[str, Any] = {"checkpoint": checkpoint, "model": model, "weights": weights, "network": network}
     options: dict[str, Any] = {"positive_threshold": positive_threshold, "device": device, "threads": threads}
@@ -57,4 +56,4 @@ def predict(
             return
         print_evaluation(result.evaluation)
         print_threshold(result.positive_threshold)
-        console.print(f"masks: {out}", markup=False, soft_wrap=True)
+        print_text(f"masks: {out}")

@@ -14,7 +14,7 @@ def print_evaluation(result: Evaluation) -> None:
     """Print scores times 100 and what they were computed on."""
     from actiseg_bench.metrics.actionvos import TITLES
     from actiseg_bench.metrics.failure_modes import TITLES as MODES
-    from actiseg_noise.terminal import out
+    from actiseg_noise.terminal import print_text
 
     titles = TITLES | {"p_miou_hands": "p-mIoU hands", "p_miou_objects": "p-mIoU objects"}
     _print_scores(result.scores_dict(), titles)
@@ -23,18 +23,18 @@ def print_evaluation(result: Evaluation) -> None:
     _print_counts(result.counts_dict(), f"void pixels: {result.void}")
     _print_allowed(result.allowed)
     _print_names("Objects without a pixel in any scored frame, scored all the same", result.never_visible)
-    out.print("gIoU is the GRES generalised IoU with its no-target rule, not box GIoU.", soft_wrap=True)
+    print_text("gIoU is the GRES generalised IoU with its no-target rule, not box GIoU.")
 
 
 def print_davis(result: DavisEvaluation) -> None:
     """Print the means over objects times 100 and what they were computed on."""
-    from actiseg_noise.terminal import out
+    from actiseg_noise.terminal import print_text
 
     _print_scores(result.scores_dict(), {"j_and_f": "J&F", "j": "J", "f": "F", "j_last": "J_last"})
     merged = "; all ids are one object" if result.merged else ""
     _print_counts(result.counts_dict(), f"void pixels: {result.void}{merged}")
     _print_allowed(result.allowed)
-    out.print("First and last frames are not scored; J_last is J over the last quarter of the others.", soft_wrap=True)
+    print_text("First and last frames are not scored; J_last is J over the last quarter of the others.")
     _print_names("Clips of fewer than three masks, not scored", result.short)
     _print_names("Ids that the first frame skips, scored all the same", result.unseen)
     what = "Ids without a pixel in any frame, below a clip's largest id"
@@ -44,11 +44,11 @@ def print_davis(result: DavisEvaluation) -> None:
 def _print_names(what: str, names: Sequence[str]) -> None:
     """Print names and what they are, how many, and the first ones; nothing where there is none."""
     from actiseg_bench.scoring.mask_folders import LISTED
-    from actiseg_noise.terminal import out
+    from actiseg_noise.terminal import print_text
 
     if names:
         more = f", … and {len(names) - LISTED} more" if len(names) > LISTED else ""
-        out.print(f"{what}: {', '.join(names[:LISTED])}{more}", markup=False, soft_wrap=True)
+        print_text(f"{what}: {', '.join(names[:LISTED])}{more}")
 
 
 def _print_scores(scores: Mapping[str, float | None], titles: Mapping[str, str], title: str = "Scores × 100") -> None:
@@ -59,20 +59,20 @@ def _print_scores(scores: Mapping[str, float | None], titles: Mapping[str, str],
 
 
 def _print_counts(counts: Mapping[str, int], more: str) -> None:
-    from actiseg_noise.terminal import out
+    from actiseg_noise.terminal import print_text
 
     text = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in counts.items())
-    out.print(f"{text}; {more}", markup=False, soft_wrap=True)
+    print_text(f"{text}; {more}")
 
 
 def _print_allowed(allowed: Mapping[str, Any]) -> None:
     """Print what was scored although it was not as it should be."""
     from actiseg_bench.scoring.mask_folders import ALLOWED
-    from actiseg_noise.terminal import out
+    from actiseg_noise.terminal import print_text
 
     for kind, masks in allowed.items():
-        out.print(f"{ALLOWED[kind]}: {masks['count']:,}", markup=False, soft_wrap=True)
+        print_text(f"{ALLOWED[kind]}: {masks['count']:,}")
         for line in masks["first"]:
-            out.print(f"  {line}", markup=False, soft_wrap=True)
+            print_text(f"  {line}")
         if masks["count"] > len(masks["first"]):
-            out.print(f"  … and {masks['count'] - len(masks['first'])} more", markup=False, soft_wrap=True)
+            print_text(f"  … and {masks['count'] - len(masks['first'])} more")

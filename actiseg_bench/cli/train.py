@@ -53,7 +53,7 @@ def _print_training(report: dict[str, Any], out: Path, as_json: bool) -> None:
     """Print what a training gave."""
     from actiseg_bench.results.result import CHECKPOINT_NAME
     from actiseg_noise.terminal import out as console
-    from actiseg_noise.terminal import print_json
+    from actiseg_noise.terminal import print_json, print_text
 
     if as_json:
         print_json(report)
@@ -61,5 +61,5 @@ def _print_training(report: dict[str, Any], out: Path, as_json: bool) -> None:
     updates = f"{report['steps']:,} steps in {report['train_s']:.0f} s"
     networks = f"{report['networks']} network{'s' if report['networks'] > 1 else ''}"
     loss = f"mean loss of the last epoch {report['losses'][-1]:.3f}"
-    console.print(f"{updates}, {loss}; {networks}", markup=False)
-    console.print(f"checkpoint: {out / CHECKPOINT_NAME}", markup=False, soft_wrap=True)
+    console.print(f"{updates}, {loss}; {networks}")
+    print_text(f"checkpoint: {out / CHECKPOINT_NAME}")

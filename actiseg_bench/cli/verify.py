@@ -50,10 +50,10 @@ def verify(
 
 def _print(verdict: Verification) -> None:
     """Print the checks that failed, what was checked, and what could not be."""
-    from actiseg_noise.terminal import out, print_table
+    from actiseg_noise.terminal import print_table, print_text
 
     rows = [(f.where, f.what, f.stated, f.found) for f in verdict.findings]
     if rows:
         print_table("Checks that failed", ("where", "what", "stated", "found"), rows)
     for line in verdict.summary():
-        out.print(line, soft_wrap=True, markup=False)
+        print_text(line)

@@ -24,6 +24,7 @@ from actiseg_bench.report.latex import render_latex
 from actiseg_bench.report.table import Block, Leaderboard, Row
 from actiseg_bench.report.web import render_html
 from actiseg_bench.results.result import REFERENCES
+from actiseg_noise.plain import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,8 +83,10 @@ def _notes(board: Leaderboard) -> list[str]:
 
 def _print_lines(console: Console, lines: Sequence[str], style: str) -> None:
     """Print lines as they are."""
+    from rich.text import Text
+
     for line in lines:
-        console.print(line, style=style, highlight=False, markup=False)
+        console.print(Text(printable(line)), style=style)
 
 
 def _print_block(block: Block, console: Console) -> None:

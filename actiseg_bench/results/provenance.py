@@ -15,6 +15,7 @@ from pathlib import Path
 import actiseg_bench
 import actiseg_noise
 from actiseg_noise.key import encode_part
+from actiseg_noise.version import tool_version
 
 _BENCH, _NOISE = (Path(package.__path__[0]) for package in (actiseg_bench, actiseg_noise))
 
@@ -74,7 +75,7 @@ def find_provenance(
 def package_version() -> str:
     """Return the version of the installed distribution, ``unknown`` for a bare source tree."""
     try:
-        return version("actiseg-nl")
+        return tool_version()
     except PackageNotFoundError:
         return "unknown"
 

@@ -16,7 +16,7 @@ from actiseg_noise.building.exact import exact_thresholds
 from actiseg_noise.building.options import BuildOptions, with_keywords
 from actiseg_noise.building.plan import Tally
 from actiseg_noise.building.pool import check_main_module, finished_chunks
-from actiseg_noise.building.request import Request, describe_skipped, make_request, tool_version, untitled
+from actiseg_noise.building.request import Request, describe_skipped, make_request, untitled
 from actiseg_noise.building.workspace import Workspace, check_output
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.errors import ActisegError
@@ -26,6 +26,7 @@ from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.progress import Progress
 from actiseg_noise.records import Clip
+from actiseg_noise.version import tool_version
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
@@ -202,12 +203,6 @@ def _batches(folder: Path) -> Iterator[tuple[str, RecordBatch]]:
             yield table.name, batch
 
 
-def _uses(request: Request) -> dict[str, str]:
-    """Return what besides the dataset the draws depended on."""
-    slots = request.job().plan().text
-    return {name: what for slot in slots for name, what in slot.noise.uses(slot.options).items()}
-
-
 def _info(request: Request, slots: tuple[SlotCounts, ...], severity: Severity, digests: Digests) -> ManifestInfo:
     """Put together what ``manifest.json`` says."""
     vocabulary = request.vocabulary
@@ -227,5 +222,5 @@ def _info(request: Request, slots: tuple[SlotCounts, ...], severity: Severity, d
         files=digests.files,
         selection=request.selection.to_json(),
         skipped=tuple(sorted(request.dataset.skipped)),
-        uses=_uses(request),
+        uses=request.job().plan().uses,
     )

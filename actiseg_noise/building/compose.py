@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
-from actiseg_noise.building.text import NO_NOISE, NoisyText
+from actiseg_noise.building.text import NoisyText
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.manifest.records import ClipRow, FrameRow, MaskLabels, MaskRow, SampleRow, TableRow, seal
+from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.masks import Box, IndexMask, Rle, empty_rle, encode_rle, find_boxes
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord, expression, sample_id
 

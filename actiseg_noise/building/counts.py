@@ -9,9 +9,9 @@ from operator import and_
 from typing import Any
 
 from actiseg_noise.building.plan import Tally
-from actiseg_noise.building.text import NO_NOISE
 from actiseg_noise.errors import DataError, GateError
 from actiseg_noise.manifest.info import SlotCounts
+from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.noises.base import NOISES
 from actiseg_noise.recipe import Recipe
 
@@ -42,8 +42,8 @@ def slot_counts(recipe: Recipe, tally: Tally, thresholds: Sequence[float] | None
 def check_gate(slots: Sequence[SlotCounts]) -> None:
     """Raise GateError when a realised count is outside its interval."""
     for slot in slots:
-        low, high = slot.interval
-        if not low <= slot.realised <= high:
+        if not slot.is_allowed:
+            low, high = slot.interval
             raise GateError(
                 f"{slot.noise_id}: {slot.realised} of {slot.eligible} draws were corrupted, but a rate of "
                 f"{slot.requested:g} allows {low} to {high} (chance beyond: one in a million). "

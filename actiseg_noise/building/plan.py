@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -110,6 +111,11 @@ class Plan:
         return local if local is not None and slot.noise.within_clip(slot.options) else self.vocabulary
 
     @property
+    def uses(self) -> dict[str, str]:
+        """Return what besides the dataset the draws depend on, name → what it is."""
+        return {name: what for slot in self.text for name, what in slot.noise.uses(slot.options).items()}
+
+    @property
     def is_text_idle(self) -> bool:
         """Return whether the recipe asks for text noise and no label of the vocabulary can take any of it."""
         slots = [slot for slot in self.text if self.recipe.noises[slot.index].rate]
@@ -129,6 +135,15 @@ class Plan:
             except ActisegError as error:
                 raise ActisegError(f"noise {slot.index + 1} ({slot.noise.noise_id}): {error}") from None
         return self._parameters[where]
+
+    def parameters_text(self, slots: Sequence[Slot[MaskNoise]], height: int, width: int) -> str:
+        """Return the parameters of noises on this canvas as a row states them: a JSON object, a list of several.
+
+        Raises:
+            ActisegError: options that make no noise on this canvas.
+        """
+        values = [self.parameters(slot, height, width) for slot in slots]
+        return json.dumps(values[0] if len(values) == 1 else values, sort_keys=True)
 
 
 class Tally:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from importlib.metadata import version
 from inspect import Parameter, signature
 from operator import attrgetter
 from pathlib import Path
@@ -23,6 +22,7 @@ from actiseg_noise.manifest.schema import SCHEMA_VERSION
 from actiseg_noise.noises.base import NOISES
 from actiseg_noise.recipe import Recipe, ad_hoc_recipe, load_recipe
 from actiseg_noise.records import Clip
+from actiseg_noise.version import tool_version
 from actiseg_noise.vocabulary import Vocabulary
 
 BUILT_CONTENTS = ("full", "text")
@@ -187,11 +187,6 @@ def describe_skipped(clip_ids: Sequence[str]) -> str:
     """Return how many clips were left out, and the first ten."""
     names = ", ".join(clip_ids[:10]) + (", …" if len(clip_ids) > 10 else "")
     return f"left out {len(clip_ids):,} listed clip{'s' * (len(clip_ids) > 1)}, files or texts missing: {names}"
-
-
-def tool_version() -> str:
-    """Return the installed version of this package."""
-    return version("actiseg-nl")
 
 
 def _open_dataset(dataset: str | Dataset, asked: BuildOptions) -> Dataset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -22,10 +21,10 @@ from actiseg_noise.building.compose import (
 )
 from actiseg_noise.building.overlap import FrameMasks, Hit, Patch, perturb, settle
 from actiseg_noise.building.plan import Plan, Tally
-from actiseg_noise.building.text import NO_NOISE, noise_text
+from actiseg_noise.building.text import noise_text
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.records import FrameRow, MaskLabels, MaskRow
-from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, SAMPLES
+from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, NO_NOISE, SAMPLES
 from actiseg_noise.masks import Box, IndexMask, encode_rle
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
 
@@ -135,17 +134,10 @@ class FrameRows:
             encode_rle(patch.crop, patch.box, height, width),
             int(np.count_nonzero(patch.crop & (index_mask[patch.box.slices] == item.object_id))),
             _noise_name(hits),
-            parameters=self._parameters(hits, height, width),
+            parameters=self.plan.parameters_text([slot for slot, _ in hits], height, width) if hits else None,
             by_neighbour=not hits,
             would_erase=patch.would_erase,
         )
-
-    def _parameters(self, hits: Sequence[Hit], height: int, width: int) -> str | None:
-        """Return the pixel parameters of the noises as JSON: an object, or a list of them for several."""
-        if not hits:
-            return None
-        values = [self.plan.parameters(slot, height, width) for slot, _ in hits]
-        return json.dumps(values[0] if len(values) == 1 else values, sort_keys=True)
 
 
 def _noise_name(hits: Sequence[Hit]) -> str:

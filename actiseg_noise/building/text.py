@@ -7,11 +7,10 @@ from itertools import compress
 from typing import NamedTuple
 
 from actiseg_noise.building.plan import Plan, Tally
+from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.noises.base import Label
 from actiseg_noise.records import NOUN, Clip, ObjectRecord
 from actiseg_noise.vocabulary import Vocabulary
-
-NO_NOISE = "none"
 
 
 class NoisyText(NamedTuple):

@@ -20,11 +20,10 @@ from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import INFO_NAME
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import Row, frame_size, iter_rows
-from actiseg_noise.manifest.schema import MASKS, TABLES, Table
+from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, TABLES, WITHHELD, Table
 from actiseg_noise.progress import Progress
 
 _ADVICE = "the dataset on disk, or the manifest, is not what it was; build again or fetch the right files"
-_WITHHELD = frozenset(("clean_rle", "noisy_rle", "void_rle"))
 _NOT_CLEAN = frozenset(
     (
         *("noisy_category_id", "noisy_noun", "noisy_expression", "text_noise", "is_harmful"),
@@ -132,7 +131,7 @@ class _Stored:
         self.table = table
         self._names = [column.name for column in table.columns]
         self._key_at = [self._names.index(name) for name in table.sort_by]
-        self._ignored = {"row_digest"} | (_WITHHELD if manifest.info.content == "recipe-only" else set())
+        self._ignored = {"row_digest"} | (set(WITHHELD) if manifest.info.content == RECIPE_ONLY else set())
         self._ignored |= _NOT_CLEAN if manifest.info.imported else set()
         self._rows: Iterator[Row] = iter_rows(manifest, table.name, self._names)
         self._next = next(self._rows, None)

@@ -7,7 +7,6 @@ here; which masks are noised is counted.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
@@ -15,16 +14,16 @@ from typing import Any
 
 from actiseg_noise.building.counts import Severity, slot_counts
 from actiseg_noise.building.plan import Plan, Slot, Tally
-from actiseg_noise.building.text import NO_NOISE, NoisyText, noise_text
+from actiseg_noise.building.text import NoisyText, noise_text
 from actiseg_noise.check.findings import Finding, Unchecked, brief, compare_rows
 from actiseg_noise.check.tables import where_is
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.fields import shorten
 from actiseg_noise.manifest.clips import ManifestClip, ManifestSample
-from actiseg_noise.manifest.info import INFO_NAME, SlotCounts
+from actiseg_noise.manifest.info import INFO_NAME, ManifestInfo, SlotCounts
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.rows import FrameSizes, Size, iter_clip_rows, iter_rows
-from actiseg_noise.manifest.schema import MASKS, SAMPLES
+from actiseg_noise.manifest.rows import FrameSizes, Row, Size, iter_clip_rows
+from actiseg_noise.manifest.schema import MASKS, NO_NOISE, SAMPLES
 from actiseg_noise.noises.base import MaskNoise
 from actiseg_noise.records import NOUN, Clip, ObjectRecord, expression
 
@@ -47,7 +46,7 @@ def recount(manifest: Manifest) -> Iterator[Finding | Unchecked]:
     except ActisegError as error:
         yield Unchecked("draws", f"as its recipe cannot be drawn here ({error})", whole=True)
         return
-    used = {name: what for slot in plan.text for name, what in slot.noise.uses(slot.options).items()}
+    used = plan.uses
     if set(used) != set(manifest.info.uses):
         expected = ", ".join(sorted(used)) or "nothing"
         yield Finding(f"{INFO_NAME}, uses", f"{expected}, which its noises draw from", ", ".join(manifest.info.uses))
@@ -188,8 +187,7 @@ def _check_counts(manifest: Manifest, plan: Plan, draws: _TextDraws) -> Iterator
     if info.content == "text":
         counted |= masks
     elif len({slot.noise.noise_id for slot in plan.masks}) == len(masks):
-        yield from _check_parameters(manifest, plan)
-        _count_mask_draws(manifest, plan, draws.tally)
+        yield from _read_masks(manifest, plan, draws.tally)
         counted |= masks
     thresholds = [slot.threshold for slot in info.noises] if info.recipe.exact_rate else None
     for index, (expected, stated) in enumerate(
@@ -199,18 +197,42 @@ def _check_counts(manifest: Manifest, plan: Plan, draws: _TextDraws) -> Iterator
             yield from _differences(expected, stated)
 
 
-def _check_parameters(manifest: Manifest, plan: Plan) -> Iterator[Finding]:
-    """Yield the first mask whose stated parameters are not those that its noises have on its canvas."""
-    sizes, slots = FrameSizes(manifest), {slot.noise.noise_id: slot for slot in plan.masks}
-    known: dict[tuple[str, Size | None], str | None] = {}
-    for clip_id, frame_idx, object_id, _, noise, parameters in iter_rows(manifest, "masks", _MASK):
-        key = noise, sizes.find(clip_id, frame_idx)
-        if key not in known:
-            known[key] = _parameters(noise, key[1], slots, plan)
-        if parameters != known[key]:
-            where = where_is(MASKS, {"clip_id": clip_id, "frame_idx": frame_idx, "object_id": object_id})
-            yield Finding(f"{where}, column parameters", f"{known[key]}, as the recipe says", shorten(parameters))
-            return
+def _read_masks(manifest: Manifest, plan: Plan, tally: Tally) -> Iterator[Finding]:
+    """Count the draws of mask noise from the rows; yield the first mask whose parameters are not the recipe's."""
+    samples = iter_clip_rows(manifest, "samples", ["clip_id", "object_id", "is_positive"])
+    positives: tuple[str, set[int]] = ("", set())
+    parameters = _Parameters(manifest, plan)
+    wrong: Finding | None = None
+    for clip_id, rows in iter_clip_rows(manifest, "masks", _MASK):
+        wrong = wrong or parameters.find_wrong(rows)
+        while positives[0] < clip_id:
+            name, objects = next(samples, (clip_id, []))
+            positives = name, {object_id for _, object_id, is_positive in objects if is_positive}
+        _count_clip(rows, positives[1], plan, tally)
+    if wrong is not None:
+        yield wrong
+
+
+class _Parameters:
+    """What masks must state as the parameters of their noises, read along with the rows of ``masks``."""
+
+    def __init__(self, manifest: Manifest, plan: Plan) -> None:
+        self._plan = plan
+        self._sizes = FrameSizes(manifest)
+        self._slots = {slot.noise.noise_id: slot for slot in plan.masks}
+        self._known: dict[tuple[str, Size | None], str | None] = {}
+
+    def find_wrong(self, rows: list[Row]) -> Finding | None:
+        """Return the first mask whose stated parameters are not those that its noises have on its canvas."""
+        for clip_id, frame_idx, object_id, _, noise, parameters in rows:
+            key = noise, self._sizes.find(clip_id, frame_idx)
+            if key not in self._known:
+                self._known[key] = _parameters(*key, self._slots, self._plan)
+            if parameters != self._known[key]:
+                where = where_is(MASKS, {"clip_id": clip_id, "frame_idx": frame_idx, "object_id": object_id})
+                expected = f"{self._known[key]}, as the recipe says"
+                return Finding(f"{where}, column parameters", expected, shorten(parameters))
+        return None
 
 
 def _parameters(noise: str, size: Size | None, slots: dict[str, Slot[MaskNoise]], plan: Plan) -> str | None:
@@ -218,10 +240,9 @@ def _parameters(noise: str, size: Size | None, slots: dict[str, Slot[MaskNoise]]
     if noise == NO_NOISE or size is None:
         return None
     try:
-        values = [plan.parameters(slots[name], *size) for name in noise.split("+") if name in slots]
+        return plan.parameters_text([slots[name] for name in noise.split("+") if name in slots], *size)
     except ActisegError:  # a canvas too small for this noise
         return None
-    return json.dumps(values[0] if len(values) == 1 else values, sort_keys=True)
 
 
 def _differences(expected: SlotCounts, stated: SlotCounts) -> Iterator[Finding]:
@@ -232,18 +253,12 @@ def _differences(expected: SlotCounts, stated: SlotCounts) -> Iterator[Finding]:
             yield Finding(f"{INFO_NAME}, {field.name} of {stated.noise_id}", f"{one}, as the tables say", str(other))
 
 
-def _count_mask_draws(manifest: Manifest, plan: Plan, tally: Tally) -> None:
-    """Count the draws of mask noise from the rows."""
-    samples = iter_clip_rows(manifest, "samples", ["clip_id", "object_id", "is_positive"])
-    positives: tuple[str, set[int]] = ("", set())
-    for clip_id, rows in iter_clip_rows(manifest, "masks", _MASK):
-        while positives[0] < clip_id:
-            name, objects = next(samples, (clip_id, []))
-            positives = name, {object_id for _, object_id, is_positive in objects if is_positive}
-        visible = [(row[2], row[4]) for row in rows if row[3] and row[2] in positives[1]]
-        per_clip = manifest.info.recipe.temporal == "clip"
-        for noise in dict(visible).values() if per_clip else (noise for _, noise in visible):
-            _count_draw(set(noise.split("+")), plan.masks, tally, manifest.info.recipe.sequential)
+def _count_clip(rows: list[Row], positives: set[int], plan: Plan, tally: Tally) -> None:
+    """Count the draws of one clip: per visible mask of a positive object, or once per object."""
+    visible = [(row[2], row[4]) for row in rows if row[3] and row[2] in positives]
+    per_clip = plan.recipe.temporal == "clip"
+    for noise in dict(visible).values() if per_clip else (noise for _, noise in visible):
+        _count_draw(set(noise.split("+")), plan.masks, tally, plan.recipe.sequential)
 
 
 def _count_draw(hits: set[str], slots: list[Slot[MaskNoise]], tally: Tally, sequential: bool) -> None:
@@ -255,15 +270,10 @@ def _count_draw(hits: set[str], slots: list[Slot[MaskNoise]], tally: Tally, sequ
             return
 
 
-def verify_severity(manifest: Manifest) -> list[Finding]:
-    """Hold the stated severity against the rows."""
-    severity = Severity()
-    for name, columns in (("samples", ["is_positive", "is_harmful"]), ("masks", ["mask_noise", "iou"])):
-        for batch in manifest.iter_batches(name, columns):
-            severity.add(name, batch.to_pydict())
-    stated = manifest.info.severity
+def verify_severity(info: ManifestInfo, severity: Severity) -> list[Finding]:
+    """Hold the stated severity against that of the rows."""
     return [
-        Finding(f"{INFO_NAME}, severity {name}", f"{value}, as the tables say", str(stated[name]))
+        Finding(f"{INFO_NAME}, severity {name}", f"{value}, as the tables say", str(info.severity[name]))
         for name, value in severity.to_json().items()
-        if stated[name] != value
+        if info.severity[name] != value
     ]

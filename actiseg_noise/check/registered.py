@@ -14,24 +14,24 @@ from actiseg_noise.datasets.base import DATASETS
 from actiseg_noise.fields import shorten
 from actiseg_noise.manifest.info import INFO_NAME, ManifestInfo
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.recipe import Recipe, load_recipe, recipe_names
+from actiseg_noise.recipe import load_recipe, recipe_names, split_id
 from actiseg_noise.records import DatasetCard
 
 _ADVICE = "the manifest does not say what was published under this name; fetch it again, or build it again"
 _CARD = ("source", "title", "licence", "citation", "splits", "eval_splits", "void_id", "is_embedded")
-_ALTERED = ("+exact", "+per-frame", "+per-clip", "+erase")
 
 
 def verify_recipe(manifest: Manifest) -> Iterator[Finding | Unchecked]:
     """Yield where a recipe is not the one that this version publishes under its id."""
     stated = manifest.info.recipe
-    name = published_name(stated.recipe_id)
+    name, changes = split_id(stated.recipe_id)
     if manifest.info.imported:
         yield Unchecked("recipe", "as imported labels have none", whole=True)
-    elif name is None:
+    elif name not in recipe_names():
         yield Unchecked("recipe", f"as no recipe {stated.recipe_id!r} is published with this version", whole=True)
     else:
-        yield from _differences(_altered_again(load_recipe(name), stated).to_json(), stated.to_json(), name)
+        published = replace(load_recipe(name).altered(**changes), seed=stated.seed)
+        yield from _differences(published.to_json(), stated.to_json(), name)
 
 
 def _differences(expected: dict[str, Any], found: dict[str, Any], name: str) -> Iterator[Finding]:
@@ -40,22 +40,6 @@ def _differences(expected: dict[str, Any], found: dict[str, Any], name: str) -> 
         if found[key] != value and not (key == "title" and not found[key]):
             where = f"{INFO_NAME}, recipe {key}"
             yield Finding(where, f"{shorten(value)}, as the recipe {name} has it", shorten(found[key]), _ADVICE)
-
-
-def published_name(recipe_id: str) -> str | None:
-    """Return the name of the published recipe that an id, with what ``build`` adds to it, is of; None: of none."""
-    name = recipe_id
-    while name.endswith(_ALTERED):
-        name = name.rpartition("+")[0]
-    return name if name in recipe_names() else None
-
-
-def _altered_again(published: Recipe, stated: Recipe) -> Recipe:
-    """Return the published recipe with the seed of a build, and the options that the id of the stated one names."""
-    changes = stated.recipe_id.removeprefix(published.recipe_id).split("+")
-    temporal = next((change.removeprefix("per-") for change in changes if change.startswith("per-")), None)
-    recipe = published.altered(exact_rate="exact" in changes, temporal=temporal, allow_erase="erase" in changes)
-    return replace(recipe, seed=stated.seed)
 
 
 def verify_card(manifest: Manifest) -> Iterator[Finding | Unchecked]:

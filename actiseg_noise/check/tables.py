@@ -11,6 +11,7 @@ from math import inf
 from typing import Any, NamedTuple
 
 from actiseg_noise.borders.folders import is_inside
+from actiseg_noise.building.counts import Severity
 from actiseg_noise.check.findings import FETCH, Comparison, Finding, describe_row
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.clips import noisy_counts
@@ -79,11 +80,15 @@ class TableCheck:
     Attributes:
         found: what is wrong, by what was checked. is_fit: False once a cell is met that no digest is defined for.
         codes: how many run-length codes were read. realised: noise id → rows that it changed.
+
+    Args:
+        severity: takes in the rows too, as long as all cells are fit.
     """
 
-    def __init__(self, manifest: Manifest, table: Table, *, with_sizes: bool = True) -> None:
+    def __init__(self, manifest: Manifest, table: Table, severity: Severity, *, with_sizes: bool = True) -> None:
         self.manifest = manifest
         self.table = table
+        self._severity = severity
         self.digest = TableDigest(table)
         self.realised: Counter[str] = Counter()
         self.is_fit = True
@@ -105,6 +110,7 @@ class TableCheck:
             if self._check_cells(columns):
                 self.digest.update(columns)
                 self._check_rows(columns)
+                self._severity.add(self.table.name, columns)
             noise = columns.get("text_noise") or columns.get("mask_noise") or []
             self.realised.update(name for value in noise if value for name in value.split("+"))
             if self._is_hopeless():

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.text import read_json_object
-from actiseg_noise.building.text import NO_NOISE
+from actiseg_noise.building.counts import Severity
 from actiseg_noise.check.findings import Finding, Findings, Unchecked
 from actiseg_noise.check.recount import recount, verify_severity
 from actiseg_noise.check.references import verify_references
@@ -25,19 +25,20 @@ from actiseg_noise.manifest.digest import manifest_digest
 from actiseg_noise.manifest.info import INFO_NAME, KEYS, VOCABULARY_NAME, ManifestInfo
 from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.manifest.rows import iter_rows
-from actiseg_noise.manifest.schema import CLIPS, RECIPE_ONLY, TABLES
+from actiseg_noise.manifest.schema import CLIPS, IMPORTED, NO_NOISE, RECIPE_ONLY, TABLES
 from actiseg_noise.progress import Progress
-
-IMPORTED = "imported"
-"""What rows say that other people's labels changed."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A manifest that is verified, with what is at hand to verify it. The tables are read once, when first asked for.
+    """A manifest that is verified, with what is at hand to verify it.
+
+    One pass over the tables, when they are first asked for, serves the checks of single rows, the digests and the
+    severity. References, draws and the comparison with the dataset each read again the columns that they need.
 
     Attributes:
         root, dataset, with_dataset: whether, and from where, every row is built again.
+        severity: of the rows; the pass over the tables counts it.
     """
 
     manifest: Manifest
@@ -45,6 +46,7 @@ class Subject:
     dataset: Dataset | None = None
     with_dataset: bool = False
     progress: Progress | None = None
+    severity: Severity = field(default_factory=Severity, init=False)
 
     @property
     def info(self) -> ManifestInfo:
@@ -56,7 +58,8 @@ class Subject:
         """Return every table, read and checked."""
         checks: list[TableCheck] = []
         for table in TABLES:
-            checks.append(TableCheck(self.manifest, table, with_sizes=all(check.is_fit for check in checks)))
+            with_sizes = all(check.is_fit for check in checks)
+            checks.append(TableCheck(self.manifest, table, self.severity, with_sizes=with_sizes))
             checks[-1].read()
         return checks
 
@@ -144,11 +147,6 @@ def run_checks(subject: Subject, checks: Iterable[Check]) -> Findings:
     return Findings(findings, checked=checked, unchecked=unchecked, digest=subject.manifest.digest)
 
 
-def verify_tables(manifest: Manifest) -> list[Finding]:
-    """Return where the tables of a manifest, and what ``manifest.json`` says of them, do not agree."""
-    return run_checks(Subject(manifest), [check for check in CHECKS if check.stage < 2])
-
-
 def _schema(subject: Subject) -> list[Finding]:
     """Null only where it may be, numbers in their range."""
     return subject.found(SCHEMA)
@@ -191,6 +189,11 @@ def _run_lengths(subject: Subject) -> Iterator[Finding | Unchecked]:
         yield Unchecked("run lengths", "as they were withheld", whole=True)
     elif not any(table.codes for table in subject.tables):
         yield Unchecked("run lengths", "as there are none", whole=True)
+
+
+def _severity(subject: Subject) -> list[Finding]:
+    """The stated severity against the rows."""
+    return verify_severity(subject.info, subject.severity)
 
 
 def _dataset(subject: Subject) -> Iterator[Finding | Unchecked]:
@@ -302,7 +305,7 @@ CHECKS: tuple[Check, ...] = (
     Check("recipe", lambda subject: verify_recipe(subject.manifest), 1),
     Check("dataset card", lambda subject: verify_card(subject.manifest), 1),
     Check("draws", lambda subject: recount(subject.manifest), 2),
-    Check("severity", lambda subject: verify_severity(subject.manifest), 2),
+    Check("severity", _severity, 2),
     Check("the dataset", _dataset, _ALWAYS),
 )
 """What ``verify`` does, in order."""

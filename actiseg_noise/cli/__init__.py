@@ -10,7 +10,7 @@ _THREADS = "OPENBLAS_NUM_THREADS"
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a checking failed, 2 bad usage or input, 130 interrupted."""
+    """Run the command line. Exit codes: 0 done, 1 a check failed, 2 bad usage or input, 130 interrupted."""
     is_unset = _THREADS not in os.environ
     os.environ.setdefault(_THREADS, "1")  # NumPy's threads cost a tenth of a second; nothing needs them
     try:

@@ -173,7 +173,7 @@ def _run_build(dataset: str, options: BuildOptions) -> Path:
 def print_built(folder: Path, as_json: bool) -> None:
     """Print what was made."""
     from actiseg_noise.manifest.info import read_info
-    from actiseg_noise.terminal import out, print_json, print_table, printed_results
+    from actiseg_noise.terminal import print_json, print_table, print_text, printed_results
     from actiseg_noise.view.describe import describe, describe_noises
 
     info = read_info(folder)
@@ -184,7 +184,7 @@ def print_built(folder: Path, as_json: bool) -> None:
         for section in (describe(info), describe_noises(info)):
             if section.rows:
                 print_table(section.title, section.header, section.rows)
-        out.print(f"written to {folder}", markup=False, soft_wrap=True)
+        print_text(f"written to {folder}")
 
 
 def _print_dry_run(dataset: str, options: BuildOptions, as_json: bool) -> None:

@@ -32,7 +32,7 @@ def verify(
     anything is wrong.
     """
     from actiseg_noise.check.verify import verify as check
-    from actiseg_noise.terminal import ClipProgress, out, print_json
+    from actiseg_noise.terminal import ClipProgress, print_json, print_text
 
     with ClipProgress() as progress:
         findings = check(manifest, root, rebuild=rebuild, progress=progress)
@@ -40,24 +40,24 @@ def verify(
         print_json(findings.to_json())
     else:
         print_findings(findings)
-        out.print(findings.summary(), markup=False, soft_wrap=True)
+        print_text(findings.summary())
     if findings:
         raise typer.Exit(1)
 
 
 def print_findings(findings: list[Finding]) -> None:
     """Print findings: the first rows laid out, then how many more, then what to do."""
-    from actiseg_noise.terminal import out, print_table
+    from actiseg_noise.terminal import out, print_table, print_text
 
     for finding in findings:
-        out.print(f"{finding}.", markup=False, soft_wrap=True)
+        print_text(f"{finding}.")
         if finding.comparison is not None:
             out.print()
             print_table("", finding.comparison.header, finding.comparison.lines)
         if finding.more:
-            out.print(_count_others(finding), markup=False, soft_wrap=True)
+            print_text(_count_others(finding))
     for advice in dict.fromkeys(finding.advice for finding in findings):
-        out.print(f"What to do: {advice}.", markup=False, soft_wrap=True)
+        print_text(f"What to do: {advice}.")
 
 
 def _count_others(finding: Finding) -> str:
@@ -90,16 +90,16 @@ def diff(
 
 def _print_diff(found: Diff) -> None:
     """Print what differs: statements, counts, columns, the first rows, shares."""
-    from actiseg_noise.terminal import out, print_table
+    from actiseg_noise.terminal import print_table, print_text
 
     names = f"A {found.names[0]}, B {found.names[1]}"
     same = "one dataset and split" if found.is_same_split else "not one split of one dataset"
-    out.print(f"{names}: {same}", markup=False, soft_wrap=True)
+    print_text(f"{names}: {same}")
     if found.statements:
         rows = [(name, str(one), str(other)) for name, (one, other) in found.statements.items()]
         print_table("Stated differently", ("what", "A", "B"), rows)
     if found.is_equal:
-        out.print("equal: every row has the same labels", markup=False)
+        print_text("equal: every row has the same labels")
         return
     header = ("table", "common rows", "differ", "only in A", "only in B")
     counts = {n: (t.common, t.differing, t.only_in_a, t.only_in_b) for n, t in found.tables.items()}

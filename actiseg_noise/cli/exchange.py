@@ -149,8 +149,7 @@ def export_(
 
 def _print_export(report: dict[str, Any], out: Path) -> None:
     """Print what was written and what the layout could not say."""
-    from actiseg_noise.terminal import out as console
-    from actiseg_noise.terminal import print_table
+    from actiseg_noise.terminal import print_table, print_text
 
     rows = [("manifest", report["manifest"]["name"])]
     rows += [(key, str(report[key])) for key in ("split", "labels", "images")]
@@ -160,5 +159,5 @@ def _print_export(report: dict[str, Any], out: Path) -> None:
             rows.append((what, f"{len(report[key]):,}, listed in export.json"))
     print_table(f"Export: {report['format']}", ("", ""), rows)
     if report["images"] == "none":
-        console.print("without images; --images copy or link adds them", markup=False, soft_wrap=True)
-    console.print(f"written to {out}", markup=False, soft_wrap=True)
+        print_text("without images; --images copy or link adds them")
+    print_text(f"written to {out}")

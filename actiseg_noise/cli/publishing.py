@@ -55,7 +55,7 @@ def publish(
 
 def _print_publication(made: Publication, as_json: bool) -> None:
     """Print what was written, and what to think of before it is passed on."""
-    from actiseg_noise.terminal import err, out, print_json, print_table
+    from actiseg_noise.terminal import err, print_json, print_table, print_text
 
     if as_json:
         manifests = [{"folder": item.folder, "digest": item.info.digest} for item in made.manifests]
@@ -64,5 +64,5 @@ def _print_publication(made: Publication, as_json: bool) -> None:
     rows = [(item.folder, item.info.content, item.info.digest) for item in made.manifests]
     print_table(f"Published at {made.path}", ("manifest", "content", "digest"), rows)
     for caution in made.cautions:
-        err.print(f"caution: {caution}", markup=False, soft_wrap=True)
-    out.print("README.md says how it is read, checked and built again", markup=False, soft_wrap=True)
+        err.print(f"caution: {caution}", soft_wrap=True)
+    print_text("README.md says how it is read, checked and built again")

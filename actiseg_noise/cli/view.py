@@ -23,7 +23,7 @@ def inspect(
 
     With --plot also charts: rates.png, iou.png, displacement.png, confusion.png.
     """
-    from actiseg_noise.terminal import out, print_json, print_table
+    from actiseg_noise.terminal import print_json, print_table, print_text
     from actiseg_noise.view.inspection import inspect as read
 
     inspection = read(manifest, plot=plot)
@@ -34,7 +34,7 @@ def inspect(
     for section in inspection.sections(top):
         print_table(section.title, section.header, section.rows)
     if plot is not None:
-        out.print(f"charts: {', '.join(charts) or 'none, as no label is noisy'}", markup=False, soft_wrap=True)
+        print_text(f"charts: {', '.join(charts) or 'none, as no label is noisy'}")
 
 
 @app.command()
@@ -50,10 +50,10 @@ def preview(
 
     Clips whose labels changed come first. Without the dataset's folder the masks lie on a plain canvas.
     """
-    from actiseg_noise.terminal import out as terminal
+    from actiseg_noise.terminal import print_text
     from actiseg_noise.view.preview_sheet import preview as draw
 
     sheet = draw(manifest, out=out, root=root, clips=clips, limit=limit, noise_only=noise_only)
     frames = f"{sheet.with_image} of {sheet.rows} frames found"
     where = "; --root DIR shows the images below the masks" if sheet.root is None else f" in {sheet.root}"
-    terminal.print(f"{out}: {sheet.rows} clips, {frames}{where}", markup=False, soft_wrap=True)
+    print_text(f"{out}: {sheet.rows} clips, {frames}{where}")

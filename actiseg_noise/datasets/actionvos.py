@@ -19,7 +19,7 @@ alone is in the layout, so an object's noun stands for its name. The vocabulary 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -86,11 +86,11 @@ class ActionVos(Dataset):
             if (clip_id := index.clip_ids[number]) not in keep:
                 continue
             try:
-                clip = _parse(fields, clip_id, index.addresses[number], number, _side(split))
+                clip = _parse(fields, clip_id, index.addresses[number], number, side_of(split))
             except MissingTextError as why:
                 self.leave_out(clip_id, why)
             else:
-                yield replace(clip, frames=self._on_disk(clip, _side(split))) if with_frames else clip
+                yield replace(clip, frames=self._on_disk(clip, side_of(split))) if with_frames else clip
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
         """Yield each (class, noun) seen in ``splits`` once, in ascending order.
@@ -144,7 +144,7 @@ class ActionVos(Dataset):
 
     def _clips_with_masks(self, split: str, clip_ids: Sequence[str]) -> list[str]:
         """Return the clip ids that have a folder of masks; refuse or count the others."""
-        folder = self.root / "Annotations_Sparse" / _side(split)
+        folder = self.root / "Annotations_Sparse" / side_of(split)
         kept = [clip_id for clip_id in clip_ids if (folder / clip_id).is_dir()]
         missing = sorted(set(clip_ids).difference(kept))
         if missing and not (self.skip_missing and kept):
@@ -205,7 +205,7 @@ class _Index:
             yield number, JsonFields(entry, self.path, number)
 
 
-def _side(split: str) -> str:
+def side_of(split: str) -> str:
     """Return the folder of a split's masks and images."""
     return "train" if split == "train" else "val"
 
@@ -271,6 +271,11 @@ def _frames(fields: JsonFields, folder: str, side: str) -> tuple[FrameRecord, ..
     for first, second in pairwise(sorted(stems)):
         if first == second:
             raise DataError(f"{where}: the frame {first!r} is listed twice")
+    return frame_records(folder, side, sorted(stems, key=natural_order))
+
+
+def frame_records(folder: str, side: str, stems: Iterable[str]) -> tuple[FrameRecord, ...]:
+    """Return a clip's frames by the names that the layout gives their files, in the order of ``stems``."""
     return tuple(
         FrameRecord(
             frame_id=stem,
@@ -279,5 +284,5 @@ def _frames(fields: JsonFields, folder: str, side: str) -> tuple[FrameRecord, ..
             is_annotated=True,
             weight_path=f"Weights_Sparse/train/{folder}/{stem}.png" if side == "train" else None,
         )
-        for stem in sorted(stems, key=natural_order)
+        for stem in stems
     )

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.writing import write_text
+from actiseg_noise.datasets.actionvos import side_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
 from actiseg_noise.exchange.export_folder import ExportFolder, find_image, find_inside
@@ -89,7 +90,7 @@ def export_actionvos(
     split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"])
     with ExportFolder(out, force=force) as folder:
         drawn = None if root is None else DrawnWeights(manifest.info, root)
-        writer = _Writer(folder, split, labels, root, images, drawn)
+        writer = _ActionWriter(folder, split, labels, root, images, drawn)
         for clip in iter_export_clips(manifest, progress):
             writer.add(clip)
         writer.texts.write(folder, split)
@@ -98,7 +99,7 @@ def export_actionvos(
     return folder.report
 
 
-class _Writer:
+class _ActionWriter:
     """Writes clip after clip. ``counts``: what was written, and what the layout could not say."""
 
     def __init__(
@@ -108,11 +109,11 @@ class _Writer:
         labels: str,
         root: Path | None,
         images: str,
-        drawn: DrawnWeights | None = None,
+        drawn: DrawnWeights | None,
     ) -> None:
         self.folder = folder
         self.split = split
-        self.side = "train" if split == "train" else "val"
+        self.side = side_of(split)
         self.labels = labels
         self.root = root
         self.images = images

@@ -12,10 +12,10 @@ from actiseg_noise.borders.folders import check_file_name, is_inside
 from actiseg_noise.borders.images import write_index_mask
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import FolderDraft, copy_file, link, other_files, write_json
-from actiseg_noise.building.request import tool_version
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.masks import IndexMask
+from actiseg_noise.version import tool_version
 
 MARKER = "export.json"
 IMAGES = ("none", "copy", "link")

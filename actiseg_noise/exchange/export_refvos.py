@@ -21,7 +21,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -93,8 +93,10 @@ def export_refvos(
         is_text and masks == "rle", f"{manifest.path}: content 'text' has no masks, so --masks rle has none to write"
     )
     split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"], masks)
-    with ExportFolder(out, force=force) as folder, _Writer(folder, split, masks, is_text) as writer:
-        writer.images, writer.root = images, root
+    with (
+        ExportFolder(out, force=force) as folder,
+        _VideoWriter(folder, split, masks, is_text=is_text, root=root, images=images) as writer,
+    ):
         for video in writer.videos(iter_export_clips(manifest, progress), labels):
             writer.add(video)
         writer.close()
@@ -103,17 +105,18 @@ def export_refvos(
     return folder.report
 
 
-class _Writer:
+class _VideoWriter:
     """Writes video after video; the JSON files grow with them. A context manager."""
 
-    root: Path | None
-    images: str
-
-    def __init__(self, folder: ExportFolder, split: str, masks: str, is_text: bool) -> None:
+    def __init__(
+        self, folder: ExportFolder, split: str, masks: str, *, is_text: bool, root: Path | None, images: str
+    ) -> None:
         self.folder = folder
         self.split = split
         self.masks = masks
         self.is_text = is_text
+        self.root = root
+        self.images = images
         self.counts: Counter[str] = Counter(videos=0, expressions=0, masks=0)
         self.renamed: dict[str, str] = {}
         self._names: set[str] = set()
@@ -127,7 +130,7 @@ class _Writer:
         else:
             self._annotations = GrowingObject(self._open, folder.path(split, "mask_dict.json"), "{", "}")
 
-    def __enter__(self) -> _Writer:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

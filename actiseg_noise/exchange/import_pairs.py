@@ -46,9 +46,10 @@ class Pairs(ABC):
 
     Attributes:
         card: the dataset the clips are of; ``card.void_id`` marks pixels without label in the clean masks.
-        split: of the dataset. form: what was imported, one word. options: the clean adapter's own.
+        split: of the dataset. form: what was imported, a word or two. options: the clean adapter's own.
         has_masks: whether masks are compared; without, the manifest's content is text.
-        skipped: clip ids left out because one side lacks them, filled while clips are iterated.
+        skipped: clip ids, ascending, that ``check`` left out, as one side lacks them, or all their pairs of masks, or as
+            a text is empty.
     """
 
     card: DatasetCard

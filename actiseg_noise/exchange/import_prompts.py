@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from actiseg_noise.datasets.actionvos import ActionVos
+from actiseg_noise.datasets.actionvos import ActionVos, frame_records, side_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.exchange.import_pairs import PairedClip, Pairs, telling_name
 from actiseg_noise.exchange.published_prompts import PublishedClip, PublishedFiles, PublishedObject
@@ -70,18 +70,8 @@ class PromptPairs(Pairs):
 
 def _clip(published: PublishedClip, number: int, narration: str, objects: tuple[ObjectRecord, ...], split: str) -> Clip:
     """Return a folder as a clip."""
-    folder, side = published.folder, "train" if split == "train" else "val"
+    folder = published.folder
     said = _FOLDER.fullmatch(folder)
-    frames = tuple(
-        FrameRecord(
-            frame_id=stem,
-            image_path=f"JPEGImages_Sparse/{side}/{folder}/{stem}.jpg",
-            mask_path=f"Annotations_Sparse/{side}/{folder}/{stem}.png",
-            is_annotated=True,
-            weight_path=f"Weights_Sparse/train/{folder}/{stem}.png" if side == "train" else None,
-        )
-        for stem in published.frames
-    )
     return Clip(
         clip_id=folder,
         address=folder,
@@ -90,7 +80,7 @@ def _clip(published: PublishedClip, number: int, narration: str, objects: tuple[
         verb=said["verb"] if said else "",
         noun=said["noun"] if said else "",
         objects=objects,
-        frames=frames,
+        frames=frame_records(folder, side_of(split), published.frames),
         source_order=number,
     )
 

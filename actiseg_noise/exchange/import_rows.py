@@ -19,16 +19,15 @@ from actiseg_noise.building.compose import (
     unchanged_labels,
     void_rle,
 )
-from actiseg_noise.building.text import NO_NOISE, NoisyText, is_harmful
+from actiseg_noise.building.text import NoisyText, is_harmful
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.exchange.import_pairs import NoisyLabel, PairedClip, Pairs
 from actiseg_noise.manifest.records import FrameRow, MaskLabels, MaskRow
+from actiseg_noise.manifest.schema import IMPORTED, NO_NOISE
 from actiseg_noise.masks import Box, IndexMask, Rle, encode_rle
 from actiseg_noise.noises.base import Label
 from actiseg_noise.records import ObjectRecord
 from actiseg_noise.vocabulary import Vocabulary
-
-IMPORTED = "imported"
 
 
 def collect_vocabulary(clips: Iterable[PairedClip]) -> Vocabulary:

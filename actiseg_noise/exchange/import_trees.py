@@ -16,7 +16,7 @@ from typing import Any
 
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.writing import digest_file
-from actiseg_noise.datasets.actionvos import ActionVos
+from actiseg_noise.datasets.actionvos import ActionVos, side_of
 from actiseg_noise.datasets.files import find_name
 from actiseg_noise.errors import DataError
 from actiseg_noise.exchange.import_pairs import (
@@ -72,7 +72,7 @@ def find_noisy_tree(root: Path, split: str) -> NoisyTree:
             prompts = PublishedFiles(*pair)
     if prompts is None and (root / f"ImageSets/{split}.json").is_file():
         prompts = ActionVos(root)
-    side = "train" if split == "train" else "val"
+    side = side_of(split)
     masks = next((path for path in (root / "Annotations_Sparse" / side, root / side) if path.is_dir()), None)
     if prompts is None and masks is None:
         raise DataError(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.building.counts import FramePairs, Severity
-from actiseg_noise.building.request import tool_version
 from actiseg_noise.building.workspace import Workspace, check_output
 from actiseg_noise.datasets.selection import Selection
 from actiseg_noise.errors import ActisegError, DataError, raise_if
@@ -23,6 +22,7 @@ from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.progress import Progress
 from actiseg_noise.recipe import Recipe
+from actiseg_noise.version import tool_version
 from actiseg_noise.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from actiseg_noise.manifest.info import VOCABULARY_NAME, ManifestInfo, SlotCounts
+from actiseg_noise.manifest.info import VOCABULARY_NAME, ManifestInfo
 
 RECIPE_NAME = "recipe.toml"
 CLIPS_NAME = "clips.txt"
@@ -31,15 +31,10 @@ def build_command(info: ManifestInfo, folder: str, out: str) -> str:
     words += [f"--clips=@{folder}/{CLIPS_NAME}"] if names_clips(info) else []  # PowerShell takes no word that begins so
     words += ["--limit", str(info.selection["limit"])] if "limit" in info.selection and not names_clips(info) else []
     words += ["--allow-eval"] if info.split in card["eval_splits"] and not info.recipe.is_clean else []
-    words += ["--no-gate"] if any(not is_allowed(slot) for slot in info.noises) else []
+    words += ["--no-gate"] if any(not slot.is_allowed for slot in info.noises) else []
     return shlex.join([*words, "--out", out])
 
 
 def names_clips(info: ManifestInfo) -> bool:
     """Return whether a build must be told its clips: some were chosen, or left out because files were missing."""
     return "clips" in info.selection or bool(info.skipped)
-
-
-def is_allowed(slot: SlotCounts) -> bool:
-    """Return whether chance allows what a noise did, so that a build without ``--no-gate`` passes."""
-    return slot.interval[0] <= slot.realised <= slot.interval[1]

@@ -46,6 +46,11 @@ class SlotCounts:
         """Return the realised rate, None where nothing was eligible."""
         return self.realised / self.eligible if self.eligible else None
 
+    @property
+    def is_allowed(self) -> bool:
+        """Return whether chance allows what the noise did, so that a build with its gate passes."""
+        return self.interval[0] <= self.realised <= self.interval[1]
+
 
 @dataclass(frozen=True)
 class ManifestInfo:

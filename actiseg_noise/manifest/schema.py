@@ -24,6 +24,8 @@ SCHEMA_VERSION = 1
 RECIPE_ONLY = "recipe-only"
 CONTENTS = ("full", "text", RECIPE_ONLY)
 WITHHELD = ("clean_rle", "noisy_rle", "void_rle")  # null where content is recipe-only
+NO_NOISE, IMPORTED = "none", "imported"
+"""What a row says instead of a noise: that none changed it, that other people's labels did."""
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import Size, mask_box
+from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.masks import BinaryMask, Box, decode_counts
 
-NO_NOISE = "none"
 IOU_BINS = 20
 SAMPLE = 2000
 

@@ -94,8 +94,7 @@ def _draw_rate(axes: Any, place: int, slot: SlotCounts) -> None:
     low, high = (count / slot.eligible for count in slot.interval)
     axes.plot([low, high], [place, place], color="#bcd7e8", linewidth=7, solid_capstyle="butt")
     axes.plot([slot.requested], [place], "|", color=INK, markersize=14)
-    is_allowed = slot.interval[0] <= slot.realised <= slot.interval[1]
-    axes.plot([slot.rate], [place], "o", color=BLUE if is_allowed else ORANGE, markersize=6)
+    axes.plot([slot.rate], [place], "o", color=BLUE if slot.is_allowed else ORANGE, markersize=6)
     text = f"{slot.realised:,} of {slot.eligible:,}"
     side, shift = ("right", -0.02) if max(high, slot.rate) > 0.75 else ("left", 0.02)
     edge = min(low, slot.rate) if side == "right" else max(high, slot.rate)

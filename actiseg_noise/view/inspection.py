@@ -9,6 +9,7 @@ from typing import Any
 
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.read import Manifest, open_manifest
+from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.view.describe import Section, describe, describe_noises
 from actiseg_noise.view.observed import Observed, observe
 from actiseg_noise.vocabulary import Vocabulary
@@ -16,7 +17,6 @@ from actiseg_noise.vocabulary import Vocabulary
 TOP = 15  # confusions that are listed
 BINS = 10
 BAR = 40
-NO_NOISE = "none"
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import iter_rows
+from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.view.describe import Section
 from actiseg_noise.vocabulary import Vocabulary
 
 HANDS = frozenset(("left hand", "right hand", "hand", "hands"))
-NO_NOISE = "none"
 CONFIDENCE = 1.96  # standard errors on either side: 95 %
 
 

@@ -17,6 +17,7 @@ from actiseg_noise.datasets.base import DATASETS
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.manifest.clips import ManifestMask, ManifestSample
 from actiseg_noise.manifest.read import Manifest, open_manifest
+from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.plain import printable
 from actiseg_noise.view.preview_clips import SheetRow, choose_rows
 from actiseg_noise.view.preview_picture import EMPTY, colour_of, fit, masks_of, overlay, read_picture
@@ -202,7 +203,7 @@ def _lines(row: SheetRow) -> Iterator[tuple[Words, int | None]]:
         yield from ((words, None) for words in more)
         if note := _mask_note(row.masks.get(sample.object_id)):
             yield [(f"  {note}", FADED)], None
-    changed = sum(not sample.is_positive and sample.text_noise != "none" for sample in clip.samples)
+    changed = sum(not sample.is_positive and sample.text_noise != NO_NOISE for sample in clip.samples)
     rest = [f"{len(positives) - len(shown)} more positive objects"] if len(shown) < len(positives) else []
     rest += [f"{changed} of {len(clip.samples) - len(positives)} negative prompts changed too"] if changed else []
     if rest:
@@ -230,7 +231,7 @@ def _mask_note(mask: ManifestMask | None) -> str:
         return f"{mask.mask_noise} would erase it: kept"
     if mask.iou == 1:
         return ""
-    cause = "lost pixels to a neighbour" if mask.mask_noise == "none" else mask.mask_noise
+    cause = "lost pixels to a neighbour" if mask.mask_noise == NO_NOISE else mask.mask_noise
     return f"{cause}, IoU {mask.iou:.2f}"
 
 

@@ -424,9 +424,18 @@ def test_what_moves_a_cursor_is_printed_as_an_escape(monkeypatch: pytest.MonkeyP
     terminal.print_warning(bad)
     terminal.print_text(bad)
     terminal.print_json({"a": bad})
-    terminal.out.print(bad, markup=False)
+    terminal.out.print(bad)
     assert not set("\x1b\x07\u202e\r\x9b") & set(stream.getvalue())
     assert stream.getvalue().count(r"\x1b]0;pwn\x07") >= 5
+
+
+def test_what_rich_would_read_as_markup_or_an_emoji_is_printed_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(terminal, "out", terminal.SafeConsole(file=stream, width=100))
+    terminal.out.print("written to runs/:apple:/[red]m", soft_wrap=True)
+    terminal.out.print("a [red]title[/red]", style="bold")
+    terminal.print_text(":apple: [red]")
+    assert stream.getvalue() == "written to runs/:apple:/[red]m\na [red]title[/red]\n:apple: [red]\n"
 
 
 def test_markdown_of_strangers_says_its_text_and_nothing_else() -> None:

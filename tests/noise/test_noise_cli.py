@@ -281,6 +281,18 @@ def test_help_is_quick_and_imports_nothing_heavy(command: str) -> None:
     assert time.perf_counter() - start < 10, "far above the contract: benchmarks measure, this only catches an accident"
 
 
+@pytest.mark.parametrize("tool", ["noise", "bench"])
+def test_the_version_is_printed_without_numpy_and_opencv(tool: str) -> None:
+    code = (
+        f"import sys; from actiseg_{tool}.cli import main; sys.argv[1:] = ['--version']\n"
+        "try: main()\n"
+        "finally: print({'numpy', 'cv2', 'torch'} & set(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "set()"
+    assert done.stdout == f"actiseg-{tool} {actiseg_noise.__version__}\n"
+
+
 def test_importing_the_package_is_cheap() -> None:
     code = "import sys, actiseg_noise; print({'numpy', 'pyarrow', 'typer'} & set(sys.modules)); actiseg_noise.build"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -6,11 +6,12 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from actiseg_noise.errors import ActisegError, UnknownNameError
-from actiseg_noise.recipe import NoiseSpec, Recipe, ad_hoc_recipe, load_recipe, recipe_names
+from actiseg_noise.recipe import NoiseSpec, Recipe, ad_hoc_recipe, load_recipe, recipe_names, split_id
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "recipes.json"
 
@@ -138,3 +139,13 @@ def test_an_altered_recipe_has_another_id() -> None:
     assert recipe.altered(temporal="frame") == recipe
     assert recipe.altered(temporal="clip") == replace(recipe, temporal="clip", recipe_id="mask-15+per-clip")
     assert recipe.altered(exact_rate=True).recipe_id == "mask-15+exact"
+
+
+@pytest.mark.parametrize("changes", [{}, {"temporal": "clip"}, {"exact_rate": True, "temporal": "clip"}])
+@pytest.mark.parametrize("more", [{}, {"allow_erase": True}])
+def test_the_id_of_an_altered_recipe_says_what_was_altered(changes: dict[str, Any], more: dict[str, Any]) -> None:
+    for name in recipe_names():
+        altered = load_recipe(name).altered(**changes, **more)
+        before, found = split_id(altered.recipe_id)
+        assert before == name
+        assert load_recipe(name).altered(**found) == altered

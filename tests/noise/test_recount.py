@@ -15,8 +15,9 @@ from toys import Toy, make_toy, write_toy
 import actiseg_noise
 from actiseg_noise.check.findings import Finding, Unchecked
 from actiseg_noise.check.recount import recount
-from actiseg_noise.check.verify import verify, verify_tables
+from actiseg_noise.check.verify import CHECKS, Subject, run_checks, verify
 from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
+from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.records import Clip
@@ -68,6 +69,11 @@ def forge(folder: Path, change: Callable[[dict[str, Any]], object], *, row: int)
         data["digest"] = manifest_digest({name: digest.rows for name, digest in digests.items()})
 
     edit_info(folder, restate)
+
+
+def verify_tables(manifest: Manifest) -> list[Finding]:
+    """Return where the tables of a manifest, and what ``manifest.json`` says of them, do not agree."""
+    return run_checks(Subject(manifest), [check for check in CHECKS if check.stage < 2])
 
 
 def findings(folder: Path) -> list[Finding]:
