@@ -91,7 +91,6 @@ def try_edit(index: int, *, seed: int, work: Path, made: Path, keep: Path | None
     tried = Tried(f"{subject.name}, {kind}")
     commands = subject.commands + tuple(command for command in subject.slow if random.random() < SHARE_OF_SLOW)
     before = sandbox.listing()
-    secret = (sandbox.outside / "picture.jpg").stat().st_ino
     for command in commands:
         sandbox.clear()
         typed = fill(command, it, file, sandbox.outputs / "new", made)
@@ -105,7 +104,7 @@ def try_edit(index: int, *, seed: int, work: Path, made: Path, keep: Path | None
         if changed:
             faults.append(f"outside of --out: {sandbox.shown(changed[0])}")
             before = sandbox.listing()
-        if _leads_outside(sandbox.outputs, secret):
+        if sandbox.outputs_from_outside():
             faults.append("a file from outside of the root is in --out")
         if done.exit_code != 0 and not faults and _is_left(sandbox.outputs, command):
             faults.append(f"left in --out after exit code {done.exit_code}: {_is_left(sandbox.outputs, command)}")
@@ -135,16 +134,6 @@ def _is_left(outputs: Path, command: tuple[str, ...]) -> str:
     if command[1] not in ("build", "publish", "export", "import", "convert-checkpoint"):
         return ""
     return next((path.name for path in sorted(outputs.iterdir())), "") if outputs.exists() else ""
-
-
-def _leads_outside(outputs: Path, inode: int) -> bool:
-    """Say whether the picture that lies outside was copied, or linked to, into the outputs."""
-    for folder, _, files in os.walk(outputs):
-        for name in files:
-            path = Path(folder) / name
-            if path.is_symlink() and path.exists() and path.stat().st_ino == inode:
-                return True
-    return False
 
 
 def try_edits(

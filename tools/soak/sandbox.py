@@ -7,6 +7,9 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+# Stands after the end of the picture that lies outside, where no decoder reads: no other picture has these bytes.
+OUTSIDE_MARK = b"this picture lies outside of every root"
+
 
 class Sandbox:
     """A folder in which one command at a time runs: what it may read, what it may write, and what lies outside.
@@ -34,7 +37,24 @@ class Sandbox:
         ):
             folder.mkdir(parents=True)
         picture = next(iter(sorted((self.made / "pictures").rglob("*.jpg"))))
-        shutil.copy(picture, self.outside / "picture.jpg")
+        self.outside_picture.write_bytes(picture.read_bytes() + OUTSIDE_MARK)
+
+    @property
+    def outside_picture(self) -> Path:
+        """Return the picture to which edited paths and links lead, and which no command may hand on."""
+        return self.outside / "picture.jpg"
+
+    def outputs_from_outside(self) -> list[Path]:
+        """Return the outputs that are the picture from outside: links of either kind to it, and copies of it."""
+        found = [Path(folder) / name for folder, _, files in os.walk(self.outputs) for name in files]
+        return sorted(path for path in found if path.is_file() and self._is_from_outside(path))
+
+    def _is_from_outside(self, path: Path) -> bool:
+        if path.samefile(self.outside_picture):
+            return True
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - len(OUTSIDE_MARK)))
+            return file.read() == OUTSIDE_MARK
 
     @property
     def environment(self) -> Mapping[str, str]:
