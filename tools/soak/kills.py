@@ -14,15 +14,15 @@ from pathlib import Path
 from random import Random
 from shlex import join
 
-from tools.soak.attempt import BENCH, NOISE, Attempt, Child, Limits, attempt, session_of, start
+from tools.soak.attempt import Attempt, Child, Limits, attempt, session_of, start
 from tools.soak.outputs import differences, snapshot
 from tools.soak.pool import in_processes
 from tools.soak.sandbox import Sandbox, fill
+from tools.soak.subjects import bench, noise
 from tools.soak.tried import Failure, Tried, keep_failure
 
 PATIENCE_S = 2.0  # for the processes of a command whose parent was killed
 LIMITS = Limits(seconds=120, memory_bytes=4 << 30)
-N, B = (NOISE,), (BENCH,)
 _MODES = {"kill": 8, "two at once": 1, "disk full": 1}
 _TARGETS = {"parent": 5, "all": 3, "worker": 2}
 
@@ -46,87 +46,51 @@ class Victim:
     weight: float = 1.0
 
 
-_BUILD = (*N, "build", "--dataset", "kitchen", "--recipe", "mixed-40-15", "--out", "{out}")
-_RUN = (
-    *B,
-    "run",
-    "--manifest",
-    "{made}/manifest",
-    "--eval-manifest",
-    "{made}/evaluation",
-    "--steps",
-    "3",
-    "--threads",
-    "1",
-)
-_TRAIN = (*B, "train", "--manifest", "{made}/manifest", "--steps", "6", "--save-every", "2", "--threads", "1")
+_BUILD = "build --dataset kitchen --recipe mixed-40-15 --out {out}"
+_RUN = "run --manifest {made}/manifest --eval-manifest {made}/evaluation --steps 3 --threads 1"
+_TRAIN = "train --manifest {made}/manifest --steps 6 --save-every 2 --threads 1"
 VICTIMS = (
-    Victim("build", (*_BUILD, "--limit", "24", "--workers", "1"), weight=3),
-    Victim("build with workers", (*_BUILD, "--limit", "160", "--workers", "2"), has_workers=True, weight=2),
-    Victim("build --force", (*_BUILD, "--limit", "8", "--workers", "1", "--force"), before="manifest", weight=2),
-    Victim(
-        "export actionvos",
-        (*N, "export", "{made}/manifest", "--format", "actionvos", "--images", "copy", "--out", "{out}"),
-        weight=2,
-    ),
+    Victim("build", noise(f"{_BUILD} --limit 24 --workers 1"), weight=3),
+    Victim("build with workers", noise(f"{_BUILD} --limit 160 --workers 2"), has_workers=True, weight=2),
+    Victim("build --force", noise(f"{_BUILD} --limit 8 --workers 1 --force"), before="manifest", weight=2),
+    Victim("export actionvos", noise("export {made}/manifest --format actionvos --images copy --out {out}"), weight=2),
     Victim(
         "export --force",
-        (*N, "export", "{made}/manifest", "--format", "refvos", "--force", "--out", "{out}"),
+        noise("export {made}/manifest --format refvos --force --out {out}"),
         before="old_export",
         weight=2,
     ),
     Victim(
         "import",
-        (
-            *N,
-            "import",
-            "--clean",
-            "{made}/refvos/train/Annotations",
-            "--noisy",
-            "{made}/refvos/train/Annotations",
-            "--name",
-            "x",
-            "--out",
-            "{out}",
+        noise(
+            "import --clean {made}/refvos/train/Annotations --noisy {made}/refvos/train/Annotations "
+            "--name x --out {out}"
         ),
         weight=2,
     ),
-    Victim("publish", (*N, "publish", "{made}/manifest", "--out", "{out}"), weight=2),
-    Victim(
-        "publish --force",
-        (*N, "publish", "{made}/manifest", "--force", "--out", "{out}"),
-        before="publication",
-        weight=2,
-    ),
-    Victim("run", (*_RUN, "--strategy", "baseline", "--out", "{out}"), is_whole=False, weight=2),
+    Victim("publish", noise("publish {made}/manifest --out {out}"), weight=2),
+    Victim("publish --force", noise("publish {made}/manifest --force --out {out}"), before="publication", weight=2),
+    Victim("run", bench(f"{_RUN} --strategy baseline --out {{out}}"), is_whole=False, weight=2),
     Victim(
         "run with workers",
-        (*_RUN, "--strategy", "baseline", "--strategy", "gce", "--jobs", "2", "--out", "{out}"),
+        bench(f"{_RUN} --strategy baseline --strategy gce --jobs 2 --out {{out}}"),
         is_whole=False,
         has_workers=True,
     ),
-    Victim("train", (*_TRAIN, "--strategy", "co_teaching", "--out", "{out}"), is_whole=False, weight=2),
+    Victim("train", bench(f"{_TRAIN} --strategy co_teaching --out {{out}}"), is_whole=False, weight=2),
     Victim(
         "predict",
-        (
-            *B,
-            "predict",
-            "--checkpoint",
-            "{made}/weights/checkpoint.safetensors",
-            "--manifest",
-            "{made}/manifest",
-            "--threads",
-            "1",
-            "--out",
-            "{out}",
+        bench(
+            "predict --checkpoint {made}/weights/checkpoint.safetensors --manifest {made}/manifest "
+            "--threads 1 --out {out}"
         ),
         is_whole=False,
         weight=2,
     ),
-    Victim("analyze", (*B, "analyze", "{made}/runs", "--out", "{out}"), is_whole=False),
+    Victim("analyze", bench("analyze {made}/runs --out {out}"), is_whole=False),
     Victim(
         "convert-checkpoint",
-        (*B, "convert-checkpoint", "{made}/published/model.pth", "--model", "tiny", "--out", "{out}/x.safetensors"),
+        bench("convert-checkpoint {made}/published/model.pth --model tiny --out {out}/x.safetensors"),
         is_whole=False,
     ),
 )
