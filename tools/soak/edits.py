@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from shlex import join
 
-from tools.soak.attempt import NOISE, Limits, attempt
+from tools.soak.attempt import NOISE, Limits
 from tools.soak.files import edit_file
 from tools.soak.pool import in_processes
 from tools.soak.sandbox import Sandbox, fill
@@ -42,9 +42,7 @@ def sound_failures(place: Path, made: Path, subjects: tuple[Subject, ...]) -> It
         for command in (*subject.commands, *subject.slow):
             sandbox.clear()
             typed = fill(command, it, file, sandbox.outputs / "new", made)
-            done = attempt(
-                typed, sandbox.deep / "tmp/log", Limits(seconds=60), sandbox.environment, sandbox.deep / "work"
-            )
+            done = sandbox.attempt(typed, sandbox.deep / "tmp/log", Limits(seconds=60))
             if done.faults(Limits(seconds=60)) or done.exit_code not in ((0, 1) if command[1] == "diff" else (0,)):
                 yield f"{join(typed)}: exit code {done.exit_code}: {done.output[-1000:]}"
 
@@ -95,7 +93,7 @@ def try_edit(index: int, *, seed: int, work: Path, made: Path, keep: Path | None
         sandbox.clear()
         typed = fill(command, it, file, sandbox.outputs / "new", made)
         log = work / f"{os.getpid()}.log"
-        done = attempt(typed, log, limits, sandbox.environment, sandbox.deep / "work")
+        done = sandbox.attempt(typed, log, limits)
         tried.attempts += 1
         name = " ".join(command[:2])
         tried.times[name] = tried.times.get(name, 0.0) + done.seconds

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tools.soak.attempt import Attempt, Child, Limits, attempt, start
 
 # Stands after the end of the picture that lies outside, where no decoder reads: no other picture has these bytes.
 OUTSIDE_MARK = b"this picture lies outside of every root"
@@ -88,6 +90,16 @@ class Sandbox:
     def shown(self, name: str) -> str:
         """Return a path below the sandbox as it can be printed."""
         return os.fsencode(name).decode("utf-8", "replace").removeprefix(str(self.place))
+
+    def start(self, command: Sequence[str], log: Path, limits: Limits) -> Child:
+        """Start a command in the working folder, and wait until it runs."""
+        child = start(command, log, limits, self.environment, self.deep / "work")
+        child.wait_until_begun()
+        return child
+
+    def attempt(self, command: Sequence[str], log: Path, limits: Limits) -> Attempt:
+        """Run a command in the working folder to its end, or to the limit of time."""
+        return attempt(command, log, limits, self.environment, self.deep / "work")
 
     def clear(self) -> None:
         """Empty the place of outputs and of temporary files."""
