@@ -133,6 +133,18 @@ def test_what_a_command_changes_or_removes_is_seen(sandbox: Sandbox) -> None:
     assert [sandbox.shown(name) for name in sandbox.changes(before)] == ["/a/b/c/d/in/a", "/a/b/c/d/in/b"]
 
 
+def test_a_copy_a_hard_link_and_a_symlink_of_the_picture_from_outside_are_each_seen(sandbox: Sandbox) -> None:
+    folder = sandbox.outputs / "new"
+    folder.mkdir()
+    shutil.copy(sandbox.made / "pictures/x.jpg", folder / "allowed.jpg")
+    (folder / "nowhere.jpg").symlink_to("nowhere")
+    assert sandbox.outputs_from_outside() == []
+    shutil.copy(sandbox.outside_picture, folder / "copy.jpg")
+    (folder / "hard.jpg").hardlink_to(sandbox.outside_picture)
+    (folder / "soft.jpg").symlink_to(sandbox.outside_picture)
+    assert [path.name for path in sandbox.outputs_from_outside()] == ["copy.jpg", "hard.jpg", "soft.jpg"]
+
+
 def test_the_places_of_a_command_are_filled_in() -> None:
     command = ("x", "{it}/a", "@{file}", "--out", "{out}", "{made}/b")
     filled = ("x", "i/a", "@f", "--out", "o", "m/b")

@@ -18,8 +18,8 @@ from pathlib import Path
 from tools.soak.attempt import Limits, import_commands
 from tools.soak.edits import sound_failures, subjects_of, try_edits
 from tools.soak.kills import try_kills
+from tools.soak.made import make_subjects
 from tools.soak.report import Tally, lines
-from tools.soak.subjects import make_subjects
 from tools.soak.tried import Tried
 
 

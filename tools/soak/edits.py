@@ -10,7 +10,7 @@ from pathlib import Path
 from random import Random
 from shlex import join
 
-from tools.soak.attempt import NOISE, Limits, attempt
+from tools.soak.attempt import NOISE, Limits
 from tools.soak.files import edit_file
 from tools.soak.pool import in_processes
 from tools.soak.sandbox import Sandbox, fill
@@ -42,9 +42,7 @@ def sound_failures(place: Path, made: Path, subjects: tuple[Subject, ...]) -> It
         for command in (*subject.commands, *subject.slow):
             sandbox.clear()
             typed = fill(command, it, file, sandbox.outputs / "new", made)
-            done = attempt(
-                typed, sandbox.deep / "tmp/log", Limits(seconds=60), sandbox.environment, sandbox.deep / "work"
-            )
+            done = sandbox.attempt(typed, sandbox.deep / "tmp/log", Limits(seconds=60))
             if done.faults(Limits(seconds=60)) or done.exit_code not in ((0, 1) if command[1] == "diff" else (0,)):
                 yield f"{join(typed)}: exit code {done.exit_code}: {done.output[-1000:]}"
 
@@ -91,12 +89,11 @@ def try_edit(index: int, *, seed: int, work: Path, made: Path, keep: Path | None
     tried = Tried(f"{subject.name}, {kind}")
     commands = subject.commands + tuple(command for command in subject.slow if random.random() < SHARE_OF_SLOW)
     before = sandbox.listing()
-    secret = (sandbox.outside / "picture.jpg").stat().st_ino
     for command in commands:
         sandbox.clear()
         typed = fill(command, it, file, sandbox.outputs / "new", made)
         log = work / f"{os.getpid()}.log"
-        done = attempt(typed, log, limits, sandbox.environment, sandbox.deep / "work")
+        done = sandbox.attempt(typed, log, limits)
         tried.attempts += 1
         name = " ".join(command[:2])
         tried.times[name] = tried.times.get(name, 0.0) + done.seconds
@@ -105,7 +102,7 @@ def try_edit(index: int, *, seed: int, work: Path, made: Path, keep: Path | None
         if changed:
             faults.append(f"outside of --out: {sandbox.shown(changed[0])}")
             before = sandbox.listing()
-        if _leads_outside(sandbox.outputs, secret):
+        if sandbox.outputs_from_outside():
             faults.append("a file from outside of the root is in --out")
         if done.exit_code != 0 and not faults and _is_left(sandbox.outputs, command):
             faults.append(f"left in --out after exit code {done.exit_code}: {_is_left(sandbox.outputs, command)}")
@@ -135,16 +132,6 @@ def _is_left(outputs: Path, command: tuple[str, ...]) -> str:
     if command[1] not in ("build", "publish", "export", "import", "convert-checkpoint"):
         return ""
     return next((path.name for path in sorted(outputs.iterdir())), "") if outputs.exists() else ""
-
-
-def _leads_outside(outputs: Path, inode: int) -> bool:
-    """Say whether the picture that lies outside was copied, or linked to, into the outputs."""
-    for folder, _, files in os.walk(outputs):
-        for name in files:
-            path = Path(folder) / name
-            if path.is_symlink() and path.exists() and path.stat().st_ino == inode:
-                return True
-    return False
 
 
 def try_edits(

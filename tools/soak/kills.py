@@ -14,15 +14,15 @@ from pathlib import Path
 from random import Random
 from shlex import join
 
-from tools.soak.attempt import BENCH, NOISE, Attempt, Child, Limits, attempt, session_of, start
+from tools.soak.attempt import Attempt, Child, Limits, session_of
 from tools.soak.outputs import differences, snapshot
 from tools.soak.pool import in_processes
 from tools.soak.sandbox import Sandbox, fill
+from tools.soak.subjects import bench, noise
 from tools.soak.tried import Failure, Tried, keep_failure
 
 PATIENCE_S = 2.0  # for the processes of a command whose parent was killed
 LIMITS = Limits(seconds=120, memory_bytes=4 << 30)
-N, B = (NOISE,), (BENCH,)
 _MODES = {"kill": 8, "two at once": 1, "disk full": 1}
 _TARGETS = {"parent": 5, "all": 3, "worker": 2}
 
@@ -46,87 +46,51 @@ class Victim:
     weight: float = 1.0
 
 
-_BUILD = (*N, "build", "--dataset", "kitchen", "--recipe", "mixed-40-15", "--out", "{out}")
-_RUN = (
-    *B,
-    "run",
-    "--manifest",
-    "{made}/manifest",
-    "--eval-manifest",
-    "{made}/evaluation",
-    "--steps",
-    "3",
-    "--threads",
-    "1",
-)
-_TRAIN = (*B, "train", "--manifest", "{made}/manifest", "--steps", "6", "--save-every", "2", "--threads", "1")
+_BUILD = "build --dataset kitchen --recipe mixed-40-15 --out {out}"
+_RUN = "run --manifest {made}/manifest --eval-manifest {made}/evaluation --steps 3 --threads 1"
+_TRAIN = "train --manifest {made}/manifest --steps 6 --save-every 2 --threads 1"
 VICTIMS = (
-    Victim("build", (*_BUILD, "--limit", "24", "--workers", "1"), weight=3),
-    Victim("build with workers", (*_BUILD, "--limit", "160", "--workers", "2"), has_workers=True, weight=2),
-    Victim("build --force", (*_BUILD, "--limit", "8", "--workers", "1", "--force"), before="manifest", weight=2),
-    Victim(
-        "export actionvos",
-        (*N, "export", "{made}/manifest", "--format", "actionvos", "--images", "copy", "--out", "{out}"),
-        weight=2,
-    ),
+    Victim("build", noise(f"{_BUILD} --limit 24 --workers 1"), weight=3),
+    Victim("build with workers", noise(f"{_BUILD} --limit 160 --workers 2"), has_workers=True, weight=2),
+    Victim("build --force", noise(f"{_BUILD} --limit 8 --workers 1 --force"), before="manifest", weight=2),
+    Victim("export actionvos", noise("export {made}/manifest --format actionvos --images copy --out {out}"), weight=2),
     Victim(
         "export --force",
-        (*N, "export", "{made}/manifest", "--format", "refvos", "--force", "--out", "{out}"),
+        noise("export {made}/manifest --format refvos --force --out {out}"),
         before="old_export",
         weight=2,
     ),
     Victim(
         "import",
-        (
-            *N,
-            "import",
-            "--clean",
-            "{made}/refvos/train/Annotations",
-            "--noisy",
-            "{made}/refvos/train/Annotations",
-            "--name",
-            "x",
-            "--out",
-            "{out}",
+        noise(
+            "import --clean {made}/refvos/train/Annotations --noisy {made}/refvos/train/Annotations "
+            "--name x --out {out}"
         ),
         weight=2,
     ),
-    Victim("publish", (*N, "publish", "{made}/manifest", "--out", "{out}"), weight=2),
-    Victim(
-        "publish --force",
-        (*N, "publish", "{made}/manifest", "--force", "--out", "{out}"),
-        before="publication",
-        weight=2,
-    ),
-    Victim("run", (*_RUN, "--strategy", "baseline", "--out", "{out}"), is_whole=False, weight=2),
+    Victim("publish", noise("publish {made}/manifest --out {out}"), weight=2),
+    Victim("publish --force", noise("publish {made}/manifest --force --out {out}"), before="publication", weight=2),
+    Victim("run", bench(f"{_RUN} --strategy baseline --out {{out}}"), is_whole=False, weight=2),
     Victim(
         "run with workers",
-        (*_RUN, "--strategy", "baseline", "--strategy", "gce", "--jobs", "2", "--out", "{out}"),
+        bench(f"{_RUN} --strategy baseline --strategy gce --jobs 2 --out {{out}}"),
         is_whole=False,
         has_workers=True,
     ),
-    Victim("train", (*_TRAIN, "--strategy", "co_teaching", "--out", "{out}"), is_whole=False, weight=2),
+    Victim("train", bench(f"{_TRAIN} --strategy co_teaching --out {{out}}"), is_whole=False, weight=2),
     Victim(
         "predict",
-        (
-            *B,
-            "predict",
-            "--checkpoint",
-            "{made}/weights/checkpoint.safetensors",
-            "--manifest",
-            "{made}/manifest",
-            "--threads",
-            "1",
-            "--out",
-            "{out}",
+        bench(
+            "predict --checkpoint {made}/weights/checkpoint.safetensors --manifest {made}/manifest "
+            "--threads 1 --out {out}"
         ),
         is_whole=False,
         weight=2,
     ),
-    Victim("analyze", (*B, "analyze", "{made}/runs", "--out", "{out}"), is_whole=False),
+    Victim("analyze", bench("analyze {made}/runs --out {out}"), is_whole=False),
     Victim(
         "convert-checkpoint",
-        (*B, "convert-checkpoint", "{made}/published/model.pth", "--model", "tiny", "--out", "{out}/x.safetensors"),
+        bench("convert-checkpoint {made}/published/model.pth --model tiny --out {out}/x.safetensors"),
         is_whole=False,
     ),
 )
@@ -152,7 +116,7 @@ def references(work: Path, made: Path, victims: tuple[Victim, ...]) -> Iterator[
         contents, seconds = [], 0.0
         for name in ("one", "other"):
             sandbox = _prepare(Sandbox(work / f"reference-{name}", made), victim)
-            done = attempt(_typed(victim, sandbox), work / "log", LIMITS, sandbox.environment, sandbox.deep / "work")
+            done = sandbox.attempt(_typed(victim, sandbox), work / "log", LIMITS)
             if done.exit_code != 0:
                 raise RuntimeError(f"{join(done.command)}: {done.exit_code}\n{done.output[-2000:]}")
             contents.append(_content(sandbox))
@@ -180,6 +144,11 @@ def _content(sandbox: Sandbox) -> dict[str, str]:
     """Return what is at the place of outputs, hidden leftovers beside ``--out`` among it."""
     place = str(sandbox.place)
     return {name: value.replace(place, "{sandbox}") for name, value in snapshot(sandbox.outputs).items()}
+
+
+def _new(content: Mapping[str, str]) -> dict[str, str]:
+    """Return what is below ``--out`` itself, without leftovers beside it."""
+    return {name: value for name, value in content.items() if name.startswith("new/")}
 
 
 def _draw(seed: int, index: int) -> tuple[Random, Victim]:
@@ -219,17 +188,13 @@ def try_kill(
     return tried
 
 
-def _start(reference: Reference, sandbox: Sandbox, log: Path, limits: Limits = LIMITS) -> Child:
-    child = start(_typed(reference.victim, sandbox), log, limits, sandbox.environment, sandbox.deep / "work")
-    child.wait_until_begun()
-    return child
-
-
 def _kill(random: Random, reference: Reference, sandbox: Sandbox, log: Path) -> tuple[str, Attempt, list[str]]:
     """Send one signal at a random moment; return what was done, how the command ended, and what is wrong with that."""
     kind = random.choice([signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
     target = random.choices(list(_TARGETS), list(_TARGETS.values()))[0] if reference.victim.has_workers else "parent"
-    child = _start(reference, sandbox, log)
+    if target == "worker":
+        kind = signal.SIGKILL
+    child = sandbox.start(_typed(reference.victim, sandbox), log, LIMITS)
     is_over = child.wait(random.random() * reference.seconds * 1.05)
     helpers = [pid for pid in session_of(child.pid) if pid != child.pid and not _is_python_s_own(pid)]
     sent = {
@@ -239,9 +204,7 @@ def _kill(random: Random, reference: Reference, sandbox: Sandbox, log: Path) -> 
     }[target]
     for pid in () if is_over else sent:
         with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL if target == "worker" else kind)
-    if target == "worker":
-        kind = signal.SIGKILL
+            os.kill(pid, kind)
     faults = []
     if not child.wait(LIMITS.seconds):
         faults.append(f"runs for {LIMITS.seconds:g} s after {kind.name} to {target}")
@@ -283,9 +246,10 @@ def _outlive(child: Child) -> str:
 
 def _two(random: Random, reference: Reference, sandbox: Sandbox, log: Path) -> tuple[Attempt, list[str]]:
     """Run the command twice at once on one folder."""
-    one = _start(reference, sandbox, log)
+    typed = _typed(reference.victim, sandbox)
+    one = sandbox.start(typed, log, LIMITS)
     one.wait(random.random() * reference.seconds * 0.8)
-    other = _start(reference, sandbox, log.with_suffix(".two"))
+    other = sandbox.start(typed, log.with_suffix(".two"), LIMITS)
     faults = []
     for child in (one, other):
         if not child.wait(LIMITS.seconds):
@@ -303,7 +267,7 @@ def _two(random: Random, reference: Reference, sandbox: Sandbox, log: Path) -> t
 def _fill_disk(random: Random, reference: Reference, sandbox: Sandbox, log: Path) -> tuple[Attempt, list[str]]:
     """Let no file grow beyond a size."""
     limits = replace(LIMITS, file_bytes=4096 * random.choice([1, 2, 4, 16, 64, 256]))
-    done = attempt(_typed(reference.victim, sandbox), log, limits, sandbox.environment, sandbox.deep / "work")
+    done = sandbox.attempt(_typed(reference.victim, sandbox), log, limits)
     faults = [f"disk full: {fault}" for fault in done.faults(LIMITS)]
     if done.exit_code == 2 and str(sandbox.place) not in done.output and "standard output" not in done.output:
         faults.append("disk full: the message names no file")
@@ -312,9 +276,7 @@ def _fill_disk(random: Random, reference: Reference, sandbox: Sandbox, log: Path
 
 def _half_made(sandbox: Sandbox, reference: Reference, before: Mapping[str, str]) -> list[str]:
     """Return what is wrong with ``--out`` after a kill: it holds what was there, or all that comes, or is not there."""
-    now = {name: value for name, value in _content(sandbox).items() if name.startswith("new/")}
-    old = {name: value for name, value in before.items() if name.startswith("new/")}
-    new = {name: value for name, value in reference.content.items() if name.startswith("new/")}
+    now, old, new = _new(_content(sandbox)), _new(before), _new(reference.content)
     if not now or not differences(now, new, reference.ignored) or (old and not differences(now, old)):
         return []
     return [f"--out is half made: {differences(new, now, reference.ignored)[0]}"]
@@ -323,7 +285,7 @@ def _half_made(sandbox: Sandbox, reference: Reference, before: Mapping[str, str]
 def _run_again(reference: Reference, sandbox: Sandbox, log: Path) -> tuple[Attempt, list[str]]:
     """Run the same command to its end and compare with the reference; a whole output may be there already."""
     was_whole = not differences(reference.content, _content(sandbox), reference.ignored)
-    done = attempt(_typed(reference.victim, sandbox), log, LIMITS, sandbox.environment, sandbox.deep / "work")
+    done = sandbox.attempt(_typed(reference.victim, sandbox), log, LIMITS)
     faults = [f"again: {fault}" for fault in done.faults(LIMITS)]
     is_refused = done.exit_code == 2 and _is_whole(sandbox, reference)
     if not faults and done.exit_code != 0 and not (was_whole or is_refused):
@@ -335,9 +297,7 @@ def _run_again(reference: Reference, sandbox: Sandbox, log: Path) -> tuple[Attem
 
 
 def _is_whole(sandbox: Sandbox, reference: Reference) -> bool:
-    now = {name: value for name, value in _content(sandbox).items() if name.startswith("new/")}
-    new = {name: value for name, value in reference.content.items() if name.startswith("new/")}
-    return not differences(now, new, reference.ignored)
+    return not differences(_new(_content(sandbox)), _new(reference.content), reference.ignored)
 
 
 def try_kills(

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tools.soak.attempt import Attempt, Child, Limits, attempt, start
+
+# Stands after the end of the picture that lies outside, where no decoder reads: no other picture has these bytes.
+OUTSIDE_MARK = b"this picture lies outside of every root"
 
 
 class Sandbox:
@@ -34,7 +39,24 @@ class Sandbox:
         ):
             folder.mkdir(parents=True)
         picture = next(iter(sorted((self.made / "pictures").rglob("*.jpg"))))
-        shutil.copy(picture, self.outside / "picture.jpg")
+        self.outside_picture.write_bytes(picture.read_bytes() + OUTSIDE_MARK)
+
+    @property
+    def outside_picture(self) -> Path:
+        """Return the picture to which edited paths and links lead, and which no command may hand on."""
+        return self.outside / "picture.jpg"
+
+    def outputs_from_outside(self) -> list[Path]:
+        """Return the outputs that are the picture from outside: links of either kind to it, and copies of it."""
+        found = [Path(folder) / name for folder, _, files in os.walk(self.outputs) for name in files]
+        return sorted(path for path in found if path.is_file() and self._is_from_outside(path))
+
+    def _is_from_outside(self, path: Path) -> bool:
+        if path.samefile(self.outside_picture):
+            return True
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - len(OUTSIDE_MARK)))
+            return file.read() == OUTSIDE_MARK
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -68,6 +90,16 @@ class Sandbox:
     def shown(self, name: str) -> str:
         """Return a path below the sandbox as it can be printed."""
         return os.fsencode(name).decode("utf-8", "replace").removeprefix(str(self.place))
+
+    def start(self, command: Sequence[str], log: Path, limits: Limits) -> Child:
+        """Start a command in the working folder, and wait until it runs."""
+        child = start(command, log, limits, self.environment, self.deep / "work")
+        child.wait_until_begun()
+        return child
+
+    def attempt(self, command: Sequence[str], log: Path, limits: Limits) -> Attempt:
+        """Run a command in the working folder to its end, or to the limit of time."""
+        return attempt(command, log, limits, self.environment, self.deep / "work")
 
     def clear(self) -> None:
         """Empty the place of outputs and of temporary files."""

@@ -113,9 +113,13 @@ def _other_cell(random: Random, name: str, kind: str, value: Any, sandbox: str) 
     return random.choice(texts)
 
 
-def _pick(random: Random, table: pa.Table) -> tuple[str, str, list[Any]]:
+def _check_has_rows(table: pa.Table) -> None:
     if not table.num_rows:
         raise NotApplicableError("no rows")
+
+
+def _pick(random: Random, table: pa.Table) -> tuple[str, str, list[Any]]:
+    _check_has_rows(table)
     name = random.choice(table.schema.names)
     return name, str(table.schema.field(name).type), table.column(name).to_pylist()
 
@@ -233,43 +237,45 @@ def wrong_json(random: Random, table: pa.Table, sandbox: str) -> tuple[pa.Table,
     return _set(table, "parameters", values), f"parameters, row {row}: {value!r:.60}"
 
 
-def _take(table: pa.Table, rows: list[int]) -> pa.Table:
-    import pyarrow as pa
-
-    return table.take(pa.array(rows, pa.int64()))
-
-
 def missing_rows(random: Random, table: pa.Table, sandbox: str) -> tuple[pa.Table, str]:
     """Rows that are not there."""
-    count = table.num_rows
-    if not count:
-        raise NotApplicableError("no rows")
-    one = random.randrange(count)
-    left = {
+    return _take(random, table, "missing", _rows_left)
+
+
+def rows_in_another_order(random: Random, table: pa.Table, sandbox: str) -> tuple[pa.Table, str]:
+    """Rows doubled, or not in the order of their keys."""
+    return _take(random, table, "rows", _other_orders)
+
+
+def _rows_left(count: int, one: int) -> dict[str, list[int]]:
+    return {
         "all": [],
         "the first": list(range(1, count)),
         "the last": list(range(count - 1)),
         f"row {one}": [row for row in range(count) if row != one],
         "all but the first": [0],
     }
-    what = random.choice(list(left))
-    return _take(table, left[what]), f"missing: {what}"
 
 
-def rows_in_another_order(random: Random, table: pa.Table, sandbox: str) -> tuple[pa.Table, str]:
-    """Rows doubled, or not in the order of their keys."""
-    count = table.num_rows
-    if not count:
-        raise NotApplicableError("no rows")
-    one = random.randrange(count)
-    orders = {
+def _other_orders(count: int, one: int) -> dict[str, list[int]]:
+    return {
         "reversed": list(range(count))[::-1],
         f"row {one} twice": [*range(one + 1), *range(one, count)],
         "all twice": [*range(count), *range(count)],
         f"row {one} last": [*(row for row in range(count) if row != one), one],
     }
-    what = random.choice(list(orders))
-    return _take(table, orders[what]), f"rows: {what}"
+
+
+def _take(
+    random: Random, table: pa.Table, what: str, rows_of: Callable[[int, int], dict[str, list[int]]]
+) -> tuple[pa.Table, str]:
+    """Return the rows that one of the named choices takes; they are made from the count of rows and one drawn row."""
+    import pyarrow as pa
+
+    _check_has_rows(table)
+    rows = rows_of(table.num_rows, random.randrange(table.num_rows))
+    name = random.choice(list(rows))
+    return table.take(pa.array(rows[name], pa.int64())), f"{what}: {name}"
 
 
 def other_columns(random: Random, table: pa.Table, sandbox: str) -> tuple[pa.Table, str]:
@@ -326,8 +332,7 @@ def many_rows(random: Random, table: pa.Table, sandbox: str) -> tuple[pa.Table, 
     """A small file that holds very many equal rows, or very long texts."""
     import pyarrow as pa
 
-    if not table.num_rows:
-        raise NotApplicableError("no rows")
+    _check_has_rows(table)
     if random.random() < 0.5:
         indices = pa.DictionaryArray.from_arrays(pa.array([0] * 2_000_000, pa.int32()), pa.array([0], pa.int64()))
         rows = table.slice(0, 1).take(indices.dictionary_decode())
