@@ -7,7 +7,7 @@ import json
 import os
 import resource
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -219,22 +219,86 @@ def test_a_manifest_of_gigabytes_is_refused_unread(folder: Path) -> None:
 # --- manifest.json
 
 
-@pytest.mark.parametrize("value", [None, "x", 5, -1, True, 1e308, [], [1], {}, {"a": 1}, [[[]]], "\ud800", 10**30])
+VALUES = (None, "x", 5, -1, 0.5, True, 1e308, [], [1], {}, {"a": 1}, [[[]]], "\ud800", 10**30)
+# What a value has to be → those of VALUES that are it.
+FITS: dict[str, tuple[Any, ...]] = {
+    "text": ("x",),
+    "text or null": ("x", None),
+    "one of a few words, or a digest": (),
+    "flag": (True,),
+    "whole number": (5, -1),
+    "count": (5,),
+    "count or null": (5, None),
+    "share": (0.5,),
+    "share or null": (0.5, None),
+    "list": ([],),
+    "list that is not empty": (),
+    "object": ({}, {"a": 1}),
+    "object of texts": ({},),
+    "object with keys of its own": (),
+    "option of any noise": (None, "x", 5, -1, 0.5, True, 1e308, [], [1], {}, {"a": 1}, [[[]]]),
+    "anything, as it is computed from others": VALUES,
+}
+# What has to be so → the places; `[]` is any item of a list.
+PLACES = {
+    "text": (
+        "tool_version, dataset.name, dataset.source, dataset.version, dataset.title, dataset.splits[], "
+        "dataset.eval_splits[], split, recipe.id, recipe.title, recipe.noise[].noise, vocabulary.origin, "
+        "noises[].noise_id, tables.clips, tables.frames, tables.samples, tables.masks"
+    ),
+    "text or null": "dataset.size, dataset.licence, dataset.citation, dataset.homepage, dataset.how_to_get",
+    "one of a few words, or a digest": "recipe.temporal, content, vocabulary.digest, noises[].unit, digest",
+    "flag": "dataset.is_embedded, recipe.exact_rate, recipe.sequential, recipe.allow_erase",
+    "whole number": "recipe.seed",
+    "count": (
+        "schema_version, counts.clips, counts.frames, counts.samples, counts.masks, noises[].eligible, "
+        "noises[].realised, noises[].on_positives, noises[].interval[], files.clips.parquet, files.frames.parquet, "
+        "files.samples.parquet, files.masks.parquet, files.vocabulary.json"
+    ),
+    "count or null": "dataset.void_id",
+    "share": "recipe.noise[].rate, noises[].requested, noises[].threshold",
+    "share or null": "severity.harmful_positives, severity.median_iou",
+    "list": "dataset.splits, dataset.eval_splits, recipe.noise, noises, skipped",
+    "list that is not empty": "noises[].interval",
+    "object": "dataset.options, selection, imported",
+    "object of texts": "columns.clips, columns.frames, columns.samples, columns.masks, uses",
+    "object with keys of its own": (
+        "dataset, recipe, recipe.noise[], vocabulary, counts, noises[], severity, tables, columns, files"
+    ),
+    "option of any noise": "recipe.noise[].kernel, recipe.noise[].unit",
+    "anything, as it is computed from others": "noises[].rate, seed",
+}
+EXPECTED = {place: kind for kind, places in PLACES.items() for place in places.split(", ")}
+EXPECTED |= {f"columns.{table.name}.{name}": "text" for table in TABLES for name in table.arrow().names[:-1]}
+"""Of the columns all but the last, the digest of the row."""
+
+
+def iter_places(data: Any, way: str = "") -> Iterator[tuple[Any, Any, str]]:
+    """Yield every value inside ``data``: what holds it, its key there, and its place."""
+    pairs = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for key, item in pairs:
+        place = f"{way}[]" if isinstance(data, list) else f"{way}.{key}".lstrip(".")
+        yield data, key, place
+        yield from iter_places(item, place)
+
+
+@pytest.mark.parametrize("value", VALUES)
 def test_a_value_of_any_other_type_at_any_key_is_an_error_that_names_the_file(built: Path, value: Any) -> None:
     text = (built / "manifest.json").read_text()
-
-    def places(data: Any) -> list[tuple[Any, Any]]:
-        pairs = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-        return [place for key, item in pairs for place in ((data, key), *places(item))]
-
-    for number in range(len(places(json.loads(text)))):
+    places = [place for *_, place in iter_places(json.loads(text))]
+    assert set(places) == set(EXPECTED)
+    accepted = []
+    for number in range(len(places)):
         data = json.loads(text)
-        holder, key = places(data)[number]
+        holder, key, place = list(iter_places(data))[number]
         holder[key] = value
         try:
             ManifestInfo.from_json(data)
         except ActisegError as error:
             assert "manifest.json" in str(error)
+        else:
+            accepted.append(place)
+    assert accepted == [place for place in places if repr(value) in map(repr, FITS[EXPECTED[place]])]
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "vocabulary.json"])
@@ -271,25 +335,39 @@ def test_a_field_says_where_what_and_what_was_expected() -> None:
 # --- recipes
 
 
+ODD_NUMBER = "expected an odd number of pixels as the kernel, 3 or more, got "
+OPTION = r"r\.toml, noise 1: kernel: expected a text, a finite number, true, false, or lists of them; found "
+
+
+def dilation(tmp_path: Path, lines: str) -> Path:
+    """Write a recipe of one dilation with options."""
+    path = tmp_path / "r.toml"
+    path.write_text(f'id = "a"\n[[noise]]\nnoise = "dilate-v1"\nrate = 1\n{lines}\n')
+    return path
+
+
 @pytest.mark.parametrize(
-    "line",
+    ("lines", "message"),
     [
-        "kernel = 1e308",
-        "kernel = inf",
-        "kernel = nan",
-        "kernel = []",
-        "kernel = 'x'",
-        "kernel = 1979-05-27",
-        f"kernel = {'9' * 400}",
-        f"kernel = {'[' * 80 + ']' * 80}",
-        "unit = 5",
+        ("kernel = 1e308", rf"^{ODD_NUMBER}1e\+308; at most 10,000$"),
+        ("kernel = inf", f"{OPTION}inf$"),
+        ("kernel = nan", f"{OPTION}nan$"),
+        ("kernel = []", rf"^{ODD_NUMBER}\[\]; at most 10,000$"),
+        ("kernel = 'x'", f"^{ODD_NUMBER}'x'; at most 10,000$"),
+        ("kernel = 1979-05-27", rf"{OPTION}datetime\.date\(1979, 5, 27\)$"),
+        (f"kernel = {'9' * 400}", f"{OPTION}9+$"),
+        (f"kernel = {'[' * 80 + ']' * 80}", r"r\.toml: lists and objects lie in each other more than 50 deep$"),
+        ("kernel = 3\nunit = 5", "^expected 480p or px as the boundary's unit, got 5$"),
     ],
 )
-def test_an_option_that_no_noise_can_have_is_an_error(tmp_path: Path, toy: Toy, line: str) -> None:
-    path = tmp_path / "r.toml"
-    path.write_text(f'id = "a"\n[[noise]]\nnoise = "dilate-v1"\nrate = 1\n{line}\n')
-    with pytest.raises(ActisegError):
-        actiseg_noise.build(toy, recipe=load_recipe(path), out=tmp_path / "m")
+def test_an_option_that_no_noise_can_have_is_an_error(tmp_path: Path, toy: Toy, lines: str, message: str) -> None:
+    with pytest.raises(ActisegError, match=message):
+        actiseg_noise.build(toy, recipe=load_recipe(dilation(tmp_path, lines)), out=tmp_path / "m")
+
+
+def test_an_option_that_a_noise_has_builds(tmp_path: Path, toy: Toy) -> None:
+    recipe = load_recipe(dilation(tmp_path, "kernel = 3\nunit = 'px'"))
+    assert actiseg_noise.build(toy, recipe=recipe, out=tmp_path / "m").is_dir()
 
 
 @pytest.mark.parametrize("line", ["tolerance = 1e308", "tolerance = 1e9"])

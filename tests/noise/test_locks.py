@@ -8,7 +8,9 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -134,23 +136,38 @@ def test_a_folder_that_cannot_be_written_is_no_folder_without_locks(
         pass
 
 
+def has_open(process: subprocess.Popen[str], path: Path) -> bool:
+    """Return whether a process has a file open."""
+    for descriptor in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if descriptor.readlink() == path:
+                return True
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only there /proc says which files a process has open")
 def test_who_waits_gets_the_lock_of_one_who_leaves_with_the_folder(tmp_path: Path) -> None:
     waiter = """
 import sys
 from pathlib import Path
 from actiseg_noise.borders.locks import hold
 place = Path(sys.argv[1])
-print("waiting", flush=True)
 with hold(place / "room" / "lock", place, wait=True) as is_held:
     print(is_held, flush=True)
 """
-    room = tmp_path / "room"
-    with hold(room / "lock", tmp_path):
-        process = subprocess.Popen([sys.executable, "-c", waiter, str(tmp_path)], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        assert process.stdout.readline() == "waiting\n"
-    room.rmdir() if room.is_dir() and not any(room.iterdir()) else None
-    assert process.communicate(timeout=60)[0] == "True\n"
+    lock = tmp_path / "room" / "lock"
+    with ExitStack() as stack:
+        with hold(lock, tmp_path):
+            command = [sys.executable, "-c", waiter, str(tmp_path)]
+            process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+            until = time.monotonic() + 60
+            while not has_open(process, lock):
+                assert process.poll() is None, "it does not wait"
+                assert time.monotonic() < until, "it never tries"
+            time.sleep(2 * locks._PATIENCE_S)
+            assert process.poll() is None, "it does not wait"
+            lock.parent.rename(tmp_path / "left")
+        assert process.communicate(timeout=60)[0] == "True\n"
 
 
 def test_the_lock_file_says_who_holds_it(tmp_path: Path) -> None:
