@@ -48,8 +48,8 @@ class Pairs(ABC):
         card: the dataset the clips are of; ``card.void_id`` marks pixels without label in the clean masks.
         split: of the dataset. form: what was imported, a word or two. options: the clean adapter's own.
         has_masks: whether masks are compared; without, the manifest's content is text.
-        skipped: clip ids, ascending, that ``check`` left out, as one side lacks them, or all their pairs of masks, or as
-            a text is empty.
+        skipped: clip ids, ascending, that ``check`` left out: one side lacks the clip or all its masks, or a text is
+            empty.
     """
 
     card: DatasetCard
