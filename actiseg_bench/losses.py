@@ -23,6 +23,7 @@ from actiseg_bench.values import check_values, number
 from actiseg_noise.errors import UnknownNameError
 
 POSITIVE_LOSSES = ("ce", "focal")
+POSITIVES, ALL = "positives", "all"
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,11 @@ class LossConfig:
         mask, dice, positive: weights of the three terms.
         focal_alpha, focal_gamma: of the mask's focal loss.
         positive_loss: ``ce``, or ``focal`` with the mask's alpha and gamma, as ActionVOS's released code has it.
+        dice_over: which samples have a dice term: ``positives``, or ``all`` as in ActionVOS's released code.
 
     Raises:
-        UnknownNameError: another ``positive_loss``. ActisegError: a value of another type or out of range.
+        UnknownNameError: another ``positive_loss`` or ``dice_over``. ActisegError: a value of another type or out of
+            range.
     """
 
     mask: float = number(2.0)
@@ -44,11 +47,13 @@ class LossConfig:
     focal_alpha: float = number(0.25, at_most=1)
     focal_gamma: float = number(2.0)
     positive_loss: str = "ce"
+    dice_over: str = POSITIVES
 
     def __post_init__(self) -> None:
         check_values(self, "train.loss")
-        if self.positive_loss not in POSITIVE_LOSSES:
-            raise UnknownNameError("positive_loss in [train.loss]", self.positive_loss, POSITIVE_LOSSES)
+        for name, known in (("positive_loss", POSITIVE_LOSSES), ("dice_over", (POSITIVES, ALL))):
+            if getattr(self, name) not in known:
+                raise UnknownNameError(f"{name} in [train.loss]", getattr(self, name), known)
 
 
 def focal(logits: Tensor, target: Tensor, *, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
@@ -102,6 +107,8 @@ def combine(
 ) -> Tensor:
     """Return the loss of every sample, ``[N]``: Σ_l (mask·m_l + dice·d_l + positive·p_l) + the network's own.
 
+    d_l counts for the samples that ``config.dice_over`` says, whoever gives it.
+
     Args:
         masks: m, what stands for the mask term in each of ``prediction.layers``, ``[N]`` each: what a robust loss
             replaces.
@@ -119,6 +126,8 @@ def combine(
                 f"{len(terms)} {name} terms for a prediction of {len(layers)} decoder layers: give one for each of "
                 "prediction.layers, the last layer first"
             )
+    if config.dice_over == POSITIVES:
+        overlaps = [overlap * batch.is_positive for overlap in overlaps]
     first, *rest = (
         config.mask * mask
         + config.dice * overlap

@@ -12,13 +12,14 @@ from inspect import get_annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 
 if TYPE_CHECKING:
     from actiseg_bench.training.config import RunConfig
     from actiseg_bench.training.named_configs import NamedConfig
 
 _KEY = "actiseg_bench.flag"
+BASE_LOSSES = {"positives": {"dice_over": "positives"}, "published": {"dice_over": "all"}}
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "32", "bf16", "16", "64")
 TRANSFORMER_ENGINE = ("transformer-engine", "transformer-engine-float16")
 
@@ -73,6 +74,9 @@ class TrainingOptions:
     steps: int | None = flag(
         None, "Updates per training. [default: the protocol's or the configuration's, else 90]", at_least=1
     )
+    loss: str | None = flag(
+        None, "Base loss: positives (dice over positive samples), or published (over all). [default: the protocol's]"
+    )
     dice: float | None = flag(None, "Weight of the dice term. [default: 5]", at_least=0)
     device: str = flag("auto", "cpu, cuda, cuda:N, or auto.")
     precision: str = flag("32-true", "32-true, bf16-mixed, 16-mixed, …")
@@ -86,6 +90,8 @@ class TrainingOptions:
         if self.precision not in (*PRECISIONS, *TRANSFORMER_ENGINE):
             known = ", ".join(PRECISIONS[:6])
             raise ActisegError(f"--precision {self.precision}: expected one of {known}, {TRANSFORMER_ENGINE[0]}")
+        if self.loss is not None and self.loss not in BASE_LOSSES:
+            raise UnknownNameError("base loss", self.loss, list(BASE_LOSSES))
 
     def named_config(self) -> NamedConfig | None:
         """Return what ``config`` names, None for nothing.
@@ -99,7 +105,8 @@ class TrainingOptions:
 
     def changes(self) -> dict[str, Any]:
         """Return what differs from the defaults of a protocol, by the name that it has in a protocol's id."""
-        changed = {"steps": self.steps, "dice": self.dice, **self.strategy_options, "config": self.config}
+        loss = {"loss": self.loss, "dice": self.dice}
+        changed = {"steps": self.steps, **loss, **self.strategy_options, "config": self.config}
         return {name: value for name, value in changed.items() if value is not None}
 
     def configure(self, train: Mapping[str, Any], **own: Any) -> RunConfig:
@@ -114,8 +121,9 @@ class TrainingOptions:
         keys: dict[str, Any] = {**train, **(named.train if named else {})}
         if self.steps is not None:
             keys |= {"steps": self.steps, "epochs": None}
-        if self.dice is not None:
-            keys["loss"] = {**keys.get("loss", {}), "dice": self.dice}
+        loss = BASE_LOSSES[self.loss] if self.loss is not None else {}
+        weight = {"dice": self.dice} if self.dice is not None else {}
+        keys["loss"] = {**keys.get("loss", {}), **loss, **weight}
         given = {"model": self.model, "variant": self.variant, "strategy_options": dict(self.strategy_options)}
         machine = {"start_weights": self.weights, "device": self.device, "precision": self.precision}
         return RunConfig.from_dict({**given, **machine, **own, "train": keys})

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.losses import LossConfig, base_loss, dice, focal, mean_over_pixels
+from actiseg_bench.losses import ALL, LossConfig, base_loss, dice, focal, mean_over_pixels
 from actiseg_bench.models.base import MODELS, VosModel, count_parameters
 from actiseg_bench.models.tiny import ACTION_DIM, Tiny
 from actiseg_bench.models.weights import FILE_NAME, save_start_weights
@@ -147,6 +147,7 @@ def pretraining_config(
         clips_per_batch=16 if is_tiny else 8,
         learning_rate=3e-3 if is_tiny else 1e-3,
         targets="all",
+        loss=LossConfig(dice_over=ALL),  # every sample has a mask here
     )
     machine = {"device": device, "threads": threads}
     return RunConfig(model, "pretraining", start_weights="none", seed=seed, train=train, **machine)  # type: ignore[arg-type]

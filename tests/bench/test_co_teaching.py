@@ -13,7 +13,7 @@ from actiseg_noise.errors import ActisegError
 
 
 def make(variant: str = "faithful", epochs: int = 6, noise_rate: float = 0.4, **options: object) -> CoTeaching:
-    return CoTeaching(Setting(LossConfig(), noise_rate, epochs), options, variant)
+    return CoTeaching(Setting(LossConfig(dice_over="all"), noise_rate, epochs), options, variant)
 
 
 class Fixed:
@@ -74,7 +74,7 @@ def test_each_network_learns_what_its_peer_finds_easy() -> None:
     batch = make_batch()
     step = make(epochs=1, noise_rate=0.5).step([first, second], batch, 1.0)
     assert step.kept == [("b/1", "b/2", "b/3"), ("a/1", "a/2", "a/3")]
-    own = base_loss(first(batch.frames, [], batch.frames_of), batch, LossConfig())
+    own = base_loss(first(batch.frames, [], batch.frames_of), batch, LossConfig(dice_over="all"))
     assert step.losses[0].item() == pytest.approx(own[3:].mean().item())
     step.losses[0].backward()
     assert first.logits.grad is not None and second.logits.grad is None

@@ -70,7 +70,7 @@ def npn_late(pixel: Pixel) -> float:
 
 
 def by_hand(term: Callable[[Pixel], float], weights: list[list[float]]) -> float:
-    """Return the mean over samples of Σ over layers of 2·term + 5·dice + 2·CE(positive), and the network's own."""
+    """Return the mean over samples of Σ over layers of 2·term + 5·dice, of positives, + 2·CE(positive), and its own."""
     layers = [
         (fake.LAST, fake.STRONG_LAST, fake.LAST_SCORES),
         (fake.EARLY, fake.STRONG_EARLY, fake.EARLY_SCORES),
@@ -82,7 +82,7 @@ def by_hand(term: Callable[[Pixel], float], weights: list[list[float]]) -> float
             mask = sum(w * term(pixel) for w, pixel in zip(weights[n], pixels, strict=True)) / 2
             hit = sum(pixel.p * pixel.y for pixel in pixels)
             dice = 1 - (2 * hit + 1) / (sum(weak[n]) + sum(labels) + 1)
-            total += 2 * mask + 5 * dice + 2 * cross_entropy(scores[n], fake.POSITIVE[n])
+            total += 2 * mask + 5 * dice * fake.POSITIVE[n] + 2 * cross_entropy(scores[n], fake.POSITIVE[n])
     return total / 2
 
 
@@ -133,7 +133,7 @@ def test_pmhm_trusts_in_every_layer_what_that_layer_is_sure_of(weights: list[lis
         for n, at in enumerate(sure):
             labels, q, w = fake.LABELS[n], p[n], (weights or EVEN)[n]
             total += 2 * w[at] * focal(q[at], labels[at]) / 2
-            total += 5 * (1 - (2 * q[at] * labels[at] + 1) / (q[at] + labels[at] + 1))
+            total += 5 * fake.POSITIVE[n] * (1 - (2 * q[at] * labels[at] + 1) / (q[at] + labels[at] + 1))
             hit, extra, missed = q[1 - at] * labels[1 - at], q[1 - at] * (1 - labels[1 - at]), (1 - q[1 - at])
             total += 0.3 * (1 - hit / (hit + 0.7 * extra + 0.5 * missed * labels[1 - at]))
     for scores in (fake.LAST_SCORES, fake.EARLY_SCORES):
@@ -178,7 +178,8 @@ def test_published_weights_reach_the_focal_term_at_most(name: str, focal_share: 
 
 
 def test_co_teaching_ranks_by_all_layers_and_the_networks_own_loss() -> None:
-    strategy, batch = make("co_teaching", forget=0.5, warmup_share=0.0), two_samples()
+    loss = LossConfig(dice_over="all")
+    strategy, batch = make("co_teaching", loss=loss, forget=0.5, warmup_share=0.0), two_samples()
     plain, own, early = Layered(), Layered(), Layered()
     with torch.no_grad():
         own.own[0] += 100

@@ -56,6 +56,18 @@ def test_the_base_loss_is_the_weighted_sum_of_its_three_terms() -> None:
     assert parts[2].tolist() == pytest.approx([math.log(2)] * len(batch))
 
 
+def test_dice_counts_for_positive_samples_unless_it_is_published() -> None:
+    batch = make_batch()
+    prediction = Prediction(torch.zeros_like(batch.masks), torch.zeros(len(batch)))
+    of_all = base_loss(prediction, batch, LossConfig(mask=0, positive=0, dice=1, dice_over="all"))
+    of_positives = base_loss(prediction, batch, LossConfig(mask=0, positive=0, dice=1))
+    assert torch.equal(of_all, dice(prediction.mask_logits, batch.masks))
+    assert torch.equal(of_positives, of_all * batch.is_positive)
+    assert 0 < batch.is_positive.sum() < len(batch)
+    with pytest.raises(UnknownNameError, match="dice_over in .train.loss. 'positive'. Did you mean 'positives'"):
+        LossConfig(dice_over="positive")
+
+
 def test_the_positive_heads_loss_is_the_masks_focal_one_where_the_configuration_says_so() -> None:
     batch = make_batch()
     prediction = Prediction(torch.zeros_like(batch.masks), torch.full((len(batch),), logit(0.9)))
