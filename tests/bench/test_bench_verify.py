@@ -14,11 +14,12 @@ import pytest
 from bench_fakes import make_result
 
 import actiseg_noise
-from actiseg_bench.grid import verification
+from actiseg_bench.check import verify
+from actiseg_bench.check.findings import RunFinding
+from actiseg_bench.check.verify import verify_runs
 from actiseg_bench.grid.execution import iter_silent
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec, run_grid
 from actiseg_bench.grid.tracks import Track, open_track
-from actiseg_bench.grid.verification import RunFinding, verify_runs
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.predictions import PredictedMask, iter_predictions, write_predictions
 from actiseg_bench.results.provenance import Provenance
@@ -115,13 +116,13 @@ def test_what_was_made_holds(finished: Path) -> None:
 
 
 def test_the_summary_is_made_of_the_checks_that_ran(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "CHECKS", [check for check in verification.CHECKS if check.name == "run key"])
+    monkeypatch.setattr(verify, "CHECKS", [check for check in verify.CHECKS if check.name == "run key"])
     passed, left, *none = verify_runs(finished).summary()
     assert (passed, none) == ("2 runs: all checks passed: run key", [])
     assert left.startswith("not checked of 2 of 2 runs: track.name, track.protocol, track.dataset, track.recipe, ")
     assert "scores, counts, failures, cost, losses, fits, selection, oracle, predictions, provenance.version" in left
     assert left.endswith("result_digest (stated by the result alone)")
-    monkeypatch.setattr(verification, "CHECKS", [])
+    monkeypatch.setattr(verify, "CHECKS", [])
     assert verify_runs(finished).summary()[0] == "2 runs: nothing was checked"
 
 
