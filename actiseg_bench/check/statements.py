@@ -14,7 +14,6 @@ from actiseg_bench.results.result import (
     RESULT_NAME,
     SCHEMA_VERSION,
     RunIdentity,
-    RunResult,
     result_digest,
 )
 from actiseg_bench.results.stored import row_folder, run_folder
@@ -45,26 +44,9 @@ def _verify_form(case: Case) -> Outcome:
 
 def verify_key(case: Case) -> Outcome:
     """Make the run's key again from what the result says made it."""
-    key = _identity(case.result).key()
+    key = RunIdentity.of(case.result).key()
     if key != case.result.run_key:
         yield RunFinding(case.where, "run key", case.result.run_key, f"{key}, from what the result says made it")
-
-
-def _identity(result: RunResult) -> RunIdentity:
-    """Return what made a result, from what the result says."""
-    return RunIdentity(
-        model=result.model,
-        strategy=result.strategy,
-        variant=result.variant,
-        seed=result.seed,
-        config=result.config,
-        train_manifest=result.track.train_manifest,
-        eval_manifest=result.track.eval_manifest,
-        start_weights=result.provenance.start_weights_digest,
-        score_code=result.provenance.score_code,
-        train_images=result.track.train_images,
-        eval_images=result.track.eval_images,
-    )
 
 
 def verify_place(case: Case) -> Outcome:
