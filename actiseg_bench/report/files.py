@@ -15,6 +15,7 @@ from actiseg_bench.report.cells import (
     TEXT_COLUMNS,
     TIED,
     Cell,
+    bold_notes,
     chunks,
     row_cells,
     summary_rows,
@@ -147,7 +148,7 @@ def _markdown_lines(board: Leaderboard) -> Iterator[str]:
         yield from (f"## Summary: {SUMMARY_TITLE}", "")
         header = ["strategy", "variant", *(markdown_inline(b.track.name) for b in tracks)]
         yield from iter_table(header, [list(map(markdown_inline, row)) for row in summary_rows(tracks)], (0, 1))
-    yield from (f"- {markdown_text(note.replace('(*)', '(bold)'))}" for note in board.notes)
+    yield from (f"- {markdown_text(note)}" for note in bold_notes(board))
     yield ""
 
 
