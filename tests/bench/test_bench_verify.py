@@ -11,14 +11,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from bench_fakes import FakeRunner
+from bench_fakes import FakeRunner, run_grid
 
 import actiseg_noise
 from actiseg_bench.check import verify
 from actiseg_bench.check.findings import RunFinding
 from actiseg_bench.check.verify import verify_runs
 from actiseg_bench.grid.execution import iter_silent
-from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec, run_grid
+from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
 from actiseg_bench.grid.tracks import Track, open_track
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.predictions import PredictedMask, iter_predictions, write_predictions
