@@ -10,7 +10,7 @@ import typer
 from actiseg_bench.cli.base import AsJson, app
 
 if TYPE_CHECKING:
-    from actiseg_bench.grid.verification import Verification
+    from actiseg_bench.check.verify import Verification
 
 
 @app.command()
@@ -31,8 +31,8 @@ def verify(
     What could not be checked is named, too. An edit of any statement is found by the digest that a result carries;
     whoever makes that digest anew as well is found where predictions, labels or pictures contradict it.
     """
+    from actiseg_bench.check.verify import verify_runs
     from actiseg_bench.cli.progress import count_progress
-    from actiseg_bench.grid.verification import verify_runs
     from actiseg_noise.terminal import print_json
 
     with count_progress("verifying runs") as on_run:

@@ -1,1 +1,1 @@
-"""The grid: strategies × tracks × seeds, each run once, in its own folder, and checked again."""
+"""The grid: strategies × tracks × seeds, each run once, in its own folder."""

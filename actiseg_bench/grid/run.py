@@ -160,17 +160,11 @@ def make_grid(
     return grid
 
 
-def run_grid(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter | None = None) -> GridOutcome:
-    """Make every run that is not there yet, one after another. A run that fails is reported and the others are made.
+def one_by_one(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter) -> Iterator[Finished]:
+    """Yield every run of the grid as it ends. One that fails is yielded with its message, and the others are made.
 
     The caller holds ``locked(out)``.
     """
-    reporter = reporter or Reporter()
-    return collect(grid, one_by_one(grid, runner, out, reporter), reporter)
-
-
-def one_by_one(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter) -> Iterator[Finished]:
-    """Yield every run of the grid as it ends."""
     for spec in grid:
         try:
             result, kept = run_one(spec, runner, out, reporter)

@@ -52,6 +52,11 @@ def row_cells(row: Row) -> list[Cell]:
     return [Cell(row.strategy), Cell(row.variant), Cell(seeds), *scores, *cost, Cell(row.oracle or "–")]
 
 
+def bold_notes(board: Leaderboard) -> list[str]:
+    """Return the notes as a form says them that prints the best bold instead of behind its sign."""
+    return [note.replace(f"({BEST})", "(bold)") for note in board.notes]
+
+
 def short_name(strategy: str, variant: str) -> str:
     """Return ``gce``, or ``gce@released`` for another variant than the method's own paper."""
     return strategy if variant in ("faithful", "-") else f"{strategy}@{variant}"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.report.cells import (
@@ -15,13 +15,15 @@ from actiseg_bench.report.cells import (
     TEXT_COLUMNS,
     TIED,
     Cell,
+    bold_notes,
     chunks,
     row_cells,
     summary_rows,
     title_lines,
     track_line,
 )
-from actiseg_bench.report.table import Block, Leaderboard, Row, Value
+from actiseg_bench.report.table import Leaderboard, Row
+from actiseg_bench.results.result import TrackInfo
 from actiseg_noise.borders.writing import csv_text
 from actiseg_noise.markdown import iter_table
 from actiseg_noise.plain import markdown_inline, markdown_text
@@ -39,22 +41,30 @@ def to_json(boards: Sequence[Leaderboard]) -> list[dict[str, Any]]:
 
 def render_csv(boards: Sequence[Leaderboard]) -> str:
     """Return one line per track and row: scores × 100 with their deviations, marks, cost, severity, digests whole."""
-    return csv_text(list(_csv_row(None, None, None)), (_csv_row(*place) for place in _places(boards)))
+    return csv_text(list(_CSV), ({name: value(place) for name, value in _CSV.items()} for place in _places(boards)))
 
 
 def leaderboard_rows(boards: Sequence[Leaderboard]) -> list[dict[str, Any]]:
     """Return one dict per track and row: scores in [0, 1] and their deviations, None where undefined; cost, labels."""
-    return [_plain_row(*place) for place in _places(boards)]
+    return [_plain_row(place) for place in _places(boards)]
 
 
-def _places(boards: Sequence[Leaderboard]) -> Iterator[tuple[Leaderboard, Block, Row]]:
+class _Place(NamedTuple):
+    """A row and where it stands."""
+
+    board: Leaderboard
+    track: TrackInfo
+    row: Row
+
+
+def _places(boards: Sequence[Leaderboard]) -> Iterator[_Place]:
     """Yield every row with where it stands."""
-    return ((board, block, row) for board in boards for block in board.blocks for row in block.rows)
+    return (_Place(board, block.track, row) for board in boards for block in board.blocks for row in block.rows)
 
 
-def _plain_row(board: Leaderboard, block: Block, row: Row) -> dict[str, Any]:
+def _plain_row(at: _Place) -> dict[str, Any]:
     """Return a row of a data frame."""
-    track = block.track
+    board, track, row = at
     place = {"model": board.model, "dataset": board.dataset, "protocol": board.protocol, "track": track.name}
     scores: dict[str, Any] = {}
     for name in COLUMNS:
@@ -66,49 +76,60 @@ def _plain_row(board: Leaderboard, block: Block, row: Row) -> dict[str, Any]:
     return {**place, **names, **scores, **cost, **labels}
 
 
-def _csv_row(board: Leaderboard | None, block: Block | None, row: Row | None) -> dict[str, object]:
-    """Return one CSV record; of nothing, to name the columns."""
-    track = block.track if block else None
-    record: dict[str, object] = {
-        "model": board and board.model,
-        "dataset": board and board.dataset,
-        "protocol": board and board.protocol,
-        "track": track and track.name,
-        "strategy": row and row.strategy,
-        "variant": row and row.variant,
-        "seeds": " ".join(map(str, row.seeds)) if row else "",
-    }
-    for name in COLUMNS:
-        value = row.values[name] if row else Value(None, None)
-        record |= {name: _cell(value.mean), f"{name}_std": _cell(value.std)}
-        if name in METRICS:
-            record |= {f"{name}_mark": _mark(row, name) if row else "", **_gap(row, name)}
-    record["train_s"] = row and f"{row.train_s:.1f}"
-    record["peak_rss_mb"] = row and f"{row.peak_rss_mb:.0f}"
-    record["time_of_baseline"] = "" if row is None or row.time is None else f"{row.time:.3f}"
-    record["memory_of_baseline"] = "" if row is None or row.memory is None else f"{row.memory:.3f}"
-    record["oracle"] = row and row.oracle
-    for name in ("recipe", "noise_seed", "train_manifest", "eval_manifest"):
-        record[name] = track and getattr(track, name)
-    for name in ("harmful_positives", "median_iou"):
-        record[name] = track and track.severity.get(name)
-    return record
-
-
 def _cell(score: float | None) -> str:
     """Return a score times 100 with four decimals, empty when undefined."""
     return "" if score is None else f"{100 * score:.4f}"
+
+
+def _factor(factor: float | None) -> str:
+    """Return a factor with three decimals, empty when undefined."""
+    return "" if factor is None else f"{factor:.3f}"
 
 
 def _mark(row: Row, name: str) -> str:
     return "best" if name in row.best else "not separable" if name in row.tied else ""
 
 
-def _gap(row: Row | None, name: str) -> dict[str, str]:
-    """Return the bounds of the difference to the best row, × 100, empty where nothing was compared."""
-    gap = row.to_best.get(name) if row else None
-    low, high = (gap.low, gap.high) if gap else (None, None)
-    return {f"{name}_to_best_low": _cell(low), f"{name}_to_best_high": _cell(high)}
+_CsvColumn = Callable[[_Place], object]
+
+
+def _score_columns(name: str) -> dict[str, _CsvColumn]:
+    """Return the columns of one score; a metric's have its mark and the difference to the best row, too."""
+    columns: dict[str, _CsvColumn] = {
+        name: lambda at: _cell(at.row.values[name].mean),
+        f"{name}_std": lambda at: _cell(at.row.values[name].std),
+    }
+    if name in METRICS:
+        columns |= {
+            f"{name}_mark": lambda at: _mark(at.row, name),
+            f"{name}_to_best_low": lambda at: _cell(at.row.to_best[name].low) if name in at.row.to_best else "",
+            f"{name}_to_best_high": lambda at: _cell(at.row.to_best[name].high) if name in at.row.to_best else "",
+        }
+    return columns
+
+
+_CSV: dict[str, _CsvColumn] = {
+    "model": lambda at: at.board.model,
+    "dataset": lambda at: at.board.dataset,
+    "protocol": lambda at: at.board.protocol,
+    "track": lambda at: at.track.name,
+    "strategy": lambda at: at.row.strategy,
+    "variant": lambda at: at.row.variant,
+    "seeds": lambda at: " ".join(map(str, at.row.seeds)),
+    **{column: value for name in COLUMNS for column, value in _score_columns(name).items()},
+    "train_s": lambda at: f"{at.row.train_s:.1f}",
+    "peak_rss_mb": lambda at: f"{at.row.peak_rss_mb:.0f}",
+    "time_of_baseline": lambda at: _factor(at.row.time),
+    "memory_of_baseline": lambda at: _factor(at.row.memory),
+    "oracle": lambda at: at.row.oracle,
+    "recipe": lambda at: at.track.recipe,
+    "noise_seed": lambda at: at.track.noise_seed,
+    "train_manifest": lambda at: at.track.train_manifest,
+    "eval_manifest": lambda at: at.track.eval_manifest,
+    "harmful_positives": lambda at: at.track.severity.get("harmful_positives"),
+    "median_iou": lambda at: at.track.severity.get("median_iou"),
+}
+"""Column → what stands in it; the header is its names."""
 
 
 def render_markdown(boards: Sequence[Leaderboard]) -> str:
@@ -127,7 +148,7 @@ def _markdown_lines(board: Leaderboard) -> Iterator[str]:
         yield from (f"## Summary: {SUMMARY_TITLE}", "")
         header = ["strategy", "variant", *(markdown_inline(b.track.name) for b in tracks)]
         yield from iter_table(header, [list(map(markdown_inline, row)) for row in summary_rows(tracks)], (0, 1))
-    yield from (f"- {markdown_text(note.replace('(*)', '(bold)'))}" for note in board.notes)
+    yield from (f"- {markdown_text(note)}" for note in bold_notes(board))
     yield ""
 
 

@@ -11,6 +11,7 @@ from actiseg_bench.report.cells import (
     TEXT_COLUMNS,
     TIED,
     Cell,
+    bold_notes,
     row_cells,
     title_lines,
     track_line,
@@ -50,8 +51,7 @@ def render_latex(boards: Sequence[Leaderboard]) -> str:
 def _lines(board: Leaderboard) -> Iterator[str]:
     """Yield the lines of one leaderboard."""
     yield r"% \usepackage{booktabs,graphicx}"
-    notes = [note.replace("(*)", "(bold)") for note in board.notes]
-    yield from (f"% {escape(line)}" for line in (*title_lines(board), *notes))
+    yield from (f"% {escape(line)}" for line in (*title_lines(board), *bold_notes(board)))
     for block in board.blocks:
         yield from _table(board, block)
 

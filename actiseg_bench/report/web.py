@@ -12,6 +12,7 @@ from actiseg_bench.report.cells import (
     TEXT_COLUMNS,
     TIED,
     Cell,
+    bold_notes,
     chunks,
     row_cells,
     summary_rows,
@@ -67,7 +68,7 @@ def _lines(board: Leaderboard) -> Iterator[str]:
         rows = [[Cell(text) for text in row] for row in summary_rows(tracks)]
         yield from _table(["strategy", "variant", *(b.track.name for b in tracks)], rows, (0, 1), [""] * len(rows))
     yield "<ul>"
-    yield from (f"<li>{escape(note.replace('(*)', '(bold)'))}</li>" for note in board.notes)
+    yield from (f"<li>{escape(note)}</li>" for note in bold_notes(board))
     yield "</ul>"
 
 

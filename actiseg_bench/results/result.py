@@ -43,6 +43,15 @@ MOST_BYTES = 2**24  # of a result
 
 _AGAIN = "Make it again with the command that made it, or remove its folder."
 _SINCE_3 = ("train_images", "eval_images")  # of a track
+# What a line about a changed run calls the parts of its identity.
+_TITLES = {
+    "train_manifest": "train labels",
+    "eval_manifest": "evaluation labels",
+    "train_images": "train pictures",
+    "eval_images": "evaluation pictures",
+    "start_weights": "start weights",
+    "score_code": "code",
+}
 
 
 class ResultError(ActisegError):
@@ -278,6 +287,23 @@ class RunIdentity:
     def __post_init__(self) -> None:
         object.__setattr__(self, "config", json.loads(json.dumps(dict(self.config), allow_nan=False)))
 
+    @classmethod
+    def of(cls, result: RunResult) -> RunIdentity:
+        """Return what made a result, by its own statements."""
+        return cls(
+            model=result.model,
+            strategy=result.strategy,
+            variant=result.variant,
+            seed=result.seed,
+            config=result.config,
+            train_manifest=result.track.train_manifest,
+            eval_manifest=result.track.eval_manifest,
+            start_weights=result.provenance.start_weights_digest,
+            score_code=result.provenance.score_code,
+            train_images=result.track.train_images,
+            eval_images=result.track.eval_images,
+        )
+
     def key(self) -> str:
         """Return the BLAKE2b hex (32 characters) of the identity."""
         data = asdict(self)
@@ -287,17 +313,11 @@ class RunIdentity:
 
     def changes_since(self, old: RunResult) -> str:
         """Say what differs from the run that made ``old``: ``code, config.epochs``."""
-        pairs = {
-            "train labels": (old.track.train_manifest, self.train_manifest),
-            "evaluation labels": (old.track.eval_manifest, self.eval_manifest),
-            "train pictures": (old.track.train_images, self.train_images),
-            "evaluation pictures": (old.track.eval_images, self.eval_images),
-            "start weights": (old.provenance.start_weights_digest, self.start_weights),
-            "code": (old.provenance.score_code, self.score_code),
-        }
-        names = sorted({*old.config, *self.config})
-        pairs |= {f"config.{name}": (old.config.get(name), self.config.get(name)) for name in names}
-        return ", ".join(name for name, (before, now) in pairs.items() if before != now) or "its key"
+        before = RunIdentity.of(old)
+        pairs = {title: (getattr(before, name), getattr(self, name)) for name, title in _TITLES.items()}
+        names = sorted({*before.config, *self.config})
+        pairs |= {f"config.{name}": (before.config.get(name), self.config.get(name)) for name in names}
+        return ", ".join(name for name, (was, now) in pairs.items() if was != now) or "its key"
 
 
 def write_result(folder: Path, result: RunResult) -> Path:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
+from actiseg_bench.grid.run import GridOutcome, OnProgress, Outcome, Reporter, Runner, RunSpec, collect, one_by_one
 from actiseg_bench.grid.tracks import Track
 from actiseg_bench.results.predictions import PredictedMask, frame_predictions, write_predictions
 from actiseg_bench.results.provenance import Provenance
@@ -192,3 +192,9 @@ class FakeRunner:
                 raise self.fails[spec.name]
         evaluation = measure(fake_manifest(), predict(perfect())).evaluation
         return Outcome(evaluation, digest, losses=(1.0, 0.5), steps=3, train_s=0.1, eval_s=0.1)
+
+
+def run_grid(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter | None = None) -> GridOutcome:
+    """Make every run that is not there yet, one after another."""
+    reporter = reporter or Reporter()
+    return collect(grid, one_by_one(grid, runner, out, reporter), reporter)

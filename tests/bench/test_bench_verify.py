@@ -11,17 +11,17 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from bench_fakes import make_result
+from bench_fakes import FakeRunner, run_grid
 
 import actiseg_noise
-from actiseg_bench.grid import verification
+from actiseg_bench.check import verify
+from actiseg_bench.check.findings import RunFinding
+from actiseg_bench.check.verify import verify_runs
 from actiseg_bench.grid.execution import iter_silent
-from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec, run_grid
+from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
 from actiseg_bench.grid.tracks import Track, open_track
-from actiseg_bench.grid.verification import RunFinding, verify_runs
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.predictions import PredictedMask, iter_predictions, write_predictions
-from actiseg_bench.results.provenance import Provenance
 from actiseg_bench.results.result import RunIdentity, read_result, result_digest, write_result
 from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import write_object_frames
@@ -42,17 +42,8 @@ def iter_perfect(manifest: actiseg_noise.manifest.read.Manifest) -> Iterator[Pre
         yield PredictedMask(row["clip_id"], row["frame_idx"], row["object_id"], mask, 0.5)
 
 
-class Runner:
+class Runner(FakeRunner):
     """Makes runs without a model: gce predicts perfectly; of co_teaching one network does, the other is silent."""
-
-    def identity(self, spec: RunSpec) -> RunIdentity:
-        info = spec.track.info
-        row = (spec.model, spec.strategy, spec.variant, spec.seed)
-        labels = info.train_manifest, info.eval_manifest
-        return RunIdentity(*row, {"steps": 3}, *labels, "weights", "code", info.train_images, info.eval_images)
-
-    def provenance(self, spec: RunSpec) -> Provenance:
-        return make_result().provenance
 
     def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
         manifest = actiseg_noise.read_manifest(spec.track.eval_manifest)
@@ -115,13 +106,13 @@ def test_what_was_made_holds(finished: Path) -> None:
 
 
 def test_the_summary_is_made_of_the_checks_that_ran(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "CHECKS", [check for check in verification.CHECKS if check.name == "run key"])
+    monkeypatch.setattr(verify, "CHECKS", [check for check in verify.CHECKS if check.name == "run key"])
     passed, left, *none = verify_runs(finished).summary()
     assert (passed, none) == ("2 runs: all checks passed: run key", [])
     assert left.startswith("not checked of 2 of 2 runs: track.name, track.protocol, track.dataset, track.recipe, ")
     assert "scores, counts, failures, cost, losses, fits, selection, oracle, predictions, provenance.version" in left
     assert left.endswith("result_digest (stated by the result alone)")
-    monkeypatch.setattr(verification, "CHECKS", [])
+    monkeypatch.setattr(verify, "CHECKS", [])
     assert verify_runs(finished).summary()[0] == "2 runs: nothing was checked"
 
 
@@ -163,11 +154,8 @@ def test_an_edit_of_any_statement_is_found(runs: Path) -> None:
 def as_schema_2(folder: Path) -> None:
     """Write a result as an earlier version of this package did."""
     result = read_result(folder / "result.json")
-    track = replace(result.track, train_images=None, eval_images=None)
-    info = (result.track.train_manifest, result.track.eval_manifest)
-    row = (result.model, result.strategy, result.variant, result.seed)
-    key = RunIdentity(*row, result.config, *info, "weights", "code").key()
-    write_result(folder, replace(result, schema_version=2, track=track, run_key=key))
+    older = replace(result, schema_version=2, track=replace(result.track, train_images=None, eval_images=None))
+    write_result(folder, replace(older, run_key=RunIdentity.of(older).key()))
     assert "images" not in (folder / "result.json").read_text()
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from bench_fakes import FakeRunner, make_track
+from bench_fakes import FakeRunner, make_track, run_grid
 
 from actiseg_bench.grid.jobs import at_once
-from actiseg_bench.grid.run import GridOutcome, OnProgress, Outcome, Reporter, RunSpec, collect, make_grid, run_grid
+from actiseg_bench.grid.run import GridOutcome, OnProgress, Outcome, Reporter, RunSpec, collect, make_grid
 from actiseg_bench.results.stored import read_results
 
 GRID = make_grid([make_track("clean", "a"), make_track("text-40", "b")], ("baseline", "gce"), "faithful", 1, "tiny")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import cv2
 import pytest
-from bench_fakes import FakeRunner
+from bench_fakes import FakeRunner, run_grid
 
 from actiseg_bench.data import pictures
 from actiseg_bench.data.pictures import combined, pictures_digest
-from actiseg_bench.grid.run import make_grid, run_grid
+from actiseg_bench.grid.run import make_grid
 from actiseg_bench.grid.tracks import open_track
 from actiseg_noise import read_manifest
 from actiseg_noise.errors import DataError

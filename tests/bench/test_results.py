@@ -108,6 +108,7 @@ def test_equal_identities_have_equal_keys_and_every_part_counts() -> None:
 def test_a_stale_result_says_what_changed() -> None:
     old = make_result(config={"epochs": 3, "lr": 0.1})
     same = RunIdentity("tiny", "gce", "faithful", 0, {"epochs": 3, "lr": 0.1}, "train", "eval", "weights", "code")
+    assert RunIdentity.of(old) == same
     assert same.changes_since(old) == "its key"
     assert replace(same, config={"epochs": 4, "lr": 0.1}).changes_since(old) == "config.epochs"
     assert replace(same, train_manifest="x", score_code="y").changes_since(old) == "train labels, code"

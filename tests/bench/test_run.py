@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench_fakes import FakeRunner, make_track, perfect, predict
+from bench_fakes import FakeRunner, make_track, perfect, predict, run_grid
 
-from actiseg_bench.grid.run import GridOutcome, Reporter, RunSpec, make_grid, run_grid
+from actiseg_bench.grid.run import GridOutcome, Reporter, RunSpec, make_grid
 from actiseg_bench.results.predictions import write_predictions
 from actiseg_bench.results.result import read_result
 from actiseg_bench.results.stored import read_results
@@ -207,10 +207,9 @@ KILLED = """
 import sys, time
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from bench_fakes import FakeRunner
+from bench_fakes import FakeRunner, run_grid
 from test_run import grid
 from actiseg_noise.borders.locks import locked
-from actiseg_bench.grid.run import run_grid
 
 class Slow(FakeRunner):
     def execute(self, spec, folder, on_progress):

@@ -120,7 +120,8 @@ def test_what_can_move_a_score_makes_a_result_stale_and_its_words_do_not(copies:
         "actiseg_bench.grid.jobs",
         "actiseg_bench.grid.tracks",
         "actiseg_bench.grid.runner",
-        "actiseg_bench.grid.verification",
+        "actiseg_bench.check.verify",
+        "actiseg_bench.check.files",
         "actiseg_bench.results.result",
         "actiseg_bench.results.provenance",
         "actiseg_bench.results.score_code",
@@ -159,7 +160,7 @@ def test_the_registries_do_not_join_all_models_and_strategies() -> None:
     found = set(closure([ROOT], PACKAGES))
     makers = {thing.__module__ for names in (MODELS, STRATEGIES) for thing in map(names.__getitem__, names)}
     assert not found & {name for name in makers if name.startswith("actiseg_bench.")}
-    assert not {name for name in found if name.split(".")[1] in ("cli", "report")}
+    assert not {name for name in found if name.split(".")[1] in ("cli", "report", "check")}
 
 
 def test_every_module_that_python_loads_for_a_run_is_in_its_closure_or_makes_labels() -> None:

@@ -1,0 +1,62 @@
+"""What a check of a run gives: findings, or why it could not be made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+CLOSE = 1e-9
+
+
+@dataclass(frozen=True)
+class RunFinding:
+    """One statement of a result that differs from what was computed.
+
+    Attributes:
+        where: the run's folder, relative to the verified one, or a manifest's. what: which statement.
+        stated: what the result says. found: what was computed.
+    """
+
+    where: str
+    what: str
+    stated: str
+    found: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}: stated {self.stated}, found {self.found}"
+
+    def to_json(self) -> dict[str, str]:
+        """Return the finding as plain JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class NotChecked:
+    """Why a check could not be made of a run."""
+
+    why: str
+
+
+Outcome = Iterable[RunFinding | NotChecked]
+
+
+def differences(where: str, prefix: str, stated: Mapping[str, Any], found: Mapping[str, Any]) -> Iterator[RunFinding]:
+    """Yield a finding per name whose two values differ, or that only one side has."""
+    for name in dict.fromkeys([*stated, *found]):
+        pair = [side.get(name, "nothing") for side in (stated, found)]
+        if not _close(*pair):
+            yield RunFinding(where, f"{prefix}{name}", *(_shown(value) for value in pair))
+
+
+def _close(one: Any, other: Any) -> bool:
+    """Return whether two JSON values are equal, numbers up to rounding."""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=0, abs_tol=CLOSE)
+    return bool(one == other)
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a finding shows it."""
+    return f"{value:.6g}" if isinstance(value, float) else "undefined" if value is None else str(value)
