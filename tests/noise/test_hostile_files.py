@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -18,15 +19,16 @@ from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
 from actiseg_noise import terminal
+from actiseg_noise.borders.images import frame_size, read_frame, read_index_mask, write_index_mask
 from actiseg_noise.borders.writing import FolderDraft, WriteError, whole_csv
 from actiseg_noise.check import verify as verify_module
 from actiseg_noise.check.verify import CHECKS, Subject, run_checks, verify
-from actiseg_noise.errors import ActisegError, ManifestError
+from actiseg_noise.errors import ActisegError, DataError, ManifestError
 from actiseg_noise.fields import Fields, check_depth
 from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.schema import TABLES
-from actiseg_noise.masks import Rle, empty_rle, read_areas, read_runs
+from actiseg_noise.masks import Box, Rle, empty_rle, encode_rle, read_areas, read_runs
 from actiseg_noise.plain import markdown_block, markdown_code, markdown_inline, markdown_text, printable, web_address
 from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe
 
@@ -108,6 +110,18 @@ def test_run_lengths_that_do_not_fill_the_frame_are_a_finding_though_every_diges
     forge(folder, "masks", change)
     found = [finding for finding in verify(folder) if finding.where.endswith("_rle")]
     assert found[0].expected == f"run lengths of a canvas of {size[1]}×{size[0]} pixels"
+
+
+def test_a_mask_on_pixels_without_label_is_a_finding_though_every_digest_fits(folder: Path) -> None:
+    height, width = canvas(folder)
+    everywhere = encode_rle(np.ones((height, width), bool), Box(0, 0, height, width), height, width).counts
+
+    def hide(rows: list[dict[str, Any]]) -> None:
+        rows[0] |= {"void_rle": everywhere, "void_digest": Rle(height, width, everywhere, 0).digest()}
+
+    forge(folder, "frames", hide)
+    (finding,) = verify(folder)
+    assert "clean_rle" in finding.where and "void_rle of its frame" in finding.expected
 
 
 def test_areas_are_read_many_at_once_and_what_is_no_code_is_none() -> None:
@@ -207,6 +221,15 @@ def test_a_full_disk_names_the_table_that_was_written(folder: Path, tmp_path: Pa
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     assert not (tmp_path / "published").exists()
+
+
+def test_a_picture_of_gigabytes_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    write_index_mask(path, np.zeros((4, 6), np.uint8))
+    os.truncate(path, 1 << 30)
+    for read in (read_index_mask, read_frame, frame_size):
+        with pytest.raises(DataError, match=r"mask.png: 1,073,741,824 bytes, expected .* of at most 536,870,912"):
+            read(path)
 
 
 def test_a_manifest_of_gigabytes_is_refused_unread(folder: Path) -> None:
