@@ -32,6 +32,8 @@ RECIPE = Recipe(
         NoiseSpec("dilate-v1", 0.7, {"kernel": 3, "unit": "px"}),
     ),
 )
+NOISES = [(spec.noise_id, spec.rate) for spec in RECIPE.noises]
+DIGEST = "the digest of the masks, as it was"
 SAMPLE = "samples.parquet, row clip_id='clip001', object_id=2"
 
 
@@ -231,25 +233,41 @@ def test_counts_that_do_not_add_up_are_found(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "where"),
+    ("change", "expected"),
     [
-        (lambda d: d["noises"].pop(), "manifest.json, noises"),
-        (lambda d: d["noises"][0].update(requested=0.1), "manifest.json, noises"),
-        (lambda d: d["tables"].update(masks="00"), "manifest.json, digest of masks"),
-        (lambda d: d.update(content="text"), "manifest.json, content"),
-        (lambda d: d.update(split="tran"), "manifest.json, split"),
-        (lambda d: d.update(seed=7), "manifest.json, seed"),
-        (lambda d: d["noises"][0].update(rate=0.39), "manifest.json, rate of category_flip-v1"),
+        (
+            lambda d: d["noises"].pop(),
+            [
+                ("noises", "those that rows name, 'dilate-v1' among them", "38 rows of it"),
+                ("noises", f"those of the recipe, {NOISES}", str(NOISES[:2])),
+            ],
+        ),
+        (
+            lambda d: d["noises"][0].update(requested=0.1),
+            [("noises", f"those of the recipe, {NOISES}", str([("category_flip-v1", 0.1), *NOISES[1:]]))],
+        ),
+        (lambda d: d["tables"].update(masks="00"), [("digest of masks", "00", DIGEST)]),
+        (lambda d: d.update(content="text"), [("content", "no masks where content is text", "68 masks")]),
+        (lambda d: d.update(split="tran"), [("split", "one of train, val", "'tran'")]),
+        (lambda d: d.update(seed=7), [("seed", "the recipe's, 0", "7")]),
+        (
+            lambda d: d["noises"][0].update(rate=0.39),
+            [("rate of category_flip-v1", f"13 of 34, {13 / 34}", "0.39")],
+        ),
     ],
+    ids=["a noise less", "another rate asked for", "digest", "content", "split", "seed", "rate"],
 )
 def test_a_manifest_that_contradicts_itself_is_found(
-    folder: Path, change: Callable[[dict[str, Any]], object], where: str
+    folder: Path, change: Callable[[dict[str, Any]], object], expected: list[tuple[str, str, str]]
 ) -> None:
     path = folder / "manifest.json"
     data = json.loads(path.read_text())
+    digest = data["tables"]["masks"]
     change(data)
     path.write_text(json.dumps(data))
-    assert set(places(folder)) == {where}
+    assert [(one.where, one.expected, one.found) for one in findings(folder)] == [
+        (f"manifest.json, {where}", stated, digest if found is DIGEST else found) for where, stated, found in expected
+    ]
 
 
 def test_a_parquet_file_written_by_another_tool_holds(folder: Path) -> None:
