@@ -14,7 +14,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from toys import Toy, make_toy, write_toy
+from forging import edit_info, forge
+from toys import Toy
 
 import actiseg_noise
 from actiseg_noise import terminal
@@ -23,7 +24,6 @@ from actiseg_noise.check import verify as verify_module
 from actiseg_noise.check.verify import CHECKS, Subject, run_checks, verify
 from actiseg_noise.errors import ActisegError, ManifestError
 from actiseg_noise.fields import Fields, check_depth
-from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.masks import Rle, empty_rle, read_areas, read_runs
@@ -33,51 +33,6 @@ from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe
 RECIPE = Recipe(
     "toy-mix", (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("dilate-v1", 0.7, {"kernel": 3, "unit": "px"}))
 )
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    return write_toy(make_toy(seed=1), tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture(scope="module")
-def built(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(built, tmp_path / "m"))
-
-
-def edit_info(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    path = folder / "manifest.json"
-    data = json.loads(path.read_text())
-    change(data)
-    path.write_text(json.dumps(data))
-
-
-def forge(folder: Path, table: str, change: Callable[[list[dict[str, Any]]], object]) -> None:
-    """Change the rows of a table and make every digest anew, as somebody with bad intentions would."""
-    path = folder / f"{table}.parquet"
-    stored = pq.read_table(path)
-    rows = stored.to_pylist()
-    change(rows)
-    digest_of = RowDigest(next(schema for schema in TABLES if schema.name == table))
-    for row in rows:
-        row["row_digest"] = digest_of([row[name] for name in stored.schema.names])
-    pq.write_table(pa.Table.from_pylist(rows, schema=stored.schema), path)
-    digests = {schema.name: TableDigest(schema) for schema in TABLES}
-    for name, digest in digests.items():
-        digest.update(pq.read_table(folder / f"{name}.parquet").to_pydict())
-
-    def restate(data: dict[str, Any]) -> None:
-        data["counts"][table] = len(rows)
-        for name, digest in digests.items():
-            data["tables"][name], data["columns"][name] = digest.rows.hex(), digest.columns
-        data["digest"] = manifest_digest({name: digest.rows for name, digest in digests.items()})
-
-    edit_info(folder, restate)
 
 
 def recode(row: dict[str, Any], counts: str, area: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +12,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from toys import Toy, make_toy, write_toy
+from forging import forge
+from toys import Toy, make_toy
 
 import actiseg_noise
 from actiseg_noise.check.findings import Finding
 from actiseg_noise.check.rebuild import compare_with_dataset
 from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
-from actiseg_noise.manifest.schema import CLIPS, TABLES
+from actiseg_noise.manifest.digest import RowDigest
+from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.recipe import NoiseSpec, Recipe
 
 RECIPE = Recipe(
@@ -35,22 +35,6 @@ RECIPE = Recipe(
 NOISES = [(spec.noise_id, spec.rate) for spec in RECIPE.noises]
 DIGEST = "the digest of the masks, as it was"
 SAMPLE = "samples.parquet, row clip_id='clip001', object_id=2"
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    return write_toy(make_toy(seed=1), tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture(scope="module")
-def built(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    """Return a copy to edit."""
-    return Path(shutil.copytree(built, tmp_path / "m"))
 
 
 def edit(
@@ -279,19 +263,7 @@ def test_a_parquet_file_written_by_another_tool_holds(folder: Path) -> None:
 
 def test_rows_of_a_clip_that_is_not_listed_are_found_though_every_digest_fits(folder: Path) -> None:
     """Tables that agree with ``manifest.json``, and not with each other."""
-    path = folder / "clips.parquet"
-    table = pq.read_table(path).slice(1)
-    pq.write_table(table, path)
-    state = TableDigest(CLIPS)
-    state.update(table.to_pydict())
-    tables = {name: TableDigest(schema) for name, schema in ((t.name, t) for t in TABLES)}
-    for name, digest in tables.items():
-        digest.update(pq.read_table(folder / f"{name}.parquet").to_pydict())
-    info = json.loads((folder / "manifest.json").read_text())
-    info["counts"]["clips"] -= 1
-    info["tables"]["clips"], info["columns"]["clips"] = state.rows.hex(), state.columns
-    info["digest"] = manifest_digest({name: digest.rows for name, digest in tables.items()})
-    (folder / "manifest.json").write_text(json.dumps(info))
+    forge(folder, "clips", lambda rows: rows.pop(0))
     assert places(folder) == [f"{name}.parquet, clip_id='clip000'" for name in ("frames", "samples", "masks")]
 
 
