@@ -9,6 +9,7 @@ import pytest
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
+from actiseg_noise.building import chunk
 
 
 @pytest.fixture(scope="module")
@@ -25,3 +26,10 @@ def built(request: pytest.FixtureRequest, toy: Toy, tmp_path_factory: pytest.Tem
 def folder(built: Path, tmp_path: Path) -> Path:
     """A copy that a test may edit or damage."""
     return Path(shutil.copytree(built, tmp_path / "m"))
+
+
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make several chunks of a few clips."""
+    monkeypatch.setattr(chunk, "FRAMES_PER_CHUNK", 5)
+    monkeypatch.setattr(chunk, "SAMPLES_PER_CHUNK", 15)

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from builds import Stopping
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
@@ -24,7 +25,6 @@ from actiseg_noise import terminal
 from actiseg_noise.building import chunk
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.records import Clip
 
 
 def state() -> dict[str, Any]:
@@ -131,17 +131,6 @@ def test_every_part_of_the_state_sees_a_change(unusual: dict[str, Any], name: st
 @pytest.fixture
 def toy(tmp_path: Path) -> Toy:
     return write_toy(make_toy(), tmp_path / "data")
-
-
-class Stopping(Toy):
-    """A toy whose masks cannot be read after the first few."""
-
-    error: BaseException = KeyboardInterrupt()
-
-    def read_index_mask(self, clip: Clip, frame: Any) -> Any:
-        if clip.clip_id >= "clip008":
-            raise self.error
-        return super().read_index_mask(clip, frame)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
