@@ -124,7 +124,7 @@ FORBIDDEN: dict[str, tuple[Callable[[ast.AST], bool], str]] = {
     "arrow": (calls("OSFile", "memory_map"), "actiseg_noise.manifest for a table of a manifest"),
     "tensors": (
         either(calls("safe_open", "load_file", "save_file"), called("torch.load", "torch.save")),
-        "models.weights.read_weights or write_safetensors, training.checkpoint.read_tensors",
+        "actiseg_bench.tensors",
     ),
     "archives": (imported("zipfile", "tarfile", "gzip"), "a folder"),
     "locks": (imported("fcntl", "msvcrt", "filelock"), "locks.locked or FolderDraft"),
@@ -145,8 +145,7 @@ ALLOWED = {
     ("actiseg_noise/manifest/write.py", "arrow"): "writes the tables of a manifest",
     ("actiseg_bench/results/predictions.py", "parquet"): "reads and writes predictions",
     ("actiseg_bench/scoring/object_frames.py", "parquet"): "reads and writes the table of object-frames",
-    ("actiseg_bench/models/weights.py", "tensors"): "reads and writes weights",
-    ("actiseg_bench/training/checkpoint.py", "tensors"): "reads checkpoints",
+    ("actiseg_bench/tensors.py", "tensors"): "reads and writes them",
     ("actiseg_bench/models/published.py", "tensors"): "reads checkpoints of others",
     ("actiseg_bench/models/published.py", "archives"): "looks into a checkpoint of others before torch does",
     ("actiseg_noise/noises/wordnet.py", "open to read"): "a dictionary of NLTK's, which may lie in an archive",

@@ -14,7 +14,7 @@ import pytest
 from bench_fakes import FakeRunner, run_grid
 
 import actiseg_noise
-from actiseg_bench.check import verify
+from actiseg_bench.check import case, verify
 from actiseg_bench.check.findings import RunFinding
 from actiseg_bench.check.verify import verify_runs
 from actiseg_bench.grid.execution import iter_silent
@@ -181,7 +181,7 @@ def findings_per_edit(runs: Path, *, reseal: bool) -> dict[str, list[str]]:
 
 
 def test_an_edit_of_any_statement_is_found(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verification, "CHECKS", [one for one in verification.CHECKS if one.covers == ("*",)])
+    monkeypatch.setattr(verify, "CHECKS", [one for one in verify.CHECKS if one.covers == ("*",)])
     found = findings_per_edit(runs, reseal=False)
     assert {name: what for name, what in found.items() if what != ["digest of the result"]} == {
         name: ["result"] for name in REFUSED
@@ -191,7 +191,7 @@ def test_an_edit_of_any_statement_is_found(runs: Path, monkeypatch: pytest.Monke
 def test_with_the_digest_made_anew_what_stands_alone_is_not_found_and_all_else_is(
     runs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(verification, "verify", lambda _: [])  # the manifests are sound: once is enough
+    monkeypatch.setattr(case, "verify", lambda _: [])  # the manifests are sound: once is enough
     found = findings_per_edit(runs, reseal=True)
     assert [name for name, what in found.items() if not what] == [*ALONE, "result_digest"]
     assert [name for name, what in found.items() if "result" in what] == REFUSED
@@ -199,8 +199,8 @@ def test_with_the_digest_made_anew_what_stands_alone_is_not_found_and_all_else_i
 
 def test_the_checks_say_of_themselves_what_they_find(finished: Path) -> None:
     """The names that they cover, beside the digest's, are all statements but those that stand alone."""
-    covered = [name for check in verification.CHECKS for name in check.covers if name != "*"]
-    left = verification.uncovered(json.loads((finished / GCE / "result.json").read_text("utf-8")), covered)
+    covered = [name for check in verify.CHECKS for name in check.covers if name != "*"]
+    left = verify.uncovered(json.loads((finished / GCE / "result.json").read_text("utf-8")), covered)
     assert {*left} == {name.partition(".")[0] if name.startswith("cost") else name for name in ALONE} | {
         *("fits", "selection", "oracle", "result_digest")
     }
