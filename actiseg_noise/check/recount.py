@@ -20,7 +20,7 @@ from actiseg_noise.check.tables import where_is
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.fields import shorten
 from actiseg_noise.manifest.clips import ManifestClip, ManifestSample
-from actiseg_noise.manifest.info import INFO_NAME, ManifestInfo, SlotCounts
+from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo, SlotCounts
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import FrameSizes, Row, Size, iter_clip_rows
 from actiseg_noise.manifest.schema import MASKS, NO_NOISE, SAMPLES
@@ -105,7 +105,12 @@ class _TextDraws:
         return [] if self._first is None else [replace(self._first, more=self._count - 1)]
 
     def _compare(self, clip: ManifestClip) -> None:
-        """Draw one clip again."""
+        """Draw one clip again; none of whose categories the vocabulary lacks, or nothing could have been drawn."""
+        known = self.plan.vocabulary.nouns
+        if lost := next((sample for sample in clip.samples if sample.category_id not in known), None):
+            where = f"{SAMPLES.file_name}, row clip_id={clip.clip_id!r}, object_id={lost.object_id}, column category_id"
+            self._add(Finding(where, f"one of the {len(known):,} in {VOCABULARY_NAME}", str(lost.category_id)))
+            return
         usual = [sample.expression == expression(sample.noun, clip.narration) for sample in clip.samples]
         objects = tuple(map(_object, clip.samples, usual))
         source = Clip(clip.clip_id, clip.address, "", clip.narration, "", "", objects)
@@ -113,8 +118,12 @@ class _TextDraws:
             self.unclear += not is_usual and stored.noun in stored.expression
             again = _drawn_again(stored, noisy, clip.narration, is_usual)
             if again != stored and (is_usual or stored != _unnoised(stored)):
-                self._count += 1
-                self._first = self._first or _difference(clip.clip_id, asdict(stored), asdict(again))
+                self._add(_difference(clip.clip_id, asdict(stored), asdict(again)))
+
+    def _add(self, finding: Finding) -> None:
+        """Count a finding, and keep the first."""
+        self._count += 1
+        self._first = self._first or finding
 
 
 def _drawn_again(stored: ManifestSample, noisy: NoisyText, narration: str, is_usual: bool) -> ManifestSample:

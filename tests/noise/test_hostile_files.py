@@ -387,6 +387,13 @@ def test_one_space_in_a_clean_prompt_does_not_stop_the_draws_of_the_others(folde
     assert finding.more > 10
 
 
+def test_a_category_that_the_vocabulary_lacks_is_a_finding(folder: Path) -> None:
+    forge(folder, "samples", lambda rows: rows[3].update(category_id=2_147_483_647))
+    (finding,) = verify(folder)
+    assert finding.where.endswith("column category_id") and finding.found == "2147483647"
+    assert finding.expected.endswith("in vocabulary.json")
+
+
 def test_invented_imports_contradict_noises_that_were_drawn(folder: Path) -> None:
     edit_info(folder, lambda data: data.update(imported={"a": 1}))
     assert {finding.where for finding in verify(folder)} == {"manifest.json, recipe noise", "manifest.json, noises"}
