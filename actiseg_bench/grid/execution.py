@@ -55,7 +55,9 @@ def train(config: RunConfig, track: Track, on_progress: Callable[[int, int, floa
     """
     if track.train_manifest is None:
         raise ValueError(f"track {track.info.name}: no training labels")
-    return train_run(config, track.train_manifest, track.root, on_progress=on_progress, diagnose=True)
+    return train_run(
+        config, track.train_manifest, track.root, on_progress=on_progress, diagnose=True, watch=track.validation
+    )
 
 
 def score_networks(networks: Sequence[VosModel], config: RunConfig, track: Track, folder: Path) -> NetworkScores:

@@ -112,7 +112,8 @@ class RunResult:
         failures: failure mode → value in [0, 1] (leakage and loss may exceed 1), None where undefined; the mean over
             the strategy's networks.
         losses: mean loss of each epoch.
-        fits: probes of how well given and clean training labels are fit, each with its step.
+        fits: probes of how well given and clean training labels are fit, and clean labels of clips that are not trained
+            on where the protocol watches some, each with its step.
         selection: per epoch, precision and recall of what the strategy believed; empty when it believed everything.
         oracle: what the strategy knew that a user would not, None for nothing.
         predictions: digest of the stored predictions; of several networks, joined by "+".
@@ -242,7 +243,7 @@ def _ranges(result: RunResult) -> Iterator[tuple[str, float | None, float]]:
 def _check_course(result: RunResult, fields: TypedReader) -> None:
     """Refuse probes and epochs that lack a number."""
     for i, fit in enumerate(result.fits):
-        fields.check_keys(fit, ["step", "fit_given", "fit_clean"], f"fits[{i}]")
+        fields.check_keys(fit, ["step", "fit_given", "fit_clean"], f"fits[{i}]", also=["held_out"])
         if fit["step"] is None:
             fields.refuse(f"fits[{i}].step", "expected a number, got null")
     for i, epoch in enumerate(result.selection):

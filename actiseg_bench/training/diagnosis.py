@@ -18,7 +18,9 @@ from actiseg_bench.records import Batch, ClipItem, collate
 from actiseg_bench.strategies.base import Step
 
 PROBES = 5
+WATCHED_PROBES = 12
 PROBED_CLIPS = 16
+HELD_OUT_EVERY = 2
 
 
 @dataclass
@@ -71,26 +73,41 @@ class Probe:
     """Fits to the given and to the clean labels of a few training clips, the same ones every time.
 
     Of samples whose label is wrong (of all, where none is): mean IoU of the prediction from the given text with the
-    given mask, and of the prediction from the clean text with the clean mask. Positives alone.
+    given mask, and of the prediction from the clean text with the clean mask. Positives alone. Where there are clips to
+    watch that are not trained on, the same of their clean labels.
     """
 
-    def __init__(self, given: ManifestDataset, clean: ManifestDataset, clips: int = PROBED_CLIPS) -> None:
+    def __init__(
+        self,
+        given: ManifestDataset,
+        clean: ManifestDataset,
+        clips: int = PROBED_CLIPS,
+        *,
+        held_out: ManifestDataset | None = None,
+    ) -> None:
         places = torch.linspace(0, len(given) - 1, min(clips, len(given))).round().long().tolist()
         self._given, self._clean = ([data[i] for i in places] for data in (given, clean))
         pairs = zip(self._given, self._clean, strict=True)
         self._counted = [one.is_positive & ~_equal(one, two) for one, two in pairs]
         if not any(mask.any() for mask in self._counted):
             self._counted = [item.is_positive for item in self._given]
+        self._held_out = [] if held_out is None else [held_out[i] for i in range(0, len(held_out), HELD_OUT_EVERY)]
 
     @torch.no_grad()
     def __call__(self, network: nn.Module, device: torch.device) -> dict[str, float | None]:
-        """Return ``fit_given`` and ``fit_clean``, each in [0, 1]; the network is left in the mode it was in."""
+        """Return ``fit_given``, ``fit_clean`` and, where clips are watched, ``held_out``, each in [0, 1].
+
+        The network is left in the mode it was in.
+        """
         was_training = network.training
         network.eval()
         found = {}
-        for name, items in (("fit_given", self._given), ("fit_clean", self._clean)):
+        probed = {"fit_given": (self._given, self._counted), "fit_clean": (self._clean, self._counted)}
+        if self._held_out:
+            probed["held_out"] = self._held_out, [item.is_positive for item in self._held_out]
+        for name, (items, all_counted) in probed.items():
             ious = []
-            for item, counted in zip(items, self._counted, strict=True):
+            for item, counted in zip(items, all_counted, strict=True):
                 if counted.any():
                     batch = collate([item.take(counted.nonzero().flatten().tolist())]).to(device)
                     predicted = network(batch.frames, batch.expressions, batch.frames_of).mask_logits > 0

@@ -88,6 +88,12 @@ def open_probed(config: RunConfig, data: ManifestDataset) -> tuple[ManifestDatas
     return data if is_plain else again("noisy"), again("clean")
 
 
+def open_watched(manifest: Path, data: ManifestDataset) -> ManifestDataset:
+    """Return the clean labels of clips that a training is watched on, as its model reads them."""
+    seen = {"size": data.size, "mask_stride": data.mask_stride, "whole": True}
+    return ManifestDataset(manifest, data.root, labels="clean", **seen)  # type: ignore[arg-type]
+
+
 def fit_to_data(config: RunConfig, data: ManifestDataset) -> RunConfig:
     """Return the configuration with what depends on the data: as many steps as its epochs take, and frames per clip.
 
