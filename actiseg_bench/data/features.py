@@ -57,7 +57,7 @@ class KeptFeatures:
         device = next(self._network.parameters()).device
         found = self._network.encode(frames()[None].to(device).float() / 255)[0].cpu().contiguous()  # type: ignore[operator]
         if found.nbytes * len(self._data) <= MOST_BYTES:
-            with suppress(WriteError):
+            with suppress(WriteError, OSError):
                 make_folders(path.parent)
                 write_safetensors(path, {"features": found})
         return found
