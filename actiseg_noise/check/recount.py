@@ -1,8 +1,8 @@
 """Hold ``manifest.json`` against the tables without the dataset: draw the text again, count the draws, the severity.
 
-The prompts are a function of the clean text, the vocabulary and the recipe, all of which a manifest carries, so they
-are drawn again and compared: an edited seed, rate or prompt shows, whatever its digests say. Masks are not made again
-here; which masks are noised is counted.
+Prompts and flags are a function of the clean ones, the vocabulary and the recipe, all of which a manifest carries, so
+they are drawn again and compared: an edited seed, rate or prompt shows, whatever its digests say. Masks are not made
+again here; which masks are noised is counted.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from actiseg_noise.building.action import Narration, noise_flags, noise_narration
 from actiseg_noise.building.counts import Severity, slot_counts
 from actiseg_noise.building.plan import Plan, Slot, Tally
 from actiseg_noise.building.text import NoisyText, noise_text
@@ -23,20 +24,24 @@ from actiseg_noise.manifest.clips import ManifestClip, ManifestSample
 from actiseg_noise.manifest.info import INFO_NAME, ManifestInfo, SlotCounts
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import FrameSizes, Row, Size, iter_clip_rows
-from actiseg_noise.manifest.schema import MASKS, NO_NOISE, SAMPLES
+from actiseg_noise.manifest.schema import CLIPS, MASKS, NO_NOISE, SAMPLES
 from actiseg_noise.noises.base import MaskNoise
 from actiseg_noise.records import NOUN, Clip, ObjectRecord, expression
 
 _MASK = ["clip_id", "frame_idx", "object_id", "clean_area", "mask_noise", "parameters"]
-_NOISY = ("noisy_category_id", "noisy_noun", "text_noise", "is_harmful", "noisy_expression")
+_NOISY = (
+    *("noisy_category_id", "noisy_noun", "text_noise", "narration_noise", "is_harmful", "noisy_expression"),
+    *("noisy_is_positive", "flag_noise"),
+)
 _ADVICE = "the manifest is not what its recipe gives; build it again, or fetch it again"
 
 
 def recount(manifest: Manifest) -> Iterator[Finding | Unchecked]:
     """Yield where a manifest's prompts and counts of draws are not what its recipe draws, in constant memory.
 
-    Checked: every noisy category, noun and prompt against the recipe's own draws; the parameters of noised masks; per
-    noise the eligible, realised and positive draws and the interval. What cannot be drawn again is said.
+    Checked: every noisy category, noun, prompt, narration and flag against the recipe's own draws; the parameters of
+    noised masks; per noise the eligible, realised and positive draws and the interval. What cannot be drawn again is
+    said.
     """
     if manifest.info.imported:
         yield Unchecked("noisy labels", "as only the imported files can tell", whole=True)
@@ -79,7 +84,7 @@ def _plan(manifest: Manifest) -> Plan:
 
 
 class _TextDraws:
-    """The prompts drawn again, clip by clip, beside the stored ones.
+    """The prompts and flags drawn again, clip by clip, beside the stored ones.
 
     A clean prompt is ``"{noun} used in the action of {narration}"``, or the dataset's own. What of the dataset's own
     noise may replace is not stored: the noun where it stands, or nothing.
@@ -109,12 +114,42 @@ class _TextDraws:
         usual = [sample.expression == expression(sample.noun, clip.narration) for sample in clip.samples]
         objects = tuple(map(_object, clip.samples, usual))
         source = Clip(clip.clip_id, clip.address, "", clip.narration, "", "", objects)
-        for stored, is_usual, noisy in zip(clip.samples, usual, noise_text(source, self.plan, self.tally), strict=True):
+        narration = noise_narration(source, self.plan, self.tally)
+        if clip.noisy_narration != narration.text:
+            self._note(_told(clip, narration))
+        draws = (noise_text(source, self.plan, self.tally), noise_flags(source, self.plan, self.tally))
+        for stored, is_usual, noisy, flag in zip(clip.samples, usual, *draws, strict=True):
             self.unclear += not is_usual and stored.noun in stored.expression
             again = _drawn_again(stored, noisy, clip.narration, is_usual)
-            if again != stored and (is_usual or stored != _unnoised(stored)):
-                self._count += 1
-                self._first = self._first or _difference(clip.clip_id, asdict(stored), asdict(again))
+            again = _with_action(again, narration, clip.narration, is_usual)
+            again = replace(again, noisy_is_positive=flag.is_positive, flag_noise=flag.noise_id)
+            may_be_clean = _unnoised(stored, again)
+            if again != stored and (is_usual or stored != may_be_clean):
+                self._note(_difference(clip.clip_id, asdict(stored), asdict(again)))
+
+    def _note(self, finding: Finding) -> None:
+        """Keep the first finding, count all."""
+        self._count += 1
+        self._first = self._first or finding
+
+
+def _told(clip: ManifestClip, narration: Narration) -> Finding:
+    """Return the finding of a clip whose noisy narration is not what its address draws."""
+    where = f"{where_is(CLIPS, {'clip_id': clip.clip_id})}, column noisy_narration"
+    expected = f"{narration.text!r}, which is what seed and recipe draw"
+    return Finding(where, expected, repr(clip.noisy_narration), _ADVICE)
+
+
+def _with_action(again: ManifestSample, narration: Narration, clean: str, is_usual: bool) -> ManifestSample:
+    """Return a sample as it is when this narration was drawn for its clip, whose clean one is ``clean``."""
+    if not is_usual or narration.text == clean:
+        return replace(again, narration_noise=NO_NOISE)
+    return replace(
+        again,
+        noisy_expression=expression(again.noisy_noun, narration.text),
+        narration_noise=narration.noise_id,
+        is_harmful=True,
+    )
 
 
 def _drawn_again(stored: ManifestSample, noisy: NoisyText, narration: str, is_usual: bool) -> ManifestSample:
@@ -147,10 +182,10 @@ def _renamed(stored: ManifestSample, noun: str) -> str:
     return stored.noisy_expression if is_renamed else noun.join(parts)
 
 
-def _unnoised(stored: ManifestSample) -> ManifestSample:
-    """Return a sample without noise."""
+def _unnoised(stored: ManifestSample, again: ManifestSample) -> ManifestSample:
+    """Return a sample without noise in its text, with the flag that was drawn."""
     return replace(
-        stored,
+        again,
         noisy_category_id=stored.category_id,
         noisy_noun=stored.noun,
         noisy_expression=stored.expression,
@@ -184,6 +219,7 @@ def _check_counts(manifest: Manifest, plan: Plan, draws: _TextDraws) -> Iterator
     info = manifest.info
     text, masks = ({slot.index for slot in slots} for slots in (plan.text, plan.masks))
     counted = set() if draws.unclear else text
+    counted |= {slot.index for slot in plan.narrations} | {slot.index for slot in plan.flags}
     if info.content == "text":
         counted |= masks
     elif len({slot.noise.noise_id for slot in plan.masks}) == len(masks):
@@ -272,8 +308,9 @@ def _count_draw(hits: set[str], slots: list[Slot[MaskNoise]], tally: Tally, sequ
 
 def verify_severity(info: ManifestInfo, severity: Severity) -> list[Finding]:
     """Hold the stated severity against that of the rows."""
+    found = severity.to_json()
     return [
-        Finding(f"{INFO_NAME}, severity {name}", f"{value}, as the tables say", str(info.severity[name]))
-        for name, value in severity.to_json().items()
-        if info.severity[name] != value
+        Finding(f"{INFO_NAME}, severity {name}", f"{found.get(name)}, as the tables say", str(info.severity.get(name)))
+        for name in (*found, *(name for name in info.severity if name not in found))
+        if name not in found or info.severity.get(name, -1) != found[name]
     ]
