@@ -24,7 +24,7 @@ from actiseg_noise.manifest.clips import ManifestClip, ManifestSample
 from actiseg_noise.manifest.info import INFO_NAME, ManifestInfo, SlotCounts
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import FrameSizes, Row, Size, iter_clip_rows
-from actiseg_noise.manifest.schema import CLIPS, MASKS, NO_NOISE, SAMPLES
+from actiseg_noise.manifest.schema import CLIPS, MASKS, NO_NOISE, SAMPLES, Table
 from actiseg_noise.noises.base import MaskNoise
 from actiseg_noise.records import NOUN, Clip, ObjectRecord, expression
 
@@ -59,7 +59,7 @@ def recount(manifest: Manifest) -> Iterator[Finding | Unchecked]:
     if others := [f"{name} {what}" for name, what in manifest.info.uses.items() if used[name] != what]:
         yield Unchecked("draws", f"as they were made with {', '.join(others)}, which is not here", whole=True)
         return
-    draws = _TextDraws(plan)
+    draws = _TextDraws(plan, next(table for table in manifest.schema if table.name == SAMPLES.name))
     draws.compare(manifest)
     found = draws.findings()
     yield from found
@@ -90,11 +90,13 @@ class _TextDraws:
     noise may replace is not stored: the noun where it stands, or nothing.
 
     Attributes:
+        table: the schema of the samples.
         unclear: prompts of the dataset's own form that hold their noun, and yet may not have been noised.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, table: Table) -> None:
         self.plan = plan
+        self.table = table
         self.tally = Tally(len(plan.recipe.noises))
         self.unclear = 0
         self._first: Finding | None = None
@@ -125,7 +127,7 @@ class _TextDraws:
             again = replace(again, noisy_is_positive=flag.is_positive, flag_noise=flag.noise_id)
             may_be_clean = _unnoised(stored, again)
             if again != stored and (is_usual or stored != may_be_clean):
-                self._note(_difference(clip.clip_id, asdict(stored), asdict(again)))
+                self._note(_difference(self.table, clip.clip_id, asdict(stored), asdict(again)))
 
     def _note(self, finding: Finding) -> None:
         """Keep the first finding, count all."""
@@ -202,15 +204,15 @@ def _object(sample: ManifestSample, is_usual: bool) -> ObjectRecord:
     )
 
 
-def _difference(clip_id: str, stored: dict[str, Any], again: dict[str, Any]) -> Finding:
+def _difference(table: Table, clip_id: str, stored: dict[str, Any], again: dict[str, Any]) -> Finding:
     """Return the finding of a prompt that is not what its address draws."""
     name = next(name for name in _NOISY if stored[name] != again[name])
     return Finding(
-        f"{where_is(SAMPLES, stored | {'clip_id': clip_id})}, column {name}",
+        f"{where_is(table, stored | {'clip_id': clip_id})}, column {name}",
         f"{brief(name, again[name])}, which is what seed and recipe draw",
         brief(name, stored[name]),
         _ADVICE,
-        comparison=compare_rows(SAMPLES, stored, again, "draw"),
+        comparison=compare_rows(table, stored, again, "draw"),
     )
 
 
