@@ -16,7 +16,7 @@ def has_another_narration(narration: str, vocabulary: Vocabulary) -> bool:
     "narration_swap-v1",
     is_eligible=has_another_narration,
     summary="the narration of another clip of the split, uniformly among the clips whose narration differs",
-    source="ours: mismatched pairs of clip and text, as studied for video and text by NCR (arXiv 2105.01272)",
+    source="ours, after the noisy correspondence of shuffled captions (NCR, Huang et al., NeurIPS 2021)",
 )
 def narration_swap(key: Key, narration: str, vocabulary: Vocabulary) -> str:
     """Return the narration of a clip drawn uniformly from all those of the split whose narration is another.

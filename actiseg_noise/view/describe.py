@@ -58,7 +58,7 @@ def describe_severity(info: ManifestInfo) -> str:
     narration, flag = (info.severity.get(name) for name in ACTION_SEVERITY)
     parts = [] if harmful is None else [f"{harmful:.1%} of positives with a wrong {'text' if narration else 'noun'}"]
     parts += [f"{narration:.1%} with another clip's narration"] if narration else []
-    parts += [f"{flag:.1%} of positives given as negative"] if flag else []
+    parts += [f"{flag:.1%} given as negative"] if flag else []
     parts += [] if iou is None else [f"median IoU of noised masks {iou:.3f}"]
     return ", ".join(parts) or "nothing to measure"
 

@@ -390,7 +390,7 @@ def test_inspect_and_severity_say_it_in_words(tmp_path: Path) -> None:
     assert share["of positives"].share == severity["wrong_narration_positives"]
     assert share["another flag"].count == manifest.info.noises[1].realised
     text = describe_severity(manifest.info)
-    assert f"{severity['wrong_flag_positives']:.1%} of positives given as negative" in text
+    assert f"{severity['wrong_flag_positives']:.1%} given as negative" in text
     assert f"{severity['wrong_narration_positives']:.1%} with another clip's narration" in text
 
 
