@@ -27,7 +27,7 @@ class Slot(Generic[NoiseT]):
     Attributes:
         index: position in the recipe.
         threshold: a draw fires when its uniform is below this: the rate, or what ``exact_rate`` found.
-        options: a text noise's parameters, another noise's options.
+        options: a noise's parameters, a mask noise's options.
         base: the address up to the source; clip, object and, per frame, frame_id follow.
     """
 
@@ -89,10 +89,11 @@ class Plan:
             return
         options = {**noise.defaults, **spec.options}
         if isinstance(noise, NarrationNoise):
-            self.narrations.append(Slot(index, noise, threshold, options, base))
+            parameters = noise.resolve(options, self.vocabulary)
+            self.narrations.append(Slot(index, noise, threshold, parameters, base))
             return
         if isinstance(noise, FlagNoise):
-            self.flags.append(Slot(index, noise, threshold, options, base))
+            self.flags.append(Slot(index, noise, threshold, noise.resolve(options), base))
             return
         noise.resolve(options, *_NOMINAL_CANVAS)
         self.masks.append(Slot(index, noise, threshold, options, base))

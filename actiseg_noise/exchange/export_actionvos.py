@@ -8,10 +8,11 @@
     JPEGImages_Sparse/<side>/<FOLDER>/<frame>.jpg              with images
 
 Keys, their order and their types are the published ones; noisy flags, of which none were published, stand in
-``positive``, beside ``positive_org`` (manifests of schema 2). What a dataset does not say is written as ActionVOS's own
-preparation of VOST writes it: start and end 0, classes -1, handbox and narration as positive. The layout has no void:
-such pixels are background. It numbers a clip's objects without gaps: ids with gaps are renumbered, in order, and
-``export.json`` says how.
+``positive``, beside ``positive_org`` (manifests of schema 2). Weight maps are of the clean flags, which they show;
+those of clips with another flag are counted. What a dataset does not say is written as ActionVOS's own preparation of
+VOST writes it: start and end 0, classes -1, handbox and narration as positive. The layout has no void: such pixels
+are background. It numbers a clip's objects without gaps: ids with gaps are renumbered, in order, and ``export.json``
+says how.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from actiseg_noise.exchange.export_folder import ExportFolder, find_image, find_
 from actiseg_noise.exchange.export_weights import DrawnWeights
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestSample
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.schema import ACTION
+from actiseg_noise.manifest.schema import ACTION, NO_NOISE
 from actiseg_noise.progress import Progress
 from actiseg_noise.records import expression
 
@@ -175,22 +176,26 @@ class _ActionWriter:
         if self.root is None:
             return
         if self.side == "train":
-            self._add_weights(clip.clip_id, frame, ("Weights_Sparse", self.side, name, f"{stem}.png"), where)
+            self._add_weights(clip, frame, ("Weights_Sparse", self.side, name, f"{stem}.png"), where)
         if self.images != "none":
             source = find_image(self.root, frame.image_path, where)
             self.folder.take_file(source, self.images, "JPEGImages_Sparse", self.side, name, f"{stem}.jpg")
             self.counts["images"] += 1
 
-    def _add_weights(self, clip_id: str, frame: ManifestFrame, place: tuple[str, ...], where: str) -> None:
+    def _add_weights(self, clip: ManifestClip, frame: ManifestFrame, place: tuple[str, ...], where: str) -> None:
         """Copy a frame's weight map, or write the one that the adapter draws."""
         if frame.weight_path is not None and self.root is not None:
             source = find_inside(self.root, frame.weight_path, where)
             if source.is_file():
                 self.folder.take_file(source, "copy", *place)
             self.counts["weights" if source.is_file() else "weights_not_found"] += 1
-        elif self.drawn is not None and (weights := self.drawn.find(clip_id, frame.frame_id)) is not None:
+        elif self.drawn is not None and (weights := self.drawn.find(clip.clip_id, frame.frame_id)) is not None:
             self.folder.write_mask(weights, *place)
             self.counts["weights"] += 1
+        else:
+            return
+        if self.labels == "noisy" and any(sample.flag_noise != NO_NOISE for sample in clip.samples):
+            self.counts["weights_of_other_flags"] += 1
 
 
 class _Words:

@@ -109,6 +109,8 @@ class NarrationNoise:
             return a different one. ``vocabulary.narrations`` has those of the split.
         is_eligible: ``(narration, vocabulary, **parameters) → bool``; a clip is eligible, too, only when the narration
             stands in one of its texts.
+        resolve: ``(options, vocabulary) → parameters``, once per build; raises ActisegError for options that make no
+            noise.
     """
 
     noise_id: str
@@ -117,6 +119,7 @@ class NarrationNoise:
     summary: str
     source: str
     defaults: Options = field(default_factory=dict)
+    resolve: Callable[[Options, Vocabulary], Parameters] = _as_written
     kind: str = "narration"
 
 
@@ -127,6 +130,7 @@ class FlagNoise:
     Attributes:
         apply: ``(key, is_positive, **parameters) → is_positive``: only for eligible flags; must return the other.
         is_eligible: ``(is_positive, **parameters) → bool``; what it refuses counts as not eligible.
+        resolve: ``(options) → parameters``, once per build; raises ActisegError for options that make no noise.
     """
 
     noise_id: str
@@ -135,6 +139,7 @@ class FlagNoise:
     summary: str
     source: str
     defaults: Options = field(default_factory=dict)
+    resolve: Callable[[Options], Parameters] = dict
     kind: str = "flag"
 
 

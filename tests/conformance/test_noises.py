@@ -138,10 +138,11 @@ def test_there_is_a_label_that_no_other_can_replace(name: str) -> None:
 @pytest.mark.parametrize("narration", [*TOLD.narrations, "of no clip"])
 def test_an_eligible_narration_becomes_another_of_the_split(name: str, narration: str) -> None:
     noise = narration_noise(name)
-    if not noise.is_eligible(narration, TOLD, **noise.defaults):
+    parameters = noise.resolve(noise.defaults, TOLD)
+    if not noise.is_eligible(narration, TOLD, **parameters):
         return
     for key in KEYS:
-        noisy = noise.apply(key, narration, TOLD, **noise.defaults)
+        noisy = noise.apply(key, narration, TOLD, **parameters)
         assert noisy != narration
         assert noisy in TOLD.narrations
 
@@ -150,7 +151,8 @@ def test_an_eligible_narration_becomes_another_of_the_split(name: str, narration
 def test_the_key_alone_chooses_the_narration(name: str) -> None:
     noise = narration_noise(name)
     wide = VOCABULARY.with_narrations({f"do {i}": 1 + i % 3 for i in range(30)})
-    first, second = ([noise.apply(key, "do 0", wide, **noise.defaults) for key in KEYS] for _ in range(2))
+    parameters = noise.resolve(noise.defaults, wide)
+    first, second = ([noise.apply(key, "do 0", wide, **parameters) for key in KEYS] for _ in range(2))
     assert first == second
     assert len(set(first)) > 3
 
@@ -159,7 +161,8 @@ def test_the_key_alone_chooses_the_narration(name: str) -> None:
 @pytest.mark.parametrize("pool", [{}, {"cut onion": 5}], ids=["no clip", "one narration"])
 def test_a_narration_that_no_other_can_replace_is_not_eligible(name: str, pool: dict[str, int]) -> None:
     noise = narration_noise(name)
-    assert not noise.is_eligible("cut onion", VOCABULARY.with_narrations(pool), **noise.defaults)
+    vocabulary = VOCABULARY.with_narrations(pool)
+    assert not noise.is_eligible("cut onion", vocabulary, **noise.resolve(noise.defaults, vocabulary))
 
 
 # --- flags
@@ -168,10 +171,11 @@ def test_a_narration_that_no_other_can_replace_is_not_eligible(name: str, pool: 
 @pytest.mark.parametrize("name", FLAG)
 def test_an_eligible_flag_becomes_the_other(name: str) -> None:
     noise = flag_noise(name)
-    eligible = [flag for flag in (True, False) if noise.is_eligible(flag, **noise.defaults)]
+    parameters = noise.resolve(noise.defaults)
+    eligible = [flag for flag in (True, False) if noise.is_eligible(flag, **parameters)]
     assert eligible
     for flag in eligible:
-        assert {noise.apply(key, flag, **noise.defaults) for key in KEYS} == {not flag}
+        assert {noise.apply(key, flag, **parameters) for key in KEYS} == {not flag}
 
 
 # --- masks

@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from deposits import write_vost
+from deposits import save_mask, write_vost
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import Toy, make_clip, make_toy, thing
@@ -481,3 +481,25 @@ def test_a_referring_export_is_of_the_objects_that_are_given_as_positive(tmp_pat
     flags = manifest.table("samples", [name])[name].to_pylist()
     assert report["counts"]["expressions"] == sum(flags)
     assert report["counts"]["negative_objects_left_out"] == len(flags) - sum(flags)
+
+
+def test_weight_maps_of_clips_with_another_flag_are_counted(tmp_path: Path) -> None:
+    """They are of the clean flags, and an object's weight tells which it is."""
+    toy = make_toy(clips=6, scale=10)
+    clips = [
+        replace(
+            clip, frames=tuple(replace(frame, weight_path=f"weights/{clip.clip_id}.png") for frame in clip.frames[:1])
+        )
+        for clip in toy.clips
+    ]
+    root = tmp_path / "root"
+    for clip in clips:
+        save_mask(root / f"weights/{clip.clip_id}.png", toy.masks[str(clip.frames[0].mask_path)])
+    recipe = Recipe("flags", (NoiseSpec(FLAG, 0.3),))
+    manifest = built(tmp_path, recipe, Toy(root, clips, toy.masks))
+    flipped = {row["clip_id"] for row in manifest.table("samples").to_pylist() if row["flag_noise"] != "none"}
+    assert 0 < len(flipped) < len(clips)
+    noisy, clean = (export_actionvos(manifest, tmp_path / side, labels=side, root=root) for side in ("noisy", "clean"))
+    assert noisy["counts"]["weights_of_other_flags"] == len(flipped)
+    assert "weights_of_other_flags" not in clean["counts"]
+    assert noisy["counts"]["weights"] == clean["counts"]["weights"] == len(clips)

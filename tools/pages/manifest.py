@@ -26,8 +26,8 @@ _INTRO = f"""# The manifest
 A manifest is a folder of Parquet files that carries the clean and the noisy labels of one split side by side, and a
 `manifest.json` that says what it is. It is written by `actiseg-noise build` and read by
 `actiseg_noise.read_manifest(path)`, or by anything that reads Parquet. This page is made from
-`actiseg_noise/manifest/schema.py`. The newest schema is version {SCHEMA_VERSION}; a manifest without noise on narrations
-and flags has version {PLAIN}, whose tables are these.
+`actiseg_noise/manifest/schema.py`. The newest schema is version {SCHEMA_VERSION}; a manifest without noise on
+narrations and flags has version {PLAIN}, whose tables are these.
 
     manifests/<dataset>/<split>/<recipe id>-s<seed>/
       manifest.json       what it is, what it counts, its digests
