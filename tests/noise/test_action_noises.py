@@ -503,3 +503,28 @@ def test_weight_maps_of_clips_with_another_flag_are_counted(tmp_path: Path) -> N
     assert noisy["counts"]["weights_of_other_flags"] == len(flipped)
     assert "weights_of_other_flags" not in clean["counts"]
     assert noisy["counts"]["weights"] == clean["counts"]["weights"] == len(clips)
+
+
+@pytest.mark.parametrize(("told", "schema_version"), [("use things in clip001", 2), ("use Things in clip001", 1)])
+def test_an_imported_narration_is_a_swapped_one_where_it_is_another_clip_s(
+    tmp_path: Path, told: str, schema_version: int
+) -> None:
+    """Prompts of another spelling stay what they were: another text, not harmful."""
+    manifest = built(tmp_path, Recipe("clean"), content="text")
+    for side in ("clean", "noisy"):
+        export_actionvos(manifest, tmp_path / side)
+    path = tmp_path / "noisy/ImageSets/train_meta_expressions_promptaction.json"
+    data = json.loads(path.read_text())
+    (folder,) = (name for name, clip in data["videos"].items() if "in clip000" in clip["expressions"]["0"]["exp"])
+    for entry in data["videos"][folder]["expressions"].values():
+        entry["exp"] = entry["exp"].replace("use things in clip000", told)
+    path.write_text(json.dumps(data))
+    pair = (path, path.with_name("train_objects_category.json"))
+    again = read_manifest(write_import(PromptPairs(PublishedFiles(*pair), "train"), tmp_path / "again"))
+    rows = [row for row in again.table("samples").to_pylist() if row["clip_id"] == folder]
+    is_swapped = schema_version == 2
+    assert again.info.schema_version == schema_version
+    assert {(row["text_noise"], row["is_harmful"]) for row in rows} == {
+        ("none" if is_swapped else "imported", is_swapped)
+    }
+    assert {row["expression"] != row["noisy_expression"] for row in rows} == {True}
