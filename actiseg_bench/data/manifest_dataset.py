@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,7 @@ from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.records import DatasetCard, expression
 
+FindFeatures = Callable[[str, Callable[[], torch.Tensor]], torch.Tensor]
 LABELS = ("noisy", "clean")
 TARGETS = ("positive", "all")
 _LONGEST_PATH, _LONGEST_NAME = 2048, 255
@@ -106,7 +107,25 @@ class ManifestDataset(Dataset[ClipItem]):
         self._clips = ByClip(self.manifest)
         self.clip_ids = self._clips.clip_ids
         self._pictures: dict[str, torch.Tensor] = {}
+        self._features: FindFeatures | None = None
         self._cache: dict[int, ClipItem] | None = {} if (self._fits() if cache is None else cache) else None
+
+    def like(self, other: ManifestDataset) -> ManifestDataset:
+        """Show the features that another dataset of the same pictures shows, if it does; return this one."""
+        if other._features is not None:
+            self.show_features(other._features)
+        return self
+
+    def show_features(self, find: FindFeatures) -> None:
+        """Show in items what ``find`` gives in the place of frames, from now on.
+
+        Args:
+            find: called with the name of a sequence (``ClipItem.frames_id``) and a function that reads its frames.
+        """
+        self._features = find
+        self._pictures.clear()
+        if self._cache is not None:
+            self._cache.clear()
 
     def __len__(self) -> int:
         """Return the number of clips."""
@@ -208,7 +227,8 @@ class ManifestDataset(Dataset[ClipItem]):
             frames, samples = [frames[i] for i in view.frames], [samples[i] for i in view.samples]
             frames_id = f"{frames_id}\n{list(view.frames)}"
         images = self._images(clip_id, frames)
-        clip = _Shown(frames, samples, (images.shape[2], images.shape[3]))
+        size = (images.shape[2], images.shape[3]) if self._features is None else self._shown(frames)
+        clip = _Shown(frames, samples, size)
         masks = self._masks(clip, self.labels)
         own = self._masks(clip, self.labels, negatives=True) if self.weigh_actions else None
         return ClipItem(
@@ -239,10 +259,22 @@ class ManifestDataset(Dataset[ClipItem]):
         return expression(text.noun, self._clips.without_masks(self.other_clip(clip_id)).narration)
 
     def _images(self, clip_id: str, frames: list[ManifestFrame]) -> torch.Tensor:
-        """Return the frames as uint8 RGB ``[T, 3, H, W]``; clips on the same frames share them in the cache."""
+        """Return frames, or features where they are shown; clips on the same frames share them in the cache."""
         name = _frames_id(frames)
-        if name in self._pictures:
-            return self._pictures[name]
+        if name not in self._pictures:
+            images = self._read_images(clip_id, frames)
+            if self._cache is None:
+                return images
+            self._pictures[name] = images
+        return self._pictures[name]
+
+    def _read_images(self, clip_id: str, frames: list[ManifestFrame]) -> torch.Tensor:
+        """Return frames as uint8 RGB ``[T, 3, H, W]``, or their features."""
+        if self._features is not None:
+            return self._features(_frames_id(frames), lambda: self._read_frames(clip_id, frames))
+        return self._read_frames(clip_id, frames)
+
+    def _read_frames(self, clip_id: str, frames: list[ManifestFrame]) -> torch.Tensor:
         size = None if self.size is None and not self.whole else self._shown(frames)
         once = {frame.frame_idx: frame for frame in frames}
         pictures = {frame_idx: self._image(clip_id, frame, size) for frame_idx, frame in once.items()}
@@ -253,10 +285,7 @@ class ManifestDataset(Dataset[ClipItem]):
             DataError,
         )
         stacked = np.stack([pictures[frame.frame_idx] for frame in frames])
-        images = torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
-        if self._cache is not None:
-            self._pictures[name] = images
-        return images
+        return torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
 
     def _image(self, clip_id: str, frame: ManifestFrame, size: Size | None) -> npt.NDArray[np.uint8]:
         """Return one frame as uint8 RGB ``[H, W, 3]``, upright, in its own size for None.

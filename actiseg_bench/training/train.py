@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from actiseg_bench.data.features import keep_features
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.pictures import pictures_digest
 from actiseg_bench.device import pick_device
@@ -113,6 +114,7 @@ def train_run(
         config = fit_to_data(config, data)
         strategy = make_strategy(config, data, folder)
         networks, weights = make_networks(config, strategy.card.networks, fabric.device)
+        keep_features(data, networks[0])
         torch.manual_seed(step_seed(config.seed, "prepare", 0))
         strategy.prepare(networks)
         checkpoints = None

@@ -21,7 +21,7 @@ from actiseg_noise.check.tables import where_is
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.fields import shorten
 from actiseg_noise.manifest.clips import ManifestClip, ManifestSample
-from actiseg_noise.manifest.info import INFO_NAME, ManifestInfo, SlotCounts
+from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo, SlotCounts
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import FrameSizes, Row, Size, iter_clip_rows
 from actiseg_noise.manifest.schema import CLIPS, MASKS, NO_NOISE, SAMPLES, Table
@@ -112,13 +112,18 @@ class _TextDraws:
         return [] if self._first is None else [replace(self._first, more=self._count - 1)]
 
     def _compare(self, clip: ManifestClip) -> None:
-        """Draw one clip again."""
+        """Draw one clip again; none of whose categories the vocabulary lacks, or nothing could have been drawn."""
+        known = self.plan.vocabulary.nouns
+        if lost := next((sample for sample in clip.samples if sample.category_id not in known), None):
+            where = f"{SAMPLES.file_name}, row clip_id={clip.clip_id!r}, object_id={lost.object_id}, column category_id"
+            self._add(Finding(where, f"one of the {len(known):,} in {VOCABULARY_NAME}", str(lost.category_id)))
+            return
         usual = [sample.expression == expression(sample.noun, clip.narration) for sample in clip.samples]
         objects = tuple(map(_object, clip.samples, usual))
         source = Clip(clip.clip_id, clip.address, "", clip.narration, "", "", objects)
         narration = noise_narration(source, self.plan, self.tally)
         if clip.noisy_narration != narration.text:
-            self._note(_told(clip, narration))
+            self._add(_told(clip, narration))
         draws = (noise_text(source, self.plan, self.tally), noise_flags(source, self.plan, self.tally))
         for stored, is_usual, noisy, flag in zip(clip.samples, usual, *draws, strict=True):
             self.unclear += not is_usual and stored.noun in stored.expression
@@ -127,10 +132,10 @@ class _TextDraws:
             again = replace(again, noisy_is_positive=flag.is_positive, flag_noise=flag.noise_id)
             may_be_clean = _unnoised(stored, again)
             if again != stored and (is_usual or stored != may_be_clean):
-                self._note(_difference(self.table, clip.clip_id, asdict(stored), asdict(again)))
+                self._add(_difference(self.table, clip.clip_id, asdict(stored), asdict(again)))
 
-    def _note(self, finding: Finding) -> None:
-        """Keep the first finding, count all."""
+    def _add(self, finding: Finding) -> None:
+        """Count a finding, and keep the first."""
         self._count += 1
         self._first = self._first or finding
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from toys import Toy, make_toy
+from toys import Toy
 
 import actiseg_noise
 from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
@@ -23,22 +22,6 @@ RECIPE = Recipe(
     "toy-mix",
     (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("dilate-v1", 0.5, {"kernel": 3, "unit": "px"})),
 )
-
-
-@pytest.fixture(scope="module")
-def toy() -> Toy:
-    return make_toy()
-
-
-@pytest.fixture(scope="module")
-def built(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    """Return a copy to damage."""
-    return Path(shutil.copytree(built, tmp_path / "m"))
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ strategies` lists them on a terminal. How to write one: [add_a_strategy.md](add_
 
 All are trained on equal footing: the same data and augmentation, the same base loss, the same number of updates, the
 same start weights. The base loss of a sample is `2·focal + 5·dice + 2·CE(positive)`: focal loss and dice on the mask,
-cross entropy on whether the object takes part; a strategy says below which part it replaces. Dice is of positive samples
-alone; `--loss published`, the configuration `actionvos` and the first protocols have it of all. A network with several
-decoder layers learns from every one of them like that, and adds what it learns beside: which query answers, and boxes.
+cross entropy on whether the object takes part; a strategy says below which part it replaces. Dice is of positive
+samples alone; `--loss published`, the configuration `actionvos` and the first protocols have it of all. A network with
+several decoder layers learns from every one of them like that, and adds what it learns beside: which query answers, and
+boxes.
 Action-guided weights, where a run has them, multiply the pixels of the mask term. The last checkpoint is scored.
 
 *Variants*: `faithful` (the default) is the method as its own paper has it. `released` is the method as the published
