@@ -112,9 +112,10 @@ class _TextDraws:
         return [] if self._first is None else [replace(self._first, more=self._count - 1)]
 
     def _compare(self, clip: ManifestClip) -> None:
-        """Draw one clip again; none of whose categories the vocabulary lacks, or nothing could have been drawn."""
+        """Draw one clip again; where nouns are drawn, the vocabulary must have all of its categories."""
         known = self.plan.vocabulary.nouns
-        if lost := next((sample for sample in clip.samples if sample.category_id not in known), None):
+        samples = clip.samples if self.plan.text else ()
+        if lost := next((sample for sample in samples if sample.category_id not in known), None):
             where = f"{SAMPLES.file_name}, row clip_id={clip.clip_id!r}, object_id={lost.object_id}, column category_id"
             self._add(Finding(where, f"one of the {len(known):,} in {VOCABULARY_NAME}", str(lost.category_id)))
             return

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from deposits import save_mask, write_vost
+from forging import edit_info, forge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from toys import Toy, make_clip, make_toy, thing
@@ -28,7 +29,6 @@ from actiseg_noise.exchange.import_prompts import PromptPairs
 from actiseg_noise.exchange.import_trees import TreePairs, find_noisy_tree
 from actiseg_noise.exchange.import_write import write_import
 from actiseg_noise.exchange.published_prompts import PublishedFiles
-from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.manifest.records import ActionClipRow, ActionSampleRow
 from actiseg_noise.recipe import NoiseSpec, Recipe, ad_hoc_recipe, load_recipe
@@ -304,34 +304,10 @@ def test_a_dry_run_counts_the_draws(tmp_path: Path) -> None:
     assert plan["2 flag_flip-v1"] == f"{flag.realised} of {flag.eligible} samples"
 
 
-def forge(manifest: Manifest, table: str, change: dict[str, Any], row: int) -> None:
-    """Change one row and make every digest again, as somebody would who wants the change not to show."""
-    path = manifest.path / f"{table}.parquet"
-    stored = pq.read_table(path)
-    rows = stored.to_pylist()
-    rows[row] |= change
-    schema = next(one for one in manifest.schema if one.name == table)
-    rows[row]["row_digest"] = RowDigest(schema)(list(rows[row].values()))
-    pq.write_table(stored.from_pylist(rows, schema=stored.schema), path)
-    digests = {one.name: TableDigest(one) for one in manifest.schema}
-    for name, digest in digests.items():
-        digest.update(pq.read_table(manifest.path / f"{name}.parquet").to_pydict())
-    data = json.loads((manifest.path / "manifest.json").read_text())
-    data["tables"] = {name: digest.rows.hex() for name, digest in digests.items()}
-    data["columns"] = {name: digest.columns for name, digest in digests.items()}
-    data["digest"] = manifest_digest({name: digest.rows for name, digest in digests.items()})
-    (manifest.path / "manifest.json").write_text(json.dumps(data))
-
-
-def edit_info(manifest: Manifest, **change: Any) -> None:
-    path = manifest.path / "manifest.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
-
-
 def test_a_forged_flag_is_found(tmp_path: Path) -> None:
     manifest = built(tmp_path)
     row = next(i for i, r in enumerate(manifest.table("samples").to_pylist()) if r["flag_noise"] == "none")
-    forge(manifest, "samples", {"noisy_is_positive": not manifest.table("samples")["is_positive"][row].as_py()}, row)
+    forge(manifest.path, "samples", lambda rows: rows[row].update(noisy_is_positive=not rows[row]["is_positive"]))
     finding = verify(manifest.path)[0]
     assert finding.where.endswith("column noisy_is_positive")
     assert "which is what seed and recipe draw" in finding.expected
@@ -339,9 +315,16 @@ def test_a_forged_flag_is_found(tmp_path: Path) -> None:
     assert ("positive", "manifest") in [line[:2] for line in finding.comparison.lines]
 
 
+def test_categories_that_a_vocabulary_file_lacks_are_no_finding_where_no_noun_is_drawn(tmp_path: Path) -> None:
+    vocabulary = Vocabulary({1: ("cup",)}, {1: "cup"}, "mine.json")
+    for recipe in ("clean", "flag-20"):
+        out = actiseg_noise.build(TOY, recipe=recipe, vocabulary=vocabulary, content="text", out=tmp_path / recipe)
+        assert verify(out) == []
+
+
 def test_a_forged_narration_is_found(tmp_path: Path) -> None:
     manifest = built(tmp_path)
-    forge(manifest, "clips", {"noisy_narration": "use things in clip059"}, 0)
+    forge(manifest.path, "clips", lambda rows: rows[0].update(noisy_narration="use things in clip059"))
     finding = verify(manifest.path)[0]
     assert finding.where == "clips.parquet, row clip_id='clip000', column noisy_narration"
     assert finding.found == "'use things in clip059'"
@@ -352,21 +335,31 @@ def test_a_pool_that_is_not_the_split_s_is_found(tmp_path: Path) -> None:
     other = manifest.vocabulary.with_narrations({**manifest.vocabulary.narrations, "stir": 1})
     (manifest.path / "vocabulary.json").write_text(json.dumps(other.to_json()))
     assert verify(manifest.path)[0].where == "vocabulary.json, digest"
-    edit_info(manifest, vocabulary={"origin": other.origin, "digest": other.digest()})
+    edit_info(manifest.path, lambda data: data.update(vocabulary={"origin": other.origin, "digest": other.digest()}))
     assert "vocabulary (dataset), digest" in [finding.where for finding in verify(manifest.path, dataset=TOY)]
 
 
 def test_counts_severity_and_schema_that_are_not_so_are_found(tmp_path: Path) -> None:
     manifest = built(tmp_path)
     severity = manifest.info.severity
-    edit_info(manifest, severity=severity | {"wrong_flag_positives": 0.0})
+    edit_info(manifest.path, lambda data: data.update(severity=severity | {"wrong_flag_positives": 0.0}))
     assert [f.where for f in verify(manifest.path)] == ["manifest.json, severity wrong_flag_positives"]
-    edit_info(manifest, severity={k: severity[k] for k in ("harmful_positives", "median_iou", "wrong_flag_positives")})
+    edit_info(
+        manifest.path,
+        lambda data: data.update(
+            severity={k: severity[k] for k in ("harmful_positives", "median_iou", "wrong_flag_positives")}
+        ),
+    )
     assert [f.where for f in verify(manifest.path)] == ["manifest.json, severity wrong_narration_positives"]
-    edit_info(manifest, severity=severity)
+    edit_info(manifest.path, lambda data: data.update(severity=severity))
     assert verify(manifest.path) == []
     plain = read_manifest(actiseg_noise.build(TOY, recipe="clean", content="text", out=tmp_path / "plain"))
-    edit_info(plain, recipe=BOTH.to_json(), noises=json.loads((manifest.path / "manifest.json").read_text())["noises"])
+    edit_info(
+        plain.path,
+        lambda data: data.update(
+            recipe=BOTH.to_json(), noises=json.loads((manifest.path / "manifest.json").read_text())["noises"]
+        ),
+    )
     assert "manifest.json, schema_version" in [finding.where for finding in verify(plain.path)]
 
 
