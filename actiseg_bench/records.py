@@ -22,8 +22,8 @@ class ClipItem:
         sample_ids, object_ids, expressions: K each.
         masks: uint8 ``[K, T, h, w]``: the target's coverage of each mask pixel, 0–255. A negative object's target is
             empty.
-        is_positive: bool ``[K]``.
-        agrees: bool ``[K, T, h, w]``: where the label is right, text and mask; None when it was not asked for.
+        is_positive: bool ``[K]``: the flags of the labels that were asked for.
+        agrees: bool ``[K, T, h, w]``: where the label is right, text, flag and mask; None when it was not asked for.
         weights: float ``[K, T, h, w]``: ActionVOS's action-guided weight of every pixel of the mask term; None when
             it was not asked for.
     """

@@ -68,9 +68,9 @@ class ManifestDataset(Dataset[ClipItem]):
             stick out of a frame whose sides are no multiples.
         whole: sides are rounded to whole mask pixels, so that a mirrored mask fits its mirrored frame: for training.
         fine: masks are as large as frames, for augmentation that resizes both and makes the mask pixels.
-        labels: ``noisy`` to train, ``clean`` to score.
-        targets: ``positive``: a negative object's target is empty. ``all``: every object's mask is its target and
-            the narration is another clip's, so that nothing can be learned about the action.
+        labels: ``noisy`` to train, ``clean`` to score: of texts, masks and flags.
+        targets: ``positive``: the target of an object given as negative is empty. ``all``: every object's mask is its
+            target and the narration is another clip's, so that nothing can be learned about the action.
         frames: show this many annotated frames, evenly spaced (repeated in shorter clips); None shows all.
         diagnose: items say where their labels are right (``ClipItem.agrees``).
         weigh_actions: items have ActionVOS's action-guided weights (``ClipItem.weights``).
@@ -153,10 +153,12 @@ class ManifestDataset(Dataset[ClipItem]):
     def noise_rate(self) -> float:
         """Return the expected share of wrong labels: an oracle that only the manifest knows.
 
-        1 - (1 - t)(1 - m), with t the share of samples whose noun is harmful, and m the mean of 1 - IoU over all mask
-        rows. A label is text and mask together, and the two noises have independent keys.
+        1 - (1 - t)(1 - m), with t the share of samples whose text is harmful or whose flag is wrong, and m the mean of
+        1 - IoU over all mask rows. A label is text, flag and mask together, and the noises have independent keys.
         """
-        samples = self.manifest.table("samples", ["is_harmful"]).column("is_harmful").to_numpy()
+        columns = self.manifest.table("samples", ["is_harmful", "is_positive", "noisy_is_positive"]).to_pydict()
+        harmful, clean, given = (np.array(values, bool) for values in columns.values())
+        samples = harmful | (clean != given)
         iou = self.manifest.table("masks", ["iou"]).column("iou").to_numpy()
         return float(1 - (1 - samples.mean()) * iou.mean()) if len(samples) and len(iou) else 0.0
 
@@ -239,16 +241,16 @@ class ManifestDataset(Dataset[ClipItem]):
             object_ids=tuple(sample.object_id for sample in samples),
             expressions=tuple(self._expression(clip_id, sample) for sample in samples),
             masks=torch.from_numpy(masks),
-            is_positive=torch.tensor([sample.is_positive for sample in samples]),
+            is_positive=torch.tensor([sample.flag(self.labels) for sample in samples]),
             agrees=self._agrees(masks, clip) if self.diagnose else None,
-            weights=None if own is None else torch.from_numpy(action_weights(own, samples)),
+            weights=None if own is None else torch.from_numpy(action_weights(own, samples, self.labels)),
         )
 
     def _agrees(self, masks: npt.NDArray[np.uint8], clip: _Shown) -> torch.Tensor:
-        """Return where the text names the object and the mask is the clean one, bool ``[K, T, h, w]``."""
+        """Return where text and flag are the object's own and the mask is the clean one, bool ``[K, T, h, w]``."""
         clean = self._masks(clip, "clean")
-        is_named = np.array([not sample.is_harmful for sample in clip.samples])
-        return torch.from_numpy(((masks > 127) == (clean > 127)) & is_named[:, None, None, None])
+        is_right = np.array([not sample.is_wrong for sample in clip.samples])
+        return torch.from_numpy(((masks > 127) == (clean > 127)) & is_right[:, None, None, None])
 
     def _expression(self, clip_id: str, sample: ManifestSample) -> str:
         text = sample.text(self.labels)
@@ -318,7 +320,7 @@ class ManifestDataset(Dataset[ClipItem]):
             times.setdefault(frame.frame_idx, []).append(t)
         everyone = negatives or self.targets == "all"
         for k, sample in enumerate(samples):
-            for at in times.values() if everyone or sample.is_positive else ():
+            for at in times.values() if everyone or sample.flag(labels) else ():
                 mask = frames[at[0]].masks.get(sample.object_id)
                 if mask is not None and mask.area(labels):
                     out[k, at] = coverage(mask_rle(mask, labels), clip.size, self._cell)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS, TITLES
 from actiseg_bench.report.table import Block, Leaderboard, Row, Value
+from actiseg_noise.manifest.info import ACTION_SEVERITY
 
 COLUMNS = {name: f"{TITLES[name]}{'↓' if name in LOWER_IS_BETTER else '↑'}" for name in METRICS} | {
     "p_miou_hands": "hands↑",
@@ -85,9 +86,13 @@ def track_line(block: Block) -> str:
     if track.train_manifest is None:
         return "not trained"
     wrong, iou = track.severity.get("harmful_positives"), track.severity.get("median_iou")
+    narration, flag = (track.severity.get(name) for name in ACTION_SEVERITY)
+    more = ((narration, "have another clip's narration"), (flag, "are given as negative"))
+    word = "text" if narration else "noun"
     parts = [
         f"recipe {track.recipe}, noise seed {track.noise_seed}",
-        "wrong nouns –" if wrong is None else f"{100 * wrong:.1f} % of positives have a wrong noun",
+        "wrong nouns –" if wrong is None else f"{100 * wrong:.1f} % of positives have a wrong {word}",
+        *(f"{100 * share:.1f} % {what}" for share, what in more if share),
         "masks clean" if iou is None else f"median IoU of noised masks {iou:.2f}",
         f"labels {track.train_manifest[:12]}",
     ]

@@ -128,6 +128,8 @@ _CSV: dict[str, _CsvColumn] = {
     "eval_manifest": lambda at: at.track.eval_manifest,
     "harmful_positives": lambda at: at.track.severity.get("harmful_positives"),
     "median_iou": lambda at: at.track.severity.get("median_iou"),
+    "wrong_narration_positives": lambda at: at.track.severity.get("wrong_narration_positives"),
+    "wrong_flag_positives": lambda at: at.track.severity.get("wrong_flag_positives"),
 }
 """Column → what stands in it; the header is its names."""
 

@@ -70,7 +70,8 @@ class TrackInfo:
         name: of the track. protocol: its protocol's id, or ``own``.
         train_manifest, eval_manifest: digests of the labels. recipe, noise_seed: what made the training labels.
         severity: of the training labels, as the manifest says it: ``harmful_positives``, the share of positive
-            samples whose noun names something else; ``median_iou`` of the noised masks, None where none was noised.
+            samples whose text is about something else; ``median_iou`` of the noised masks, None where none was noised;
+            of a manifest of schema 2 also ``wrong_narration_positives`` and ``wrong_flag_positives``.
         train_images, eval_images: digests of the pictures that the manifests name; None in a result of schema 2.
 
     What is about training labels is None for the reference rows, which train on none.

@@ -73,8 +73,8 @@ class Probe:
     """Fits to the given and to the clean labels of a few training clips, the same ones every time.
 
     Of samples whose label is wrong (of all, where none is): mean IoU of the prediction from the given text with the
-    given mask, and of the prediction from the clean text with the clean mask. Positives alone. Where there are clips to
-    watch that are not trained on, the same of their clean labels.
+    given mask, and of the prediction from the clean text with the clean mask. Positives alone, by the given or by the
+    clean flag. Where there are clips to watch that are not trained on, the same of their clean labels.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Probe:
         places = torch.linspace(0, len(given) - 1, min(clips, len(given))).round().long().tolist()
         self._given, self._clean = ([data[i] for i in places] for data in (given, clean))
         pairs = zip(self._given, self._clean, strict=True)
-        self._counted = [one.is_positive & ~_equal(one, two) for one, two in pairs]
+        self._counted = [(one.is_positive | two.is_positive) & ~_equal(one, two) for one, two in pairs]
         if not any(mask.any() for mask in self._counted):
             self._counted = [item.is_positive for item in self._given]
         self._held_out = [] if held_out is None else [held_out[i] for i in range(0, len(held_out), HELD_OUT_EVERY)]

@@ -18,7 +18,7 @@ from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.manifest.digest import RowDigest, TableDigest
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import FrameSizes, Size, frame_size, iou_of_checked, overlap
-from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, WITHHELD, Column, Table
+from actiseg_noise.manifest.schema import MASKS, NO_NOISE, RECIPE_ONLY, WITHHELD, Column, Table
 from actiseg_noise.masks import Rle, read_areas, read_runs
 
 SCHEMA, COUNTS, ORDER, DIGESTS, RUN_LENGTHS = "schema", "counts", "order", "digests", "run lengths"
@@ -83,7 +83,7 @@ class TableCheck:
 
     Attributes:
         found: what is wrong, by what was checked. is_fit: False once a cell is met that no digest is defined for.
-        codes: how many run-length codes were read. realised: noise id → rows that it changed.
+        codes: how many run-length codes were read. realised: noise id → rows, or clips' narrations, that it changed.
 
     Args:
         severity: takes in the rows too, as long as all cells are fit.
@@ -98,6 +98,7 @@ class TableCheck:
         self.is_fit = True
         self._row_digest = RowDigest(table)
         self._previous: tuple[Any, ...] | None = None
+        self._narrated: tuple[str, str] | None = None
         self.found: dict[str, list[Finding]] = {name: [] for name in (SCHEMA, COUNTS, ORDER, DIGESTS, RUN_LENGTHS)}
         self.codes = 0
         self._edited = _Trouble()
@@ -115,8 +116,9 @@ class TableCheck:
                 self.digest.update(columns)
                 self._check_rows(columns)
                 self._severity.add(self.table.name, columns)
-            noise = columns.get("text_noise") or columns.get("mask_noise") or []
-            self.realised.update(name for value in noise if value for name in value.split("+"))
+            for noises in (columns.get(name) or () for name in ("text_noise", "flag_noise", "mask_noise")):
+                self.realised.update(name for value in noises if value for name in value.split("+"))
+            self._count_narrations(columns)
             if self._is_hopeless():
                 self.is_fit = False
                 return
@@ -124,6 +126,13 @@ class TableCheck:
         stated = self.manifest.info.counts[self.table.name]
         if stated != self._rows:
             self.found[COUNTS].append(Finding(f"{self.table.file_name}, rows", str(stated), str(self._rows)))
+
+    def _count_narrations(self, columns: Columns) -> None:
+        """Count the clips whose narration a noise changed, which all their rows of samples say."""
+        for clip_id, noise in zip(columns["clip_id"], columns.get("narration_noise") or (), strict=False):
+            if noise not in (None, NO_NOISE) and (clip_id, noise) != self._narrated:
+                self.realised[noise] += 1
+                self._narrated = clip_id, noise
 
     def _is_hopeless(self) -> bool:
         """Return whether there are as many findings about cells or the order as are shown."""

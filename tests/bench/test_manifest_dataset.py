@@ -326,7 +326,8 @@ FLAGS = [
 def sample(*, is_positive: bool, handbox: bool | None, in_narration: bool | None) -> ManifestSample:
     """Return object 1 of clip a with these flags."""
     text = (1, "cup", "the cup")
-    return ManifestSample("a/1", 1, is_positive, handbox, in_narration, *text, *text, "none", False)
+    noisy = ("none", False, "none", is_positive, "none")
+    return ManifestSample("a/1", 1, is_positive, handbox, in_narration, *text, *text, *noisy)
 
 
 @pytest.mark.parametrize(("flags", "weight"), FLAGS)

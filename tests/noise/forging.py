@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
-from actiseg_noise.manifest.schema import TABLES
+from actiseg_noise.manifest.info import read_info
+from actiseg_noise.manifest.schema import tables_of
 
 
 def edit_info(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -27,11 +28,12 @@ def forge(folder: Path, table: str, change: Callable[[list[dict[str, Any]]], obj
     stored = pq.read_table(path)
     rows = stored.to_pylist()
     change(rows)
-    digest_of = RowDigest(next(schema for schema in TABLES if schema.name == table))
+    tables = tables_of(read_info(folder).schema_version)
+    digest_of = RowDigest(next(schema for schema in tables if schema.name == table))
     for row in rows:
         row["row_digest"] = digest_of([row[name] for name in stored.schema.names])
     pq.write_table(pa.Table.from_pylist(rows, schema=stored.schema), path)
-    digests = {schema.name: TableDigest(schema) for schema in TABLES}
+    digests = {schema.name: TableDigest(schema) for schema in tables}
     for name, digest in digests.items():
         digest.update(pq.read_table(folder / f"{name}.parquet").to_pydict())
 

@@ -13,7 +13,7 @@ from toys import Toy
 import actiseg_noise
 from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
 from actiseg_noise.manifest.clips import CLIP_COLUMNS, FRAME_COLUMNS, MASK_COLUMNS, SAMPLE_COLUMNS
-from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, SAMPLES, Table
+from actiseg_noise.manifest.schema import ACTION_CLIPS, ACTION_SAMPLES, FRAMES, MASKS, Table
 from actiseg_noise.masks import Rle
 from actiseg_noise.publishing.publication import publish
 from actiseg_noise.recipe import NoiseSpec, Recipe
@@ -27,8 +27,8 @@ RECIPE = Recipe(
 @pytest.mark.parametrize(
     ("table", "columns", "left_out"),
     [
-        (CLIPS, CLIP_COLUMNS, {"row_digest"}),
-        (SAMPLES, SAMPLE_COLUMNS, {"row_digest"}),
+        (ACTION_CLIPS, CLIP_COLUMNS, {"row_digest"}),
+        (ACTION_SAMPLES, SAMPLE_COLUMNS, {"row_digest"}),
         (FRAMES, FRAME_COLUMNS, {"row_digest"}),
         (MASKS, MASK_COLUMNS, {"row_digest", "frame_id"}),
     ],

@@ -208,8 +208,8 @@ def drop_column(folder: Path, name: str) -> None:
         (lambda f: (f / "manifest.json").write_text("{"), r"manifest\.json: malformed JSON at line 1, column 2"),
         (lambda f: (f / "manifest.json").write_text("[]"), r"manifest\.json: expected a JSON object"),
         (
-            lambda f: edit_json(f, lambda d: d.update(schema_version=2)),
-            r"schema version 2, but .* Upgrade: pip install",
+            lambda f: edit_json(f, lambda d: d.update(schema_version=3)),
+            r"schema version 3, but .* Upgrade: pip install",
         ),
         (lambda f: edit_json(f, lambda d: d.pop("counts")), r"manifest\.json: the key 'counts' is missing"),
         (
