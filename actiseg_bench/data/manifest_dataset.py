@@ -17,8 +17,9 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 
 from actiseg_bench.data.by_clip import ByClip
 from actiseg_bench.data.coverage import action_weights, coverage, mask_rle
+from actiseg_bench.data.noise_rates import named, noise_rates
 from actiseg_bench.data.sizes import Size, grid_size, shown_size, whole_cells
-from actiseg_bench.records import Batch, ClipItem, collate
+from actiseg_bench.records import Batch, ClipItem, NoiseRates, collate
 from actiseg_noise.borders.folders import suggest_root
 from actiseg_noise.borders.images import check_shape, read_frame
 from actiseg_noise.borders.roots import check_drawn, find_root
@@ -131,15 +132,9 @@ class ManifestDataset(Dataset[ClipItem]):
         return item
 
     @cached_property
-    def noise_rate(self) -> float:
-        """Return the expected share of wrong labels: an oracle that only the manifest knows.
-
-        1 - (1 - t)(1 - m), with t the share of samples whose noun is harmful, and m the mean of 1 - IoU over all mask
-        rows. A label is text and mask together, and the two noises have independent keys.
-        """
-        samples = self.manifest.table("samples", ["is_harmful"]).column("is_harmful").to_numpy()
-        iou = self.manifest.table("masks", ["iou"]).column("iou").to_numpy()
-        return float(1 - (1 - samples.mean()) * iou.mean()) if len(samples) and len(iou) else 0.0
+    def noise_rates(self) -> NoiseRates:
+        """Return which shares of the labels are wrong: an oracle that only the manifest knows."""
+        return NoiseRates() if self.labels == "clean" else noise_rates(self.manifest, self._clips)
 
     @cached_property
     def frames_of_samples(self) -> dict[str, tuple[int, ...]]:
@@ -220,14 +215,18 @@ class ManifestDataset(Dataset[ClipItem]):
             expressions=tuple(self._expression(clip_id, sample) for sample in samples),
             masks=torch.from_numpy(masks),
             is_positive=torch.tensor([sample.is_positive for sample in samples]),
-            agrees=self._agrees(masks, clip) if self.diagnose else None,
+            agrees=self._agrees(masks, clip, whole.samples) if self.diagnose else None,
             weights=None if own is None else torch.from_numpy(action_weights(own, samples)),
         )
 
-    def _agrees(self, masks: npt.NDArray[np.uint8], clip: _Shown) -> torch.Tensor:
-        """Return where the text names the object and the mask is the clean one, bool ``[K, T, h, w]``."""
+    def _agrees(self, masks: npt.NDArray[np.uint8], clip: _Shown, samples: Sequence[ManifestSample]) -> torch.Tensor:
+        """Return where the label is right, bool ``[K, T, h, w]``: nothing is misnamed and the mask is the clean one.
+
+        Args:
+            samples: all of the clip, shown or not.
+        """
         clean = self._masks(clip, "clean")
-        is_named = np.array([not sample.is_harmful for sample in clip.samples])
+        is_named = named(clip.samples, samples) if self.labels == "noisy" else np.ones(len(masks), bool)
         return torch.from_numpy(((masks > 127) == (clean > 127)) & is_named[:, None, None, None])
 
     def _expression(self, clip_id: str, sample: ManifestSample) -> str:

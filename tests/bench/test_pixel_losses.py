@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from actiseg_bench.losses import LossConfig, focal
+from actiseg_bench.records import NoiseRates
 from actiseg_bench.strategies.apl import active_loss, cross_entropy, mean_absolute_error, normalized
 from actiseg_bench.strategies.base import STRATEGIES, PixelStrategy, Setting
 from actiseg_bench.strategies.gce import generalized_cross_entropy
@@ -87,7 +88,7 @@ def test_the_normalised_gce_is_the_written_out_one() -> None:
 @pytest.mark.parametrize("name", ["sce", "gce", "apl"])
 @pytest.mark.parametrize("variant", ["faithful", "released"])
 def test_saturated_logits_have_finite_gradients(name: str, variant: str) -> None:
-    strategy = STRATEGIES[name](Setting(LossConfig(), 0.4, 1), {}, variant)
+    strategy = STRATEGIES[name](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 1), {}, variant)
     assert isinstance(strategy, PixelStrategy)
     logits = torch.tensor([-200.0, -30.0, 0.0, 30.0, 200.0], requires_grad=True)
     for target in (ONES, ZEROS):
@@ -96,14 +97,14 @@ def test_saturated_logits_have_finite_gradients(name: str, variant: str) -> None
 
 
 def test_the_published_apl_is_ten_gce_and_one_mae() -> None:
-    strategy = STRATEGIES["apl"](Setting(LossConfig(), 0.4, 1), {}, "released")
+    strategy = STRATEGIES["apl"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 1), {}, "released")
     expected = 10 * (1 - P**0.7) / 0.7 + (1 - P)
     assert torch.allclose(strategy.pixels(LOGITS, ONES), expected, atol=1e-5)
 
 
 def test_an_unknown_part_of_apl_is_refused_with_the_nearest() -> None:
     with pytest.raises(ActisegError, match="'apl', option active: expected .*, got 'ncee'. Did you mean 'nce'"):
-        STRATEGIES["apl"](Setting(LossConfig(), 0.4, 1), {"active": "ncee"})
+        STRATEGIES["apl"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 1), {"active": "ncee"})
 
 
 def test_the_focal_loss_of_gamma_zero_is_half_the_cross_entropy() -> None:

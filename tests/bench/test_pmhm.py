@@ -6,7 +6,7 @@ from train_fakes import make_batch
 
 from actiseg_bench.losses import LossConfig, dice
 from actiseg_bench.models.tiny import Tiny
-from actiseg_bench.records import AuxiliaryHeads
+from actiseg_bench.records import AuxiliaryHeads, NoiseRates
 from actiseg_bench.strategies.base import STRATEGIES, Setting
 from actiseg_bench.strategies.pmhm import (
     annealed,
@@ -128,7 +128,7 @@ def test_annealing_goes_from_the_first_epoch_to_the_last_and_stays() -> None:
 def prepared(variant: str = "faithful") -> Tiny:
     torch.manual_seed(0)
     network = Tiny().train()
-    STRATEGIES["pmhm"](Setting(LossConfig(), 0.4, 3), {}, variant).prepare([network])
+    STRATEGIES["pmhm"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 3), {}, variant).prepare([network])
     return network
 
 
@@ -151,13 +151,13 @@ def test_heads_exist_in_training_alone() -> None:
     assert network(batch.frames, batch.expressions, batch.frames_of).auxiliary.shape == (1, *batch.masks.shape)
     network.eval()
     assert network(batch.frames, batch.expressions, batch.frames_of).auxiliary is None
-    STRATEGIES["pmhm"](Setting(LossConfig(), 0.4, 3)).finish([network])
+    STRATEGIES["pmhm"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 3)).finish([network])
     assert len(network.state_dict()) == size
 
 
 def test_frozen_heads_get_no_gradient_and_the_rest_does() -> None:
     network, batch = prepared(), make_batch()
-    strategy = STRATEGIES["pmhm"](Setting(LossConfig(), 0.4, 3), {"freeze": (1.0, 1.0)})
+    strategy = STRATEGIES["pmhm"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 3), {"freeze": (1.0, 1.0)})
     strategy.step([network], batch, 0.0).losses[0].backward()
     assert all(p.grad is None for p in network.auxiliary.parameters())
     assert any(p.grad is not None and p.grad.any() for p in network.controller.parameters())
@@ -179,4 +179,4 @@ def test_a_model_without_heads_is_refused_by_name() -> None:
         make_head = Tiny.__mro__[1].make_head
 
     with pytest.raises(ActisegError, match="model 'tiny' has no auxiliary mask heads"):
-        STRATEGIES["pmhm"](Setting(LossConfig(), 0.4, 3)).prepare([Plain()])
+        STRATEGIES["pmhm"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 3)).prepare([Plain()])
