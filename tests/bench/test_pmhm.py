@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from layered_fakes import Layered, two_sample_setting, two_samples
 from train_fakes import make_batch
 
 from actiseg_bench.losses import LossConfig, dice
@@ -180,3 +181,44 @@ def test_a_model_without_heads_is_refused_by_name() -> None:
 
     with pytest.raises(ActisegError, match="model 'tiny' has no auxiliary mask heads"):
         STRATEGIES["pmhm"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 3)).prepare([Plain()])
+
+
+def step_loss(network: torch.nn.Module, loss: LossConfig | None = None, **options: object) -> float:
+    """Return the loss of two decoder layers under options that leave one part alone."""
+    strategy = STRATEGIES["pmhm"](two_sample_setting(loss), options)
+    strategy.prepare([network])
+    return strategy.step([network], two_samples(), 0.0).losses[0].item()
+
+
+ALONE = {"tversky": 0.0, "consistency": 0.0, "layer_consistency": 0.0, "edge": 1.0}
+
+
+def test_every_part_can_be_turned_off_alone_and_without_all_of_them_it_is_the_baseline() -> None:
+    """Each part that is left changes the loss; none is left when focal and dice count everywhere."""
+    plain = STRATEGIES["baseline"](two_sample_setting()).step([Layered()], two_samples(), 0.0).losses[0].item()
+    off = {**ALONE, "focal_region": "all", "dice_region": "all", "heads": 0}
+    assert step_loss(Layered(), **off) == pytest.approx(plain, rel=1e-6)
+    for part in ("tversky", "layer_consistency", "focal_region", "dice_region"):
+        assert step_loss(Layered(), **{k: v for k, v in off.items() if k != part}) != pytest.approx(plain, rel=1e-4)
+    with_heads = {k: v for k, v in off.items() if k not in ("heads", "consistency")}
+    assert step_loss(Layered(), **with_heads) != pytest.approx(plain, rel=1e-4)
+
+
+def test_dice_and_focal_have_regions_of_their_own() -> None:
+    for region, term in (("dice_region", {"mask": 0.0}), ("focal_region", {"dice": 0.0})):
+        loss = LossConfig(positive=0.0, **term)
+        plain = STRATEGIES["baseline"](two_sample_setting(loss)).step([Layered()], two_samples(), 0.0).losses[0].item()
+        assert step_loss(Layered(), loss, **ALONE, **{region: "all"}) == pytest.approx(plain, rel=1e-6)
+        other = {"dice_region": "focal_region", "focal_region": "dice_region"}[region]
+        assert step_loss(Layered(), loss, **ALONE, **{other: "all"}) != pytest.approx(plain, rel=1e-4)
+
+
+def test_without_heads_a_network_that_cannot_grow_any_is_trained() -> None:
+    class Headless(Layered):
+        def add_heads(self, heads: AuxiliaryHeads) -> None:
+            raise AssertionError
+
+        def let_heads_learn(self, learning: bool) -> None:
+            raise AssertionError
+
+    assert step_loss(Headless(), heads=0) > 0

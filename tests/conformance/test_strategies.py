@@ -135,6 +135,38 @@ class Memory(nn.Module):
         pass
 
 
+def gradients(strategy: Strategy) -> tuple[Tensor, Tensor]:
+    """Return the slopes of mask and positive logits, late in the run, of a network that is wrong about some pixels."""
+    batch = make_batch()
+    networks = [Memory(batch.masks) for _ in range(strategy.card.networks)]
+    for network in networks:
+        with torch.no_grad():
+            network.masks.copy_(4 * torch.rand(batch.masks.shape, generator=torch.Generator().manual_seed(0)) - 2)
+            network.positive.copy_(torch.linspace(-1, 1, len(batch)))
+    strategy.prepare(networks)
+    strategy.step(networks, batch, 1.9).losses[0].backward()
+    masks, positive = networks[0].masks.grad, networks[0].positive.grad
+    assert masks is not None
+    assert positive is not None
+    return masks, positive
+
+
+@pytest.mark.parametrize("term", ["mask", "dice", "positive"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_says_which_terms_are_protected(name: str, term: str) -> None:
+    """A term that is protected learns something else than the baseline's; one that is not learns the very same."""
+    loss = LossConfig(**{one: float(one == term) for one in ("mask", "dice", "positive")})
+    ours, plain = (
+        gradients(STRATEGIES[strategy](replace(make(name).setting, loss=loss))) for strategy in (name, "baseline")
+    )
+    place = int(term == "positive")
+    is_same = torch.allclose(ours[place], plain[place], atol=1e-7)
+    if getattr(STRATEGIES[name].card.robust, term):
+        assert not is_same
+    elif term != "mask" and STRATEGIES[name].__module__.startswith("actiseg_bench."):
+        assert is_same
+
+
 @every_variant
 def test_descending_the_loss_learns_clean_labels(name: str, variant: str) -> None:
     strategy, batch = make(name, variant), make_batch()
