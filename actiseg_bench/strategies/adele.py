@@ -117,7 +117,7 @@ class ADELE(Strategy):
         source="Liu et al., CVPR 2022, arXiv 2110.03740, and its code; r .9, tau .8, lambda 1",
         replaces="the mask focal term",
         options=ADELEOptions,
-        cost="4×: every step predicts three sizes",
+        cost="4.3×: every step predicts three sizes",
         hurts="where the network is surer than it is right when the onset comes: its errors become the labels",
         robust=Robustness(mask="relabelling of pixels", layers="the last layer's labels for all"),
         deviations="one class, the object that the text names, with one onset, where the paper has one for each "

@@ -77,7 +77,7 @@ class EMATeacher(Strategy):
         "as in SELF (Nguyen et al., ICLR 2020, arXiv 1910.01842, section 3)",
         replaces="the mask focal term",
         options=EMATeacherOptions,
-        cost="1.4×, and the memory of a second network",
+        cost="1.3×, and the memory of a second network",
         hurts="where the first beliefs are wrong: right labels are left out, and the error is never mended",
         robust=Robustness(mask="agreement of pixels", layers="the teacher's last layer judges for all"),
         deviations="SELF filters samples by a mean of predictions over epochs, this one the pixels of every step by "
