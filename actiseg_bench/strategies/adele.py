@@ -24,7 +24,7 @@ CELL = 8  # sides of resized frames are multiples of it
 
 
 def iou_curve(t: Values, a: float, b: float, c: float) -> Values:
-    """Return f(t) = a·(1 - exp(-t^b / c)), how training fits its labels (Liu et al., arXiv 2110.03740, official code)."""
+    """Return f(t) = a·(1 - exp(-t^b / c)), how labels are fitted (Liu et al., arXiv 2110.03740, official code)."""
     return a * (1 - np.exp(-(t**b) / c))
 
 
