@@ -10,6 +10,23 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class NoiseRates:
+    """Which shares of a run's training labels are wrong, each in [0, 1]. Only the manifest knows: an oracle.
+
+    Attributes:
+        positives, negatives: of the samples that are given as such. samples: of both together.
+        foreground, background: of the mask pixels given as the object and as background, in samples given as positive.
+            Mask noise alone: a wrong text makes a sample wrong, not some of its pixels.
+    """
+
+    positives: float = 0.0
+    negatives: float = 0.0
+    samples: float = 0.0
+    foreground: float = 0.0
+    background: float = 0.0
+
+
+@dataclass(frozen=True)
 class ClipItem:
     """One clip with K of its samples.
 

@@ -17,8 +17,9 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 
 from actiseg_bench.data.by_clip import ByClip
 from actiseg_bench.data.coverage import action_weights, coverage, mask_rle
+from actiseg_bench.data.noise_rates import named, noise_rates
 from actiseg_bench.data.sizes import Size, grid_size, shown_size, whole_cells
-from actiseg_bench.records import Batch, ClipItem, collate
+from actiseg_bench.records import Batch, ClipItem, NoiseRates, collate
 from actiseg_noise.borders.folders import suggest_root
 from actiseg_noise.borders.images import check_shape, read_frame
 from actiseg_noise.borders.roots import check_drawn, find_root
@@ -150,17 +151,9 @@ class ManifestDataset(Dataset[ClipItem]):
         return item
 
     @cached_property
-    def noise_rate(self) -> float:
-        """Return the expected share of wrong labels: an oracle that only the manifest knows.
-
-        1 - (1 - t)(1 - m), with t the share of samples whose text is harmful or whose flag is wrong, and m the mean of
-        1 - IoU over all mask rows. A label is text, flag and mask together, and the noises have independent keys.
-        """
-        columns = self.manifest.table("samples", ["is_harmful", "is_positive", "noisy_is_positive"]).to_pydict()
-        harmful, clean, given = (np.array(values, bool) for values in columns.values())
-        samples = harmful | (clean != given)
-        iou = self.manifest.table("masks", ["iou"]).column("iou").to_numpy()
-        return float(1 - (1 - samples.mean()) * iou.mean()) if len(samples) and len(iou) else 0.0
+    def noise_rates(self) -> NoiseRates:
+        """Return which shares of the labels are wrong: an oracle that only the manifest knows."""
+        return NoiseRates() if self.labels == "clean" else noise_rates(self.manifest, self._clips)
 
     @cached_property
     def frames_of_samples(self) -> dict[str, tuple[int, ...]]:
@@ -242,15 +235,19 @@ class ManifestDataset(Dataset[ClipItem]):
             expressions=tuple(self._expression(clip_id, sample) for sample in samples),
             masks=torch.from_numpy(masks),
             is_positive=torch.tensor([sample.flag(self.labels) for sample in samples]),
-            agrees=self._agrees(masks, clip) if self.diagnose else None,
+            agrees=self._agrees(masks, clip, whole.samples) if self.diagnose else None,
             weights=None if own is None else torch.from_numpy(action_weights(own, samples, self.labels)),
         )
 
-    def _agrees(self, masks: npt.NDArray[np.uint8], clip: _Shown) -> torch.Tensor:
-        """Return where text and flag are the object's own and the mask is the clean one, bool ``[K, T, h, w]``."""
+    def _agrees(self, masks: npt.NDArray[np.uint8], clip: _Shown, samples: Sequence[ManifestSample]) -> torch.Tensor:
+        """Return where the label is right, bool ``[K, T, h, w]``: text and flag are, and the mask is the clean one.
+
+        Args:
+            samples: all of the clip, shown or not.
+        """
         clean = self._masks(clip, "clean")
-        is_right = np.array([not sample.is_wrong for sample in clip.samples])
-        return torch.from_numpy(((masks > 127) == (clean > 127)) & is_right[:, None, None, None])
+        is_named = named(clip.samples, samples) if self.labels == "noisy" else np.ones(len(masks), bool)
+        return torch.from_numpy(((masks > 127) == (clean > 127)) & is_named[:, None, None, None])
 
     def _expression(self, clip_id: str, sample: ManifestSample) -> str:
         text = sample.text(self.labels)

@@ -43,6 +43,8 @@ MOST_BYTES = 2**24  # of a result
 
 _AGAIN = "Make it again with the command that made it, or remove its folder."
 _SINCE_3 = ("train_images", "eval_images")  # of a track
+_MAY_LACK = ("base_rate", "auroc")  # of an epoch's selection: results of before, and strategies that rank nothing
+_SELECTED = ["precision", "recall", *_MAY_LACK]
 # What a line about a changed run calls the parts of its identity.
 _TITLES = {
     "train_manifest": "train labels",
@@ -115,7 +117,8 @@ class RunResult:
         losses: mean loss of each epoch.
         fits: probes of how well given and clean training labels are fit, and clean labels of clips that are not trained
             on where the protocol watches some, each with its step.
-        selection: per epoch, precision and recall of what the strategy believed; empty when it believed everything.
+        selection: per epoch, precision and recall of what the strategy believed, the precision of believing everything
+            (``base_rate``) and where it ranked samples ``auroc``; empty when it believed everything.
         oracle: what the strategy knew that a user would not, None for nothing.
         predictions: digest of the stored predictions; of several networks, joined by "+".
     """
@@ -249,7 +252,7 @@ def _check_course(result: RunResult, fields: TypedReader) -> None:
             fields.refuse(f"fits[{i}].step", "expected a number, got null")
     for i, epoch in enumerate(result.selection):
         for unit, shares in epoch.items():
-            fields.check_keys(shares, ["precision", "recall"], f"selection[{i}].{unit}")
+            fields.check_keys({**dict.fromkeys(_MAY_LACK), **shares}, _SELECTED, f"selection[{i}].{unit}")
 
 
 def folder_name(name: str, what: str) -> str:

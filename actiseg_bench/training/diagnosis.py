@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.data.noise_rates import WRONG_BELOW
 from actiseg_bench.records import Batch, ClipItem, collate
 from actiseg_bench.strategies.base import Step
 
@@ -25,24 +26,41 @@ HELD_OUT_EVERY = 2
 
 @dataclass
 class LabelCounts:
-    """Counts of believed and right labels."""
+    """Counts of believed and right labels, of all, and of pairs of a wrong and a right one by who was believed less."""
 
     believed: int = 0
     right: int = 0
     both: int = 0
+    all: int = 0
+    pairs: int = 0
+    in_order: float = 0.0
 
     def add(self, believed: Tensor, right: Tensor) -> None:
         """Count bool tensors of one shape."""
         self.believed += int(believed.sum())
         self.right += int(right.sum())
         self.both += int((believed & right).sum())
+        self.all += right.numel()
+
+    def add_ranking(self, doubts: Tensor, right: Tensor) -> None:
+        """Count the pairs of a wrong and a right label, ``[N]`` each: in order where the wrong one is doubted more."""
+        wrong, sound = doubts[~right], doubts[right]
+        apart = wrong[:, None] - sound[None]
+        self.pairs += apart.numel()
+        self.in_order += float((apart > 0).sum()) + 0.5 * float((apart == 0).sum())
 
     def to_json(self) -> dict[str, float | None]:
-        """Return precision and recall of "this label is clean", in [0, 1], None where nothing defines them."""
-        return {
+        """Return what was counted of "this label is clean", each in [0, 1], None where nothing defines it.
+
+        ``precision``, ``recall``; ``base_rate``, the precision of believing everything; and where there was a ranking
+        ``auroc``, the chance that of a wrong and a right label the wrong one is doubted more.
+        """
+        found = {
             "precision": self.both / self.believed if self.believed else None,
             "recall": self.both / self.right if self.right else None,
+            "base_rate": self.right / self.all if self.all else None,
         }
+        return {**found, "auroc": self.in_order / self.pairs} if self.pairs else found
 
 
 @dataclass
@@ -53,20 +71,35 @@ class EpochSelection:
     pixels: LabelCounts = field(default_factory=LabelCounts)
 
     def add(self, step: Step, batch: Batch) -> None:
-        """Count what a step believed; ``batch.agrees`` says where labels are right."""
+        """Count what a step believed; ``batch.agrees`` says where labels are right.
+
+        A ranking is judged among the samples of one step that are given as positive, and among its negatives.
+        """
         if batch.agrees is None:
             return
         if step.trusted is not None:
             self.pixels.add(step.trusted, batch.agrees)
-        right = batch.agrees.flatten(1).all(1)
+        right = right_samples(batch.masks > 0.5, batch.agrees)
         for kept in step.kept or ():
             names = set(kept)
             self.samples.add(torch.tensor([name in names for name in batch.sample_ids]).to(right.device), right)
+        for doubts in step.ranked or ():
+            for flag in (batch.is_positive > 0.5, batch.is_positive <= 0.5):
+                self.samples.add_ranking(doubts[flag], right[flag])
 
     def to_json(self) -> dict[str, dict[str, float | None]]:
         """Return what was counted, by unit; a unit that no step reported is left out."""
         found = {"samples": self.samples, "pixels": self.pixels}
         return {name: tally.to_json() for name, tally in found.items() if tally.believed}
+
+
+def right_samples(given: Tensor, agrees: Tensor) -> Tensor:
+    """Return which samples' labels are right as wholes, bool ``[N]``, of given masks and where they agree.
+
+    Where a given pixel agrees it is the clean one, elsewhere the other: right is an IoU with that mask of at least one
+    half, as ``ManifestDataset.noise_rates`` counts. Of a sample that is misnamed no pixel agrees.
+    """
+    return _iou(given, given == agrees) >= WRONG_BELOW
 
 
 class Probe:
@@ -166,5 +199,5 @@ class TrainingMonitor:
 
     @property
     def selection(self) -> list[dict[str, dict[str, float | None]]]:
-        """Return precision and recall per epoch, by unit."""
+        """Return what was counted, per epoch and by unit."""
         return [epoch.to_json() for epoch in self._epochs]

@@ -129,8 +129,8 @@ def train_run(
         strategy.finish(networks)
         for network in networks:
             network.eval()
-        oracle = f"{strategy.card.oracle} {strategy.setting.noise_rate:.3f}" if strategy.card.oracle else ""
-        outcome = TrainOutcome(networks, losses, config.train.steps, time.perf_counter() - started, oracle, weights)
+        took = time.perf_counter() - started
+        outcome = TrainOutcome(networks, losses, config.train.steps, took, strategy.oracle(), weights)
         return outcome if monitor is None else replace(outcome, fits=monitor.fits, selection=monitor.selection)
 
 
@@ -167,7 +167,7 @@ def make_strategy(config: RunConfig, data: ManifestDataset, folder: Path | None 
     epochs = config.train.steps / steps_per_epoch(data, config.train)
     setting = Setting(
         loss=config.train.loss,
-        noise_rate=data.noise_rate,
+        noise_rates=data.noise_rates,
         epochs=epochs,
         frames=data.frames_of_samples,
         mask_size=memory_grid(data, config.train),

@@ -92,6 +92,7 @@ def mask_rows(iou: float = 1.0) -> Iterator[dict[str, Any]]:
         for object_id, (_, positive) in OBJECTS[clip].items():
             code = rle(np.array(mask) == object_id)
             row = {"clip_id": clip, "frame_idx": frame, "object_id": object_id, "iou": iou if positive else 1.0}
+            row["sample_id"] = f"{clip}/{object_id}"
             yield row | {"clean_area": code.area, "noisy_area": code.area, "clean_rle": code.counts}
 
 

@@ -31,12 +31,22 @@ step against the baseline; what a run really cost stands in the leaderboard.
 """
 
 
+_ROBUST = """## Who is robust to what
+
+What protects each term of the base loss from wrong labels; – is a term that trusts the label as given. A robust mask
+term beside a dice that trusts is half a protection: dice has more of the gradient than any mask term.
+"""
+
+
 def strategies_page() -> str:
     """Return the page as Markdown."""
     cards = own_cards()
     rows = [[f"[`{c.name}`](#{c.name})", c.title, c.replaces, c.cost, c.oracle or "–"] for c in cards]
     contents = iter_table(("strategy", "title", "replaces", "cost", "oracle"), rows, range(5))
-    return "\n".join([_INTRO, *contents, *(line for card in cards for line in _describe(card))]).rstrip() + "\n"
+    robust = [[f"[`{c.name}`](#{c.name})", *(text or "–" for text in c.robust)] for c in cards]
+    terms = iter_table(("strategy", "mask term", "dice", "positive head", "several decoder layers"), robust, range(5))
+    lines = [_INTRO, *contents, _ROBUST, *terms, *(line for card in cards for line in _describe(card))]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def own_cards() -> list[StrategyCard]:
@@ -57,6 +67,8 @@ def _describe(card: StrategyCard) -> Iterator[str]:
         ("cost", card.cost),
         ("oracle", card.oracle or "none"),
         ("when it hurts", card.hurts or "–"),
+        ("deviates from its source", card.deviations or "–"),
+        ("scored", card.scored),
         ("variants", ", ".join(f"`{name}`" for name in card.variants)),
     ]
     yield from iter_table(("", card.title), rows, (0, 1))
