@@ -104,9 +104,14 @@ def test_a_wrong_narration_is_a_wrong_label_and_changes_no_target(narrations: Pa
 def test_the_noise_rate_counts_wrong_flags_and_narrations(flags: Path, narrations: Path, kitchen_root: Path) -> None:
     for manifest, noise in ((flags, "flag_noise"), (narrations, "narration_noise")):
         data = open_data(manifest, kitchen_root)
-        rows = data.manifest.table("samples", [noise])[noise].to_pylist()
-        assert data.noise_rate == pytest.approx(np.mean([name != "none" for name in rows]))
-        assert 0.1 < data.noise_rate < 0.9
+        rows = data.manifest.table("samples", [noise, "noisy_is_positive"]).to_pylist()
+        wrong = {
+            flag: [row[noise] != "none" for row in rows if row["noisy_is_positive"] == flag] for flag in (True, False)
+        }
+        rates = data.noise_rates
+        assert rates.samples == pytest.approx(np.mean(wrong[True] + wrong[False]))
+        assert (rates.positives, rates.negatives) == pytest.approx((np.mean(wrong[True]), np.mean(wrong[False])))
+        assert 0.1 < rates.samples < 0.9
 
 
 def test_action_weights_are_those_of_the_given_flag(flags: Path, kitchen_root: Path) -> None:
