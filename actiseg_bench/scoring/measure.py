@@ -17,7 +17,7 @@ from actiseg_bench.metrics.actionvos import is_hand
 from actiseg_bench.metrics.failure_modes import ObjectFrames, failure_modes, measure_frame
 from actiseg_bench.results.predictions import PredictedMask, PredictionError
 from actiseg_bench.scoring.evaluation import Evaluation, check_void, evaluate_object_frames
-from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth
+from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth, videos_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import IndexMask, paint_rles
@@ -28,7 +28,8 @@ class Measurement:
     """Everything that one pass over predictions gives.
 
     Attributes:
-        evaluation: scores and failure modes. clips: the scored clips, in order.
+        evaluation: scores and failure modes. clips: the scored clips, in order. videos: clip_id → the video it is cut
+            from; None where the masks do not say it.
         frames: the object-frames; their ``clip_idx`` is a position in ``clips``. ``leak`` and ``loss`` are 0 where
             failure modes were not asked for.
     """
@@ -36,6 +37,7 @@ class Measurement:
     evaluation: Evaluation
     clips: list[str]
     frames: ObjectFrames
+    videos: dict[str, str] | None = None
 
 
 def measure(
@@ -59,7 +61,8 @@ def measure(
     """
     check_void(void)
     frames = (frame.scored(mask, void) for frame, mask in _paired(iter_truth(manifest), predictions, keep_flagged))
-    return measure_frames(frames, 0 if keep_flagged else len(flagged_clips(manifest)), void, failures=failures)
+    found = measure_frames(frames, 0 if keep_flagged else len(flagged_clips(manifest)), void, failures=failures)
+    return replace(found, videos=videos_of(manifest))
 
 
 def measure_frames(
