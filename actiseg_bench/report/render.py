@@ -12,6 +12,7 @@ from actiseg_bench.report.cells import (
     COLUMNS,
     SUMMARY_TITLE,
     chunks,
+    count_runs,
     format_factor,
     score_cell,
     short_name,
@@ -119,14 +120,14 @@ def _print_whole(table: Table, console: Console) -> None:
 
 def _block_table(block: Block, names: Sequence[str]) -> Table:
     """Return the table of one track with the columns ``names``."""
-    several = len({len(row.seeds) for row in block.rows if not row.is_reference}) > 1
+    several = any(row.missing for row in block.rows)
     rows = [[_row_name(row, several), *(_cell(row, name) for name in names)] for row in block.rows]
     return _rich_table(["strategy", *((COLUMNS | _COST)[name] for name in names)], rows)
 
 
 def _row_name(row: Row, several: bool) -> str:
-    """Name a row, with its number of seeds where rows differ, and with a sign where it had oracle knowledge."""
-    seeds = f" ×{len(row.seeds)}" if several and not row.is_reference else ""
+    """Name a row, with its number of runs where one lacks some, and with a sign where it had oracle knowledge."""
+    seeds = f" ×{count_runs(row)}" if several and not row.is_reference else ""
     return short_name(row.strategy, row.variant) + (_KNOWS if row.oracle else "") + seeds
 
 
