@@ -56,8 +56,8 @@ def _seed_notes(blocks: Sequence[Block]) -> Iterator[str]:
         count = sum(len(row.to_best) for block in blocks for row in block.rows)
         yield (
             f"≈ is not separable from the best: p is not below 5 % after Holm's correction for the {count} comparisons "
-            "of this leaderboard. Variance: hierarchical bootstrap over noise seeds, training seeds and videos, "
-            "paired, Student's t. docs/decisions/0012 simulates how often such an interval holds the truth."
+            "of this leaderboard. Variance: paired hierarchical bootstrap over noise seeds, training seeds and videos, "
+            "with Student's t; docs/decisions/0012 simulates how often such an interval holds the truth."
         )
         if not all(block.videos_known for block in marked):
             yield (
