@@ -14,7 +14,9 @@ COLUMNS = {name: f"{TITLES[name]}{'↓' if name in LOWER_IS_BETTER else '↑'}" 
     "p_miou_hands": "hands↑",
     "p_miou_objects": "objects↑",
 }
-HEADER = ("strategy", "variant", "seeds", *COLUMNS.values(), "time", "memory", "knows")
+COST = {"updates": "updates", "train_s": "seconds", "peak_rss_mb": "MiB", "time": "time", "memory": "memory"}
+"""Field of a row → its title: what it cost, and the last two against the baseline."""
+HEADER = ("strategy", "variant", "seeds", *COLUMNS.values(), *COST.values(), "knows")
 TEXT_COLUMNS = (0, 1, len(HEADER) - 1)
 SUMMARY = ("giou", "p_miou")
 SUMMARY_TITLE = " / ".join(TITLES[name] for name in SUMMARY)
@@ -39,6 +41,14 @@ def format_value(value: Value) -> str:
 def format_factor(factor: float | None) -> str:
     """Return ``2.0×`` or ``–``."""
     return "–" if factor is None else f"{factor:.{1 if factor < 9.95 else 0}f}×"
+
+
+def format_cost(row: Row, name: str) -> str:
+    """Return one cost of ``COST``: ``90`` updates, ``36`` or ``1.4`` seconds, ``1027`` MiB, ``2.0×`` or ``–``."""
+    value: float | None = getattr(row, name)
+    if name in ("time", "memory"):
+        return format_factor(value)
+    return "–" if not value else f"{value:.{1 if name == 'train_s' and value < 9.95 else 0}f}"
 
 
 def score_cell(row: Row, name: str) -> Cell:
@@ -67,7 +77,7 @@ def row_cells(row: Row) -> list[Cell]:
     """Return the cells of one row, in the order of ``HEADER``."""
     seeds = "–" if row.is_reference else count_runs(row)
     scores = [score_cell(row, name) for name in COLUMNS]
-    cost = [Cell(format_factor(row.time)), Cell(format_factor(row.memory))]
+    cost = [Cell(format_cost(row, name)) for name in COST]
     return [Cell(row.strategy), Cell(row.variant), Cell(seeds), *scores, *cost, Cell(row.oracle or "–")]
 
 

@@ -141,8 +141,8 @@ def _effect(gap: Difference) -> str:
 
 def _cost_note() -> str:
     return (
-        "Cost: time of training and peak memory of the whole process, relative to the baseline's row of the same "
-        "track, as measured on the machine that made the runs."
+        "Cost: updates of all networks together, seconds of training and peak memory of the whole process in MiB, as "
+        "measured on the machine that made the runs; time and memory relative to the baseline's row of the same track."
     )
 
 

@@ -13,7 +13,7 @@ from actiseg_bench.report.cells import (
     SUMMARY_TITLE,
     chunks,
     count_runs,
-    format_factor,
+    format_cost,
     score_cell,
     short_name,
     summary_rows,
@@ -40,7 +40,8 @@ RENDERERS: dict[str, Callable[[Sequence[Leaderboard]], str]] = {
     "html": render_html,
 }
 FORMATS = ("table", *RENDERERS)
-_COST = {"time": "time", "memory": "mem"}
+_COST = {"updates": "upd", "train_s": "s", "peak_rss_mb": "MiB", "time": "time", "memory": "mem"}
+_FACTORS = ("time", "memory")
 _KNOWS = "†"
 
 
@@ -57,8 +58,8 @@ def render_text(boards: Sequence[Leaderboard], width: int = 120) -> str:
 def print_leaderboards(boards: Sequence[Leaderboard], console: Console) -> None:
     """Print terminal tables: one per track, a summary, the notes.
 
-    A table shows what the width has room for: first the six metrics, then cost, then hands and objects apart. Where
-    there is no room for cost, it has a table of its own.
+    A table shows what the width has room for: first the six metrics, then cost against the baseline, then hands and
+    objects apart, then cost in updates, seconds and MiB. Where there is no room for cost, it has a table of its own.
     """
     from rich.text import Text
 
@@ -94,12 +95,13 @@ def _print_block(block: Block, console: Console) -> None:
     """Print the fullest table of a track that fits, and its cost apart where that does not."""
     has_cost = any(row.time is not None for row in block.rows)
     cost = list(_COST) if has_cost else []
-    choices = [[*COLUMNS, *cost], [*METRICS, *cost], list(METRICS)]
+    factors = [name for name in cost if name in _FACTORS]
+    choices = [[*COLUMNS, *cost], [*COLUMNS, *factors], [*METRICS, *factors], list(METRICS)]
     tables = [_block_table(block, names) for names in choices]
     fits = [_width(table, console) <= console.width for table in tables]
     chosen = fits.index(True) if True in fits else len(tables) - 1
     _print_whole(tables[chosen], console)
-    if cost and not set(cost) & set(choices[chosen]):
+    if not set(cost) <= set(choices[chosen]):
         console.print()
         trained = tuple(row for row in block.rows if not row.is_reference)
         _print_whole(_block_table(replace(block, rows=trained), cost), console)
@@ -134,7 +136,7 @@ def _row_name(row: Row, several: bool) -> str:
 def _cell(row: Row, name: str) -> str:
     """Return one cell."""
     if name in _COST:
-        return format_factor(getattr(row, name))
+        return format_cost(row, name)
     cell = score_cell(row, name)
     return cell.text + cell.mark
 

@@ -14,6 +14,7 @@ from actiseg_bench.report.inference import Difference
 from actiseg_bench.report.marks import compare_rows, correct_blocks, is_silent, mark_best
 from actiseg_bench.report.notes import make_notes
 from actiseg_bench.report.sums import SumsOf, no_sums
+from actiseg_bench.results.networks import count_networks
 from actiseg_bench.results.result import REFERENCES, SCORES, RunResult, TrackInfo
 
 _FAMILIES = ("clean", "text", "flip", "mask", "mixed")
@@ -44,6 +45,7 @@ class Row:
         silent: a run of it predicts next to nothing: it is best in no metric, and not compared.
         to_best: metric → this row's mean minus the best row's, with its interval and test; empty for the best itself,
             and where nothing can be concluded.
+        updates: of all networks together, the mean over the runs: twice the steps where two networks are trained.
         train_s, peak_rss_mb: means over the runs. time, memory: the same against the baseline's row of the block,
             None without one.
         oracle: what it knew that a user would not.
@@ -57,6 +59,7 @@ class Row:
     best: frozenset[str]
     silent: bool
     to_best: dict[str, Difference]
+    updates: float
     train_s: float
     peak_rss_mb: float
     time: float | None
@@ -251,6 +254,7 @@ def _row(results: Sequence[RunResult], expected: Set[Run]) -> Row:
         best=frozenset(),
         silent=not first.is_reference and any(map(is_silent, results)),
         to_best={},
+        updates=fmean(r.cost.steps * count_networks(r.predictions) for r in results),
         train_s=fmean(r.cost.train_s for r in results),
         peak_rss_mb=fmean(r.cost.peak_rss_mb for r in results),
         time=None,

@@ -322,7 +322,21 @@ def test_cost_is_held_against_the_baseline_of_the_same_track() -> None:
     rows = {row.strategy: row for row in found.blocks[0].rows}
     assert (rows["baseline"].time, rows["gce"].time, rows["gce"].memory) == (1, 3, 1.5)
     assert (rows["start"].time, found.blocks[1].rows[1].time) == (None, None)
+    assert (rows["baseline"].updates, rows["gce"].train_s, rows["gce"].peak_rss_mb) == (10, 3, 150)
     assert any("relative to the baseline's row of the same track" in note for note in found.notes)
+
+
+def test_updates_are_those_of_all_networks_together() -> None:
+    """Two networks that take ten steps each cost as many updates as one that takes twenty."""
+    two = make_result(strategy="co_teaching", predictions="one+other")
+    found = board(make_result(strategy="baseline"), two, START)
+    assert {row.strategy: row.updates for row in found.blocks[0].rows} == {
+        "start": 10,
+        "baseline": 10,
+        "co_teaching": 20,
+    }
+    (line,) = [line for line in render_markdown([found]).splitlines() if line.startswith("| co_teaching")]
+    assert line.endswith("| 20 | 1.0 | 100 | 1.0× | 1.0× | – |")
 
 
 def test_the_notes_say_how_to_read_the_numbers() -> None:
@@ -401,7 +415,10 @@ def test_another_variant_is_named_with_its_strategy() -> None:
 def test_a_markdown_table_has_a_section_per_track_and_a_summary() -> None:
     text = render_markdown(make_leaderboards([make_result(), make_result(track="text-40", scores={"giou": 0.25})]))
     assert "# Leaderboard: tiny on kitchen" in text
-    assert "| gce | faithful | 1 | 50.0 | 50.0 | 50.0 | 50.0 | 25.0 | 50.0 | 50.0 | 50.0 | – | – | – |" in text
+    assert (
+        "| gce | faithful | 1 | 50.0 | 50.0 | 50.0 | 50.0 | 25.0 | 50.0 | 50.0 | 50.0 | 10 | 1.0 | 100 | – | – | – |"
+        in text
+    )
     assert "| gce | faithful | 50.0 / 50.0 | 25.0 / 50.0 |" in text
     assert "**" not in text
 
@@ -440,14 +457,14 @@ def full() -> list[Leaderboard]:
 
 
 def test_marks_cost_and_oracle_knowledge_are_on_the_terminal() -> None:
-    console = Console(width=120, file=io.StringIO(), no_color=True)
+    console = Console(width=140, file=io.StringIO(), no_color=True)
     print_leaderboards(full(), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     row = {line.split()[0]: line for line in text.splitlines() if line.startswith(("gce", "baseline", "co_"))}
     assert "71.0±1.4*" in row["gce"]
     assert "70.0±1.4≈" in row["baseline"]
     assert "51.0±1.4 " in row["co_teaching†"]
-    assert row["gce"].split()[-2:] == ["1.0×", "1.0×"]
+    assert row["gce"].split()[-5:] == ["10", "1.0", "100", "1.0×", "1.0×"]
     assert "† co_teaching knew what a user would not: noise rate." in text
 
 
