@@ -80,7 +80,7 @@ def _verify_object_frames(path: Path, where: str, found: Measurement) -> Iterato
     except ActisegError as error:
         yield RunFinding(where, path.name, "the object-frames of the predictions", str(error))
         return
-    columns = [f.name for f in fields(ObjectFrames)]
+    columns = [f.name for f in fields(ObjectFrames) if getattr(stored, f.name) is not None]
     wrong = [name for name in columns if not _equal(getattr(stored, name), getattr(found.frames, name))]
     if stored_clips != found.clips or wrong:
         differs = f"other values in {', '.join(wrong)}" if wrong else "other clips"

@@ -14,9 +14,11 @@ COLUMNS = {name: f"{TITLES[name]}{'↓' if name in LOWER_IS_BETTER else '↑'}" 
     "p_miou_hands": "hands↑",
     "p_miou_objects": "objects↑",
 }
+BESIDE = {"p_jf_volume": "J&F↑", "positive_ap": "AP↑"}
+"""Extra → its title; the others are in the JSON form and in runs.csv."""
 COST = {"updates": "updates", "train_s": "seconds", "peak_rss_mb": "MiB", "time": "time", "memory": "memory"}
 """Field of a row → its title: what it cost, and the last two against the baseline."""
-HEADER = ("strategy", "variant", "seeds", *COLUMNS.values(), *COST.values(), "knows")
+HEADER = ("strategy", "variant", "seeds", *COLUMNS.values(), *BESIDE.values(), *COST.values(), "knows")
 TEXT_COLUMNS = (0, 1, len(HEADER) - 1)
 SUMMARY = ("giou", "p_miou")
 SUMMARY_TITLE = " / ".join(TITLES[name] for name in SUMMARY)
@@ -76,7 +78,7 @@ def count_runs(row: Row) -> str:
 def row_cells(row: Row) -> list[Cell]:
     """Return the cells of one row, in the order of ``HEADER``."""
     seeds = "–" if row.is_reference else count_runs(row)
-    scores = [score_cell(row, name) for name in COLUMNS]
+    scores = [score_cell(row, name) for name in (*COLUMNS, *BESIDE)]
     cost = [Cell(format_cost(row, name)) for name in COST]
     return [Cell(row.strategy), Cell(row.variant), Cell(seeds), *scores, *cost, Cell(row.oracle or "–")]
 

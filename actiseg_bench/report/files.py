@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.report.cells import (
+    BESIDE,
     BEST,
     COLUMNS,
     HEADER,
@@ -71,7 +72,7 @@ def _plain_row(at: _Place) -> dict[str, Any]:
     track = block.track
     place = {"model": board.model, "dataset": board.dataset, "protocol": board.protocol, "track": track.name}
     scores: dict[str, Any] = {}
-    for name in COLUMNS:
+    for name in (*COLUMNS, *BESIDE):
         scores |= {name: row.values[name].mean, f"{name}_std": row.values[name].std}
         scores |= {f"{name}_mark": _mark(row, name)} if name in METRICS else {}
     cost = {"train_s": row.train_s, "peak_rss_mb": row.peak_rss_mb, "oracle": row.oracle}

@@ -8,6 +8,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from actiseg_bench.metrics.actionvos import METRICS, TITLES
+from actiseg_bench.report.extras import EXTRAS
 from actiseg_bench.report.inference import Difference
 from actiseg_bench.results.result import RunResult
 from actiseg_bench.results.score_code import shared_code
@@ -35,6 +36,11 @@ def make_notes(
         notes.append(
             "silent predicts nothing, start is the start weights untrained on the track: gIoU and Acc reward silence "
             "on objects that take no part, so read them against these rows."
+        )
+    if any(row.values[name].mean is not None for block in blocks for row in block.rows for name in EXTRAS):
+        notes.append(
+            "J&F is volumetric: an object's frames are scored as one. AP is the average precision of the positive "
+            "scores, which no threshold moves; chance is the share of samples that take part (docs/metrics.md)."
         )
     notes += [*_seed_notes(blocks), *_run_notes(blocks), *_difference_notes(blocks)]
     if any(r.strategy == "baseline" for r in results):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.report.cells import (
+    BESIDE,
     COLUMNS,
     SUMMARY_TITLE,
     chunks,
@@ -59,7 +60,8 @@ def print_leaderboards(boards: Sequence[Leaderboard], console: Console) -> None:
     """Print terminal tables: one per track, a summary, the notes.
 
     A table shows what the width has room for: first the six metrics, then cost against the baseline, then hands and
-    objects apart, then cost in updates, seconds and MiB. Where there is no room for cost, it has a table of its own.
+    objects apart, then all else: J&F, AP, cost in updates, seconds and MiB. What there is no room for has a table of
+    its own.
     """
     from rich.text import Text
 
@@ -92,19 +94,19 @@ def _print_lines(console: Console, lines: Sequence[str], style: str) -> None:
 
 
 def _print_block(block: Block, console: Console) -> None:
-    """Print the fullest table of a track that fits, and its cost apart where that does not."""
-    has_cost = any(row.time is not None for row in block.rows)
-    cost = list(_COST) if has_cost else []
+    """Print the fullest table of a track that fits, and what stands beside the scores apart where that does not."""
+    beside = [name for name in BESIDE if any(row.values[name].mean is not None for row in block.rows)]
+    cost = list(_COST) if any(row.time is not None for row in block.rows) else []
     factors = [name for name in cost if name in _FACTORS]
-    choices = [[*COLUMNS, *cost], [*COLUMNS, *factors], [*METRICS, *factors], list(METRICS)]
+    choices = [[*COLUMNS, *beside, *cost], [*COLUMNS, *factors], [*METRICS, *factors], list(METRICS)]
     tables = [_block_table(block, names) for names in choices]
     fits = [_width(table, console) <= console.width for table in tables]
     chosen = fits.index(True) if True in fits else len(tables) - 1
     _print_whole(tables[chosen], console)
-    if not set(cost) <= set(choices[chosen]):
+    if not {*beside, *cost} <= set(choices[chosen]):
         console.print()
-        trained = tuple(row for row in block.rows if not row.is_reference)
-        _print_whole(_block_table(replace(block, rows=trained), cost), console)
+        shown = tuple(row for row in block.rows if beside or not row.is_reference)
+        _print_whole(_block_table(replace(block, rows=shown), [*beside, *cost]), console)
 
 
 def _width(table: Table, console: Console) -> int:
@@ -124,7 +126,7 @@ def _block_table(block: Block, names: Sequence[str]) -> Table:
     """Return the table of one track with the columns ``names``."""
     several = any(row.missing for row in block.rows)
     rows = [[_row_name(row, several), *(_cell(row, name) for name in names)] for row in block.rows]
-    return _rich_table(["strategy", *((COLUMNS | _COST)[name] for name in names)], rows)
+    return _rich_table(["strategy", *((COLUMNS | BESIDE | _COST)[name] for name in names)], rows)
 
 
 def _row_name(row: Row, several: bool) -> str:

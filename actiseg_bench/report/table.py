@@ -10,6 +10,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from actiseg_bench.report.bootstrap import ClipSums, Run, are_comparable
+from actiseg_bench.report.extras import EXTRAS, ExtrasOf, no_extras
 from actiseg_bench.report.inference import Difference
 from actiseg_bench.report.marks import compare_rows, correct_blocks, is_silent, mark_best
 from actiseg_bench.report.notes import make_notes
@@ -40,8 +41,9 @@ class Row:
     Attributes:
         runs: (noise seed, training seed) of every run; a reference row's noise seed is 0. missing: those that other
             rows of the block have and this one lacks: its means are over fewer runs.
-        values: score → value. best: the metrics in which no other strategy of the block has a better mean; empty
-            unless every strategy has several training seeds.
+        values: score of ``SCORES`` or ``EXTRAS`` → value.
+        best: the metrics in which no other strategy of the block has a better mean; empty unless every strategy has
+            several training seeds.
         silent: a run of it predicts next to nothing: it is best in no metric, and not compared.
         to_best: metric → this row's mean minus the best row's, with its interval and test; empty for the best itself,
             and where nothing can be concluded.
@@ -124,7 +126,9 @@ class Leaderboard:
     notes: tuple[str, ...]
 
 
-def make_leaderboards(results: Iterable[RunResult], sums_of: SumsOf = no_sums) -> list[Leaderboard]:
+def make_leaderboards(
+    results: Iterable[RunResult], sums_of: SumsOf = no_sums, extras_of: ExtrasOf = no_extras
+) -> list[Leaderboard]:
     """Group results by model, dataset and protocol, and each group by track.
 
     Tracks of one name and recipe are one block over their noise seeds; where one noise seed has several labels, each
@@ -133,22 +137,25 @@ def make_leaderboards(results: Iterable[RunResult], sums_of: SumsOf = no_sums) -
 
     Args:
         sums_of: gives a result's clip sums, from which it is told what is separable from the best.
+        extras_of: gives what stands beside a result's scores.
     """
     ordered = sorted(results, key=_group_key)
-    return [_leaderboard(*key, list(group), sums_of) for key, group in groupby(ordered, _group_key)]
+    return [_leaderboard(*key, list(group), sums_of, extras_of) for key, group in groupby(ordered, _group_key)]
 
 
 def _group_key(result: RunResult) -> tuple[str, str, str]:
     return result.model, result.track.dataset, result.track.protocol
 
 
-def _leaderboard(model: str, dataset: str, protocol: str, results: list[RunResult], sums_of: SumsOf) -> Leaderboard:
+def _leaderboard(
+    model: str, dataset: str, protocol: str, results: list[RunResult], sums_of: SumsOf, extras_of: ExtrasOf
+) -> Leaderboard:
     """Make one leaderboard."""
     references = [r for r in results if r.is_reference]
     groups = group_tracks([r for r in results if not r.is_reference])
-    blocks = [_block(group, references, sums_of) for group in groups]
+    blocks = [_block(group, references, sums_of, extras_of) for group in groups]
     if not groups:
-        blocks = [_block([r], references, sums_of) for r in references[:1]]
+        blocks = [_block([r], references, sums_of, extras_of) for r in references[:1]]
     blocks = correct_blocks(blocks)
     return Leaderboard(model, dataset, protocol, tuple(blocks), tuple(make_notes(results, groups, blocks)))
 
@@ -180,7 +187,7 @@ def track_order(name: str) -> tuple[int, tuple[tuple[int, str], ...]]:
     return place, tuple((int(part), "") if part.isdecimal() and len(part) < 20 else (-1, part) for part in parts)
 
 
-def _block(results: list[RunResult], references: list[RunResult], sums_of: SumsOf) -> Block:
+def _block(results: list[RunResult], references: list[RunResult], sums_of: SumsOf, extras_of: ExtrasOf) -> Block:
     """Make the block of results on one track."""
     results = list({(r.strategy, r.variant, r.run_key): r for r in sorted(results, key=run_of)}.values())
     tracks = {r.track.noise_seed: r.track for r in results}
@@ -189,7 +196,7 @@ def _block(results: list[RunResult], references: list[RunResult], sums_of: SumsO
     runs = sorted([*kept, *results], key=_row_key)
     groups = [list(group) for _, group in groupby(runs, lambda r: (r.strategy, r.variant))]
     expected = {run_of(r) for r in results}
-    rows = mark_best(_with_cost([_row(group, expected) for group in groups]))
+    rows = mark_best(_with_cost([_row(group, expected, extras_of) for group in groups]))
     sums = _all_sums(rows, groups, sums_of) if any(row.best for row in rows) else {}
     compared = bool(sums) and are_comparable(list(sums.values()))
     known = all(one.videos for by_run in sums.values() for one in by_run.values())
@@ -241,16 +248,18 @@ def _row_key(result: RunResult) -> tuple[int, str, str, Run]:
     return place, result.strategy, result.variant, run_of(result)
 
 
-def _row(results: Sequence[RunResult], expected: Set[Run]) -> Row:
+def _row(results: Sequence[RunResult], expected: Set[Run], extras_of: ExtrasOf) -> Row:
     """Join the runs of one strategy; ``expected`` are those that some row of the block has."""
     first = results[0]
     runs = tuple(map(run_of, results))
+    extras = [extras_of(r) for r in results]
+    values = {name: summarise([r.scores[name] for r in results]) for name in SCORES}
     return Row(
         strategy=first.strategy,
         variant=first.variant,
         runs=runs,
         missing=() if first.is_reference else tuple(sorted(expected - set(runs))),
-        values={name: summarise([r.scores[name] for r in results]) for name in SCORES},
+        values=values | {name: summarise([one[name] for one in extras]) for name in EXTRAS},
         best=frozenset(),
         silent=not first.is_reference and any(map(is_silent, results)),
         to_best={},

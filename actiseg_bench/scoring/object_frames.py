@@ -1,7 +1,7 @@
 """The table of a run's object-frames, kept beside its predictions.
 
 Failure modes, scores per clip and the bootstrap over videos read it. :mod:`actiseg_bench.scoring.measure` makes it.
-An older table lacks the column ``video_id``; it is read all the same.
+An older table lacks the columns ``video_id`` and those of boundary pixels; it is read all the same.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def write_object_frames(
         name: pa.DictionaryArray.from_arrays(place, pa.array(values, pa.string())).cast(pa.string())
         for name, values in texts.items()
     }
-    table = pa.table(named | {name: pa.array(getattr(frames, name)) for name in _names()})
+    numbers = {name: pa.array(column) for name in _names() if (column := getattr(frames, name)) is not None}
+    table = pa.table(named | numbers)
     with whole_file(path) as partial:
         pq.write_table(table, partial, compression="zstd")
 
@@ -55,11 +56,14 @@ def read_object_frames(path: Path) -> tuple[list[str], ObjectFrames]:
         ActisegError: no such file, or one that is none of these: a column is missing, of another type or has gaps.
     """
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     with _readable(path):
-        table = _read(path, ["clip_id"], _names())
+        there = set(pq.read_schema(path).names)
+        wanted = [name for name in _names() if name in there or name not in _OPTIONAL]
+        table = _read(path, ["clip_id"], wanted)
         names = _texts(table, "clip_id")
-        types = {name: _TYPES.get(name, "int64") for name in _names()}
+        types = {name: _TYPES.get(name, "int64") for name in wanted}
         columns = {name: _column(table, name, pa.type_for_alias(kind)).to_numpy() for name, kind in types.items()}
     place = {name: i for i, name in enumerate(dict.fromkeys(names))}
     return list(place), ObjectFrames(clip_idx=np.array([place[name] for name in names], np.int64), **columns)
@@ -133,6 +137,9 @@ def _texts(table: pa.Table, name: str) -> list[str]:
 
 
 _TYPES = {"is_positive": "bool", "is_hand": "bool", "other_iou": "float64"}
+
+
+_OPTIONAL = {f.name for f in fields(ObjectFrames) if f.default is None}
 
 
 def _names() -> list[str]:
