@@ -40,6 +40,7 @@ CHARTS: dict[str, Callable[[Study], Figure | None]] = {
     "memorisation.png": draw_memorisation,
 }
 CLIPS_NAME = "clips.csv"
+CLIP_COLUMNS = (*RUN, "clip_id", "video_id", *METRICS, *MODES)
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,8 @@ def _save(figure: Figure | None, path: Path) -> Path | None:
 def write_clips(study: Study, path: Path) -> tuple[list[Path], list[str]]:
     """Write one line per run and clip, scores as fractions; return the file, and what could not be read."""
     missing = []
-    columns = [*RUN, "clip_id", "video_id", *METRICS, *MODES]
     rows = 0
-    with whole_csv(path, columns) as writer:
+    with whole_csv(path, CLIP_COLUMNS) as writer:
         for head, run in iter_runs(study):
             try:
                 for record in clip_records(run):

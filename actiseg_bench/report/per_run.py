@@ -6,7 +6,7 @@ training seed in all of these files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -97,27 +97,33 @@ def _numbers(gap: Difference) -> Record:
     return {name: getattr(gap, name) for name in _NUMBERS} | {"separable": gap.is_separable}
 
 
-_COMPARISON_COLUMNS = ("track", "metric", "best", "strategy", *_NUMBERS, "separable")
+COLUMNS = {
+    "runs.csv": (*RUN, *_RUN_COLUMNS),
+    "selection_epochs.csv": (*RUN, "epoch", "unit", "precision", "recall"),
+    "memorisation_probes.csv": (*RUN, "step", "fit_given", "fit_clean"),
+    "comparisons.csv": ("track", "metric", "best", "strategy", *_NUMBERS, "separable"),
+}
+"""File → its columns."""
 
 
 def write_records(study: Study, boards: Sequence[Leaderboard], extras_of: ExtrasOf, folder: Path) -> list[Path]:
-    """Write ``runs.csv``, ``selection_epochs.csv``, ``memorisation_probes.csv`` and ``comparisons.csv``.
+    """Write the files of ``COLUMNS``.
 
     One without a row is not written, and an older one goes.
     """
-    files: dict[str, tuple[tuple[str, ...], Callable[[], Iterator[Record]]]] = {
-        "runs.csv": ((*RUN, *_RUN_COLUMNS), lambda: run_records(study, extras_of)),
-        "selection_epochs.csv": ((*RUN, "epoch", "unit", "precision", "recall"), lambda: selection_records(study)),
-        "memorisation_probes.csv": ((*RUN, "step", "fit_given", "fit_clean"), lambda: probe_records(study)),
-        "comparisons.csv": (_COMPARISON_COLUMNS, lambda: comparison_records(boards)),
+    records = {
+        "runs.csv": run_records(study, extras_of),
+        "selection_epochs.csv": selection_records(study),
+        "memorisation_probes.csv": probe_records(study),
+        "comparisons.csv": comparison_records(boards),
     }
     written = []
-    for name, (columns, records) in files.items():
+    for name, found in records.items():
         path = folder / name
         remove_file(path)
-        rows = list(records())
+        rows = list(found)
         if rows:
-            with whole_csv(path, columns) as writer:
+            with whole_csv(path, COLUMNS[name]) as writer:
                 writer.writerows(rows)
             written.append(path)
     return written
