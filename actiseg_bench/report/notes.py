@@ -58,8 +58,8 @@ def _seed_notes(blocks: Sequence[Block]) -> Iterator[str]:
         yield "A single training seed: nothing is marked as best, and a difference of a few points can be chance."
         return
     yield "Mean ± sample standard deviation over runs; the best mean of a track is marked (*)."
-    if any(block.compared for block in marked):
-        count = sum(len(row.to_best) for block in blocks for row in block.rows)
+    count = sum(len(row.to_best) for block in blocks for row in block.rows)
+    if count:
         yield (
             f"≈ is not separable from the best: p is not below 5 % after Holm's correction for the {count} comparisons "
             "of this leaderboard. Variance: paired hierarchical bootstrap over noise seeds, training seeds and videos, "
