@@ -10,6 +10,23 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
+class NoiseRates:
+    """Which shares of a run's training labels are wrong, each in [0, 1]. Only the manifest knows: an oracle.
+
+    Attributes:
+        positives, negatives: of the samples that are given as such. samples: of both together.
+        foreground, background: of the mask pixels given as the object and as background, in samples given as positive.
+            Mask noise alone: a wrong text makes a sample wrong, not some of its pixels.
+    """
+
+    positives: float = 0.0
+    negatives: float = 0.0
+    samples: float = 0.0
+    foreground: float = 0.0
+    background: float = 0.0
+
+
+@dataclass(frozen=True)
 class ClipItem:
     """One clip with K of its samples.
 
@@ -17,12 +34,13 @@ class ClipItem:
         clip_id, frame_idx: which clip, and the T positions shown.
         frames_id: names the T pictures; two clips that own the same frames have one frames_id.
         canvas: (rows, columns) of the masks on disk in pixels; (0, 0) when the manifest carries no masks.
-        frames: uint8 ``[T, 3, H, W]`` RGB, resized to the model's input.
+        frames: uint8 ``[T, 3, H, W]`` RGB, resized to the model's input; or float16 ``[T, C, h, w]``, what the frozen
+            encoder of a model that keeps features made of them.
         sample_ids, object_ids, expressions: K each.
         masks: uint8 ``[K, T, h, w]``: the target's coverage of each mask pixel, 0–255. A negative object's target is
             empty.
-        is_positive: bool ``[K]``.
-        agrees: bool ``[K, T, h, w]``: where the label is right, text and mask; None when it was not asked for.
+        is_positive: bool ``[K]``: the flags of the labels that were asked for.
+        agrees: bool ``[K, T, h, w]``: where the label is right, text, flag and mask; None when it was not asked for.
         weights: float ``[K, T, h, w]``: ActionVOS's action-guided weight of every pixel of the mask term; None when
             it was not asked for.
     """
@@ -87,7 +105,7 @@ class Batch:
     Clips that own the same frames share a sequence, so that a network encodes it once.
 
     Attributes:
-        frames: float ``[B, T, 3, H, W]`` RGB in [0, 1].
+        frames: float ``[B, T, 3, H, W]`` RGB in [0, 1], or kept features ``[B, T, C, h, w]``.
         expressions: N texts.
         frames_of: int64 ``[N]``, ascending: the sequence of each sample.
         masks: float ``[N, T, h, w]`` in [0, 1].
@@ -154,7 +172,7 @@ def collate(items: list[ClipItem]) -> Batch:
     sequences = {item.frames_id: item.frames for item in items}
     row = {name: i for i, name in enumerate(sequences)}
     return Batch(
-        frames=torch.stack(list(sequences.values())).float() / 255,
+        frames=_as_floats(torch.stack(list(sequences.values()))),
         expressions=[text for item in items for text in item.expressions],
         frames_of=torch.tensor([row[item.frames_id] for item in items for _ in item.expressions]),
         masks=torch.cat([item.masks for item in items]).float() / 255,
@@ -165,6 +183,11 @@ def collate(items: list[ClipItem]) -> Batch:
         agrees=_joined([item.agrees for item in items]),
         weights=_joined([item.weights for item in items]),
     )
+
+
+def _as_floats(frames: Tensor) -> Tensor:
+    """Return bytes as numbers in [0, 1]; features stay as they are."""
+    return frames.float() / 255 if frames.dtype == torch.uint8 else frames.float()
 
 
 def _joined(parts: list[Tensor | None]) -> Tensor | None:

@@ -258,6 +258,8 @@ def ad_hoc_recipe(
     *,
     flip: float | None = None,
     noun: float | None = None,
+    narration: float | None = None,
+    flag: float | None = None,
     boundary: int | None = None,
     boundary_op: str = "dilate",
     boundary_rate: float = 1.0,
@@ -266,13 +268,18 @@ def ad_hoc_recipe(
     """Return the recipe of rates given one by one, with a readable id: ``flip-30+noun-100+dilate-15``.
 
     Args:
-        flip: rate of category flips. noun: rate of noun substitutions. boundary: kernel of the mask noise.
+        flip: rate of category flips. noun: rate of noun substitutions. narration: rate of narration swaps, per clip.
+        flag: rate of flag flips. boundary: kernel of the mask noise.
     """
     parts: list[tuple[str, NoiseSpec]] = []
     if flip is not None:
         parts.append((f"flip-{_percent(flip, '--flip')}", NoiseSpec("category_flip-v1", flip)))
     if noun is not None:
         parts.append((f"noun-{_percent(noun, '--noun')}", NoiseSpec("noun_substitution-v1", noun)))
+    if narration is not None:
+        parts.append((f"narration-{_percent(narration, '--narration')}", NoiseSpec("narration_swap-v1", narration)))
+    if flag is not None:
+        parts.append((f"flag-{_percent(flag, '--flag')}", NoiseSpec("flag_flip-v1", flag)))
     if boundary is not None:
         share = _percent(boundary_rate, "--boundary-rate")
         name = f"{boundary_op}-{boundary}" + ("px" if boundary_unit == "px" else "")

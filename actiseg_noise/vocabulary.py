@@ -1,11 +1,13 @@
-"""The categories of a dataset and the nouns seen for each: what text noise draws from."""
+"""The categories of a dataset, the nouns seen for each, and narrations: what text noise draws from."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
+from itertools import accumulate
 
 from actiseg_noise.errors import ActisegError, DataError, raise_if
 from actiseg_noise.fields import Fields
@@ -20,20 +22,26 @@ class Vocabulary:
         nouns: category_id → nouns seen, both in ascending order.
         names: category_id → category name.
         origin: ``dataset`` (train and evaluation splits, as published), ``train``, or a file's name.
+        narrations: narration → clips of the split that have it, in ascending order; empty unless noise draws from them.
     """
 
     nouns: dict[int, tuple[str, ...]]
     names: dict[int, str]
     origin: str = "dataset"
+    narrations: dict[str, int] = field(default_factory=dict)
     category_ids: tuple[int, ...] = field(init=False)
     _position: dict[int, int] = field(init=False, repr=False, compare=False)
     _others: dict[tuple[int, str], tuple[str, ...]] = field(init=False, repr=False, compare=False)
+    _clips: tuple[list[str], dict[str, int], list[int]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         ids = tuple(sorted(self.nouns))
         object.__setattr__(self, "category_ids", ids)
         object.__setattr__(self, "_position", {category: i for i, category in enumerate(ids)})
         object.__setattr__(self, "_others", {})
+        told = sorted(self.narrations)
+        bounds = list(accumulate((self.narrations[text] for text in told), initial=0))
+        object.__setattr__(self, "_clips", (told, dict(zip(told, bounds, strict=False)), bounds))
 
     @classmethod
     def collect(cls, objects: Iterable[ObjectRecord], origin: str = "dataset") -> Vocabulary:
@@ -58,23 +66,51 @@ class Vocabulary:
             self._others[category_id, noun] = others
         return others
 
+    def with_narrations(self, narrations: Mapping[str, int]) -> Vocabulary:
+        """Return this vocabulary with other narrations."""
+        return replace(self, narrations={text: narrations[text] for text in sorted(narrations)})
+
+    def other_clips(self, narration: str) -> int:
+        """Return how many clips have another narration."""
+        return self._clips[2][-1] - self.narrations.get(narration, 0)
+
+    def narration_of_other(self, narration: str, place: int) -> str:
+        """Return the narration of the clip at ``place`` among those that have another one, in order of narrations.
+
+        Args:
+            place: from 0, below ``other_clips(narration)``.
+        """
+        told, first, bounds = self._clips
+        if narration in first and place >= first[narration]:
+            place += self.narrations[narration]
+        return told[bisect_right(bounds, place) - 1]
+
     def digest(self) -> str:
-        """Return the BLAKE2b hex (32 characters) of the categories and nouns; names and origin do not enter."""
-        text = json.dumps([[c, self.nouns[c]] for c in self.category_ids], ensure_ascii=False)
+        """Return the BLAKE2b hex (32 characters) of categories and nouns, and of narrations where there are any.
+
+        Names and origin do not enter.
+        """
+        rows: list[object] = [[c, self.nouns[c]] for c in self.category_ids]
+        rows += [{"narrations": list(self.narrations.items())}] if self.narrations else []
+        text = json.dumps(rows, ensure_ascii=False)
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
     def to_json(self) -> dict[str, object]:
         """Return the JSON form, ``from_json``'s inverse."""
-        rows = [{"category_id": c, "name": self.names[c], "nouns": self.nouns[c]} for c in self.category_ids]
-        return {"origin": self.origin, "digest": self.digest(), "categories": rows}
+        rows: list[object] = [
+            {"category_id": c, "name": self.names[c], "nouns": self.nouns[c]} for c in self.category_ids
+        ]
+        data: dict[str, object] = {"origin": self.origin, "digest": self.digest(), "categories": rows}
+        told = [{"narration": text, "clips": clips} for text, clips in self.narrations.items()]
+        return data | ({"narrations": told} if told else {})
 
     @classmethod
     def from_json(cls, data: object, where: str = "vocabulary", kind: type[ActisegError] = DataError) -> Vocabulary:
         """Return the vocabulary of a JSON object made by ``to_json``.
 
         Raises:
-            ActisegError (``kind``): a key is missing, or has a value of another type; a category that stands twice or
-                has no noun; ``where`` is named.
+            ActisegError (``kind``): a key is missing, or has a value of another type; a category or a narration that
+                stands twice, a category that has no noun; ``where`` is named.
         """
         fields_ = Fields(data, where, kind)
         nouns: dict[int, tuple[str, ...]] = {}
@@ -84,4 +120,9 @@ class Vocabulary:
             raise_if(category in nouns, f"{where}: the category {category} stands twice", kind)
             nouns[category], names[category] = row.texts("nouns"), row.text("name")
             raise_if(not nouns[category], f"{where}: the category {category} has no noun", kind)
-        return cls(nouns, names, fields_.text("origin"))
+        narrations: dict[str, int] = {}
+        for row in fields_.each("narrations") if "narrations" in fields_ else ():
+            told = row.text("narration")
+            raise_if(told in narrations, f"{where}: the narration {told!r:.60} stands twice", kind)
+            narrations[told] = row.integer("clips", least=1)
+        return cls(nouns, names, fields_.text("origin")).with_narrations(narrations)

@@ -21,7 +21,7 @@ RUN = [sys.executable, "-c", "from actiseg_bench.cli import main; main()", "run"
 
 def run(out: Path, jobs: int, options: argparse.Namespace) -> float:
     """Make a grid in ``out`` and return the seconds it took."""
-    command = [*RUN, "--protocol", "quick", "--out", str(out), "--jobs", str(jobs), "--steps", str(options.steps)]
+    command = [*RUN, "--protocol", "quick-v1", "--out", str(out), "--jobs", str(jobs), "--steps", str(options.steps)]
     for name in ("strategy", "track"):
         command += [word for value in getattr(options, name) for word in (f"--{name}", value)]
     start = time.perf_counter()

@@ -59,8 +59,8 @@ def load_run(folder: Path) -> Trained:
 
 
 def train(options: argparse.Namespace) -> Trained:
-    """Return the baseline trained on the clean labels of ``train`` as the quick protocol does."""
-    protocol = load_protocol("quick")
+    """Return the baseline trained on the clean labels of ``train`` as the first quick protocol does."""
+    protocol = load_protocol("quick-v1")
     steps = {} if options.train is None else {"steps": options.train}
     config = RunConfig.from_dict(
         {

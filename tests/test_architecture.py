@@ -95,7 +95,9 @@ def test_the_bench_sees_manifests_and_no_noise(path: Path) -> None:
         if top == "actiseg_bench" and here in BENCH_SIBLINGS and there in BENCH_SIBLINGS:
             assert here == there, f"{path.relative_to(ROOT)} imports its sibling {name}"
         if top == "actiseg_bench" and here in BENCH_ROOMS and there in BENCH_ROOMS:
-            assert BENCH_ROOMS.index(there) <= BENCH_ROOMS.index(here) or here in BENCH_SIBLINGS, name
+            assert BENCH_ROOMS.index(there) <= BENCH_ROOMS.index(here), f"{path.relative_to(ROOT)} imports {name}"
+        if top == "actiseg_bench" and here not in (*BENCH_ROOMS, "__main__"):
+            assert there not in BENCH_ROOMS, f"{path.relative_to(ROOT)}, which all rooms share, imports {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -45,7 +45,9 @@ def coverage(rle: Rle, size: Size, stride: int) -> npt.NDArray[np.uint8]:
     return seen.reshape(rows, stride, columns, stride).mean((1, 3)).round().astype(np.uint8)
 
 
-def action_weights(masks: npt.NDArray[np.uint8], samples: Sequence[ManifestSample]) -> npt.NDArray[np.float32]:
+def action_weights(
+    masks: npt.NDArray[np.uint8], samples: Sequence[ManifestSample], labels: str = "noisy"
+) -> npt.NDArray[np.float32]:
     """Return what every mask pixel weighs, float32 of the shape of ``masks``: 1 + (w - 1) · covered share.
 
     ActionVOS (arXiv 2407.07402 and its loader): inside an object that a hand touches or the narration names w is 2,
@@ -54,17 +56,17 @@ def action_weights(masks: npt.NDArray[np.uint8], samples: Sequence[ManifestSampl
 
     Args:
         masks: uint8 ``[K, T, h, w]``, the objects' own coverage, of negative ones too.
-        samples: the K objects.
+        samples: the K objects. labels: whose flags say which are negative, ``noisy`` or ``clean``.
 
     Raises:
         ManifestError: the manifest does not say what hands touch and the narration names.
     """
-    inside = np.array([_weight(sample) for sample in samples], np.float32)
+    inside = np.array([_weight(sample, labels) for sample in samples], np.float32)
     covered = masks.astype(np.float32) / np.float32(255)
     return np.float32(1) + (inside - np.float32(1))[:, None, None, None] * covered
 
 
-def _weight(sample: ManifestSample) -> float:
+def _weight(sample: ManifestSample, labels: str) -> float:
     silent = [name for name in REASONS if getattr(sample, name) is None]
     raise_if(
         bool(silent),
@@ -72,6 +74,6 @@ def _weight(sample: ManifestSample) -> float:
         "action-guided weights are made of them. Set action_weights = false in [train] of the configuration.",
         ManifestError,
     )
-    if not sample.is_positive:
+    if not sample.flag(labels):
         return NEGATIVE
     return (1.0, ONE_REASON, BOTH_REASONS)[sum(bool(getattr(sample, name)) for name in REASONS)]

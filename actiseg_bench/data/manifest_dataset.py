@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -17,8 +17,9 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 
 from actiseg_bench.data.by_clip import ByClip
 from actiseg_bench.data.coverage import action_weights, coverage, mask_rle
+from actiseg_bench.data.noise_rates import named, noise_rates
 from actiseg_bench.data.sizes import Size, grid_size, shown_size, whole_cells
-from actiseg_bench.records import Batch, ClipItem, collate
+from actiseg_bench.records import Batch, ClipItem, NoiseRates, collate
 from actiseg_noise.borders.folders import suggest_root
 from actiseg_noise.borders.images import check_shape, read_frame
 from actiseg_noise.borders.roots import check_drawn, find_root
@@ -29,6 +30,7 @@ from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.records import DatasetCard, expression
 
+FindFeatures = Callable[[str, Callable[[], torch.Tensor]], torch.Tensor]
 LABELS = ("noisy", "clean")
 TARGETS = ("positive", "all")
 _LONGEST_PATH, _LONGEST_NAME = 2048, 255
@@ -67,9 +69,9 @@ class ManifestDataset(Dataset[ClipItem]):
             stick out of a frame whose sides are no multiples.
         whole: sides are rounded to whole mask pixels, so that a mirrored mask fits its mirrored frame: for training.
         fine: masks are as large as frames, for augmentation that resizes both and makes the mask pixels.
-        labels: ``noisy`` to train, ``clean`` to score.
-        targets: ``positive``: a negative object's target is empty. ``all``: every object's mask is its target and
-            the narration is another clip's, so that nothing can be learned about the action.
+        labels: ``noisy`` to train, ``clean`` to score: of texts, masks and flags.
+        targets: ``positive``: the target of an object given as negative is empty. ``all``: every object's mask is its
+            target and the narration is another clip's, so that nothing can be learned about the action.
         frames: show this many annotated frames, evenly spaced (repeated in shorter clips); None shows all.
         diagnose: items say where their labels are right (``ClipItem.agrees``).
         weigh_actions: items have ActionVOS's action-guided weights (``ClipItem.weights``).
@@ -106,7 +108,25 @@ class ManifestDataset(Dataset[ClipItem]):
         self._clips = ByClip(self.manifest)
         self.clip_ids = self._clips.clip_ids
         self._pictures: dict[str, torch.Tensor] = {}
+        self._features: FindFeatures | None = None
         self._cache: dict[int, ClipItem] | None = {} if (self._fits() if cache is None else cache) else None
+
+    def like(self, other: ManifestDataset) -> ManifestDataset:
+        """Show the features that another dataset of the same pictures shows, if it does; return this one."""
+        if other._features is not None:
+            self.show_features(other._features)
+        return self
+
+    def show_features(self, find: FindFeatures) -> None:
+        """Show in items what ``find`` gives in the place of frames, from now on.
+
+        Args:
+            find: called with the name of a sequence (``ClipItem.frames_id``) and a function that reads its frames.
+        """
+        self._features = find
+        self._pictures.clear()
+        if self._cache is not None:
+            self._cache.clear()
 
     def __len__(self) -> int:
         """Return the number of clips."""
@@ -131,15 +151,9 @@ class ManifestDataset(Dataset[ClipItem]):
         return item
 
     @cached_property
-    def noise_rate(self) -> float:
-        """Return the expected share of wrong labels: an oracle that only the manifest knows.
-
-        1 - (1 - t)(1 - m), with t the share of samples whose noun is harmful, and m the mean of 1 - IoU over all mask
-        rows. A label is text and mask together, and the two noises have independent keys.
-        """
-        samples = self.manifest.table("samples", ["is_harmful"]).column("is_harmful").to_numpy()
-        iou = self.manifest.table("masks", ["iou"]).column("iou").to_numpy()
-        return float(1 - (1 - samples.mean()) * iou.mean()) if len(samples) and len(iou) else 0.0
+    def noise_rates(self) -> NoiseRates:
+        """Return which shares of the labels are wrong: an oracle that only the manifest knows."""
+        return NoiseRates() if self.labels == "clean" else noise_rates(self.manifest, self._clips)
 
     @cached_property
     def frames_of_samples(self) -> dict[str, tuple[int, ...]]:
@@ -206,7 +220,8 @@ class ManifestDataset(Dataset[ClipItem]):
             frames, samples = [frames[i] for i in view.frames], [samples[i] for i in view.samples]
             frames_id = f"{frames_id}\n{list(view.frames)}"
         images = self._images(clip_id, frames)
-        clip = _Shown(frames, samples, (images.shape[2], images.shape[3]))
+        size = (images.shape[2], images.shape[3]) if self._features is None else self._shown(frames)
+        clip = _Shown(frames, samples, size)
         masks = self._masks(clip, self.labels)
         own = self._masks(clip, self.labels, negatives=True) if self.weigh_actions else None
         return ClipItem(
@@ -219,15 +234,19 @@ class ManifestDataset(Dataset[ClipItem]):
             object_ids=tuple(sample.object_id for sample in samples),
             expressions=tuple(self._expression(clip_id, sample) for sample in samples),
             masks=torch.from_numpy(masks),
-            is_positive=torch.tensor([sample.is_positive for sample in samples]),
-            agrees=self._agrees(masks, clip) if self.diagnose else None,
-            weights=None if own is None else torch.from_numpy(action_weights(own, samples)),
+            is_positive=torch.tensor([sample.flag(self.labels) for sample in samples]),
+            agrees=self._agrees(masks, clip, whole.samples) if self.diagnose else None,
+            weights=None if own is None else torch.from_numpy(action_weights(own, samples, self.labels)),
         )
 
-    def _agrees(self, masks: npt.NDArray[np.uint8], clip: _Shown) -> torch.Tensor:
-        """Return where the text names the object and the mask is the clean one, bool ``[K, T, h, w]``."""
+    def _agrees(self, masks: npt.NDArray[np.uint8], clip: _Shown, samples: Sequence[ManifestSample]) -> torch.Tensor:
+        """Return where the label is right, bool ``[K, T, h, w]``: text and flag are, and the mask is the clean one.
+
+        Args:
+            samples: all of the clip, shown or not.
+        """
         clean = self._masks(clip, "clean")
-        is_named = np.array([not sample.is_harmful for sample in clip.samples])
+        is_named = named(clip.samples, samples) if self.labels == "noisy" else np.ones(len(masks), bool)
         return torch.from_numpy(((masks > 127) == (clean > 127)) & is_named[:, None, None, None])
 
     def _expression(self, clip_id: str, sample: ManifestSample) -> str:
@@ -237,10 +256,22 @@ class ManifestDataset(Dataset[ClipItem]):
         return expression(text.noun, self._clips.without_masks(self.other_clip(clip_id)).narration)
 
     def _images(self, clip_id: str, frames: list[ManifestFrame]) -> torch.Tensor:
-        """Return the frames as uint8 RGB ``[T, 3, H, W]``; clips on the same frames share them in the cache."""
+        """Return frames, or features where they are shown; clips on the same frames share them in the cache."""
         name = _frames_id(frames)
-        if name in self._pictures:
-            return self._pictures[name]
+        if name not in self._pictures:
+            images = self._read_images(clip_id, frames)
+            if self._cache is None:
+                return images
+            self._pictures[name] = images
+        return self._pictures[name]
+
+    def _read_images(self, clip_id: str, frames: list[ManifestFrame]) -> torch.Tensor:
+        """Return frames as uint8 RGB ``[T, 3, H, W]``, or their features."""
+        if self._features is not None:
+            return self._features(_frames_id(frames), lambda: self._read_frames(clip_id, frames))
+        return self._read_frames(clip_id, frames)
+
+    def _read_frames(self, clip_id: str, frames: list[ManifestFrame]) -> torch.Tensor:
         size = None if self.size is None and not self.whole else self._shown(frames)
         once = {frame.frame_idx: frame for frame in frames}
         pictures = {frame_idx: self._image(clip_id, frame, size) for frame_idx, frame in once.items()}
@@ -251,10 +282,7 @@ class ManifestDataset(Dataset[ClipItem]):
             DataError,
         )
         stacked = np.stack([pictures[frame.frame_idx] for frame in frames])
-        images = torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
-        if self._cache is not None:
-            self._pictures[name] = images
-        return images
+        return torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
 
     def _image(self, clip_id: str, frame: ManifestFrame, size: Size | None) -> npt.NDArray[np.uint8]:
         """Return one frame as uint8 RGB ``[H, W, 3]``, upright, in its own size for None.
@@ -289,7 +317,7 @@ class ManifestDataset(Dataset[ClipItem]):
             times.setdefault(frame.frame_idx, []).append(t)
         everyone = negatives or self.targets == "all"
         for k, sample in enumerate(samples):
-            for at in times.values() if everyone or sample.is_positive else ():
+            for at in times.values() if everyone or sample.flag(labels) else ():
                 mask = frames[at[0]].masks.get(sample.object_id)
                 if mask is not None and mask.area(labels):
                     out[k, at] = coverage(mask_rle(mask, labels), clip.size, self._cell)

@@ -88,6 +88,20 @@ def add_strong_view(batch: Batch, config: AugmentConfig, generator: torch.Genera
     return replace(batch, strong=frames)
 
 
+def perturb_features(batch: Batch, strong: float, generator: torch.Generator) -> Batch:
+    """Return a batch of kept features with ``strong``: a tenth of the channels dropped, and noise of a tenth of theirs.
+
+    Both shares are times ``strong``; the noise is Gaussian, in the standard deviations of the channels of a sequence.
+    The picture that would change is not there any more; what a change of light does to features is not known.
+    """
+    share = 0.1 * strong
+    channels = batch.frames.shape[:3]
+    kept = torch.rand((*channels, 1, 1), generator=generator) >= share
+    spread = batch.frames.std((1, 3, 4), keepdim=True)
+    noise = torch.randn(batch.frames.shape, generator=generator) * share * spread
+    return replace(batch, strong=batch.frames * kept / (1 - min(share, 0.9)) + noise)
+
+
 def draw_crops(count: int, zoom: float, generator: torch.Generator) -> Tensor:
     """Return float ``[count, 2, 3]``: (x, y) of a crop → (x, y) of the picture it is cut from, both in [-1, 1].
 

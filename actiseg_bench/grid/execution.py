@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from actiseg_bench.data.features import keep_features
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS, VosModel
@@ -54,7 +55,9 @@ def train(config: RunConfig, track: Track, on_progress: Callable[[int, int, floa
     """
     if track.train_manifest is None:
         raise ValueError(f"track {track.info.name}: no training labels")
-    return train_run(config, track.train_manifest, track.root, on_progress=on_progress, diagnose=True)
+    return train_run(
+        config, track.train_manifest, track.root, on_progress=on_progress, diagnose=True, watch=track.validation
+    )
 
 
 def score_networks(networks: Sequence[VosModel], config: RunConfig, track: Track, folder: Path) -> NetworkScores:
@@ -62,6 +65,7 @@ def score_networks(networks: Sequence[VosModel], config: RunConfig, track: Track
     card = MODELS[config.model].card
     sizes = {"size": card.input_size, "mask_stride": card.mask_stride}
     clips = ManifestDataset(track.eval_manifest, track.root, labels="clean", **sizes)  # type: ignore[arg-type]
+    keep_features(clips, networks[0])
     device = pick_device(config.device)
     return _score((_rows(network, clips, device) for network in networks), track.eval_manifest, folder)
 

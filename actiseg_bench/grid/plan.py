@@ -40,17 +40,20 @@ def make_runs(options: RunOptions, build: Build, reporter: Reporter | None = Non
 
     reporter = reporter or Reporter()
     protocol = None if options.own_manifests else load_protocol(options.protocol or "quick")
+    if protocol is not None and options.model is None:
+        options = replace(options, model=protocol.model)
     listed = protocol.strategies if protocol and isinstance(protocol.strategies, tuple) else ()
     strategies = choose("strategy", options.strategy or listed, list(STRATEGIES))
     check_strategies(strategies, options, list(options.strategy))
     base = options.configure(protocol.train if protocol else {}, threads=options.threads_per_run)
     runner = TorchRunner(base, keep_weights=options.keep_weights)
     find_tracks = track_finder(options, protocol, build)
-    runner.check(options.model)
+    model = base.model
+    runner.check(model)
     with locked(options.out):
         tracks = find_tracks()
         seeds = options.seeds or (protocol.seeds if protocol else 1)
-        grid = [fit_variant(spec) for spec in make_grid(tracks, strategies, options.variant, seeds, options.model)]
+        grid = [fit_variant(spec) for spec in make_grid(tracks, strategies, options.variant, seeds, model)]
         for spec in grid:
             spec.folder(options.out)  # a name that cannot be a folder's is refused before anything is made
         with reporter:

@@ -48,7 +48,8 @@ class RunSpec:
     @property
     def name(self) -> str:
         """Return ``text-40 gce-faithful seed 0``."""
-        return f"{self.track.info.name} {self._row} seed {self.seed}"
+        drawn = f" noise {self.track.info.noise_seed}" if self.track.info.noise_seed else ""
+        return f"{self.track.info.name} {self._row}{drawn} seed {self.seed}"
 
     @property
     def _row(self) -> str:

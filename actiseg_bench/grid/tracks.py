@@ -6,8 +6,8 @@ columns: dataset × split × recipe, with the manifests that make it concrete.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +30,11 @@ class Protocol:
     Attributes:
         id: name and version, in results and folders.
         dataset, train_split, eval_split: where training and evaluation labels come from.
+        validation_split: clean labels that training is watched on; empty for none. It chose what the protocol is.
+        model: what is trained, unless ``--model`` says otherwise.
         tracks: track → recipe: a named one, or a TOML file relative to the protocol's.
-        noise_seed: of every recipe. seeds: how many trainings per strategy and track, seeds 0, 1, ….
+        noise_seed: of every recipe. noise_seeds: several of them, each a draw of the labels of every track that has
+            noise; empty is ``noise_seed`` alone. seeds: how many trainings per draw, seeds 0, 1, ….
         strategies: names, or ``all`` for every registered one.
         train: keys of the training configuration that differ from its defaults; equal for every strategy.
     """
@@ -42,10 +45,18 @@ class Protocol:
     title: str = ""
     train_split: str = "train"
     eval_split: str = "val"
+    validation_split: str = ""
+    model: str = "tiny"
     noise_seed: int = 0
+    noise_seeds: tuple[int, ...] = ()
     seeds: int = 1
     strategies: str | tuple[str, ...] = ALL
     train: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def draws(self) -> tuple[int, ...]:
+        """Return the seeds of the noise, at least one."""
+        return self.noise_seeds or (self.noise_seed,)
 
 
 @dataclass(frozen=True)
@@ -56,12 +67,14 @@ class Track:
         info: what results say about it.
         train_manifest: None for the reference rows. eval_manifest: scored on its clean labels.
         root: folder of the images; None is the dataset's usual place.
+        validation: clean labels that training is watched on, None for none.
     """
 
     info: TrackInfo
     train_manifest: Path | None
     eval_manifest: Path
     root: Path | None = None
+    validation: Path | None = None
 
 
 def protocol_names() -> list[str]:
@@ -80,7 +93,10 @@ def load_protocol(name: str | Path) -> Protocol:
     return _protocol(data, path)
 
 
-_TYPES = {"seeds": int, "noise_seed": int, "tracks": dict, "train": dict, "strategies": (str, list)}
+_TYPES = {
+    **{"seeds": int, "noise_seed": int, "noise_seeds": list},
+    **{"tracks": dict, "train": dict, "strategies": (str, list)},
+}
 
 
 def _protocol(data: dict[str, Any], path: Path) -> Protocol:
@@ -94,12 +110,16 @@ def _protocol(data: dict[str, Any], path: Path) -> Protocol:
     for key in ("id", "dataset", "tracks"):
         raise_if(not data.get(key), f"{path}: the key {key!r} is missing or empty")
     raise_if(data.get("seeds", 1) < 1, f"{path}: seeds must be at least 1, got {data.get('seeds')}")
+    draws = tuple(data.get("noise_seeds", ()))
+    are_seeds = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in draws)
+    raise_if(not are_seeds or len(set(draws)) < len(draws), f"{path}: noise_seeds must be different seeds, got {draws}")
+    raise_if(bool(draws) and "noise_seed" in data, f"{path}: noise_seed and noise_seeds: give one of them")
     folder_name(data["id"], f"{path}: id")
     tracks = {name: _recipe(name, recipe, path) for name, recipe in data["tracks"].items()}
     strategies = data.get("strategies", ALL)
     raise_if(isinstance(strategies, str) and strategies != ALL, f"{path}: strategies are a list of names or {ALL!r}")
     named = strategies if isinstance(strategies, str) else tuple(strategies)
-    return Protocol(**data | {"tracks": tracks, "strategies": named})
+    return Protocol(**data | {"tracks": tracks, "strategies": named, "noise_seeds": draws})
 
 
 def _recipe(track: str, recipe: Any, path: Path) -> str:
@@ -131,22 +151,39 @@ def protocol_tracks(
 ) -> list[Track]:
     """Return the tracks called ``names``, building under ``out`` the manifests that are not there yet.
 
+    A track comes once per seed of the noise; one whose recipe has no noise, once.
+
     Args:
         build: ``actiseg_noise.build``; called with ``resume`` and ``force``, so that a manifest of this very request
             is kept and one of another request or tool version is replaced.
     """
 
-    def find(split: str, recipe: str) -> Path:
-        parts = {"dataset": protocol.dataset, "split": split, "recipe": f"{Path(recipe).stem}-s{protocol.noise_seed}"}
+    def find(split: str, recipe: str, seed: int) -> Path:
+        parts = {"dataset": protocol.dataset, "split": split, "recipe": f"{Path(recipe).stem}-s{seed}"}
         folder = out.joinpath(*(folder_name(name, f"protocol {protocol.id}: {what}") for what, name in parts.items()))
-        options = {"root": root, "split": split, "recipe": recipe, "seed": protocol.noise_seed, "out": folder}
+        options = {"root": root, "split": split, "recipe": recipe, "seed": seed, "out": folder}
         return build(protocol.dataset, resume=True, force=True, **options)
 
-    eval_manifest = find(protocol.eval_split, "clean")
-    return [
-        open_track(find(protocol.train_split, protocol.tracks[name]), eval_manifest, root, name, protocol.id)
-        for name in names
-    ]
+    first = protocol.draws[0]
+    eval_manifest = find(protocol.eval_split, "clean", first)
+    watched = find(protocol.validation_split, "clean", first) if protocol.validation_split else None
+
+    def draws(name: str) -> Iterator[Track]:
+        for seed in protocol.draws:
+            labels = find(protocol.train_split, protocol.tracks[name], seed)
+            track = open_track(labels, eval_manifest, root, name, protocol.id)
+            yield replace(track, validation=watched)
+            if not has_noise(labels):
+                return
+
+    return [track for name in names for track in draws(name)]
+
+
+def has_noise(manifest: Path) -> bool:
+    """Return whether the recipe of a manifest has noises, so that another seed would draw other labels."""
+    from actiseg_noise import read_manifest
+
+    return bool(read_manifest(manifest).info.recipe.noises)
 
 
 def open_track(

@@ -29,6 +29,8 @@ class ModelCard:
         positive_head: which of them the positive score alone comes from: without it a network is used without scores.
         max_frames: of a clip that is predicted at once; longer ones are predicted in pieces. None: no bound.
         frame_samples: frames × samples of one forward pass of a prediction at the most. None: no bound.
+        keeps_features: the image encoder is frozen, and the model takes what ``encode`` makes of a clip's frames in the
+            place of them, so that it is computed once.
     """
 
     name: str
@@ -45,6 +47,7 @@ class ModelCard:
     positive_head: str | None = None
     max_frames: int | None = None
     frame_samples: int | None = None
+    keeps_features: bool = False
 
 
 class VosModel(nn.Module):
@@ -67,6 +70,14 @@ class VosModel(nn.Module):
                 once, whatever the number of its samples.
             targets: the labels, in training: a model with several queries answers with the one that fits them best.
         """
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Return the features of frames ``[B, T, 3, H, W]`` that ``forward`` takes in their place, ``[B, T, C, h, w]``.
+
+        Raises:
+            ActisegError: the model's card does not say that it ``keeps_features``.
+        """
+        raise ActisegError(f"model {self.card.name!r} keeps no features")
 
     def make_head(self, *, anew: bool) -> nn.Module:
         """Return a copy of the model's own mask head, or one drawn ``anew``, for models that can grow some.

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.published import read_published
-from actiseg_bench.models.weights import carried_state, own_names, write_safetensors
+from actiseg_bench.models.weights import carried_state, own_names
+from actiseg_bench.tensors import write_safetensors
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError, raise_if
 

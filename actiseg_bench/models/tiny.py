@@ -242,17 +242,27 @@ class Tiny(VosModel):
         Logits are ``[N, T, h, w]`` and ``[A, N, T, h, w]``, actions ``[N, 48]``.
         """
         referent, action = self.text(tokenize(expressions).to(frames.device))
-        context, fine = self.encoder(frames)
+        context, fine = self.see(frames)
         sizes = torch.bincount(frames_of, minlength=len(frames)).tolist()
         features = flatten_frames(fine)
         size = (fine.shape[1], *fine.shape[-2:])
-        logits = self.object_logits(self.controller, referent, features, sizes).unflatten(1, size)
+        query = self.query(referent, action)
+        logits = self.object_logits(self.controller, query, features, sizes).unflatten(1, size)
         seen = self.surroundings(logits.detach(), context, sizes)
-        auxiliary = self.auxiliary_logits(referent, features, sizes, size)
+        auxiliary = self.auxiliary_logits(query, features, sizes, size)
         return logits, auxiliary, self.action.look(seen), self.action.words(action)
 
+    def see(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (context, mask features) of ``[B, T, 3, H, W]``; see :class:`Encoder`."""
+        seen: tuple[Tensor, Tensor] = self.encoder(frames)
+        return seen
+
+    def query(self, referent: Tensor, action: Tensor) -> Tensor:
+        """Return what the mask controller reads of the text, ``[N, 64]``: the referent alone."""
+        return referent
+
     def auxiliary_logits(
-        self, referent: Tensor, features: Tensor, sizes: list[int], size: tuple[int, ...]
+        self, query: Tensor, features: Tensor, sizes: list[int], size: tuple[int, ...]
     ) -> Tensor | None:
         """Return the logits of the auxiliary heads on perturbed features; None without heads or outside training."""
         if self.heads is None or not self.training:
@@ -261,16 +271,16 @@ class Tiny(VosModel):
         found = []
         for head in self.auxiliary:
             perturbed = torch.cat([self.heads.perturb(learned).flatten(2), place], 1)
-            found.append(self.object_logits(head, referent, perturbed, sizes).unflatten(1, size))
+            found.append(self.object_logits(head, query, perturbed, sizes).unflatten(1, size))
         return torch.stack(found)
 
     def make_head(self, *, anew: bool) -> nn.Module:
         """See :class:`VosModel`."""
         return MaskController() if anew else deepcopy(self.controller)
 
-    def object_logits(self, controller: nn.Module, referent: Tensor, features: Tensor, sizes: list[int]) -> Tensor:
-        """Return a controller's logits of every referent, ``[N, T·h·w]``, before the action has a say."""
-        return torch.cat([controller(q, f) for q, f in zip(referent.split(sizes), features, strict=True)])
+    def object_logits(self, controller: nn.Module, query: Tensor, features: Tensor, sizes: list[int]) -> Tensor:
+        """Return a controller's logits of every query, ``[N, T·h·w]``, before the action has a say."""
+        return torch.cat([controller(q, f) for q, f in zip(query.split(sizes), features, strict=True)])
 
     def surroundings(self, logits: Tensor, context: Tensor, sizes: list[int]) -> Tensor:
         """Return ``[N, 128]``: the context pooled over each object and over the object grown by two cells."""

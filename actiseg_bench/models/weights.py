@@ -6,16 +6,14 @@ A module that a network holds under two names is stored once, under the first of
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from actiseg_bench.models.base import VosModel, freeze, reset_fresh
+from actiseg_bench.tensors import TensorFileError, read_safetensors, write_safetensors
 from actiseg_noise.borders.text import check_file
-from actiseg_noise.borders.writing import digest_file, whole_file
+from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError
 
 FILE_NAME = "model.safetensors"
@@ -63,14 +61,18 @@ def load_start_weights(model: VosModel, choice: str, seed: int) -> str:
     if choice == "none":
         return "none"
     path = find_weights(model, choice)
-    load_weights(model, path)
+    is_others = choice == "bundled" and model.card.start_weights != model.card.name
+    load_weights(model, path, but=model.card.fresh if is_others else ())
     reset_fresh(model, seed)
     freeze(model)
     return f"{weights_name(path)}:{digest_file(path)}"
 
 
-def load_weights(model: VosModel, path: Path) -> tuple[str, ...]:
+def load_weights(model: VosModel, path: Path, but: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Load a file into ``model``, which keeps what it has where the file says nothing.
+
+    Args:
+        but: submodules whose part of the file is left aside: it is of a model that has other ones there.
 
     Returns:
         The submodules that the file says nothing about: fresh and optional ones of the model's card.
@@ -80,6 +82,7 @@ def load_weights(model: VosModel, path: Path) -> tuple[str, ...]:
     """
     name = model.card.name
     state, said = read_weights(path, name)
+    state = {key: value for key, value in state.items() if not key.startswith(_prefixes(but))}
     if said.get("model", name) != name:
         raise ActisegError(f"{path}: these weights are of model {said['model']!r}, expected {name!r}: pass --model")
     if any(key.startswith("network.0.") for key in state):
@@ -108,10 +111,8 @@ def read_weights(path: Path, model: str) -> tuple[dict[str, Tensor], dict[str, s
     """
     check_file(path, "file of weights", ActisegError)
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = dict(file.metadata() or {})
-        return load_file(path), metadata
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        return read_safetensors(path)
+    except TensorFileError as error:
         advice = ""
         with path.open("rb") as file:
             if file.read(4).startswith(PYTORCH_MAGIC):
@@ -165,18 +166,6 @@ def carried_state(model: VosModel) -> dict[str, Tensor]:
 def save_start_weights(model: VosModel, path: Path) -> None:
     """Write every parameter and buffer that is not fresh, as safetensors, whole or not at all."""
     write_safetensors(path, {name: value.contiguous() for name, value in carried_state(model).items()})
-
-
-def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write contiguous tensors, none sharing memory with another, and what is said about them; whole or not at all.
-
-    Raises:
-        WriteError: the file cannot be written.
-    """
-    with whole_file(path, SafetensorError) as partial:
-        save_file(tensors, partial, metadata)
-        with suppress(OSError):  # a file system without modes
-            partial.chmod(path.parent.stat().st_mode & 0o666)  # safetensors makes files that nobody else may read
 
 
 def _prefixes(modules: tuple[str, ...]) -> tuple[str, ...]:

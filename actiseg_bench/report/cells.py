@@ -9,6 +9,7 @@ from typing import NamedTuple
 from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS, TITLES
 from actiseg_bench.report.marks import REWARDS_SILENCE
 from actiseg_bench.report.table import Block, Leaderboard, Row, Value
+from actiseg_noise.manifest.info import ACTION_SEVERITY
 
 COLUMNS = {name: f"{TITLES[name]}{'↓' if name in LOWER_IS_BETTER else '↑'}" for name in METRICS} | {
     "p_miou_hands": "hands↑",
@@ -120,10 +121,14 @@ def track_line(block: Block) -> str:
     if track.train_manifest is None:
         return "not trained"
     wrong, iou = (severity(block, name) for name in ("harmful_positives", "median_iou"))
+    narration, flag = (severity(block, name) for name in ACTION_SEVERITY)
+    more = ((narration, "have another clip's narration"), (flag, "are given as negative"))
+    word = "text" if narration else "noun"
     seeds = [one.noise_seed for one in block.tracks]
     parts = [
         f"recipe {track.recipe}, noise seed{'s' * (len(seeds) > 1)} {_listed(seeds)}",
-        "wrong nouns –" if wrong is None else f"{100 * wrong:.1f} % of positives have a wrong noun",
+        "wrong nouns –" if wrong is None else f"{100 * wrong:.1f} % of positives have a wrong {word}",
+        *(f"{100 * share:.1f} % {what}" for share, what in more if share),
         "masks clean" if iou is None else f"median IoU of noised masks {iou:.2f}",
         f"labels {_listed([str(one.train_manifest)[:12] for one in block.tracks])}",
     ]

@@ -143,6 +143,8 @@ _CSV: dict[str, _CsvColumn] = {
     "eval_manifest": lambda at: at.block.track.eval_manifest,
     "harmful_positives": lambda at: severity(at.block, "harmful_positives"),
     "median_iou": lambda at: severity(at.block, "median_iou"),
+    "wrong_narration_positives": lambda at: severity(at.block, "wrong_narration_positives"),
+    "wrong_flag_positives": lambda at: severity(at.block, "wrong_flag_positives"),
 }
 """Column → what stands in it; the header is its names."""
 

@@ -153,8 +153,8 @@ def _cost_note() -> str:
 
 
 def _oracles(results: Sequence[RunResult]) -> list[tuple[str, str]]:
-    """Return strategy and oracle knowledge, without the value it had on a track."""
-    found = {r.strategy: re.sub(r"\s*[\d.]+$", "", r.oracle) for r in results if r.oracle}
+    """Return strategy and oracle knowledge, without the values it had on a track."""
+    found = {r.strategy: re.sub(r"[\s\d.,]+$", "", r.oracle) for r in results if r.oracle}
     return sorted(found.items())
 
 

@@ -26,6 +26,8 @@ from actiseg_noise.borders.writing import remove_file, whole_csv
 Record = dict[str, Any]
 
 RUN = ("track", "strategy", "noise_seed", "seed")
+SHARES = ("precision", "recall", "base_rate", "auroc")
+FITS = ("step", "fit_given", "fit_clean", "held_out")
 CONFUSIONS = ("tp", "tn", "fp", "fn")
 COSTS = ("steps", "train_s", "eval_s", "peak_rss_mb")
 _RUN_COLUMNS = (*SCORES, *EXTRAS, *MODES, "silent", *CONFUSIONS, "networks", "updates", *COSTS, "oracle", "run_key")
@@ -70,14 +72,14 @@ def selection_records(study: Study) -> Iterator[Record]:
     for head, run in iter_runs(study):
         for epoch, units in enumerate(run.result.selection, start=1):
             for unit, shares in units.items():
-                yield head | {"epoch": epoch, "unit": unit} | {name: shares[name] for name in ("precision", "recall")}
+                yield head | {"epoch": epoch, "unit": unit} | {name: shares.get(name) for name in SHARES}
 
 
 def probe_records(study: Study) -> Iterator[Record]:
     """Yield how well every run fits given and clean labels of samples with a wrong one, per probe."""
     for head, run in iter_runs(study):
         for fit in run.result.fits:
-            yield head | {name: fit[name] for name in ("step", "fit_given", "fit_clean")}
+            yield head | {name: fit.get(name) for name in FITS}
 
 
 def comparison_records(boards: Iterable[Leaderboard]) -> Iterator[Record]:
@@ -99,8 +101,8 @@ def _numbers(gap: Difference) -> Record:
 
 COLUMNS = {
     "runs.csv": (*RUN, *_RUN_COLUMNS),
-    "selection_epochs.csv": (*RUN, "epoch", "unit", "precision", "recall"),
-    "memorisation_probes.csv": (*RUN, "step", "fit_given", "fit_clean"),
+    "selection_epochs.csv": (*RUN, "epoch", "unit", *SHARES),
+    "memorisation_probes.csv": (*RUN, *FITS),
     "comparisons.csv": ("track", "metric", "best", "strategy", *_NUMBERS, "separable"),
 }
 """File → its columns."""

@@ -43,6 +43,8 @@ MOST_BYTES = 2**24  # of a result
 
 _AGAIN = "Make it again with the command that made it, or remove its folder."
 _SINCE_3 = ("train_images", "eval_images")  # of a track
+_MAY_LACK = ("base_rate", "auroc")  # of an epoch's selection: results of before, and strategies that rank nothing
+_SELECTED = ["precision", "recall", *_MAY_LACK]
 # What a line about a changed run calls the parts of its identity.
 _TITLES = {
     "train_manifest": "train labels",
@@ -70,7 +72,8 @@ class TrackInfo:
         name: of the track. protocol: its protocol's id, or ``own``.
         train_manifest, eval_manifest: digests of the labels. recipe, noise_seed: what made the training labels.
         severity: of the training labels, as the manifest says it: ``harmful_positives``, the share of positive
-            samples whose noun names something else; ``median_iou`` of the noised masks, None where none was noised.
+            samples whose text is about something else; ``median_iou`` of the noised masks, None where none was noised;
+            of a manifest of schema 2 also ``wrong_narration_positives`` and ``wrong_flag_positives``.
         train_images, eval_images: digests of the pictures that the manifests name; None in a result of schema 2.
 
     What is about training labels is None for the reference rows, which train on none.
@@ -112,8 +115,10 @@ class RunResult:
         failures: failure mode → value in [0, 1] (leakage and loss may exceed 1), None where undefined; the mean over
             the strategy's networks.
         losses: mean loss of each epoch.
-        fits: probes of how well given and clean training labels are fit, each with its step.
-        selection: per epoch, precision and recall of what the strategy believed; empty when it believed everything.
+        fits: probes of how well given and clean training labels are fit, and clean labels of clips that are not trained
+            on where the protocol watches some, each with its step.
+        selection: per epoch, precision and recall of what the strategy believed, the precision of believing everything
+            (``base_rate``) and where it ranked samples ``auroc``; empty when it believed everything.
         oracle: what the strategy knew that a user would not, None for nothing.
         predictions: digest of the stored predictions; of several networks, joined by "+".
     """
@@ -242,12 +247,12 @@ def _ranges(result: RunResult) -> Iterator[tuple[str, float | None, float]]:
 def _check_course(result: RunResult, fields: TypedReader) -> None:
     """Refuse probes and epochs that lack a number."""
     for i, fit in enumerate(result.fits):
-        fields.check_keys(fit, ["step", "fit_given", "fit_clean"], f"fits[{i}]")
+        fields.check_keys(fit, ["step", "fit_given", "fit_clean"], f"fits[{i}]", also=["held_out"])
         if fit["step"] is None:
             fields.refuse(f"fits[{i}].step", "expected a number, got null")
     for i, epoch in enumerate(result.selection):
         for unit, shares in epoch.items():
-            fields.check_keys(shares, ["precision", "recall"], f"selection[{i}].{unit}")
+            fields.check_keys({**dict.fromkeys(_MAY_LACK), **shares}, _SELECTED, f"selection[{i}].{unit}")
 
 
 def folder_name(name: str, what: str) -> str:

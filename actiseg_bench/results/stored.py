@@ -145,7 +145,8 @@ def read_results(folder: str | Path) -> Results:
 def run_folder(track: TrackInfo, model: str, row: str, seed: int, out: Path) -> Path:
     """Return ``<out>/<protocol>/<track>/<model>/<strategy>-<variant>/seed<k>``.
 
-    A protocol fixes what is scored on; without one the first folder says it, so no table loses rows to another.
+    Of labels that another seed than 0 drew, the last part is ``noise<n>-seed<k>``. A protocol fixes what is scored on;
+    without one the first folder says it, so no table loses rows to another.
 
     Args:
         row: ``<strategy>-<variant>``, or the name of a reference row.
@@ -155,7 +156,8 @@ def run_folder(track: TrackInfo, model: str, row: str, seed: int, out: Path) -> 
     """
     group = f"{OWN_PROTOCOL}-{track.eval_manifest[:6]}" if track.protocol == OWN_PROTOCOL else track.protocol
     named = {"protocol, or digest of the evaluation labels": group, "track": track.name, "model": model}
-    parts = [folder_name(name, what) for what, name in {**named, "strategy": row, "seed": f"seed{seed}"}.items()]
+    last = f"noise{track.noise_seed}-seed{seed}" if track.noise_seed else f"seed{seed}"
+    parts = [folder_name(name, what) for what, name in {**named, "strategy": row, "seed": last}.items()]
     return out.joinpath(*parts)
 
 

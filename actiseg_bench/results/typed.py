@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from types import UnionType
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
@@ -49,9 +49,9 @@ class TypedReader:
         self.check_keys(data, names, at)
         return kind(**{name: self._value(hints[name], data[name], _below(at, name)) for name in names})
 
-    def check_keys(self, data: Mapping[str, Any], names: list[str], at: str = "") -> None:
-        """Refuse missing and unknown keys."""
-        for problem, keys in (("missing", set(names) - set(data)), ("unknown", set(data) - set(names))):
+    def check_keys(self, data: Mapping[str, Any], names: list[str], at: str = "", *, also: Sequence[str] = ()) -> None:
+        """Refuse missing and unknown keys; those of ``also`` may be there or not."""
+        for problem, keys in (("missing", set(names) - set(data)), ("unknown", set(data) - {*names, *also})):
             if keys:
                 raise self._error(at, f"{problem} keys: {', '.join(sorted(map(plain, keys)))}")
 

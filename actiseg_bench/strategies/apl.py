@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import focal
-from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, Robustness, StrategyCard
 from actiseg_bench.strategies.gce import generalized_cross_entropy
 from actiseg_bench.strategies.options import option
 from actiseg_bench.strategies.sce import reverse_cross_entropy
@@ -89,6 +89,9 @@ class APL(PixelStrategy):
         source="Ma et al., ICML 2020, arXiv 2006.13554, eq. 10; NCE + RCE, 1 and 1 (CIFAR-10)",
         replaces="the mask focal term",
         options=APLOptions,
+        robust=Robustness(mask="bounded loss of pixels"),
+        deviations="nfl has the slope of its equation; the official code holds (1 - p_y)^gamma constant, so that its "
+        "gradient is another one",
     )
 
     options: APLOptions

@@ -11,12 +11,28 @@ from typing import Any, ClassVar, NamedTuple
 from torch import Tensor, nn
 
 from actiseg_bench.losses import LossConfig, base_focal, combine, mean_over_pixels, weigh
-from actiseg_bench.records import Batch, Network, predict_view
+from actiseg_bench.records import Batch, Network, NoiseRates, predict_view
 from actiseg_bench.strategies.options import Option, Options, list_options, option
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.registry import Registry
 
 FAITHFUL, RELEASED = "faithful", "released"
+
+
+class Robustness(NamedTuple):
+    """What protects each term of the base loss from wrong labels, in a few words; empty: it trusts the given label.
+
+    Attributes:
+        mask, dice, positive: of the three terms. layers: how several decoder layers share in it.
+    """
+
+    mask: str = ""
+    dice: str = ""
+    positive: str = ""
+    layers: str = "each layer alike"
+
+
+TRUSTS_ALL = Robustness()
 
 
 @dataclass(frozen=True)
@@ -31,6 +47,9 @@ class StrategyCard:
         networks: how many networks it trains. views: 2 for strategies that need ``Batch.strong``.
         oracle: what it knows that a user would not, empty when nothing.
         cost: time per step relative to the baseline, in words. hurts: when it does.
+        robust: which terms of the base loss it protects. deviations: from the paper and its official code, beside what
+            the options say; empty when there are none.
+        scored: whose predictions are scored.
     """
 
     name: str
@@ -44,6 +63,9 @@ class StrategyCard:
     oracle: str = ""
     cost: str = "1×"
     hurts: str = ""
+    robust: Robustness = TRUSTS_ALL
+    deviations: str = ""
+    scored: str = "the network"
 
     def list_options(self) -> list[Option]:
         """Return the options, one by one."""
@@ -72,7 +94,7 @@ class Setting:
 
     Attributes:
         loss: the base loss's coefficients.
-        noise_rate: share of the training labels that are wrong, from the manifest; an oracle.
+        noise_rates: which shares of the training labels are wrong, from the manifest; an oracle.
         epochs: length of the run, with a fraction.
         frames: sample_id → the frame_idx that training shows of it, for memory per pixel.
         mask_size: (rows, columns) of a target.
@@ -81,7 +103,7 @@ class Setting:
     """
 
     loss: LossConfig
-    noise_rate: float
+    noise_rates: NoiseRates
     epochs: float
     frames: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     mask_size: tuple[int, int] = (0, 0)
@@ -96,11 +118,14 @@ class Step(NamedTuple):
         losses: one scalar to descend per network, in the networks' order.
         kept: per network, the ids of the samples that its loss used; None when all were used.
         trusted: bool ``[N, T, h, w]``: the pixels whose given label the strategy believes; None when it does not ask.
+        ranked: per network, what ranked its samples in ``kept``, ``[N]`` each, larger for labels believed less; None
+            when nothing did.
     """
 
     losses: list[Tensor]
     kept: list[tuple[str, ...]] | None = None
     trusted: Tensor | None = None
+    ranked: list[Tensor] | None = None
 
 
 class Strategy(ABC):
@@ -147,6 +172,10 @@ class Strategy(ABC):
 
     def finish(self, networks: Sequence[nn.Module]) -> None:  # noqa: B027 — most strategies add nothing
         """Take away what training alone needed; the networks are scored and stored after this."""
+
+    def oracle(self) -> str:
+        """Return what the strategy knows that a user would not, with its values last; empty when nothing."""
+        return self.card.oracle
 
     def pixel_weights(self, batch: Batch) -> Tensor | None:
         """Return what multiplies the strategy's own mask term; None where it has an option ``guided`` that is false."""

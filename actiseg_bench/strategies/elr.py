@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.records import Batch, Network, predict_view
-from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.memory import PixelMemory, as_seen
 from actiseg_bench.strategies.options import Options, option
 
@@ -111,6 +111,8 @@ class ELR(Strategy):
         options=ELROptions,
         cost="1.1×, and 2 bytes per mask pixel and frame",
         hurts="where the first beliefs are wrong: they are kept",
+        robust=Robustness(mask="regularised towards earlier beliefs", layers="the last layer's t for all"),
+        deviations="t is stored in 2047ths, and beyond 31 updates counts as complete",
     )
 
     options: ELROptions

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, Robustness, StrategyCard
 from actiseg_bench.strategies.options import option
 
 
@@ -51,6 +51,8 @@ class GCE(PixelStrategy):
         source="Zhang & Sabuncu, NeurIPS 2018, arXiv 1805.07836, eq. 6; q = .7",
         replaces="the mask focal term",
         options=GCEOptions,
+        hurts="where masks are not learned yet: a bounded loss has little slope where the network is far off",
+        robust=Robustness(mask="bounded loss of pixels"),
     )
 
     options: GCEOptions

@@ -13,7 +13,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.records import Batch, Network, Prediction, predict_view
-from actiseg_bench.strategies.base import STRATEGIES, Setting, Step, Strategy, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.memory import PixelMemory, as_seen
 from actiseg_bench.strategies.options import Options, option
 
@@ -152,6 +152,9 @@ class NPN(Strategy):
         views=2,
         cost="2× after the warm-up, and 2 bytes per mask pixel and frame",
         hurts="where errors of the network are older than the right answer: counts are slow to turn",
+        robust=Robustness(mask="relabelling of pixels", layers="the last layer's counts for all"),
+        deviations="a tie of the counts keeps the given label, where the official argmax takes the first class, which "
+        "would be the background; counts of a byte are halved when one is full",
     )
 
     options: NPNOptions

@@ -14,7 +14,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.records import AuxiliaryHeads, Batch, Network, Prediction, predict_view
-from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, Robustness, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
 from actiseg_noise.key import Key
 
@@ -112,7 +112,7 @@ def annealed(start: float, end: float, epoch: float, epochs: float) -> float:
 class PMHMOptions(Options):
     """See :class:`Options`."""
 
-    heads: int = option(1, "auxiliary mask heads", at_least=1)
+    heads: int = option(1, "auxiliary mask heads; without any the main head votes alone", at_least=0)
     init_std: float | None = option(
         1e-3,
         "noise on the copies of the main head; null: heads start unrelated, as in the published code",
@@ -128,6 +128,8 @@ class PMHMOptions(Options):
     edge: float = option(0.85, "quantile of |Sobel(p)| above which a pixel is uncertain", at_least=0, at_most=1)
     confidence: float = option(0.60, "quantile of |p - .5| from which a pixel may be confident", at_least=0, at_most=1)
     agree: int = option(2, "heads that must vote alike, capped at their number", at_least=1)
+    focal_region: Literal["confident", "all"] = option("confident", "where focal counts: on S, or everywhere")
+    dice_region: Literal["confident", "all"] = option("confident", "where dice counts: on S, or everywhere")
     tversky_alpha: tuple[float, float] = option(
         (0.7, 0.5),
         "weight of false positives, first and last epoch; the published annealing is never called",
@@ -182,6 +184,8 @@ class PMHM(Strategy):
         options=PMHMOptions,
         cost="1.5× on tiny, whose mask head is a third of a step; 1.06× on referformer-mini",
         hurts="where the labels are right: most of a confident network's errors lie outside S, and are not corrected",
+        robust=Robustness("region S", "region S", layers="each layer by its own S; heads vote on the last one"),
+        deviations="its values come from this task, those of the other strategies from the classification of CIFAR",
     )
 
     options: PMHMOptions
@@ -190,23 +194,23 @@ class PMHM(Strategy):
         """See :class:`Strategy`."""
         o = self.options
         heads = AuxiliaryHeads(o.heads, o.init_std, o.dropout, o.dropout_unit, o.noise)
-        for network in networks:
+        for network in networks if o.heads else ():
             network.add_heads(heads)  # type: ignore[operator]
 
     def finish(self, networks: Sequence[nn.Module]) -> None:
         """See :class:`Strategy`."""
-        for network in networks:
+        for network in networks if self.options.heads else ():
             network.drop_heads()  # type: ignore[operator]
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""
-        networks[0].let_heads_learn(not self._is_frozen(epoch))  # type: ignore[attr-defined]
+        if self.options.heads:
+            networks[0].let_heads_learn(not self._is_frozen(epoch))  # type: ignore[attr-defined]
         prediction = predict_view(networks[0], batch)
-        heads = prediction.auxiliary
-        if heads is None:
+        if self.options.heads and prediction.auxiliary is None:
             raise ValueError("the network has no auxiliary heads: call prepare first")
         regions = [self.regions(layer) for layer in prediction.layers]
-        return Step([self._loss(prediction, heads, regions, batch, epoch)], trusted=regions[0].confident)
+        return Step([self._loss(prediction, regions, batch, epoch)], trusted=regions[0].confident)
 
     @torch.no_grad()
     def regions(self, layer: Prediction) -> Regions:
@@ -216,9 +220,7 @@ class PMHM(Strategy):
         o = self.options
         return find_regions(main, heads, margin=o.margin, edge=o.edge, confidence=o.confidence, agree=o.agree)
 
-    def _loss(
-        self, prediction: Prediction, heads: Tensor, regions: list[Regions], batch: Batch, epoch: float
-    ) -> Tensor:
+    def _loss(self, prediction: Prediction, regions: list[Regions], batch: Batch, epoch: float) -> Tensor:
         """Return the mean over samples of the trusted parts, the uncertain ones, and what the base loss has beside."""
         o = self.options
         layers = zip(prediction.layers, regions, strict=True)
@@ -227,7 +229,9 @@ class PMHM(Strategy):
         trusted = combine(masks, prediction, batch, self.setting.loss, overlaps).mean()
         boundary = torch.stack(boundaries).sum(0).mean()
         logits, unsure = prediction.mask_logits, regions[0].uncertain.to(prediction.mask_logits)
-        loss = trusted + o.tversky * boundary + o.consistency * disagreement(logits, heads, unsure)
+        loss = trusted + o.tversky * boundary
+        if prediction.auxiliary is not None:
+            loss = loss + o.consistency * disagreement(logits, prediction.auxiliary, unsure)
         if prediction.earlier:
             others = torch.stack([layer.mask_logits for layer in prediction.earlier])
             loss = loss + o.layer_consistency * disagreement(logits, others, unsure)
@@ -237,8 +241,11 @@ class PMHM(Strategy):
         """Return focal on S, dice on S and Tversky on U of every sample, ``[N]`` each, for one decoder layer."""
         o, target = self.options, batch.masks
         sure, unsure = (region.to(logits) for region in regions)
-        pixels = weigh(base_focal(logits, target, self.setting.loss), self.pixel_weights(batch)) * sure
-        overlap = dice_inside(logits, target, sure, masked_logits=o.masked_logits)
+        everywhere = torch.ones_like(sure)
+        pixels = weigh(base_focal(logits, target, self.setting.loss), self.pixel_weights(batch))
+        pixels = pixels * (sure if o.focal_region == "confident" else everywhere)
+        inside = sure if o.dice_region == "confident" else everywhere
+        overlap = dice_inside(logits, target, inside, masked_logits=o.masked_logits)
         start, end = o.tversky_alpha
         alpha = annealed(start, end, epoch, self.setting.epochs)
         boundary = tversky(logits.sigmoid(), target, unsure, alpha=alpha, beta=o.tversky_beta)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, Robustness, StrategyCard
 from actiseg_bench.strategies.options import option
 
 LOG_ZERO = math.log(1e-4)
@@ -61,6 +61,9 @@ class SCE(PixelStrategy):
         source="Wang et al., ICCV 2019, arXiv 1908.06112, eq. 7; alpha .1, beta 1 (CIFAR-10), A = ln 1e-4 of its code",
         replaces="the mask focal term",
         options=SCEOptions,
+        robust=Robustness(mask="bounded loss of pixels beside cross entropy"),
+        deviations="the values of image classification; for the many pixels of a mask its authors advise A = -1 or -2 "
+        "and beta = 6 to 10 (log_zero, beta)",
     )
 
     options: SCEOptions

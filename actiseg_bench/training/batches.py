@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch.utils.data import Sampler
 
-from actiseg_bench.data.transforms import add_strong_view, augment
+from actiseg_bench.data.transforms import add_strong_view, augment, perturb_features
 from actiseg_bench.records import Batch, ClipItem, collate
 from actiseg_bench.training.config import CLIP, RunConfig
 from actiseg_noise.key import Key
@@ -82,13 +82,18 @@ def make_batch(items: list[ClipItem], config: RunConfig, step: int, *, views: in
     """Draw samples and augment; every draw is addressed by (seed, step), so a second view changes nobody's first.
 
     Args:
-        items: whole clips, of which frames and samples are drawn, or windows, which are shown as they are.
+        items: whole clips, of which frames and samples are drawn, or windows, which are shown as they are. Kept
+            features are not augmented, but for a second view.
         stride: frame pixels per mask pixel, where augmentation makes the mask pixels (``AugmentConfig.scales``).
     """
     random = generator(config.seed, "batch", step)
     if config.train.item == CLIP:
         items = draw_frames(items, config.train.frames_per_clip, random)
         items = [draw_samples(item, config.train.samples_per_clip, random) for item in items]
+    if items[0].frames.is_floating_point():
+        batch = collate(items)
+        strong = generator(config.seed, "strong view", step)
+        return batch if views == 1 else perturb_features(batch, config.train.augment.strong, strong)
     batch = augment(collate(items), config.train.augment, random, stride)
     if views == 1:
         return batch

@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from actiseg_bench.models.base import MODELS, VosModel
-from actiseg_bench.models.weights import load_own_state, own_state, write_safetensors
+from actiseg_bench.models.weights import load_own_state, own_state
 from actiseg_bench.strategies.base import Strategy
+from actiseg_bench.tensors import TensorFileError, read_safetensors, write_safetensors
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import TrainingMonitor
 from actiseg_noise.borders.text import check_file, parse_json
@@ -277,14 +278,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         CheckpointError: no file, a damaged one, or one that this program did not write.
     """
-    from safetensors import SafetensorError, safe_open
-
     check_file(path, "checkpoint", CheckpointError)
     try:
-        with safe_open(path, framework="pt") as file:
-            texts = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 — not a dictionary
-    except (SafetensorError, OSError, *_MISFITS) as error:
+        tensors, texts = read_safetensors(path)
+    except TensorFileError as error:
         raise CheckpointError(f"{path}: not a readable safetensors file ({error}); it may be truncated") from None
     raise_if(
         texts.get("format") != FORMAT,

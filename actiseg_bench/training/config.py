@@ -14,8 +14,8 @@ from actiseg_bench.values import Bounds, check_values, number, within
 from actiseg_noise.errors import UnknownNameError, raise_if
 
 CLIP, WINDOW = "clip", "window"
-COSINE, STEPS = "cosine", "steps"
-CHOICES = {"item": (CLIP, WINDOW), "schedule": (COSINE, STEPS), "targets": ("positive", "all")}
+COSINE, STEPS, CONSTANT = "cosine", "steps", "constant"
+CHOICES = {"item": (CLIP, WINDOW), "schedule": (COSINE, STEPS, CONSTANT), "targets": ("positive", "all")}
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class TrainConfig:
         samples_per_clip: expressions drawn per clip and visit. frames_per_clip: frames drawn per visit, in temporal
             order; None shows all, or five of each where clips differ in length.
         learning_rate: peak, after a linear warm-up over ``warmup_share`` of the steps.
-        schedule: what follows: ``cosine`` to zero; or ``steps``: times ``drop_factor`` after each of the epochs
-            ``drops``.
+        schedule: what follows: ``cosine`` to zero; ``steps``: times ``drop_factor`` after each of the epochs ``drops``;
+            or ``constant``.
         fresh_factor: learning rate of parameters that start weights do not carry, relative to the others.
         rates: the same of parameters whose names start so (the longest such start says); before ``fresh_factor``.
         clip_norm: gradient norm above which gradients are scaled down.

@@ -14,33 +14,53 @@ import torch
 from torch import Tensor, nn
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.data.noise_rates import WRONG_BELOW
 from actiseg_bench.records import Batch, ClipItem, collate
 from actiseg_bench.strategies.base import Step
 
 PROBES = 5
+WATCHED_PROBES = 12
 PROBED_CLIPS = 16
+HELD_OUT_EVERY = 2
 
 
 @dataclass
 class LabelCounts:
-    """Counts of believed and right labels."""
+    """Counts of believed and right labels, of all, and of pairs of a wrong and a right one by who was believed less."""
 
     believed: int = 0
     right: int = 0
     both: int = 0
+    all: int = 0
+    pairs: int = 0
+    in_order: float = 0.0
 
     def add(self, believed: Tensor, right: Tensor) -> None:
         """Count bool tensors of one shape."""
         self.believed += int(believed.sum())
         self.right += int(right.sum())
         self.both += int((believed & right).sum())
+        self.all += right.numel()
+
+    def add_ranking(self, doubts: Tensor, right: Tensor) -> None:
+        """Count the pairs of a wrong and a right label, ``[N]`` each: in order where the wrong one is doubted more."""
+        wrong, sound = doubts[~right], doubts[right]
+        apart = wrong[:, None] - sound[None]
+        self.pairs += apart.numel()
+        self.in_order += float((apart > 0).sum()) + 0.5 * float((apart == 0).sum())
 
     def to_json(self) -> dict[str, float | None]:
-        """Return precision and recall of "this label is clean", in [0, 1], None where nothing defines them."""
-        return {
+        """Return what was counted of "this label is clean", each in [0, 1], None where nothing defines it.
+
+        ``precision``, ``recall``; ``base_rate``, the precision of believing everything; and where there was a ranking
+        ``auroc``, the chance that of a wrong and a right label the wrong one is doubted more.
+        """
+        found = {
             "precision": self.both / self.believed if self.believed else None,
             "recall": self.both / self.right if self.right else None,
+            "base_rate": self.right / self.all if self.all else None,
         }
+        return {**found, "auroc": self.in_order / self.pairs} if self.pairs else found
 
 
 @dataclass
@@ -51,15 +71,21 @@ class EpochSelection:
     pixels: LabelCounts = field(default_factory=LabelCounts)
 
     def add(self, step: Step, batch: Batch) -> None:
-        """Count what a step believed; ``batch.agrees`` says where labels are right."""
+        """Count what a step believed; ``batch.agrees`` says where labels are right.
+
+        A ranking is judged among the samples of one step that are given as positive, and among its negatives.
+        """
         if batch.agrees is None:
             return
         if step.trusted is not None:
             self.pixels.add(step.trusted, batch.agrees)
-        right = batch.agrees.flatten(1).all(1)
+        right = right_samples(batch.masks > 0.5, batch.agrees)
         for kept in step.kept or ():
             names = set(kept)
             self.samples.add(torch.tensor([name in names for name in batch.sample_ids]).to(right.device), right)
+        for doubts in step.ranked or ():
+            for flag in (batch.is_positive > 0.5, batch.is_positive <= 0.5):
+                self.samples.add_ranking(doubts[flag], right[flag])
 
     def to_json(self) -> dict[str, dict[str, float | None]]:
         """Return what was counted, by unit; a unit that no step reported is left out."""
@@ -67,30 +93,54 @@ class EpochSelection:
         return {name: tally.to_json() for name, tally in found.items() if tally.believed}
 
 
+def right_samples(given: Tensor, agrees: Tensor) -> Tensor:
+    """Return which samples' labels are right as wholes, bool ``[N]``, of given masks and where they agree.
+
+    Where a given pixel agrees it is the clean one, elsewhere the other: right is an IoU with that mask of at least one
+    half, as ``ManifestDataset.noise_rates`` counts. Of a sample that is misnamed no pixel agrees.
+    """
+    return _iou(given, given == agrees) >= WRONG_BELOW
+
+
 class Probe:
     """Fits to the given and to the clean labels of a few training clips, the same ones every time.
 
     Of samples whose label is wrong (of all, where none is): mean IoU of the prediction from the given text with the
-    given mask, and of the prediction from the clean text with the clean mask. Positives alone.
+    given mask, and of the prediction from the clean text with the clean mask. Positives alone, by the given or by the
+    clean flag. Where there are clips to watch that are not trained on, the same of their clean labels.
     """
 
-    def __init__(self, given: ManifestDataset, clean: ManifestDataset, clips: int = PROBED_CLIPS) -> None:
+    def __init__(
+        self,
+        given: ManifestDataset,
+        clean: ManifestDataset,
+        clips: int = PROBED_CLIPS,
+        *,
+        held_out: ManifestDataset | None = None,
+    ) -> None:
         places = torch.linspace(0, len(given) - 1, min(clips, len(given))).round().long().tolist()
         self._given, self._clean = ([data[i] for i in places] for data in (given, clean))
         pairs = zip(self._given, self._clean, strict=True)
-        self._counted = [one.is_positive & ~_equal(one, two) for one, two in pairs]
+        self._counted = [(one.is_positive | two.is_positive) & ~_equal(one, two) for one, two in pairs]
         if not any(mask.any() for mask in self._counted):
             self._counted = [item.is_positive for item in self._given]
+        self._held_out = [] if held_out is None else [held_out[i] for i in range(0, len(held_out), HELD_OUT_EVERY)]
 
     @torch.no_grad()
     def __call__(self, network: nn.Module, device: torch.device) -> dict[str, float | None]:
-        """Return ``fit_given`` and ``fit_clean``, each in [0, 1]; the network is left in the mode it was in."""
+        """Return ``fit_given``, ``fit_clean`` and, where clips are watched, ``held_out``, each in [0, 1].
+
+        The network is left in the mode it was in.
+        """
         was_training = network.training
         network.eval()
         found = {}
-        for name, items in (("fit_given", self._given), ("fit_clean", self._clean)):
+        probed = {"fit_given": (self._given, self._counted), "fit_clean": (self._clean, self._counted)}
+        if self._held_out:
+            probed["held_out"] = self._held_out, [item.is_positive for item in self._held_out]
+        for name, (items, all_counted) in probed.items():
             ious = []
-            for item, counted in zip(items, self._counted, strict=True):
+            for item, counted in zip(items, all_counted, strict=True):
                 if counted.any():
                     batch = collate([item.take(counted.nonzero().flatten().tolist())]).to(device)
                     predicted = network(batch.frames, batch.expressions, batch.frames_of).mask_logits > 0
@@ -149,5 +199,5 @@ class TrainingMonitor:
 
     @property
     def selection(self) -> list[dict[str, dict[str, float | None]]]:
-        """Return precision and recall per epoch, by unit."""
+        """Return what was counted, per epoch and by unit."""
         return [epoch.to_json() for epoch in self._epochs]

@@ -40,6 +40,8 @@ def open_training(
         diagnose=diagnose,
         weigh_actions=train.action_weights,
     )
+    if card.keeps_features:
+        _check_kept(config)
     if not len(data):
         raise ActisegError(
             f"{data.manifest.path}: the manifest has no clip with a sample; there is nothing to train on"
@@ -51,6 +53,19 @@ def open_training(
             f"{columns} to {most} × {widest}, and clips of one update must have one: pass --clips 1"
         )
     return data
+
+
+def _check_kept(config: RunConfig) -> None:
+    """Refuse what features that are computed once cannot show."""
+    augment = config.train.augment
+    asked = {"[train.augment.scales]": augment.scales, "[train.augment.distort]": augment.distort}
+    given = [name for name, value in asked.items() if value is not None]
+    given += ['item = "window"'] if config.train.item == WINDOW else []
+    if given:
+        raise ActisegError(
+            f"model {config.model!r} keeps the features of whole clips, and {', '.join(given)} would show others: "
+            "leave it out, or choose another model"
+        )
 
 
 def open_probed(config: RunConfig, data: ManifestDataset) -> tuple[ManifestDataset, ManifestDataset]:
@@ -67,10 +82,16 @@ def open_probed(config: RunConfig, data: ManifestDataset) -> tuple[ManifestDatas
             labels=labels,
             targets=data.targets,
             frames=frames,
-        )
+        ).like(data)
 
     is_plain = frames is None and config.train.augment.scales is None
     return data if is_plain else again("noisy"), again("clean")
+
+
+def open_watched(manifest: Path, data: ManifestDataset) -> ManifestDataset:
+    """Return the clean labels of clips that a training is watched on, as its model reads them."""
+    seen = {"size": data.size, "mask_stride": data.mask_stride, "whole": True}
+    return ManifestDataset(manifest, data.root, labels="clean", **seen)  # type: ignore[arg-type]
 
 
 def fit_to_data(config: RunConfig, data: ManifestDataset) -> RunConfig:

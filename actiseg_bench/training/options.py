@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from actiseg_bench.training.named_configs import NamedConfig
 
 _KEY = "actiseg_bench.flag"
+MODEL = "tiny"
 BASE_LOSSES = {"positives": {"dice_over": "positives"}, "published": {"dice_over": "all"}}
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "32", "bf16", "16", "64")
 TRANSFORMER_ENGINE = ("transformer-engine", "transformer-engine-float16")
@@ -68,7 +69,7 @@ class TrainingOptions:
     strategy_options: Mapping[str, Any] = flag(
         {}, "A hyper-parameter of the strategy; repeatable.", name="--option", metavar="NAME=VALUE"
     )
-    model: str = flag("tiny", "The model; see 'list models'.")
+    model: str | None = flag(None, "The model; see 'list models'. [default: the protocol's, else tiny]")
     weights: str = flag("bundled", "Start weights: bundled, none, or a safetensors file.", metavar="NAME|FILE")
     config: str | None = flag(None, "How to learn: actionvos, or a TOML file. Other options win.", metavar="NAME|FILE")
     steps: int | None = flag(
@@ -124,7 +125,7 @@ class TrainingOptions:
         loss = BASE_LOSSES[self.loss] if self.loss is not None else {}
         weight = {"dice": self.dice} if self.dice is not None else {}
         keys["loss"] = {**keys.get("loss", {}), **loss, **weight}
-        given = {"model": self.model, "variant": self.variant, "strategy_options": dict(self.strategy_options)}
+        given = {"model": self.model or MODEL, "variant": self.variant, "strategy_options": dict(self.strategy_options)}
         machine = {"start_weights": self.weights, "device": self.device, "precision": self.precision}
         return RunConfig.from_dict({**given, **machine, **own, "train": keys})
 
@@ -173,7 +174,7 @@ def check_strategies(names: list[str], options: TrainingOptions, wanted: list[st
     from actiseg_bench.models.base import MODELS
     from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
 
-    _ = MODELS[options.model]
+    _ = MODELS[options.model or MODEL]
     cards = {name: STRATEGIES[name].card for name in names}
     everywhere = sorted({variant for card in cards.values() for variant in card.variants})
     for name in wanted:

@@ -22,7 +22,7 @@ from actiseg_bench.losses import ALL, LossConfig, base_loss, dice, focal, mean_o
 from actiseg_bench.models.base import MODELS, VosModel, count_parameters
 from actiseg_bench.models.tiny import ACTION_DIM, Tiny
 from actiseg_bench.models.weights import FILE_NAME, save_start_weights
-from actiseg_bench.records import Batch, Network, predict_view
+from actiseg_bench.records import Batch, Network, NoiseRates, predict_view
 from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
 from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.process import process_state
@@ -105,11 +105,11 @@ def make_student(name: str, data: ManifestDataset) -> tuple[nn.Module, VosModel,
     if name == Tiny.card.name:
         verbs = Verbs(data)
         student = Student(verbs.count)
-        return student, student.model, Pretraining(Setting(LossConfig(), 0.0, 1), verbs)
+        return student, student.model, Pretraining(Setting(LossConfig(), NoiseRates(), 1), verbs)
     model = MODELS[name]()
     for part in model.card.fresh:
         model.get_submodule(part).requires_grad_(False)
-    return model, model, Referring(Setting(LossConfig(mask=20.0, positive=0.0), 0.0, 1))
+    return model, model, Referring(Setting(LossConfig(mask=20.0, positive=0.0), NoiseRates(), 1))
 
 
 def _lookup(table: dict[str, int], batch: Batch) -> Tensor:

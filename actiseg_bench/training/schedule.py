@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from actiseg_bench.models.base import VosModel
-from actiseg_bench.training.config import STEPS, TrainConfig
+from actiseg_bench.training.config import CONSTANT, STEPS, TrainConfig
 from actiseg_noise.errors import ActisegError
 
 
 def learning_rate(step: int, config: TrainConfig, epoch_steps: float) -> float:
-    """Return the rate of a 0-based step: linear warm-up, then a cosine to zero, or drops.
+    """Return the rate of a 0-based step: linear warm-up, then a cosine to zero, drops, or nothing.
 
     Args:
         epoch_steps: steps of an epoch.
@@ -21,6 +21,8 @@ def learning_rate(step: int, config: TrainConfig, epoch_steps: float) -> float:
     warmup = max(1, round(config.warmup_share * config.steps))
     if step < warmup:
         return config.learning_rate * (step + 1) / warmup
+    if config.schedule == CONSTANT:
+        return config.learning_rate
     if config.schedule == STEPS:
         dropped = sum(step >= round(epoch * epoch_steps) for epoch in config.drops)
         return config.learning_rate * config.drop_factor**dropped

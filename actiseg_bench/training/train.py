@@ -13,6 +13,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from actiseg_bench.data.features import keep_features
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.pictures import pictures_digest
 from actiseg_bench.device import pick_device
@@ -23,13 +24,14 @@ from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
 from actiseg_bench.training.batches import make_batch, step_seed
 from actiseg_bench.training.checkpoint import CheckpointManager, TrainingState, run_identity
 from actiseg_bench.training.config import RunConfig
-from actiseg_bench.training.diagnosis import Probe, TrainingMonitor
+from actiseg_bench.training.diagnosis import PROBES, WATCHED_PROBES, Probe, TrainingMonitor
 from actiseg_bench.training.items import (
     fit_to_data,
     make_sampler,
     memory_grid,
     open_probed,
     open_training,
+    open_watched,
     steps_per_epoch,
 )
 from actiseg_bench.training.process import process_state
@@ -89,6 +91,7 @@ def train_run(
     folder: Path | None = None,
     save_every: int | None = None,
     diagnose: bool = False,
+    watch: Path | None = None,
 ) -> TrainOutcome:
     """Train as ``config`` says on the noisy labels of ``manifest``; the process is left as it was found.
 
@@ -100,6 +103,7 @@ def train_run(
             continues from a checkpoint that is there. None keeps nothing.
         save_every: steps between checkpoints; None writes one only when the loss stops being finite.
         diagnose: measure selection and memorisation on the way (``TrainOutcome.fits`` and ``selection``).
+        watch: a manifest of clips that are not trained on, whose clean labels are probed with it, more often.
 
     Raises:
         NotFiniteError: a loss that is NaN or infinite; the networks as they were before it are in ``folder``.
@@ -113,20 +117,28 @@ def train_run(
         config = fit_to_data(config, data)
         strategy = make_strategy(config, data, folder)
         networks, weights = make_networks(config, strategy.card.networks, fabric.device)
+        keep_features(data, networks[0])
         torch.manual_seed(step_seed(config.seed, "prepare", 0))
         strategy.prepare(networks)
         checkpoints = None
         if folder is not None:
             identity = run_identity(config, data.manifest.digest, pictures_digest(data.manifest, data.root))
             checkpoints = CheckpointManager(folder, identity, save_every, fabric.is_global_zero)
-        monitor = TrainingMonitor(Probe(*open_probed(config, data)), config.train.steps) if diagnose else None
+        monitor = _monitor(config, data, watch, networks[0]) if diagnose else None
         losses = fit(networks, strategy, data, config, fabric, on_progress, checkpoints, monitor)
         strategy.finish(networks)
         for network in networks:
             network.eval()
-        oracle = f"{strategy.card.oracle} {strategy.setting.noise_rate:.3f}" if strategy.card.oracle else ""
-        outcome = TrainOutcome(networks, losses, config.train.steps, time.perf_counter() - started, oracle, weights)
+        took = time.perf_counter() - started
+        outcome = TrainOutcome(networks, losses, config.train.steps, took, strategy.oracle(), weights)
         return outcome if monitor is None else replace(outcome, fits=monitor.fits, selection=monitor.selection)
+
+
+def _monitor(config: RunConfig, data: ManifestDataset, watch: Path | None, network: VosModel) -> TrainingMonitor:
+    """Return what measures a training on the way."""
+    held_out = None if watch is None else keep_features(open_watched(watch, data), network)
+    probe = Probe(*open_probed(config, data), held_out=held_out)
+    return TrainingMonitor(probe, config.train.steps, PROBES if held_out is None else WATCHED_PROBES)
 
 
 def make_fabric(config: RunConfig) -> Fabric:
@@ -155,7 +167,7 @@ def make_strategy(config: RunConfig, data: ManifestDataset, folder: Path | None 
     epochs = config.train.steps / steps_per_epoch(data, config.train)
     setting = Setting(
         loss=config.train.loss,
-        noise_rate=data.noise_rate,
+        noise_rates=data.noise_rates,
         epochs=epochs,
         frames=data.frames_of_samples,
         mask_size=memory_grid(data, config.train),

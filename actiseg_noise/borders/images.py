@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.borders.text import check_file
+from actiseg_noise.borders.text import check_bytes, check_file
 from actiseg_noise.borders.writing import write_png
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
@@ -207,6 +207,7 @@ def _opened(path: Path, what: str) -> Iterator[Image.Image]:
     from PIL import Image
 
     check_file(path, what)
+    check_bytes(path, what)
     try:
         with Image.open(path) as image:
             yield image

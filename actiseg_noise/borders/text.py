@@ -55,6 +55,15 @@ def is_lfs_pointer(path: Path) -> bool:
         return False
 
 
+def check_bytes(
+    path: Path, what: str = "file", kind: type[ActisegError] = DataError, *, most: int | None = None
+) -> None:
+    """Raise ``kind`` for a file that is too large to be read whole; see :func:`read_bytes`."""
+    size, limit = path.stat().st_size, MOST_BYTES if most is None else most
+    if size > limit:
+        raise kind(f"{path}: {size:,} bytes, expected a {what} of at most {limit:,}, which is read whole")
+
+
 def read_bytes(
     path: Path, what: str = "file", kind: type[ActisegError] = DataError, *, most: int | None = None
 ) -> bytes:
@@ -67,9 +76,7 @@ def read_bytes(
         ActisegError (``kind``): see :func:`check_file`, the system refuses to read it, or it is too large.
     """
     check_file(path, what, kind)
-    size, limit = path.stat().st_size, MOST_BYTES if most is None else most
-    if size > limit:
-        raise kind(f"{path}: {size:,} bytes, expected a {what} of at most {limit:,}, which is read whole")
+    check_bytes(path, what, kind, most=most)
     try:
         return path.read_bytes()
     except OSError as error:

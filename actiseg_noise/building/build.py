@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts, read_info
 from actiseg_noise.manifest.read import read_manifest
-from actiseg_noise.manifest.schema import TABLES
+from actiseg_noise.manifest.schema import Table, tables_of
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.progress import Progress
 from actiseg_noise.records import Clip
@@ -161,7 +161,8 @@ def _write_manifest(request: Request, space: Workspace, progress: Progress) -> N
     thresholds = None
     tally = Tally(len(request.recipe.noises))
     severity, pairs = Severity(), FramePairs()
-    with _counted(request, space.scratch) as (clips, total), ManifestWriter(space.manifest) as writer:
+    tables = tables_of(request.schema_version)
+    with _counted(request, space.scratch) as (clips, total), ManifestWriter(space.manifest, tables) as writer:
         if request.recipe.exact_rate:
             progress.note("finding exact rates")
             thresholds = find_thresholds(request)
@@ -170,7 +171,7 @@ def _write_manifest(request: Request, space: Workspace, progress: Progress) -> N
         with closing(finished):  # an error ends the worker processes before the workspace goes
             for folder, count in finished:
                 tally.add(read_chunk_info(folder)["tally"])
-                for name, batch in _batches(folder):
+                for name, batch in _batches(folder, tables):
                     columns = writer.append(name, batch)
                     severity.add(name, columns)
                     pairs.add(name, columns)
@@ -196,9 +197,9 @@ def find_thresholds(request: Request) -> list[float]:
     return exact_thresholds(request.iter_clips(), request.job().plan(), read_mask)
 
 
-def _batches(folder: Path) -> Iterator[tuple[str, RecordBatch]]:
+def _batches(folder: Path, tables: Sequence[Table]) -> Iterator[tuple[str, RecordBatch]]:
     """Yield (table name, rows) of a finished chunk."""
-    for table in TABLES:
+    for table in tables:
         for batch in iter_batches(folder, table):
             yield table.name, batch
 
@@ -223,4 +224,5 @@ def _info(request: Request, slots: tuple[SlotCounts, ...], severity: Severity, d
         selection=request.selection.to_json(),
         skipped=tuple(sorted(request.dataset.skipped)),
         uses=request.job().plan().uses,
+        schema_version=request.schema_version,
     )

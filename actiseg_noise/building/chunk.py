@@ -29,7 +29,7 @@ from actiseg_noise.errors import ActisegWarning, DataError
 from actiseg_noise.manifest.arrays import to_batch
 from actiseg_noise.manifest.digest import compact_json
 from actiseg_noise.manifest.records import TableRow
-from actiseg_noise.manifest.schema import TABLES, Table
+from actiseg_noise.manifest.schema import PLAIN, Table, tables_of
 from actiseg_noise.recipe import Recipe
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
 from actiseg_noise.vocabulary import Vocabulary
@@ -54,6 +54,7 @@ class Job:
     vocabulary: Vocabulary
     content: str
     thresholds: tuple[float, ...] | None = None
+    schema_version: int = PLAIN
 
     def plan(self) -> Plan:
         """Return the recipe made ready to draw."""
@@ -68,13 +69,14 @@ class Worker:
         self.job = job
         self.plan = job.plan()
         self.read_mask = job.dataset.read_checked_mask if job.content == "full" else None
+        self.tables = tables_of(job.schema_version)
 
     def rows(self, clips: Iterable[Clip]) -> tuple[dict[str, list[TableRow]], Tally]:
         """Return the rows of all tables and the counts of draws."""
         tally = Tally(len(self.job.recipe.noises))
-        rows: dict[str, list[TableRow]] = {table.name: [] for table in TABLES}
+        rows: dict[str, list[TableRow]] = {table.name: [] for table in self.tables}
         for clip in clips:
-            for name, found in clip_rows(clip, self.plan, tally, self.read_mask).items():
+            for name, found in clip_rows(clip, self.plan, tally, self.read_mask, self.job.schema_version).items():
                 rows[name].extend(found)
         return rows, tally
 
@@ -83,7 +85,7 @@ class Worker:
         made_from = _inputs_digest(self.job, clips)
         rows, tally = self.rows(clips)
         with whole_folder(folder) as part:
-            for table in TABLES:
+            for table in self.tables:
                 _write_arrow(part / f"{table.name}.arrow", table, rows[table.name])
             write_json(part / "chunk.json", {"inputs": made_from, "tally": tally.rows}, indent=None)
 

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
+from actiseg_noise.building.action import Flag, Narration, names_narration
 from actiseg_noise.building.text import NoisyText
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.manifest.records import ClipRow, FrameRow, MaskLabels, MaskRow, SampleRow, TableRow, seal
+from actiseg_noise.manifest.records import (
+    ActionClipRow,
+    ActionSampleRow,
+    ClipRow,
+    FrameRow,
+    MaskLabels,
+    MaskRow,
+    SampleRow,
+    TableRow,
+    seal,
+)
 from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.masks import Box, IndexMask, Rle, empty_rle, encode_rle, find_boxes
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord, expression, sample_id
@@ -60,24 +71,36 @@ class MaskCheck:
 
 def clip_row(clip: Clip) -> ClipRow:
     """Return the clip's row."""
-    return seal(
-        ClipRow.__new__(
-            ClipRow,
-            clip_id=clip.clip_id,
-            video_id=clip.video_id,
-            narration=clip.narration,
-            verb=clip.verb,
-            noun=clip.noun,
-            verb_class=clip.verb_class,
-            noun_class=clip.noun_class,
-            start_frame=clip.start_frame,
-            stop_frame=clip.stop_frame,
-            redundant=clip.redundant,
-            missing=clip.missing,
-            other=clip.other,
-            source_order=clip.source_order,
-            address=clip.address,
-        )
+    return seal(_clip_cells(clip))
+
+
+def action_clip_row(clip: Clip, narration: str) -> ActionClipRow:
+    """Return the clip's row of schema 2.
+
+    Args:
+        narration: the noisy one.
+    """
+    return seal(ActionClipRow(*_clip_cells(clip)[:-1], narration))
+
+
+def _clip_cells(clip: Clip) -> ClipRow:
+    """Return the clip's row without its digest."""
+    return ClipRow.__new__(
+        ClipRow,
+        clip_id=clip.clip_id,
+        video_id=clip.video_id,
+        narration=clip.narration,
+        verb=clip.verb,
+        noun=clip.noun,
+        verb_class=clip.verb_class,
+        noun_class=clip.noun_class,
+        start_frame=clip.start_frame,
+        stop_frame=clip.stop_frame,
+        redundant=clip.redundant,
+        missing=clip.missing,
+        other=clip.other,
+        source_order=clip.source_order,
+        address=clip.address,
     )
 
 
@@ -87,29 +110,54 @@ def sample_row(clip: Clip, item: ObjectRecord, noisy: NoisyText, noisy_expressio
     Args:
         noisy_expression: the noisy text; None: the object's own with the noisy noun in it.
     """
+    return seal(_sample_cells(clip, item, noisy, noisy_expression))
+
+
+def action_sample_row(
+    clip: Clip,
+    item: ObjectRecord,
+    noisy: NoisyText,
+    narration: Narration,
+    flag: Flag,
+    noisy_expression: str | None = None,
+) -> ActionSampleRow:
+    """Return the row of one object in schema 2; a text that names another narration than its own is harmful.
+
+    Args:
+        narration: of the clip's noisy texts, of those that name the clean one. noisy_expression: see ``sample_row``.
+    """
+    is_swapped = narration.text != clip.narration and names_narration(clip, item)
+    if noisy_expression is None and is_swapped:
+        noisy_expression = expression(noisy.label.noun, narration.text)
+    cells = _sample_cells(clip, item, noisy, noisy_expression)
+    cells = cells._replace(is_harmful=cells.is_harmful or is_swapped)
+    narration_noise = narration.noise_id if is_swapped else NO_NOISE
+    return seal(ActionSampleRow(*cells[:-1], narration_noise, flag.is_positive, flag.noise_id))
+
+
+def _sample_cells(clip: Clip, item: ObjectRecord, noisy: NoisyText, noisy_expression: str | None) -> SampleRow:
+    """Return the row of one object without its digest; see ``sample_row``."""
     label, noise_id, harmful = noisy
     text = expression(item.noun, clip.narration, item.template)
     if noisy_expression is None:
         is_same = label.noun == item.noun
         noisy_expression = text if is_same else expression(label.noun, clip.narration, item.template)
-    return seal(
-        SampleRow.__new__(
-            SampleRow,
-            sample_id=sample_id(clip.clip_id, item.object_id),
-            clip_id=clip.clip_id,
-            object_id=item.object_id,
-            is_positive=item.is_positive,
-            handbox=item.handbox,
-            in_narration=item.in_narration,
-            category_id=item.category_id,
-            noun=item.noun,
-            expression=text,
-            noisy_category_id=label.category_id,
-            noisy_noun=label.noun,
-            noisy_expression=noisy_expression,
-            text_noise=noise_id,
-            is_harmful=harmful,
-        )
+    return SampleRow.__new__(
+        SampleRow,
+        sample_id=sample_id(clip.clip_id, item.object_id),
+        clip_id=clip.clip_id,
+        object_id=item.object_id,
+        is_positive=item.is_positive,
+        handbox=item.handbox,
+        in_narration=item.in_narration,
+        category_id=item.category_id,
+        noun=item.noun,
+        expression=text,
+        noisy_category_id=label.category_id,
+        noisy_noun=label.noun,
+        noisy_expression=noisy_expression,
+        text_noise=noise_id,
+        is_harmful=harmful,
     )
 
 

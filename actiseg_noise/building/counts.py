@@ -10,7 +10,7 @@ from typing import Any
 
 from actiseg_noise.building.plan import Tally
 from actiseg_noise.errors import DataError, GateError
-from actiseg_noise.manifest.info import SlotCounts
+from actiseg_noise.manifest.info import ACTION_SEVERITY, SlotCounts
 from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.noises.base import NOISES
 from actiseg_noise.recipe import Recipe
@@ -22,12 +22,12 @@ def slot_counts(recipe: Recipe, tally: Tally, thresholds: Sequence[float] | None
     """Return what each noise of the recipe did, with the interval that chance allows."""
     slots = []
     for index, (spec, (eligible, realised, on_positives)) in enumerate(zip(recipe.noises, tally.rows, strict=True)):
-        mask_unit = "mask" if recipe.temporal == "frame" else "track"
+        units = {"narration": "clip", "mask": "mask" if recipe.temporal == "frame" else "track"}
         count = round(spec.rate * eligible)
         slots.append(
             SlotCounts(
                 noise_id=spec.noise_id,
-                unit="sample" if NOISES[spec.noise_id].kind == "text" else mask_unit,
+                unit=units.get(NOISES[spec.noise_id].kind, "sample"),
                 requested=spec.rate,
                 threshold=spec.rate if thresholds is None else thresholds[index],
                 eligible=eligible,
@@ -89,11 +89,17 @@ def _first_above(terms: Iterator[tuple[int, float]], tail: float) -> int:
 
 
 class Severity:
-    """Share of positives whose noun is harmful, and median IoU of the noised masks, from rows."""
+    """Share of positives whose text is harmful, and median IoU of the noised masks, from rows.
+
+    Of rows of schema 2 also the shares of positives with another clip's narration, and of those given as negative.
+    """
 
     def __init__(self) -> None:
         self._positives = 0
         self._harmful = 0
+        self._has_actions = False
+        self._swapped = 0
+        self._flipped = 0
         self._ious = array("d")
 
     def add(self, name: str, columns: Mapping[str, list[Any]]) -> None:
@@ -101,18 +107,38 @@ class Severity:
         if name == "samples":
             self._positives += sum(columns["is_positive"])
             self._harmful += sum(map(and_, columns["is_positive"], columns["is_harmful"]))
+            if "flag_noise" in columns:
+                self._add_actions(columns)
         elif name == "masks":
             pairs = zip(columns["mask_noise"], columns["iou"], strict=True)
             self._ious.extend(iou for noise, iou in pairs if noise != NO_NOISE)
 
+    def _add_actions(self, columns: Mapping[str, list[Any]]) -> None:
+        """Take in what rows of samples say in schema 2 alone."""
+        self._has_actions = True
+        for is_positive, noise, given in zip(
+            columns["is_positive"], columns["narration_noise"], columns["noisy_is_positive"], strict=True
+        ):
+            self._swapped += is_positive and noise != NO_NOISE
+            self._flipped += is_positive and not given
+
     def to_json(self) -> dict[str, float | None]:
-        """Return ``harmful_positives`` (0–1) and ``median_iou`` (0–1), each null where nothing was counted."""
+        """Return ``harmful_positives`` and ``median_iou``, each in 0–1 and null where nothing was counted.
+
+        Of schema 2 ``wrong_narration_positives`` and ``wrong_flag_positives``, too.
+        """
         from statistics import median
 
-        return {
-            "harmful_positives": self._harmful / self._positives if self._positives else None,
+        found = {
+            "harmful_positives": self._share(self._harmful),
             "median_iou": median(self._ious) if self._ious else None,
         }
+        shares = zip(ACTION_SEVERITY, map(self._share, (self._swapped, self._flipped)), strict=True)
+        return found | (dict(shares) if self._has_actions else {})
+
+    def _share(self, count: int) -> float | None:
+        """Return a share of the positives, None of nothing."""
+        return count / self._positives if self._positives else None
 
 
 class FramePairs:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from actiseg_noise.building.action import noise_flags, noise_narration
 from actiseg_noise.building.chunk import Worker
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.request import Request
 from actiseg_noise.building.rows import check_clip
 from actiseg_noise.building.text import noise_text
 from actiseg_noise.manifest.arrays import to_batch
-from actiseg_noise.manifest.schema import TABLES
+from actiseg_noise.manifest.schema import tables_of
 from actiseg_noise.manifest.write import parquet_size
 from actiseg_noise.records import Clip
 
@@ -39,6 +40,8 @@ def dry_run(request: Request) -> dict[str, Any]:
         totals["clips"] += 1
         totals["frames"] += len(clip.frames)
         totals["samples"] += sum(1 for _ in noise_text(clip, plan, tally))
+        noise_narration(clip, plan, tally)
+        deque(noise_flags(clip, plan, tally), maxlen=0)
         totals["masks"] += sum(frame.is_annotated for frame in clip.frames) * len(clip.objects) if is_full else 0
         totals["to read"] += sum(frame.is_annotated for frame in clip.frames) if is_full else 0
         positives += sum(item.is_positive for item in clip.objects)
@@ -97,9 +100,11 @@ def _as_text(request: Request) -> Request:
 
 def _noise_lines(plan: Plan, tally: Tally) -> Iterator[tuple[str, str]]:
     """Yield (place and noise, what it would do)."""
-    for slot in plan.text:
-        counts = f"{tally.realised[slot.index]} of {tally.eligible[slot.index]} samples"
-        yield f"{slot.index + 1} {slot.noise.noise_id}", counts
+    texts = [(slot.index, slot.noise.noise_id, "samples") for slot in plan.text]
+    narrations = [(slot.index, slot.noise.noise_id, "clips") for slot in plan.narrations]
+    flags = [(slot.index, slot.noise.noise_id, "samples") for slot in plan.flags]
+    for index, noise_id, unit in (*texts, *narrations, *flags):
+        yield f"{index + 1} {noise_id}", f"{tally.realised[index]} of {tally.eligible[index]} {unit}"
     for mask_slot in plan.masks:
         yield f"{mask_slot.index + 1} {mask_slot.noise.noise_id}", f"rate {mask_slot.threshold:g}"
 
@@ -110,7 +115,7 @@ def _estimate_bytes(request: Request, clips: list[Clip], totals: Counter[str]) -
 
     rows, _ = Worker(request.job()).rows(replace(clip, frames=clip.frames[:FRAMES_BUILT]) for clip in clips)
     total = 0
-    for table in TABLES:
+    for table in tables_of(request.schema_version):
         empty = parquet_size(table, table.arrow().empty_table())
         total += empty
         if built := rows[table.name]:

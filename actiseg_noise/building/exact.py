@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from actiseg_noise.building.action import flag_uniforms, narration_uniforms
 from actiseg_noise.building.plan import Plan
 from actiseg_noise.building.text import text_uniforms
 
@@ -23,13 +24,19 @@ def exact_thresholds(clips: Iterable[Clip], plan: Plan, read_mask: ReadMask | No
     Slots are settled in order: a draw that an earlier slot takes is not eligible for a later one of its kind.
     """
     text: list[list[float]] = []
+    narrations: list[list[float]] = []
+    flags: list[list[float]] = []
     masks: list[list[float]] = []
     for clip in clips:
         text.extend(text_uniforms(clip, plan))
+        narrations.append(narration_uniforms(clip, plan))
+        flags.extend(flag_uniforms(clip, plan))
         if read_mask is not None and plan.masks:
             masks.extend(_mask_uniforms(clip, plan, read_mask))
     thresholds = [spec.rate for spec in plan.recipe.noises]
     _settle(text, [slot.index for slot in plan.text], thresholds, exclusive=True)
+    _settle(narrations, [slot.index for slot in plan.narrations], thresholds, exclusive=True)
+    _settle(flags, [slot.index for slot in plan.flags], thresholds, exclusive=True)
     _settle(masks, [slot.index for slot in plan.masks], thresholds, exclusive=not plan.recipe.sequential)
     return thresholds
 

@@ -42,6 +42,10 @@ class BuildOptions:
     )
     flip: float | None = field(default=None, metadata=_means("Rate of category flips."))
     noun: float | None = field(default=None, metadata=_means("Rate of noun substitutions."))
+    narration: float | None = field(default=None, metadata=_means("Rate of clips with another clip's narration."))
+    flag: float | None = field(
+        default=None, metadata=_means("Rate of objects given as negative instead of positive, or the reverse.")
+    )
     boundary: int | None = field(default=None, metadata=_means("Kernel of the mask noise."))
     boundary_op: str = field(default="dilate", metadata=_means("The mask noise."))
     boundary_rate: float = field(default=1.0, metadata=_means("Rate of the mask noise."))

@@ -10,11 +10,12 @@ from typing import Any, Generic, TypeVar
 
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
-from actiseg_noise.noises.base import NOISES, Label, MaskNoise, TextNoise
+from actiseg_noise.manifest.schema import ACTION, PLAIN
+from actiseg_noise.noises.base import ACTION_KINDS, NOISES, FlagNoise, Label, MaskNoise, NarrationNoise, TextNoise
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.vocabulary import Vocabulary
 
-NoiseT = TypeVar("NoiseT", TextNoise, MaskNoise)
+NoiseT = TypeVar("NoiseT", TextNoise, MaskNoise, NarrationNoise, FlagNoise)
 
 _NOMINAL_CANVAS = (1080, 1920)
 
@@ -26,7 +27,7 @@ class Slot(Generic[NoiseT]):
     Attributes:
         index: position in the recipe.
         threshold: a draw fires when its uniform is below this: the rate, or what ``exact_rate`` found.
-        options: a text noise's parameters, a mask noise's options.
+        options: a noise's parameters, a mask noise's options.
         base: the address up to the source; clip, object and, per frame, frame_id follow.
     """
 
@@ -66,6 +67,8 @@ class Plan:
         self.vocabulary = vocabulary
         self.void_id = void_id
         self.text: list[Slot[TextNoise]] = []
+        self.narrations: list[Slot[NarrationNoise]] = []
+        self.flags: list[Slot[FlagNoise]] = []
         self.masks: list[Slot[MaskNoise]] = []
         seen: Counter[str] = Counter()
         for index, spec in enumerate(recipe.noises):
@@ -85,6 +88,13 @@ class Plan:
             self.text.append(Slot(index, noise, threshold, parameters, base))
             return
         options = {**noise.defaults, **spec.options}
+        if isinstance(noise, NarrationNoise):
+            parameters = noise.resolve(options, self.vocabulary)
+            self.narrations.append(Slot(index, noise, threshold, parameters, base))
+            return
+        if isinstance(noise, FlagNoise):
+            self.flags.append(Slot(index, noise, threshold, noise.resolve(options), base))
+            return
         noise.resolve(options, *_NOMINAL_CANVAS)
         self.masks.append(Slot(index, noise, threshold, options, base))
 
@@ -122,6 +132,15 @@ class Plan:
         labels = [Label(c, noun) for c, nouns in self.vocabulary.nouns.items() for noun in nouns]
         return bool(slots) and not any(self._is_eligible(slot, label, None) for label in labels for slot in slots)
 
+    @property
+    def is_narration_idle(self) -> bool:
+        """Return whether the recipe asks for noise on narrations and none of the split's can take any of it."""
+        slots = [slot for slot in self.narrations if self.recipe.noises[slot.index].rate]
+        pool = self.vocabulary.narrations
+        return bool(slots) and not any(
+            slot.noise.is_eligible(text, self.vocabulary, **slot.options) for slot in slots for text in pool
+        )
+
     def parameters(self, slot: Slot[MaskNoise], height: int, width: int) -> dict[str, Any]:
         """Return the noise's parameters in pixels of this canvas.
 
@@ -144,6 +163,20 @@ class Plan:
         """
         values = [self.parameters(slot, height, width) for slot in slots]
         return json.dumps(values[0] if len(values) == 1 else values, sort_keys=True)
+
+
+def kinds_of(recipe: Recipe) -> set[str]:
+    """Return the kinds of a recipe's noises, whatever their rates.
+
+    Raises:
+        UnknownNameError: a noise that is not here.
+    """
+    return {NOISES[spec.noise_id].kind for spec in recipe.noises}
+
+
+def schema_of(recipe: Recipe) -> int:
+    """Return the schema of a recipe's manifests: the oldest that can say their labels."""
+    return ACTION if kinds_of(recipe).intersection(ACTION_KINDS) else PLAIN
 
 
 class Tally:

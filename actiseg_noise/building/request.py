@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -13,12 +15,13 @@ from typing import Any
 
 from actiseg_noise.borders.roots import find_root
 from actiseg_noise.borders.text import read_json_object
+from actiseg_noise.building.action import names_narration
 from actiseg_noise.building.chunk import Job
 from actiseg_noise.building.options import BuildOptions
+from actiseg_noise.building.plan import kinds_of, schema_of
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.selection import ALL, Selection
 from actiseg_noise.errors import ActisegError, DataError, UnknownNameError, raise_if
-from actiseg_noise.manifest.schema import SCHEMA_VERSION
 from actiseg_noise.noises.base import NOISES
 from actiseg_noise.recipe import Recipe, ad_hoc_recipe, load_recipe
 from actiseg_noise.records import Clip
@@ -62,6 +65,11 @@ class Request:
         return Path("manifests") / self.dataset.card.name / self.split / name
 
     @property
+    def schema_version(self) -> int:
+        """Return the schema of the manifest."""
+        return schema_of(self.recipe)
+
+    @property
     def identity(self) -> dict[str, Any]:
         """Return everything that decides the rows, but for the files on disk."""
         card = self.dataset.card
@@ -75,7 +83,7 @@ class Request:
             "vocabulary": self.vocabulary.digest(),
             "selection": self.selection.to_json(),
             "tool": tool_version(),
-            "schema": SCHEMA_VERSION,
+            "schema": self.schema_version,
         }
 
     @property
@@ -87,7 +95,8 @@ class Request:
     def job(self, thresholds: Sequence[float] | None = None) -> Job:
         """Return what worker processes need."""
         limits = None if thresholds is None else tuple(thresholds)
-        return Job(self.dataset.select(ALL), self.recipe, self.vocabulary, self.content, limits)
+        dataset = self.dataset.select(ALL)
+        return Job(dataset, self.recipe, self.vocabulary, self.content, limits, self.schema_version)
 
     def iter_clips(self) -> Iterator[Clip]:
         """Yield the selected clips, objects in ascending object_id.
@@ -127,6 +136,12 @@ def make_request(dataset: str | Dataset, options: BuildOptions | None = None) ->
     _check_allowed(found, variant, asked)
     words = asked.vocabulary
     vocabulary = words if isinstance(words, Vocabulary) else find_vocabulary(found, words)
+    if "narration" in kinds_of(variant):
+        vocabulary = (
+            vocabulary if vocabulary.narrations else vocabulary.with_narrations(narrations_of(found, asked.split))
+        )
+    else:
+        vocabulary = vocabulary.with_narrations({})
     request = Request(asked, found.select(selection), variant, vocabulary, selection)
     _check_text(request)
     return request
@@ -139,7 +154,8 @@ def find_recipe(asked: BuildOptions) -> Recipe:
         ActisegError: both are given, or details of a boundary noise without one.
     """
     details = (asked.boundary_op, asked.boundary_rate, asked.boundary_unit)
-    rates = {"--flip": asked.flip, "--noun": asked.noun, "--boundary": asked.boundary}
+    rates = {"--flip": asked.flip, "--noun": asked.noun, "--narration": asked.narration, "--flag": asked.flag}
+    rates["--boundary"] = asked.boundary
     given = [option for option, value in rates.items() if value is not None]
     plain = BuildOptions()
     if asked.boundary is None and details != (plain.boundary_op, plain.boundary_rate, plain.boundary_unit):
@@ -152,6 +168,8 @@ def find_recipe(asked: BuildOptions) -> Recipe:
         recipe = ad_hoc_recipe(
             flip=asked.flip,
             noun=asked.noun,
+            narration=asked.narration,
+            flag=asked.flag,
             boundary=asked.boundary,
             boundary_op=operation,
             boundary_rate=rate,
@@ -181,6 +199,17 @@ def find_vocabulary(dataset: Dataset, origin: str | Path) -> Vocabulary:
     raise_if(not path.is_file(), f"--vocabulary {origin}: expected 'dataset', 'train' or a JSON file; no such file")
     vocabulary = Vocabulary.from_json(read_json_object(path), f"--vocabulary {path}")
     return replace(vocabulary, origin=path.name)
+
+
+def narrations_of(dataset: Dataset, split: str) -> Counter[str]:
+    """Return narration → clips of the split that have it, of the clips with a text that names it.
+
+    It never depends on which clips are selected, nor on whether their frames are there.
+    """
+    everyone = copy.copy(dataset)
+    everyone.selection, everyone.skip_missing, everyone.skipped = ALL, True, []
+    clips = everyone.iter_clips(split, with_frames=False)
+    return Counter(clip.narration for clip in clips if any(names_narration(clip, item) for item in clip.objects))
 
 
 def describe_skipped(clip_ids: Sequence[str]) -> str:
@@ -228,7 +257,16 @@ def _check_allowed(dataset: Dataset, recipe: Recipe, asked: BuildOptions) -> Non
 
 def _check_text(request: Request) -> None:
     """Refuse bad noise options, and text noise that no noun of the dataset can take, before any work."""
-    if request.job().plan().is_text_idle:
+    plan = request.job().plan()
+    if plan.is_narration_idle:
+        count = len(request.vocabulary.narrations)
+        told = f"{count or 'no'} narration{'s' * (count > 1)}"
+        raise ActisegError(
+            f"recipe {request.recipe.recipe_id!r} swaps narrations, but the texts of the clips in split "
+            f"{request.split!r} of dataset {request.dataset.card.name!r} name {told}: "
+            "two different ones are needed. Use a recipe of another noise."
+        )
+    if plan.is_text_idle:
         vocabulary, card = request.vocabulary, request.dataset.card
         nouns = sum(map(len, vocabulary.nouns.values()))
         raise ActisegError(

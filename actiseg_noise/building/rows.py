@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from actiseg_noise.building.action import noise_flags, noise_narration
 from actiseg_noise.building.compose import (
     MaskCheck,
     Rows,
+    action_clip_row,
+    action_sample_row,
     check_object_ids,
     clip_row,
     empty_mask,
@@ -24,18 +27,18 @@ from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.text import noise_text
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.records import FrameRow, MaskLabels, MaskRow
-from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, NO_NOISE, SAMPLES
+from actiseg_noise.manifest.schema import ACTION, CLIPS, FRAMES, MASKS, NO_NOISE, PLAIN, SAMPLES
 from actiseg_noise.masks import Box, IndexMask, encode_rle
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
 
 ReadMask = Callable[[Clip, FrameRecord], IndexMask]
 
 
-def clip_rows(clip: Clip, plan: Plan, tally: Tally, read_mask: ReadMask | None) -> Rows:
+def clip_rows(clip: Clip, plan: Plan, tally: Tally, read_mask: ReadMask | None, schema_version: int = PLAIN) -> Rows:
     """Return the clip's rows per table, noised by ``plan``; draws are counted in ``tally``.
 
     Args:
-        clip: objects in ascending object_id.
+        clip: objects in ascending object_id. schema_version: of the rows.
         read_mask: reads a frame's index mask; None for content without masks.
 
     Raises:
@@ -43,9 +46,14 @@ def clip_rows(clip: Clip, plan: Plan, tally: Tally, read_mask: ReadMask | None) 
     """
     check_clip(clip, plan)
     texts = zip(clip.objects, noise_text(clip, plan, tally), strict=True)
-    samples = [sample_row(clip, item, noisy) for item, noisy in texts]
     frames, masks = FrameRows(clip, plan, tally, read_mask).rows()
-    return {CLIPS.name: [clip_row(clip)], SAMPLES.name: samples, FRAMES.name: frames, MASKS.name: masks}
+    rows: Rows = {FRAMES.name: frames, MASKS.name: masks}
+    if schema_version < ACTION:
+        return {**rows, CLIPS.name: [clip_row(clip)], SAMPLES.name: [sample_row(clip, *text) for text in texts]}
+    narration = noise_narration(clip, plan, tally)
+    flags = noise_flags(clip, plan, tally)
+    samples = [action_sample_row(clip, *text, narration, flag) for text, flag in zip(texts, flags, strict=True)]
+    return {**rows, CLIPS.name: [action_clip_row(clip, narration.text)], SAMPLES.name: samples}
 
 
 def check_clip(clip: Clip, plan: Plan) -> None:

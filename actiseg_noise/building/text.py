@@ -65,6 +65,8 @@ def _label(item: ObjectRecord, plan: Plan, local: Vocabulary | None) -> tuple[La
 def is_harmful(noisy: Label, item: ObjectRecord, clip: Clip, vocabulary: Vocabulary) -> bool:
     """Return whether the noisy noun does not name this object any more.
 
+    A text that names another clip's action is harmful, too: ``sample_row`` says so.
+
     It does not when it is a noun of another category alone (a flip), and when it is the clean noun of another
     object of the same clip (a substitution that lands on a neighbour: "knife" for the one called "cleaver" beside it).
     """

@@ -13,7 +13,7 @@ from actiseg_noise.errors import DataError, ManifestError
 from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.manifest.rows import FrameSizes, Row, Size, iter_rows, mask_iou
-from actiseg_noise.manifest.schema import MASKS, SAMPLES, TABLES, Table
+from actiseg_noise.manifest.schema import ACTION_TABLES, MASKS, SAMPLES, Table
 
 _CODES = ("clean_rle", "noisy_rle")
 
@@ -121,6 +121,7 @@ class Diff:
             "b": self.names[1],
             "statements": self.statements,
             "prompts": dict(zip(("changed", "common"), self.changed(SAMPLES, "noisy_expression"), strict=True)),
+            "flags": dict(zip(("changed", "common"), self.changed(SAMPLES, "noisy_is_positive"), strict=True)),
             "masks": dict(zip(("changed", "common"), self.changed(MASKS, "noisy_digest"), strict=True))
             | {"mean_iou": self.masks.mean_iou},
             "tables": {name: table.to_json() for name, table in self.tables.items()},
@@ -145,7 +146,7 @@ def diff(a: str | Path | Manifest, b: str | Path | Manifest, *, top: int = 10) -
     """
     one, other = open_manifest(a), open_manifest(b)
     masks = MaskShares()
-    tables = {table.name: _diff_table(one, other, table, top, masks) for table in TABLES}
+    tables = {table.name: _diff_table(one, other, table, top, masks) for table in ACTION_TABLES}
     return Diff((one.info.name, other.info.name), _diff_statements(one, other), tables, masks)
 
 

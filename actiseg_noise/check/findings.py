@@ -25,7 +25,9 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
         ("expression", "expression", "noisy_expression"),
         ("noise", None, "text_noise"),
         ("harmful", None, "is_harmful"),
-        ("positive", "is_positive", None),
+        ("narration noise", None, "narration_noise"),
+        ("positive", "is_positive", "noisy_is_positive"),
+        ("flag noise", None, "flag_noise"),
         ("handbox", "handbox", None),
         ("in narration", "in_narration", None),
     ),
@@ -181,7 +183,12 @@ def brief(name: str, value: object) -> str:
 def _fields(table: Table) -> tuple[Field, ...]:
     """Return what is shown of a table's rows; of tables without a noisy side, every column but the digest."""
     plain = tuple((column.name, column.name, None) for column in table.columns if column.name != "row_digest")
-    return _FIELDS.get(table.name, plain)
+    names = {column.name for column in table.columns}
+    fields: list[Field] = []
+    for name, clean, noisy in _FIELDS.get(table.name, plain):
+        field = (name, clean if clean in names else None, noisy if noisy in names else None)
+        fields += [field] if any(field[1:]) else []
+    return tuple(fields)
 
 
 def _cells(values: Values, field: Collection[str | None], size: Size | None) -> list[str]:

@@ -11,7 +11,7 @@ from actiseg_noise.borders.roots import check_drawn
 from actiseg_noise.building.build import find_thresholds
 from actiseg_noise.building.chunk import Worker, split_chunks
 from actiseg_noise.building.options import BuildOptions
-from actiseg_noise.building.request import Request, find_vocabulary, make_request
+from actiseg_noise.building.request import Request, find_vocabulary, make_request, narrations_of
 from actiseg_noise.check.findings import Finding, brief, compare_rows
 from actiseg_noise.check.registered import compare_card
 from actiseg_noise.check.tables import MAX_OTHERS, where_is
@@ -20,13 +20,14 @@ from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import INFO_NAME
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import Row, frame_size, iter_rows
-from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, TABLES, WITHHELD, Table
+from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, WITHHELD, Table
 from actiseg_noise.progress import Progress
 
 _ADVICE = "the dataset on disk, or the manifest, is not what it was; build again or fetch the right files"
 _NOT_CLEAN = frozenset(
     (
         *("noisy_category_id", "noisy_noun", "noisy_expression", "text_noise", "is_harmful"),
+        *("noisy_narration", "narration_noise", "noisy_is_positive", "flag_noise"),
         *("noisy_area", "noisy_rle", "noisy_digest", "mask_noise", "parameters", "iou"),
         *("changed_by_neighbour", "would_erase"),
     )
@@ -58,8 +59,8 @@ def compare_with_dataset(
         check_drawn(request.dataset.card, root, request.split)
     findings += _compare_vocabulary(manifest, request)
     thresholds = find_thresholds(request) if request.recipe.exact_rate else None
-    worker = Worker(request.job(thresholds))
-    stored = {table.name: _Stored(manifest, table) for table in TABLES}
+    worker = Worker(replace(request.job(thresholds), schema_version=manifest.info.schema_version))
+    stored = {table.name: _Stored(manifest, table) for table in manifest.schema}
     for chunk in split_chunks(request.iter_clips(), request.content):
         rows, _ = worker.rows(chunk)
         for name, table_rows in rows.items():
@@ -119,7 +120,10 @@ def _compare_vocabulary(manifest: Manifest, request: Request) -> list[Finding]:
     origin = manifest.vocabulary.origin
     if origin not in ("dataset", "train") or manifest.info.imported:
         return []
-    expected, found = find_vocabulary(request.dataset, origin).digest(), manifest.vocabulary.digest()
+    again = find_vocabulary(request.dataset, origin)
+    if manifest.vocabulary.narrations:
+        again = again.with_narrations(narrations_of(request.dataset, request.split))
+    expected, found = again.digest(), manifest.vocabulary.digest()
     return [] if expected == found else [Finding(f"vocabulary ({origin}), digest", expected, found, _ADVICE)]
 
 

@@ -1,8 +1,8 @@
 """Hold ``manifest.json`` against the tables without the dataset: draw the text again, count the draws, the severity.
 
-The prompts are a function of the clean text, the vocabulary and the recipe, all of which a manifest carries, so they
-are drawn again and compared: an edited seed, rate or prompt shows, whatever its digests say. Masks are not made again
-here; which masks are noised is counted.
+Prompts and flags are a function of the clean ones, the vocabulary and the recipe, all of which a manifest carries, so
+they are drawn again and compared: an edited seed, rate or prompt shows, whatever its digests say. Masks are not made
+again here; which masks are noised is counted.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, fields, replace
 from typing import Any
 
+from actiseg_noise.building.action import Narration, noise_flags, noise_narration
 from actiseg_noise.building.counts import Severity, slot_counts
 from actiseg_noise.building.plan import Plan, Slot, Tally
 from actiseg_noise.building.text import NoisyText, noise_text
@@ -20,23 +21,27 @@ from actiseg_noise.check.tables import where_is
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.fields import shorten
 from actiseg_noise.manifest.clips import ManifestClip, ManifestSample
-from actiseg_noise.manifest.info import INFO_NAME, ManifestInfo, SlotCounts
+from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo, SlotCounts
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import FrameSizes, Row, Size, iter_clip_rows
-from actiseg_noise.manifest.schema import MASKS, NO_NOISE, SAMPLES
+from actiseg_noise.manifest.schema import CLIPS, MASKS, NO_NOISE, SAMPLES, Table
 from actiseg_noise.noises.base import MaskNoise
 from actiseg_noise.records import NOUN, Clip, ObjectRecord, expression
 
 _MASK = ["clip_id", "frame_idx", "object_id", "clean_area", "mask_noise", "parameters"]
-_NOISY = ("noisy_category_id", "noisy_noun", "text_noise", "is_harmful", "noisy_expression")
+_NOISY = (
+    *("noisy_category_id", "noisy_noun", "text_noise", "narration_noise", "is_harmful", "noisy_expression"),
+    *("noisy_is_positive", "flag_noise"),
+)
 _ADVICE = "the manifest is not what its recipe gives; build it again, or fetch it again"
 
 
 def recount(manifest: Manifest) -> Iterator[Finding | Unchecked]:
     """Yield where a manifest's prompts and counts of draws are not what its recipe draws, in constant memory.
 
-    Checked: every noisy category, noun and prompt against the recipe's own draws; the parameters of noised masks; per
-    noise the eligible, realised and positive draws and the interval. What cannot be drawn again is said.
+    Checked: every noisy category, noun, prompt, narration and flag against the recipe's own draws; the parameters of
+    noised masks; per noise the eligible, realised and positive draws and the interval. What cannot be drawn again is
+    said.
     """
     if manifest.info.imported:
         yield Unchecked("noisy labels", "as only the imported files can tell", whole=True)
@@ -54,7 +59,7 @@ def recount(manifest: Manifest) -> Iterator[Finding | Unchecked]:
     if others := [f"{name} {what}" for name, what in manifest.info.uses.items() if used[name] != what]:
         yield Unchecked("draws", f"as they were made with {', '.join(others)}, which is not here", whole=True)
         return
-    draws = _TextDraws(plan)
+    draws = _TextDraws(plan, next(table for table in manifest.schema if table.name == SAMPLES.name))
     draws.compare(manifest)
     found = draws.findings()
     yield from found
@@ -79,17 +84,19 @@ def _plan(manifest: Manifest) -> Plan:
 
 
 class _TextDraws:
-    """The prompts drawn again, clip by clip, beside the stored ones.
+    """The prompts and flags drawn again, clip by clip, beside the stored ones.
 
     A clean prompt is ``"{noun} used in the action of {narration}"``, or the dataset's own. What of the dataset's own
     noise may replace is not stored: the noun where it stands, or nothing.
 
     Attributes:
+        table: the schema of the samples.
         unclear: prompts of the dataset's own form that hold their noun, and yet may not have been noised.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, table: Table) -> None:
         self.plan = plan
+        self.table = table
         self.tally = Tally(len(plan.recipe.noises))
         self.unclear = 0
         self._first: Finding | None = None
@@ -105,16 +112,52 @@ class _TextDraws:
         return [] if self._first is None else [replace(self._first, more=self._count - 1)]
 
     def _compare(self, clip: ManifestClip) -> None:
-        """Draw one clip again."""
+        """Draw one clip again; where nouns are drawn, the vocabulary must have all of its categories."""
+        known = self.plan.vocabulary.nouns
+        samples = clip.samples if self.plan.text else ()
+        if lost := next((sample for sample in samples if sample.category_id not in known), None):
+            where = f"{SAMPLES.file_name}, row clip_id={clip.clip_id!r}, object_id={lost.object_id}, column category_id"
+            self._add(Finding(where, f"one of the {len(known):,} in {VOCABULARY_NAME}", str(lost.category_id)))
+            return
         usual = [sample.expression == expression(sample.noun, clip.narration) for sample in clip.samples]
         objects = tuple(map(_object, clip.samples, usual))
         source = Clip(clip.clip_id, clip.address, "", clip.narration, "", "", objects)
-        for stored, is_usual, noisy in zip(clip.samples, usual, noise_text(source, self.plan, self.tally), strict=True):
+        narration = noise_narration(source, self.plan, self.tally)
+        if clip.noisy_narration != narration.text:
+            self._add(_told(clip, narration))
+        draws = (noise_text(source, self.plan, self.tally), noise_flags(source, self.plan, self.tally))
+        for stored, is_usual, noisy, flag in zip(clip.samples, usual, *draws, strict=True):
             self.unclear += not is_usual and stored.noun in stored.expression
             again = _drawn_again(stored, noisy, clip.narration, is_usual)
-            if again != stored and (is_usual or stored != _unnoised(stored)):
-                self._count += 1
-                self._first = self._first or _difference(clip.clip_id, asdict(stored), asdict(again))
+            again = _with_action(again, narration, clip.narration, is_usual)
+            again = replace(again, noisy_is_positive=flag.is_positive, flag_noise=flag.noise_id)
+            may_be_clean = _unnoised(stored, again)
+            if again != stored and (is_usual or stored != may_be_clean):
+                self._add(_difference(self.table, clip.clip_id, asdict(stored), asdict(again)))
+
+    def _add(self, finding: Finding) -> None:
+        """Count a finding, and keep the first."""
+        self._count += 1
+        self._first = self._first or finding
+
+
+def _told(clip: ManifestClip, narration: Narration) -> Finding:
+    """Return the finding of a clip whose noisy narration is not what its address draws."""
+    where = f"{where_is(CLIPS, {'clip_id': clip.clip_id})}, column noisy_narration"
+    expected = f"{narration.text!r}, which is what seed and recipe draw"
+    return Finding(where, expected, repr(clip.noisy_narration), _ADVICE)
+
+
+def _with_action(again: ManifestSample, narration: Narration, clean: str, is_usual: bool) -> ManifestSample:
+    """Return a sample as it is when this narration was drawn for its clip, whose clean one is ``clean``."""
+    if not is_usual or narration.text == clean:
+        return replace(again, narration_noise=NO_NOISE)
+    return replace(
+        again,
+        noisy_expression=expression(again.noisy_noun, narration.text),
+        narration_noise=narration.noise_id,
+        is_harmful=True,
+    )
 
 
 def _drawn_again(stored: ManifestSample, noisy: NoisyText, narration: str, is_usual: bool) -> ManifestSample:
@@ -147,10 +190,10 @@ def _renamed(stored: ManifestSample, noun: str) -> str:
     return stored.noisy_expression if is_renamed else noun.join(parts)
 
 
-def _unnoised(stored: ManifestSample) -> ManifestSample:
-    """Return a sample without noise."""
+def _unnoised(stored: ManifestSample, again: ManifestSample) -> ManifestSample:
+    """Return a sample without noise in its text, with the flag that was drawn."""
     return replace(
-        stored,
+        again,
         noisy_category_id=stored.category_id,
         noisy_noun=stored.noun,
         noisy_expression=stored.expression,
@@ -167,15 +210,15 @@ def _object(sample: ManifestSample, is_usual: bool) -> ObjectRecord:
     )
 
 
-def _difference(clip_id: str, stored: dict[str, Any], again: dict[str, Any]) -> Finding:
+def _difference(table: Table, clip_id: str, stored: dict[str, Any], again: dict[str, Any]) -> Finding:
     """Return the finding of a prompt that is not what its address draws."""
     name = next(name for name in _NOISY if stored[name] != again[name])
     return Finding(
-        f"{where_is(SAMPLES, stored | {'clip_id': clip_id})}, column {name}",
+        f"{where_is(table, stored | {'clip_id': clip_id})}, column {name}",
         f"{brief(name, again[name])}, which is what seed and recipe draw",
         brief(name, stored[name]),
         _ADVICE,
-        comparison=compare_rows(SAMPLES, stored, again, "draw"),
+        comparison=compare_rows(table, stored, again, "draw"),
     )
 
 
@@ -184,6 +227,7 @@ def _check_counts(manifest: Manifest, plan: Plan, draws: _TextDraws) -> Iterator
     info = manifest.info
     text, masks = ({slot.index for slot in slots} for slots in (plan.text, plan.masks))
     counted = set() if draws.unclear else text
+    counted |= {slot.index for slot in plan.narrations} | {slot.index for slot in plan.flags}
     if info.content == "text":
         counted |= masks
     elif len({slot.noise.noise_id for slot in plan.masks}) == len(masks):
@@ -272,8 +316,9 @@ def _count_draw(hits: set[str], slots: list[Slot[MaskNoise]], tally: Tally, sequ
 
 def verify_severity(info: ManifestInfo, severity: Severity) -> list[Finding]:
     """Hold the stated severity against that of the rows."""
+    found = severity.to_json()
     return [
-        Finding(f"{INFO_NAME}, severity {name}", f"{value}, as the tables say", str(info.severity[name]))
-        for name, value in severity.to_json().items()
-        if info.severity[name] != value
+        Finding(f"{INFO_NAME}, severity {name}", f"{found.get(name)}, as the tables say", str(info.severity.get(name)))
+        for name in (*found, *(name for name in info.severity if name not in found))
+        if name not in found or info.severity.get(name, -1) != found[name]
     ]

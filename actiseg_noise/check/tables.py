@@ -17,8 +17,8 @@ from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.manifest.digest import RowDigest, TableDigest
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.rows import FrameSizes, Size, frame_size, iou_of_checked
-from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, WITHHELD, Column, Table
+from actiseg_noise.manifest.rows import FrameSizes, Size, frame_size, iou_of_checked, overlap
+from actiseg_noise.manifest.schema import MASKS, NO_NOISE, RECIPE_ONLY, WITHHELD, Column, Table
 from actiseg_noise.masks import Rle, read_areas, read_runs
 
 SCHEMA, COUNTS, ORDER, DIGESTS, RUN_LENGTHS = "schema", "counts", "order", "digests", "run lengths"
@@ -37,9 +37,13 @@ _Problem = tuple[str, str, str]
 
 
 class _Measured(NamedTuple):
-    """What the codes of a row of ``masks`` cover: areas in pixels, None where a code is none of its canvas, or null."""
+    """What the codes of a row of ``masks`` cover: areas in pixels, None where a code is none of its canvas, or null.
+
+    Beside them, the canvas and the frame's pixels without label, None where there are none.
+    """
 
     size: Size | None
+    void: str | None
     clean_area: int | None
     noisy_area: int | None
 
@@ -79,7 +83,7 @@ class TableCheck:
 
     Attributes:
         found: what is wrong, by what was checked. is_fit: False once a cell is met that no digest is defined for.
-        codes: how many run-length codes were read. realised: noise id → rows that it changed.
+        codes: how many run-length codes were read. realised: noise id → rows, or clips' narrations, that it changed.
 
     Args:
         severity: takes in the rows too, as long as all cells are fit.
@@ -94,6 +98,7 @@ class TableCheck:
         self.is_fit = True
         self._row_digest = RowDigest(table)
         self._previous: tuple[Any, ...] | None = None
+        self._narrated: tuple[str, str] | None = None
         self.found: dict[str, list[Finding]] = {name: [] for name in (SCHEMA, COUNTS, ORDER, DIGESTS, RUN_LENGTHS)}
         self.codes = 0
         self._edited = _Trouble()
@@ -111,8 +116,9 @@ class TableCheck:
                 self.digest.update(columns)
                 self._check_rows(columns)
                 self._severity.add(self.table.name, columns)
-            noise = columns.get("text_noise") or columns.get("mask_noise") or []
-            self.realised.update(name for value in noise if value for name in value.split("+"))
+            for noises in (columns.get(name) or () for name in ("text_noise", "flag_noise", "mask_noise")):
+                self.realised.update(name for value in noises if value for name in value.split("+"))
+            self._count_narrations(columns)
             if self._is_hopeless():
                 self.is_fit = False
                 return
@@ -120,6 +126,13 @@ class TableCheck:
         stated = self.manifest.info.counts[self.table.name]
         if stated != self._rows:
             self.found[COUNTS].append(Finding(f"{self.table.file_name}, rows", str(stated), str(self._rows)))
+
+    def _count_narrations(self, columns: Columns) -> None:
+        """Count the clips whose narration a noise changed, which all their rows of samples say."""
+        for clip_id, noise in zip(columns["clip_id"], columns.get("narration_noise") or (), strict=False):
+            if noise not in (None, NO_NOISE) and (clip_id, noise) != self._narrated:
+                self.realised[noise] += 1
+                self._narrated = clip_id, noise
 
     def _is_hopeless(self) -> bool:
         """Return whether there are as many findings about cells or the order as are shown."""
@@ -167,7 +180,8 @@ class TableCheck:
         if self._sizes is None:
             return repeat(None, len(columns["row_digest"]))
         frames = zip(columns["clip_id"], columns["frame_idx"], strict=True)
-        sizes = [self._sizes.find(*frame) for frame in frames]
+        found = [(self._sizes.find(*frame), self._sizes.void) for frame in frames]
+        sizes, voids = [size for size, _ in found], [void for _, void in found]
         clean = [(c, s) for c, s in zip(columns["clean_rle"], sizes, strict=True) if c is not None and s is not None]
         noisy = [(c, s) for c, s in zip(columns["noisy_rle"], sizes, strict=True) if c is not None and s is not None]
         self.codes += len(clean) + len(noisy)
@@ -176,7 +190,7 @@ class TableCheck:
             [None if code is None or size is None else next(areas) for code, size in zip(codes, sizes, strict=True)]
             for codes in (columns["clean_rle"], columns["noisy_rle"])
         )
-        return map(_Measured, sizes, *of_each)
+        return map(_Measured, sizes, voids, *of_each)
 
     def _mask_problems(self, values: Mapping[str, Any], measured: _Measured | None) -> Iterator[_Problem]:
         """Yield (column, expected, found) for run-length codes that contradict what stands beside them."""
@@ -296,6 +310,16 @@ def _mask_row(values: Mapping[str, Any], measured: _Measured, size: Size) -> Ite
     iou = 1.0 if noisy is clean else iou_of_checked(*({"size": list(size), "counts": c} for c in (clean, noisy)))
     if iou != values["iou"]:
         yield "iou", repr(iou), repr(values["iou"])
+    if measured.void is not None and measured.clean_area and (shared := _shared(clean, measured.void, size)):
+        yield "clean_rle", "no pixel that has no label (void_rle of its frame)", f"{shared:,} of them"
+
+
+def _shared(clean: str, void: str, size: Size) -> int:
+    """Return how many pixels of a clean mask are without label; a wrong code of them is told with its frame."""
+    try:
+        return overlap(clean, void, size)
+    except DataError:
+        return 0
 
 
 def _wrong_code(column: str, code: str, size: Size) -> _Problem:

@@ -14,6 +14,7 @@ from typing import Any
 
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.building.counts import Severity
+from actiseg_noise.building.plan import schema_of
 from actiseg_noise.check.findings import Finding, Findings, Unchecked
 from actiseg_noise.check.recount import recount, verify_severity
 from actiseg_noise.check.references import verify_references
@@ -25,7 +26,8 @@ from actiseg_noise.manifest.digest import manifest_digest
 from actiseg_noise.manifest.info import INFO_NAME, KEYS, VOCABULARY_NAME, ManifestInfo
 from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.manifest.rows import iter_rows
-from actiseg_noise.manifest.schema import CLIPS, IMPORTED, NO_NOISE, RECIPE_ONLY, TABLES
+from actiseg_noise.manifest.schema import CLIPS, IMPORTED, NO_NOISE, RECIPE_ONLY
+from actiseg_noise.noises.base import NOISES
 from actiseg_noise.progress import Progress
 
 
@@ -57,7 +59,7 @@ class Subject:
     def tables(self) -> list[TableCheck]:
         """Return every table, read and checked."""
         checks: list[TableCheck] = []
-        for table in TABLES:
+        for table in self.manifest.schema:
             with_sizes = all(check.is_fit for check in checks)
             checks.append(TableCheck(self.manifest, table, self.severity, with_sizes=with_sizes))
             checks[-1].read()
@@ -235,6 +237,8 @@ def _statements(subject: Subject) -> Iterator[Finding | Unchecked]:
         yield Finding(f"{INFO_NAME}, eval_splits", "some of the splits", ", ".join(info.dataset["eval_splits"]))
     if info.imported:
         yield from _verify_imported(info)
+    else:
+        yield from _verify_schema_version(info)
     if subject.is_fit:
         yield from _verify_selection(subject.manifest)
     yield from _verify_repetitions(subject.manifest)
@@ -252,6 +256,16 @@ def _verify_imported(info: ManifestInfo) -> Iterator[Finding]:
         if values:
             where = f"{INFO_NAME}, {name}"
             yield Finding(where, "none, as 'imported' says that nothing was drawn", ", ".join(map(str, values)))
+
+
+def _verify_schema_version(info: ManifestInfo) -> Iterator[Finding]:
+    """Yield a schema version that is not that of the recipe's noises, where all of them are known here."""
+    if (
+        all(spec.noise_id in set(NOISES) for spec in info.recipe.noises)
+        and schema_of(info.recipe) != info.schema_version
+    ):
+        where, why = f"{INFO_NAME}, schema_version", "which the recipe's noises need"
+        yield Finding(where, f"{schema_of(info.recipe)}, {why}", str(info.schema_version))
 
 
 def _verify_selection(manifest: Manifest) -> Iterator[Finding]:

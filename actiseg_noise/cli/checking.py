@@ -123,12 +123,14 @@ def _row_lines(key: dict[str, Any], cells: dict[str, tuple[Any, Any]]) -> Iterat
 
 
 def _print_shares(found: Diff) -> None:
-    """Print how many prompts and masks are others, and how far the masks lie apart."""
+    """Print how many prompts, flags and masks are others, and how far the masks lie apart."""
     from actiseg_noise.manifest.schema import MASKS, SAMPLES
     from actiseg_noise.terminal import print_table
 
     rows = []
-    for name, table, column in (("prompts", SAMPLES, "noisy_expression"), ("masks", MASKS, "noisy_digest")):
+    columns = [("prompts", SAMPLES, "noisy_expression"), ("masks", MASKS, "noisy_digest")]
+    columns += [("flags", SAMPLES, "noisy_is_positive")] if found.changed(SAMPLES, "noisy_is_positive")[0] else []
+    for name, table, column in columns:
         changed, common = found.changed(table, column)
         rows.append((name, f"{changed:,} of {common:,}", f"{changed / common:.1%}" if common else "–"))
     mean = found.masks.mean_iou

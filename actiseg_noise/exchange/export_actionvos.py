@@ -7,10 +7,12 @@
     Weights_Sparse/train/<FOLDER>/<frame>.png                  where the dataset has them or its adapter draws them
     JPEGImages_Sparse/<side>/<FOLDER>/<frame>.jpg              with images
 
-Keys, their order and their types are the published ones. What a dataset does not say is written as ActionVOS's own
-preparation of VOST writes it: start and end 0, classes -1, handbox and narration as positive. The layout has no void:
-such pixels are background. It numbers a clip's objects without gaps: ids with gaps are renumbered, in order, and
-``export.json`` says how.
+Keys, their order and their types are the published ones; noisy flags, of which none were published, stand in
+``positive``, beside ``positive_org`` (manifests of schema 2). Weight maps are of the clean flags, which they show;
+those of clips with another flag are counted. What a dataset does not say is written as ActionVOS's own preparation of
+VOST writes it: start and end 0, classes -1, handbox and narration as positive. The layout has no void: such pixels
+are background. It numbers a clip's objects without gaps: ids with gaps are renumbered, in order, and ``export.json``
+says how.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from actiseg_noise.exchange.export_folder import ExportFolder, find_image, find_
 from actiseg_noise.exchange.export_weights import DrawnWeights
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestSample
 from actiseg_noise.manifest.read import Manifest
+from actiseg_noise.manifest.schema import ACTION, NO_NOISE
 from actiseg_noise.progress import Progress
 from actiseg_noise.records import expression
 
@@ -90,7 +93,8 @@ def export_actionvos(
     split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"])
     with ExportFolder(out, force=force) as folder:
         drawn = None if root is None else DrawnWeights(manifest.info, root)
-        writer = _ActionWriter(folder, split, labels, root, images, drawn)
+        has_flags = manifest.info.schema_version >= ACTION
+        writer = _ActionWriter(folder, split, labels, root, images, drawn, has_flags=has_flags)
         for clip in iter_export_clips(manifest, progress):
             writer.add(clip)
         writer.texts.write(folder, split)
@@ -110,8 +114,11 @@ class _ActionWriter:
         root: Path | None,
         images: str,
         drawn: DrawnWeights | None,
+        *,
+        has_flags: bool,
     ) -> None:
         self.folder = folder
+        self.has_flags = has_flags
         self.split = split
         self.side = side_of(split)
         self.labels = labels
@@ -141,17 +148,17 @@ class _ActionWriter:
 
     def _add_texts(self, clip: ManifestClip, name: str, frames: list[ManifestFrame]) -> None:
         """Keep a clip's part of the JSON files."""
-        words = [_Words(sample, self.labels) for sample in clip.samples]
+        words = [_Words(sample, self.labels, self.has_flags) for sample in clip.samples]
         stems = [frame.frame_id for frame in frames]
         expressions = {str(i): word.expression(i + 1) for i, word in enumerate(words)}
         self.texts.add(
             clip.source_order,
             name,
-            _entry(clip, name, words, stems, self.split),
+            _entry(clip, name, clip.narrated(self.labels), words, stems, self.split),
             {"expressions": expressions, "frames": stems},
             {"objects": {str(i + 1): word.category() for i, word in enumerate(words)}},
         )
-        prompts = [expression(word.noun, clip.narration) for word in words]
+        prompts = [expression(word.noun, clip.narrated(self.labels)) for word in words]
         self.counts["expressions_that_the_list_of_actions_cannot_say"] += sum(
             word.text != prompt for word, prompt in zip(words, prompts, strict=True)
         )
@@ -169,42 +176,52 @@ class _ActionWriter:
         if self.root is None:
             return
         if self.side == "train":
-            self._add_weights(clip.clip_id, frame, ("Weights_Sparse", self.side, name, f"{stem}.png"), where)
+            self._add_weights(clip, frame, ("Weights_Sparse", self.side, name, f"{stem}.png"), where)
         if self.images != "none":
             source = find_image(self.root, frame.image_path, where)
             self.folder.take_file(source, self.images, "JPEGImages_Sparse", self.side, name, f"{stem}.jpg")
             self.counts["images"] += 1
 
-    def _add_weights(self, clip_id: str, frame: ManifestFrame, place: tuple[str, ...], where: str) -> None:
+    def _add_weights(self, clip: ManifestClip, frame: ManifestFrame, place: tuple[str, ...], where: str) -> None:
         """Copy a frame's weight map, or write the one that the adapter draws."""
         if frame.weight_path is not None and self.root is not None:
             source = find_inside(self.root, frame.weight_path, where)
             if source.is_file():
                 self.folder.take_file(source, "copy", *place)
             self.counts["weights" if source.is_file() else "weights_not_found"] += 1
-        elif self.drawn is not None and (weights := self.drawn.find(clip_id, frame.frame_id)) is not None:
+        elif self.drawn is not None and (weights := self.drawn.find(clip.clip_id, frame.frame_id)) is not None:
             self.folder.write_mask(weights, *place)
             self.counts["weights"] += 1
+        else:
+            return
+        if self.labels == "noisy" and any(sample.flag_noise != NO_NOISE for sample in clip.samples):
+            self.counts["weights_of_other_flags"] += 1
 
 
 class _Words:
-    """What one object is called: exported and, beside noisy words, originally."""
+    """What one object is called, and whether it is positive: exported and, beside noisy words, originally.
 
-    def __init__(self, sample: ManifestSample, labels: str) -> None:
+    Args:
+        has_flags: say the clean flag, too, because the noisy one may be another.
+    """
+
+    def __init__(self, sample: ManifestSample, labels: str, has_flags: bool) -> None:
         self.sample = sample
         self.is_noisy = labels == "noisy"
+        self.positive = int(sample.flag(labels))
+        self.positive_org = {"positive_org": int(sample.is_positive)} if has_flags and self.is_noisy else {}
         self.category_id, self.noun, self.text = sample.text(labels)
 
     def expression(self, object_id: int) -> Values:
         """Return the object's entry in the file of expressions."""
         entry = {"exp": self.text, "obj_id": str(object_id), "positive": self.positive, "class_id": self.category_id}
-        org = {"class_id_org": self.sample.category_id, "exp_org": self.sample.expression}
+        org = {"class_id_org": self.sample.category_id, "exp_org": self.sample.expression, **self.positive_org}
         return entry | (org if self.is_noisy else {})
 
     def category(self) -> Values:
         """Return the object's entry in the file of categories."""
         entry = {"category": self.noun, "positive": self.positive, "class_id": self.category_id}
-        org = {"class_id_org": self.sample.category_id, "category_org": self.sample.noun}
+        org = {"class_id_org": self.sample.category_id, "category_org": self.sample.noun, **self.positive_org}
         return entry | (org if self.is_noisy else {})
 
     def object_class(self) -> Values:
@@ -212,25 +229,20 @@ class _Words:
         return {
             "name": self.noun,
             "class_id": self.category_id,
-            "handbox": _flag(self.sample.handbox, self.positive),
-            "narration": _flag(self.sample.in_narration, self.positive),
+            "handbox": _flag(self.sample.handbox, self.sample.is_positive),
+            "narration": _flag(self.sample.in_narration, self.sample.is_positive),
             "positive": self.positive,
         }
 
-    @property
-    def positive(self) -> int:
-        """Return 1 for an object that takes part in the action, else 0."""
-        return int(self.sample.is_positive)
 
-
-def _entry(clip: ManifestClip, name: str, words: list[_Words], stems: list[str], split: str) -> Values:
-    """Return a clip's entry in the list of actions."""
+def _entry(clip: ManifestClip, name: str, narration: str, words: list[_Words], stems: list[str], split: str) -> Values:
+    """Return a clip's entry in the list of actions, with the narration of the exported side."""
     video, verb, noun = _parts(clip)
     entry = {
         "seq_id": int(name.partition("_")[0]),
         "video": video,
         "start": clip.start_frame or 0,
-        "narration": clip.narration,
+        "narration": narration,
         "verb": verb,
         "verb_class": _number(clip.verb_class),
         "noun": noun,
@@ -268,9 +280,9 @@ def _parts(clip: ManifestClip) -> Iterator[str]:
         yield _NO_FILE_NAME.sub("-", part) or "-"
 
 
-def _flag(flag: bool | None, positive: int) -> int:
+def _flag(flag: bool | None, is_positive: bool) -> int:
     """Return a flag as 0 or 1; what the dataset does not say is as positive."""
-    return positive if flag is None else int(flag)
+    return int(is_positive if flag is None else flag)
 
 
 def _number(value: int | None) -> int:

@@ -154,7 +154,7 @@ class _VideoWriter:
                 self.renamed[name] = raw
             expressions = tuple(found for clip in members for found in _expressions(clip, labels))
             self.counts["negative_objects_left_out"] += sum(
-                not sample.is_positive for clip in members for sample in clip.samples
+                not sample.flag(labels) for clip in members for sample in clip.samples
             )
             if not expressions:
                 self.counts["clips_without_positive_object"] += len(members)
@@ -223,10 +223,10 @@ def _video_of(clip: ManifestClip) -> str:
 
 
 def _expressions(clip: ManifestClip, labels: str) -> Iterator[_Expression]:
-    """Yield the expressions of a clip's positive objects."""
+    """Yield the expressions of the objects that are positive by the clip's ``noisy`` or ``clean`` flags."""
     video = _video_of(clip)
     by_frame = {frame.frame_id: masks_of(frame, labels) for frame in clip.frames}
-    for number, sample in enumerate(sample for sample in clip.samples if sample.is_positive):
+    for number, sample in enumerate(sample for sample in clip.samples if sample.flag(labels)):
         exp_id = str(number) if video == clip.clip_id else clip.clip_id.removeprefix(f"{video}:")
         masks = {frame_id: rles[sample.object_id] for frame_id, rles in by_frame.items() if sample.object_id in rles}
         _, noun, text = sample.text(labels)

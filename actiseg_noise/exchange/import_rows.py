@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
+from actiseg_noise.building.action import Flag, Narration, names_narration
 from actiseg_noise.building.compose import (
     MaskCheck,
     Rows,
+    action_clip_row,
+    action_sample_row,
     check_object_ids,
     clip_row,
     empty_mask,
@@ -23,46 +28,105 @@ from actiseg_noise.building.text import NoisyText, is_harmful
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.exchange.import_pairs import NoisyLabel, PairedClip, Pairs
 from actiseg_noise.manifest.records import FrameRow, MaskLabels, MaskRow
-from actiseg_noise.manifest.schema import IMPORTED, NO_NOISE
+from actiseg_noise.manifest.schema import ACTION, IMPORTED, NO_NOISE, PLAIN
 from actiseg_noise.masks import Box, IndexMask, Rle, encode_rle
 from actiseg_noise.noises.base import Label
-from actiseg_noise.records import ObjectRecord
+from actiseg_noise.records import ObjectRecord, expression
 from actiseg_noise.vocabulary import Vocabulary
 
 
-def collect_vocabulary(clips: Iterable[PairedClip]) -> Vocabulary:
-    """Return the categories and nouns that occur in the clean and in the noisy text."""
-    return Vocabulary.collect(_iter_words(clips), IMPORTED)
+@dataclass
+class Words:
+    """What occurs in paired clips, from one pass over them.
+
+    Attributes:
+        vocabulary: categories and nouns of the clean and of the noisy text. narrations: of the clean clips.
+        has_flags: some object is given another flag than the clean one.
+    """
+
+    vocabulary: Vocabulary = field(init=False)
+    narrations: set[str] = field(default_factory=set)
+    has_flags: bool = False
+    _told: set[str] = field(default_factory=set)
+
+    @classmethod
+    def collect(cls, clips: Iterable[PairedClip]) -> Words:
+        """Return what occurs in the clips."""
+        words = cls()
+        words.vocabulary = Vocabulary.collect(words._iter(clips), IMPORTED)
+        return words
+
+    @cached_property
+    def schema_version(self) -> int:
+        """Return the oldest schema that can say the labels."""
+        return ACTION if self.has_flags or self._told & self.narrations else PLAIN
+
+    def _iter(self, clips: Iterable[PairedClip]) -> Iterator[ObjectRecord]:
+        """Yield every object with its clean and with its noisy word, clean words first within a clip."""
+        for paired in clips:
+            clip = paired.clip
+            self.narrations.add(clip.narration)
+            self._told |= _other_narrations(paired)
+            self.has_flags |= any(
+                item.is_positive != given for item, given in zip(clip.objects, paired.given, strict=True)
+            )
+            yield from clip.objects
+            for label in paired.labels:
+                yield ObjectRecord(1, label.category_id, label.noun, label.noun, is_positive=True)
 
 
-def _iter_words(clips: Iterable[PairedClip]) -> Iterator[ObjectRecord]:
-    """Yield every object with its clean and with its noisy word, clean words first within a clip."""
-    for paired in clips:
-        yield from paired.clip.objects
-        for label in paired.labels:
-            yield ObjectRecord(1, label.category_id, label.noun, label.noun, is_positive=True)
+def _other_narrations(paired: PairedClip) -> set[str]:
+    """Return the narration of the clip's noisy texts where it is another than its own, and one in all of them."""
+    both = zip(paired.clip.objects, paired.labels, strict=True)
+    labels = [label for item, label in both if names_narration(paired.clip, item)]
+    is_usual = all(label.expression.startswith(expression(label.noun, "")) for label in labels)
+    told = {label.expression.removeprefix(expression(label.noun, "")) for label in labels}
+    return told - {paired.clip.narration} if is_usual and len(told) == 1 else set()
 
 
-def paired_rows(paired: PairedClip, pairs: Pairs, vocabulary: Vocabulary) -> Rows:
-    """Return the clip's rows per table.
+def paired_rows(paired: PairedClip, pairs: Pairs, words: Words) -> Rows:
+    """Return the clip's rows per table; a narration is a noisy one where it is exactly that of another clip.
 
     Raises:
         DataError: a mask is missing, malformed, or has ids that are none of the clip's objects.
     """
     clip = paired.clip
     check_object_ids(clip, pairs.card.void_id)
-    samples = [
-        sample_row(clip, item, _noisy_text(paired, item, label, vocabulary), label.expression)
-        for item, label in zip(clip.objects, paired.labels, strict=True)
-    ]
     frames, masks = _frame_rows(paired, pairs) if pairs.has_masks else (_text_frames(paired), [])
-    return {"clips": [clip_row(clip)], "samples": samples, "frames": frames, "masks": masks}
+    rows: Rows = {"frames": frames, "masks": masks}
+    objects = list(zip(clip.objects, paired.labels, strict=True))
+    if words.schema_version < ACTION:
+        texts = (_noisy_text(paired, *both, clip.narration, words.vocabulary) for both in objects)
+        samples = [
+            sample_row(clip, item, text, label.expression) for (item, label), text in zip(objects, texts, strict=True)
+        ]
+        return {**rows, "clips": [clip_row(clip)], "samples": samples}
+    told = next(iter(_other_narrations(paired) & words.narrations), None)
+    narration = Narration(clip.narration, NO_NOISE) if told is None else Narration(told, IMPORTED)
+    actions = [
+        action_sample_row(
+            clip,
+            item,
+            _noisy_text(paired, item, label, narration.text, words.vocabulary),
+            narration,
+            Flag(given, NO_NOISE if given == item.is_positive else IMPORTED),
+            label.expression,
+        )
+        for (item, label), given in zip(objects, paired.given, strict=True)
+    ]
+    return {**rows, "clips": [action_clip_row(clip, narration.text)], "samples": actions}
 
 
-def _noisy_text(paired: PairedClip, item: ObjectRecord, label: NoisyLabel, vocabulary: Vocabulary) -> NoisyText:
-    """Return the noisy word, whether it differs and whether it still names the object."""
+def _noisy_text(
+    paired: PairedClip, item: ObjectRecord, label: NoisyLabel, narration: str, vocabulary: Vocabulary
+) -> NoisyText:
+    """Return the noisy word, whether the text differs but for its narration, and whether it still names the object.
+
+    Args:
+        narration: what the noisy text tells where it differs in nothing else.
+    """
     noisy = Label(label.category_id, label.noun)
-    if label == NoisyLabel.of(item, paired.clip.narration):
+    if label == NoisyLabel.of(item, narration):
         return NoisyText(noisy, NO_NOISE, False)
     return NoisyText(noisy, IMPORTED, is_harmful(noisy, item, paired.clip, vocabulary))
 

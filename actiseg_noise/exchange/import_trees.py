@@ -146,7 +146,11 @@ class TreePairs(Pairs):
             if clip is not None and said is not None:
                 frames = tuple(f for f in clip.frames if (clip.clip_id, f.frame_id) not in self._left_out)
                 labels = tuple(said[item.object_id].noisy for item in clip.objects)
-                yield PairedClip(replace(clip, frames=frames), labels)
+                given = (said[item.object_id].is_given_positive for item in clip.objects)
+                flags = tuple(
+                    item.is_positive if flag is None else flag for item, flag in zip(clip.objects, given, strict=True)
+                )
+                yield PairedClip(replace(clip, frames=frames), labels, flags)
 
     def read_masks(self, clip: Clip, frame: FrameRecord) -> tuple[IndexMask, IndexMask]:
         """See :class:`Pairs`."""

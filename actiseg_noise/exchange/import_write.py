@@ -14,16 +14,15 @@ from actiseg_noise.building.workspace import Workspace, check_output
 from actiseg_noise.datasets.selection import Selection
 from actiseg_noise.errors import ActisegError, DataError, raise_if
 from actiseg_noise.exchange.import_pairs import PairedClip, Pairs
-from actiseg_noise.exchange.import_rows import collect_vocabulary, paired_rows
+from actiseg_noise.exchange.import_rows import Words, paired_rows
 from actiseg_noise.manifest.arrays import to_batch
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.records import TableRow
-from actiseg_noise.manifest.schema import TABLES
+from actiseg_noise.manifest.schema import tables_of
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.progress import Progress
 from actiseg_noise.recipe import Recipe
 from actiseg_noise.version import tool_version
-from actiseg_noise.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -60,19 +59,19 @@ def write_import(
     recipe = _recipe(pairs, name)
     check_output(out, force=force)
     pairs.check()
-    vocabulary = collect_vocabulary(pairs.iter_clips())
+    words = Words.collect(pairs.iter_clips())
     severity, frames = Severity(), FramePairs()
     progress = progress or Progress()
     with Workspace(out, "import", force=force) as space:
-        with ManifestWriter(space.manifest) as writer:
-            for table, batch in _iter_batches(pairs, vocabulary, limit, progress):
+        with ManifestWriter(space.manifest, tables_of(words.schema_version)) as writer:
+            for table, batch in _iter_batches(pairs, words, limit, progress):
                 columns = writer.append(table, batch)
                 severity.add(table, columns)
                 frames.add(table, columns)
             if pairs.has_masks and (line := frames.describe()):
                 progress.note(line)
             raise_if(not writer.tables["clips"].count, _nothing(pairs), DataError)
-            writer.finish(lambda digests: _info(pairs, recipe, limit, vocabulary, severity, digests), vocabulary)
+            writer.finish(lambda digests: _info(pairs, recipe, limit, words, severity, digests), words.vocabulary)
         space.commit()
     return out
 
@@ -95,13 +94,13 @@ def _recipe(pairs: Pairs, name: str | None) -> Recipe:
 
 
 def _iter_batches(
-    pairs: Pairs, vocabulary: Vocabulary, limit: int | None, progress: Progress
+    pairs: Pairs, words: Words, limit: int | None, progress: Progress
 ) -> Iterator[tuple[str, pa.RecordBatch]]:
     """Yield (table, rows) in order, a bounded number of rows at once."""
-    schemas = {table.name: table.arrow() for table in TABLES}
-    waiting: dict[str, list[TableRow]] = {table.name: [] for table in TABLES}
+    schemas = {table.name: table.arrow() for table in tables_of(words.schema_version)}
+    waiting: dict[str, list[TableRow]] = {name: [] for name in schemas}
     for paired in _in_order(islice(pairs.iter_clips(), limit)):
-        for name, rows in paired_rows(paired, pairs, vocabulary).items():
+        for name, rows in paired_rows(paired, pairs, words).items():
             waiting[name].extend(rows)
             if len(waiting[name]) >= ROWS_AT_ONCE:
                 yield name, to_batch(waiting[name], schemas[name])
@@ -130,7 +129,7 @@ def _nothing(pairs: Pairs) -> str:
 
 
 def _info(
-    pairs: Pairs, recipe: Recipe, limit: int | None, vocabulary: Vocabulary, severity: Severity, digests: Digests
+    pairs: Pairs, recipe: Recipe, limit: int | None, words: Words, severity: Severity, digests: Digests
 ) -> ManifestInfo:
     """Put together what ``manifest.json`` says."""
     imported: dict[str, Any] = {"form": pairs.form} | pairs.made_from()
@@ -140,7 +139,7 @@ def _info(
         split=pairs.split,
         recipe=recipe,
         content="full" if pairs.has_masks else "text",
-        vocabulary={"origin": vocabulary.origin, "digest": vocabulary.digest()},
+        vocabulary={"origin": words.vocabulary.origin, "digest": words.vocabulary.digest()},
         counts=digests.counts,
         noises=(),
         severity=severity.to_json(),
@@ -151,4 +150,5 @@ def _info(
         selection=Selection(limit).to_json(),
         skipped=tuple(pairs.skipped),
         imported=imported,
+        schema_version=words.schema_version,
     )

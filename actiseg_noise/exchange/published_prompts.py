@@ -6,7 +6,8 @@
                                            "class_id_org", "category_org"}}}}}
 
 Clips are matched by folder name and objects by ``obj_id``, never by position. Every object carries the ``*_org`` fields
-in the published files, unflipped ones too; files of other people may lack them all.
+in the published files, unflipped ones too; files of other people may lack them all. An export of a manifest with noise
+on flags says ``positive_org``, too; ``positive`` is the clean flag where it does not.
 """
 
 from __future__ import annotations
@@ -31,11 +32,16 @@ Objects = dict[int, JsonFields]
 
 @dataclass(frozen=True, slots=True)
 class PublishedObject:
-    """One object: its label, and the clean one where the files say it."""
+    """One object: its label and flag, and the clean label where the files say it.
+
+    Attributes:
+        is_positive: the clean flag. is_given_positive: the noisy one; None: the clean one.
+    """
 
     noisy: NoisyLabel
     clean: NoisyLabel | None
     is_positive: bool
+    is_given_positive: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +128,7 @@ class PublishedFiles:
             yield f"object {object_id}: not in {file.path.name}"
         for object_id in sorted(set(said).intersection(named)):
             one, other = said[object_id], named[object_id]
-            for key in ("class_id", "positive", "class_id_org"):
+            for key in ("class_id", "positive", "class_id_org", "positive_org"):
                 if (a := one.optional_integer(key)) != (b := other.optional_integer(key)):
                     yield f"object {object_id}: {key} {a} and {b}"
             for exp, category in (("exp", "category"), ("exp_org", "category_org")):
@@ -173,4 +179,6 @@ def _object(said: JsonFields, named: JsonFields) -> PublishedObject:
     clean = None
     if said.optional_text("exp_org") is not None:
         clean = NoisyLabel(said.integer("class_id_org", low=0), named.text("category_org"), said.text("exp_org"))
-    return PublishedObject(noisy, clean, said.flag("positive"))
+    given = said.flag("positive")
+    original = said.optional_flag("positive_org")
+    return PublishedObject(noisy, clean, given if original is None else original, given)

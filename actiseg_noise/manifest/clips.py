@@ -34,8 +34,10 @@ class ManifestSample:
     Attributes:
         object_id: palette value on disk, 1–255.
         handbox, in_narration: None where the dataset does not say.
-        text_noise: the noise that changed the text, or ``none``.
-        is_harmful: the noisy noun does not name this object any more.
+        text_noise: the noise that changed the text (in schema 2: its noun), or ``none``.
+        is_harmful: the noisy text does not name this object, or this action, any more.
+        narration_noise: the noise that put another narration into the text, or ``none``.
+        noisy_is_positive: the flag to train on. flag_noise: the noise that changed it, or ``none``.
     """
 
     sample_id: str
@@ -51,6 +53,22 @@ class ManifestSample:
     noisy_expression: str
     text_noise: str
     is_harmful: bool
+    narration_noise: str
+    noisy_is_positive: bool
+    flag_noise: str
+
+    def flag(self, labels: str = "noisy") -> bool:
+        """Return whether the object takes part in the action, by the ``noisy`` or ``clean`` labels.
+
+        Raises:
+            UnknownNameError: another word for ``labels``.
+        """
+        return self.is_positive if check_labels(labels) == "clean" else self.noisy_is_positive
+
+    @property
+    def is_wrong(self) -> bool:
+        """Return whether the noisy text is harmful or the noisy flag is not the clean one, whatever the masks are."""
+        return self.is_harmful or self.noisy_is_positive != self.is_positive
 
     def text(self, labels: str = "noisy") -> SampleText:
         """Return the ``noisy`` or ``clean`` text.
@@ -162,6 +180,7 @@ class ManifestClip:
         redundant, missing, other: review flags: a clip with one of them is not scored.
         source_order: 0-based position in the dataset's own list.
         address: what names the clip in every draw of noise.
+        noisy_narration: the narration that the noisy texts name: another clip's where noise swapped it.
         frames: in order. samples: one per object, in the order of the ids.
     """
 
@@ -179,8 +198,13 @@ class ManifestClip:
     other: bool
     source_order: int
     address: str
+    noisy_narration: str
     frames: tuple[ManifestFrame, ...]
     samples: tuple[ManifestSample, ...]
+
+    def narrated(self, labels: str = "noisy") -> str:
+        """Return the ``noisy`` or ``clean`` narration."""
+        return self.narration if check_labels(labels) == "clean" else self.noisy_narration
 
     @property
     def masks(self) -> tuple[ManifestMask, ...]:

@@ -24,7 +24,7 @@ def build_command(info: ManifestInfo, folder: str, out: str) -> str:
     words = ["actiseg-noise", "build", "--dataset", card["name"], "--split", info.split]
     words += [] if card.get("is_embedded") else ["--root", "DIR"]
     words += ["--recipe", f"{folder}/{RECIPE_NAME}"]
-    if any(slot.unit == "sample" for slot in info.noises):
+    if any(slot.unit in ("clip", "sample") for slot in info.noises):
         words += ["--vocabulary", f"{folder}/{VOCABULARY_NAME}"]
     words += [word for name, value in card["options"].items() for word in ("--option", f"{name}={value}")]
     words += ["--content", "text"] if info.content == "text" else []

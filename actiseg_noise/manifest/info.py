@@ -11,11 +11,13 @@ from actiseg_noise.borders.folders import list_folders
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ManifestError
 from actiseg_noise.fields import Fields, check_depth
-from actiseg_noise.manifest.schema import CONTENTS, SCHEMA_VERSION, TABLES
+from actiseg_noise.manifest.schema import CONTENTS, PLAIN, SCHEMA_VERSION, TABLES
 from actiseg_noise.recipe import Recipe
 
 INFO_NAME = "manifest.json"
 VOCABULARY_NAME = "vocabulary.json"
+ACTION_SEVERITY = ("wrong_narration_positives", "wrong_flag_positives")
+"""What severity says in schema 2 alone."""
 MOST_BYTES = 2**26
 """Of ``manifest.json`` and ``vocabulary.json``."""
 
@@ -25,9 +27,10 @@ class SlotCounts:
     """What one noise of the recipe did.
 
     Attributes:
-        unit: what is drawn: ``sample``, ``mask`` (one frame of one object) or ``track`` (one object of one clip).
+        unit: what is drawn: ``clip``, ``sample``, ``mask`` (one frame of one object) or ``track`` (one object of one
+            clip).
         eligible, realised: number of draws that could corrupt, and that did.
-        on_positives: of the realised, those of positive objects.
+        on_positives: of the realised, those of positive objects; of clips, those with a positive object.
         requested: the rate. threshold: a draw fires when its uniform is below this; the rate, unless exact.
         interval: smallest and largest ``realised`` that chance allows (two-sided, 1e-6); equal ends where exact.
     """
@@ -63,7 +66,8 @@ class ManifestInfo:
         selection: ``limit`` and ``clips`` when not the whole split was built, else empty.
         counts: rows per table.
         noises: one entry per noise of the recipe.
-        severity: share of positives whose noun is harmful; median IoU of the noised masks, null without any.
+        severity: share of positives whose text is harmful; median IoU of the noised masks, null without any; in schema
+            2 the shares of positives with another clip's narration and of those given as negative.
         skipped: ids of listed clips that were left out because files or texts are missing.
         digest: of the labels (see ``manifest/digest.py``). tables: table → digest. columns: table → column → digest.
         files: file name → size in bytes; a table is one file, or several shards.
@@ -88,7 +92,7 @@ class ManifestInfo:
     skipped: tuple[str, ...] = ()
     uses: dict[str, str] = field(default_factory=dict)
     imported: dict[str, Any] = field(default_factory=dict)
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = PLAIN
 
     @property
     def name(self) -> str:
@@ -140,7 +144,7 @@ class ManifestInfo:
 KEYS = frozenset(f.name for f in fields(ManifestInfo)) | {"seed"}
 """The keys of ``manifest.json`` that this version knows."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_UNITS = ("sample", "mask", "track")
+_UNITS = ("clip", "sample", "mask", "track")
 _CARD_TEXTS = ("size", "licence", "citation", "homepage", "how_to_get")
 
 
@@ -180,9 +184,10 @@ def _read_slot(slot: Fields) -> SlotCounts:
 
 def _read_severity(severity: Fields) -> dict[str, float | None]:
     """Return the severity; null where nothing was counted."""
+    more = [key for key in ACTION_SEVERITY if key in severity]
     return {
         key: severity.raw(key) if severity.raw(key) is None else severity.number(key, least=0, most=1)
-        for key in ("harmful_positives", "median_iou")
+        for key in ("harmful_positives", "median_iou", *more)
     }
 
 

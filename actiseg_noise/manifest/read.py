@@ -7,21 +7,22 @@ from functools import cached_property
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
+from actiseg_noise.manifest.arrays import to_array
 from actiseg_noise.manifest.clips import ManifestClip, iter_clips
 from actiseg_noise.manifest.info import MOST_BYTES, VOCABULARY_NAME, ManifestInfo, read_info
 from actiseg_noise.manifest.parquet import TableFile
-from actiseg_noise.manifest.schema import TABLES, Table
+from actiseg_noise.manifest.schema import ACTION_TABLES, NO_NOISE, Table, tables_of
 from actiseg_noise.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow as pa
 
-_TABLES = {table.name: table for table in TABLES}
+_NEWEST = {table.name: table for table in ACTION_TABLES}
 ROWS_TO_SPARE = 100_000
 """A table with more rows than ``manifest.json`` counts is read, so that ``verify`` can name them, up to these."""
 
@@ -30,12 +31,13 @@ class Manifest:
     """A manifest on disk. ``for clip in manifest`` walks it clip by clip, ``len`` is the number of clips.
 
     Attributes:
-        path: the folder. info: what ``manifest.json`` says.
+        path: the folder. info: what ``manifest.json`` says. schema: of its tables.
     """
 
     def __init__(self, path: Path, info: ManifestInfo) -> None:
         self.path = path
         self.info = info
+        self.schema = tables_of(info.schema_version)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{count:,} {name}" for name, count in self._counts().items())
@@ -84,16 +86,21 @@ class Manifest:
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return a whole table (``clips``, ``frames``, ``samples`` or ``masks``), or some of its columns.
 
+        The columns of schema 2 can be asked for by name of every manifest: where it has none, no narration and no flag
+        is noised, and they say so.
+
         Raises:
             UnknownNameError: no such table or column.
         """
         import pyarrow as pa
 
         parts = []
-        for path in self._paths(name, columns):
-            with TableFile(path, _TABLES[name]) as file:
-                parts.append(file.read(columns))
-        return parts[0] if len(parts) == 1 else pa.concat_tables(parts)
+        paths, table = self._paths(name, columns), self._schema(name)
+        for path in paths:
+            with TableFile(path, table) as file:
+                parts.append(file.read(_stored(table, columns)))
+        found = parts[0] if len(parts) == 1 else pa.concat_tables(parts)
+        return found if columns is None or not _lacking(table, columns) else _completed(found, name, columns)
 
     def to_pandas(self, name: str = "samples", columns: Sequence[str] | None = None) -> pandas.DataFrame:
         """Return a table, or some of its columns, as a data frame.
@@ -117,9 +124,12 @@ class Manifest:
         Raises:
             ManifestError: damaged pages; texts that are no UTF-8 or too long; what ``strict`` refuses.
         """
-        for path in self._paths(name, columns):
-            with TableFile(path, _TABLES[name], strict=strict) as file:
-                yield from file.iter_batches(columns, rows)
+        paths, table = self._paths(name, columns), self._schema(name)
+        for path in paths:
+            with TableFile(path, table, strict=strict) as file:
+                for batch in file.iter_batches(_stored(table, columns), rows):
+                    is_whole = columns is None or not _lacking(table, columns)
+                    yield batch if is_whole else _completed(batch, name, columns or ())
 
     def iter_clips(self, clip_ids: Collection[str] | None = None, *, with_masks: bool = True) -> Iterator[ManifestClip]:
         """Yield the manifest clip by clip, in order, in memory that follows the largest clip.
@@ -147,13 +157,45 @@ class Manifest:
 
     def _paths(self, name: str, columns: Sequence[str] | None) -> list[Path]:
         """Return a table's files, refusing names that it does not have."""
-        if name not in _TABLES:
-            raise UnknownNameError("table", name, _TABLES)
-        known = [column.name for column in _TABLES[name].columns]
+        if name not in _NEWEST:
+            raise UnknownNameError("table", name, _NEWEST)
+        known = [column.name for column in _NEWEST[name].columns]
         for column in columns or ():
             if column not in known:
                 raise UnknownNameError(f"column of {name}:", column, known)
-        return [self.path / file for file in _TABLES[name].files_among(self.info.files)]
+        return [self.path / file for file in self._schema(name).files_among(self.info.files)]
+
+    def _schema(self, name: str) -> Table:
+        """Return a table's schema in this manifest."""
+        return next(table for table in self.schema if table.name == name)
+
+
+def _lacking(table: Table, columns: Sequence[str]) -> list[str]:
+    """Return which of the columns a table of schema 1 does not have."""
+    there = {column.name for column in table.columns}
+    return [name for name in columns if name not in there]
+
+
+def _stored(table: Table, columns: Sequence[str] | None) -> Sequence[str] | None:
+    """Return what must be read of a table to give these columns."""
+    if columns is None or not (lacking := _lacking(table, columns)):
+        return columns
+    clean = (column.clean or table.sort_by[0] for column in _NEWEST[table.name].columns if column.name in lacking)
+    return list(dict.fromkeys([*(name for name in columns if name not in lacking), *clean]))
+
+
+RowsT = TypeVar("RowsT", "pa.Table", "pa.RecordBatch")
+
+
+def _completed(rows: RowsT, name: str, columns: Sequence[str]) -> RowsT:
+    """Return rows of a table with these columns, those that schema 1 lacks as it means them: nothing is noised."""
+    newest = {column.name: column for column in _NEWEST[name].columns}
+    fields = {field.name: field for field in _NEWEST[name].arrow()}
+    arrays = []
+    for column in columns:
+        source = column if column in rows.schema.names else newest[column].clean
+        arrays.append(to_array([NO_NOISE] * rows.num_rows, fields[column].type) if source is None else rows[source])
+    return type(rows).from_arrays(arrays, names=list(columns))
 
 
 def open_manifest(manifest: str | Path | Manifest) -> Manifest:
@@ -172,7 +214,7 @@ def read_manifest(path: str | Path) -> Manifest:
     for name in info.files:
         if not (folder / name).exists():
             raise ManifestError(f"{folder}: the file {name} is listed in manifest.json but missing; fetch it again")
-    for table in TABLES:
+    for table in tables_of(info.schema_version):
         rows = sum(_count_rows(folder / name, table) for name in table.files_among(info.files))
         if rows > info.counts[table.name] + ROWS_TO_SPARE:
             raise ManifestError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, TypeVar
 
 from actiseg_noise.manifest.digest import RowDigest
-from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, SAMPLES, Table
+from actiseg_noise.manifest.schema import ACTION_CLIPS, ACTION_SAMPLES, CLIPS, FRAMES, MASKS, SAMPLES, Table
 
 
 class ClipRow(NamedTuple):
@@ -25,6 +25,27 @@ class ClipRow(NamedTuple):
     other: bool
     source_order: int
     address: str
+    row_digest: str = ""
+
+
+class ActionClipRow(NamedTuple):
+    """A row of ``clips`` in schema 2."""
+
+    clip_id: str
+    video_id: str
+    narration: str
+    verb: str
+    noun: str
+    verb_class: int | None
+    noun_class: int | None
+    start_frame: int | None
+    stop_frame: int | None
+    redundant: bool
+    missing: bool
+    other: bool
+    source_order: int
+    address: str
+    noisy_narration: str
     row_digest: str = ""
 
 
@@ -62,6 +83,29 @@ class SampleRow(NamedTuple):
     noisy_expression: str
     text_noise: str
     is_harmful: bool
+    row_digest: str = ""
+
+
+class ActionSampleRow(NamedTuple):
+    """A row of ``samples`` in schema 2."""
+
+    sample_id: str
+    clip_id: str
+    object_id: int
+    is_positive: bool
+    handbox: bool | None
+    in_narration: bool | None
+    category_id: int
+    noun: str
+    expression: str
+    noisy_category_id: int
+    noisy_noun: str
+    noisy_expression: str
+    text_noise: str
+    is_harmful: bool
+    narration_noise: str
+    noisy_is_positive: bool
+    flag_noise: str
     row_digest: str = ""
 
 
@@ -103,10 +147,17 @@ class MaskRow(NamedTuple):
     row_digest: str = ""
 
 
-TableRow = ClipRow | FrameRow | SampleRow | MaskRow
-RowT = TypeVar("RowT", ClipRow, FrameRow, SampleRow, MaskRow)
+TableRow = ClipRow | ActionClipRow | FrameRow | SampleRow | ActionSampleRow | MaskRow
+RowT = TypeVar("RowT", ClipRow, ActionClipRow, FrameRow, SampleRow, ActionSampleRow, MaskRow)
 
-RECORDS: dict[Table, type[TableRow]] = {CLIPS: ClipRow, FRAMES: FrameRow, SAMPLES: SampleRow, MASKS: MaskRow}
+RECORDS: dict[Table, type[TableRow]] = {
+    CLIPS: ClipRow,
+    ACTION_CLIPS: ActionClipRow,
+    FRAMES: FrameRow,
+    SAMPLES: SampleRow,
+    ACTION_SAMPLES: ActionSampleRow,
+    MASKS: MaskRow,
+}
 """Table → the record of its rows."""
 
 _DIGESTS = {record: RowDigest(table).__call__ for table, record in RECORDS.items()}

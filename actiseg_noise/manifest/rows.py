@@ -48,11 +48,16 @@ def iter_clip_rows(
 
 
 class FrameSizes:
-    """The canvas of each frame, read along with ``masks``, which has the same order."""
+    """The canvas of each frame, read along with ``masks``, which has the same order.
+
+    Attributes:
+        void: run lengths of the pixels without label in the frame that was found last; None where there are none.
+    """
 
     def __init__(self, manifest: Manifest) -> None:
-        self._rows = iter_rows(manifest, "frames", ["clip_id", "frame_idx", "height", "width"])
+        self._rows = iter_rows(manifest, "frames", ["clip_id", "frame_idx", "height", "width", "void_rle"])
         self._at: Row | None = None
+        self.void: str | None = None
 
     def find(self, clip_id: str, frame_idx: int) -> Size | None:
         """Return (height, width), None for a frame that is not listed or has no size."""
@@ -61,7 +66,7 @@ class FrameSizes:
             self._at = next(self._rows, None)
             if self._at is None:
                 return None
-        size = self._at[2:] if self._at[:2] == key else (None, None)
+        *size, self.void = self._at[2:] if self._at[:2] == key else (None, None, None)
         return None if None in size else (size[0], size[1])
 
 
@@ -90,6 +95,17 @@ def mask_iou(one: str, other: str, size: Size) -> float:
     """
     codes = [coco_code(counts, *size) for counts in (one, other)]
     return iou_of_checked(*codes)
+
+
+def overlap(one: str, other: str, size: Size) -> int:
+    """Return how many pixels two run-length codes of one canvas share.
+
+    Raises:
+        DataError: a code that does not fill the canvas.
+    """
+    from pycocotools import mask as coco
+
+    return int(coco.area(coco.merge([coco_code(counts, *size) for counts in (one, other)], intersect=True)))
 
 
 def iou_of_checked(one: dict[str, Any], other: dict[str, Any]) -> float:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,10 @@ from actiseg_noise.masks import MAX_CODE, MAX_PIXELS, MAX_SIDE
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""The newest schema that is read; a manifest has the oldest one that can say its labels."""
+PLAIN, ACTION = 1, 2
+"""Schema 1; schema 2, which has a noisy side of narrations and flags, too."""
 
 RECIPE_ONLY = "recipe-only"
 CONTENTS = ("full", "text", RECIPE_ONLY)
@@ -34,6 +37,7 @@ class Column:
 
     Attributes:
         null: what null means; empty: there is none. least, most: the range of a number; None: that of the type.
+        clean: of a column that schema 1 lacks: the column that it equals there; None: nothing is noised there.
     """
 
     name: str
@@ -43,6 +47,7 @@ class Column:
     null: str = ""
     least: float | None = None
     most: float | None = None
+    clean: str | None = None
 
     @property
     def longest(self) -> int:
@@ -240,3 +245,42 @@ MASKS = Table(
 )
 
 TABLES: tuple[Table, ...] = (CLIPS, FRAMES, SAMPLES, MASKS)
+
+
+def _extended(table: Table, meanings: dict[str, str], *columns: Column) -> Table:
+    """Return a table with other meanings of some columns, and with more before the last, which is the row's digest."""
+    kept = tuple(replace(c, meaning=meanings.get(c.name, c.meaning)) for c in table.columns)
+    return replace(table, columns=(*kept[:-1], *columns, kept[-1]))
+
+
+ACTION_CLIPS = _extended(
+    CLIPS,
+    {},
+    Column(
+        "noisy_narration", "str", "narration that the noisy texts name: another clip's, or its own", clean="narration"
+    ),
+)
+ACTION_SAMPLES = _extended(
+    SAMPLES,
+    {
+        "is_positive": "the object takes part in the action",
+        "text_noise": "noise that changed the noun, or 'none'",
+        "is_harmful": "the noisy text is not about this object in this action any more: its noun is no noun of the "
+        "clean category, or is the clean noun of another object of the clip, or its narration is another clip's",
+    },
+    Column("narration_noise", "str", "noise that changed the narration in the noisy text, or 'none'"),
+    Column(
+        "noisy_is_positive",
+        "bool",
+        "flag to train on: where it is false the target is empty, where it is true it is the object's noisy mask",
+        clean="is_positive",
+    ),
+    Column("flag_noise", "str", "noise that changed the flag, or 'none'"),
+)
+
+ACTION_TABLES: tuple[Table, ...] = (ACTION_CLIPS, FRAMES, ACTION_SAMPLES, MASKS)
+
+
+def tables_of(schema_version: int) -> tuple[Table, ...]:
+    """Return the tables of a manifest: with the columns of schema 2 from that version on."""
+    return TABLES if schema_version < ACTION else ACTION_TABLES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,11 +153,21 @@ class ManifestWriter:
     """A manifest folder in the making. Use as a context manager; ``finish`` makes it a manifest.
 
     ``shard_bytes`` and ``level`` are those of ``TableWriter``.
+
+    Args:
+        tables: the schema's.
     """
 
-    def __init__(self, folder: Path, *, shard_bytes: int | None = None, level: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        tables: Sequence[Table] = TABLES,
+        *,
+        shard_bytes: int | None = None,
+        level: int | None = None,
+    ) -> None:
         self.folder = folder
-        self.tables = {t.name: TableWriter(folder, t, shard_bytes=shard_bytes, level=level) for t in TABLES}
+        self.tables = {t.name: TableWriter(folder, t, shard_bytes=shard_bytes, level=level) for t in tables}
 
     def __enter__(self) -> ManifestWriter:
         return self

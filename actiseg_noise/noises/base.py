@@ -100,7 +100,52 @@ class MaskNoise:
     kind: str = "mask"
 
 
-Noise = TextNoise | MaskNoise
+@dataclass(frozen=True)
+class NarrationNoise:
+    """A noise on what a clip's texts say of the action; drawn once per clip.
+
+    Attributes:
+        apply: ``(key, narration, vocabulary, **parameters) → narration``: called only for eligible narrations; must
+            return a different one. ``vocabulary.narrations`` has those of the split.
+        is_eligible: ``(narration, vocabulary, **parameters) → bool``; a clip is eligible, too, only when the narration
+            stands in one of its texts.
+        resolve: ``(options, vocabulary) → parameters``, once per build; raises ActisegError for options that make no
+            noise.
+    """
+
+    noise_id: str
+    apply: Callable[..., str]
+    is_eligible: Callable[..., bool]
+    summary: str
+    source: str
+    defaults: Options = field(default_factory=dict)
+    resolve: Callable[[Options, Vocabulary], Parameters] = _as_written
+    kind: str = "narration"
+
+
+@dataclass(frozen=True)
+class FlagNoise:
+    """A noise on the flag that says whether an object takes part in the action; drawn once per sample.
+
+    Attributes:
+        apply: ``(key, is_positive, **parameters) → is_positive``: only for eligible flags; must return the other.
+        is_eligible: ``(is_positive, **parameters) → bool``; what it refuses counts as not eligible.
+        resolve: ``(options) → parameters``, once per build; raises ActisegError for options that make no noise.
+    """
+
+    noise_id: str
+    apply: Callable[..., bool]
+    is_eligible: Callable[..., bool]
+    summary: str
+    source: str
+    defaults: Options = field(default_factory=dict)
+    resolve: Callable[[Options], Parameters] = dict
+    kind: str = "flag"
+
+
+Noise = TextNoise | MaskNoise | NarrationNoise | FlagNoise
+ACTION_KINDS = ("narration", "flag")
+"""The kinds of noise on what makes the task action-based; a manifest with one of them has schema 2."""
 NOISES: Registry[Noise] = Registry(
     "noise", "actiseg_noise.noises", "actiseg.noises", ("noise_id", "kind", "summary", "source")
 )
@@ -119,6 +164,40 @@ def text_noise(
 
     def decorate(function: F) -> F:
         noise = TextNoise(noise_id, function, is_eligible, summary, source, **more)  # type: ignore[arg-type]
+        NOISES.add(noise_id, noise)
+        return function
+
+    return decorate
+
+
+def narration_noise(
+    noise_id: str, *, is_eligible: Callable[..., bool], summary: str, source: str, **more: Any
+) -> Callable[[F], F]:
+    """Register the decorated function as a noise on narrations; the function itself stays usable.
+
+    Args:
+        more: other attributes of ``NarrationNoise``.
+    """
+
+    def decorate(function: F) -> F:
+        noise = NarrationNoise(noise_id, function, is_eligible, summary, source, **more)  # type: ignore[arg-type]
+        NOISES.add(noise_id, noise)
+        return function
+
+    return decorate
+
+
+def flag_noise(
+    noise_id: str, *, is_eligible: Callable[..., bool], summary: str, source: str, **more: Any
+) -> Callable[[F], F]:
+    """Register the decorated function as a noise on flags; the function itself stays usable.
+
+    Args:
+        more: other attributes of ``FlagNoise``.
+    """
+
+    def decorate(function: F) -> F:
+        noise = FlagNoise(noise_id, function, is_eligible, summary, source, **more)  # type: ignore[arg-type]
         NOISES.add(noise_id, noise)
         return function
 

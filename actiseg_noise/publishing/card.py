@@ -8,13 +8,17 @@ from typing import Any
 
 from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
-from actiseg_noise.manifest.schema import MASKS, RECIPE_ONLY, SAMPLES, TABLES, Table
+from actiseg_noise.manifest.schema import ACTION, MASKS, RECIPE_ONLY, SAMPLES, Table, tables_of
 from actiseg_noise.plain import markdown_block, markdown_code, markdown_text, web_address
 from actiseg_noise.publishing.front_matter import config_name, front_matter, pretty_name, split_name
 from actiseg_noise.publishing.licence import find_licence
 from actiseg_noise.publishing.shards import Published
 from actiseg_noise.recipe import NoiseSpec
 
+_MORE_SEVERITY = (
+    ("wrong_narration_positives", "with another clip's narration"),
+    ("wrong_flag_positives", "given as negative"),
+)
 _TOOL = "actiseg-noise"
 _READING = """## Read it
 
@@ -89,19 +93,21 @@ def _get(dataset: dict[str, Any]) -> str:
 
 def manifest_table(published: Sequence[Published]) -> str:
     """Return one row per manifest: recipe, sizes, severity, digest."""
+    more = _MORE_SEVERITY if any(item.info.schema_version >= ACTION for item in published) else ()
     rows = [
         (
             markdown_code(item.folder),
             markdown_text(item.info.recipe.title or item.info.recipe.recipe_id),
             *(f"{item.info.counts[name]:,}" for name in ("clips", "samples", "masks")),
             _share(item.info.severity["harmful_positives"]),
+            *(_share(item.info.severity.get(name)) for name, _ in more),
             _number(item.info.severity["median_iou"]),
             f"`{item.info.digest}`",
         )
         for item in published
     ]
-    names = ("manifest", "recipe", "clips", "samples", "masks", "positives with a wrong noun")
-    return _table((*names, "median IoU of noised masks", "digest"), rows)
+    names = ("manifest", "recipe", "clips", "samples", "masks", f"positives with a wrong {'text' if more else 'noun'}")
+    return _table((*names, *(title for _, title in more), "median IoU of noised masks", "digest"), rows)
 
 
 def _noise(published: Sequence[Published]) -> str:
@@ -218,7 +224,8 @@ def _origins(published: Sequence[Published]) -> str:
 
 def _fields(published: Sequence[Published]) -> str:
     """Return every column of the tables that have rows."""
-    tables = [table for table in TABLES if any(item.info.counts[table.name] for item in published)]
+    newest = tables_of(max(item.info.schema_version for item in published))
+    tables = [table for table in newest if any(item.info.counts[table.name] for item in published)]
     lines = ["## Columns", "", "● marks the labels: what the digest is over.", ""]
     for table in tables:
         lines += [f"`{table.name}`: {table.meaning}. Sorted by {', '.join(table.sort_by)}.", "", _columns(table)]

@@ -8,7 +8,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.manifest.schema import TABLES, Column, Table
+from actiseg_noise.manifest.schema import Column, Table, tables_of
 from actiseg_noise.plain import markdown_text, printable, web_address
 from actiseg_noise.publishing.checksums import sha256_of
 from actiseg_noise.publishing.front_matter import config_name, pretty_name
@@ -69,7 +69,12 @@ def croissant(published: Sequence[Published], root: Path, *, repo_id: str | None
     card = published[0].info.dataset
     licence = find_licence(str(card.get("licence", "")))
     home = None if repo_id is None else f"https://huggingface.co/datasets/{repo_id}"
-    tables = [(item, table) for item in published for table in TABLES if item.info.counts[table.name]]
+    tables = [
+        (item, table)
+        for item in published
+        for table in tables_of(item.info.schema_version)
+        if item.info.counts[table.name]
+    ]
     metadata = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",

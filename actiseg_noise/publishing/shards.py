@@ -12,7 +12,7 @@ from actiseg_noise.errors import ManifestError, raise_if
 from actiseg_noise.manifest.command import CLIPS_NAME, RECIPE_NAME, names_clips
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.schema import RECIPE_ONLY, TABLES, WITHHELD, Table
+from actiseg_noise.manifest.schema import RECIPE_ONLY, WITHHELD, Table
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.progress import Progress
 from actiseg_noise.publishing.toml import recipe_toml
@@ -70,9 +70,9 @@ def write_published(
     if names_clips(manifest.info):
         names = manifest.table("clips", ["clip_id"])["clip_id"].to_pylist()
         write_text(path / CLIPS_NAME, "".join(f"{name}\n" for name in names))
-    in_memory = dict.fromkeys((table.name for table in TABLES), 0)
-    with ManifestWriter(path, shard_bytes=shard_bytes, level=_LEVEL) as writer:
-        for table in TABLES:
+    in_memory = dict.fromkeys((table.name for table in manifest.schema), 0)
+    with ManifestWriter(path, manifest.schema, shard_bytes=shard_bytes, level=_LEVEL) as writer:
+        for table in manifest.schema:
             for batch in manifest.iter_batches(table.name, [column.name for column in table.columns]):
                 kept = _without_masks(batch) if withhold else batch
                 in_memory[table.name] += kept.nbytes

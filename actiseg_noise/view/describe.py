@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from html import escape
 
-from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
+from actiseg_noise.manifest.info import ACTION_SEVERITY, ManifestInfo, SlotCounts
 from actiseg_noise.recipe import NoiseSpec
 
 
@@ -55,7 +55,10 @@ def describe(info: ManifestInfo) -> Section:
 def describe_severity(info: ManifestInfo) -> str:
     """Return the severity in words."""
     harmful, iou = info.severity["harmful_positives"], info.severity["median_iou"]
-    parts = [] if harmful is None else [f"{harmful:.1%} of positives with a wrong noun"]
+    narration, flag = (info.severity.get(name) for name in ACTION_SEVERITY)
+    parts = [] if harmful is None else [f"{harmful:.1%} of positives with a wrong {'text' if narration else 'noun'}"]
+    parts += [f"{narration:.1%} with another clip's narration"] if narration else []
+    parts += [f"{flag:.1%} given as negative"] if flag else []
     parts += [] if iou is None else [f"median IoU of noised masks {iou:.3f}"]
     return ", ".join(parts) or "nothing to measure"
 

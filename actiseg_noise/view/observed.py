@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import iter_rows
-from actiseg_noise.manifest.schema import NO_NOISE
+from actiseg_noise.manifest.schema import ACTION, NO_NOISE
 from actiseg_noise.view.describe import Section
 from actiseg_noise.vocabulary import Vocabulary
 
@@ -78,16 +78,23 @@ class Share:
 
 @dataclass(frozen=True)
 class Observed:
-    """The shares of prompts and of masks, and noise → (masks, median IoU with the clean mask)."""
+    """The shares of prompts and of masks, and noise → (masks, median IoU with the clean mask).
+
+    ``actions``: the shares of narrations and flags, of a manifest that has a noisy side of them.
+    """
 
     prompts: list[Share]
     masks: list[Share]
     ious: dict[str, tuple[int, float]]
+    actions: tuple[Share, ...] = ()
 
     def sections(self) -> list[Section]:
         """Return the tables."""
         header = ("", "", "share", "95 %")
         found = [Section("Observed in the rows: prompts", header, [share.row() for share in self.prompts])]
+        if self.actions:
+            rows = [share.row() for share in self.actions]
+            found.append(Section("Observed in the rows: narrations and flags", header, rows))
         if self.masks and self.masks[0].total:
             rows = [share.row() for share in self.masks]
             rows += [(f"median IoU, {name}", f"{n:,} masks", f"{iou:.3f}", "") for name, (n, iou) in self.ious.items()]
@@ -97,6 +104,7 @@ class Observed:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form."""
         shares = {"prompts": self.prompts, "masks": self.masks}
+        shares |= {"actions": list(self.actions)} if self.actions else {}
         return {
             **{name: {s.name: {**vars(s), "share": s.share} for s in found} for name, found in shares.items()},
             "median_iou": {name: {"masks": count, "iou": iou} for name, (count, iou) in self.ious.items()},
@@ -107,7 +115,22 @@ def observe(manifest: Manifest) -> Observed:
     """Read the shares from the rows."""
     names = ["category_id", "noun", "noisy_category_id", "noisy_noun", "is_positive"]
     prompts = count_prompts(map(Prompt._make, iter_rows(manifest, "samples", names)), manifest.vocabulary)
-    return Observed(prompts, *_count_masks(manifest))
+    actions = _count_actions(manifest) if manifest.info.schema_version >= ACTION else ()
+    return Observed(prompts, *_count_masks(manifest), actions)
+
+
+def _count_actions(manifest: Manifest) -> tuple[Share, ...]:
+    """Return the shares of samples with another clip's narration and with another flag than the clean one."""
+    names = ("another clip's narration", "  of positives", "another flag", "  positives given as negative")
+    swapped, of_positives, flipped, silenced, raised = map(Share, (*names, "  negatives given as positive"))
+    columns = ["narration_noise", "is_positive", "noisy_is_positive"]
+    for noise, is_positive, given in iter_rows(manifest, "samples", columns):
+        swapped.add(noise != NO_NOISE)
+        flipped.add(given != is_positive)
+        if is_positive:
+            of_positives.add(noise != NO_NOISE)
+        (silenced if is_positive else raised).add(given != is_positive)
+    return swapped, of_positives, flipped, silenced, raised
 
 
 def count_prompts(prompts: Iterable[Prompt], vocabulary: Vocabulary) -> list[Share]:

@@ -58,10 +58,11 @@ def _rank_clips(manifest: Manifest, clips: Collection[str] | None) -> tuple[dict
     """Return clip_id → the frame_idx to show, in order, and the clips of which a label changed."""
     frames: dict[str, int | None] = {}
     noisy = set()
-    for clip_id, samples in iter_clip_rows(manifest, "samples", ("clip_id", "expression", "noisy_expression")):
+    columns = ("clip_id", "expression", "is_positive", "noisy_expression", "noisy_is_positive")
+    for clip_id, samples in iter_clip_rows(manifest, "samples", columns):
         if clips is None or clip_id in clips:
             frames[clip_id] = None
-            if any(clean != changed for _, clean, changed in samples):
+            if any(sample[1:3] != sample[3:] for sample in samples):
                 noisy.add(clip_id)
     for clip_id, masks in iter_clip_rows(manifest, "masks", ("clip_id", "frame_idx", "clean_area", "iou")):
         if clip_id not in frames:

@@ -178,10 +178,14 @@ def _panels(row: SheetRow, picture: Picture | None) -> list[Picture]:
     scale = min(PANEL[0] / width, PANEL[1] / height)
     shape = max(1, round(height * scale)), max(1, round(width * scale))
     canvas = _plain(shape) if picture is None else fit(picture, shape)
-    positives = {sample.object_id for sample in row.clip.samples if sample.is_positive}
-    sides = [masks_of(row.frame, labels) for labels in ("clean", "noisy")]
     void = None if row.frame is None else row.frame.void_mask()
-    return [canvas, *(overlay(canvas, masks, void, positives) for masks in sides)]
+    sides = ((masks_of(row.frame, labels), _positives(row, labels)) for labels in ("clean", "noisy"))
+    return [canvas, *(overlay(canvas, masks, void, positives) for masks, positives in sides)]
+
+
+def _positives(row: SheetRow, labels: str) -> set[int]:
+    """Return the objects that are positive by the ``clean`` or ``noisy`` flags."""
+    return {sample.object_id for sample in row.clip.samples if sample.flag(labels)}
 
 
 def _plain(shape: tuple[int, int]) -> Picture:
@@ -195,26 +199,36 @@ def _lines(row: SheetRow) -> Iterator[tuple[Words, int | None]]:
     frame = f"   {'' if name.startswith('frame') else 'frame '}{name}" if name else ""
     yield [(clip.clip_id, INK), (frame, FADED)], None
     yield [(f"“{clip.narration}”", INK)], None
-    positives = [sample for sample in clip.samples if sample.is_positive]
+    if clip.noisy_narration != clip.narration:
+        yield [("  → ", FADED), (f"“{clip.noisy_narration}”", HARM), ("  harmful", HARM)], None
+    positives = [sample for sample in clip.samples if sample.is_positive or sample.noisy_is_positive]
     shown = positives[: _MOST_LINES // 2]
     for sample in shown:
         first, *more = _prompt_lines(sample)
-        yield first, sample.object_id
+        yield first + _flag_words(sample), sample.object_id
         yield from ((words, None) for words in more)
         if note := _mask_note(row.masks.get(sample.object_id)):
             yield [(f"  {note}", FADED)], None
-    changed = sum(not sample.is_positive and sample.text_noise != NO_NOISE for sample in clip.samples)
+    negatives = [sample for sample in clip.samples if sample not in positives]
+    changed = sum(sample.text_noise != NO_NOISE for sample in negatives)
     rest = [f"{len(positives) - len(shown)} more positive objects"] if len(shown) < len(positives) else []
-    rest += [f"{changed} of {len(clip.samples) - len(positives)} negative prompts changed too"] if changed else []
+    rest += [f"{changed} of {len(negatives)} negative prompts changed too"] if changed else []
     if rest:
         yield [("; ".join(rest), FADED)], None
+
+
+def _flag_words(sample: ManifestSample) -> Words:
+    """Say what flag an object is given where it is not the clean one."""
+    if sample.noisy_is_positive == sample.is_positive:
+        return []
+    return [("  given as positive" if sample.noisy_is_positive else "  given as negative", HARM)]
 
 
 def _prompt_lines(sample: ManifestSample) -> list[Words]:
     """Return both prompts of an object: the nouns where the rest is said above, else each whole text on its line."""
     clean, noisy = sample.expression, sample.noisy_expression
     is_usual = clean.startswith(f"{sample.noun} used in the action of ")
-    if clean == noisy:
+    if clean == noisy or (is_usual and sample.noun == sample.noisy_noun and sample.narration_noise != NO_NOISE):
         return [[(sample.noun if is_usual else clean, FADED)]]
     colour = HARM if sample.is_harmful else INK
     mark: Words = [("  harmful", HARM)] if sample.is_harmful else []

@@ -17,7 +17,7 @@ from actiseg_bench.results.provenance import Provenance
 from actiseg_bench.results.result import REFERENCES, SCORES, Cost, RunIdentity, RunResult, TrackInfo
 from actiseg_bench.scoring.measure import measure
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.schema import TABLES, Table
+from actiseg_noise.manifest.schema import ACTION_TABLES, NO_NOISE, Table
 from actiseg_noise.masks import Box, Rle, encode_rle
 
 OBJECTS = {"a": {1: ("left hand", True), 2: ("onion", True), 3: ("knife", False)}, "b": {1: ("pan", True)}}
@@ -86,6 +86,7 @@ def sample_rows(harmful: Sequence[tuple[str, int]] = ()) -> Iterator[dict[str, A
             is_harmful = (clip, object_id) in harmful
             noisy = "lamp" if is_harmful else noun
             row = {"clip_id": clip, "object_id": object_id, "is_positive": positive, "noun": noun, "noisy_noun": noisy}
+            row |= {"noisy_is_positive": positive, "narration_noise": NO_NOISE, "flag_noise": NO_NOISE}
             yield row | {"is_harmful": is_harmful, "sample_id": f"{clip}/{object_id}"}
 
 
@@ -94,13 +95,14 @@ def mask_rows(iou: float = 1.0) -> Iterator[dict[str, Any]]:
         for object_id, (_, positive) in OBJECTS[clip].items():
             code = rle(np.array(mask) == object_id)
             row = {"clip_id": clip, "frame_idx": frame, "object_id": object_id, "iou": iou if positive else 1.0}
+            row["sample_id"] = f"{clip}/{object_id}"
             yield row | {"clean_area": code.area, "noisy_area": code.area, "clean_rle": code.counts}
 
 
 def fake_manifest(harmful: Sequence[tuple[str, int]] = (), iou: float = 1.0) -> FakeManifest:
     rows = {"clips": clip_rows(), "frames": list(frame_rows())}
     rows |= {"samples": list(sample_rows(harmful)), "masks": list(mask_rows(iou))}
-    return FakeManifest({table.name: arrow(table, rows[table.name]) for table in TABLES})
+    return FakeManifest({table.name: arrow(table, rows[table.name]) for table in ACTION_TABLES})
 
 
 def predict(masks: dict[tuple[str, int], list[list[int]]]) -> Iterator[PredictedMask]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from actiseg_bench.losses import LossConfig
-from actiseg_bench.records import AuxiliaryHeads, Batch, Prediction, Targets
+from actiseg_bench.records import AuxiliaryHeads, Batch, NoiseRates, Prediction, Targets
 from actiseg_bench.strategies.base import Setting
 
 LABELS = [[0.0, 1.0], [0.0, 0.0]]  # two samples of one frame of 1 × 2 pixels
@@ -43,7 +43,7 @@ def two_samples() -> Batch:
 def two_sample_setting(loss: LossConfig | None = None) -> Setting:
     """Return what a run on :func:`two_samples` is told: two epochs, no label is wrong."""
     frames: dict[str, tuple[int, ...]] = {"a/1": (0,), "a/2": (0,)}
-    return Setting(loss or LossConfig(), noise_rate=0.0, epochs=2, frames=frames, mask_size=(1, 2))
+    return Setting(loss or LossConfig(), noise_rates=NoiseRates(), epochs=2, frames=frames, mask_size=(1, 2))
 
 
 class Layered(nn.Module):

@@ -232,7 +232,7 @@ def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(
     [
         (["run"], "say what to run: --all, or --strategy"),
         (["run", "--all", "--protocol", "quik"], "unknown protocol 'quik'. Did you mean 'quick'?"),
-        (["run", "--protocol", "nope"], "unknown protocol 'nope'. Known: full, quick"),
+        (["run", "--protocol", "nope"], "unknown protocol 'nope'. Known: full, full-v1, quick, quick-v1"),
         (["run", "--protocol", "nope.toml"], "nope.toml: no such protocol file"),
         (["run", "--all", "--precision", "8"], "--precision 8: expected one of 32-true, bf16-mixed, 16-mixed"),
         (["run", "--all", "--device", "gpu"], "--device gpu: expected cpu, cuda, cuda:N or auto. Did you mean cuda?"),
@@ -324,7 +324,7 @@ def test_one_result_that_cannot_be_read_is_named_and_the_others_are_shown(
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("strategies", "gce"), ("models", "tiny"), ("tracks", "text-40"), ("protocols", "full")]
+    ("kind", "name"), [("strategies", "gce"), ("models", "tiny"), ("tracks", "flip-40"), ("protocols", "full")]
 )
 def test_list_says_what_there_is(cli: Cli, kind: str, name: str) -> None:
     assert name in cli("list", kind)[1]

@@ -38,7 +38,7 @@ def test_a_switch_of_the_published_code_shows_both_values() -> None:
 
 
 def test_oracle_knowledge_and_networks_are_on_the_page() -> None:
-    assert "| oracle | noise rate |" in section("co_teaching")
+    assert "| oracle | noise rates of positives and negatives |" in section("co_teaching")
     assert "| networks | 2 |" in section("co_teaching")
     assert "| oracle | none |" in section("baseline")
 

@@ -14,7 +14,7 @@ import pytest
 from bench_fakes import FakeRunner, run_grid
 
 import actiseg_noise
-from actiseg_bench.check import verify
+from actiseg_bench.check import case, verify
 from actiseg_bench.check.findings import RunFinding
 from actiseg_bench.check.verify import verify_runs
 from actiseg_bench.grid.execution import iter_silent
@@ -94,6 +94,18 @@ def rewrite(folder: Path, change: Callable[[dict[str, Any]], None], *, reseal: b
     path.write_text(json.dumps(data), "utf-8")
 
 
+def key_of(data: dict[str, Any], **changes: Any) -> str:
+    """Return the run key of a result's statements, changed as given."""
+    track, provenance = data["track"], data["provenance"]
+    identity = RunIdentity(
+        *(data[name] for name in ("model", "strategy", "variant", "seed", "config")),
+        *(track[name] for name in ("train_manifest", "eval_manifest")),
+        *(provenance[name] for name in ("start_weights_digest", "score_code")),
+        *(track[name] for name in ("train_images", "eval_images")),
+    )
+    return replace(identity, **changes).key()
+
+
 def test_what_was_made_holds(finished: Path) -> None:
     verdict = verify_runs(finished)
     assert (verdict.runs, verdict.findings) == ((CO, GCE), ())
@@ -136,19 +148,62 @@ def edited(value: Any) -> Any:
     return {"x": 1} if isinstance(value, dict) else [*value, 0.5]
 
 
-def test_an_edit_of_any_statement_is_found(runs: Path) -> None:
+def edit(data: dict[str, Any], way: tuple[Any, ...]) -> None:
+    """Put another value in the place of one."""
+    inner = data
+    for one in way[:-1]:
+        inner = inner[one]
+    inner[way[-1]] = edited(inner[way[-1]])
+
+
+REFUSED = ["schema_version", "track.severity.median_iou", "fits", "selection", "oracle"]
+"""Statements of which no reader takes the other value: of another version, or null made true."""
+ALONE = [
+    *("cost.train_s", "cost.eval_s", "cost.steps", "cost.peak_rss_mb", "losses", "provenance.version"),
+    *("provenance.code", "provenance.python", "provenance.numpy", "provenance.torch", "provenance.device"),
+    *("provenance.threads", "provenance.platform", "provenance.start_weights", "provenance.when"),
+]
+"""Statements that stand in a result alone: whoever edits them and makes the digest anew is not found."""
+
+
+def findings_per_edit(runs: Path, *, reseal: bool) -> dict[str, list[str]]:
+    """Edit every statement of a result, one at a time; return what is found of each."""
+    shutil.rmtree(runs / CO)
     path = runs / GCE / "result.json"
     whole = path.read_text("utf-8")
-    ways = list(leaves(json.loads(whole)))
-    assert len(ways) > 55
-    for *outer, name in ways:
-        data = json.loads(whole)
-        inner = data
-        for one in outer:
-            inner = inner[one]
-        inner[name] = edited(inner[name])
-        path.write_text(json.dumps(data), "utf-8")
-        assert GCE in {where for where, _ in findings(runs)}, (*outer, name)
+    found = {}
+    for way in leaves(json.loads(whole)):
+        path.write_text(whole, "utf-8")
+        rewrite(runs / GCE, lambda data, way=way: edit(data, way), reseal=reseal)  # type: ignore[misc]
+        found[".".join(way)] = [what for _, what in findings(runs)]
+    assert len(found) > 55
+    return found
+
+
+def test_an_edit_of_any_statement_is_found(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "CHECKS", [one for one in verify.CHECKS if one.covers == ("*",)])
+    found = findings_per_edit(runs, reseal=False)
+    assert {name: what for name, what in found.items() if what != ["digest of the result"]} == {
+        name: ["result"] for name in REFUSED
+    }
+
+
+def test_with_the_digest_made_anew_what_stands_alone_is_not_found_and_all_else_is(
+    runs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(case, "verify", lambda _: [])  # the manifests are sound: once is enough
+    found = findings_per_edit(runs, reseal=True)
+    assert [name for name, what in found.items() if not what] == [*ALONE, "result_digest"]
+    assert [name for name, what in found.items() if "result" in what] == REFUSED
+
+
+def test_the_checks_say_of_themselves_what_they_find(finished: Path) -> None:
+    """The names that they cover, beside the digest's, are all statements but those that stand alone."""
+    covered = [name for check in verify.CHECKS for name in check.covers if name != "*"]
+    left = verify.uncovered(json.loads((finished / GCE / "result.json").read_text("utf-8")), covered)
+    assert {*left} == {name.partition(".")[0] if name.startswith("cost") else name for name in ALONE} | {
+        *("fits", "selection", "oracle", "result_digest")
+    }
 
 
 def as_schema_2(folder: Path) -> None:
@@ -223,6 +278,9 @@ def test_the_score_of_two_networks_is_their_mean(runs: Path) -> None:
         (lambda data: data["track"].update(recipe="clean"), "track, recipe"),
         (lambda data: data["track"]["severity"].update(harmful_positives=0.9), "track, harmful_positives"),
         (lambda data: data["config"].update(steps=4), "run key"),
+        (lambda data: data.update(seed=7), "run key; folder"),
+        (lambda data: data.update(seed=7, run_key=key_of(data, seed=7)), "folder"),
+        (lambda data: data.update(model="tinier"), "run key; folder"),
         (lambda data: data["track"].update(dataset="visor"), "track, dataset"),
         (lambda data: data["track"].update(train_images="0" * 32), "run key"),
         (lambda data: data["track"].update(name="clean"), "folder"),
@@ -232,13 +290,13 @@ def test_the_score_of_two_networks_is_their_mean(runs: Path) -> None:
         (lambda data: data.update(predictions="0" * 32), "predictions.parquet"),
     ],
     ids=[
-        *("failures", "counts", "recipe", "severity", "config", "dataset", "pictures", "track", "protocol", "path"),
-        *("key", "digest"),
+        *("failures", "counts", "recipe", "severity", "config", "seed", "seed and key", "model", "dataset"),
+        *("pictures", "track", "protocol", "path", "key", "digest"),
     ],
 )
 def test_an_edited_statement_is_found_in_its_row_alone(runs: Path, change: Any, what: str) -> None:
     rewrite(runs / GCE, change)
-    assert findings(runs) == [(GCE, what)]
+    assert findings(runs) == [(GCE, one) for one in what.split("; ")]
 
 
 def test_other_predictions_are_found_by_digest_and_by_score(runs: Path) -> None:

@@ -14,33 +14,59 @@ from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.records import Batch, Prediction
 from actiseg_bench.strategies.base import Step
 from actiseg_bench.training.config import RunConfig, TrainConfig
-from actiseg_bench.training.diagnosis import EpochSelection, Probe, TrainingMonitor
+from actiseg_bench.training.diagnosis import EpochSelection, Probe, TrainingMonitor, right_samples
 from actiseg_bench.training.train import train_run
 
 
 def judged(wrong: list[int]) -> Batch:
-    """A batch of six samples, those at ``wrong`` with one wrong pixel each."""
+    """A batch of six samples, those at ``wrong`` misnamed, one pixel of the first wrong."""
     batch = make_batch()
     agrees = torch.ones_like(batch.masks, dtype=torch.bool)
-    agrees[wrong, 0, 0, 0] = False
+    agrees[0, 0, 0, 0] = False
+    agrees[wrong] = False
     return replace(batch, agrees=agrees)
 
 
-def test_precision_and_recall_of_whole_samples() -> None:
-    batch = judged([0, 1])
+def test_precision_recall_and_base_rate_of_whole_samples() -> None:
+    batch = judged([2, 1])
     seen = EpochSelection()
-    seen.add(Step([], kept=[tuple(batch.sample_ids[i] for i in (1, 2, 3))]), batch)
-    assert seen.to_json() == {"samples": {"precision": pytest.approx(2 / 3), "recall": 2 / 4}}
+    seen.add(Step([], kept=[tuple(batch.sample_ids[i] for i in (0, 1, 3))]), batch)
+    assert seen.to_json() == {"samples": {"precision": pytest.approx(2 / 3), "recall": 2 / 4, "base_rate": 4 / 6}}
 
 
-def test_precision_and_recall_of_pixels() -> None:
-    batch = judged([0])
+def test_precision_recall_and_base_rate_of_pixels() -> None:
+    batch = judged([])
     trusted = torch.zeros_like(batch.masks, dtype=torch.bool)
     trusted[0, 0, 0, :2] = True  # one wrong pixel, one right
     seen = EpochSelection()
     seen.add(Step([], trusted=trusted), batch)
-    found = seen.to_json()["pixels"]
-    assert found == {"precision": 0.5, "recall": 1 / (batch.masks.numel() - 1)}
+    pixels = batch.masks.numel()
+    expected = {"precision": 0.5, "recall": 1 / (pixels - 1), "base_rate": (pixels - 1) / pixels}
+    assert seen.to_json()["pixels"] == expected
+
+
+def test_a_mask_is_wrong_as_a_whole_below_an_iou_of_one_half() -> None:
+    given = torch.tensor([[1, 1, 1, 1, 0, 0, 0, 0]] * 4).bool()
+    clean = torch.tensor([[1] * 4 + [0] * 4, [1] * 8, [0, 0, 0, 1] + [0] * 4, [0] * 8]).bool()  # 1, 1/2, 1/4, 0
+    assert right_samples(given, given == clean).tolist() == [True, True, False, False]
+    nothing = torch.zeros(1, 8, dtype=torch.bool)
+    assert right_samples(nothing, ~nothing).tolist() == [True]
+    assert right_samples(nothing, nothing).tolist() == [False]  # a negative whose text asks for an object that acts
+
+
+def test_a_ranking_is_judged_within_positives_and_within_negatives() -> None:
+    """Samples 0, 2, 3, 5 are positive, 1 and 4 negative; 2 and 4 are wrong."""
+    batch, seen = judged([2, 4]), EpochSelection()
+    doubts = torch.tensor([0.1, 7.0, 0.5, 0.9, 7.0, 0.2])
+    seen.add(Step([], kept=[batch.sample_ids], ranked=[doubts]), batch)
+    assert seen.to_json()["samples"]["auroc"] == pytest.approx((2 + 0.5) / 4)  # above two of three, and a tie
+
+
+def test_counts_of_an_older_checkpoint_are_read() -> None:
+    monitor = TrainingMonitor(None, 10)
+    old = {"believed": 4, "right": 3, "both": 2}
+    monitor.load_state({"fits": [], "epochs": [{"samples": old, "pixels": dict.fromkeys(old, 0)}]})
+    assert monitor.selection == [{"samples": {"precision": 0.5, "recall": 2 / 3, "base_rate": None}}]
 
 
 def test_a_strategy_that_believes_everything_says_nothing() -> None:
@@ -65,8 +91,9 @@ def test_labels_agree_where_nothing_was_noised(noisy_val: Path, clean_val: Path,
     assert noisy.agrees is not None
     rows = ManifestDataset(noisy_val, kitchen_root).manifest.table("samples").to_pylist()
     harmful = {row["sample_id"] for row in rows if row["is_harmful"]}
+    assert any(name in harmful and not flag for name, flag in zip(noisy.sample_ids, noisy.is_positive, strict=True))
     for name, agrees, positive in zip(noisy.sample_ids, noisy.agrees, noisy.is_positive, strict=True):
-        if name in harmful:
+        if name in harmful and positive:
             assert not agrees.any()
         else:
             assert agrees.float().mean() > 0.9

@@ -9,7 +9,7 @@ from train_fakes import make_batch
 
 from actiseg_bench.data.transforms import flip
 from actiseg_bench.losses import LossConfig, base_loss, combine, mean_over_pixels
-from actiseg_bench.records import Batch, Prediction, Targets
+from actiseg_bench.records import Batch, NoiseRates, Prediction, Targets
 from actiseg_bench.strategies.base import Setting
 from actiseg_bench.strategies.elr import ELR, both, elr_regularizer, pack, unpack, update_target
 from actiseg_bench.strategies.memory import as_seen
@@ -19,7 +19,7 @@ from actiseg_noise.errors import ActisegError
 def make(variant: str = "faithful", **options: object) -> ELR:
     batch = make_batch()
     frames = dict(zip(batch.sample_ids, batch.frame_idx, strict=True))
-    return ELR(Setting(LossConfig(), 0.4, 2, frames, (8, 8)), options, variant)
+    return ELR(Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 2, frames, (8, 8)), options, variant)
 
 
 class Constant:
@@ -164,7 +164,7 @@ def test_saturated_logits_have_finite_gradients(variant: str) -> None:
 def test_memory_in_a_folder_goes_away_at_the_end(tmp_path) -> None:
     batch = make_batch()
     frames = dict(zip(batch.sample_ids, batch.frame_idx, strict=True))
-    strategy = ELR(Setting(LossConfig(), 0.4, 2, frames, (8, 8), folder=tmp_path))
+    strategy = ELR(Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 2, frames, (8, 8), folder=tmp_path))
     strategy.step([Constant(0.8)], batch, 0.0)
     assert (tmp_path / "elr.npy").stat().st_size == 128 + 2 * 6 * 3 * 8 * 8
     strategy.finish([])

@@ -25,7 +25,7 @@ from actiseg_bench.training.checkpoint import save_networks
 from actiseg_bench.training.config import RunConfig
 from actiseg_noise.borders.images import write_index_mask
 from actiseg_noise.errors import ActisegError, DataError
-from actiseg_noise.manifest.schema import TABLES
+from actiseg_noise.manifest.schema import ACTION_TABLES
 
 Cli = Callable[..., tuple[int, str, str]]
 HALF = perfect() | {("a", 0): [[1, 0, 2, 2], [0, 0, 0, 0]], ("a", 1): [[0, 0, 0, 2], [0, 3, 0, 0]]}
@@ -94,7 +94,7 @@ def one_object(clip: str) -> FakeManifest:
         name: [row | {"clip_id": clip} for row in table.to_pylist() if row["clip_id"] == "b"]
         for name, table in fake_manifest().tables.items()
     }
-    return FakeManifest({table.name: arrow(table, rows[table.name]) for table in TABLES})
+    return FakeManifest({table.name: arrow(table, rows[table.name]) for table in ACTION_TABLES})
 
 
 @pytest.mark.parametrize("folder", ["vid:0", "vid%3A0"])
@@ -125,7 +125,7 @@ def test_a_manifest_s_overlapping_masks_are_refused(tmp_path: Path) -> None:
     full = fake_manifest()
     rows = full.tables["masks"].to_pylist()
     rows[1] = rows[1] | {name: rows[0][name] for name in ("clean_rle", "clean_area")}
-    (masks,) = (table for table in TABLES if table.name == "masks")
+    (masks,) = (table for table in ACTION_TABLES if table.name == "masks")
     with pytest.raises(ActisegError, match="the manifest's a frame 0: two masks of one frame share a pixel"):
         score(save(tmp_path, HALF), FakeManifest(full.tables | {"masks": arrow(masks, rows)}))
 

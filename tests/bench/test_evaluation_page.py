@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import actiseg_noise.cli
-from actiseg_bench.scoring.mask_folders import _OPTION
+from actiseg_bench.scoring.mask_folders import _CHOICES, _OPTION
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "evaluation.md").read_text("utf-8")
 BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -37,12 +37,26 @@ def test_what_the_page_shows_runs(
     with redirect_stdout(printed):
         exec(code, {})  # noqa: S102 - the page's own block
     report = json.loads((tmp_path / "masks" / "predict.json").read_text())
-    scores = [report["scores"]["p_miou"], report["scores"]["giou"]]
-    assert printed.getvalue().split()[:2] == list(map(str, scores))
-    assert 0 <= float(printed.getvalue().split()[2]) <= 1
+    _, scored, _ = cli("evaluate", "--pred", "masks", "--manifest", "val", "--failures", "--json")
+    again = json.loads(scored)
+    assert again["scores"] == report["scores"]
+    assert list(map(float, printed.getvalue().split())) == [
+        report["scores"]["p_miou"],
+        report["scores"]["giou"],
+        again["failures"]["missed"],
+    ]
 
 
-def test_the_page_names_the_options_of_the_messages() -> None:
+def test_the_page_names_the_options_of_the_messages_and_every_choice() -> None:
+    _, section = PAGE.split("## What is missing or strange\n")
+    named = re.findall(r"`(--[^`]+)`", section.split("\n## ")[0])
+    assert named == [
+        *("--skip-missing", "--missing empty", "--resize nearest", "--unknown-ids background"),
+        *("--merge", "--davis", "--manifest", "--merge --threshold 128", "--keep-flagged", "--void background"),
+    ]
+    in_messages = [text.partition(" ")[0] for text in _OPTION.values()]
+    assert in_messages == ["--skip-missing", "--missing", "--resize", "--unknown-ids"]
     for text in _OPTION.values():
-        (option,) = re.findall(r"^--[a-z-]+(?: (?:empty|nearest|background))?", text)
-        assert f"`{option}`" in PAGE
+        assert any(text.startswith(f"{option} ") for option in named[:4]), text
+    choices = [f"--{name.replace('_', '-')} {value}" for name, (_, value) in _CHOICES.items()]
+    assert choices == named[1:4]

@@ -1,7 +1,9 @@
 """Failure modes on masks that a reader can count. A canvas of 60×80 has a diagonal of 100 and a band of 2."""
 
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ from actiseg_bench.metrics.failure_modes import (
     failure_modes,
     measure_frame,
 )
-from actiseg_bench.results.predictions import PredictionError
+from actiseg_bench.results.predictions import PredictedMask, PredictionError
+from actiseg_bench.scoring import measure as measure_module
+from actiseg_bench.scoring import truth as truth_module
 from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import read_object_frames, read_videos, write_object_frames
 from actiseg_noise.errors import ActisegError
@@ -146,8 +150,31 @@ def test_a_damaged_table_of_object_frames_is_named(tmp_path: Path) -> None:
         read_object_frames(tmp_path / "o.parquet")
 
 
-def test_one_pass_gives_scores_object_frames_and_failure_modes() -> None:
-    found = measure(fake_manifest(), predict(perfect()))
+def test_one_pass_gives_scores_object_frames_and_failure_modes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Masks are decoded and measured frame by frame as they come, each of them once; those of flagged clips are not."""
+    manifest, done = fake_manifest(), []
+
+    def spy(module: Any, name: str, event: str) -> None:
+        original = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *args, **options: (done.append(event), original(*args, **options))[1])
+
+    def rows() -> Iterator[PredictedMask]:
+        for row in predict(perfect()):
+            done.append(f"{row.clip_id}{row.frame_idx}·{row.object_id}")
+            yield row
+
+    spy(measure_module, "paint_rles", "prediction decoded")
+    spy(truth_module, "paint_rles", "truth decoded")
+    spy(measure_module, "measure_frame", "measured")
+    spy(measure_module, "failure_modes", "failures")
+    spy(measure_module, "evaluate_object_frames", "scores")
+    found = measure(manifest, rows())
+    once = ["prediction decoded", "truth decoded", "measured"]
+    assert done == [
+        *("a0·1", "a0·2", "a0·3", "a1·1", *once),  # the next frame's first row says that this one ends
+        *("a1·2", "a1·3", "b0·1", *once),
+        *("scores", "failures"),
+    ]
     assert found.clips == ["a"]
     assert found.videos == {"a": "video of a", "b": "video of b"}
     assert found.frames.object_id.tolist() == [1, 2, 3, 1, 2, 3]

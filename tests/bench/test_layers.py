@@ -179,7 +179,7 @@ def test_published_weights_reach_the_focal_term_at_most(name: str, focal_share: 
 
 def test_co_teaching_ranks_by_all_layers_and_the_networks_own_loss() -> None:
     loss = LossConfig(dice_over="all")
-    strategy, batch = make("co_teaching", loss=loss, forget=0.5, warmup_share=0.0), two_samples()
+    strategy, batch = make("co_teaching", loss=loss, select="batch", forget=0.5, warmup_share=0.0), two_samples()
     plain, own, early = Layered(), Layered(), Layered()
     with torch.no_grad():
         own.own[0] += 100

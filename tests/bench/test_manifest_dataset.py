@@ -88,14 +88,6 @@ def test_noisy_labels_are_read_from_the_manifest(noisy_val: Path, kitchen_root: 
     assert all(grown)
 
 
-def test_the_noise_rate_is_what_the_manifest_knows(noisy_val: Path, clean_val: Path, kitchen_root: Path) -> None:
-    assert ManifestDataset(clean_val, kitchen_root).noise_rate == 0.0
-    data = ManifestDataset(noisy_val, kitchen_root)
-    harmful = np.mean([row["is_harmful"] for row in data.manifest.table("samples").to_pylist()])
-    iou = np.mean([row["iou"] for row in data.manifest.table("masks").to_pylist()])
-    assert data.noise_rate == pytest.approx(1 - (1 - harmful) * iou)
-
-
 def test_clips_of_one_video_are_one_group(clean_val: Path, kitchen_root: Path) -> None:
     data = open_clean(clean_val, kitchen_root)
     assert data.groups == [[0, 1], [2, 3], [4, 5], [6, 7]]
@@ -326,7 +318,8 @@ FLAGS = [
 def sample(*, is_positive: bool, handbox: bool | None, in_narration: bool | None) -> ManifestSample:
     """Return object 1 of clip a with these flags."""
     text = (1, "cup", "the cup")
-    return ManifestSample("a/1", 1, is_positive, handbox, in_narration, *text, *text, "none", False)
+    noisy = ("none", False, "none", is_positive, "none")
+    return ManifestSample("a/1", 1, is_positive, handbox, in_narration, *text, *text, *noisy)
 
 
 @pytest.mark.parametrize(("flags", "weight"), FLAGS)

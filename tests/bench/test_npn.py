@@ -10,7 +10,7 @@ from train_fakes import make_batch
 
 from actiseg_bench.data.transforms import flip
 from actiseg_bench.losses import LossConfig, base_loss, combine, mean_over_pixels
-from actiseg_bench.records import Batch, Prediction, Targets
+from actiseg_bench.records import Batch, NoiseRates, Prediction, Targets
 from actiseg_bench.strategies.base import Setting
 from actiseg_bench.strategies.memory import as_seen
 from actiseg_bench.strategies.npn import (
@@ -33,7 +33,7 @@ WARMUP, LATE = 0.0, 1.9
 
 def make(variant: str = "faithful", **options: object) -> NPN:
     """Return NPN on one sample of one frame of one pixel, two epochs long."""
-    return NPN(Setting(LossConfig(), 0.4, 2, {"a/1": (0,)}, (1, 1)), options, variant)
+    return NPN(Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 2, {"a/1": (0,)}, (1, 1)), options, variant)
 
 
 def pixel(label: float) -> Batch:
@@ -230,7 +230,7 @@ def test_the_published_warm_up_is_the_base_loss_and_a_third_of_the_run() -> None
 def test_counts_are_of_the_stored_pixels_whatever_the_view() -> None:
     plain = make_batch()
     frames = dict(zip(plain.sample_ids, plain.frame_idx, strict=True))
-    strategy = NPN(Setting(LossConfig(), 0.4, 2, frames, (8, 8)))
+    strategy = NPN(Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 2, frames, (8, 8)))
     mirrored = flip(plain, torch.tensor([True, False]))
     left = (torch.arange(8) < 4).float().expand(6, 3, 8, 8)
     strategy.remember(mirrored, left, True)
@@ -242,7 +242,7 @@ def test_counts_are_of_the_stored_pixels_whatever_the_view() -> None:
 def test_the_published_labels_are_counted_where_they_are_stored() -> None:
     plain = make_batch()
     frames = dict(zip(plain.sample_ids, plain.frame_idx, strict=True))
-    strategy = NPN(Setting(LossConfig(), 0.4, 2, frames, (8, 8)), {}, "released")
+    strategy = NPN(Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 2, frames, (8, 8)), {}, "released")
     strategy.remember(flip(plain, torch.tensor([True, True])), torch.full((6, 3, 8, 8), 0.5), True)
     assert torch.equal(strategy.memory.read(plain)[1].float(), plain.masks)
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from actiseg_bench.losses import LossConfig, focal
+from actiseg_bench.records import NoiseRates
 from actiseg_bench.strategies.apl import active_loss, cross_entropy, mean_absolute_error, normalized
 from actiseg_bench.strategies.base import STRATEGIES, PixelStrategy, Setting
 from actiseg_bench.strategies.gce import generalized_cross_entropy
@@ -87,7 +88,7 @@ def test_the_normalised_gce_is_the_written_out_one() -> None:
 @pytest.mark.parametrize("name", ["sce", "gce", "apl"])
 @pytest.mark.parametrize("variant", ["faithful", "released"])
 def test_saturated_logits_have_finite_gradients(name: str, variant: str) -> None:
-    strategy = STRATEGIES[name](Setting(LossConfig(), 0.4, 1), {}, variant)
+    strategy = STRATEGIES[name](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 1), {}, variant)
     assert isinstance(strategy, PixelStrategy)
     logits = torch.tensor([-200.0, -30.0, 0.0, 30.0, 200.0], requires_grad=True)
     for target in (ONES, ZEROS):
@@ -96,15 +97,89 @@ def test_saturated_logits_have_finite_gradients(name: str, variant: str) -> None
 
 
 def test_the_published_apl_is_ten_gce_and_one_mae() -> None:
-    strategy = STRATEGIES["apl"](Setting(LossConfig(), 0.4, 1), {}, "released")
+    strategy = STRATEGIES["apl"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 1), {}, "released")
     expected = 10 * (1 - P**0.7) / 0.7 + (1 - P)
     assert torch.allclose(strategy.pixels(LOGITS, ONES), expected, atol=1e-5)
 
 
 def test_an_unknown_part_of_apl_is_refused_with_the_nearest() -> None:
     with pytest.raises(ActisegError, match="'apl', option active: expected .*, got 'ncee'. Did you mean 'nce'"):
-        STRATEGIES["apl"](Setting(LossConfig(), 0.4, 1), {"active": "ncee"})
+        STRATEGIES["apl"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 1), {"active": "ncee"})
 
 
 def test_the_focal_loss_of_gamma_zero_is_half_the_cross_entropy() -> None:
     assert torch.allclose(2 * focal(LOGITS, ONES, alpha=0.5, gamma=0.0), cross_entropy(LOGITS, ONES))
+
+
+def official(name: str, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return a loss as its authors' code has it, for two classes: softmax over (0, x), one-hot labels.
+
+    SCE: YisenWang/symmetric_cross_entropy_for_noisy_labels. The others: HanxunH/Active-Passive-Losses, whose MAE is the
+    reduced one. Written again from what they compute, not from how they are written here.
+    """
+    log_p = torch.stack([torch.zeros_like(x), x], 1).log_softmax(1)
+    p, label = log_p.exp(), torch.stack([1 - y, y], 1)
+    own = (label * log_p).sum(1)
+    reverse = -(p.clamp(1e-7, 1) * label.clamp(1e-4, 1).log()).sum(1)
+    focal_all = -((1 - p) ** 0.5) * log_p
+    gce_all = (1 - p**0.7) / 0.7
+    return {
+        "ce": -own,
+        "sce": -0.1 * own + reverse,
+        "rce": reverse,
+        "gce": (1 - own.exp() ** 0.7) / 0.7,
+        "mae": 1 - (label * p).sum(1),
+        "nce": own / log_p.sum(1),
+        "nfl": (label * focal_all).sum(1) / focal_all.sum(1),
+        "ngce": (label * gce_all).sum(1) / gce_all.sum(1),
+    }[name]
+
+
+def ours(name: str, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    if name in ("nce", "nfl", "ngce"):
+        return active_loss(name, x, y, q=0.7)
+    one = {
+        "ce": cross_entropy,
+        "rce": reverse_cross_entropy,
+        "mae": mean_absolute_error,
+        "gce": lambda a, b: generalized_cross_entropy(a, b, q=0.7),
+        "sce": lambda a, b: symmetric_cross_entropy(a, b, alpha=0.1, beta=1.0),
+    }
+    return one[name](x, y)
+
+
+@pytest.mark.parametrize("name", ["ce", "sce", "rce", "gce", "mae", "nce", "nfl", "ngce"])
+def test_losses_and_slopes_are_those_of_the_official_code(name: str) -> None:
+    x = torch.linspace(-6, 6, 101, dtype=torch.float64).repeat(2)
+    y = (torch.arange(202) < 101).double()
+    found = []
+    for loss in (ours, official):
+        logits = x.clone().requires_grad_()
+        values = loss(name, logits, y)
+        values.sum().backward()
+        assert logits.grad is not None
+        found.append((values.detach(), logits.grad))
+    for one, two in zip(*found, strict=True):
+        assert torch.allclose(
+            one, two, rtol=1e-5, atol=1e-6
+        )  # labels and probabilities are clamped in different places
+
+
+def test_nfl_has_the_slope_of_its_equation_where_the_official_code_holds_a_factor_constant() -> None:
+    def detached(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        log_p = torch.stack([-x, x], 1).mul(0.5).log_softmax(1)
+        terms = -((1 - log_p.exp().detach()) ** 0.5) * log_p
+        return torch.where(y > 0, terms[:, 1], terms[:, 0]) / terms.sum(1)
+
+    slopes, values = [], []
+    for loss in (lambda x, y: active_loss("nfl", x, y, q=0.7), detached):
+        logits = LOGITS.clone().requires_grad_()
+        value = loss(logits, ONES)
+        value.sum().backward()
+        values.append(value.detach())
+        slopes.append(logits.grad)
+    assert torch.allclose(*values, atol=1e-6)
+    step = 1e-3
+    ends = [active_loss("nfl", (LOGITS + d).double(), ONES.double(), q=0.7) for d in (-step, step)]
+    assert torch.allclose(slopes[0].double(), (ends[1] - ends[0]) / (2 * step), atol=1e-4)
+    assert not torch.allclose(*slopes, rtol=0.05)

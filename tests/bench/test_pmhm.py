@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from layered_fakes import Layered, two_sample_setting, two_samples
 from train_fakes import make_batch
 
 from actiseg_bench.losses import LossConfig, dice
 from actiseg_bench.models.tiny import Tiny
-from actiseg_bench.records import AuxiliaryHeads
+from actiseg_bench.records import AuxiliaryHeads, NoiseRates
 from actiseg_bench.strategies.base import STRATEGIES, Setting
 from actiseg_bench.strategies.pmhm import (
     annealed,
@@ -128,7 +129,7 @@ def test_annealing_goes_from_the_first_epoch_to_the_last_and_stays() -> None:
 def prepared(variant: str = "faithful") -> Tiny:
     torch.manual_seed(0)
     network = Tiny().train()
-    STRATEGIES["pmhm"](Setting(LossConfig(), 0.4, 3), {}, variant).prepare([network])
+    STRATEGIES["pmhm"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 3), {}, variant).prepare([network])
     return network
 
 
@@ -151,13 +152,13 @@ def test_heads_exist_in_training_alone() -> None:
     assert network(batch.frames, batch.expressions, batch.frames_of).auxiliary.shape == (1, *batch.masks.shape)
     network.eval()
     assert network(batch.frames, batch.expressions, batch.frames_of).auxiliary is None
-    STRATEGIES["pmhm"](Setting(LossConfig(), 0.4, 3)).finish([network])
+    STRATEGIES["pmhm"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 3)).finish([network])
     assert len(network.state_dict()) == size
 
 
 def test_frozen_heads_get_no_gradient_and_the_rest_does() -> None:
     network, batch = prepared(), make_batch()
-    strategy = STRATEGIES["pmhm"](Setting(LossConfig(), 0.4, 3), {"freeze": (1.0, 1.0)})
+    strategy = STRATEGIES["pmhm"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 3), {"freeze": (1.0, 1.0)})
     strategy.step([network], batch, 0.0).losses[0].backward()
     assert all(p.grad is None for p in network.auxiliary.parameters())
     assert any(p.grad is not None and p.grad.any() for p in network.controller.parameters())
@@ -179,4 +180,45 @@ def test_a_model_without_heads_is_refused_by_name() -> None:
         make_head = Tiny.__mro__[1].make_head
 
     with pytest.raises(ActisegError, match="model 'tiny' has no auxiliary mask heads"):
-        STRATEGIES["pmhm"](Setting(LossConfig(), 0.4, 3)).prepare([Plain()])
+        STRATEGIES["pmhm"](Setting(LossConfig(), NoiseRates(0.4, 0.4, 0.4), 3)).prepare([Plain()])
+
+
+def step_loss(network: torch.nn.Module, loss: LossConfig | None = None, **options: object) -> float:
+    """Return the loss of two decoder layers under options that leave one part alone."""
+    strategy = STRATEGIES["pmhm"](two_sample_setting(loss), options)
+    strategy.prepare([network])
+    return strategy.step([network], two_samples(), 0.0).losses[0].item()
+
+
+ALONE = {"tversky": 0.0, "consistency": 0.0, "layer_consistency": 0.0, "edge": 1.0}
+
+
+def test_every_part_can_be_turned_off_alone_and_without_all_of_them_it_is_the_baseline() -> None:
+    """Each part that is left changes the loss; none is left when focal and dice count everywhere."""
+    plain = STRATEGIES["baseline"](two_sample_setting()).step([Layered()], two_samples(), 0.0).losses[0].item()
+    off = {**ALONE, "focal_region": "all", "dice_region": "all", "heads": 0}
+    assert step_loss(Layered(), **off) == pytest.approx(plain, rel=1e-6)
+    for part in ("tversky", "layer_consistency", "focal_region", "dice_region"):
+        assert step_loss(Layered(), **{k: v for k, v in off.items() if k != part}) != pytest.approx(plain, rel=1e-4)
+    with_heads = {k: v for k, v in off.items() if k not in ("heads", "consistency")}
+    assert step_loss(Layered(), **with_heads) != pytest.approx(plain, rel=1e-4)
+
+
+def test_dice_and_focal_have_regions_of_their_own() -> None:
+    for region, term in (("dice_region", {"mask": 0.0}), ("focal_region", {"dice": 0.0})):
+        loss = LossConfig(positive=0.0, **term)
+        plain = STRATEGIES["baseline"](two_sample_setting(loss)).step([Layered()], two_samples(), 0.0).losses[0].item()
+        assert step_loss(Layered(), loss, **ALONE, **{region: "all"}) == pytest.approx(plain, rel=1e-6)
+        other = {"dice_region": "focal_region", "focal_region": "dice_region"}[region]
+        assert step_loss(Layered(), loss, **ALONE, **{other: "all"}) != pytest.approx(plain, rel=1e-4)
+
+
+def test_without_heads_a_network_that_cannot_grow_any_is_trained() -> None:
+    class Headless(Layered):
+        def add_heads(self, heads: AuxiliaryHeads) -> None:
+            raise AssertionError
+
+        def let_heads_learn(self, learning: bool) -> None:
+            raise AssertionError
+
+    assert step_loss(Headless(), heads=0) > 0

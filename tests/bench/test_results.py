@@ -311,6 +311,14 @@ BAD: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda d: d.update(selection=[{"samples": {}}]), r"selection\[0\].samples: missing keys: precision, recall"),
     (lambda d: d.update(predictions="+" * 1000), "predictions: expected the digests of 64 networks at most"),
     (
+        lambda d: d.update(selection=[{"samples": {"precision": 1, "recall": 0, "f1": 0}}]),
+        r"selection\[0\].samples: unknown keys: f1",
+    ),
+    (
+        lambda d: d.update(selection=[{"samples": {"precision": 1, "recall": 0, "auroc": 1.5}}]),
+        r"selection\[0\].samples.auroc: expected a number in \[0, 1\], got 1.5",
+    ),
+    (
         lambda d: d.update(selection=[{"samples": {"precision": 2, "recall": 0}}]),
         r"selection\[0\].samples.precision: exp",
     ),
@@ -375,21 +383,46 @@ def test_a_result_of_the_schema_before_is_read_and_written_as_it_was(tmp_path: P
         read_result(path)
 
 
-@pytest.mark.parametrize("name", ["..", "a/b", "a\\b", "", "a\nb", "\x1b[31m", ".hidden", "a" * 5000])
-@pytest.mark.parametrize("what", ["protocol", "eval_manifest", "name", "model", "row"])
-def test_a_name_that_leads_elsewhere_is_no_folder_of_a_run(tmp_path: Path, name: str, what: str) -> None:
-    track = make_result().track
-    given = {"model": "tiny", "row": "gce-faithful"}
-    if what in given:
-        given[what] = name
-    elif what == "eval_manifest":
-        if name in ("", "..", ".hidden", "a" * 5000):
-            return  # its first six characters follow "own-"
-        track = replace(track, protocol="own", eval_manifest=name)
-    else:
-        track = replace(track, **{what: name})
-    with pytest.raises(DataError):
-        run_folder(track, given["model"], given["row"], 0, tmp_path)
+NO_NAME = "cannot be the name of a file or folder"
+NO_LINE = "expected one line of printable text"
+GROUP = "protocol, or digest of the evaluation labels"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("..", NO_NAME),
+        ("a/b", NO_NAME),
+        ("a\\b", NO_NAME),
+        ("", NO_NAME),
+        ("a\nb", NO_LINE),
+        ("\x1b[31m", NO_LINE),
+        ("a" * 5000, NO_LINE),
+        (".hidden", "is a hidden name"),
+    ],
+)
+@pytest.mark.parametrize("what", [GROUP, "track", "model", "strategy"])
+def test_a_name_that_leads_elsewhere_is_no_folder_of_a_run(tmp_path: Path, name: str, what: str, message: str) -> None:
+    track, given = make_result().track, {"model": "tiny", "strategy": "gce-faithful", what: name}
+    track = replace(track, protocol=given.get(GROUP, track.protocol), name=given.get("track", track.name))
+    with pytest.raises(DataError, match=f"^{what}: .*{message}"):
+        run_folder(track, given["model"], given["strategy"], 0, tmp_path)
+
+
+@pytest.mark.parametrize("digest", ["a/b", "a\\b", "a\nb", "\x1b[31m"])
+def test_a_digest_that_leads_elsewhere_is_no_folder_of_a_run(tmp_path: Path, digest: str) -> None:
+    track = replace(make_result().track, protocol="own", eval_manifest=digest)
+    with pytest.raises(DataError, match=f"^{GROUP}: .*({NO_NAME}|{NO_LINE})"):
+        run_folder(track, "tiny", "gce-faithful", 0, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("digest", "group"), [("..", "own-.%2E"), ("", "own-"), (".hidden", "own-.hidde"), ("a" * 5000, "own-aaaaaa")]
+)
+def test_of_a_digest_six_characters_name_the_folder(tmp_path: Path, digest: str, group: str) -> None:
+    track = replace(make_result().track, protocol="own", eval_manifest=digest)
+    found = run_folder(track, "tiny", "gce-faithful", 0, tmp_path)
+    assert found == tmp_path / group / "clean" / "tiny" / "gce-faithful" / "seed0"
 
 
 def test_names_are_those_of_folders_on_any_system(tmp_path: Path) -> None:
@@ -420,3 +453,10 @@ def test_text_of_any_script_is_a_line(text: str) -> None:
 def test_the_name_of_a_weights_file_is_one_line_of_text() -> None:
     assert weights_name(Path("a/gce.safetensors")) == "gce"
     assert is_line(weights_name(Path("a/b\n\udcff.safetensors")))
+
+
+def test_selection_may_have_a_base_rate_and_a_ranking_and_need_not(tmp_path: Path) -> None:
+    old = {"samples": {"precision": 0.5, "recall": None}}
+    new = {"samples": {"precision": 0.5, "recall": None, "base_rate": 0.4, "auroc": 0.7}}
+    path = write_result(tmp_path, make_result(selection=(old, new)))
+    assert read_result(path).selection == (old, new)

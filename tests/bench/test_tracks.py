@@ -21,8 +21,9 @@ from actiseg_bench.grid.tracks import (
     reference_track,
     shared_clips,
 )
+from actiseg_bench.results.stored import run_folder
 from actiseg_noise.errors import ActisegError, UnknownNameError
-from actiseg_noise.recipe import Recipe, recipe_names
+from actiseg_noise.recipe import NoiseSpec, Recipe, recipe_names
 
 OWN = """
 id = "own-v1"
@@ -43,11 +44,21 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_the_package_has_the_quick_and_the_full_protocol() -> None:
-    assert protocol_names() == ["full", "quick"]
-    quick, full = load_protocol("quick"), load_protocol("full")
+    assert protocol_names() == ["full", "full-v1", "quick", "quick-v1"]
+    quick, full = load_protocol("quick-v1"), load_protocol("full-v1")
     assert list(quick.tracks) == ["clean", "text-40", "mask-15", "mixed-40-15"]
     assert (quick.seeds, full.seeds, len(full.tracks)) == (1, 3, 13)
     assert quick.strategies == full.strategies == "all"
+    assert quick.model == full.model == "tiny"
+    assert quick.train == full.train == {"steps": 90, "loss": {"dice_over": "all"}}
+
+
+def test_their_second_versions_watch_a_split_that_is_not_scored() -> None:
+    quick, full = load_protocol("quick"), load_protocol("full")
+    assert (quick.id, full.id, quick.model, full.model) == ("quick-v2", "full-v2", "tiny-decoder", "tiny-decoder")
+    assert (full.validation_split, full.eval_split, quick.eval_split) == ("val", "test", "test")
+    assert (quick.draws, full.draws, full.seeds) == ((0,), (0, 1), 5)
+    assert set(quick.tracks) <= set(full.tracks)
 
 
 @pytest.mark.parametrize("name", protocol_names())
@@ -68,6 +79,12 @@ def test_a_protocol_of_ones_own_is_a_file_with_recipes_beside_it(tmp_path: Path)
         (('dataset = "vost"', ""), "the key 'dataset' is missing or empty"),
         (('dataset = "vost"', 'dataset = "vost"\nseeds = 0'), "seeds must be at least 1, got 0"),
         (('dataset = "vost"', 'dataset = "vost"\nseeds = true'), "seeds cannot be True"),
+        (
+            ('dataset = "vost"', 'dataset = "vost"\nnoise_seeds = [0, 0]'),
+            r"noise_seeds must be different seeds, got \(0, 0\)",
+        ),
+        (('dataset = "vost"', 'dataset = "vost"\nnoise_seeds = ["a"]'), "noise_seeds must be different seeds"),
+        (('dataset = "vost"', 'dataset = "vost"\nnoise_seeds = [1]\nnoise_seed = 1'), "noise_seeds: give one of them"),
         (('["gce"]', '"gce"'), "strategies are a list of names or 'all'"),
         (('clean = "clean"', "clean = 3"), "track 'clean' needs the name or file of a recipe, got 3"),
         (('clean = "clean"', 'reference = "clean"'), "a track cannot be called 'reference'"),
@@ -135,7 +152,7 @@ def test_a_protocols_manifests_are_built_once_each_under_the_output(tmp_path: Pa
         asked.append((dataset, options))
         return Path(options["out"])
 
-    tracks = protocol_tracks(load_protocol("quick"), ["clean", "text-40"], tmp_path, build)
+    tracks = protocol_tracks(load_protocol("quick-v1"), ["clean", "text-40"], tmp_path, build)
     assert [(o["split"], o["recipe"], str(o["out"].relative_to(tmp_path))) for _, o in asked] == [
         ("val", "clean", "kitchen/val/clean-s0"),
         ("train", "clean", "kitchen/train/clean-s0"),
@@ -145,6 +162,34 @@ def test_a_protocols_manifests_are_built_once_each_under_the_output(tmp_path: Pa
     assert [t.info.name for t in tracks] == ["clean", "text-40"]
     assert {t.info.eval_manifest for t in tracks} == {"digest of clean-s0"}
     assert tracks[1].info.train_manifest == "digest of text-40-s0"
+
+
+@pytest.mark.usefixtures("on_disk")
+def test_every_draw_of_the_noise_is_a_track_and_clean_labels_are_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_manifest(path: Path) -> OnDisk:
+        recipe, seed = path.name.rsplit("-s", 1)
+        found = OnDisk(digest=f"digest of {path.name}")
+        noises = (NoiseSpec("category_flip-v1", 0.4),) if recipe != "clean" else ()
+        found.info = Info(Recipe(recipe, noises, seed=int(seed)), NOISY.dataset, {})  # type: ignore[assignment]
+        return found
+
+    monkeypatch.setattr(actiseg_noise, "read_manifest", read_manifest, raising=False)
+    asked: list[str] = []
+
+    def build(dataset: str, *, out: Path, **_: Any) -> Path:
+        asked.append(out.name)
+        return out
+
+    protocol = replace(load_protocol("full"), noise_seeds=(0, 3))
+    tracks = protocol_tracks(protocol, ["clean", "flip-40"], tmp_path, build)
+    assert [(t.info.name, t.info.noise_seed) for t in tracks] == [("clean", 0), ("flip-40", 0), ("flip-40", 3)]
+    assert asked == ["clean-s0", "clean-s0", "clean-s0", "flip-40-s0", "flip-40-s3"]
+    assert {t.validation for t in tracks} == {tmp_path / "kitchen" / "val" / "clean-s0"}
+    assert {t.eval_manifest for t in tracks} == {tmp_path / "kitchen" / "test" / "clean-s0"}
+    folders = [run_folder(t.info, "tiny", "gce-faithful", 1, tmp_path) for t in tracks]
+    assert [folder.name for folder in folders] == ["seed1", "seed1", "noise3-seed1"]
 
 
 @pytest.mark.usefixtures("on_disk")

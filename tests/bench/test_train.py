@@ -87,7 +87,7 @@ def test_what_does_not_exist_is_refused(
 
 def test_co_teaching_says_that_it_was_told_the_noise_rate(noisy_val: Path, kitchen_root: Path) -> None:
     outcome = train_run(replace(CONFIG, strategy="co_teaching"), noisy_val, kitchen_root)
-    assert outcome.oracle.startswith("noise rate 0.")
+    assert outcome.oracle.startswith("noise rates of positives and negatives 0.")
     assert len(outcome.networks) == 2
     assert not equal(list(outcome.networks[0].state_dict().values()), list(outcome.networks[1].state_dict().values()))
 

@@ -11,17 +11,20 @@ import pytest
 
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
-from actiseg_noise.noises.base import NOISES, Label, MaskNoise, TextNoise
+from actiseg_noise.noises.base import NOISES, FlagNoise, Label, MaskNoise, NarrationNoise, TextNoise
 from actiseg_noise.vocabulary import Vocabulary
 
 ALL = list(NOISES)
 TEXT = [name for name in NOISES if NOISES[name].kind == "text"]
 MASK = [name for name in NOISES if NOISES[name].kind == "mask"]
+NARRATION = [name for name in NOISES if NOISES[name].kind == "narration"]
+FLAG = [name for name in NOISES if NOISES[name].kind == "flag"]
 VOCABULARY = Vocabulary(
     {1: ("cup", "mug"), 2: ("cleaver", "knife"), 3: ("onion",), 7: ("pan",)},
     {1: "cup", 2: "knife", 3: "onion", 7: "pan"},
 )
 LABELS = [Label(category, noun) for category, nouns in VOCABULARY.nouns.items() for noun in nouns]
+TOLD = VOCABULARY.with_narrations({"cut onion": 3, "pour milk": 1, "wash the pan": 2, "stir": 1})
 KEYS = [Key("conformance", i) for i in range(20)]
 CANVAS = (480, 854)
 
@@ -46,7 +49,25 @@ def mask_noise(name: str) -> MaskNoise:
     return noise
 
 
+def narration_noise(name: str) -> NarrationNoise:
+    """Return a noise on narrations."""
+    noise = NOISES[name]
+    assert isinstance(noise, NarrationNoise)
+    return noise
+
+
+def flag_noise(name: str) -> FlagNoise:
+    """Return a noise on flags."""
+    noise = NOISES[name]
+    assert isinstance(noise, FlagNoise)
+    return noise
+
+
 # --- every noise
+
+
+def test_every_noise_is_of_a_kind_that_is_judged_here() -> None:
+    assert sorted(TEXT + MASK + NARRATION + FLAG) == sorted(ALL)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -63,7 +84,7 @@ def test_the_id_has_a_version_and_the_texts_are_there(name: str) -> None:
 def test_the_key_comes_first_and_options_are_keyword_only(name: str) -> None:
     parameters = list(inspect.signature(NOISES[name].apply).parameters.values())
     assert parameters[0].name == "key"
-    positional = 3 if NOISES[name].kind == "text" else 2
+    positional = 3 if NOISES[name].kind in ("text", "narration") else 2
     assert all(p.kind is p.KEYWORD_ONLY for p in parameters[positional:])
 
 
@@ -108,6 +129,53 @@ def test_there_is_a_label_that_no_other_can_replace(name: str) -> None:
     alone = Vocabulary({1: ("qwertz",)}, {1: "qwertz"})
     noise = text_noise(name)
     assert not noise.is_eligible(Label(1, "qwertz"), alone, **noise.resolve(noise.defaults, alone))
+
+
+# --- narrations
+
+
+@pytest.mark.parametrize("name", NARRATION)
+@pytest.mark.parametrize("narration", [*TOLD.narrations, "of no clip"])
+def test_an_eligible_narration_becomes_another_of_the_split(name: str, narration: str) -> None:
+    noise = narration_noise(name)
+    parameters = noise.resolve(noise.defaults, TOLD)
+    if not noise.is_eligible(narration, TOLD, **parameters):
+        return
+    for key in KEYS:
+        noisy = noise.apply(key, narration, TOLD, **parameters)
+        assert noisy != narration
+        assert noisy in TOLD.narrations
+
+
+@pytest.mark.parametrize("name", NARRATION)
+def test_the_key_alone_chooses_the_narration(name: str) -> None:
+    noise = narration_noise(name)
+    wide = VOCABULARY.with_narrations({f"do {i}": 1 + i % 3 for i in range(30)})
+    parameters = noise.resolve(noise.defaults, wide)
+    first, second = ([noise.apply(key, "do 0", wide, **parameters) for key in KEYS] for _ in range(2))
+    assert first == second
+    assert len(set(first)) > 3
+
+
+@pytest.mark.parametrize("name", NARRATION)
+@pytest.mark.parametrize("pool", [{}, {"cut onion": 5}], ids=["no clip", "one narration"])
+def test_a_narration_that_no_other_can_replace_is_not_eligible(name: str, pool: dict[str, int]) -> None:
+    noise = narration_noise(name)
+    vocabulary = VOCABULARY.with_narrations(pool)
+    assert not noise.is_eligible("cut onion", vocabulary, **noise.resolve(noise.defaults, vocabulary))
+
+
+# --- flags
+
+
+@pytest.mark.parametrize("name", FLAG)
+def test_an_eligible_flag_becomes_the_other(name: str) -> None:
+    noise = flag_noise(name)
+    parameters = noise.resolve(noise.defaults)
+    eligible = [flag for flag in (True, False) if noise.is_eligible(flag, **parameters)]
+    assert eligible
+    for flag in eligible:
+        assert {noise.apply(key, flag, **parameters) for key in KEYS} == {not flag}
 
 
 # --- masks

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from actiseg_bench.losses import LossConfig
 from actiseg_bench.models.tiny import Tiny
-from actiseg_bench.records import AuxiliaryHeads, Batch, Prediction, Targets
+from actiseg_bench.records import AuxiliaryHeads, Batch, NoiseRates, Prediction, Targets
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
 NAMES = list(STRATEGIES)
+RATES = NoiseRates(0.4, 0.2, 0.3, 0.2, 0.1)
 METHODS = [(name, variant) for name in NAMES for variant in STRATEGIES[name].card.variants]
 every_variant = pytest.mark.parametrize(("name", "variant"), METHODS, ids=["@".join(method) for method in METHODS])
 
@@ -22,7 +23,7 @@ every_variant = pytest.mark.parametrize(("name", "variant"), METHODS, ids=["@".j
 def make(name: str, variant: str = "faithful", **options: object) -> Strategy:
     batch = make_batch()
     frames = dict(zip(batch.sample_ids, batch.frame_idx, strict=True))
-    setting = Setting(LossConfig(), noise_rate=0.4, epochs=2, frames=frames, mask_size=(8, 8))
+    setting = Setting(LossConfig(), noise_rates=RATES, epochs=2, frames=frames, mask_size=(8, 8))
     return STRATEGIES[name](setting, options, variant)
 
 
@@ -49,7 +50,8 @@ def test_the_card_is_complete(name: str) -> None:
     assert card.networks >= 1
     assert all(one.meaning for one in card.list_options())
     for variant in card.variants:
-        assert STRATEGIES[name](Setting(LossConfig(), 0.4, 1), {}, variant).options == card.make_options(variant, {})
+        strategy = STRATEGIES[name](Setting(LossConfig(), RATES, 1), {}, variant)
+        assert strategy.options == card.make_options(variant, {})
 
 
 @pytest.mark.parametrize("epoch", [0.0, 1.9])
@@ -133,6 +135,38 @@ class Memory(nn.Module):
         pass
 
 
+def gradients(strategy: Strategy) -> tuple[Tensor, Tensor]:
+    """Return the slopes of mask and positive logits, late in the run, of a network that is wrong about some pixels."""
+    batch = make_batch()
+    networks = [Memory(batch.masks) for _ in range(strategy.card.networks)]
+    for network in networks:
+        with torch.no_grad():
+            network.masks.copy_(4 * torch.rand(batch.masks.shape, generator=torch.Generator().manual_seed(0)) - 2)
+            network.positive.copy_(torch.linspace(-1, 1, len(batch)))
+    strategy.prepare(networks)
+    strategy.step(networks, batch, 1.9).losses[0].backward()
+    masks, positive = networks[0].masks.grad, networks[0].positive.grad
+    assert masks is not None
+    assert positive is not None
+    return masks, positive
+
+
+@pytest.mark.parametrize("term", ["mask", "dice", "positive"])
+@pytest.mark.parametrize("name", NAMES)
+def test_the_card_says_which_terms_are_protected(name: str, term: str) -> None:
+    """A term that is protected learns something else than the baseline's; one that is not learns the very same."""
+    loss = LossConfig(**{one: float(one == term) for one in ("mask", "dice", "positive")})
+    ours, plain = (
+        gradients(STRATEGIES[strategy](replace(make(name).setting, loss=loss))) for strategy in (name, "baseline")
+    )
+    place = int(term == "positive")
+    is_same = torch.allclose(ours[place], plain[place], atol=1e-7)
+    if getattr(STRATEGIES[name].card.robust, term):
+        assert not is_same
+    elif term != "mask" and STRATEGIES[name].__module__.startswith("actiseg_bench."):
+        assert is_same
+
+
 @every_variant
 def test_descending_the_loss_learns_clean_labels(name: str, variant: str) -> None:
     strategy, batch = make(name, variant), make_batch()
@@ -170,7 +204,7 @@ def test_a_value_that_an_option_cannot_have_is_refused_with_what_is_allowed(name
 @pytest.mark.parametrize("name", NAMES)
 def test_an_unknown_variant_is_refused(name: str) -> None:
     with pytest.raises(ActisegError, match="has no variant 'odd'"):
-        STRATEGIES[name](Setting(LossConfig(), 0.0, 1), {}, "odd")
+        STRATEGIES[name](Setting(LossConfig(), NoiseRates(), 1), {}, "odd")
 
 
 def test_an_unknown_strategy_is_refused_with_the_nearest_name() -> None:

@@ -1,4 +1,4 @@
-"""The build: folders, resuming, replacing, refusing; what a user finds afterwards."""
+"""The build: folders, replacing, refusing, worker processes; what a user finds afterwards."""
 
 from __future__ import annotations
 
@@ -7,72 +7,31 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from deposits import save_mask
+from builds import RECIPE, Notes, digest, listing
 from toys import Toy, make_clip, make_toy, thing, write_toy
 
 import actiseg_noise
 from actiseg_noise.building import chunk
-from actiseg_noise.building.build import Progress, run_build
-from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.building.pool import finished_chunks
 from actiseg_noise.building.request import make_request
-from actiseg_noise.building.workspace import Workspace
 from actiseg_noise.errors import ActisegError, DataError, GateError, UnknownNameError
 from actiseg_noise.manifest.schema import TABLES
-from actiseg_noise.recipe import NoiseSpec, Recipe
+from actiseg_noise.recipe import Recipe
 from actiseg_noise.records import Clip
 
-KERNEL = {"kernel": 3, "unit": "px"}
-RECIPE = Recipe(
-    "toy-mix",
-    (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("noun_substitution-v1", 1.0), NoiseSpec("dilate-v1", 0.5, KERNEL)),
-    seed=3,
-)
-
-
-class Notes(Progress):
-    """Remembers what a build said."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-        self.clips = 0
-        self.total: int | None = None
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-    def advance(self, clips: int, total: int | None) -> None:
-        self.clips += clips
-        self.total = total
-
-
-@pytest.fixture(autouse=True)
-def _small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make several chunks of a few clips."""
-    monkeypatch.setattr(chunk, "FRAMES_PER_CHUNK", 5)
-    monkeypatch.setattr(chunk, "SAMPLES_PER_CHUNK", 15)
+pytestmark = pytest.mark.usefixtures("small_chunks")
 
 
 @pytest.fixture
 def toy(tmp_path: Path) -> Toy:
     return write_toy(make_toy(), tmp_path / "data")
-
-
-def listing(folder: Path) -> list[str]:
-    """Return the names in a folder, hidden ones too."""
-    return sorted(path.name for path in folder.iterdir())
-
-
-def digest(path: Path) -> str:
-    return actiseg_noise.read_manifest(path).digest
 
 
 # --- what comes out
@@ -201,6 +160,15 @@ def test_progress_counts_every_clip(toy: Toy, tmp_path: Path) -> None:
     assert (heard.clips, heard.total) == (12, None)
 
 
+def test_manifest_json_is_for_people(toy: Toy, tmp_path: Path) -> None:
+    data = json.loads((actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m") / "manifest.json").read_text())
+    assert list(data)[:2] == ["schema_version", "tool_version"]
+    assert data["seed"] == 3
+    assert data["dataset"]["title"] == "Toy"
+    assert data["noises"][0]["rate"] == data["noises"][0]["realised"] / data["noises"][0]["eligible"]
+    assert str(tmp_path) not in json.dumps(data), "no path of this machine"
+
+
 # --- what is refused
 
 
@@ -237,6 +205,17 @@ def test_force_loses_nothing_when_the_build_fails(toy: Toy, tmp_path: Path) -> N
         actiseg_noise.build(toy, recipe="flip-20", out=out, force=True)
     assert digest(out) == before
     assert listing(tmp_path) == ["data", "m"]
+
+
+def test_force_deletes_no_file_of_somebody_else(toy: Toy, tmp_path: Path) -> None:
+    out = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m")
+    (out / "._masks.parquet").write_bytes(b"left by a Mac")
+    actiseg_noise.build(toy, recipe=RECIPE, out=out, force=True)
+    (out / "notes").mkdir()
+    (out / "notes/thoughts.txt").write_text("mine")
+    with pytest.raises(ActisegError, match=r"--force would delete 1 file that is not of the manifest.*notes/thoughts"):
+        actiseg_noise.build(toy, recipe=RECIPE, out=out, force=True)
+    assert (out / "notes/thoughts.txt").read_text() == "mine"
 
 
 def test_bad_input_leaves_nothing_behind(toy: Toy, tmp_path: Path) -> None:
@@ -305,117 +284,7 @@ def test_the_gate_can_be_overridden(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert actiseg_noise.read_manifest(path).info.noises[0].realised == 0
 
 
-# --- interrupted builds
-
-
-def test_force_deletes_no_file_of_somebody_else(toy: Toy, tmp_path: Path) -> None:
-    out = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m")
-    (out / "._masks.parquet").write_bytes(b"left by a Mac")
-    actiseg_noise.build(toy, recipe=RECIPE, out=out, force=True)
-    (out / "notes").mkdir()
-    (out / "notes/thoughts.txt").write_text("mine")
-    with pytest.raises(ActisegError, match=r"--force would delete 1 file that is not of the manifest.*notes/thoughts"):
-        actiseg_noise.build(toy, recipe=RECIPE, out=out, force=True)
-    assert (out / "notes/thoughts.txt").read_text() == "mine"
-
-
-class Stopping(Toy):
-    """A toy whose masks cannot be read after the first few: what a kill looks like from inside."""
-
-    def read_index_mask(self, clip: Clip, frame: Any) -> Any:
-        if clip.clip_id >= "clip008":
-            raise KeyboardInterrupt
-        return super().read_index_mask(clip, frame)
-
-
-def test_an_interrupted_build_is_continued(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "whole")
-    out = tmp_path / "m"
-    with pytest.raises(KeyboardInterrupt):
-        actiseg_noise.build(Stopping(toy.root, toy.clips), recipe=RECIPE, out=out)
-    assert listing(tmp_path) == [".m.partial", "data", "whole"]
-
-    read: list[str] = []
-    original = Toy.read_index_mask
-    monkeypatch.setattr(Toy, "read_index_mask", lambda self, c, f: (read.append(c.clip_id), original(self, c, f))[1])
-    actiseg_noise.build(toy, recipe=RECIPE, out=out, progress=(heard := Notes()))
-    assert heard.notes == ["continuing an interrupted build: 4 chunks are finished"]
-    assert min(read) == "clip008"
-    assert digest(out) == digest(whole)
-    assert listing(tmp_path) == ["data", "m", "whole"]
-
-
-@pytest.mark.parametrize("recipe", [RECIPE, replace(RECIPE, exact_rate=True)])
-def test_what_changed_on_disk_since_the_interruption_is_built_again(toy: Toy, tmp_path: Path, recipe: Recipe) -> None:
-    out = tmp_path / "m"
-    with pytest.raises(KeyboardInterrupt):
-        actiseg_noise.build(Stopping(toy.root, toy.clips), recipe=recipe, out=out)
-    frame = toy.clips[0].frames[0]
-    save_mask(toy.root / str(frame.mask_path), np.zeros((24, 32), np.uint8))
-    actiseg_noise.build(toy, recipe=recipe, out=out)
-    assert digest(out) == digest(actiseg_noise.build(toy, recipe=recipe, out=tmp_path / "whole"))
-
-
-def test_an_annotation_that_changed_since_the_interruption_is_built_again(toy: Toy, tmp_path: Path) -> None:
-    out = tmp_path / "m"
-    with pytest.raises(KeyboardInterrupt):
-        actiseg_noise.build(Stopping(toy.root, toy.clips), recipe=RECIPE, out=out)
-    corrected = Toy(toy.root, (replace(toy.clips[0], narration="another narration"), *toy.clips[1:]))
-    actiseg_noise.build(corrected, recipe=RECIPE, out=out)
-    assert digest(out) == digest(actiseg_noise.build(corrected, recipe=RECIPE, out=tmp_path / "whole"))
-
-
-def test_another_recipe_starts_over(toy: Toy, tmp_path: Path) -> None:
-    out = tmp_path / "m"
-    with pytest.raises(KeyboardInterrupt):
-        actiseg_noise.build(Stopping(toy.root, toy.clips), recipe=RECIPE, out=out)
-    actiseg_noise.build(toy, recipe="flip-20", out=out, progress=(heard := Notes()))
-    assert heard.notes == [f"starting over: the unfinished work for {out} was another build's"]
-    assert digest(out) == digest(actiseg_noise.build(toy, recipe="flip-20", out=tmp_path / "other"))
-
-
-@pytest.mark.parametrize("options", [{}, {"clips": ["clip003", "clip001"]}, {"limit": 2}, {"exact_rate": True}])
-def test_resume_returns_what_is_built_already(toy: Toy, tmp_path: Path, options: dict[str, Any]) -> None:
-    out = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m", **options)
-    stamp = (out / "manifest.json").stat().st_mtime_ns
-    actiseg_noise.build(toy, recipe=RECIPE, out=out, resume=True, progress=(heard := Notes()), **options)
-    assert heard.notes == [f"{out} is already built"]
-    assert (out / "manifest.json").stat().st_mtime_ns == stamp
-    with pytest.raises(ActisegError, match="the output exists"):
-        actiseg_noise.build(toy, recipe=RECIPE, seed=9, out=out, resume=True)
-
-
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-9])])
-def test_a_damaged_manifest_is_not_built_already(toy: Toy, tmp_path: Path, damage: Callable[[Path], object]) -> None:
-    out = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m")
-    whole = digest(out)
-    damage(out / "masks.parquet")
-    with pytest.raises(ActisegError, match="the output exists"):
-        actiseg_noise.build(toy, recipe=RECIPE, out=out, resume=True)
-    actiseg_noise.build(toy, recipe=RECIPE, out=out, resume=True, force=True)
-    assert digest(out) == whole
-    assert actiseg_noise.read_manifest(out).table("masks").num_rows
-
-
-def test_two_builds_of_one_output_do_not_mix(toy: Toy, tmp_path: Path) -> None:
-    request = make_request(toy, BuildOptions(recipe=RECIPE, out=tmp_path / "m"))
-    with (
-        Workspace(tmp_path / "m", request.fingerprint),
-        pytest.raises(
-            ActisegError, match=r"m: another build \(process \d+\) is working here; wait for it or choose another --out"
-        ),
-    ):
-        run_build(request)
-    run_build(request)
-
-
-def test_a_swap_that_was_cut_short_is_undone(toy: Toy, tmp_path: Path) -> None:
-    out = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m")
-    (tmp_path / ".m.partial").mkdir()
-    out.rename(tmp_path / ".m.partial/old")
-    with pytest.raises(ActisegError, match="the output exists"):
-        actiseg_noise.build(toy, recipe="flip-20", out=out)
-    assert listing(tmp_path) == ["data", "m"]
+# --- worker processes
 
 
 class Crashing(Toy):
@@ -439,17 +308,6 @@ def test_an_error_in_a_worker_is_the_same_error(toy: Toy, tmp_path: Path) -> Non
     with pytest.raises(DataError, match=r"clip003/f000\.png: not a readable PNG"):
         actiseg_noise.build(toy, out=tmp_path / "m", workers=2)
 
-
-def test_manifest_json_is_for_people(toy: Toy, tmp_path: Path) -> None:
-    data = json.loads((actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m") / "manifest.json").read_text())
-    assert list(data)[:2] == ["schema_version", "tool_version"]
-    assert data["seed"] == 3
-    assert data["dataset"]["title"] == "Toy"
-    assert data["noises"][0]["rate"] == data["noises"][0]["realised"] / data["noises"][0]["eligible"]
-    assert str(tmp_path) not in json.dumps(data), "no path of this machine"
-
-
-# --- worker processes
 
 SCRIPT = """
 import sys

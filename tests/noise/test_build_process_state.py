@@ -6,8 +6,9 @@ import gc
 import os
 import random
 import signal
-from collections.abc import Iterator
-from multiprocessing import active_children
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+from builds import Stopping
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
+from actiseg_noise import terminal
 from actiseg_noise.building import chunk
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.records import Clip
 
 
 def state() -> dict[str, Any]:
@@ -34,7 +36,7 @@ def state() -> dict[str, Any]:
         "environment": {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"},
         "folder": Path.cwd(),
         "signals": (signal.pthread_sigmask(signal.SIG_BLOCK, ()), signal.getsignal(signal.SIGINT)),
-        "random": (random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state().tolist()),  # type: ignore[union-attr, index]  # noqa: NPY002
+        "random": (random.getstate(), repr(np.random.get_state(legacy=False)), torch.get_rng_state().tolist()),  # noqa: NPY002
         "children": active_children(),
     }
 
@@ -45,27 +47,90 @@ def unusual(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setattr(chunk, "FRAMES_PER_CHUNK", 5)
     thresholds, threads = gc.get_threshold(), cv2.getNumThreads()
     gc.set_threshold(123, 4, 5)
-    cv2.setNumThreads(2)
+    cv2.setNumThreads(3)
     assert pa.default_memory_pool().backend_name != "system", "a build takes the system's"
     yield state()
     gc.set_threshold(*thresholds)
     cv2.setNumThreads(threads)
 
 
+def in_a_child() -> None:
+    """Wait for ever."""
+    signal.pause()
+
+
+@contextmanager
+def child() -> Iterator[None]:
+    process = get_context("spawn").Process(target=in_a_child, daemon=True)
+    process.start()
+    yield
+    process.kill()
+    process.join()
+
+
+@contextmanager
+def undone(change: Callable[[], object], undo: Callable[[], object]) -> Iterator[None]:
+    change()
+    yield
+    undo()
+
+
+def drawn(
+    draw: Callable[[], object], get: Callable[[], Any], put: Callable[[Any], object]
+) -> AbstractContextManager[None]:
+    """Draw a number, and take it back."""
+    before = get()
+    return undone(draw, lambda: put(before))
+
+
+CHANGES: dict[str, list[Callable[[], AbstractContextManager[None]]]] = {
+    "collector": [lambda: undone(gc.disable, gc.enable), lambda: undone(lambda: gc.set_threshold(9), lambda: None)],
+    "allocator": [
+        lambda: drawn(lambda: pa.set_memory_pool(pa.system_memory_pool()), pa.default_memory_pool, pa.set_memory_pool)
+    ],
+    "threads": [
+        lambda: drawn(lambda: cv2.setNumThreads(1), cv2.getNumThreads, cv2.setNumThreads),
+        lambda: drawn(lambda: pa.set_cpu_count(7), pa.cpu_count, pa.set_cpu_count),
+        lambda: drawn(lambda: pa.set_io_thread_count(3), pa.io_thread_count, pa.set_io_thread_count),
+        lambda: drawn(lambda: torch.set_num_threads(5), torch.get_num_threads, torch.set_num_threads),
+    ],
+    "environment": [
+        lambda: undone(lambda: os.environ.update(ACTISEG_NEW="1"), lambda: os.environ.pop("ACTISEG_NEW")),
+    ],
+    "folder": [lambda: drawn(lambda: os.chdir("/"), Path.cwd, os.chdir)],
+    "signals": [
+        lambda: drawn(
+            lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1}),
+            lambda: signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+            lambda mask: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
+        ),
+        lambda: drawn(
+            lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+            lambda: signal.getsignal(signal.SIGINT),
+            lambda handler: signal.signal(signal.SIGINT, handler),
+        ),
+    ],
+    "random": [
+        lambda: drawn(random.random, random.getstate, random.setstate),
+        lambda: drawn(np.random.random, np.random.get_state, np.random.set_state),
+        lambda: drawn(lambda: torch.rand(1), torch.get_rng_state, torch.set_rng_state),
+    ],
+    "children": [child],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "change"), [(name, change) for name, changes in CHANGES.items() for change in changes]
+)
+def test_every_part_of_the_state_sees_a_change(unusual: dict[str, Any], name: str, change: Any) -> None:
+    with change():
+        now = state()
+    assert [part for part, value in now.items() if value != unusual[part]] == [name]
+
+
 @pytest.fixture
 def toy(tmp_path: Path) -> Toy:
     return write_toy(make_toy(), tmp_path / "data")
-
-
-class Stopping(Toy):
-    """A toy whose masks cannot be read after the first few."""
-
-    error: BaseException = KeyboardInterrupt()
-
-    def read_index_mask(self, clip: Clip, frame: Any) -> Any:
-        if clip.clip_id >= "clip008":
-            raise self.error
-        return super().read_index_mask(clip, frame)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -97,12 +162,11 @@ def test_an_abandoned_stream_of_clips_changes_nothing(toy: Toy, tmp_path: Path, 
     assert state() == unusual
 
 
-def test_the_command_line_leaves_no_variable_behind(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_command_line_leaves_no_variable_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
+    inside = []
+    monkeypatch.setattr(terminal, "run_app", lambda *_: inside.append(os.environ.get("OPENBLAS_NUM_THREADS")))
     before = state()["environment"]
-    monkeypatch.setattr("sys.argv", ["actiseg-noise", "recipes"])
-    with pytest.raises(SystemExit, match="0"):
-        main()
+    main()
+    assert inside == ["1"], "it is set while the command runs"
     assert state()["environment"] == before

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from toys import NOUNS, Toy, make_toy, write_toy
+from toys import NOUNS, Toy
 
 import actiseg_noise
 from actiseg_noise.cli import main
@@ -23,16 +23,6 @@ RECIPE = Recipe(
     "toy-mix", (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("dilate-v1", 1.0, {"kernel": 3, "unit": "px"}))
 )
 VOCABULARY = Vocabulary({1: ("cup",), 2: ("knife",), 3: ("onion",)}, {1: "cup", 2: "knife", 3: "onion"})
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    return write_toy(make_toy(seed=1), tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture(scope="module")
-def built(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path_factory.mktemp("m") / "m")
 
 
 def square(first: int, last: int, canvas: int = 12) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from toys import Toy, make_toy, write_toy
+from toys import Toy
 
 import actiseg_noise
 from actiseg_noise.check.diff import diff
@@ -21,11 +21,6 @@ from actiseg_noise.recipe import NoiseSpec, Recipe
 
 FLIP = Recipe("flip", (NoiseSpec("category_flip-v1", 0.4),))
 DILATE = Recipe("dilate", (NoiseSpec("dilate-v1", 1.0, {"kernel": 3, "unit": "px"}),))
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    return write_toy(make_toy(seed=1), tmp_path_factory.mktemp("toy"))
 
 
 @pytest.fixture(scope="module")

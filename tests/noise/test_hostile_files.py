@@ -11,73 +11,30 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from toys import Toy, make_toy, write_toy
+from forging import edit_info, forge
+from toys import Toy
 
 import actiseg_noise
 from actiseg_noise import terminal
+from actiseg_noise.borders.images import frame_size, read_frame, read_index_mask, write_index_mask
 from actiseg_noise.borders.writing import FolderDraft, WriteError, whole_csv
 from actiseg_noise.check import verify as verify_module
 from actiseg_noise.check.verify import CHECKS, Subject, run_checks, verify
-from actiseg_noise.errors import ActisegError, ManifestError
+from actiseg_noise.errors import ActisegError, DataError, ManifestError
 from actiseg_noise.fields import Fields, check_depth
-from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.schema import TABLES
-from actiseg_noise.masks import Rle, empty_rle, read_areas, read_runs
+from actiseg_noise.masks import Box, Rle, empty_rle, encode_rle, read_areas, read_runs
 from actiseg_noise.plain import markdown_block, markdown_code, markdown_inline, markdown_text, printable, web_address
 from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe
 
 RECIPE = Recipe(
     "toy-mix", (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("dilate-v1", 0.7, {"kernel": 3, "unit": "px"}))
 )
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    return write_toy(make_toy(seed=1), tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture(scope="module")
-def built(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(built, tmp_path / "m"))
-
-
-def edit_info(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    path = folder / "manifest.json"
-    data = json.loads(path.read_text())
-    change(data)
-    path.write_text(json.dumps(data))
-
-
-def forge(folder: Path, table: str, change: Callable[[list[dict[str, Any]]], object]) -> None:
-    """Change the rows of a table and make every digest anew, as somebody with bad intentions would."""
-    path = folder / f"{table}.parquet"
-    stored = pq.read_table(path)
-    rows = stored.to_pylist()
-    change(rows)
-    digest_of = RowDigest(next(schema for schema in TABLES if schema.name == table))
-    for row in rows:
-        row["row_digest"] = digest_of([row[name] for name in stored.schema.names])
-    pq.write_table(pa.Table.from_pylist(rows, schema=stored.schema), path)
-    digests = {schema.name: TableDigest(schema) for schema in TABLES}
-    for name, digest in digests.items():
-        digest.update(pq.read_table(folder / f"{name}.parquet").to_pydict())
-
-    def restate(data: dict[str, Any]) -> None:
-        data["counts"][table] = len(rows)
-        for name, digest in digests.items():
-            data["tables"][name], data["columns"][name] = digest.rows.hex(), digest.columns
-        data["digest"] = manifest_digest({name: digest.rows for name, digest in digests.items()})
-
-    edit_info(folder, restate)
 
 
 def recode(row: dict[str, Any], counts: str, area: int) -> None:
@@ -108,6 +65,18 @@ def test_run_lengths_that_do_not_fill_the_frame_are_a_finding_though_every_diges
     forge(folder, "masks", change)
     found = [finding for finding in verify(folder) if finding.where.endswith("_rle")]
     assert found[0].expected == f"run lengths of a canvas of {size[1]}×{size[0]} pixels"
+
+
+def test_a_mask_on_pixels_without_label_is_a_finding_though_every_digest_fits(folder: Path) -> None:
+    height, width = canvas(folder)
+    everywhere = encode_rle(np.ones((height, width), bool), Box(0, 0, height, width), height, width).counts
+
+    def hide(rows: list[dict[str, Any]]) -> None:
+        rows[0] |= {"void_rle": everywhere, "void_digest": Rle(height, width, everywhere, 0).digest()}
+
+    forge(folder, "frames", hide)
+    (finding,) = verify(folder)
+    assert "clean_rle" in finding.where and "void_rle of its frame" in finding.expected
 
 
 def test_areas_are_read_many_at_once_and_what_is_no_code_is_none() -> None:
@@ -207,6 +176,15 @@ def test_a_full_disk_names_the_table_that_was_written(folder: Path, tmp_path: Pa
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     assert not (tmp_path / "published").exists()
+
+
+def test_a_picture_of_gigabytes_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    write_index_mask(path, np.zeros((4, 6), np.uint8))
+    os.truncate(path, 1 << 30)
+    for read in (read_index_mask, read_frame, frame_size):
+        with pytest.raises(DataError, match=r"mask.png: 1,073,741,824 bytes, expected .* of at most 536,870,912"):
+            read(path)
 
 
 def test_a_manifest_of_gigabytes_is_refused_unread(folder: Path) -> None:
@@ -409,6 +387,13 @@ def test_one_space_in_a_clean_prompt_does_not_stop_the_draws_of_the_others(folde
     assert finding.more > 10
 
 
+def test_a_category_that_the_vocabulary_lacks_is_a_finding(folder: Path) -> None:
+    forge(folder, "samples", lambda rows: rows[3].update(category_id=2_147_483_647))
+    (finding,) = verify(folder)
+    assert finding.where.endswith("column category_id") and finding.found == "2147483647"
+    assert finding.expected.endswith("in vocabulary.json")
+
+
 def test_invented_imports_contradict_noises_that_were_drawn(folder: Path) -> None:
     edit_info(folder, lambda data: data.update(imported={"a": 1}))
     assert {finding.where for finding in verify(folder)} == {"manifest.json, recipe noise", "manifest.json, noises"}
@@ -435,58 +420,135 @@ def test_keys_that_nobody_knows_are_said_to_be_unchecked(folder: Path) -> None:
     assert "as this version knows no such key: what manifest.json says under 'proof'" in verify(folder).summary()
 
 
+FIRST_MASK = "masks.parquet, row clip_id='clip000', frame_idx=0, object_id"
+LAST_MASKS = "masks.parquet, row clip_id='clip011', frame_idx"
+NO_SAMPLE = ("a row in samples.parquet of this object", "none")
+INSIDE = "a path inside the dataset's root"
+Said = tuple[str, str, str]
+"""Where, what was expected, what was found."""
+
+
+def said(folder: Path) -> list[Said]:
+    return [(finding.where, finding.expected, finding.found) for finding in verify(folder)]
+
+
 @pytest.mark.parametrize(
-    ("table", "change", "where"),
+    ("table", "change", "expected"),
     [
-        ("samples", lambda rows: rows[0].update(sample_id="clip000/9"), "column sample_id"),
-        ("masks", lambda rows: rows[0].update(sample_id="clip000/9"), "column sample_id"),
-        ("masks", lambda rows: rows[0].update(frame_id="other"), "column frame_id"),
-        ("masks", lambda rows: rows[0].update(object_id=255), ""),
+        (
+            "samples",
+            lambda rows: rows[0].update(sample_id="clip000/9"),
+            [("samples.parquet, row clip_id='clip000', object_id=1, column sample_id", "'clip000/1'", "'clip000/9'")],
+        ),
+        (
+            "masks",
+            lambda rows: rows[0].update(sample_id="clip000/9"),
+            [(f"{FIRST_MASK}=1, column sample_id", "'clip000/1'", "'clip000/9'")],
+        ),
+        (
+            "masks",
+            lambda rows: rows[0].update(frame_id="other"),
+            [(f"{FIRST_MASK}=1, column frame_id", "'f000'", "'other'")],
+        ),
+        (
+            "masks",
+            lambda rows: rows[0].update(object_id=255),
+            [
+                (f"{FIRST_MASK}=255, column sample_id", "'clip000/255'", "'clip000/1'"),
+                (f"{FIRST_MASK}=255", *NO_SAMPLE),
+            ],
+        ),
         (
             "masks",
             lambda rows: rows.remove(next(row for row in rows if row["mask_noise"] == "none")),
-            "masks.parquet, cl",
+            [("masks.parquet, clip_id='clip000'", "2 rows (2 annotated frames × 1 objects)", "1")],
         ),
-        ("frames", lambda rows: rows.pop(), "clip_id='clip011'"),
-        ("samples", lambda rows: rows.pop(), "clip_id='clip011'"),
-        ("clips", lambda rows: rows.clear(), "clips.parquet, rows"),
-        ("samples", lambda rows: rows.clear(), "samples.parquet, rows"),
-        ("frames", lambda rows: rows[0].update(image_path="/etc/passwd"), "column image_path"),
-        ("frames", lambda rows: rows[0].update(mask_path="../x.png"), "column mask_path"),
+        (
+            "frames",
+            lambda rows: rows.pop(),
+            [(f"{LAST_MASKS}=1, object_id=1, frame", "a row in frames.parquet", "none")],
+        ),
+        (
+            "samples",
+            lambda rows: rows.pop(),
+            [
+                (f"{LAST_MASKS}=0, object_id=3", *NO_SAMPLE),
+                (f"{LAST_MASKS}=1, object_id=3", *NO_SAMPLE),
+                ("masks.parquet, clip_id='clip011'", "4 rows (2 annotated frames × 2 objects)", "6"),
+            ],
+        ),
+        ("clips", lambda rows: rows.clear(), [("clips.parquet, rows", "at least one", "0")]),
+        (
+            "samples",
+            lambda rows: rows.clear(),
+            [("samples.parquet, rows", "at least one", "0"), ("manifest.json, realised category_flip-v1", "13", "0")],
+        ),
+        (
+            "frames",
+            lambda rows: rows[0].update(image_path="/etc/passwd"),
+            [("frames.parquet, row clip_id='clip000', frame_idx=0, column image_path", INSIDE, "'/etc/passwd'")],
+        ),
+        (
+            "frames",
+            lambda rows: rows[0].update(mask_path="../x.png"),
+            [("frames.parquet, row clip_id='clip000', frame_idx=0, column mask_path", INSIDE, "'../x.png'")],
+        ),
     ],
 )
 def test_rows_that_are_about_nothing_are_found_though_every_digest_fits(
-    folder: Path, table: str, change: Callable[[list[dict[str, Any]]], object], where: str
+    folder: Path, table: str, change: Callable[[list[dict[str, Any]]], object], expected: list[Said]
 ) -> None:
     forge(folder, table, change)
-    assert any(where in finding.where for finding in verify(folder))
+    assert said(folder) == expected
 
 
 @pytest.mark.parametrize(
-    ("change", "where"),
+    ("change", "expected"),
     [
-        (lambda data: data["recipe"].update(id="clean"), "manifest.json, recipe noise"),
-        (lambda data: data["recipe"].update(title="Ours"), "manifest.json, recipe title"),
-        (lambda data: data["dataset"].update(licence="MIT"), "manifest.json, dataset licence"),
-        (lambda data: data["dataset"].update(title="Other"), "manifest.json, dataset title"),
-        (lambda data: data["dataset"].update(citation="me"), "manifest.json, dataset citation"),
+        (
+            lambda data: data["recipe"].update(id="clean", title=""),
+            (
+                "recipe noise",
+                "[], as the recipe clean has it",
+                '[{"noise": "category_flip-v1", "rate": 0.4}, {"noise": "noun…',
+            ),
+        ),
+        (
+            lambda data: data["recipe"].update(title="Ours"),
+            ("recipe title", '"text-40 and mask-15 together", as the recipe mixed-40-15 has it', '"Ours"'),
+        ),
+        (
+            lambda data: data["dataset"].update(licence="MIT"),
+            ("dataset licence", '"Apache-2.0", as the dataset kitchen says', '"MIT"'),
+        ),
+        (
+            lambda data: data["dataset"].update(title="Other"),
+            (
+                "dataset title",
+                '"kitchen: a counter, two hands, two concurrent actions; draw…, as the dataset kitchen says',
+                '"Other"',
+            ),
+        ),
+        (
+            lambda data: data["dataset"].update(citation="me"),
+            ("dataset citation", '"this project (see CITATION.cff)", as the dataset kitchen says', '"me"'),
+        ),
     ],
+    ids=["noise", "recipe title", "licence", "dataset title", "citation"],
 )
 def test_what_no_digest_covers_is_held_against_what_is_published(
-    noisy_val: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], where: str
+    noisy_val: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], expected: Said
 ) -> None:
     folder = Path(shutil.copytree(noisy_val, tmp_path / "m"))
+    edit_info(folder, change)
+    where, *values = expected
+    assert said(folder) == [(f"manifest.json, {where}", *values)]
 
-    def rename(data: dict[str, Any]) -> None:
-        data["recipe"]["title"] = data["recipe"]["title"] or ""
-        change(data)
 
-    if "title" in where and "recipe" in where:
-        folder = actiseg_noise.build(
-            "kitchen", split="val", recipe="text-40", content="text", allow_eval=True, limit=2, out=tmp_path / "t"
-        )
-    edit_info(folder, rename)
-    assert where in [finding.where for finding in verify(folder)]
+def test_a_recipe_without_its_title_is_the_published_one(noisy_val: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(noisy_val, tmp_path / "m"))
+    edit_info(folder, lambda data: data["recipe"].update(title=""))
+    assert said(folder) == []
 
 
 # --- text that lands elsewhere

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import FrozenInstanceError, fields
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from toys import Toy, make_toy
+from toys import Toy
 
 import actiseg_noise
 from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
 from actiseg_noise.manifest.clips import CLIP_COLUMNS, FRAME_COLUMNS, MASK_COLUMNS, SAMPLE_COLUMNS
-from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, SAMPLES, Table
+from actiseg_noise.manifest.schema import ACTION_CLIPS, ACTION_SAMPLES, FRAMES, MASKS, Table
 from actiseg_noise.masks import Rle
 from actiseg_noise.publishing.publication import publish
 from actiseg_noise.recipe import NoiseSpec, Recipe
@@ -25,27 +24,11 @@ RECIPE = Recipe(
 )
 
 
-@pytest.fixture(scope="module")
-def toy() -> Toy:
-    return make_toy()
-
-
-@pytest.fixture(scope="module")
-def built(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    """Return a copy to damage."""
-    return Path(shutil.copytree(built, tmp_path / "m"))
-
-
 @pytest.mark.parametrize(
     ("table", "columns", "left_out"),
     [
-        (CLIPS, CLIP_COLUMNS, {"row_digest"}),
-        (SAMPLES, SAMPLE_COLUMNS, {"row_digest"}),
+        (ACTION_CLIPS, CLIP_COLUMNS, {"row_digest"}),
+        (ACTION_SAMPLES, SAMPLE_COLUMNS, {"row_digest"}),
         (FRAMES, FRAME_COLUMNS, {"row_digest"}),
         (MASKS, MASK_COLUMNS, {"row_digest", "frame_id"}),
     ],

@@ -260,8 +260,8 @@ def test_a_drawn_split_needs_no_right_to_write(root: Path, monkeypatch: pytest.M
 
 
 def test_an_unknown_split_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ActisegError, match=r"'kitchen' has no split 'test'\. Known: pretrain, train, val"):
-        next(Kitchen(tmp_path).iter_clips("test", with_frames=True))
+    with pytest.raises(ActisegError, match=r"'kitchen' has no split 'testing'\. Known: pretrain, train, val, test"):
+        next(Kitchen(tmp_path).iter_clips("testing", with_frames=True))
 
 
 def test_palette_is_the_davis_one(root: Path) -> None:

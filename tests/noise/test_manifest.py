@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from toys import make_toy
 
 import actiseg_noise
 from actiseg_noise.errors import ManifestError, UnknownNameError
@@ -34,17 +33,6 @@ RECIPE = Recipe(
     "toy-mix",
     (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("dilate-v1", 0.5, {"kernel": 3, "unit": "px"})),
 )
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(make_toy(), recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    """Return a copy to damage."""
-    return Path(shutil.copytree(built, tmp_path / "m"))
 
 
 VALUES = {
@@ -220,8 +208,8 @@ def drop_column(folder: Path, name: str) -> None:
         (lambda f: (f / "manifest.json").write_text("{"), r"manifest\.json: malformed JSON at line 1, column 2"),
         (lambda f: (f / "manifest.json").write_text("[]"), r"manifest\.json: expected a JSON object"),
         (
-            lambda f: edit_json(f, lambda d: d.update(schema_version=2)),
-            r"schema version 2, but .* Upgrade: pip install",
+            lambda f: edit_json(f, lambda d: d.update(schema_version=3)),
+            r"schema version 3, but .* Upgrade: pip install",
         ),
         (lambda f: edit_json(f, lambda d: d.pop("counts")), r"manifest\.json: the key 'counts' is missing"),
         (

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from builds import Notes
 from deposit_davis import write_davis
 from deposit_refvos import video, write_palette_split
 from deposit_vscos import vscos_entry, write_vscos
@@ -18,7 +19,6 @@ from import_sources import write_level
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
-from actiseg_noise.building.build import Progress
 from actiseg_noise.datasets import davis_texts
 from actiseg_noise.errors import DataError, MissingTextError
 from actiseg_noise.exchange.import_folders import FolderPairs, Folders
@@ -30,16 +30,6 @@ from actiseg_noise.exchange.published_prompts import PublishedFiles
 from actiseg_noise.records import Clip
 
 GOOD, BAD = actionvos_entry(2), actionvos_entry(1)
-
-
-class Notes(Progress):
-    """Keeps what a build notes."""
-
-    def __init__(self) -> None:
-        self.notes: list[str] = []
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
 
 
 def write_refvos_with(text: Any, root: Path) -> tuple[str, dict[str, Any]]:

@@ -39,11 +39,6 @@ CLASSES = {
 }
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(make_toy(), recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
-
-
 def test_the_public_names_are_these_and_no_others() -> None:
     assert dir(actiseg_noise) == sorted(FUNCTIONS | CLASSES | {"__version__"})
     assert sorted(actiseg_noise.__all__) == dir(actiseg_noise)
@@ -126,7 +121,7 @@ def test_a_sheet_is_a_picture_in_a_notebook(built: Path, tmp_path: Path) -> None
         actiseg_noise.preview(built, limit=0)
 
 
-def test_what_inspect_and_diff_found_is_printed(built: Path, tmp_path: Path) -> None:
+def test_what_inspect_and_diff_found_is_printed(toy: Toy, built: Path, tmp_path: Path) -> None:
     inspection = actiseg_noise.inspect(built)
     text, page = str(inspection), inspection._repr_html_()
     flips = inspection.info.noises[0]
@@ -134,7 +129,7 @@ def test_what_inspect_and_diff_found_is_printed(built: Path, tmp_path: Path) -> 
     assert f"{flips.realised} of {flips.eligible}" in text
     assert page.count("<table>") == len(inspection.sections())
     assert f"<td>{flips.realised} of {flips.eligible}</td>" in page
-    clean = actiseg_noise.build(make_toy(), recipe="clean", out=tmp_path / "m")
+    clean = actiseg_noise.build(toy, recipe="clean", out=tmp_path / "m")
     changed = sum(slot.realised for slot in inspection.info.noises[:1])
     assert (
         f"samples: {changed} of {inspection.info.counts['samples']} common rows differ, 0 only in A, 0 only in B"

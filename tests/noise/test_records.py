@@ -8,12 +8,12 @@ import pytest
 
 from actiseg_noise.manifest.digest import RowDigest
 from actiseg_noise.manifest.records import RECORDS, ClipRow, FrameRow, MaskLabels, MaskRow, SampleRow, seal
-from actiseg_noise.manifest.schema import MASKS, TABLES, Table
+from actiseg_noise.manifest.schema import MASKS, Table
 
 TYPES = {"str": str, "int32": int, "int64": int, "uint8": int, "bool": bool, "float64": float}
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+@pytest.mark.parametrize("table", RECORDS, ids=lambda table: RECORDS[table].__name__)
 def test_a_record_has_the_columns_of_its_table_and_null_where_a_column_may_be_null(table: Table) -> None:
     hints = get_type_hints(RECORDS[table])
     expected = {c.name: TYPES[c.type] | None if c.null else TYPES[c.type] for c in table.columns}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +9,14 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from toys import Toy, make_toy, write_toy
+from forging import edit_info, forge
+from toys import Toy, make_toy
 
 import actiseg_noise
 from actiseg_noise.check.findings import Finding, Unchecked
 from actiseg_noise.check.recount import recount
 from actiseg_noise.check.verify import CHECKS, Subject, run_checks, verify
-from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.records import Clip
 
@@ -31,44 +29,6 @@ RECIPE = Recipe(
         NoiseSpec("dilate-v1", 0.7, DILATE),
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    return write_toy(make_toy(seed=1), tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture
-def folder(toy: Toy, tmp_path: Path) -> Path:
-    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m")
-
-
-def edit_info(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    path = folder / "manifest.json"
-    data = json.loads(path.read_text())
-    change(data)
-    path.write_text(json.dumps(data))
-
-
-def forge(folder: Path, change: Callable[[dict[str, Any]], object], *, row: int) -> None:
-    """Change one sample and make every digest again, as somebody would who wants the change not to show."""
-    path = folder / "samples.parquet"
-    stored = pq.read_table(path)
-    rows = stored.to_pylist()
-    schema = next(table for table in TABLES if table.name == "samples")
-    change(rows[row])
-    rows[row]["row_digest"] = RowDigest(schema)(list(rows[row].values()))
-    pq.write_table(stored.from_pylist(rows, schema=stored.schema), path)
-    digests = {table.name: TableDigest(table) for table in TABLES}
-    for name, digest in digests.items():
-        digest.update(pq.read_table(folder / f"{name}.parquet").to_pydict())
-
-    def restate(data: dict[str, Any]) -> None:
-        data["tables"]["samples"] = digests["samples"].rows.hex()
-        data["columns"]["samples"] = digests["samples"].columns
-        data["digest"] = manifest_digest({name: digest.rows for name, digest in digests.items()})
-
-    edit_info(folder, restate)
 
 
 def verify_tables(manifest: Manifest) -> list[Finding]:
@@ -130,7 +90,7 @@ def test_a_forged_prompt_is_shown_beside_what_its_address_draws(folder: Path) ->
     def change(row: dict[str, Any]) -> None:
         row.update(noisy_noun="zebra", noisy_expression="zebra")
 
-    forge(folder, change, row=3)
+    forge(folder, "samples", lambda rows: change(rows[3]))
     (finding,) = findings(folder)
     assert finding.where.endswith("column noisy_noun")
     assert (finding.found, finding.more) == ("'zebra'", 0)

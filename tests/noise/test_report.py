@@ -9,7 +9,7 @@ from statistics import median
 
 import pyarrow.parquet as pq
 import pytest
-from toys import Toy, make_toy, write_toy
+from toys import Toy
 
 import actiseg_noise
 from actiseg_noise.cli import main
@@ -35,16 +35,6 @@ RECIPE = Recipe(
         NoiseSpec("dilate-v1", 0.7, {"kernel": 3, "unit": "px"}),
     ),
 )
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    return write_toy(make_toy(seed=1), tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture(scope="module")
-def built(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path_factory.mktemp("m") / "m")
 
 
 def test_prompts_are_counted_as_a_reader_would() -> None:

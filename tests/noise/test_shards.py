@@ -27,11 +27,6 @@ RECIPE = Recipe(
 )
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(make_toy(), recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
-
-
 @pytest.fixture
 def sharded(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the manifest again, every ten rows a shard of their own."""

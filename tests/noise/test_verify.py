@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +12,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from toys import Toy, make_toy, write_toy
+from forging import forge
+from toys import Toy, make_toy
 
 import actiseg_noise
 from actiseg_noise.check.findings import Finding
 from actiseg_noise.check.rebuild import compare_with_dataset
 from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
-from actiseg_noise.manifest.schema import CLIPS, TABLES
+from actiseg_noise.manifest.digest import RowDigest
+from actiseg_noise.manifest.schema import TABLES
 from actiseg_noise.recipe import NoiseSpec, Recipe
 
 RECIPE = Recipe(
@@ -32,23 +32,9 @@ RECIPE = Recipe(
         NoiseSpec("dilate-v1", 0.7, {"kernel": 3, "unit": "px"}),
     ),
 )
+NOISES = [(spec.noise_id, spec.rate) for spec in RECIPE.noises]
+DIGEST = "the digest of the masks, as it was"
 SAMPLE = "samples.parquet, row clip_id='clip001', object_id=2"
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
-    return write_toy(make_toy(seed=1), tmp_path_factory.mktemp("toy"))
-
-
-@pytest.fixture(scope="module")
-def built(toy: Toy, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    """Return a copy to edit."""
-    return Path(shutil.copytree(built, tmp_path / "m"))
 
 
 def edit(
@@ -231,25 +217,41 @@ def test_counts_that_do_not_add_up_are_found(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "where"),
+    ("change", "expected"),
     [
-        (lambda d: d["noises"].pop(), "manifest.json, noises"),
-        (lambda d: d["noises"][0].update(requested=0.1), "manifest.json, noises"),
-        (lambda d: d["tables"].update(masks="00"), "manifest.json, digest of masks"),
-        (lambda d: d.update(content="text"), "manifest.json, content"),
-        (lambda d: d.update(split="tran"), "manifest.json, split"),
-        (lambda d: d.update(seed=7), "manifest.json, seed"),
-        (lambda d: d["noises"][0].update(rate=0.39), "manifest.json, rate of category_flip-v1"),
+        (
+            lambda d: d["noises"].pop(),
+            [
+                ("noises", "those that rows name, 'dilate-v1' among them", "38 rows of it"),
+                ("noises", f"those of the recipe, {NOISES}", str(NOISES[:2])),
+            ],
+        ),
+        (
+            lambda d: d["noises"][0].update(requested=0.1),
+            [("noises", f"those of the recipe, {NOISES}", str([("category_flip-v1", 0.1), *NOISES[1:]]))],
+        ),
+        (lambda d: d["tables"].update(masks="00"), [("digest of masks", "00", DIGEST)]),
+        (lambda d: d.update(content="text"), [("content", "no masks where content is text", "68 masks")]),
+        (lambda d: d.update(split="tran"), [("split", "one of train, val", "'tran'")]),
+        (lambda d: d.update(seed=7), [("seed", "the recipe's, 0", "7")]),
+        (
+            lambda d: d["noises"][0].update(rate=0.39),
+            [("rate of category_flip-v1", f"13 of 34, {13 / 34}", "0.39")],
+        ),
     ],
+    ids=["a noise less", "another rate asked for", "digest", "content", "split", "seed", "rate"],
 )
 def test_a_manifest_that_contradicts_itself_is_found(
-    folder: Path, change: Callable[[dict[str, Any]], object], where: str
+    folder: Path, change: Callable[[dict[str, Any]], object], expected: list[tuple[str, str, str]]
 ) -> None:
     path = folder / "manifest.json"
     data = json.loads(path.read_text())
+    digest = data["tables"]["masks"]
     change(data)
     path.write_text(json.dumps(data))
-    assert set(places(folder)) == {where}
+    assert [(one.where, one.expected, one.found) for one in findings(folder)] == [
+        (f"manifest.json, {where}", stated, digest if found is DIGEST else found) for where, stated, found in expected
+    ]
 
 
 def test_a_parquet_file_written_by_another_tool_holds(folder: Path) -> None:
@@ -261,19 +263,7 @@ def test_a_parquet_file_written_by_another_tool_holds(folder: Path) -> None:
 
 def test_rows_of_a_clip_that_is_not_listed_are_found_though_every_digest_fits(folder: Path) -> None:
     """Tables that agree with ``manifest.json``, and not with each other."""
-    path = folder / "clips.parquet"
-    table = pq.read_table(path).slice(1)
-    pq.write_table(table, path)
-    state = TableDigest(CLIPS)
-    state.update(table.to_pydict())
-    tables = {name: TableDigest(schema) for name, schema in ((t.name, t) for t in TABLES)}
-    for name, digest in tables.items():
-        digest.update(pq.read_table(folder / f"{name}.parquet").to_pydict())
-    info = json.loads((folder / "manifest.json").read_text())
-    info["counts"]["clips"] -= 1
-    info["tables"]["clips"], info["columns"]["clips"] = state.rows.hex(), state.columns
-    info["digest"] = manifest_digest({name: digest.rows for name, digest in tables.items()})
-    (folder / "manifest.json").write_text(json.dumps(info))
+    forge(folder, "clips", lambda rows: rows.pop(0))
     assert places(folder) == [f"{name}.parquet, clip_id='clip000'" for name in ("frames", "samples", "masks")]
 
 

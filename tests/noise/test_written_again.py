@@ -27,17 +27,6 @@ NAMES = [table.name for table in TABLES]
 SCHEMAS = {table.name: table.arrow() for table in TABLES}
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return actiseg_noise.build(make_toy(), recipe=RECIPE, out=tmp_path_factory.mktemp("built") / "m")
-
-
-@pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    """Return a copy to write again."""
-    return Path(shutil.copytree(built, tmp_path / "m"))
-
-
 def retype(change: Callable[[pa.DataType], pa.DataType]) -> Callable[[pa.Table], pa.Table]:
     """Return what casts every column to the type that ``change`` says, and lets every column be null."""
 

@@ -6,7 +6,7 @@ import json
 import sys
 
 from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
-from actiseg_noise.manifest.schema import CLIPS, SAMPLES, SCHEMA_VERSION, TABLES, Table
+from actiseg_noise.manifest.schema import ACTION_TABLES, CLIPS, PLAIN, SAMPLES, SCHEMA_VERSION, TABLES, Table
 
 _CLIP = ("0001", "P01", "cut the onion", "cut", "onion", 7, 16, None, None, False, False, False, 0, "0001")
 _TEXT = " used in the action of cut the onion"
@@ -26,11 +26,12 @@ _INTRO = f"""# The manifest
 A manifest is a folder of Parquet files that carries the clean and the noisy labels of one split side by side, and a
 `manifest.json` that says what it is. It is written by `actiseg-noise build` and read by
 `actiseg_noise.read_manifest(path)`, or by anything that reads Parquet. This page is made from
-`actiseg_noise/manifest/schema.py`; the schema's version is {SCHEMA_VERSION}.
+`actiseg_noise/manifest/schema.py`. The newest schema is version {SCHEMA_VERSION}; a manifest without noise on
+narrations and flags has version {PLAIN}, whose tables are these.
 
     manifests/<dataset>/<split>/<recipe id>-s<seed>/
       manifest.json       what it is, what it counts, its digests
-      vocabulary.json     the categories and nouns that text noise drew from
+      vocabulary.json     the categories, nouns and narrations that text noise drew from
 """
 
 _CONTENT = """
@@ -54,6 +55,17 @@ rows (`iter_batches`), and clips: `iter_clips()` yields one record per clip with
 a `noisy_rle` that is null has become the clean mask.
 """
 
+_ACTION = """
+## Schema 2
+
+A manifest whose recipe has noise on narrations or flags, or into which such labels were imported, has the columns
+below, too, before `row_digest`, and those of them that schema 1 has mean this. Everything else is as above.
+`read_manifest` gives the new columns of a manifest of schema 1 when they are asked for by name: as clean.
+
+An object that is given as negative has an empty target, whatever `masks` says; one that is given as positive has its
+noisy mask, which is its clean one where no neighbour's noise took pixels from it. What is scored is `is_positive`.
+"""
+
 _DRAWS = """
 ## Where the noise comes from
 
@@ -64,6 +76,10 @@ a selection of clips, nor another noise changes it. With `exact_rate`, the `roun
 
 * *Text*: noises are tried in the recipe's order until one takes the sample. `category_flip` may take every sample,
   `noun_substitution` every one not flipped whose category has another noun.
+* *Narrations*: one draw per clip, whose address ends with the clip. `narration_swap` draws a clip of the split
+  uniformly among those with another narration; the narrations of the whole split, and how many clips have each, stand
+  in `vocabulary.json` and enter its digest.
+* *Flags*: one draw per sample. Mask noise is of the objects whose clean flag is positive.
 * *Masks*: a visible positive object is drawn in each frame (`temporal: frame`) or once per clip (`clip`). The first
   noise that fires is applied; with `sequential`, all that fire, in order. A noise that would erase an object leaves it.
 * *Overlap*: positives are painted in object order and an earlier one keeps a contested pixel, noised or not; negatives
@@ -116,7 +132,17 @@ def manifest_page() -> str:
     """Return the whole page as Markdown."""
     files = "".join(f"      {t.file_name:<19} {t.meaning}\n" for t in TABLES)
     tables = "".join(_describe(table) for table in TABLES)
-    return f"{_INTRO}{files}{_CONTENT}{tables}{_DRAWS}{_DIGEST}{_example()}"
+    return f"{_INTRO}{files}{_CONTENT}{tables}{_action_schema()}{_DRAWS}{_DIGEST}{_example()}"
+
+
+def _action_schema() -> str:
+    """Return what schema 2 adds to the tables, and what it words otherwise."""
+    lines = [_ACTION, "| table | column | type | label | meaning |", "|---|---|---|---|---|"]
+    for plain, table in zip(TABLES, ACTION_TABLES, strict=True):
+        for column in (column for column in table.columns if column not in plain.columns):
+            label = "●" if column.is_label else ""
+            lines.append(f"| {table.name} | `{column.name}` | {column.type} | {label} | {column.meaning} |")
+    return "\n".join(lines) + "\n"
 
 
 def _describe(table: Table) -> str:

@@ -73,7 +73,9 @@ TRAINING = """## What a training does with wrong labels
 The manifest knows which labels are wrong; strategies never get it.
 
 * **selection** – of what a strategy believed in an epoch (samples it kept, pixels it trusted), the share that is
-  right: *precision*; of what is right, the share that it believed: *recall*.
+  right: *precision*; of what is right, the share that it believed: *recall*. Believing everything has the *base
+  rate* for its precision; *AUROC* is the chance that of a wrong and a right label the wrong one is doubted more,
+  where a strategy ranks them.
 * **memorisation** – mean IoU, on training samples with a wrong label, with the label that was *given* and with the
   *clean* one, at probes during the training. On clean labels: on all samples.
 * **noise sensitivity** – *slope*: least squares of a score over the level of noise, in points per unit of it;
@@ -171,6 +173,8 @@ FILES: dict[str, tuple[str, dict[str, str]]] = {
             "unit": "`samples` or `pixels`",
             "precision": "of what was believed, the share that is right",
             "recall": "of what is right, the share that was believed",
+            "base_rate": "the precision of believing everything",
+            "auroc": "of the ranking, where a strategy ranks samples",
         },
     ),
     "memorisation_probes.csv": (
@@ -180,6 +184,7 @@ FILES: dict[str, tuple[str, dict[str, str]]] = {
             "step": "optimizer steps done",
             "fit_given": "mean IoU with the labels that were given",
             "fit_clean": "mean IoU with the clean labels",
+            "held_out": "mean IoU on clips that are not trained on, where the protocol watches some",
         },
     ),
     "comparisons.csv": (

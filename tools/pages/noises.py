@@ -7,16 +7,19 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from actiseg_noise.building.action import noise_narration
 from actiseg_noise.building.plan import Plan, Tally
+from actiseg_noise.building.request import narrations_of
 from actiseg_noise.building.text import NO_NOISE, noise_text
 from actiseg_noise.datasets.kitchen import Kitchen
-from actiseg_noise.noises.base import NOISES, MaskNoise, Noise, TextNoise
+from actiseg_noise.noises.base import NOISES, MaskNoise, NarrationNoise, Noise, TextNoise
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.vocabulary import Vocabulary
 from tools.pages.markdown import paragraphs, table
 from tools.pages.pictures import Picture, draw_noise, plan_panels
 
 EXAMPLES = 6
+KINDS = ("text", "narration", "flag", "mask")
 WITHOUT_EXAMPLES = {
     "wordnet_synonym-v1": "What it draws depends on the WordNet data at hand, so no example is printed here.",
 }
@@ -46,6 +49,11 @@ kernel = 9
 
 *Text noises* draw once per sample, a clip's object. They are tried in the recipe's order until one takes the sample.
 
+*Narration noises* draw once per clip: all texts of the clip that name its narration get another. *Flag noises* draw
+once per sample, and change whether the object is given as positive. Both are of what makes the task action-based; they
+are drawn beside text noise, of which they are independent, and a manifest with one of them has schema 2. Mask noise is
+of the objects whose clean flag is positive, whatever flag they are given.
+
 *Mask noises* draw for every visible positive object, per frame (`temporal = "frame"`) or once per clip and object
 (`temporal = "clip"`): then every frame of the object gets the same draw, one annotator's habit. The first noise that
 fires is applied, with `sequential = true` all that fire. Void pixels are never painted, and of two objects that claim a
@@ -66,9 +74,9 @@ def noises_page() -> str:
 
 
 def own_noises() -> list[Noise]:
-    """Return this package's noises, text noises first, in alphabetical order."""
+    """Return this package's noises: of texts, narrations, flags, masks; in alphabetical order."""
     found = [noise for noise in map(NOISES.__getitem__, NOISES) if noise.apply.__module__.startswith("actiseg_noise.")]
-    return sorted(found, key=lambda noise: (noise.kind != "text", noise.noise_id))
+    return sorted(found, key=lambda noise: (KINDS.index(noise.kind), noise.noise_id))
 
 
 def pictures() -> dict[str, Picture]:
@@ -85,16 +93,23 @@ def _describe(noise: Noise) -> Iterator[str]:
     rows = [("kind", noise.kind), ("options", options or "none"), ("eligible", _eligible(noise))]
     if isinstance(noise, MaskNoise):
         rows.append(("strength", f"`{noise.strength}`, which `build --boundary` sets" if noise.strength else "none"))
-    else:
+    elif isinstance(noise, TextNoise):
         rows.append(("drawn from", "the clip's own objects" if _is_local(noise) else "the vocabulary"))
+    elif isinstance(noise, NarrationNoise):
+        rows.append(("drawn from", "the narrations of the whole split"))
     rows.append(("source", noise.source))
     yield table(("", ""), rows) + "\n"
-    yield from _show_masks(noise) if isinstance(noise, MaskNoise) else _show_text(noise)
+    if isinstance(noise, MaskNoise):
+        yield from _show_masks(noise)
+    elif isinstance(noise, TextNoise):
+        yield from _show_text(noise)
+    elif isinstance(noise, NarrationNoise):
+        yield from _show_narrations(noise)
 
 
 def _eligible(noise: Noise) -> str:
     """Say what the noise may corrupt."""
-    if isinstance(noise, TextNoise):
+    if not isinstance(noise, MaskNoise):
         return paragraphs(noise.is_eligible).replace("\n", " ")
     erases = "; it may disappear" if noise.erases else ""
     return f"every visible positive object, per frame or per clip{erases}"
@@ -137,6 +152,17 @@ def _examples(noise: TextNoise) -> Iterator[tuple[str, str, str, str]]:
         for item, noisy in zip(clip.objects, noise_text(clip, plan, Tally(1)), strict=True):
             if noisy.noise_id != NO_NOISE:
                 yield clip.narration, item.noun, noisy.label.noun, "yes" if noisy.is_harmful else "no"
+
+
+def _show_narrations(noise: NarrationNoise) -> Iterator[str]:
+    """Yield the first clips of kitchen that it changes, drawn with seed 0."""
+    kitchen = Kitchen(Path())
+    pool = _vocabulary().with_narrations(narrations_of(kitchen, "train"))
+    plan = Plan(Recipe("page", (NoiseSpec(noise.noise_id, 1.0),)), kitchen.card.source, pool)
+    clips = islice(kitchen.iter_clips("train", with_frames=False), EXAMPLES)
+    yield "The first clips of kitchen's `train`, seed 0:\n"
+    rows = [(clip.clip_id, clip.narration, noise_narration(clip, plan, Tally(1)).text) for clip in clips]
+    yield table(("clip", "narration", "becomes"), rows) + "\n"
 
 
 def _vocabulary() -> Vocabulary:

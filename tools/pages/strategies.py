@@ -17,9 +17,10 @@ strategies` lists them on a terminal. How to write one: [add_a_strategy.md](add_
 
 All are trained on equal footing: the same data and augmentation, the same base loss, the same number of updates, the
 same start weights. The base loss of a sample is `2·focal + 5·dice + 2·CE(positive)`: focal loss and dice on the mask,
-cross entropy on whether the object takes part; a strategy says below which part it replaces. Dice is of positive samples
-alone; `--loss published`, the configuration `actionvos` and the first protocols have it of all. A network with several
-decoder layers learns from every one of them like that, and adds what it learns beside: which query answers, and boxes.
+cross entropy on whether the object takes part; a strategy says below which part it replaces. Dice is of positive
+samples alone; `--loss published`, the configuration `actionvos` and the first protocols have it of all. A network with
+several decoder layers learns from every one of them like that, and adds what it learns beside: which query answers, and
+boxes.
 Action-guided weights, where a run has them, multiply the pixels of the mask term. The last checkpoint is scored.
 
 *Variants*: `faithful` (the default) is the method as its own paper has it. `released` is the method as the published
@@ -30,12 +31,22 @@ step against the baseline; what a run really cost stands in the leaderboard.
 """
 
 
+_ROBUST = """## Who is robust to what
+
+What protects each term of the base loss from wrong labels; – is a term that trusts the label as given. A robust mask
+term beside a dice that trusts is half a protection: dice has more of the gradient than any mask term.
+"""
+
+
 def strategies_page() -> str:
     """Return the page as Markdown."""
     cards = own_cards()
     rows = [[f"[`{c.name}`](#{c.name})", c.title, c.replaces, c.cost, c.oracle or "–"] for c in cards]
     contents = iter_table(("strategy", "title", "replaces", "cost", "oracle"), rows, range(5))
-    return "\n".join([_INTRO, *contents, *(line for card in cards for line in _describe(card))]).rstrip() + "\n"
+    robust = [[f"[`{c.name}`](#{c.name})", *(text or "–" for text in c.robust)] for c in cards]
+    terms = iter_table(("strategy", "mask term", "dice", "positive head", "several decoder layers"), robust, range(5))
+    lines = [_INTRO, *contents, _ROBUST, *terms, *(line for card in cards for line in _describe(card))]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def own_cards() -> list[StrategyCard]:
@@ -56,6 +67,8 @@ def _describe(card: StrategyCard) -> Iterator[str]:
         ("cost", card.cost),
         ("oracle", card.oracle or "none"),
         ("when it hurts", card.hurts or "–"),
+        ("deviates from its source", card.deviations or "–"),
+        ("scored", card.scored),
         ("variants", ", ".join(f"`{name}`" for name in card.variants)),
     ]
     yield from iter_table(("", card.title), rows, (0, 1))

@@ -35,13 +35,13 @@ class Kitchen(Dataset):
         source="kitchen",
         version=str(VERSION),
         title="kitchen: a counter, two hands, two concurrent actions; drawn by this package",
-        size=f"{sum(SPLITS.values())} videos of {FRAMES} frames at 400×240, two clips each; about 80 MB drawn",
+        size=f"{sum(SPLITS.values())} videos of {FRAMES} frames at 400×240, two clips each; about 95 MB drawn",
         licence="Apache-2.0",
         citation="this project (see CITATION.cff)",
         homepage="docs/kitchen.md",
         how_to_get="nothing to get: the package draws it on first use.",
         splits=tuple(SPLITS),
-        eval_splits=("val",),
+        eval_splits=("val", "test"),
         is_embedded=True,
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 VERSION = 1
 HEIGHT, WIDTH, FRAMES = 240, 400, 3
-SPLITS = {"pretrain": 500, "train": 240, "val": 60}  # number of videos
+SPLITS = {"pretrain": 500, "train": 240, "val": 60, "test": 120}  # number of videos; new ones come last
 
 LOOK_ALIKE_SHARE = 0.10  # videos with two nouns of one category
 FULL_NARRATION_SHARE = 0.40  # narrations that name the patient
