@@ -16,9 +16,9 @@ from actiseg_bench.results.networks import PREDICTIONS_NAME, over_networks
 from actiseg_bench.results.predictions import iter_predictions, predictions_digest
 from actiseg_bench.results.result import OWN_PROTOCOL
 from actiseg_bench.results.stored import StoredRun
-from actiseg_bench.scoring.measure import measure
+from actiseg_bench.scoring.measure import Measurement, measure
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
-from actiseg_bench.scoring.object_frames import read_object_frames
+from actiseg_bench.scoring.object_frames import read_object_frames, read_videos
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.read import Manifest
 
@@ -66,24 +66,27 @@ def _measure_again(run: StoredRun, where: str, manifest: Manifest) -> Iterator[R
         scores.append(found.evaluation.scores_dict())
         counts.append(found.evaluation.counts_dict())
         modes.append(found.evaluation.failures)
-        yield from _verify_object_frames(table, where, found.clips, found.frames)
+        yield from _verify_object_frames(table, where, found)
     yield from differences(where, "", run.result.scores, over_networks(scores))
     yield from differences(where, "count of ", run.result.counts, counts[0])
     yield from differences(where, "failure mode ", run.result.failures, over_networks(modes))
 
 
-def _verify_object_frames(path: Path, where: str, clips: list[str], frames: ObjectFrames) -> Iterator[RunFinding]:
+def _verify_object_frames(path: Path, where: str, found: Measurement) -> Iterator[RunFinding]:
     """Hold a stored table of object-frames, which comparisons of strategies read, against a new one."""
     try:
         stored_clips, stored = read_object_frames(path)
+        videos = read_videos(path)
     except ActisegError as error:
         yield RunFinding(where, path.name, "the object-frames of the predictions", str(error))
         return
-    columns = [f.name for f in fields(ObjectFrames)]
-    wrong = [name for name in columns if not _equal(getattr(stored, name), getattr(frames, name))]
-    if stored_clips != clips or wrong:
-        found = f"other values in {', '.join(wrong)}" if wrong else "other clips"
-        yield RunFinding(where, path.name, "the object-frames of the predictions", found)
+    columns = [f.name for f in fields(ObjectFrames) if getattr(stored, f.name) is not None]
+    wrong = [name for name in columns if not _equal(getattr(stored, name), getattr(found.frames, name))]
+    if stored_clips != found.clips or wrong:
+        differs = f"other values in {', '.join(wrong)}" if wrong else "other clips"
+        yield RunFinding(where, path.name, "the object-frames of the predictions", differs)
+    elif videos is not None and any(videos[clip] != (found.videos or {}).get(clip) for clip in stored_clips):
+        yield RunFinding(where, path.name, "the videos of the clips", "other videos")
 
 
 def _equal(one: Any, other: Any) -> bool:

@@ -104,7 +104,7 @@ def _score(predicted: Iterable[Iterable[PredictedMask]], labels: Path, folder: P
         path = folder / file_of(PREDICTIONS_NAME, number)
         digests.append(write_predictions(path, rows))
         found = measure(manifest, iter_predictions(path))
-        write_object_frames(folder / file_of(OBJECT_FRAMES_NAME, number), found.clips, found.frames)
+        write_object_frames(folder / file_of(OBJECT_FRAMES_NAME, number), found.clips, found.frames, found.videos)
         evaluations.append(found.evaluation)
     failures = over_networks([one.failures for one in evaluations])
     return NetworkScores(tuple(evaluations), failures, "+".join(digests))

@@ -9,6 +9,7 @@ found by the same one. Two empty boundaries have F 1, one empty boundary F 0.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,8 +40,17 @@ def boundary(mask: BinaryMask) -> BinaryMask:
     return (mask != right) | (mask != below) | (mask != across)
 
 
-def boundary_f(pred: BinaryMask, gt: BinaryMask, tolerance: int | None = None) -> float:
-    """Return F of two ``bool [H, W]``.
+class BoundaryCounts(NamedTuple):
+    """Boundary pixels of a prediction and of the truth, and how many of each lie near one of the other."""
+
+    predicted: int
+    predicted_near: int
+    true: int
+    true_near: int
+
+
+def count_boundary(pred: BinaryMask, gt: BinaryMask, tolerance: int | None = None) -> BoundaryCounts:
+    """Count the boundary pixels of two ``bool [H, W]``, and those that the other boundary finds.
 
     Args:
         tolerance: radius of the disk in pixels; by default the one of an image of this size.
@@ -49,12 +59,30 @@ def boundary_f(pred: BinaryMask, gt: BinaryMask, tolerance: int | None = None) -
         tolerance = tolerance_px(*gt.shape)
     crop = _around(pred | gt)
     if crop is None:
-        return 1.0
+        return BoundaryCounts(0, 0, 0, 0)
     predicted, true = boundary(pred[crop]), boundary(gt[crop])
-    if not predicted.any() or not true.any():
-        return float(not predicted.any() and not true.any())
-    precision, recall = _share_near(predicted, true, tolerance), _share_near(true, predicted, tolerance)
+    sizes = int(np.count_nonzero(predicted)), int(np.count_nonzero(true))
+    if not all(sizes):
+        return BoundaryCounts(sizes[0], 0, sizes[1], 0)
+    near = _count_near(predicted, true, tolerance), _count_near(true, predicted, tolerance)
+    return BoundaryCounts(sizes[0], near[0], sizes[1], near[1])
+
+
+def f_of_counts(counts: BoundaryCounts) -> float:
+    """Return F: two empty boundaries have 1, one empty boundary 0."""
+    if not counts.predicted or not counts.true:
+        return float(not counts.predicted and not counts.true)
+    precision, recall = counts.predicted_near / counts.predicted, counts.true_near / counts.true
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def boundary_f(pred: BinaryMask, gt: BinaryMask, tolerance: int | None = None) -> float:
+    """Return F of two ``bool [H, W]``.
+
+    Args:
+        tolerance: radius of the disk in pixels; by default the one of an image of this size.
+    """
+    return f_of_counts(count_boundary(pred, gt, tolerance))
 
 
 def _around(mask: BinaryMask) -> tuple[slice, slice] | None:
@@ -67,11 +95,11 @@ def _around(mask: BinaryMask) -> tuple[slice, slice] | None:
     return slice(max(top - 1, 0), top + height + 1), slice(max(left - 1, 0), left + width + 1)
 
 
-def _share_near(pixels: BinaryMask, others: BinaryMask, tolerance: int) -> float:
-    """Return the share of ``pixels`` with one of ``others`` at most ``tolerance`` pixels away, centre to centre."""
+def _count_near(pixels: BinaryMask, others: BinaryMask, tolerance: int) -> int:
+    """Return how many of ``pixels`` have one of ``others`` at most ``tolerance`` pixels away, centre to centre."""
     import cv2
 
     away: npt.NDArray[np.float32] = cv2.distanceTransform(  # type: ignore[assignment]
         (~others).view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE
     )
-    return np.count_nonzero(pixels & (away <= math.sqrt(tolerance**2 + 0.5))) / np.count_nonzero(pixels)
+    return int(np.count_nonzero(pixels & (away <= math.sqrt(tolerance**2 + 0.5))))

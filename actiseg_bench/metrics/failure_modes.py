@@ -47,6 +47,9 @@ class ObjectFrames:
         intersection, pred_area, gt_area: of the object and its prediction.
         leak, loss: wrong pixels within the band outside and inside the object.
         other_iou: largest I/U of the prediction with another object of the frame, in [0, 1].
+        pred_boundary, pred_near, gt_boundary, gt_near: boundary pixels of the prediction and of the object, and those
+            of each that the other's boundary finds (``davis.count_boundary``); of positive objects, 0 of others. None
+            where they were not counted, as in a table of before they were.
     """
 
     clip_idx: Ints
@@ -60,6 +63,10 @@ class ObjectFrames:
     leak: Ints
     loss: Ints
     other_iou: npt.NDArray[np.float64]
+    pred_boundary: Ints | None = None
+    pred_near: Ints | None = None
+    gt_boundary: Ints | None = None
+    gt_near: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.clip_idx)
@@ -77,7 +84,9 @@ class ObjectFrames:
 
     def select(self, which: npt.NDArray[Any]) -> ObjectFrames:
         """Return the object-frames at bool or integer positions ``which``."""
-        return ObjectFrames(*(getattr(self, f.name)[which] for f in fields(self)))
+        columns: list[Any] = [getattr(self, f.name) for f in fields(self)]
+        chosen: list[Any] = [None if column is None else column[which] for column in columns]
+        return ObjectFrames(*chosen)
 
 
 def band_px(height: int, width: int) -> float:

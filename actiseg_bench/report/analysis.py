@@ -1,4 +1,4 @@
-"""Write the analysis of a folder of runs: per study the tables as CSV, the charts as PNG, scores per clip."""
+"""Write the analysis of a folder of runs: per study the tables as CSV, the charts as PNG, every run and clip as CSV."""
 
 from __future__ import annotations
 
@@ -14,12 +14,16 @@ from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.metrics.failure_modes import MODES, failure_modes
 from actiseg_bench.report.bootstrap import clip_sums
 from actiseg_bench.report.charts import draw_failures, draw_levels, draw_profiles, draw_trade_off
+from actiseg_bench.report.extras import ExtrasOf, extras_reader
+from actiseg_bench.report.per_run import RUN, iter_runs, write_records
 from actiseg_bench.report.sheets import Sheet, find_gaps, make_sheets
 from actiseg_bench.report.study import Study, make_studies
+from actiseg_bench.report.sums import sums_reader
+from actiseg_bench.report.table import Leaderboard, make_leaderboards
 from actiseg_bench.report.training_charts import draw_memorisation, draw_selection
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.stored import StoredRun
-from actiseg_bench.scoring.object_frames import FILE_NAME, iter_clips, read_object_frames
+from actiseg_bench.scoring.object_frames import FILE_NAME, iter_clips, read_object_frames, read_videos
 from actiseg_noise.borders.writing import remove_file, whole_csv, write_figure, write_text
 from actiseg_noise.errors import ActisegError, MissingExtraError, raise_if
 from actiseg_noise.plot_style import DPI, own_style
@@ -36,6 +40,7 @@ CHARTS: dict[str, Callable[[Study], Figure | None]] = {
     "memorisation.png": draw_memorisation,
 }
 CLIPS_NAME = "clips.csv"
+CLIP_COLUMNS = (*RUN, "clip_id", "video_id", *METRICS, *MODES)
 
 
 @dataclass(frozen=True)
@@ -59,16 +64,25 @@ def analyze_runs(runs: Sequence[StoredRun], out: Path) -> list[Analysis]:
         raise MissingExtraError("analyze", "Matplotlib", "plots")
     studies = make_studies(runs)
     raise_if(not studies, "only reference rows are here, which learn nothing: there is nothing to analyze")
-    return [_analyze(study, out / study.name) for study in studies]
+    boards = make_leaderboards([run.result for run in runs], sums_reader(runs))
+    extras_of = extras_reader(runs)
+    return [_analyze(study, _boards_of(study, boards), extras_of, out / study.name) for study in studies]
 
 
-def _analyze(study: Study, folder: Path) -> Analysis:
+def _boards_of(study: Study, boards: Sequence[Leaderboard]) -> list[Leaderboard]:
+    """Return the leaderboard of a study."""
+    key = study.model, study.dataset, study.protocol
+    return [board for board in boards if (board.model, board.dataset, board.protocol) == key]
+
+
+def _analyze(study: Study, boards: Sequence[Leaderboard], extras_of: ExtrasOf, folder: Path) -> Analysis:
     """Write the files of one study."""
     sheets = make_sheets(study)
     gaps = find_gaps(study, sheets)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         files = [write_text(folder / f"{sheet.name}.csv", sheet.to_csv()) for sheet in sheets]
+        files += write_records(study, boards, extras_of, folder)
         with own_style(grid=True):
             files += [path for name, draw in CHARTS.items() if (path := _save(draw(study), folder / name))]
         clips, missing = write_clips(study, folder / CLIPS_NAME)
@@ -88,32 +102,33 @@ def _save(figure: Figure | None, path: Path) -> Path | None:
 def write_clips(study: Study, path: Path) -> tuple[list[Path], list[str]]:
     """Write one line per run and clip, scores as fractions; return the file, and what could not be read."""
     missing = []
-    columns = ["track", "strategy", "seed", "clip_id", *METRICS, *MODES]
     rows = 0
-    with whole_csv(path, columns) as writer:
-        for (track, row), runs in study.cells.items():
-            for run in runs:
-                head = {"track": track, "strategy": row, "seed": run.result.seed}
-                try:
-                    for record in clip_records(run):
-                        writer.writerow(head | record)
-                        rows += 1
-                except ActisegError as error:
-                    missing.append(f"no scores per clip of {track} {row} seed {run.result.seed}: {error}")
+    with whole_csv(path, CLIP_COLUMNS) as writer:
+        for head, run in iter_runs(study):
+            try:
+                for record in clip_records(run):
+                    writer.writerow(head | record)
+                    rows += 1
+            except ActisegError as error:
+                noise = f" noise seed {head['noise_seed']}" * (head["noise_seed"] != 0)
+                missing.append(
+                    f"no scores per clip of {head['track']} {head['strategy']}{noise} seed {head['seed']}: {error}"
+                )
     if not rows:
         remove_file(path)
     return [path] * bool(rows), missing
 
 
 def clip_records(run: StoredRun) -> Iterator[dict[str, Any]]:
-    """Yield clip_id, scores and failure modes of every clip, the mean over the networks.
+    """Yield clip_id, video_id, scores and failure modes of every clip, the mean over the networks.
 
     Raises:
         ActisegError: a table of object-frames that is missing or unreadable.
     """
     networks = [dict(_measure_clips(path)) for path in run.files(FILE_NAME)]
+    videos = read_videos(run.files(FILE_NAME)[0]) or {}
     for clip in networks[0]:
-        yield {"clip_id": clip, **over_networks([found[clip] for found in networks])}
+        yield {"clip_id": clip, "video_id": videos.get(clip), **over_networks([found[clip] for found in networks])}
 
 
 def _measure_clips(path: Path) -> Iterator[tuple[str, dict[str, float | None]]]:

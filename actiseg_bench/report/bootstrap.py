@@ -1,7 +1,8 @@
-"""Is one strategy better than another, or is it chance? A paired bootstrap over training seeds and evaluation clips.
+"""Sums of runs per clip, and their hierarchical bootstrap over noise seeds, training seeds and videos.
 
 Every score is a ratio of two sums over object-frames, so a run is kept as its sums per clip and a resample is a
-weighted sum. Both rows of a pair get the same draws of clips and of seeds: what is hard for both cancels.
+weighted sum. Clips of one video may share frames, so videos are drawn and not clips. All rows get the same draws: what
+is hard for both rows of a pair cancels in their difference. :mod:`actiseg_bench.report.inference` concludes from it.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import numpy.typing as npt
 from actiseg_bench.metrics.actionvos import METRICS, ObjectFrameCounts, score_parts
 
 RESAMPLES = 2000
-LEVEL = 0.95
 SEED = 0
 
 Floats = npt.NDArray[np.float64]
+Run = tuple[int, int]
+"""(noise seed, training seed): which run of a cell."""
 
 
 @dataclass(frozen=True)
@@ -28,29 +30,39 @@ class ClipSums:
     Attributes:
         clips: their ids, in one order for all runs that are compared.
         top, bottom: float64 ``[networks, C, 6]``, in the order of ``METRICS``.
+        videos: the video of every clip; empty where that is not known, and every clip counts as a video of its own.
     """
 
     clips: tuple[str, ...]
     top: Floats
     bottom: Floats
+    videos: tuple[str, ...] = ()
 
     def scores(self) -> Floats:
         """Return the scores in [0, 1], float64 ``[6]``, the mean over the networks; NaN where undefined."""
         return _ratio(self.top.sum(1), self.bottom.sum(1)).mean(0)
 
+    def by_video(self) -> tuple[Floats, Floats]:
+        """Return top and bottom summed over the clips of each of V videos, float64 ``[networks, V, 6]`` each."""
+        names, place = np.unique(self.videos or self.clips, return_inverse=True)
+        member = (place[None] == np.arange(len(names))[:, None]).astype(np.float64)
+        return member @ self.top, member @ self.bottom
+
 
 @dataclass(frozen=True)
-class Difference:
-    """Mean score of one row minus that of another, in [-1, 1], with the bounds of its 95 % interval."""
+class Resampled:
+    """R runs of one row, and their mean on resampled videos.
 
-    mean: float
-    low: float
-    high: float
+    Attributes:
+        runs: (noise seed, training seed) of each, in order. scores: float64 ``[R, 6]`` on all videos.
+        drawn: float64 ``[resamples, 6]``, the mean of the runs on each resample of the videos.
+        videos: how many there are.
+    """
 
-    @property
-    def is_separable(self) -> bool:
-        """True when the interval does not contain 0."""
-        return not self.low <= 0 <= self.high
+    runs: tuple[Run, ...]
+    scores: Floats
+    drawn: Floats
+    videos: int
 
 
 def clip_sums(counts: ObjectFrameCounts, clips: int) -> tuple[Floats, Floats]:
@@ -66,47 +78,42 @@ def _ratio(top: Floats, bottom: Floats) -> Floats:
 
 
 def resample(
-    rows: Mapping[str, Mapping[int, ClipSums]], resamples: int = RESAMPLES, seed: int = SEED
-) -> dict[str, Floats]:
-    """Return row → resampled mean scores, float64 ``[resamples, 6]``, all rows under the same draws.
+    rows: Mapping[str, Mapping[Run, ClipSums]], resamples: int = RESAMPLES, seed: int = SEED
+) -> dict[str, Resampled]:
+    """Return the runs of every row and their mean on resampled videos, all rows under the same draws.
 
-    Clips are drawn with replacement. So are seeds, and their deviation from the mean is scaled by √(S / (S - 1)),
-    without which S seeds drawn from S would vary too little (Rao and Wu, JASA 1988).
+    V videos are drawn from V with replacement. Noise and training seeds need no drawing: the score of a row is a mean
+    over them, and what resampling does to a mean is known in closed form (``inference.seed_levels``).
 
     Args:
-        rows: row → training seed → sums; all on the same clips, with the same seeds, two at least.
+        rows: row → run → sums; all on the same clips, with the same runs.
     """
-    runs = {name: [by_seed[s] for s in sorted(by_seed)] for name, by_seed in rows.items()}
-    first = next(iter(runs.values()))
-    clips, seeds = len(first[0].clips), len(first)
+    first = next(iter(next(iter(rows.values())).values()))
+    videos = len(set(first.videos or first.clips))
     rng = np.random.Generator(np.random.Philox(seed))
-    weights = rng.multinomial(clips, np.full(clips, 1 / clips), resamples).astype(np.float64)
-    drawn = rng.multinomial(seeds, np.full(seeds, 1 / seeds), resamples) / seeds
-    stretch = np.sqrt(seeds / (seeds - 1))
+    weights = rng.multinomial(videos, np.full(videos, 1 / videos), resamples).astype(np.float64)
     found = {}
-    for name, several in runs.items():
-        scores = np.stack([_weighted(run, weights) for run in several], 1)
-        mean = scores.mean(1)
-        found[name] = mean + stretch * (np.einsum("bs,bsm->bm", drawn, scores) - mean)
+    for name, by_run in rows.items():
+        runs = tuple(sorted(by_run))
+        drawn = sum(_weighted(by_run[run], weights) for run in runs) / len(runs)
+        found[name] = Resampled(runs, np.stack([by_run[run].scores() for run in runs]), np.asarray(drawn), videos)
     return found
 
 
 def _weighted(run: ClipSums, weights: Floats) -> Floats:
-    """Return the scores of one run under clip weights ``[resamples, C]``, ``[resamples, 6]``."""
-    return _ratio(weights @ run.top, weights @ run.bottom).mean(0)
+    """Return the scores of one run under video weights ``[resamples, V]``, ``[resamples, 6]``."""
+    top, bottom = run.by_video()
+    return _ratio(weights @ top, weights @ bottom).mean(0)
 
 
-def difference(one: Floats, other: Floats, mean: float) -> Difference | None:
-    """Return the percentile interval of ``one - other``, resamples of one metric; None when some are undefined."""
-    gaps = one - other
-    if np.isnan(gaps).any():
-        return None
-    low, high = np.quantile(gaps, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Difference(mean, float(low), float(high))
+def are_comparable(rows: Sequence[Mapping[Run, ClipSums]]) -> bool:
+    """Return whether rows have the same runs, of two training seeds at least, on the same clips of two videos at least.
 
-
-def are_comparable(rows: Sequence[Mapping[int, ClipSums]]) -> bool:
-    """Return whether rows have the same seeds, two at least, and the same clips."""
-    seeds = {tuple(sorted(row)) for row in rows}
-    clips = {run.clips for row in rows for run in row.values()}
-    return len(seeds) == 1 and len(clips) == 1 and len(next(iter(seeds))) > 1
+    One training seed says nothing about another, however many draws of the noise it saw.
+    """
+    runs = {tuple(sorted(row)) for row in rows}
+    clips = {(one.clips, one.videos) for row in rows for one in row.values()}
+    if len(runs) != 1 or len(clips) != 1:
+        return False
+    ((names, videos),) = clips
+    return len({seed for _, seed in next(iter(runs))}) > 1 and len(set(videos or names)) > 1

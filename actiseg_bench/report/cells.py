@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS, TITLES
+from actiseg_bench.report.marks import REWARDS_SILENCE
 from actiseg_bench.report.table import Block, Leaderboard, Row, Value
 from actiseg_noise.manifest.info import ACTION_SEVERITY
 
@@ -13,16 +15,20 @@ COLUMNS = {name: f"{TITLES[name]}{'↓' if name in LOWER_IS_BETTER else '↑'}" 
     "p_miou_hands": "hands↑",
     "p_miou_objects": "objects↑",
 }
-HEADER = ("strategy", "variant", "seeds", *COLUMNS.values(), "time", "memory", "knows")
+BESIDE = {"p_jf_volume": "J&F↑", "positive_ap": "AP↑"}
+"""Extra → its title; the others are in the JSON form and in runs.csv."""
+COST = {"updates": "updates", "train_s": "seconds", "peak_rss_mb": "MiB", "time": "time", "memory": "memory"}
+"""Field of a row → its title: what it cost, and the last two against the baseline."""
+HEADER = ("strategy", "variant", "seeds", *COLUMNS.values(), *BESIDE.values(), *COST.values(), "knows")
 TEXT_COLUMNS = (0, 1, len(HEADER) - 1)
 SUMMARY = ("giou", "p_miou")
 SUMMARY_TITLE = " / ".join(TITLES[name] for name in SUMMARY)
 SUMMARY_TRACKS = 5
-BEST, TIED = "*", "≈"
+BEST, TIED, SILENT = "*", "≈", "∅"
 
 
 class Cell(NamedTuple):
-    """One cell: its text, and ``BEST``, ``TIED`` or nothing."""
+    """One cell: its text, and ``BEST``, ``TIED``, ``SILENT`` or nothing."""
 
     text: str
     mark: str = ""
@@ -40,16 +46,41 @@ def format_factor(factor: float | None) -> str:
     return "–" if factor is None else f"{factor:.{1 if factor < 9.95 else 0}f}×"
 
 
+def format_cost(row: Row, name: str) -> str:
+    """Return one cost of ``COST``: ``90`` updates, ``36`` or ``1.4`` seconds, ``1027`` MiB, ``2.0×`` or ``–``."""
+    value: float | None = getattr(row, name)
+    if name in ("time", "memory"):
+        return format_factor(value)
+    return "–" if not value else f"{value:.{1 if name == 'train_s' and value < 9.95 else 0}f}"
+
+
 def score_cell(row: Row, name: str) -> Cell:
     """Return the cell of one score."""
-    return Cell(format_value(row.values[name]), BEST if name in row.best else TIED if name in row.tied else "")
+    return Cell(format_value(row.values[name]), _mark(row, name))
+
+
+def _mark(row: Row, name: str) -> str:
+    """Return the sign of one score; a silent row has its sign where silence is rewarded."""
+    if row.silent:
+        return SILENT if name in REWARDS_SILENCE else ""
+    return BEST if name in row.best else TIED if name in row.tied else ""
+
+
+def count_runs(row: Row) -> str:
+    """Return how many runs a row has: ``3``, ``3×5`` noise and training seeds, ``13 of 15``."""
+    noise, expected = {noise for noise, _ in row.runs}, len(row.runs) + len(row.missing)
+    if row.missing:
+        return f"{len(row.runs)} of {expected}"
+    if len(noise) > 1 and len(noise) * len(row.seeds) == expected:
+        return f"{len(noise)}×{len(row.seeds)}"
+    return str(expected)
 
 
 def row_cells(row: Row) -> list[Cell]:
     """Return the cells of one row, in the order of ``HEADER``."""
-    seeds = "–" if row.is_reference else str(len(row.seeds))
-    scores = [score_cell(row, name) for name in COLUMNS]
-    cost = [Cell(format_factor(row.time)), Cell(format_factor(row.memory))]
+    seeds = "–" if row.is_reference else count_runs(row)
+    scores = [score_cell(row, name) for name in (*COLUMNS, *BESIDE)]
+    cost = [Cell(format_cost(row, name)) for name in COST]
     return [Cell(row.strategy), Cell(row.variant), Cell(seeds), *scores, *cost, Cell(row.oracle or "–")]
 
 
@@ -67,10 +98,14 @@ def title_lines(board: Leaderboard) -> list[str]:
     """Return the lines over a leaderboard: model, dataset, protocol, variants, seeds, evaluation labels."""
     rows = [row for block in board.blocks for row in block.rows if not row.is_reference]
     seeds = sorted({seed for row in rows for seed in row.seeds})
+    noise = sorted(
+        {track.noise_seed for block in board.blocks for track in block.tracks if track.noise_seed is not None}
+    )
+    draws = f"noise seeds {_listed(noise)} · " if len(noise) > 1 else ""
     labels = sorted({block.track.eval_manifest[:12] for block in board.blocks})
     return [
         f"model {board.model} · dataset {board.dataset} · protocol {board.protocol}",
-        f"variant {_listed(sorted({row.variant for row in rows}))} · training seeds {_listed(seeds)} · "
+        f"variant {_listed(sorted({row.variant for row in rows}))} · {draws}training seeds {_listed(seeds)} · "
         f"evaluation labels {_listed(labels)}",
     ]
 
@@ -81,22 +116,29 @@ def _listed(things: Sequence[object]) -> str:
 
 
 def track_line(block: Block) -> str:
-    """Return the line over a block: recipe, noise seed, severity, training labels."""
+    """Return the line over a block: recipe, noise seeds, severity (mean over them), training labels."""
     track = block.track
     if track.train_manifest is None:
         return "not trained"
-    wrong, iou = track.severity.get("harmful_positives"), track.severity.get("median_iou")
-    narration, flag = (track.severity.get(name) for name in ACTION_SEVERITY)
+    wrong, iou = (severity(block, name) for name in ("harmful_positives", "median_iou"))
+    narration, flag = (severity(block, name) for name in ACTION_SEVERITY)
     more = ((narration, "have another clip's narration"), (flag, "are given as negative"))
     word = "text" if narration else "noun"
+    seeds = [one.noise_seed for one in block.tracks]
     parts = [
-        f"recipe {track.recipe}, noise seed {track.noise_seed}",
+        f"recipe {track.recipe}, noise seed{'s' * (len(seeds) > 1)} {_listed(seeds)}",
         "wrong nouns –" if wrong is None else f"{100 * wrong:.1f} % of positives have a wrong {word}",
         *(f"{100 * share:.1f} % {what}" for share, what in more if share),
         "masks clean" if iou is None else f"median IoU of noised masks {iou:.2f}",
-        f"labels {track.train_manifest[:12]}",
+        f"labels {_listed([str(one.train_manifest)[:12] for one in block.tracks])}",
     ]
     return " · ".join(parts)
+
+
+def severity(block: Block, name: str) -> float | None:
+    """Return the mean of a severity over the draws of the noise, None where one has none."""
+    known = [value for track in block.tracks if (value := track.severity.get(name)) is not None]
+    return fmean(known) if len(known) == len(block.tracks) else None
 
 
 def chunks(blocks: Sequence[Block]) -> Iterator[Sequence[Block]]:

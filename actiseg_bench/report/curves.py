@@ -1,4 +1,4 @@
-"""Scores along an axis of noise, seed by seed, and what they come to."""
+"""Scores along an axis of noise, run by run, and what they come to."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from actiseg_bench.metrics.actionvos import TITLES
+from actiseg_bench.report.bootstrap import Run
 from actiseg_bench.report.sensitivity import AXES, Axis, relative_area, slope
-from actiseg_bench.report.study import Study
-from actiseg_bench.report.table import Value, summarise
+from actiseg_bench.report.study import Study, matched
+from actiseg_bench.report.table import Value, run_of, summarise
 
 SENSITIVE = ("p_miou", "giou")
 
@@ -25,14 +26,14 @@ def axis_tracks(study: Study, axis: Axis) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
-def by_seed(study: Study, track: str, row: str, metric: str) -> dict[int, float]:
-    """Return seed → score, where it is defined."""
-    pairs = {result.seed: result.scores[metric] for result in study.results(track, row)}
-    return {seed: score for seed, score in pairs.items() if score is not None}
+def by_run(study: Study, track: str, row: str, metric: str) -> dict[Run, float]:
+    """Return (noise seed, training seed) → score, where it is defined."""
+    pairs = {run_of(result): result.scores[metric] for result in study.results(track, row)}
+    return {run: score for run, score in pairs.items() if score is not None}
 
 
 def sensitivity_records(study: Study) -> list[dict[str, Any]]:
-    """Return slope and area per axis and row, over the seeds that every level has."""
+    """Return slope and area per axis and row, over the runs that every level has."""
     records = []
     for axis in AXES:
         for row in study.rows:
@@ -52,22 +53,27 @@ def measure(study: Study, axis: Axis, row: str, metric: str) -> tuple[list[float
     clean_track = study.clean_track()
     if len(places) < 2 or clean_track is None:
         return [], {}
-    clean = by_seed(study, clean_track, row, metric)
-    curves = {track: by_seed(study, track, row, metric) for track in places}
-    seeds = sorted(set(clean).intersection(*curves.values()))
+    found = {track: by_run(study, track, row, metric) for track in places}
+    wanted = {run for scores in found.values() for run in scores}
+    if len({noise for noise, _ in wanted}) > 1:  # clean labels have one draw, which is none of the noise's
+        drawn = [scores for scores in found.values() if len({noise for noise, _ in scores}) > 1]
+        wanted = {run for scores in drawn for run in scores}
+    clean = matched(by_run(study, clean_track, row, metric), wanted)
+    curves = {track: matched(scores, wanted) for track, scores in found.items()}
+    runs = sorted(set(clean).intersection(*curves.values()))
     levels = list(places.values())
-    scores = [[curves[track][seed] for track in places] for seed in seeds]
+    scores = [[curves[track][run] for track in places] for run in runs]
     slopes = [slope(levels, one) * axis.step for one in scores]
-    areas = [relative_area(levels, one, clean[s]) for s, one in zip(seeds, scores, strict=True) if clean[s]]
+    areas = [relative_area(levels, one, clean[run]) for run, one in zip(runs, scores, strict=True) if clean[run]]
     return levels, {
-        "clean": summarise([clean[seed] for seed in seeds]),
+        "clean": summarise([clean[run] for run in runs]),
         "slope": summarise(slopes),
         "area": summarise(areas),
     }
 
 
 def iter_points(study: Study, axis: Axis, row: str, metric: str) -> Iterator[tuple[float, Value]]:
-    """Yield (level, score over the seeds) along an axis."""
+    """Yield (level, score over the runs) along an axis."""
     for track, level in axis_tracks(study, axis).items():
         value = study.score(track, row, metric)
         if value.mean is not None:

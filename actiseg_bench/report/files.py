@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.report.cells import (
+    BESIDE,
     BEST,
     COLUMNS,
     HEADER,
+    SILENT,
     SUMMARY_TITLE,
     TEXT_COLUMNS,
     TIED,
@@ -18,12 +20,13 @@ from actiseg_bench.report.cells import (
     bold_notes,
     chunks,
     row_cells,
+    score_cell,
+    severity,
     summary_rows,
     title_lines,
     track_line,
 )
-from actiseg_bench.report.table import Leaderboard, Row
-from actiseg_bench.results.result import TrackInfo
+from actiseg_bench.report.table import Block, Leaderboard, Row
 from actiseg_noise.borders.writing import csv_text
 from actiseg_noise.markdown import iter_table
 from actiseg_noise.plain import markdown_inline, markdown_text
@@ -34,8 +37,9 @@ def to_json(boards: Sequence[Leaderboard]) -> list[dict[str, Any]]:
     data = [asdict(board) for board in boards]
     for board, plain in zip(boards, data, strict=True):
         for block, plain_block in zip(board.blocks, plain["blocks"], strict=True):
+            plain_block["track"] = plain_block["tracks"][0]
             for row, plain_row in zip(block.rows, plain_block["rows"], strict=True):
-                plain_row |= {"best": sorted(row.best), "tied": sorted(row.tied)}
+                plain_row |= {"best": sorted(row.best), "tied": sorted(row.tied), "seeds": list(row.seeds)}
     return data
 
 
@@ -53,25 +57,27 @@ class _Place(NamedTuple):
     """A row and where it stands."""
 
     board: Leaderboard
-    track: TrackInfo
+    block: Block
     row: Row
 
 
 def _places(boards: Sequence[Leaderboard]) -> Iterator[_Place]:
     """Yield every row with where it stands."""
-    return (_Place(board, block.track, row) for board in boards for block in board.blocks for row in block.rows)
+    return (_Place(board, block, row) for board in boards for block in board.blocks for row in block.rows)
 
 
 def _plain_row(at: _Place) -> dict[str, Any]:
     """Return a row of a data frame."""
-    board, track, row = at
+    board, block, row = at
+    track = block.track
     place = {"model": board.model, "dataset": board.dataset, "protocol": board.protocol, "track": track.name}
     scores: dict[str, Any] = {}
-    for name in COLUMNS:
+    for name in (*COLUMNS, *BESIDE):
         scores |= {name: row.values[name].mean, f"{name}_std": row.values[name].std}
         scores |= {f"{name}_mark": _mark(row, name)} if name in METRICS else {}
     cost = {"train_s": row.train_s, "peak_rss_mb": row.peak_rss_mb, "oracle": row.oracle}
-    labels = {name: getattr(track, name) for name in ("recipe", "noise_seed", "train_manifest", "eval_manifest")}
+    labels: dict[str, Any] = {"recipe": track.recipe, "eval_manifest": track.eval_manifest}
+    labels |= {name: _each(block, name) for name in ("noise_seed", "train_manifest")}
     names = {"strategy": row.strategy, "variant": row.variant, "seeds": len(row.seeds)}
     return {**place, **names, **scores, **cost, **labels}
 
@@ -87,7 +93,16 @@ def _factor(factor: float | None) -> str:
 
 
 def _mark(row: Row, name: str) -> str:
-    return "best" if name in row.best else "not separable" if name in row.tied else ""
+    return _MARKS[score_cell(row, name).mark]
+
+
+_MARKS = {BEST: "best", TIED: "not separable", SILENT: "silent", "": ""}
+
+
+def _each(block: Block, name: str) -> Any:
+    """Return what a track of one noise seed says; of several, in one line."""
+    values = [getattr(track, name) for track in block.tracks]
+    return values[0] if len(values) == 1 else " ".join(map(str, values))
 
 
 _CsvColumn = Callable[[_Place], object]
@@ -112,7 +127,7 @@ _CSV: dict[str, _CsvColumn] = {
     "model": lambda at: at.board.model,
     "dataset": lambda at: at.board.dataset,
     "protocol": lambda at: at.board.protocol,
-    "track": lambda at: at.track.name,
+    "track": lambda at: at.block.track.name,
     "strategy": lambda at: at.row.strategy,
     "variant": lambda at: at.row.variant,
     "seeds": lambda at: " ".join(map(str, at.row.seeds)),
@@ -122,14 +137,14 @@ _CSV: dict[str, _CsvColumn] = {
     "time_of_baseline": lambda at: _factor(at.row.time),
     "memory_of_baseline": lambda at: _factor(at.row.memory),
     "oracle": lambda at: at.row.oracle,
-    "recipe": lambda at: at.track.recipe,
-    "noise_seed": lambda at: at.track.noise_seed,
-    "train_manifest": lambda at: at.track.train_manifest,
-    "eval_manifest": lambda at: at.track.eval_manifest,
-    "harmful_positives": lambda at: at.track.severity.get("harmful_positives"),
-    "median_iou": lambda at: at.track.severity.get("median_iou"),
-    "wrong_narration_positives": lambda at: at.track.severity.get("wrong_narration_positives"),
-    "wrong_flag_positives": lambda at: at.track.severity.get("wrong_flag_positives"),
+    "recipe": lambda at: at.block.track.recipe,
+    "noise_seed": lambda at: _each(at.block, "noise_seed"),
+    "train_manifest": lambda at: _each(at.block, "train_manifest"),
+    "eval_manifest": lambda at: at.block.track.eval_manifest,
+    "harmful_positives": lambda at: severity(at.block, "harmful_positives"),
+    "median_iou": lambda at: severity(at.block, "median_iou"),
+    "wrong_narration_positives": lambda at: severity(at.block, "wrong_narration_positives"),
+    "wrong_flag_positives": lambda at: severity(at.block, "wrong_flag_positives"),
 }
 """Column → what stands in it; the header is its names."""
 
@@ -157,4 +172,4 @@ def _markdown_lines(board: Leaderboard) -> Iterator[str]:
 def _marked(cell: Cell) -> str:
     """Return a Markdown cell: the best bold, what is not separable from it behind its sign."""
     text = markdown_inline(cell.text)
-    return {BEST: f"**{text}**", TIED: f"{TIED} {text}"}.get(cell.mark, text)
+    return {BEST: f"**{text}**", TIED: f"{TIED} {text}", SILENT: f"{SILENT} {text}"}.get(cell.mark, text)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from actiseg_bench.report.cells import (
     BEST,
     HEADER,
+    SILENT,
     TEXT_COLUMNS,
     TIED,
     Cell,
@@ -28,6 +29,7 @@ _SIGNS = {
     "×": r"$\times$",
     "±": r"$\pm$",
     "≈": r"$\approx$",
+    "∅": r"$\emptyset$",
     "·": r"$\cdot$",
     "–": "--",
     "…": r"\ldots{}",
@@ -75,12 +77,14 @@ def _table(board: Leaderboard, block: Block) -> Iterator[str]:
 def _caption(board: Leaderboard, block: Block) -> str:
     """Say what made the table, and what its marks mean."""
     marks = " Bold: best mean." if any(row.best for row in block.rows) else " A single seed: no best."
-    tied = " ≈: the 95 % interval of the difference to it contains 0 (paired bootstrap)." if block.compared else ""
+    tied = " ≈: not separable from it at 5 % after Holm's correction." if block.compared else ""
+    tied += " ∅: predicts next to nothing." * any(row.silent for row in block.rows)
     what = "; ".join(title_lines(board)).replace(" · ", ", ")
     return f"{block.track.name}: {track_line(block).replace(' · ', ', ')}; {what}. Scores × 100.{marks}{tied}"
 
 
 def _cell(cell: Cell) -> str:
-    """Return a cell: the best bold, what is not separable from it behind its sign."""
+    """Return a cell: the best bold, what is not separable from it, or silent, behind its sign."""
     text = escape(cell.text)
-    return {BEST: rf"\textbf{{{text}}}", TIED: rf"$\approx$\,{text}"}.get(cell.mark, text)
+    marked = {BEST: rf"\textbf{{{text}}}", TIED: rf"$\approx$\,{text}", SILENT: rf"$\emptyset$\,{text}"}
+    return marked.get(cell.mark, text)

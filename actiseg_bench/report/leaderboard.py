@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from actiseg_bench.report.extras import extras_reader
 from actiseg_bench.report.files import leaderboard_rows
 from actiseg_bench.report.render import RENDERERS, render_text
 from actiseg_bench.report.sums import sums_reader
@@ -77,4 +78,4 @@ def leaderboard(runs: str | Path | Results) -> Leaderboards:
             is left out, with an ActisegWarning.
     """
     results = runs if isinstance(runs, Results) else read_results(runs)
-    return Leaderboards(make_leaderboards(results, sums_reader(results.runs)))
+    return Leaderboards(make_leaderboards(results, sums_reader(results.runs), extras_reader(results.runs)))

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import TYPE_CHECKING
 
-from actiseg_bench.report.bootstrap import RESAMPLES
+from actiseg_bench.metrics.actionvos import METRICS, TITLES
+from actiseg_bench.report.extras import EXTRAS
+from actiseg_bench.report.inference import Difference
 from actiseg_bench.results.result import RunResult
 from actiseg_bench.results.score_code import shared_code
 
+if TYPE_CHECKING:
+    from actiseg_bench.report.table import Block, Row
+
+EFFECT = "p_miou"
+"""The metric whose effect sizes are printed; those of all are in the JSON form and in comparisons.csv."""
+
 
 def make_notes(
-    results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]], marks: Mapping[str, bool | None]
+    results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]], blocks: Sequence[Block]
 ) -> list[str]:
     """Return what a reader has to know to read the numbers right.
 
     Args:
-        groups: the trained runs of each track.
-        marks: track → whether its best were held against the other rows; None where nothing is marked.
+        groups: the trained runs of each track. blocks: what is printed of them.
     """
     notes = [
         "Scores × 100 on clean labels. ↑ higher is better, ↓ lower is better. gIoU is the GRES generalised IoU with "
@@ -28,7 +37,12 @@ def make_notes(
             "silent predicts nothing, start is the start weights untrained on the track: gIoU and Acc reward silence "
             "on objects that take no part, so read them against these rows."
         )
-    notes += _seed_notes(marks)
+    if any(row.values[name].mean is not None for block in blocks for row in block.rows for name in EXTRAS):
+        notes.append(
+            "J&F is volumetric: an object's frames are scored as one. AP is the average precision of the positive "
+            "scores, which no threshold moves; chance is the share of samples that take part (docs/metrics.md)."
+        )
+    notes += [*_seed_notes(blocks), *_run_notes(blocks), *_difference_notes(blocks)]
     if any(r.strategy == "baseline" for r in results):
         notes.append(_cost_note())
     notes += [f"{name} knew what a user would not: {oracle}." for name, oracle in _oracles(results)]
@@ -37,35 +51,104 @@ def make_notes(
     return notes
 
 
-def _seed_notes(marks: Mapping[str, bool | None]) -> Iterator[str]:
+def _seed_notes(blocks: Sequence[Block]) -> Iterator[str]:
     """Say what the numbers of seeds allow to conclude."""
-    if all(held is None for held in marks.values()):
-        yield "A single seed: nothing is marked as best, and a difference of a few points can be chance."
+    marked = [block for block in blocks if any(row.best for row in block.rows)]
+    if not marked:
+        yield "A single training seed: nothing is marked as best, and a difference of a few points can be chance."
         return
-    yield "Mean ± sample standard deviation over seeds; the best mean of a track is marked (*)."
-    if any(marks.values()):
+    yield "Mean ± sample standard deviation over runs; the best mean of a track is marked (*)."
+    count = sum(len(row.to_best) for block in blocks for row in block.rows)
+    if count:
         yield (
-            "≈ is not separable from the best: the 95 % interval of the difference contains 0. Interval: paired "
-            f"bootstrap over seeds × clips, {RESAMPLES:,} resamples, pair by pair, without correction for the number "
-            "of pairs."
+            f"≈ is not separable from the best: p is not below 5 % after Holm's correction for the {count} comparisons "
+            "of this leaderboard. Variance: paired hierarchical bootstrap over noise seeds, training seeds and videos, "
+            "with Student's t; docs/decisions/0012 simulates how often such an interval holds the truth."
         )
-    for kind, why in (
-        (
-            False,
-            "the best is marked whatever the spread: not every row has the same seeds and whole tables of "
-            "object-frames, so nothing was tested.",
-        ),
-        (None, "nothing is marked, a row has a single seed or stands alone."),
-    ):
-        names = [name for name, held in marks.items() if held is kind]
-        if names:
-            yield f"{', '.join(names)}: {why}"
+        if not all(block.videos_known for block in marked):
+            yield (
+                "The tables of object-frames do not say which clips are of one video, so that clips were drawn as if "
+                "none shared frames: make the runs again to have videos drawn."
+            )
+    untested = [block.track.name for block in marked if not block.compared]
+    if untested:
+        yield (
+            f"{', '.join(untested)}: the best is marked whatever the spread: not every row has the same seeds and "
+            "whole tables of object-frames, so nothing was tested."
+        )
+    unmarked = [block.track.name for block in blocks if block not in marked]
+    if unmarked:
+        yield f"{', '.join(unmarked)}: nothing is marked, a row has a single training seed, stands alone or is silent."
+
+
+def _run_notes(blocks: Sequence[Block]) -> Iterator[str]:
+    """Say which runs there are not, and which predict nothing."""
+    trained = [block for block in blocks if block.track.train_manifest is not None]
+    if trained and all(len(block.tracks) == 1 for block in trained):
+        yield (
+            "The labels of a track are one draw of its noise, which every run shares: nothing here is about another "
+            "draw."
+        )
+    for block in blocks:
+        for row in block.rows:
+            if row.missing:
+                runs = ", ".join(_name_run(block, *run) for run in row.missing)
+                yield (
+                    f"Warning: {block.track.name} {row.name}: {len(row.missing)} of {len(block.runs)} runs are "
+                    f"missing: {runs}. Its means are over the others."
+                )
+    silent = [f"{block.track.name} {row.name}" for block in blocks for row in block.rows if row.silent]
+    if silent:
+        yield (
+            "∅ a run of the row misses 99 % or more of the visible objects that take part; n-mIoU, n-cIoU, gIoU and "
+            f"Acc reward that, so it is best in nothing and not compared: {', '.join(silent)}."
+        )
+
+
+def _name_run(block: Block, noise_seed: int, seed: int) -> str:
+    """Name a run of a block, with its noise seed where there are several."""
+    return f"noise seed {noise_seed} training seed {seed}" if len(block.tracks) > 1 else f"training seed {seed}"
+
+
+def _difference_notes(blocks: Sequence[Block]) -> Iterator[str]:
+    """Say how large differences are, and how large one has to be to be found."""
+    for block in blocks:
+        best = next((row for row in block.rows if EFFECT in row.best), None)
+        gaps = [(row, row.to_best[EFFECT]) for row in block.rows if EFFECT in row.to_best]
+        if best is not None and gaps:
+            found = ", ".join(f"{_short(row, block.rows)} {_effect(gap)}" for row, gap in gaps)
+            yield f"{block.track.name}, {TITLES[EFFECT]} against {_short(best, block.rows)}: {found}."
+    found_by_metric = {
+        name: [gap.detectable for block in blocks for row in block.rows if (gap := row.to_best.get(name)) is not None]
+        for name in METRICS
+    }
+    known = {name: values for name, values in found_by_metric.items() if values}
+    if known:
+        sizes = ", ".join(
+            f"{TITLES[name]} {100 * median(v):.1f} ({100 * min(v):.1f} to {100 * max(v):.1f})"
+            for name, v in known.items()
+        )
+        yield (
+            "Smallest true difference in points that a comparison finds with a power of 80 % at the first step of the "
+            f"correction, median and range over comparisons: {sizes}."
+        )
+
+
+def _short(row: Row, rows: Sequence[Row]) -> str:
+    """Name a row by its strategy, with its variant where the block has another one of it."""
+    return row.name if sum(row.strategy == other.strategy for other in rows) > 1 else row.strategy
+
+
+def _effect(gap: Difference) -> str:
+    """Return ``-4.6 points (g -0.8)``: the difference, and Hedges' g where it is defined."""
+    g = "" if gap.standardised is None else f" (g {gap.standardised:+.1f})"
+    return f"{100 * gap.mean:+.1f} points{g}"
 
 
 def _cost_note() -> str:
     return (
-        "Cost: time of training and peak memory of the whole process, relative to the baseline's row of the same "
-        "track, as measured on the machine that made the runs."
+        "Cost: updates of all networks together, seconds of training and peak memory of the whole process in MiB, as "
+        "measured on the machine that made the runs; time and memory relative to the baseline's row of the same track."
     )
 
 

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.report.cells import (
+    BESIDE,
     COLUMNS,
     SUMMARY_TITLE,
     chunks,
-    format_factor,
+    count_runs,
+    format_cost,
     score_cell,
     short_name,
     summary_rows,
@@ -39,7 +41,8 @@ RENDERERS: dict[str, Callable[[Sequence[Leaderboard]], str]] = {
     "html": render_html,
 }
 FORMATS = ("table", *RENDERERS)
-_COST = {"time": "time", "memory": "mem"}
+_COST = {"updates": "upd", "train_s": "s", "peak_rss_mb": "MiB", "time": "time", "memory": "mem"}
+_FACTORS = ("time", "memory")
 _KNOWS = "†"
 
 
@@ -56,8 +59,9 @@ def render_text(boards: Sequence[Leaderboard], width: int = 120) -> str:
 def print_leaderboards(boards: Sequence[Leaderboard], console: Console) -> None:
     """Print terminal tables: one per track, a summary, the notes.
 
-    A table shows what the width has room for: first the six metrics, then cost, then hands and objects apart. Where
-    there is no room for cost, it has a table of its own.
+    A table shows what the width has room for: first the six metrics, then cost against the baseline, then hands and
+    objects apart, then all else: J&F, AP, cost in updates, seconds and MiB. What there is no room for has a table of
+    its own.
     """
     from rich.text import Text
 
@@ -90,18 +94,19 @@ def _print_lines(console: Console, lines: Sequence[str], style: str) -> None:
 
 
 def _print_block(block: Block, console: Console) -> None:
-    """Print the fullest table of a track that fits, and its cost apart where that does not."""
-    has_cost = any(row.time is not None for row in block.rows)
-    cost = list(_COST) if has_cost else []
-    choices = [[*COLUMNS, *cost], [*METRICS, *cost], list(METRICS)]
+    """Print the fullest table of a track that fits, and what stands beside the scores apart where that does not."""
+    beside = [name for name in BESIDE if any(row.values[name].mean is not None for row in block.rows)]
+    cost = list(_COST) if any(row.time is not None for row in block.rows) else []
+    factors = [name for name in cost if name in _FACTORS]
+    choices = [[*COLUMNS, *beside, *cost], [*COLUMNS, *factors], [*METRICS, *factors], list(METRICS)]
     tables = [_block_table(block, names) for names in choices]
     fits = [_width(table, console) <= console.width for table in tables]
     chosen = fits.index(True) if True in fits else len(tables) - 1
     _print_whole(tables[chosen], console)
-    if cost and not set(cost) & set(choices[chosen]):
+    if not {*beside, *cost} <= set(choices[chosen]):
         console.print()
-        trained = tuple(row for row in block.rows if not row.is_reference)
-        _print_whole(_block_table(replace(block, rows=trained), cost), console)
+        shown = tuple(row for row in block.rows if beside or not row.is_reference)
+        _print_whole(_block_table(replace(block, rows=shown), [*beside, *cost]), console)
 
 
 def _width(table: Table, console: Console) -> int:
@@ -119,21 +124,21 @@ def _print_whole(table: Table, console: Console) -> None:
 
 def _block_table(block: Block, names: Sequence[str]) -> Table:
     """Return the table of one track with the columns ``names``."""
-    several = len({len(row.seeds) for row in block.rows if not row.is_reference}) > 1
+    several = any(row.missing for row in block.rows)
     rows = [[_row_name(row, several), *(_cell(row, name) for name in names)] for row in block.rows]
-    return _rich_table(["strategy", *((COLUMNS | _COST)[name] for name in names)], rows)
+    return _rich_table(["strategy", *((COLUMNS | BESIDE | _COST)[name] for name in names)], rows)
 
 
 def _row_name(row: Row, several: bool) -> str:
-    """Name a row, with its number of seeds where rows differ, and with a sign where it had oracle knowledge."""
-    seeds = f" ×{len(row.seeds)}" if several and not row.is_reference else ""
+    """Name a row, with its number of runs where one lacks some, and with a sign where it had oracle knowledge."""
+    seeds = f" ×{count_runs(row)}" if several and not row.is_reference else ""
     return short_name(row.strategy, row.variant) + (_KNOWS if row.oracle else "") + seeds
 
 
 def _cell(row: Row, name: str) -> str:
     """Return one cell."""
     if name in _COST:
-        return format_factor(getattr(row, name))
+        return format_cost(row, name)
     cell = score_cell(row, name)
     return cell.text + cell.mark
 

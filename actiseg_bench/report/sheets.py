@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from actiseg_bench.metrics.failure_modes import MODES, TITLES
+from actiseg_bench.report.bootstrap import Run
 from actiseg_bench.report.cells import format_value
 from actiseg_bench.report.curves import sensitivity_records
 from actiseg_bench.report.pareto import pareto_front
-from actiseg_bench.report.study import Study
-from actiseg_bench.report.table import Value, summarise
+from actiseg_bench.report.study import Study, matched
+from actiseg_bench.report.table import Value, run_of, summarise
 from actiseg_noise.borders.writing import csv_text
 
 Record = dict[str, Any]
@@ -79,7 +80,7 @@ def make_sheets(study: Study) -> list[Sheet]:
             "profiles",
             "What each kind of noise adds to each failure mode: points over clean labels",
             _profiles(study),
-            "mean over the tracks of the kind; deviations over seeds of that mean",
+            "mean over the tracks of the kind; deviations over runs of that mean",
         ),
         Sheet(
             "sensitivity",
@@ -131,18 +132,23 @@ def _profiles(study: Study) -> list[Record]:
 
 
 def profile(study: Study, kind: str, row: str, mode: str) -> Value:
-    """Return what a kind of noise adds to a failure mode of a row: seed by seed against the clean track."""
+    """Return what a kind of noise adds to a failure mode of a row: run by run against the clean track."""
     clean = study.clean_track()
     if clean is None:
         return Value(None, None)
-    base = {result.seed: result.failures.get(mode) for result in study.results(clean, row)}
-    changes: dict[int, list[float]] = {}
+    base = _failures_by_run(study, clean, row, mode)
+    changes: dict[Run, list[float]] = {}
     for track in study.kinds()[kind]:
-        for result in study.results(track, row):
-            here, there = result.failures.get(mode), base.get(result.seed)
-            if here is not None and there is not None:
-                changes.setdefault(result.seed, []).append(here - there)
+        here = _failures_by_run(study, track, row, mode)
+        for run, there in matched(base, here).items():
+            changes.setdefault(run, []).append(here[run] - there)
     return summarise([sum(found) / len(found) for found in changes.values()])
+
+
+def _failures_by_run(study: Study, track: str, row: str, mode: str) -> dict[Run, float]:
+    """Return run → failure mode, where it is defined."""
+    pairs = {run_of(result): result.failures.get(mode) for result in study.results(track, row)}
+    return {run: value for run, value in pairs.items() if value is not None}
 
 
 def _trade_off(study: Study) -> list[Record]:
@@ -187,6 +193,17 @@ def _memorisation(study: Study) -> list[Record]:
     return records
 
 
+def _missing_runs(study: Study) -> Iterator[str]:
+    """Say which rows lack a run that another row of the track has."""
+    for track in study.tracks:
+        runs = {row: set(map(run_of, study.results(track, row))) for row in study.rows if (track, row) in study.cells}
+        expected = set().union(*runs.values())
+        for row, there in runs.items():
+            absent = ", ".join(f"noise seed {noise} training seed {seed}" for noise, seed in sorted(expected - there))
+            if absent:
+                yield f"{track} {row} lacks {len(expected - there)} of {len(expected)} runs: {absent}"
+
+
 def find_gaps(study: Study, sheets: Sequence[Sheet]) -> list[str]:
     """Say what is missing for the full analysis, and what stands in its place."""
     from actiseg_bench.report.sensitivity import AXES
@@ -195,6 +212,7 @@ def find_gaps(study: Study, sheets: Sequence[Sheet]) -> list[str]:
     lacking = [f"{track} {row}" for track in study.tracks for row in study.rows if (track, row) not in study.cells]
     if lacking:
         gaps.append(f"not run: {', '.join(lacking)}")
+    gaps += _missing_runs(study)
     if study.clean_track() is None:
         gaps.append("no track of clean labels: no profiles of noise, no sensitivity")
     absent = [axis.name for axis in AXES if not study.levels(axis.name)]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
+from actiseg_bench.report.bootstrap import Run
 from actiseg_bench.report.cells import short_name
 from actiseg_bench.report.sensitivity import CLEAN, find_place
-from actiseg_bench.report.table import Value, summarise, track_order
+from actiseg_bench.report.table import Value, group_tracks, run_of, summarise, track_order
 from actiseg_bench.results.result import RunResult, TrackInfo
 from actiseg_bench.results.stored import StoredRun
 from actiseg_noise.borders.folders import portable_name
@@ -22,8 +22,8 @@ class Study:
     """Trained runs of one model under one protocol on one dataset.
 
     Attributes:
-        cells: (track, row) → runs, one per seed. tracks, rows: their names, in the order of a leaderboard.
-        infos: track → what results say about it.
+        cells: (track, row) → runs, one per noise and training seed. tracks, rows: their names, in the order of a
+            leaderboard. infos: track → what results say about it, of its first noise seed.
     """
 
     model: str
@@ -45,19 +45,21 @@ class Study:
         seeds = sorted({run.result.seed for runs in self.cells.values() for run in runs})
         labels = ", ".join(sorted({info.eval_manifest[:12] for info in self.infos.values()}))
         named = ", ".join(map(str, seeds))
+        noise = sorted({run_of(run.result)[0] for runs in self.cells.values() for run in runs})
+        draws = f"noise seeds {', '.join(map(str, noise))}, " if len(noise) > 1 else ""
         what = f"{self.model} on {self.dataset}, {self.protocol}"
-        return f"{what}, training seed{'s' * (len(seeds) > 1)} {named}, evaluation labels {labels}"
+        return f"{what}, {draws}training seed{'s' * (len(seeds) > 1)} {named}, evaluation labels {labels}"
 
     def results(self, track: str, row: str) -> list[RunResult]:
         """Return the results of one cell, empty when it did not run."""
         return [run.result for run in self.cells.get((track, row), ())]
 
     def score(self, track: str, row: str, metric: str) -> Value:
-        """Return a score over the seeds."""
+        """Return a score over the runs."""
         return summarise([result.scores[metric] for result in self.results(track, row)])
 
     def failure(self, track: str, row: str, mode: str) -> Value:
-        """Return a failure mode over the seeds."""
+        """Return a failure mode over the runs."""
         return summarise([result.failures.get(mode) for result in self.results(track, row)])
 
     def clean_track(self) -> str | None:
@@ -91,30 +93,38 @@ def make_studies(runs: Iterable[StoredRun]) -> list[Study]:
 
 
 def _study(model: str, dataset: str, protocol: str, runs: list[StoredRun]) -> Study:
-    """Sort the runs of one study into cells."""
-    tracks = _track_names([run.result.track for run in runs])
-    cells: dict[tuple[str, str], list[StoredRun]] = {}
-    infos = {}
-    for run in sorted(runs, key=lambda run: run.result.seed):
-        track = tracks[_labels(run.result.track)]
-        infos[track] = run.result.track
+    """Sort the runs of one study into cells; equal runs count once."""
+    groups = group_tracks([run.result for run in runs])
+    tracks = dict(zip(_track_names([group[0].track for group in groups]), groups, strict=True))
+    track_of = {id(result): name for name, group in tracks.items() for result in group}
+    cells: dict[tuple[str, str], dict[str, StoredRun]] = {}
+    for run in sorted(runs, key=lambda run: run_of(run.result)):
         row = short_name(run.result.strategy, run.result.variant)
-        cells.setdefault((track, row), []).append(run)
-    names = sorted(infos, key=track_order)
+        cells.setdefault((track_of[id(run.result)], row), {}).setdefault(run.result.run_key, run)
     rows = sorted({row for _, row in cells}, key=lambda row: (row.split("@")[0] != BASELINE, row))
-    return Study(model, dataset, protocol, {k: tuple(v) for k, v in cells.items()}, tuple(names), tuple(rows), infos)
+    names = sorted(tracks, key=track_order)
+    infos = {name: min(tracks[name], key=run_of).track for name in names}
+    found = {key: tuple(by_key.values()) for key, by_key in cells.items()}
+    return Study(model, dataset, protocol, found, tuple(names), tuple(rows), infos)
 
 
-def _labels(track: TrackInfo) -> tuple[Any, ...]:
-    return track.name, track.train_manifest, track.eval_manifest
+def _track_names(tracks: Sequence[TrackInfo]) -> list[str]:
+    """Return the names of tracks, with the start of their digests where two share one."""
+    shared = [track.name for track in tracks]
+    return [
+        track.name
+        if shared.count(track.name) == 1
+        else f"{track.name}-{str(track.train_manifest)[:6]}-{track.eval_manifest[:6]}"
+        for track in tracks
+    ]
 
 
-def _track_names(tracks: Sequence[TrackInfo]) -> dict[tuple[Any, ...], str]:
-    """Return labels → the track's name, with the start of its digests where two tracks share one."""
-    keys = dict.fromkeys(map(_labels, tracks))
-    shared = [name for name, *_ in keys]
-    return {
-        key: name if shared.count(name) == 1 else f"{name}-{str(train)[:6]}-{score[:6]}"
-        for key in keys
-        for name, train, score in [key]
-    }
+def matched(values: Mapping[Run, float], runs: Iterable[Run]) -> dict[Run, float]:
+    """Return run → the value that belongs to it, for those that have one.
+
+    A track with a single noise seed, as clean labels are, stands beside every noise seed of another track.
+    """
+    noise = {noise_seed for noise_seed, _ in values}
+    only = next(iter(noise)) if len(noise) == 1 else None
+    places = {run: run if run in values or only is None else (only, run[1]) for run in runs}
+    return {run: values[place] for run, place in places.items() if place in values}

@@ -11,7 +11,7 @@ from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.report.bootstrap import ClipSums, clip_sums
 from actiseg_bench.results.result import RunResult
 from actiseg_bench.results.stored import StoredRun
-from actiseg_bench.scoring.object_frames import FILE_NAME, read_object_frames
+from actiseg_bench.scoring.object_frames import FILE_NAME, read_object_frames, read_videos
 from actiseg_noise.errors import ActisegError
 
 SumsOf = Callable[[RunResult], ClipSums | None]
@@ -48,12 +48,14 @@ def read_sums(run: StoredRun) -> ClipSums | None:
     tops, bottoms, clips = [], [], set()
     for path in run.files(FILE_NAME):
         names, frames = read_object_frames(path)
+        videos = read_videos(path) or {}
         top, bottom = clip_sums(frames.counts, len(names))
         tops.append(top)
         bottoms.append(bottom)
-        clips.add(tuple(names))
+        clips.add((tuple(names), tuple(videos[name] for name in names if videos)))
     if len(clips) > 1:
         raise ActisegError(f"{run.folder}: the tables of object-frames of its networks are of different clips")
-    sums = ClipSums(clips.pop(), np.stack(tops), np.stack(bottoms))
+    ((names_of_all, videos_of_all),) = clips
+    sums = ClipSums(names_of_all, np.stack(tops), np.stack(bottoms), videos_of_all)
     stated = [np.nan if (score := run.result.scores[name]) is None else score for name in METRICS]
     return sums if np.allclose(sums.scores(), stated, rtol=0, atol=1e-9, equal_nan=True) else None

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any
 
-from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS
-from actiseg_bench.report.bootstrap import ClipSums, Difference, are_comparable, difference, resample
+from actiseg_bench.report.bootstrap import ClipSums, Run, are_comparable
+from actiseg_bench.report.extras import EXTRAS, ExtrasOf, no_extras
+from actiseg_bench.report.inference import Difference
+from actiseg_bench.report.marks import compare_rows, correct_blocks, is_silent, mark_best
 from actiseg_bench.report.notes import make_notes
 from actiseg_bench.report.sums import SumsOf, no_sums
+from actiseg_bench.results.networks import count_networks
 from actiseg_bench.results.result import REFERENCES, SCORES, RunResult, TrackInfo
 
 _FAMILIES = ("clean", "text", "flip", "mask", "mixed")
@@ -22,10 +24,10 @@ _FIRST_STRATEGIES = ("silent", "start", "baseline")
 
 @dataclass(frozen=True)
 class Value:
-    """One score over the seeds of a row, in [0, 1].
+    """One score over the runs of a row, in [0, 1].
 
     Attributes:
-        mean: None where the score is undefined. std: sample standard deviation, None for a single seed.
+        mean: None where the score is undefined. std: sample standard deviation, None for a single run.
     """
 
     mean: float | None
@@ -37,21 +39,29 @@ class Row:
     """One strategy on one track.
 
     Attributes:
-        values: score → value. best: the metrics in which no other strategy of the block has a better mean; empty
-            unless every strategy has several seeds.
-        to_best: metric → this row's mean minus the best row's, with its interval; empty for the best itself, and
-            where nothing can be concluded.
-        train_s, peak_rss_mb: means over the seeds. time, memory: the same against the baseline's row of the block,
+        runs: (noise seed, training seed) of every run; a reference row's noise seed is 0. missing: those that other
+            rows of the block have and this one lacks: its means are over fewer runs.
+        values: score of ``SCORES`` or ``EXTRAS`` → value.
+        best: the metrics in which no other strategy of the block has a better mean; empty unless every strategy has
+            several training seeds.
+        silent: a run of it predicts next to nothing: it is best in no metric, and not compared.
+        to_best: metric → this row's mean minus the best row's, with its interval and test; empty for the best itself,
+            and where nothing can be concluded.
+        updates: of all networks together, the mean over the runs: twice the steps where two networks are trained.
+        train_s, peak_rss_mb: means over the runs. time, memory: the same against the baseline's row of the block,
             None without one.
         oracle: what it knew that a user would not.
     """
 
     strategy: str
     variant: str
-    seeds: tuple[int, ...]
+    runs: tuple[Run, ...]
+    missing: tuple[Run, ...]
     values: dict[str, Value]
     best: frozenset[str]
+    silent: bool
     to_best: dict[str, Difference]
+    updates: float
     train_s: float
     peak_rss_mb: float
     time: float | None
@@ -64,6 +74,16 @@ class Row:
         return self.strategy in REFERENCES
 
     @property
+    def name(self) -> str:
+        """Return ``gce-faithful``."""
+        return row_name(self.strategy, self.variant)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Return the training seeds, each once."""
+        return tuple(sorted({seed for _, seed in self.runs}))
+
+    @property
     def tied(self) -> frozenset[str]:
         """Return the metrics in which this row is not the best and not separable from it."""
         return frozenset(name for name, gap in self.to_best.items() if not gap.is_separable)
@@ -71,14 +91,28 @@ class Row:
 
 @dataclass(frozen=True)
 class Block:
-    """One track: the same training labels, the same evaluation labels.
+    """One track: the same recipe, the same evaluation labels.
 
-    ``compared`` is True when every trained row was held against the best ones.
+    Attributes:
+        tracks: what results say about it, once per draw of the noise, by noise seed.
+        compared: the rows that are not silent were held against the best ones.
+        videos_known: the draws were of videos; if not, of clips, as if none shared a frame with another.
     """
 
-    track: TrackInfo
+    tracks: tuple[TrackInfo, ...]
     rows: tuple[Row, ...]
     compared: bool
+    videos_known: bool = True
+
+    @property
+    def track(self) -> TrackInfo:
+        """Return the first draw."""
+        return self.tracks[0]
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Return (noise seed, training seed) of all runs that some trained row has."""
+        return tuple(sorted({run for row in self.rows if not row.is_reference for run in row.runs}))
 
 
 @dataclass(frozen=True)
@@ -92,38 +126,57 @@ class Leaderboard:
     notes: tuple[str, ...]
 
 
-def make_leaderboards(results: Iterable[RunResult], sums_of: SumsOf = no_sums) -> list[Leaderboard]:
+def make_leaderboards(
+    results: Iterable[RunResult], sums_of: SumsOf = no_sums, extras_of: ExtrasOf = no_extras
+) -> list[Leaderboard]:
     """Group results by model, dataset and protocol, and each group by track.
 
-    Tracks of one name but of other labels are parted. The reference rows join every block that is scored on their
-    evaluation labels.
+    Tracks of one name and recipe are one block over their noise seeds; where one noise seed has several labels, each
+    has a block of its own. The reference rows join every block that is scored on their evaluation labels. Equal runs
+    count once.
 
     Args:
         sums_of: gives a result's clip sums, from which it is told what is separable from the best.
+        extras_of: gives what stands beside a result's scores.
     """
     ordered = sorted(results, key=_group_key)
-    return [_leaderboard(*key, list(group), sums_of) for key, group in groupby(ordered, _group_key)]
+    return [_leaderboard(*key, list(group), sums_of, extras_of) for key, group in groupby(ordered, _group_key)]
 
 
 def _group_key(result: RunResult) -> tuple[str, str, str]:
     return result.model, result.track.dataset, result.track.protocol
 
 
-def _leaderboard(model: str, dataset: str, protocol: str, results: list[RunResult], sums_of: SumsOf) -> Leaderboard:
+def _leaderboard(
+    model: str, dataset: str, protocol: str, results: list[RunResult], sums_of: SumsOf, extras_of: ExtrasOf
+) -> Leaderboard:
     """Make one leaderboard."""
     references = [r for r in results if r.is_reference]
-    trained = sorted((r for r in results if not r.is_reference), key=_block_key)
-    groups = [list(group) for _, group in groupby(trained, _block_key)]
-    blocks = [_block(group, references, sums_of) for group in groups]
+    groups = group_tracks([r for r in results if not r.is_reference])
+    blocks = [_block(group, references, sums_of, extras_of) for group in groups]
     if not groups:
-        blocks = [_block([r], references, sums_of) for r in references[:1]]
-    marks = {b.track.name: b.compared if any(row.best for row in b.rows) else None for b in blocks}
-    return Leaderboard(model, dataset, protocol, tuple(blocks), tuple(make_notes(results, groups, marks)))
+        blocks = [_block([r], references, sums_of, extras_of) for r in references[:1]]
+    blocks = correct_blocks(blocks)
+    return Leaderboard(model, dataset, protocol, tuple(blocks), tuple(make_notes(results, groups, blocks)))
 
 
-def _block_key(result: RunResult) -> tuple[Any, ...]:
-    track = result.track
-    return *track_order(track.name), track.train_manifest, track.eval_manifest
+def group_tracks(results: Iterable[RunResult]) -> list[list[RunResult]]:
+    """Group trained runs by track, in reading order: the draws of one recipe together, other labels apart."""
+
+    def key(result: RunResult) -> tuple[Any, ...]:
+        track = result.track
+        return *track_order(track.name), track.name, str(track.recipe), track.eval_manifest
+
+    groups = []
+    for _, some in groupby(sorted(results, key=key), key):
+        group = list(some)
+        labels = {(r.track.noise_seed, r.track.train_manifest) for r in group}
+        if len({seed for seed, _ in labels}) == len(labels):
+            groups.append(group)
+        else:
+            manifests = sorted({str(r.track.train_manifest) for r in group})
+            groups += [[r for r in group if r.track.train_manifest == one] for one in manifests]
+    return groups
 
 
 def track_order(name: str) -> tuple[int, tuple[tuple[int, str], ...]]:
@@ -134,17 +187,20 @@ def track_order(name: str) -> tuple[int, tuple[tuple[int, str], ...]]:
     return place, tuple((int(part), "") if part.isdecimal() and len(part) < 20 else (-1, part) for part in parts)
 
 
-def _block(results: list[RunResult], references: list[RunResult], sums_of: SumsOf) -> Block:
+def _block(results: list[RunResult], references: list[RunResult], sums_of: SumsOf, extras_of: ExtrasOf) -> Block:
     """Make the block of results on one track."""
-    track = results[0].track
-    kept = [r for r in references if r.track.eval_manifest == track.eval_manifest and r not in results]
+    results = list({(r.strategy, r.variant, r.run_key): r for r in sorted(results, key=run_of)}.values())
+    tracks = {r.track.noise_seed: r.track for r in results}
+    eval_manifest = results[0].track.eval_manifest
+    kept = [r for r in references if r.track.eval_manifest == eval_manifest and r not in results]
     runs = sorted([*kept, *results], key=_row_key)
     groups = [list(group) for _, group in groupby(runs, lambda r: (r.strategy, r.variant))]
-    rows = _with_cost([_row(group) for group in groups])
-    best = _best(rows)
-    marked = [_with_best(row, best) for row in rows]
-    sums = _all_sums(groups, sums_of) if best else {}
-    return Block(track, tuple(_with_gaps(marked, sums)), bool(sums))
+    expected = {run_of(r) for r in results}
+    rows = mark_best(_with_cost([_row(group, expected, extras_of) for group in groups]))
+    sums = _all_sums(rows, groups, sums_of) if any(row.best for row in rows) else {}
+    compared = bool(sums) and are_comparable(list(sums.values()))
+    known = all(one.videos for by_run in sums.values() for one in by_run.values())
+    return Block(tuple(tracks.values()), tuple(compare_rows(rows, sums) if compared else rows), compared, known)
 
 
 def _with_cost(rows: list[Row]) -> list[Row]:
@@ -160,62 +216,54 @@ def _with_cost(rows: list[Row]) -> list[Row]:
     ]
 
 
-def _all_sums(groups: list[list[RunResult]], sums_of: SumsOf) -> dict[str, dict[int, ClipSums]]:
-    """Return trained row → seed → clip sums, nothing unless all are there and on the same seeds and clips."""
-    found: dict[str, dict[int, ClipSums]] = {}
-    for group in groups:
-        if group[0].is_reference:
+def _all_sums(
+    rows: Sequence[Row], groups: Sequence[Sequence[RunResult]], sums_of: SumsOf
+) -> dict[str, dict[Run, ClipSums]]:
+    """Return trained row that is not silent → run → clip sums, nothing unless all are there."""
+    found: dict[str, dict[Run, ClipSums]] = {}
+    for row, group in zip(rows, groups, strict=True):
+        if row.is_reference or row.silent:
             continue
-        sums = {run.seed: one for run in group if (one := sums_of(run)) is not None}
+        sums = {run_of(result): one for result in group if (one := sums_of(result)) is not None}
         if len(sums) < len(group):
             return {}
-        found[row_name(group[0])] = sums
-    return found if are_comparable(list(found.values())) else {}
+        found[row.name] = sums
+    return found
 
 
-def row_name(row: Row | RunResult) -> str:
+def row_name(strategy: str, variant: str) -> str:
     """Return ``gce-faithful``."""
-    return f"{row.strategy}-{row.variant}"
+    return f"{strategy}-{variant}"
 
 
-def _with_gaps(rows: list[Row], sums: dict[str, dict[int, ClipSums]]) -> list[Row]:
-    """Hold every trained row against the best of each metric."""
-    if not sums:
-        return rows
-    drawn = resample(sums)
-    best = {name: row for row in reversed(rows) for name in row.best}
-
-    def gap(row: Row, name: str) -> Difference | None:
-        mean, highest = row.values[name].mean, best[name].values[name].mean
-        if mean is None or highest is None:
-            return None
-        column = METRICS.index(name)
-        return difference(drawn[row_name(row)][:, column], drawn[row_name(best[name])][:, column], mean - highest)
-
-    def gaps(row: Row) -> dict[str, Difference]:
-        found = {name: gap(row, name) for name in METRICS if name in best and name not in row.best}
-        return {name: one for name, one in found.items() if one is not None}
-
-    return [row if row.is_reference else replace(row, to_best=gaps(row)) for row in rows]
+def run_of(result: RunResult) -> Run:
+    """Return (noise seed, training seed); that of a reference row, which no noise reached, has noise seed 0."""
+    return result.track.noise_seed or 0, result.seed
 
 
-def _row_key(result: RunResult) -> tuple[int, str, str, int]:
+def _row_key(result: RunResult) -> tuple[int, str, str, Run]:
     """Order rows: references, baseline, then by name."""
     known = result.strategy in _FIRST_STRATEGIES
     place = _FIRST_STRATEGIES.index(result.strategy) if known else len(_FIRST_STRATEGIES)
-    return place, result.strategy, result.variant, result.seed
+    return place, result.strategy, result.variant, run_of(result)
 
 
-def _row(results: Sequence[RunResult]) -> Row:
-    """Join the seeds of one strategy."""
+def _row(results: Sequence[RunResult], expected: Set[Run], extras_of: ExtrasOf) -> Row:
+    """Join the runs of one strategy; ``expected`` are those that some row of the block has."""
     first = results[0]
+    runs = tuple(map(run_of, results))
+    extras = [extras_of(r) for r in results]
+    values = {name: summarise([r.scores[name] for r in results]) for name in SCORES}
     return Row(
         strategy=first.strategy,
         variant=first.variant,
-        seeds=tuple(r.seed for r in results),
-        values={name: summarise([r.scores[name] for r in results]) for name in SCORES},
+        runs=runs,
+        missing=() if first.is_reference else tuple(sorted(expected - set(runs))),
+        values=values | {name: summarise([one[name] for one in extras]) for name in EXTRAS},
         best=frozenset(),
+        silent=not first.is_reference and any(map(is_silent, results)),
         to_best={},
+        updates=fmean(r.cost.steps * count_networks(r.predictions) for r in results),
         train_s=fmean(r.cost.train_s for r in results),
         peak_rss_mb=fmean(r.cost.peak_rss_mb for r in results),
         time=None,
@@ -225,31 +273,8 @@ def _row(results: Sequence[RunResult]) -> Row:
 
 
 def summarise(scores: Sequence[float | None]) -> Value:
-    """Return mean and sample standard deviation; undefined as soon as one seed's score is."""
+    """Return mean and sample standard deviation; undefined as soon as one run's score is."""
     known = [score for score in scores if score is not None]
     if len(known) < len(scores) or not known:
         return Value(None, None)
     return Value(fmean(known), stdev(known) if len(known) > 1 else None)
-
-
-def _best(rows: Sequence[Row]) -> dict[str, float]:
-    """Return metric → best mean over the trained rows, or nothing when a single seed or a single row decides."""
-    trained = [row for row in rows if not row.is_reference]
-    if len(trained) < 2 or any(len(row.seeds) < 2 for row in trained):
-        return {}
-    best = {}
-    for name in METRICS:
-        means = [row.values[name].mean for row in trained]
-        known = [mean for mean in means if mean is not None]
-        if len(known) == len(means):
-            best[name] = min(known) if name in LOWER_IS_BETTER else max(known)
-    return best
-
-
-def _with_best(row: Row, best: dict[str, float]) -> Row:
-    """Mark the metrics in which this row is best."""
-    if row.is_reference:
-        return row
-    means = {name: row.values[name].mean for name in best}
-    marked = frozenset(name for name, mean in means.items() if mean is not None and math.isclose(mean, best[name]))
-    return replace(row, best=marked)

@@ -8,6 +8,7 @@ from html import escape
 from actiseg_bench.report.cells import (
     BEST,
     HEADER,
+    SILENT,
     SUMMARY_TITLE,
     TEXT_COLUMNS,
     TIED,
@@ -87,6 +88,6 @@ def _table(
 
 def _cell(cell: Cell, side: str) -> str:
     """Return a cell: the best bold, what is not separable from it behind its sign."""
-    text = f"{TIED} {cell.text}" if cell.mark == TIED else cell.text
+    text = f"{cell.mark} {cell.text}" if cell.mark in (TIED, SILENT) else cell.text
     kind = ' class="best"' if cell.mark == BEST else side
     return f"<td{kind}>{escape(text)}</td>"

@@ -20,7 +20,12 @@ def per_network(predictions: str, first: str) -> list[str]:
     Args:
         predictions: the digests, joined by "+". first: name of the first network's file.
     """
-    return [file_of(first, number) for number in range(1, predictions.count("+") + 2)]
+    return [file_of(first, number) for number in range(1, count_networks(predictions) + 1)]
+
+
+def count_networks(predictions: str) -> int:
+    """Return how many networks a run has, from the digests of their predictions, joined by "+"."""
+    return predictions.count("+") + 1
 
 
 def file_of(first: str, number: int) -> str:

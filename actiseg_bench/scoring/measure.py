@@ -6,7 +6,7 @@ those numbers (:mod:`actiseg_bench.metrics`), the same way for anybody's masks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import groupby, zip_longest
 from typing import Any
@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 
 from actiseg_bench.metrics.actionvos import is_hand
+from actiseg_bench.metrics.davis import BoundaryCounts, count_boundary, tolerance_px
 from actiseg_bench.metrics.failure_modes import ObjectFrames, failure_modes, measure_frame
 from actiseg_bench.results.predictions import PredictedMask, PredictionError
 from actiseg_bench.scoring.evaluation import Evaluation, check_void, evaluate_object_frames
-from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth
+from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth, videos_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.masks import IndexMask, paint_rles
+from actiseg_noise.masks import Box, IndexMask, find_boxes, paint_rles
 
 
 @dataclass(frozen=True)
@@ -28,14 +29,16 @@ class Measurement:
     """Everything that one pass over predictions gives.
 
     Attributes:
-        evaluation: scores and failure modes. clips: the scored clips, in order.
-        frames: the object-frames; their ``clip_idx`` is a position in ``clips``. ``leak`` and ``loss`` are 0 where
-            failure modes were not asked for.
+        evaluation: scores and failure modes. clips: the scored clips, in order. videos: clip_id → the video it is cut
+            from; None where the masks do not say it.
+        frames: the object-frames; their ``clip_idx`` is a position in ``clips``. Where failure modes were not asked
+            for, ``leak`` and ``loss`` are 0 and boundary pixels are not counted.
     """
 
     evaluation: Evaluation
     clips: list[str]
     frames: ObjectFrames
+    videos: dict[str, str] | None = None
 
 
 def measure(
@@ -59,7 +62,8 @@ def measure(
     """
     check_void(void)
     frames = (frame.scored(mask, void) for frame, mask in _paired(iter_truth(manifest), predictions, keep_flagged))
-    return measure_frames(frames, 0 if keep_flagged else len(flagged_clips(manifest)), void, failures=failures)
+    found = measure_frames(frames, 0 if keep_flagged else len(flagged_clips(manifest)), void, failures=failures)
+    return replace(found, videos=videos_of(manifest))
 
 
 def measure_frames(
@@ -73,7 +77,15 @@ def measure_frames(
             clips.append(frame.clip_id)
         objects = zip(frame.object_ids, frame.is_positive, is_hand(frame.nouns).tolist(), strict=True)
         numbers = measure_frame(frame.prediction, frame.truth, frame.object_ids, boundaries=failures)
-        rows += [(len(clips) - 1, frame.frame_idx, *one, *its) for one, its in zip(objects, numbers, strict=True)]
+        edges: list[tuple[int, ...]] = [()] * len(numbers)
+        if failures:
+            ids = [k for k, takes_part in zip(frame.object_ids, frame.is_positive, strict=True) if takes_part]
+            counted = dict(zip(ids, count_boundaries(frame.prediction, frame.truth, ids), strict=True))
+            edges = [counted.get(object_id, NO_BOUNDARY) for object_id in frame.object_ids]
+        rows += [
+            (len(clips) - 1, frame.frame_idx, *one, *its, *edge)
+            for one, its, edge in zip(objects, numbers, edges, strict=True)
+        ]
     frames = _columns(rows)
     evaluation = evaluate_object_frames(frames, clips, flagged_clips, void)
     if failures:
@@ -81,13 +93,35 @@ def measure_frames(
     return Measurement(evaluation, clips, frames)
 
 
+NO_BOUNDARY = BoundaryCounts(0, 0, 0, 0)
+
+
+def count_boundaries(pred: IndexMask, gt: IndexMask, object_ids: Sequence[int]) -> list[BoundaryCounts]:
+    """Count the boundary pixels of every object of a frame, from a crop around it where it is and is predicted.
+
+    Args:
+        pred, gt: ``uint8 [H, W]`` object ids; void pixels are 0 in both.
+    """
+    tolerance = tolerance_px(*gt.shape)
+    boxes = [find_boxes(mask) for mask in (gt, pred)]
+    counts = []
+    for object_id in object_ids:
+        both = [found[object_id] for found in boxes if object_id in found]
+        if not both:
+            counts.append(NO_BOUNDARY)
+            continue
+        corner, end = (min(b.top for b in both), min(b.left for b in both)), max(b.bottom for b in both)
+        crop = Box(*corner, end, max(b.right for b in both)).padded(1, *gt.shape).slices
+        counts.append(count_boundary(pred[crop] == object_id, gt[crop] == object_id, tolerance))
+    return counts
+
+
 def _columns(rows: list[tuple[Any, ...]]) -> ObjectFrames:
-    """Return rows, in the order of the fields, as arrays."""
+    """Return rows, in the order of the fields, as arrays; the last four may be absent."""
     kinds = {"is_positive": bool, "is_hand": bool, "other_iou": np.float64}
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [()] * len(fields(ObjectFrames))
-    return ObjectFrames(
-        *(np.array(c, kinds.get(f.name, np.int64)) for c, f in zip(columns, fields(ObjectFrames), strict=True))
-    )
+    there = fields(ObjectFrames)[: len(columns)]
+    return ObjectFrames(*(np.array(c, kinds.get(f.name, np.int64)) for c, f in zip(columns, there, strict=True)))
 
 
 def _paired(

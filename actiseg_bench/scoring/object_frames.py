@@ -1,11 +1,13 @@
 """The table of a run's object-frames, kept beside its predictions.
 
-Failure modes, scores per clip and the bootstrap over clips read it. :mod:`actiseg_bench.scoring.measure` makes it.
+Failure modes, scores per clip and the bootstrap over videos read it. :mod:`actiseg_bench.scoring.measure` makes it.
+An older table lacks the columns ``video_id`` and those of boundary pixels; it is read all the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,14 +26,25 @@ FILE_NAME = "object_frames.parquet"
 MOST_ROWS = 2**23
 
 
-def write_object_frames(path: Path, clips: list[str], frames: ObjectFrames) -> None:
-    """Write one row per object-frame, the clip by its id."""
+def write_object_frames(
+    path: Path, clips: list[str], frames: ObjectFrames, videos: Mapping[str, str] | None = None
+) -> None:
+    """Write one row per object-frame, the clip by its id.
+
+    Args:
+        videos: clip_id → the video it is cut from, of every clip; None leaves the column out.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    columns = {name: getattr(frames, name) for name in _names()}
-    names = pa.DictionaryArray.from_arrays(pa.array(frames.clip_idx.astype(np.int32)), pa.array(clips, pa.string()))
-    table = pa.table({"clip_id": names.cast(pa.string())} | {name: pa.array(c) for name, c in columns.items()})
+    texts = {"clip_id": clips} | ({} if videos is None else {"video_id": [videos[clip] for clip in clips]})
+    place = pa.array(frames.clip_idx.astype(np.int32))
+    named = {
+        name: pa.DictionaryArray.from_arrays(place, pa.array(values, pa.string())).cast(pa.string())
+        for name, values in texts.items()
+    }
+    numbers = {name: pa.array(column) for name in _names() if (column := getattr(frames, name)) is not None}
+    table = pa.table(named | numbers)
     with whole_file(path) as partial:
         pq.write_table(table, partial, compression="zstd")
 
@@ -45,43 +58,88 @@ def read_object_frames(path: Path) -> tuple[list[str], ObjectFrames]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    check_file(path, "table of object-frames", ActisegError)
-    try:
-        rows = pq.read_metadata(path).num_rows
-        if rows > MOST_ROWS:
-            raise ValueError(f"{rows:,} rows, expected {MOST_ROWS:,} at most")
-        table = pq.read_table(path, columns=["clip_id", *_names()], read_dictionary=["clip_id"], use_threads=False)
-        table.validate(full=True)
-        names = _clip_ids(table["clip_id"])
-        types = {name: _TYPES.get(name, "int64") for name in _names()}
+    with _readable(path):
+        there = set(pq.read_schema(path).names)
+        wanted = [name for name in _names() if name in there or name not in _OPTIONAL]
+        table = _read(path, ["clip_id"], wanted)
+        names = _texts(table, "clip_id")
+        types = {name: _TYPES.get(name, "int64") for name in wanted}
         columns = {name: _column(table, name, pa.type_for_alias(kind)).to_numpy() for name, kind in types.items()}
-    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-        raise ActisegError(f"{path}: not a readable table of object-frames ({error}); make the run again") from None
     place = {name: i for i, name in enumerate(dict.fromkeys(names))}
     return list(place), ObjectFrames(clip_idx=np.array([place[name] for name in names], np.int64), **columns)
 
 
-def _clip_ids(column: pa.ChunkedArray) -> list[str]:
-    """Return the clip of every row; a text is in memory once, however many rows have it.
+def read_videos(path: Path) -> dict[str, str] | None:
+    """Return clip_id → video_id of a table, None for one that does not say it.
 
     Raises:
-        ValueError: another type; a missing value.
+        ActisegError: no such file, or one that is no table of object-frames; a clip of two videos.
+    """
+    import pyarrow.parquet as pq
+
+    with _readable(path):
+        if "video_id" not in pq.read_schema(path).names:
+            return None
+        table = _read(path, ["clip_id", "video_id"], [])
+        pairs = set(zip(_texts(table, "clip_id"), _texts(table, "video_id"), strict=True))
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError("a clip has two videos")
+    return dict(pairs)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn what is wrong with a table into one line."""
+    import pyarrow as pa
+
+    check_file(path, "table of object-frames", ActisegError)
+    try:
+        yield
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:
+        raise ActisegError(f"{path}: not a readable table of object-frames ({error}); make the run again") from None
+
+
+def _read(path: Path, texts: list[str], names: list[str]) -> pa.Table:
+    """Return columns of a table, those of ``texts`` with each text in memory once.
+
+    Raises:
+        ValueError: more than ``MOST_ROWS`` rows. OSError, KeyError, pa.ArrowException: damaged bytes, no such column.
+    """
+    import pyarrow.parquet as pq
+
+    rows = pq.read_metadata(path).num_rows
+    if rows > MOST_ROWS:
+        raise ValueError(f"{rows:,} rows, expected {MOST_ROWS:,} at most")
+    table = pq.read_table(path, columns=[*texts, *names], read_dictionary=texts, use_threads=False)
+    table.validate(full=True)
+    return table
+
+
+def _texts(table: pa.Table, name: str) -> list[str]:
+    """Return a text of every row; it is in memory once, however many rows have it.
+
+    Raises:
+        ValueError: another type; a missing value. KeyError: no such column.
     """
     import pyarrow as pa
 
+    column = table[name]
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if kind != pa.string():
-        raise ValueError(f"column clip_id: expected string, found {kind}")
+        raise ValueError(f"column {name}: expected string, found {kind}")
     if column.null_count:
-        raise ValueError("column clip_id: a value is missing")
-    names: list[str] = []
+        raise ValueError(f"column {name}: a value is missing")
+    found: list[str] = []
     for chunk in column.chunks:
         texts = chunk.dictionary.to_pylist()
-        names += [texts[i] for i in chunk.indices.to_pylist()]
-    return names
+        found += [texts[i] for i in chunk.indices.to_pylist()]
+    return found
 
 
 _TYPES = {"is_positive": "bool", "is_hand": "bool", "other_iou": "float64"}
+
+
+_OPTIONAL = {f.name for f in fields(ObjectFrames) if f.default is None}
 
 
 def _names() -> list[str]:

@@ -113,3 +113,9 @@ def flagged_clips(manifest: Manifest) -> set[str]:
     """Return the clips with a review flag set."""
     rows = manifest.table("clips", ["clip_id", "redundant", "missing", "other"]).to_pylist()
     return {row["clip_id"] for row in rows if row["redundant"] or row["missing"] or row["other"]}
+
+
+def videos_of(manifest: Manifest) -> dict[str, str]:
+    """Return clip_id → video_id of every clip; clips of one video may share frames."""
+    rows = manifest.table("clips", ["clip_id", "video_id"]).to_pylist()
+    return {row["clip_id"]: row["video_id"] for row in rows}

@@ -59,7 +59,10 @@ class FakeManifest(Manifest):
 
 
 def clip_rows() -> list[dict[str, Any]]:
-    return [{"clip_id": clip, "address": clip, "redundant": clip in FLAGGED} for clip in OBJECTS]
+    return [
+        {"clip_id": clip, "video_id": f"video of {clip}", "address": clip, "redundant": clip in FLAGGED}
+        for clip in OBJECTS
+    ]
 
 
 def frame_rows() -> Iterator[dict[str, Any]]:

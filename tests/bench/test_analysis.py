@@ -18,13 +18,15 @@ from actiseg_bench.grid.execution import iter_silent
 from actiseg_bench.metrics.failure_modes import MODES
 from actiseg_bench.report import analysis
 from actiseg_bench.report.analysis import Analysis, analyze_runs, clip_records, write_clips
+from actiseg_bench.report.bootstrap import ClipSums
 from actiseg_bench.report.curves import axis_tracks, measure
 from actiseg_bench.report.pareto import pareto_front
+from actiseg_bench.report.per_run import comparison_records
 from actiseg_bench.report.sensitivity import AXES, find_place, relative_area, slope
 from actiseg_bench.report.sheets import find_gaps, make_sheets, profile
-from actiseg_bench.report.study import Study, make_studies
+from actiseg_bench.report.study import Study, make_studies, matched
 from actiseg_bench.report.style import row_styles
-from actiseg_bench.report.table import Value
+from actiseg_bench.report.table import Value, make_leaderboards
 from actiseg_bench.report.training_charts import fit_curves, selection_curves
 from actiseg_bench.results.predictions import PredictedMask
 from actiseg_bench.results.result import RunResult, write_result
@@ -133,6 +135,99 @@ def test_sensitivity_is_measured_seed_by_seed() -> None:
     assert found["clean"].mean == pytest.approx(0.7)
 
 
+def drawn(noise_seed: int, *results: RunResult) -> list[RunResult]:
+    """The runs on another draw of the noise, with labels of its own."""
+    labels = {"noise_seed": noise_seed, "train_manifest": f"train {noise_seed}"}
+    return [
+        replace(r, track=replace(r.track, **labels), run_key=f"{r.run_key} noise {noise_seed}")  # type: ignore[arg-type]
+        for r in results
+    ]
+
+
+def test_draws_of_the_noise_are_one_track_and_clean_labels_stand_beside_each() -> None:
+    """Draw 0 falls by 40 points over 40 %, draw 1 by 20: slopes of -10 and -5 per 10 %."""
+    noisy = [*drawn(0, at("flip-40", 0.4)), *drawn(1, at("flip-40", 0.6))]
+    found = study(at("clean", 0.8), *noisy)
+    assert found.tracks == ("clean", "flip-40")
+    assert found.score("flip-40", "baseline", "p_miou").mean == pytest.approx(0.5)
+    assert "noise seeds 0, 1, training seed 0" in found.title
+    levels, values = measure(found, FLIP, "baseline", "p_miou")
+    assert levels == [0, 40]
+    assert (values["slope"].mean, values["slope"].std) == (pytest.approx(-0.075), pytest.approx(0.05 / 2**0.5))
+
+
+def test_a_profile_takes_every_draw_of_the_noise() -> None:
+    noisy = [*drawn(0, modes("text-20", missed=0.2)), *drawn(1, modes("text-20", missed=0.6))]
+    value = profile(study(modes("clean", missed=0.1), *noisy), "text", "baseline", "missed")
+    assert (value.mean, value.std) == (pytest.approx(0.3), pytest.approx(0.4 / 2**0.5))
+
+
+def test_a_value_belongs_to_its_own_run_where_every_draw_has_one() -> None:
+    both = {(0, 0): 0.1, (1, 0): 0.2}
+    assert matched(both, [(0, 0), (1, 0), (1, 1), (2, 0)]) == both
+    assert matched({(0, 0): 0.1}, [(0, 0), (1, 0), (1, 1)]) == {(0, 0): 0.1, (1, 0): 0.1}
+    assert matched({}, [(0, 0)]) == {}
+
+
+def test_a_run_that_another_row_has_is_missed_by_name() -> None:
+    runs = [*drawn(0, at("text-40", 0.5), at("text-40", 0.5, strategy="gce")), *drawn(1, at("text-40", 0.5))]
+    found = study(*runs)
+    gaps = find_gaps(found, make_sheets(found))
+    assert "text-40 gce lacks 1 of 2 runs: noise seed 1 training seed 0" in gaps
+
+
+def read_csv(analyzed: Analysis, name: str) -> list[dict[str, str]]:
+    (path,) = [path for path in analyzed.files if path.name == name]
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_run_has_a_line_with_its_scores_failures_and_cost(analyzed: Analysis) -> None:
+    rows = read_csv(analyzed, "runs.csv")
+    assert [(row["track"], row["strategy"], row["noise_seed"], row["seed"]) for row in rows[:2]] == [
+        ("clean", "baseline", "0", "0"),
+        ("clean", "npn", "0", "0"),
+    ]
+    assert len(rows) == 6
+    last = next(row for row in rows if (row["track"], row["strategy"]) == ("text-40", "npn"))
+    assert (float(last["p_miou"]), float(last["missed"]), last["silent"]) == (pytest.approx(0.6), 0.2, "False")
+    assert (last["networks"], last["updates"], last["train_s"], last["peak_rss_mb"]) == ("1", "10", "1.0", "100.0")
+    assert (last["p_j_volume"], last["positive_ap"]) == ("", "")  # these runs have no predictions beside them
+
+
+def test_every_epoch_and_every_probe_has_a_line(analyzed: Analysis) -> None:
+    epochs, probes = read_csv(analyzed, "selection_epochs.csv"), read_csv(analyzed, "memorisation_probes.csv")
+    assert [(row["epoch"], row["unit"], row["precision"], row["recall"]) for row in epochs[:2]] == [
+        ("1", "pixels", "0.9", "0.5"),
+        ("2", "pixels", "0.9", "0.5"),
+    ]
+    assert {row["strategy"] for row in epochs} == {"npn"}
+    assert len(probes) == 12
+    assert (probes[1]["step"], probes[1]["fit_given"], probes[1]["fit_clean"]) == ("4", "0.4", "0.5")
+
+
+def test_every_comparison_has_a_line_with_its_test_and_effect() -> None:
+    """Two rows on four clips, two seeds: the difference, its interval, both p, what is detectable."""
+    scores = {"gce": (0.7, 0.72), "baseline": (0.6, 0.66)}
+    runs = [
+        make_result(strategy=name, seed=seed, scores={"giou": score})
+        for name, pair in scores.items()
+        for seed, score in enumerate(pair)
+    ]
+
+    def sums(result: RunResult) -> ClipSums:
+        top = np.full((1, 4, 6), result.scores["giou"])
+        return ClipSums(("a", "b", "c", "d"), top, np.ones_like(top))
+
+    rows = {row["metric"]: row for row in comparison_records(make_leaderboards(runs, sums))}
+    gap = rows["giou"]
+    assert (gap["track"], gap["best"], gap["strategy"]) == ("clean", "gce", "baseline")
+    assert gap["mean"] == pytest.approx(-0.08)
+    assert gap["error"] == pytest.approx(0.02)
+    assert gap["p_corrected"] >= gap["p"]
+    assert (gap["separable"], gap["df"]) == (False, pytest.approx(1))
+
+
 def test_a_row_that_ran_on_one_level_alone_has_no_sensitivity() -> None:
     found = study(at("clean", 0.8), at("flip-40", 0.4), at("clean", 0.8, strategy="gce"))
     assert measure(found, FLIP, "gce", "p_miou") == ([], {})
@@ -204,7 +299,7 @@ def test_what_is_missing_is_said() -> None:
 
 def write_table(path: Path, rows: Iterable[PredictedMask]) -> None:
     found = measure_predictions(fake_manifest(), rows)
-    write_object_frames(path, found.clips, found.frames)
+    write_object_frames(path, found.clips, found.frames, found.videos)
 
 
 def stored(folder: Path, result: RunResult) -> StoredRun:
@@ -245,6 +340,9 @@ def test_every_chart_and_table_is_written(analyzed: Analysis) -> None:
         "memorisation.csv",
         "memorisation.png",
         "clips.csv",
+        "runs.csv",
+        "selection_epochs.csv",
+        "memorisation_probes.csv",
     }
     for path in found.files:
         assert path.parent.name == "tiny-kitchen-quick-v1"
@@ -270,7 +368,7 @@ def test_the_text_curve_of_the_tables_is_the_one_of_the_runs(analyzed: Analysis)
 
 def test_a_single_run_is_analyzed_and_the_rest_is_said_to_be_missing(tmp_path: Path) -> None:
     (found,) = analyze_runs([stored(tmp_path / "run", make_result(track="mine"))], tmp_path / "out")
-    assert {path.name for path in found.files} == {"trade_off.csv", "trade_off.png", "clips.csv"}
+    assert {path.name for path in found.files} == {"trade_off.csv", "trade_off.png", "clips.csv", "runs.csv"}
     assert any("no track of clean labels" in gap for gap in found.gaps)
 
 
@@ -285,6 +383,7 @@ def test_a_chart_that_has_nothing_to_show_any_more_goes(tmp_path: Path) -> None:
 def test_scores_per_clip_are_those_of_the_clip(tmp_path: Path) -> None:
     (record,) = clip_records(stored(tmp_path / "run", make_result()))
     assert (record["clip_id"], record["p_miou"], record["n_miou"], record["missed"]) == ("a", 1, 0, 0)
+    assert record["video_id"] == "video of a"
 
 
 def test_scores_per_clip_of_two_networks_are_their_mean(tmp_path: Path) -> None:

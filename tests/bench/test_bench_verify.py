@@ -53,7 +53,7 @@ class Runner(FakeRunner):
             path = folder / f"predictions{suffix}.parquet"
             digests.append(write_predictions(path, predict(manifest)))
             found = measure(manifest, iter_predictions(path))
-            write_object_frames(folder / f"object_frames{suffix}.parquet", found.clips, found.frames)
+            write_object_frames(folder / f"object_frames{suffix}.parquet", found.clips, found.frames, found.videos)
             evaluations.append(found.evaluation)
         outcome = Outcome(evaluations[0], "+".join(digests), others=tuple(evaluations[1:]))
         return Outcome(**vars(outcome) | {"failures": over_networks([one.failures for one in evaluations])})
@@ -349,6 +349,16 @@ def test_an_edited_table_of_object_frames_is_found(runs: Path) -> None:
     pq.write_table(table.set_column(table.schema.get_field_index("leak"), "leak", [[9] * table.num_rows]), path)
     (finding,) = verify_runs(runs).findings
     assert (finding.what, finding.found) == ("object_frames.parquet", "other values in leak")
+
+
+def test_clips_of_other_videos_are_found(runs: Path) -> None:
+    path = runs / GCE / "object_frames.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(1, "video_id", [["another"] * table.num_rows]), path)
+    (finding,) = verify_runs(runs).findings
+    assert (finding.stated, finding.found) == ("the videos of the clips", "other videos")
+    pq.write_table(table.drop_columns(["video_id"]), path)  # as an older version wrote it
+    assert not verify_runs(runs).findings
 
 
 def test_a_missing_table_of_object_frames_is_found(runs: Path) -> None:

@@ -21,7 +21,7 @@ from actiseg_bench.results.predictions import PredictedMask, PredictionError
 from actiseg_bench.scoring import measure as measure_module
 from actiseg_bench.scoring import truth as truth_module
 from actiseg_bench.scoring.measure import measure
-from actiseg_bench.scoring.object_frames import read_object_frames, write_object_frames
+from actiseg_bench.scoring.object_frames import read_object_frames, read_videos, write_object_frames
 from actiseg_noise.errors import ActisegError
 
 CANVAS = (60, 80)
@@ -135,6 +135,15 @@ def test_object_frames_are_stored_and_come_back(tmp_path: Path) -> None:
     assert all(np.array_equal(getattr(found, f.name), getattr(frames(), f.name)) for f in fields(ObjectFrames))
 
 
+def test_the_video_of_every_clip_is_stored_where_it_is_known(tmp_path: Path) -> None:
+    two = frames(clip_idx=[0, 1])
+    write_object_frames(tmp_path / "o.parquet", ["v_a", "v_b"], two, {"v_a": "v", "v_b": "v", "not scored": "w"})
+    assert read_videos(tmp_path / "o.parquet") == {"v_a": "v", "v_b": "v"}
+    assert read_object_frames(tmp_path / "o.parquet")[0] == ["v_a", "v_b"]
+    write_object_frames(tmp_path / "old.parquet", ["v_a", "v_b"], two)
+    assert read_videos(tmp_path / "old.parquet") is None
+
+
 def test_a_damaged_table_of_object_frames_is_named(tmp_path: Path) -> None:
     (tmp_path / "o.parquet").write_bytes(b"PAR1")
     with pytest.raises(ActisegError, match=r"o\.parquet: not a readable table of object-frames"):
@@ -167,6 +176,7 @@ def test_one_pass_gives_scores_object_frames_and_failure_modes(monkeypatch: pyte
         *("scores", "failures"),
     ]
     assert found.clips == ["a"]
+    assert found.videos == {"a": "video of a", "b": "video of b"}
     assert found.frames.object_id.tolist() == [1, 2, 3, 1, 2, 3]
     assert found.frames.frame_idx.tolist() == [0, 0, 0, 1, 1, 1]
     assert found.evaluation.scores == actionvos_scores(found.frames.counts)

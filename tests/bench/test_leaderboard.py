@@ -18,6 +18,7 @@ from rich.console import Console
 
 from actiseg_bench.report.bootstrap import ClipSums
 from actiseg_bench.report.cells import HEADER
+from actiseg_bench.report.extras import EXTRAS
 from actiseg_bench.report.latex import escape, render_latex
 from actiseg_bench.report.render import print_leaderboards, render_csv, render_markdown, to_json
 from actiseg_bench.report.table import Leaderboard, make_leaderboards, summarise, track_order
@@ -166,6 +167,138 @@ def test_what_is_better_on_half_of_the_clips_and_worse_on_the_others_is_not_sepa
     assert any("≈ is not separable from the best" in note for note in found.notes)
 
 
+def drawn(noise_seed: int, *results: RunResult) -> list[RunResult]:
+    """The runs on another draw of the noise, with labels of its own."""
+    labels = {"noise_seed": noise_seed, "train_manifest": f"train {noise_seed}"}
+    return [
+        replace(r, track=replace(r.track, **labels), run_key=f"{r.run_key} noise {noise_seed}")  # type: ignore[arg-type]
+        for r in results
+    ]
+
+
+def two_draws(**second: float) -> list[RunResult]:
+    """Two rows with two training seeds on each of two draws of the noise."""
+    gce, base = seeds(0.7, 0.72, track="text-40"), seeds(0.5, 0.52, track="text-40", strategy="baseline")
+    found = [*drawn(0, *gce, *base), *drawn(1, *seeds(0.74, 0.76, track="text-40"))]
+    return [*found, *drawn(1, *seeds(*(second.values() or (0.54, 0.56)), track="text-40", strategy="baseline"))]
+
+
+def test_draws_of_the_noise_are_one_block_and_its_means_are_over_all_of_them() -> None:
+    (block,) = board(*two_draws()).blocks
+    gce = next(row for row in block.rows if row.strategy == "gce")
+    assert [track.noise_seed for track in block.tracks] == [0, 1]
+    assert gce.runs == ((0, 0), (0, 1), (1, 0), (1, 1))
+    assert gce.values["giou"].mean == pytest.approx(0.73)
+    text = printed(*two_draws())
+    assert "noise seeds 0, 1 · training seeds 0, 1" in text
+    assert "recipe text-40, noise seeds 0, 1" in " ".join(text.split())
+    assert "| gce | faithful | 2×2 |" in render_markdown(make_leaderboards(two_draws()))
+
+
+def test_noise_seeds_are_a_level_of_the_comparison() -> None:
+    """Both draws favour gce by .2: that is known well. A second draw without a difference leaves one degree."""
+    same = compared(*two_draws()).blocks[0].rows
+    other = compared(*two_draws(a=0.74, b=0.76)).blocks[0].rows
+    known, unknown = (next(row for row in rows if row.strategy == "baseline").to_best["giou"] for rows in (same, other))
+    assert (known.mean, known.p_corrected < 0.05) == (pytest.approx(-0.2), True)
+    assert (unknown.mean, unknown.is_separable) == (pytest.approx(-0.1), False)
+    assert unknown.df == pytest.approx(1)
+
+
+def test_equal_runs_on_equal_labels_count_once() -> None:
+    """Clean labels have no noise to draw: the same run under two noise seeds is no second observation."""
+    once = seeds(0.7, 0.72)
+    again = [replace(r, track=replace(r.track, noise_seed=1)) for r in once]
+    (block,) = board(*once, *again).blocks
+    assert [len(row.runs) for row in block.rows] == [2]
+
+
+def test_one_training_seed_on_several_draws_marks_nothing() -> None:
+    one = [*seeds(0.9), *seeds(0.1, strategy="baseline")]
+    found = board(*drawn(0, *one), *drawn(1, *one), *drawn(2, *one))
+    assert not any(row.best for row in found.blocks[0].rows)
+    assert any(note.startswith("A single training seed: nothing is marked") for note in found.notes)
+
+
+def test_a_run_that_is_missing_is_named_and_the_row_says_of_how_many() -> None:
+    runs = [r for r in two_draws() if (r.strategy, r.track.noise_seed, r.seed) != ("gce", 1, 0)]
+    found = compared(*runs)
+    gce = next(row for row in found.blocks[0].rows if row.strategy == "gce")
+    assert gce.missing == ((1, 0),)
+    assert not any(row.to_best for row in found.blocks[0].rows)
+    text = " ".join(found.notes)
+    assert "text-40 gce-faithful: 1 of 4 runs are missing: noise seed 1 training seed 0." in text
+    assert "gce ×3 of 4" in printed(*runs)
+    assert "| gce | faithful | 3 of 4 |" in render_markdown([found])
+
+
+def test_a_silent_row_is_best_in_nothing_and_not_compared() -> None:
+    """It has the lowest n-mIoU and the highest gIoU of the three, both for saying nothing."""
+    mute = [replace(r, failures={"missed": m}) for r, m in zip(quiet(0.0, 0.0), (0.2, 0.995), strict=True)]
+    found = compared(*seeds(0.6, 0.6), *seeds(0.5, 0.5, strategy="baseline"), *mute)
+    rows = {row.strategy: row for row in found.blocks[0].rows}
+    assert (rows["sce"].silent, rows["sce"].best, rows["sce"].to_best) == (True, frozenset(), {})
+    assert "giou" in rows["gce"].best
+    assert "n_miou" in rows["baseline"].best
+    assert any("∅ a run of the row misses 99 %" in note and "clean sce-faithful" in note for note in found.notes)
+    (line,) = [line for line in render_markdown([found]).splitlines() if line.startswith("| sce")]
+    assert line.startswith(
+        "| sce | faithful | 2 | 50.0±0.0 | ∅ 0.0±0.0 | 50.0±0.0 | ∅ 50.0±0.0 | ∅ 90.0±0.0 | ∅ 50.0±0.0 |"
+    )
+    csv_rows = {row["strategy"]: row for row in csv.DictReader(io.StringIO(render_csv([found])))}
+    assert csv_rows["sce"]["n_miou_mark"] == "silent"
+
+
+def quiet(*n_miou: float) -> list[RunResult]:
+    scores = [{"giou": 0.9, "n_miou": score} for score in n_miou]
+    return [make_result(seed=k, strategy="sce", scores=one) for k, one in enumerate(scores)]  # type: ignore[arg-type]
+
+
+def test_a_row_without_failure_modes_is_silent_when_it_has_no_p_miou() -> None:
+    runs = [make_result(seed=k, scores={"p_miou": 0.0}) for k in (0, 1)]
+    assert [row.silent for row in board(*runs, *seeds(0.5, 0.5, strategy="baseline")).blocks[0].rows] == [False, True]
+
+
+def test_all_comparisons_of_a_leaderboard_are_corrected_together() -> None:
+    """Two tracks of three rows: a comparison has to be a share of 5 % among the two rows × six metrics × two tracks."""
+    tracks = [
+        run
+        for track in ("clean", "text-40")
+        for name, base in (("gce", 0.7), ("baseline", 0.66), ("sce", 0.6))
+        for run in seeds(base, base + 0.01, track=track, strategy=name)
+    ]
+    found = compared(*tracks, baseline=0.03, sce=0.2)
+    gaps = [gap for block in found.blocks for row in block.rows for gap in row.to_best.values()]
+    count = len(gaps)
+    assert {gap.comparisons for gap in gaps} == {count}
+    assert all(gap.p_corrected >= gap.p for gap in gaps)
+    least = min(gaps, key=lambda gap: gap.p)
+    assert least.p_corrected == pytest.approx(min(1, count * least.p))
+    assert any(f"Holm's correction for the {count} comparisons" in note for note in found.notes)
+
+
+def test_effect_sizes_and_the_smallest_detectable_difference_are_printed_and_in_json() -> None:
+    runs = [*seeds(0.7, 0.73, 0.72), *seeds(0.6, 0.61, 0.64, strategy="baseline")]
+    runs = [replace(r, scores=r.scores | {"p_miou": r.scores["giou"]}) for r in runs]
+    found = compared(*runs, baseline=0.01)
+    text = " ".join(found.notes)
+    assert re.search(r"clean, p-mIoU against gce: baseline -10\.0 points \(g -\d\.\d\)\.", text)
+    assert re.search(r"Smallest true difference in points .*p-mIoU \d+\.\d \(\d+\.\d to \d+\.\d\)", text)
+    plain = json.loads(json.dumps(to_json([found])))[0]["blocks"][0]["rows"]
+    gap = next(row for row in plain if row["strategy"] == "baseline")["to_best"]["giou"]
+    assert gap["mean"] == pytest.approx(-0.1)
+    assert set(gap) >= {"low", "high", "p", "p_corrected", "standardised", "detectable", "df"}
+
+
+def test_clips_whose_videos_are_not_known_are_said_to_be_drawn_alone() -> None:
+    two = [*seeds(0.7, 0.7), *seeds(0.6, 0.6, strategy="baseline")]
+    assert any("do not say which clips are of one video" in note for note in compared(*two).notes)
+    of_video = equal_on_clips()
+    known = lambda result: replace(of_video(result), videos=("v", "v", "w", "w"))  # noqa: E731
+    (found,) = make_leaderboards(two, known)
+    assert not any("do not say which clips" in note for note in found.notes)
+
+
 def test_nothing_is_compared_where_rows_have_other_seeds() -> None:
     found = compared(*seeds(0.7, 0.7), *seeds(0.6, 0.6, 0.6, strategy="baseline"))
     assert not any(row.to_best for row in found.blocks[0].rows)
@@ -190,7 +323,43 @@ def test_cost_is_held_against_the_baseline_of_the_same_track() -> None:
     rows = {row.strategy: row for row in found.blocks[0].rows}
     assert (rows["baseline"].time, rows["gce"].time, rows["gce"].memory) == (1, 3, 1.5)
     assert (rows["start"].time, found.blocks[1].rows[1].time) == (None, None)
+    assert (rows["baseline"].updates, rows["gce"].train_s, rows["gce"].peak_rss_mb) == (10, 3, 150)
     assert any("relative to the baseline's row of the same track" in note for note in found.notes)
+
+
+def test_what_stands_beside_the_metrics_is_shown_and_marked_nowhere() -> None:
+    def beside(result: RunResult) -> dict[str, float | None]:
+        none = dict.fromkeys(EXTRAS)
+        return none if result.is_reference else none | {"p_jf_volume": 0.25 + 0.5 * result.seed, "positive_ap": 0.75}
+
+    runs = [*seeds(0.7, 0.7), *seeds(0.6, 0.6, strategy="baseline"), START]
+    (found,) = make_leaderboards(runs, extras_of=beside)
+    row = next(row for row in found.blocks[0].rows if row.strategy == "gce")
+    assert (row.values["p_jf_volume"].mean, row.values["positive_ap"].mean) == (0.5, 0.75)
+    assert not {"p_jf_volume", "positive_ap"} & row.best
+    (line,) = [line for line in render_markdown([found]).splitlines() if line.startswith("| gce")]
+    assert "| 50.0±35.4 | 75.0±0.0 | 10 |" in line
+    for width, widest in ((80, "mem"), (160, "mem")):
+        console = Console(width=width, file=io.StringIO(), no_color=True)
+        print_leaderboards([found], console)
+        headers = [line.split() for line in console.file.getvalue().splitlines() if line.startswith("strategy")]  # type: ignore[attr-defined]
+        assert (headers[-1][-1], any("J&F↑" in header for header in headers)) == (widest, True)
+        assert len(headers) == (2 if width == 80 else 1)
+    assert any(note.startswith("J&F is volumetric") for note in found.notes)
+    assert "p_jf_volume" not in render_csv([found])
+
+
+def test_updates_are_those_of_all_networks_together() -> None:
+    """Two networks that take ten steps each cost as many updates as one that takes twenty."""
+    two = make_result(strategy="co_teaching", predictions="one+other")
+    found = board(make_result(strategy="baseline"), two, START)
+    assert {row.strategy: row.updates for row in found.blocks[0].rows} == {
+        "start": 10,
+        "baseline": 10,
+        "co_teaching": 20,
+    }
+    (line,) = [line for line in render_markdown([found]).splitlines() if line.startswith("| co_teaching")]
+    assert line.endswith("| 20 | 1.0 | 100 | 1.0× | 1.0× | – |")
 
 
 def test_the_notes_say_how_to_read_the_numbers() -> None:
@@ -271,7 +440,8 @@ def test_another_variant_is_named_with_its_strategy() -> None:
 def test_a_markdown_table_has_a_section_per_track_and_a_summary() -> None:
     text = render_markdown(make_leaderboards([make_result(), make_result(track="text-40", scores={"giou": 0.25})]))
     assert "# Leaderboard: tiny on kitchen" in text
-    assert "| gce | faithful | 1 | 50.0 | 50.0 | 50.0 | 50.0 | 25.0 | 50.0 | 50.0 | 50.0 | – | – | – |" in text
+    scores = "50.0 | 50.0 | 50.0 | 50.0 | 25.0 | 50.0 | 50.0 | 50.0"
+    assert f"| gce | faithful | 1 | {scores} | – | – | 10 | 1.0 | 100 | – | – | – |" in text
     assert "| gce | faithful | 50.0 / 50.0 | 25.0 / 50.0 |" in text
     assert "**" not in text
 
@@ -310,14 +480,14 @@ def full() -> list[Leaderboard]:
 
 
 def test_marks_cost_and_oracle_knowledge_are_on_the_terminal() -> None:
-    console = Console(width=120, file=io.StringIO(), no_color=True)
+    console = Console(width=140, file=io.StringIO(), no_color=True)
     print_leaderboards(full(), console)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     row = {line.split()[0]: line for line in text.splitlines() if line.startswith(("gce", "baseline", "co_"))}
     assert "71.0±1.4*" in row["gce"]
     assert "70.0±1.4≈" in row["baseline"]
     assert "51.0±1.4 " in row["co_teaching†"]
-    assert row["gce"].split()[-2:] == ["1.0×", "1.0×"]
+    assert row["gce"].split()[-5:] == ["10", "1.0", "100", "1.0×", "1.0×"]
     assert "† co_teaching knew what a user would not: noise rate." in text
 
 
