@@ -24,7 +24,7 @@ CELL = 8  # sides of resized frames are multiples of it
 
 
 def iou_curve(t: Values, a: float, b: float, c: float) -> Values:
-    """Return f(t) = a·(1 - exp(-t^b / c)), how training fits its labels (Liu et al., arXiv 2110.03740, eq. 1)."""
+    """Return f(t) = a·(1 - exp(-t^b / c)), how labels are fitted (Liu et al., arXiv 2110.03740, official code)."""
     return a * (1 - np.exp(-(t**b) / c))
 
 
@@ -46,7 +46,7 @@ def fit_curve(ious: Values) -> tuple[float, float, float]:
 
 
 def relative_change(ious: Values) -> float:
-    """Return |f'(1) - f'(P)| / |f'(1)| of the curve fitted to P points (arXiv 2110.03740, eq. 2), in [0, 1].
+    """Return |f'(1) - f'(P)| / |f'(1)| of the curve fitted to P points (arXiv 2110.03740, section 3), in [0, 1].
 
     1 for a curve that is flat from its first point on: what is learned early was learned before.
     """

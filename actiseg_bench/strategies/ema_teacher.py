@@ -25,7 +25,7 @@ def ramped(updates: int, decay: float) -> float:
 
 
 def follow(teacher: nn.Module, student: nn.Module, decay: float) -> None:
-    """Move every parameter to decay·teacher + (1 - decay)·student (arXiv 1703.01780, eq. 2), in place."""
+    """Move every parameter to decay·teacher + (1 - decay)·student (arXiv 1703.01780, section 2), in place."""
     with torch.no_grad():
         for mean, value in zip(teacher.parameters(), student.parameters(), strict=True):
             mean.copy_(decay * mean + (1 - decay) * value)
@@ -73,8 +73,8 @@ class EMATeacher(Strategy):
         title="EMA teacher",
         formula="2·focal where argmax p_teacher = y + 5·dice + 2·CE(positive), "
         "teacher ← decay·teacher + (1 - decay)·student",
-        source="Tarvainen & Valpola, NeurIPS 2017, arXiv 1703.01780, eq. 2 and official code; agreement with the label "
-        "as in SELF (Nguyen et al., ICLR 2020, arXiv 1910.01842, section 3)",
+        source="Tarvainen & Valpola, NeurIPS 2017, arXiv 1703.01780, section 2 and official code; agreement with the "
+        "label as in SELF (Nguyen et al., ICLR 2020, arXiv 1910.01842)",
         replaces="the mask focal term",
         options=EMATeacherOptions,
         cost="1.3×, and the memory of a second network",

@@ -196,6 +196,8 @@ def test_cost_is_held_against_the_baseline_of_the_same_track() -> None:
 def test_the_notes_say_how_to_read_the_numbers() -> None:
     told = make_result(strategy="co_teaching", oracle="noise rate 0.400")
     text = " ".join(board(told, START, SILENT).notes)
+    two = make_result(strategy="co_teaching", oracle="noise rates of both flags 0.400, 0.031")
+    assert "knew what a user would not: noise rates of both flags." in " ".join(board(two, START, SILENT).notes)
     assert "gIoU is the GRES generalised IoU" in text
     assert "gIoU and Acc reward silence" in text
     assert "co_teaching knew what a user would not: noise rate." in text

@@ -311,6 +311,14 @@ BAD: list[tuple[Callable[[dict[str, Any]], object], str]] = [
     (lambda d: d.update(selection=[{"samples": {}}]), r"selection\[0\].samples: missing keys: precision, recall"),
     (lambda d: d.update(predictions="+" * 1000), "predictions: expected the digests of 64 networks at most"),
     (
+        lambda d: d.update(selection=[{"samples": {"precision": 1, "recall": 0, "f1": 0}}]),
+        r"selection\[0\].samples: unknown keys: f1",
+    ),
+    (
+        lambda d: d.update(selection=[{"samples": {"precision": 1, "recall": 0, "auroc": 1.5}}]),
+        r"selection\[0\].samples.auroc: expected a number in \[0, 1\], got 1.5",
+    ),
+    (
         lambda d: d.update(selection=[{"samples": {"precision": 2, "recall": 0}}]),
         r"selection\[0\].samples.precision: exp",
     ),
@@ -420,3 +428,10 @@ def test_text_of_any_script_is_a_line(text: str) -> None:
 def test_the_name_of_a_weights_file_is_one_line_of_text() -> None:
     assert weights_name(Path("a/gce.safetensors")) == "gce"
     assert is_line(weights_name(Path("a/b\n\udcff.safetensors")))
+
+
+def test_selection_may_have_a_base_rate_and_a_ranking_and_need_not(tmp_path: Path) -> None:
+    old = {"samples": {"precision": 0.5, "recall": None}}
+    new = {"samples": {"precision": 0.5, "recall": None, "base_rate": 0.4, "auroc": 0.7}}
+    path = write_result(tmp_path, make_result(selection=(old, new)))
+    assert read_result(path).selection == (old, new)
