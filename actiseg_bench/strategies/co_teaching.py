@@ -133,7 +133,8 @@ class CoTeaching(Strategy):
         oracle="noise rates of positives and negatives",
         cost="2×",
         hurts="where hard samples are right: they are left out like wrong ones; with rates = mixture, where losses of "
-        "right labels have two modes, and where wrong ones have none of their own: nothing is left out then",
+        "right labels have two modes, and where wrong ones have none of their own: nothing is left out then; and an "
+        "estimate of so few losses jumps",
         robust=Robustness("selection of samples", "selection of samples", "selection of samples", "their sum selects"),
         deviations="one selection for each flag (select), where the paper's samples have one label alone; both "
         "networks start from the same pretrained weights, and differ in what is new to them",
