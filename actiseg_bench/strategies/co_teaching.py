@@ -60,8 +60,8 @@ class CoTeachingOptions(Options):
     rates: Literal["manifest", "mixture"] = option(
         "manifest",
         "where tau comes from that no option gives: manifest: the share of labels that are wrong, which is oracle "
-        "knowledge; mixture: the upper mode of two normal densities fitted to the logarithm of the last losses, which "
-        "is none. A tau that validation has chosen is given as forget",
+        "knowledge; mixture: the upper mode of two normal densities fitted to the logarithms of the last losses, one "
+        "half at most, which is none. A tau that validation has chosen is given as forget",
     )
     forget: float | None = option(
         None,
@@ -77,7 +77,11 @@ class CoTeachingOptions(Options):
         at_least=0,
         at_most=1,
     )
-    window: int = option(512, "losses of each flag that a mixture is fitted to", at_least=32)
+    window: int = option(
+        128,
+        "losses of each flag that a mixture is fitted to: so few that the network is nearly the same for all of them",
+        at_least=32,
+    )
     warmup_share: float = option(
         1 / 3,
         "T_k, over which it falls, as a share of the epochs: 10 of 200 in the paper, whose 10 epochs visit a sample "
@@ -129,7 +133,8 @@ class CoTeaching(Strategy):
         oracle="noise rates of positives and negatives",
         cost="2×",
         hurts="where hard samples are right: they are left out like wrong ones; with rates = mixture, where losses of "
-        "right labels have two modes",
+        "right labels have two modes, and where wrong ones have none of their own: nothing is left out then; and an "
+        "estimate of so few losses jumps",
         robust=Robustness("selection of samples", "selection of samples", "selection of samples", "their sum selects"),
         deviations="one selection for each flag (select), where the paper's samples have one label alone; both "
         "networks start from the same pretrained weights, and differ in what is new to them",

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 Values = npt.NDArray[np.float64]
-FEWEST, ROUNDS = 32, 200
+FEWEST, ROUNDS, VALLEY = 32, 200, 0.8
 _SMALLEST = 1e-8
 
 
@@ -26,6 +26,13 @@ class Mixture(NamedTuple):
         """Return share times density of every value, ``[2, N]``."""
         z = (values - self.means[:, None]) ** 2 / self.variances[:, None]
         return self.shares[:, None] * np.exp(-z / 2) / np.sqrt(2 * math.pi * self.variances[:, None])
+
+    @property
+    def has_valley(self) -> bool:
+        """Say whether the density falls by a fifth below both means between them: two modes, no long tail."""
+        low, high = self.means.tolist()
+        between = self.densities(np.linspace(low, high, 101)).sum(0)
+        return bool(between.min() < VALLEY * min(between[0], between[-1]))
 
 
 def fit_mixture(values: Values, rounds: int = ROUNDS) -> Mixture:
@@ -51,22 +58,23 @@ def fit_mixture(values: Values, rounds: int = ROUNDS) -> Mixture:
 
 
 def wrong_share(losses: Values) -> float:
-    """Return the estimated share of wrong labels among ``[N]`` losses, in [0, 1]: that of the upper mode.
+    """Return the estimated share of wrong labels among ``[N]`` losses, in [0, .5]: that of the upper mode.
 
-    Of the logarithms, which make the long tail of losses a bell. 0 where there are fewer than 32 losses, and where one
-    normal density is as good by the Bayesian information criterion (Schwarz 1978): there is no second mode to speak of.
+    Of the logarithms, whose bells are as wide as losses are apart by a factor. 0 where there is no mode to speak of:
+    fewer than 32 losses; one normal density as good by the Bayesian information criterion (Schwarz 1978); no valley
+    between two, as in the long tail that losses of right labels have. One half at most: what is in the majority cannot
+    be told from what is right.
     """
-    if len(losses) < FEWEST:
-        return 0.0
     values = np.log(losses.clip(_SMALLEST))
-    variance = float(values.var())
+    variance = float(values.var()) if len(values) >= FEWEST else 0.0
     if variance < _SMALLEST:
         return 0.0
     single = -0.5 * len(values) * (math.log(2 * math.pi * variance) + 1)
     found = fit_mixture(values)
     double = float(np.log(found.densities(values).sum(0).clip(1e-300)).sum())
     three_more = 1.5 * math.log(len(values))  # parameters that a second density has
-    return float(found.shares[1]) if double - three_more > single else 0.0
+    is_mode = found.has_valley and double - three_more > single
+    return min(float(found.shares[1]), 0.5) if is_mode else 0.0
 
 
 class LossWindows:
