@@ -43,12 +43,15 @@ class Audit:
     Attributes:
         path: its folder. about: what ``audit.json`` says.
         samples: one finding per (clip, object), worst first. frames: one per sample and visible frame, worst first.
+        answers, candidates: what they were made of: what networks and pictures said, and the nouns that were compared.
     """
 
     path: Path
     about: dict[str, Any]
     samples: list[SampleFinding]
     frames: list[FrameFinding]
+    answers: Answers
+    candidates: Candidates
 
     @property
     def corrections(self) -> Path:
@@ -78,7 +81,7 @@ def run_audit(options: AuditOptions, on_progress: Progress | None = None) -> Aud
     samples, frames = find(manifest, plain.clip_ids, answers, candidates)
     about = _about(options, manifest, folds, candidates)
     write_audit(options.out, manifest, plain, samples, frames, about, worst=options.worst)
-    return Audit(options.out, about, samples, frames)
+    return Audit(options.out, about, samples, frames, answers, candidates)
 
 
 def check_auditable(manifest: Manifest, checks: tuple[str, ...]) -> None:
