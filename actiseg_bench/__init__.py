@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from actiseg_bench.auditing.api import audit
     from actiseg_bench.data.manifest_dataset import ManifestDataset
     from actiseg_bench.grid.api import run, train
     from actiseg_bench.metrics.actionvos import ObjectFrameCounts, actionvos_scores, count_object_frames
@@ -34,6 +35,7 @@ __all__ = [  # noqa: RUF022 - in the order of their use
     "evaluate",
     "read_results",
     "leaderboard",
+    "audit",
     "actionvos_scores",
     "count_object_frames",
     "ObjectFrameCounts",
@@ -51,6 +53,7 @@ _HOMES = {
     "evaluate": "scoring.evaluate",
     "read_results": "results.stored",
     "leaderboard": "report.leaderboard",
+    "audit": "auditing.api",
     "actionvos_scores": "metrics.actionvos",
     "count_object_frames": "metrics.actionvos",
     "ObjectFrameCounts": "metrics.actionvos",

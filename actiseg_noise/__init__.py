@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from actiseg_noise.check.verify import verify
     from actiseg_noise.datasets.base import register_dataset
     from actiseg_noise.errors import ActisegError, DataError, GateError, ManifestError, UnknownNameError
+    from actiseg_noise.exchange.clean import clean
     from actiseg_noise.exchange.export import export
     from actiseg_noise.exchange.import_labels import import_labels
     from actiseg_noise.manifest.read import Manifest, read_manifest
@@ -46,6 +47,7 @@ __all__ = [  # noqa: RUF022 - in the order of their use
     "preview",
     "export",
     "import_labels",
+    "clean",
     "publish",
     "load_recipe",
     "Manifest",
@@ -72,6 +74,7 @@ _HOMES = {
     "preview": "view.preview_sheet",
     "export": "exchange.export",
     "import_labels": "exchange.import_labels",
+    "clean": "exchange.clean",
     "publish": "publishing.publication",
     "load_recipe": "recipe",
     "Manifest": "manifest.read",

@@ -38,7 +38,18 @@ SEEN_BY_ITS_CLI = (*SEEN_BY_BENCH, "terminal", "building", "datasets", "recipe")
 TERMINAL = ("cli", "terminal", "render")
 BENCH_SIBLINGS = ("data", "models", "strategies", "metrics")
 # A room may import the rooms before it and itself; what lies outside of rooms is shared by all.
-BENCH_ROOMS = (*BENCH_SIBLINGS, "results", "training", "prediction", "scoring", "grid", "check", "report", "cli")
+BENCH_ROOMS = (
+    *BENCH_SIBLINGS,
+    "results",
+    "training",
+    "prediction",
+    "scoring",
+    "auditing",
+    "grid",
+    "check",
+    "report",
+    "cli",
+)
 
 
 def imports(path: Path) -> Iterator[str]:

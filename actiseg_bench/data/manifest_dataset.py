@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from actiseg_noise.borders.images import check_shape, read_frame
 from actiseg_noise.borders.roots import check_drawn, find_root
 from actiseg_noise.errors import DataError, ManifestError, raise_if
 from actiseg_noise.key import Key
-from actiseg_noise.manifest.clips import ManifestFrame, ManifestSample
+from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestSample
 from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.records import DatasetCard, expression
@@ -76,10 +76,11 @@ class ManifestDataset(Dataset[ClipItem]):
         diagnose: items say where their labels are right (``ClipItem.agrees``).
         weigh_actions: items have ActionVOS's action-guided weights (``ClipItem.weights``).
         cache: keep decoded items in memory; by default when they take less than 1 GiB.
+        clips: show these clips alone; None shows all. What depends on the whole manifest (``noise_rate``) still does.
 
     Raises:
         ManifestError: no manifest, or one without masks (content other than ``full``).
-        ActisegError: an unknown word for ``labels`` or ``targets``.
+        ActisegError: an unknown word for ``labels`` or ``targets``; a clip that the manifest does not have.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class ManifestDataset(Dataset[ClipItem]):
         diagnose: bool = False,
         weigh_actions: bool = False,
         cache: bool | None = None,
+        clips: Collection[str] | None = None,
     ) -> None:
         raise_if(labels not in LABELS, f"labels must be one of {', '.join(LABELS)}, got {labels!r}")
         raise_if(targets not in TARGETS, f"targets must be one of {', '.join(TARGETS)}, got {targets!r}")
@@ -106,7 +108,7 @@ class ManifestDataset(Dataset[ClipItem]):
         self.whole, self._cell = whole, 1 if fine else mask_stride
         self.frames, self.diagnose, self.weigh_actions = frames, diagnose, weigh_actions
         self._clips = ByClip(self.manifest)
-        self.clip_ids = self._clips.clip_ids
+        self.clip_ids = _chosen(self._clips.clip_ids, clips, self.manifest)
         self._pictures: dict[str, torch.Tensor] = {}
         self._features: FindFeatures | None = None
         self._cache: dict[int, ClipItem] | None = {} if (self._fits() if cache is None else cache) else None
@@ -182,6 +184,10 @@ class ManifestDataset(Dataset[ClipItem]):
         for index, clip_id in enumerate(self.clip_ids):
             groups.setdefault(_frames_id(self.shown_frames(clip_id)), []).append(index)
         return list(groups.values())
+
+    def without_masks(self, clip_id: str) -> ManifestClip:
+        """Return what the manifest says of a clip, its masks unread."""
+        return self._clips.without_masks(clip_id)
 
     def shown_frames(self, clip_id: str) -> list[ManifestFrame]:
         """Return the frames that an item of this clip shows, in order, without their masks."""
@@ -329,6 +335,22 @@ class ManifestDataset(Dataset[ClipItem]):
         counts = self.manifest.info.counts
         per_mask = (5 if self.weigh_actions else 1) / self._cell**2
         return (counts["frames"] * 3 + counts["masks"] * per_mask) * rows * columns < 2**30
+
+
+def _chosen(there: list[str], wanted: Collection[str] | None, manifest: Manifest) -> list[str]:
+    """Return the ids of ``wanted`` clips in the manifest's order, all of them for None.
+
+    Raises:
+        ActisegError: one that is not there.
+    """
+    if wanted is None:
+        return there
+    strangers = sorted(set(wanted).difference(there))
+    raise_if(
+        bool(strangers),
+        f"{manifest.path}: no clip {', '.join(map(repr, strangers[:5]))} with a sample and a mask in this manifest",
+    )
+    return [clip_id for clip_id in there if clip_id in set(wanted)]
 
 
 def _canvas(frame: ManifestFrame) -> Size:

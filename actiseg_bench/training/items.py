@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +21,17 @@ FRAMES = 5  # of a clip, where clips differ in length: ActionVOS's training show
 
 
 def open_training(
-    config: RunConfig, manifest: Path | Manifest, root: Path | None = None, *, diagnose: bool = False
+    config: RunConfig,
+    manifest: Path | Manifest,
+    root: Path | None = None,
+    *,
+    diagnose: bool = False,
+    clips: Collection[str] | None = None,
 ) -> ManifestDataset:
     """Return the noisy labels of ``manifest``, in the resolution that the augmentation starts from.
+
+    Args:
+        clips: these clips alone; None: all.
 
     Raises:
         ActisegError: no clip with a sample; clips of several sizes in one update; action-guided weights of a manifest
@@ -39,6 +48,7 @@ def open_training(
         targets=train.targets,
         diagnose=diagnose,
         weigh_actions=train.action_weights,
+        clips=clips,
     )
     if card.keeps_features:
         _check_kept(config)
@@ -82,6 +92,7 @@ def open_probed(config: RunConfig, data: ManifestDataset) -> tuple[ManifestDatas
             labels=labels,
             targets=data.targets,
             frames=frames,
+            clips=data.clip_ids,
         ).like(data)
 
     is_plain = frames is None and config.train.augment.scales is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,7 @@ def train_run(
     save_every: int | None = None,
     diagnose: bool = False,
     watch: Path | None = None,
+    clips: Collection[str] | None = None,
 ) -> TrainOutcome:
     """Train as ``config`` says on the noisy labels of ``manifest``; the process is left as it was found.
 
@@ -104,6 +105,7 @@ def train_run(
         save_every: steps between checkpoints; None writes one only when the loss stops being finite.
         diagnose: measure selection and memorisation on the way (``TrainOutcome.fits`` and ``selection``).
         watch: a manifest of clips that are not trained on, whose clean labels are probed with it, more often.
+        clips: train on these clips alone, with nothing kept in a folder; None: on all.
 
     Raises:
         NotFiniteError: a loss that is NaN or infinite; the networks as they were before it are in ``folder``.
@@ -113,7 +115,7 @@ def train_run(
     with process_state(config.threads):
         fabric = make_fabric(config)
         started = time.perf_counter()
-        data = open_training(config, manifest, root, diagnose=diagnose)
+        data = open_training(config, manifest, root, diagnose=diagnose, clips=clips)
         config = fit_to_data(config, data)
         strategy = make_strategy(config, data, folder)
         networks, weights = make_networks(config, strategy.card.networks, fabric.device)

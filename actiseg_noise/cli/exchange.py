@@ -161,3 +161,40 @@ def _print_export(report: dict[str, Any], out: Path) -> None:
     if report["images"] == "none":
         print_text("without images; --images copy or link adds them")
     print_text(f"written to {out}")
+
+
+@app.command()
+def clean(
+    manifest: ManifestFolder,
+    corrections: Annotated[
+        Path, typer.Option(metavar="FILE", help="What 'actiseg-bench audit' wrote, with yes where you agree.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The new manifest.")],
+    min_score: Annotated[
+        float | None,
+        typer.Option(metavar="N", min=0, max=1, help="Apply corrections of at least this score without a yes, too."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a manifest there.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Apply accepted corrections; the new manifest keeps the old values in corrections.csv."""
+    from dataclasses import asdict
+
+    from actiseg_noise.exchange.clean import clean as apply_corrections
+    from actiseg_noise.terminal import ClipProgress, InterruptedCommandError, print_json, print_text, printed_results
+
+    try:
+        with ClipProgress() as progress:
+            done = apply_corrections(manifest, corrections, out, min_score=min_score, force=force, progress=progress)
+    except KeyboardInterrupt:
+        raise InterruptedCommandError(f"nothing is at {out}.") from None
+    with printed_results(out):
+        if json:
+            print_json(asdict(done) | {"path": str(done.path)})
+            return
+        print_text(
+            f"{done.nouns:,} nouns and {done.masks:,} masks corrected, of {done.proposed:,} proposed corrections"
+        )
+        if done.kept:
+            print_text(f"{done.kept:,} masks stayed as they were: the correction would leave nothing of them")
+        print_text(f"written to {done.path}")

@@ -19,7 +19,7 @@ from actiseg_bench.results.stored import Results
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
 NAMES = {
-    *("ManifestDataset", "collate", "run", "train", "predict", "evaluate", "read_results", "leaderboard"),
+    *("ManifestDataset", "collate", "run", "train", "predict", "evaluate", "read_results", "leaderboard", "audit"),
     *("actionvos_scores", "count_object_frames", "ObjectFrameCounts", "jaccard", "boundary_f", "__version__"),
 }
 
