@@ -17,6 +17,8 @@ class NoiseRates:
         positives, negatives: of the samples that are given as such. samples: of both together.
         foreground, background: of the mask pixels given as the object and as background, in samples given as positive.
             Mask noise alone: a wrong text makes a sample wrong, not some of its pixels.
+        first: what the first protocols told: 1 - (1 - t)(1 - m), t the share of samples with a harmful noun, negatives
+            among them, whose target is empty whatever their noun, and m the mean of 1 - IoU over all rows of masks.
     """
 
     positives: float = 0.0
@@ -24,6 +26,7 @@ class NoiseRates:
     samples: float = 0.0
     foreground: float = 0.0
     background: float = 0.0
+    first: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,15 @@ def noise_rates(manifest: Manifest, clips: ByClip) -> NoiseRates:
         samples=_share(sum(wrong[True] + wrong[False]), len(wrong[True] + wrong[False])),
         foreground=_share(given_pixels - both, given_pixels),
         background=_share(clean_pixels - both, canvas - given_pixels),
+        first=_told_first(manifest),
     )
+
+
+def _told_first(manifest: Manifest) -> float:
+    """Return ``NoiseRates.first``, in the arithmetic of the first protocols."""
+    harmful = manifest.table("samples", ["is_harmful"]).column("is_harmful").to_numpy()
+    iou = manifest.table("masks", ["iou"]).column("iou").to_numpy()
+    return float(1 - (1 - harmful.mean()) * iou.mean()) if len(harmful) and len(iou) else 0.0
 
 
 def mask_areas(manifest: Manifest) -> dict[str, Areas]:

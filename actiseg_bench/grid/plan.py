@@ -36,7 +36,7 @@ def make_runs(options: RunOptions, build: Build, reporter: Reporter | None = Non
     Raises:
         ActisegError: what cannot be run, before anything is built or trained; ``out`` is in use or cannot be written.
     """
-    from actiseg_bench.strategies.base import STRATEGIES
+    from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
 
     reporter = reporter or Reporter()
     protocol = None if options.own_manifests else load_protocol(options.protocol or "quick")
@@ -46,7 +46,10 @@ def make_runs(options: RunOptions, build: Build, reporter: Reporter | None = Non
     strategies = choose("strategy", options.strategy or listed, list(STRATEGIES))
     check_strategies(strategies, options, list(options.strategy))
     base = options.configure(protocol.train if protocol else {}, threads=options.threads_per_run)
-    runner = TorchRunner(base, keep_weights=options.keep_weights)
+    own = protocol.options if protocol else {}
+    for name, changed in own.items():
+        STRATEGIES[name].card.make_options(FAITHFUL, changed)  # what cannot be is refused before anything is built
+    runner = TorchRunner(base, keep_weights=options.keep_weights, options=own)
     find_tracks = track_finder(options, protocol, build)
     model = base.model
     runner.check(model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from actiseg_bench.models.weights import find_weights, weights_name
 from actiseg_bench.results.provenance import Provenance, find_provenance
 from actiseg_bench.results.result import CHECKPOINT_NAME, REFERENCES, SILENT, START, RunIdentity
 from actiseg_bench.results.score_code import score_code_digest
-from actiseg_bench.strategies.base import STRATEGIES
+from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
 from actiseg_bench.training.checkpoint import save_networks
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.train import make_networks
@@ -35,11 +36,19 @@ class TorchRunner:
     Args:
         config: everything but model, strategy, variant and seed, which the run's spec says.
         keep_weights: store the scored networks beside the result.
+        options: strategy → hyper-parameters of ``faithful`` that a protocol has; those of ``config`` go before them.
     """
 
-    def __init__(self, config: RunConfig, *, keep_weights: bool = False) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        *,
+        keep_weights: bool = False,
+        options: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self._base = config
         self._keep_weights = keep_weights
+        self._options = options or {}
 
     def check(self, model: str) -> None:
         """Raise ActisegError where no run of ``model`` can be made here: its device, its start weights."""
@@ -114,7 +123,9 @@ class TorchRunner:
         config = replace(self._base, model=spec.model, seed=spec.seed)
         if spec.strategy in REFERENCES:
             return config
-        return replace(config, strategy=spec.strategy, variant=spec.variant)
+        own = self._options.get(spec.strategy, {}) if spec.variant == FAITHFUL else {}
+        options = {**own, **config.strategy_options}
+        return replace(config, strategy=spec.strategy, variant=spec.variant, strategy_options=options)
 
     def _configured(self, spec: RunSpec) -> dict[str, Any]:
         """Return the part of the configuration that the run depends on."""

@@ -37,6 +37,8 @@ class Protocol:
             noise; empty is ``noise_seed`` alone. seeds: how many trainings per draw, seeds 0, 1, ….
         strategies: names, or ``all`` for every registered one.
         train: keys of the training configuration that differ from its defaults; equal for every strategy.
+        options: strategy → hyper-parameters of its variant ``faithful`` that differ from its card's, where the card
+            changed after the protocol was published.
     """
 
     id: str
@@ -52,6 +54,7 @@ class Protocol:
     seeds: int = 1
     strategies: str | tuple[str, ...] = ALL
     train: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def draws(self) -> tuple[int, ...]:
@@ -95,7 +98,7 @@ def load_protocol(name: str | Path) -> Protocol:
 
 _TYPES = {
     **{"seeds": int, "noise_seed": int, "noise_seeds": list},
-    **{"tracks": dict, "train": dict, "strategies": (str, list)},
+    **{"tracks": dict, "train": dict, "options": dict, "strategies": (str, list)},
 }
 
 
@@ -116,6 +119,8 @@ def _protocol(data: dict[str, Any], path: Path) -> Protocol:
     raise_if(bool(draws) and "noise_seed" in data, f"{path}: noise_seed and noise_seeds: give one of them")
     folder_name(data["id"], f"{path}: id")
     tracks = {name: _recipe(name, recipe, path) for name, recipe in data["tracks"].items()}
+    for name, options in data.get("options", {}).items():
+        raise_if(not isinstance(options, dict), f"{path}: [options.{name}] must be a table, got {options!r:.60}")
     strategies = data.get("strategies", ALL)
     raise_if(isinstance(strategies, str) and strategies != ALL, f"{path}: strategies are a list of names or {ALL!r}")
     named = strategies if isinstance(strategies, str) else tuple(strategies)

@@ -57,11 +57,12 @@ class CoTeachingOptions(Options):
         "code",
         released="batch",
     )
-    rates: Literal["manifest", "mixture"] = option(
+    rates: Literal["manifest", "mixture", "first"] = option(
         "manifest",
         "where tau comes from that no option gives: manifest: the share of labels that are wrong, which is oracle "
         "knowledge; mixture: the upper mode of two normal densities fitted to the logarithms of the last losses, one "
-        "half at most, which is none. A tau that validation has chosen is given as forget",
+        "half at most, which is none; first: the one rate, too high, that the first protocols told of all samples. A "
+        "tau that validation has chosen is given as forget",
     )
     forget: float | None = option(
         None,
@@ -147,7 +148,7 @@ class CoTeaching(Strategy):
         super().__init__(setting, options, variant)
         given = self._given()
         self._forget = tuple(own if own is not None else rest for own, rest in zip(given, self._rest(), strict=True))
-        if None not in given or self.options.rates != "manifest":  # nothing that a user would not know
+        if None not in given or self.options.rates == "mixture":  # nothing that a user would not know
             self.card = replace(type(self).card, oracle="")  # type: ignore[misc]
         for forget in self._forget:
             _check_schedule(self.options.keep_first, forget or 0.0)
@@ -166,6 +167,8 @@ class CoTeaching(Strategy):
         known = self.setting.noise_rates
         if self.options.rates == "mixture":
             return None, None
+        if self.options.rates == "first":
+            return known.first, known.first
         return (known.samples,) * 2 if self.options.select == "batch" else (known.positives, known.negatives)
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:

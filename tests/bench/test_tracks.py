@@ -48,7 +48,10 @@ def test_the_package_has_the_quick_and_the_full_protocol() -> None:
     quick, full = load_protocol("quick-v1"), load_protocol("full-v1")
     assert list(quick.tracks) == ["clean", "text-40", "mask-15", "mixed-40-15"]
     assert (quick.seeds, full.seeds, len(full.tracks)) == (1, 3, 13)
-    assert quick.strategies == full.strategies == "all"
+    eight = ("baseline", "apl", "co_teaching", "elr", "gce", "npn", "pmhm", "sce")
+    assert quick.strategies == full.strategies == eight
+    told = {"select": "batch", "rates": "first", "warmup_share": 0.05}
+    assert quick.options == full.options == {"co_teaching": told}
     assert quick.model == full.model == "tiny"
     assert quick.train == full.train == {"steps": 90, "loss": {"dice_over": "all"}}
 
@@ -85,6 +88,7 @@ def test_a_protocol_of_ones_own_is_a_file_with_recipes_beside_it(tmp_path: Path)
         ),
         (('dataset = "vost"', 'dataset = "vost"\nnoise_seeds = ["a"]'), "noise_seeds must be different seeds"),
         (('dataset = "vost"', 'dataset = "vost"\nnoise_seeds = [1]\nnoise_seed = 1'), "noise_seeds: give one of them"),
+        (("[tracks]", "[options]\ngce = 3\n[tracks]"), r"\[options.gce\] must be a table, got 3"),
         (('["gce"]', '"gce"'), "strategies are a list of names or 'all'"),
         (('clean = "clean"', "clean = 3"), "track 'clean' needs the name or file of a recipe, got 3"),
         (('clean = "clean"', 'reference = "clean"'), "a track cannot be called 'reference'"),
