@@ -56,6 +56,8 @@ class JsonWindow:
                     raise self.error(error.msg, error.pos) from None
             except RecursionError:
                 raise self.error("nested too deeply", self.position) from None
+            except ValueError:  # Python reads no number of so many digits
+                raise self.error("a number of too many digits", self.position) from None
             else:
                 if end < len(self.text) or not self._read(size):  # a number may go on in the next chunk
                     self._advance(end)

@@ -288,6 +288,7 @@ def test_an_entry_that_is_no_object_is_refused(tmp_path: Path) -> None:
         ('[{"a": 1}, {"b', r"\(entry 1\): Unterminated string"),
         ("[1]\n[2]", r"line 2, column 1 .*: expected the end of the file"),
         ("[" * 100_000, "nested too deeply"),
+        (f"[{'9' * 5000}]", r"line 1, column 2 \(entry 0\): a number of too many digits, found '9+'"),
     ],
 )
 @pytest.mark.parametrize("chunk_chars", [1, 5, 1 << 20])
