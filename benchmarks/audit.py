@@ -96,6 +96,7 @@ def noun_rankings(
         + np.array([bool(o.is_noun_issue) for o in found]),
         "normalised margin": 1 - belief.margin,
         "audit (1 - self-confidence)": [one.noun_score for one in found],
+        "audit (within the category)": [one.within_score for one in found],
     }
     rankings |= cleanlab_rankings(*category_probabilities(table, belief.probabilities))
     for method, scores in rankings.items():

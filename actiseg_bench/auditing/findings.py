@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from actiseg_bench.auditing.answers import Candidates
 from actiseg_bench.auditing.boundary import BoundaryBelief
-from actiseg_bench.auditing.nouns import believe, confident_issues
+from actiseg_bench.auditing.nouns import believe, confidence_within, confident_issues
 from actiseg_bench.auditing.options import FLAG, MASK, NOUN
 from actiseg_noise.manifest.clips import ManifestClip, ManifestMask, ManifestSample
 from actiseg_noise.manifest.read import Manifest
@@ -47,8 +47,10 @@ class SampleFinding(NamedTuple):
 
     Attributes:
         score, suspect: the highest of the scores, and which one it is: ``noun``, ``mask`` or ``flag``.
-        noun_score: 1 - p(given noun | given mask). noun_margin: normalised margin. is_noun_issue: what confident
-            learning says of the category. suggested_*: the most likely noun, where it is not the given one.
+        noun_score: 1 - p(given noun | given mask). within_score: 1 - p(given noun | given mask, given category), for
+            wrong nouns of the right category; it does not enter ``score``. noun_margin: normalised margin.
+        is_noun_issue: what confident learning says of the category.
+        suggested_*: the most likely noun, where it is not the given one.
         mask_score: highest of its frames, worst_frame_idx which.
         flag_score: |is_positive - positive_score|.
         iou, loss: of the given mask with the one that is predicted for the given text, over all frames; mean pixel
@@ -68,6 +70,7 @@ class SampleFinding(NamedTuple):
     suggested_noun: str | None
     suggested_category_id: int | None
     noun_score: float | None
+    within_score: float | None
     noun_margin: float | None
     is_noun_issue: bool | None
     mask_score: float | None
@@ -170,6 +173,7 @@ def _sample(
         suggested_noun=noun.get("suggested_noun"),
         suggested_category_id=noun.get("suggested_category_id"),
         noun_score=scores[NOUN],
+        within_score=noun.get("within_score"),
         noun_margin=noun.get("noun_margin"),
         is_noun_issue=noun.get("is_noun_issue"),
         mask_score=scores[MASK],
@@ -239,6 +243,7 @@ def _nouns(clips: Sequence[ManifestClip], answers: Answers, candidates: Candidat
         return {}
     table = noun_table(clips, answers, candidates)
     belief = believe(table.overlap, table.given)
+    within = confidence_within(table.overlap, table.given, table.categories)
     issues = confident_issues(*category_probabilities(table, belief.probabilities))
     found = {}
     for n, sample_id in enumerate(table.sample_ids):
@@ -246,6 +251,7 @@ def _nouns(clips: Sequence[ManifestClip], answers: Answers, candidates: Candidat
         is_other = best != own
         found[sample_id] = {
             "noun_score": float(1 - belief.self_confidence[n]),
+            "within_score": float(1 - within[n]),
             "noun_margin": float(belief.margin[n]),
             "is_noun_issue": bool(issues[n]),
             "suggested_noun": candidates.nouns[best] if is_other else None,

@@ -53,6 +53,20 @@ def believe(overlap: Scores, given: npt.NDArray[np.int64], temperature: float = 
     return NounBelief(likely, own, (own - others.max(1) + 1) / 2, likely.argmax(1))
 
 
+def confidence_within(overlap: Scores, given: npt.NDArray[np.int64], categories: npt.NDArray[np.int64]) -> Scores:
+    """Return p(given noun | given mask, given category), ``[N]``: the softmax over the nouns of its category alone.
+
+    p(noun | mask) = p(category | mask) · p(noun | mask, category): where another category fits as well, a wrong noun of
+    the right category shows in the second factor.
+
+    Args:
+        categories: ``[N, C]``, of every noun. overlap, given: see :func:`believe`.
+    """
+    rows = np.arange(len(given))
+    is_other = categories != categories[rows, given][:, None]
+    return believe(np.where(is_other, -np.inf, overlap), given).self_confidence
+
+
 def confident_issues(probabilities: Scores, given: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Return which labels are off the diagonal of the confident joint, ``[N]``.
 

@@ -20,7 +20,7 @@ from actiseg_bench.auditing.answers import choose_candidates, text_with
 from actiseg_bench.auditing.boundary import _sides, edge_profile, gradient, judge_boundary, judge_mask
 from actiseg_bench.auditing.folds import draw_folds
 from actiseg_bench.auditing.judge import judge
-from actiseg_bench.auditing.nouns import believe, confident_issues, soft_iou
+from actiseg_bench.auditing.nouns import believe, confidence_within, confident_issues, soft_iou
 from actiseg_bench.auditing.options import AuditOptions
 from actiseg_bench.auditing.run import check_auditable
 from actiseg_bench.data.manifest_dataset import ManifestDataset
@@ -98,6 +98,12 @@ def test_belief_is_a_softmax_of_overlaps() -> None:
     assert belief.self_confidence[0] == pytest.approx(first[1])
     assert belief.margin[0] == pytest.approx((first[1] - first[0] + 1) / 2)
     assert belief.best.tolist() == [0, 1]
+
+
+def test_within_its_category_a_noun_is_compared_with_its_own_kind_alone() -> None:
+    overlap, categories = np.array([[0.5, 0.4, 0.9], [0.5, 0.4, 0.9]]), np.array([[7, 7, 3], [7, 7, 3]])
+    found = confidence_within(overlap, np.array([1, 2]), categories)
+    assert found == pytest.approx([1 / (1 + np.exp(1)), 1.0])
 
 
 def test_confident_learning_counts_as_its_equations_do() -> None:
