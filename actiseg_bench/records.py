@@ -118,7 +118,8 @@ class Batch:
             a strategy with memory per pixel finds its pixels.
         strong: float ``[B, T, 3, H, W]``: the same frames under a strong change of light, for strategies that compare
             two views; None for all others.
-        agrees: bool ``[N, T, h, w]``: where the label is right, for diagnosis; a strategy must not read it.
+        agrees: bool ``[N, T, h, w]``: where the label is right, for diagnosis; a strategy must not read
+            it, unless its card says that it ``needs_truth``.
         weights: float ``[N, T, h, w]``: what every pixel of the mask term weighs; None when all weigh the same.
     """
 

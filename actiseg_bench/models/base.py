@@ -27,6 +27,7 @@ class ModelCard:
         train_size: what frames are resized to in training, before augmentation; None is ``input_size``.
         optional: submodules that start weights may lack; they then stay as the run's seed drew them.
         positive_head: which of them the positive score alone comes from: without it a network is used without scores.
+        decides: submodules that decide whether an object takes part, and nothing else; empty where a card does not say.
         max_frames: of a clip that is predicted at once; longer ones are predicted in pieces. None: no bound.
         frame_samples: frames × samples of one forward pass of a prediction at the most. None: no bound.
         keeps_features: the image encoder is frozen, and the model takes what ``encode`` makes of a clip's frames in the
@@ -45,6 +46,7 @@ class ModelCard:
     train_size: tuple[int, int] | int | None = None
     optional: tuple[str, ...] = ()
     positive_head: str | None = None
+    decides: tuple[str, ...] = ()
     max_frames: int | None = None
     frame_samples: int | None = None
     keeps_features: bool = False

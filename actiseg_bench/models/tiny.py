@@ -216,6 +216,7 @@ class Tiny(VosModel):
         start_weights="tiny",
         fresh=("action.decide",),
         frozen=("text",),
+        decides=("action.decide",),
     )
 
     def __init__(self) -> None:

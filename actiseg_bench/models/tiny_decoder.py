@@ -32,6 +32,7 @@ class TinyDecoder(Tiny):
         start_weights="tiny",
         fresh=("controller", "action.decide"),
         frozen=("encoder",),
+        decides=("action.decide",),
         keeps_features=True,
     )
 

@@ -29,15 +29,15 @@ def is_silent(result: RunResult) -> bool:
 
 
 def mark_best(rows: Sequence[Row]) -> list[Row]:
-    """Mark the best mean of every metric over the trained rows that are not silent.
+    """Mark the best mean of every metric over the rows of methods that are not silent.
 
     Nothing is marked when a row stands alone, or when one of them has a single training seed.
     """
-    trained = [row for row in rows if not row.is_reference]
+    trained = [row for row in rows if row.competes]
     if len(trained) < 2 or any(len(row.seeds) < 2 for row in trained):
         return list(rows)
     best = _best([row for row in trained if not row.silent])
-    return [replace(row, best=_names(row, best)) if not row.is_reference and not row.silent else row for row in rows]
+    return [replace(row, best=_names(row, best)) if row.competes and not row.silent else row for row in rows]
 
 
 def _best(rows: Sequence[Row]) -> dict[str, float]:

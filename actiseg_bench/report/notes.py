@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from actiseg_bench.metrics.actionvos import METRICS, TITLES
 from actiseg_bench.report.extras import EXTRAS
 from actiseg_bench.report.inference import Difference
-from actiseg_bench.results.result import RunResult
+from actiseg_bench.results.result import YARDSTICKS, RunResult
 from actiseg_bench.results.score_code import shared_code
 
 if TYPE_CHECKING:
@@ -37,6 +37,13 @@ def make_notes(
             "silent predicts nothing, start is the start weights untrained on the track: gIoU and Acc reward silence "
             "on objects that take no part, so read them against these rows."
         )
+    told = {
+        "frozen": "frozen trains the positive head alone: masks no better than its own were not learned here",
+        "clean_subset": "clean_subset trains on the right labels alone, as the manifest knows them: perfect selection",
+    }
+    yardsticks = [told[name] for name in YARDSTICKS if any(r.strategy == name for r in results)]
+    if yardsticks:
+        notes.append(f"{'; '.join(yardsticks)}. They are yardsticks, never marked or compared.")
     if any(row.values[name].mean is not None for block in blocks for row in block.rows for name in EXTRAS):
         notes.append(
             "J&F is volumetric: an object's frames are scored as one. AP is the average precision of the positive "

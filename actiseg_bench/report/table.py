@@ -16,10 +16,10 @@ from actiseg_bench.report.marks import compare_rows, correct_blocks, is_silent, 
 from actiseg_bench.report.notes import make_notes
 from actiseg_bench.report.sums import SumsOf, no_sums
 from actiseg_bench.results.networks import count_networks
-from actiseg_bench.results.result import REFERENCES, SCORES, RunResult, TrackInfo
+from actiseg_bench.results.result import REFERENCES, SCORES, YARDSTICKS, RunResult, TrackInfo
 
 _FAMILIES = ("clean", "text", "flip", "mask", "mixed")
-_FIRST_STRATEGIES = ("silent", "start", "baseline")
+_FIRST_STRATEGIES = ("silent", "start", "frozen", "clean_subset", "baseline")
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,11 @@ class Row:
     def is_reference(self) -> bool:
         """True for ``start`` and ``silent``."""
         return self.strategy in REFERENCES
+
+    @property
+    def competes(self) -> bool:
+        """False for reference rows and yardsticks, which are never marked or compared."""
+        return self.strategy not in (*REFERENCES, *YARDSTICKS)
 
     @property
     def name(self) -> str:
@@ -219,10 +224,10 @@ def _with_cost(rows: list[Row]) -> list[Row]:
 def _all_sums(
     rows: Sequence[Row], groups: Sequence[Sequence[RunResult]], sums_of: SumsOf
 ) -> dict[str, dict[Run, ClipSums]]:
-    """Return trained row that is not silent → run → clip sums, nothing unless all are there."""
+    """Return a method's row that is not silent → run → clip sums, nothing unless all are there."""
     found: dict[str, dict[Run, ClipSums]] = {}
     for row, group in zip(rows, groups, strict=True):
-        if row.is_reference or row.silent:
+        if not row.competes or row.silent:
             continue
         sums = {run_of(result): one for result in group if (one := sums_of(result)) is not None}
         if len(sums) < len(group):
@@ -242,7 +247,7 @@ def run_of(result: RunResult) -> Run:
 
 
 def _row_key(result: RunResult) -> tuple[int, str, str, Run]:
-    """Order rows: references, baseline, then by name."""
+    """Order rows: references, yardsticks, baseline, then by name."""
     known = result.strategy in _FIRST_STRATEGIES
     place = _FIRST_STRATEGIES.index(result.strategy) if known else len(_FIRST_STRATEGIES)
     return place, result.strategy, result.variant, run_of(result)

@@ -32,6 +32,8 @@ SCORES = (*METRICS, "p_miou_hands", "p_miou_objects")
 
 START, SILENT = "start", "silent"
 REFERENCES = (START, SILENT)
+YARDSTICKS = ("frozen", "clean_subset")
+"""Trained rows that say what is there without learning, and how far perfect selection goes."""
 NO_VARIANT = "-"  # of the reference rows
 OWN_PROTOCOL = "own"  # of tracks that no protocol names
 
@@ -146,6 +148,11 @@ class RunResult:
     def is_reference(self) -> bool:
         """True for the rows ``start`` and ``silent``."""
         return self.strategy in REFERENCES
+
+    @property
+    def competes(self) -> bool:
+        """Say whether this is a method's row, which may be marked and compared."""
+        return self.strategy not in (*REFERENCES, *YARDSTICKS)
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, ``from_json``'s inverse, with its own digest in it."""

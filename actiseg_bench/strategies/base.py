@@ -50,6 +50,8 @@ class StrategyCard:
         robust: which terms of the base loss it protects. deviations: from the paper and its official code, beside what
             the options say; empty when there are none.
         scored: whose predictions are scored.
+        needs_truth: it is told which labels are right (``Batch.agrees``); a strategy that learns from noise is not.
+        is_yardstick: it says how far one could go, or what is there without learning: never best, never compared.
     """
 
     name: str
@@ -66,6 +68,8 @@ class StrategyCard:
     robust: Robustness = TRUSTS_ALL
     deviations: str = ""
     scored: str = "the network"
+    needs_truth: bool = False
+    is_yardstick: bool = False
 
     def list_options(self) -> list[Option]:
         """Return the options, one by one."""

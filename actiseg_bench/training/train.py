@@ -115,7 +115,8 @@ def train_run(
     with process_state(config.threads):
         fabric = make_fabric(config)
         started = time.perf_counter()
-        data = open_training(config, manifest, root, diagnose=diagnose, clips=clips)
+        truth = diagnose or STRATEGIES[config.strategy].card.needs_truth
+        data = open_training(config, manifest, root, diagnose=truth, clips=clips)
         config = fit_to_data(config, data)
         strategy = make_strategy(config, data, folder)
         networks, weights = make_networks(config, strategy.card.networks, fabric.device)

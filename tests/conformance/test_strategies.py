@@ -18,6 +18,10 @@ NAMES = list(STRATEGIES)
 RATES = NoiseRates(0.4, 0.2, 0.3, 0.2, 0.1)
 METHODS = [(name, variant) for name in NAMES for variant in STRATEGIES[name].card.variants]
 every_variant = pytest.mark.parametrize(("name", "variant"), METHODS, ids=["@".join(method) for method in METHODS])
+LEARNERS = [name for name in NAMES if not STRATEGIES[name].card.is_yardstick]
+"""Strategies that learn masks from the labels as given; yardsticks are judged in tests/bench/test_yardsticks.py."""
+LEARNING = [(name, variant) for name, variant in METHODS if name in LEARNERS]
+every_learner = pytest.mark.parametrize(("name", "variant"), LEARNING, ids=["@".join(method) for method in LEARNING])
 
 
 def make(name: str, variant: str = "faithful", **options: object) -> Strategy:
@@ -29,7 +33,7 @@ def make(name: str, variant: str = "faithful", **options: object) -> Strategy:
 
 def make_batch() -> Batch:
     batch = train_fakes.make_batch()
-    return replace(batch, strong=batch.frames / 2)
+    return replace(batch, strong=batch.frames / 2, agrees=torch.ones_like(batch.masks, dtype=torch.bool))
 
 
 def make_networks(strategy: Strategy) -> list[nn.Module]:
@@ -71,7 +75,7 @@ def test_every_network_gets_a_finite_loss_and_a_gradient_of_its_own(name: str, v
 
 
 @pytest.mark.parametrize("epoch", [0.0, 1.9])
-@every_variant
+@every_learner
 def test_every_decoder_layer_and_the_networks_own_loss_are_learned_from(name: str, variant: str, epoch: float) -> None:
     strategy = STRATEGIES[name](two_sample_setting(), {}, variant)
     networks = [Layered() for _ in range(strategy.card.networks)]
@@ -152,7 +156,7 @@ def gradients(strategy: Strategy) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("term", ["mask", "dice", "positive"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", LEARNERS)
 def test_the_card_says_which_terms_are_protected(name: str, term: str) -> None:
     """A term that is protected learns something else than the baseline's; one that is not learns the very same."""
     loss = LossConfig(**{one: float(one == term) for one in ("mask", "dice", "positive")})
@@ -167,7 +171,7 @@ def test_the_card_says_which_terms_are_protected(name: str, term: str) -> None:
         assert is_same
 
 
-@every_variant
+@every_learner
 def test_descending_the_loss_learns_clean_labels(name: str, variant: str) -> None:
     strategy, batch = make(name, variant), make_batch()
     networks = [Memory(batch.masks) for _ in range(strategy.card.networks)]

@@ -110,6 +110,7 @@ def published(name: str, depth: int, summary: str) -> ModelCard:
         frozen=("text_encoder", "backbone.0.body.conv1", "backbone.0.body.layer1"),
         optional=HEADS,
         positive_head="positive_cls_embed",
+        decides=("positive_cls_embed",),
         max_frames=MAX_FRAMES,
         frame_samples=MAX_FRAMES,
     )
@@ -144,6 +145,7 @@ class ReferFormerMini(ReferFormer):
         start_weights="referformer-mini",
         fresh=("positive_cls_embed",),
         positive_head="positive_cls_embed",
+        decides=("positive_cls_embed",),
         max_frames=MAX_FRAMES,
     )
     configuration = ReferFormerConfig(
