@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from actiseg_noise.borders.folders import check_file_name, is_inside
+from actiseg_noise.borders.folders import check_file_name, is_inside, leads_inside
 from actiseg_noise.borders.images import write_index_mask
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import FolderDraft, copy_file, link, other_files, write_json
@@ -123,8 +123,10 @@ def find_inside(root: Path, name: str, where: str) -> Path:
     if not is_inside(name):
         raise DataError(f"{where}: the manifest names {name!r}, which leaves the root; such a manifest is not exported")
     path = root / name
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise DataError(f"{where}: {name!r} is a link that leaves the root {root}; put the file itself there")
+    if not leads_inside(path, root):
+        raise DataError(
+            f"{where}: {name!r} is a link that leaves the root {root}, or leads to itself; put the file itself there"
+        )
     return path
 
 

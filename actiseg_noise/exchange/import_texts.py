@@ -6,7 +6,6 @@ A text is the whole expression. Where the noisy side calls an object something e
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.datasets.lexicon import unknown_category_id
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.exchange.import_pairs import NoisyLabel, Problems
+from actiseg_noise.fields import is_text, shorten
 from actiseg_noise.records import NOUN, ObjectRecord
 
 _FORM = 'a text, {"clean": text, "noisy": text}, or an object that leads from object ids to one of the two'
@@ -80,7 +80,7 @@ class Texts:
         return found
 
     def _error(self, sequence: str, value: Any) -> str:
-        return f"{self.path}: {sequence!r}: expected {_FORM}, found {json.dumps(value, ensure_ascii=False)[:80]}"
+        return f"{self.path}: {sequence!r}: expected {_FORM}, found {shorten(value)}"
 
 
 def read_texts(path: Path) -> Texts:
@@ -99,10 +99,10 @@ def _filled(text: str | None) -> str:
 
 def _pair(value: Any) -> tuple[str, str] | None:
     """Return (clean, noisy) of one text, None where it is neither form."""
-    if value is None or isinstance(value, str):
+    if value is None or is_text(value):
         return _filled(value), _filled(value)
     if isinstance(value, dict) and set(value) == {"clean", "noisy"}:
         clean, noisy = value["clean"], value["noisy"]
-        if isinstance(clean, str | None) and isinstance(noisy, str | None):
+        if all(text is None or is_text(text) for text in (clean, noisy)):
             return _filled(clean), _filled(noisy)
     return None

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.borders.folders import is_inside
+from actiseg_noise.borders.folders import is_inside, leads_inside
 from actiseg_noise.borders.images import Picture, Size, read_frame
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.clips import ManifestFrame
@@ -37,12 +37,7 @@ def read_picture(frame: ManifestFrame | None, root: Path | None) -> Picture | No
     A path that leaves the root is not followed.
     """
     path = None if frame is None else frame.image_path
-    if (
-        root is None
-        or path is None
-        or not is_inside(path)
-        or not (root / path).resolve().is_relative_to(root.resolve())
-    ):
+    if root is None or path is None or not is_inside(path) or not leads_inside(root / path, root):
         return None
     try:
         return read_frame(root / path)

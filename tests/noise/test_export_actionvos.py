@@ -23,6 +23,7 @@ from actiseg_noise.exchange.import_prompts import PromptPairs
 from actiseg_noise.exchange.import_write import write_import
 from actiseg_noise.exchange.published_prompts import PublishedFiles
 from actiseg_noise.manifest.read import Manifest, read_manifest
+from actiseg_noise.view.preview_picture import read_picture
 
 
 def labels_of(manifest: Manifest, side: str) -> list[tuple[Any, ...]]:
@@ -257,7 +258,21 @@ def test_a_link_that_leaves_the_root_is_refused(tmp_path: Path) -> None:
     for images in ("copy", "link"):
         with pytest.raises(DataError, match="is a link that leaves the root"):
             export_actionvos(manifest, tmp_path / "x", root=root, images=images)
+    image.unlink()
+    image.symlink_to(image.name)
+    with pytest.raises(DataError, match="or leads to itself; put the file itself there"):
+        export_actionvos(manifest, tmp_path / "x", root=root, images="copy")
     assert not (tmp_path / "x").exists()
+
+
+def test_a_picture_that_is_a_link_to_itself_is_left_out_of_a_preview(tmp_path: Path) -> None:
+    root, manifest = build_actionvos(tmp_path)
+    (frame, *_) = next(manifest.iter_clips()).frames
+    assert read_picture(frame, root) is not None
+    image = root / str(frame.image_path)
+    image.unlink()
+    image.symlink_to(image.name)
+    assert read_picture(frame, root) is None
 
 
 @pytest.mark.parametrize("frame_id", ["../../../escape", "a/b", "..", ""])

@@ -159,6 +159,8 @@ def test_texts_name_objects_on_both_sides(tmp_path: Path) -> None:
         ({"a": 3}, "'a': expected a text, .*found 3"),
         ({"a": {"x": "a horse"}}, "'a': expected a text"),
         ({"a": ""}, "'a': expected a text"),
+        ({"a": "a \ud800 horse"}, "'a': expected a text"),
+        ({"a": {"clean": "a horse", "noisy": "\ud800"}}, "'a': expected a text"),
     ],
 )
 def test_texts_that_do_not_fit_are_refused(tmp_path: Path, data: dict[str, object], message: str) -> None:
