@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
 
 @dataclass(frozen=True)
@@ -192,6 +193,12 @@ def collate(items: list[ClipItem]) -> Batch:
 def _as_floats(frames: Tensor) -> Tensor:
     """Return bytes as numbers in [0, 1]; features stay as they are."""
     return frames.float() / 255 if frames.dtype == torch.uint8 else frames.float()
+
+
+def resize_frames(frames: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return pictures ``[B, T, 3, H, W]`` in another size (rows, columns), bilinear."""
+    flat = F.interpolate(frames.flatten(0, 1), size, mode="bilinear", align_corners=False)
+    return flat.unflatten(0, tuple(frames.shape[:2]))
 
 
 def _joined(parts: list[Tensor | None]) -> Tensor | None:

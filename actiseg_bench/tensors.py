@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 
 from actiseg_noise.borders.writing import whole_file
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class TensorFileError(ValueError):
@@ -22,8 +22,6 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         TensorFileError: it cannot be read, or is none; safetensors has many kinds of error for a damaged header.
     """
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, framework="pt") as file:
             said = dict(file.metadata() or {})
@@ -38,9 +36,6 @@ def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str
     Raises:
         WriteError: the file cannot be written.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
-
     with whole_file(path, SafetensorError) as partial:
         save_file(tensors, partial, metadata)
         with suppress(OSError):  # a file system without modes

@@ -1,6 +1,6 @@
 """Make this folder: ``python manifests/make.py`` builds every variant, publishes them, and writes the page beside it.
 
-The variants are those of the protocol ``full``: ``kitchen``'s train split under each of its recipes, and the clean
+The variants are those of the protocol ``full-v1``: ``kitchen``'s train split under each of its recipes, and the clean
 evaluation split. The labels are the same on every machine; the bytes of the Parquet files are those of one version of
 Arrow.
 """
@@ -21,7 +21,7 @@ from actiseg_noise.manifest.info import ManifestInfo, SlotCounts, read_info
 from actiseg_noise.publishing.publication import publish
 
 HERE = Path(__file__).parent
-PROTOCOL = HERE.parent / "actiseg_bench" / "protocols" / "full.toml"
+PROTOCOL = HERE.parent / "actiseg_bench" / "protocols" / "full-v1.toml"
 PUBLISHED = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -71,7 +71,7 @@ def _describe(slot: SlotCounts) -> str:
 
 _INTRO = """# Published variants of `kitchen`
 
-The labels of every track of the protocol `full`, and of its clean evaluation split, as data. They are here so that a
+The labels of every track of the protocol `full-v1`, and of its clean evaluation split, as data. They are here so that a
 number in a leaderboard can be traced to the labels behind it: the leaderboard prints the first digits of these digests.
 [kitchen/](kitchen/README.md) is a publication as `actiseg-noise publish` makes it; `make manifests` makes this folder
 again, this page included.
@@ -85,7 +85,7 @@ actiseg-noise verify manifests/kitchen/train/text-40-s0
 actiseg-noise verify manifests/kitchen/train/text-40-s0 --rebuild
 ```
 
-`actiseg-bench run --protocol full` builds its tracks itself and gets these digests. To train on the files as they are:
+`actiseg-bench run --protocol full-v1` builds its tracks itself and gets these digests. To train on the files:
 
     actiseg-bench run --strategy gce --manifest manifests/kitchen/train/text-40-s0 \\
         --eval-manifest manifests/kitchen/val/clean-s0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from actiseg_bench.records import AuxiliaryHeads, Prediction, Targets
+from actiseg_bench.records import AuxiliaryHeads, Prediction, Targets, resize_frames
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.registry import Registry
 
@@ -80,6 +80,10 @@ class VosModel(nn.Module):
             ActisegError: the model's card does not say that it ``keeps_features``.
         """
         raise ActisegError(f"model {self.card.name!r} keeps no features")
+
+    def resize(self, frames: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return what ``forward`` takes for frames, ``[B, T, C, H, W]``, in another size (rows, columns), bilinear."""
+        return resize_frames(frames, size)
 
     def make_head(self, *, anew: bool) -> nn.Module:
         """Return a copy of the model's own mask head, or one drawn ``anew``, for models that can grow some.

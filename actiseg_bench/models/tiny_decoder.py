@@ -50,15 +50,27 @@ class TinyDecoder(Tiny):
     def encode(self, frames: Tensor) -> Tensor:
         """Return the features of frames ``[B, T, 3, H, W]``: float16 ``[B, T, 36, H/2, W/2]``, 24 fine, 12 context.
 
-        Four neighbours of the context, which has half the resolution, lie one behind the other in the channels.
+        Four neighbours of the context, which has half the resolution, lie one behind the other in the channels. Sides
+        of the frames are multiples of 4, as those of ``card.input_size`` are.
         """
         context, fine = self.encoder(frames)
         return torch.cat([fine, F.pixel_shuffle(context, 2)], 2).half()
 
+    def resize(self, frames: Tensor, size: tuple[int, int]) -> Tensor:
+        """See :class:`VosModel`; of features, each part in its own resolution. ``size`` is even."""
+        if frames.shape[2] == 3:
+            return super().resize(frames, size)
+        context, fine = self.see(frames)
+        context = super().resize(context, (size[0] // 2, size[1] // 2))
+        return torch.cat([super().resize(fine, size), F.pixel_shuffle(context, 2)], 2)
+
     def see(self, frames: Tensor) -> tuple[Tensor, Tensor]:
         """See :class:`Tiny`; of features, what they were made of, but for rounding to float16."""
-        features = self.encode(frames) if frames.shape[2] == 3 else frames
-        fine, context = features.float().split([features.shape[2] - CONTEXT_DIM // 4, CONTEXT_DIM // 4], 2)
+        if frames.shape[2] == 3:
+            with torch.no_grad():
+                context, fine = (maps.half().float() for maps in self.encoder(frames))
+            return context, fine
+        fine, context = frames.float().split([frames.shape[2] - CONTEXT_DIM // 4, CONTEXT_DIM // 4], 2)
         return F.pixel_unshuffle(context, 2), fine
 
     def query(self, referent: Tensor, action: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import combine, mean_over_pixels, weigh
-from actiseg_bench.records import Batch, Network, Prediction, predict_view
+from actiseg_bench.records import Batch, Network, Prediction, predict_view, resize_frames
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
 
@@ -75,11 +75,10 @@ def corrections(label: Tensor, q: Tensor, confidence: float) -> Tensor:
     return other & ~is_spared.view(-1, *[1] * (label.ndim - 1))
 
 
-def resized(frames: Tensor, scale: float) -> Tensor:
-    """Return frames ``[B, T, 3, H, W]`` in about ``scale`` times their size: whole cells of 8 pixels, bilinear."""
-    size = [max(CELL, round(side * scale / CELL) * CELL) for side in frames.shape[-2:]]
-    flat = F.interpolate(frames.flatten(0, 1), size, mode="bilinear", align_corners=False)
-    return flat.unflatten(0, tuple(frames.shape[:2]))
+def scaled(size: Sequence[int], scale: float) -> tuple[int, int]:
+    """Return about ``scale`` times a size (rows, columns), in whole cells of 8 pixels."""
+    rows, columns = (max(CELL, round(side * scale / CELL) * CELL) for side in size)
+    return rows, columns
 
 
 @dataclass(frozen=True)
@@ -169,7 +168,8 @@ class ADELE(Strategy):
         targets = batch.targets._replace(queries=plain.queries)
         answers = [plain]
         for scale in self.options.scales:
-            frames = resized(batch.frames, scale)
+            resize = getattr(network, "resize", resize_frames)  # kept features know how
+            frames = resize(batch.frames, scaled(batch.frames.shape[-2:], scale))
             answers.append(network(frames, batch.expressions, batch.frames_of, targets))
         size = list(batch.masks.shape[-2:])
         found = []

@@ -11,6 +11,7 @@ from layered_fakes import Layered, maps, two_sample_setting, two_samples
 from scipy.optimize import curve_fit
 
 from actiseg_bench.losses import LossConfig
+from actiseg_bench.records import resize_frames
 from actiseg_bench.strategies.adele import (
     ADELE,
     bernoulli_kl,
@@ -19,7 +20,7 @@ from actiseg_bench.strategies.adele import (
     iou_curve,
     iou_slope,
     relative_change,
-    resized,
+    scaled,
 )
 from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.train import train_run
@@ -105,10 +106,10 @@ def test_a_pixels_loss_is_the_mean_over_scales() -> None:
 
 
 def test_frames_are_resized_to_whole_cells() -> None:
-    frames = torch.rand(2, 3, 3, 96, 160)
-    assert resized(frames, 0.7).shape == (2, 3, 3, 64, 112)
-    assert resized(frames, 1.5).shape == (2, 3, 3, 144, 240)
-    assert resized(torch.ones(1, 1, 3, 16, 16), 0.1).shape == (1, 1, 3, 8, 8)
+    assert scaled((96, 160), 0.7) == (64, 112)
+    assert scaled((96, 160), 1.5) == (144, 240)
+    assert scaled((16, 16), 0.1) == (8, 8)
+    assert resize_frames(torch.rand(2, 3, 3, 96, 160), (64, 112)).shape == (2, 3, 3, 64, 112)
 
 
 def drive(strategy: ADELE, network: Layered, points: int, start: int = 0) -> list[bool]:

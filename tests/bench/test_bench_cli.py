@@ -237,7 +237,7 @@ def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(
         (["run", "--all", "--precision", "8"], "--precision 8: expected one of 32-true, bf16-mixed, 16-mixed"),
         (["run", "--all", "--device", "gpu"], "--device gpu: expected cpu, cuda, cuda:N or auto. Did you mean cuda?"),
         (["run", "--strategy", "gec"], "unknown strategy 'gec'. Did you mean 'gce'?"),
-        (["run", "--track", "text-4"], "unknown track 'text-4'. Did you mean 'text-40'?"),
+        (["run", "--track", "flip-4"], "unknown track 'flip-4'. Did you mean 'flip-40'?"),
         (["run", "--all", "--model", "tinny"], "unknown model 'tinny'. Did you mean 'tiny'?"),
         (["run", "--all", "--variant", "relased"], "no strategy has a variant 'relased'. Known: faithful, released"),
         (["run", "--all", "--manifest", "m"], "--manifest and --all contradict each other"),
@@ -279,7 +279,7 @@ def test_nothing_is_drawn_into_a_root(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     named = [str(noisy_val) if word == "MANIFEST" else word for word in words]
-    for root, message in (("empty", "'val' of 'kitchen' is not drawn there"), ("typo", "--root typo: no such folder.")):
+    for root, message in (("empty", "of 'kitchen' is not drawn there"), ("typo", "--root typo: no such folder.")):
         code, _, told = cli(*named, "--root", root)
         assert (code, message in told) == (2, True)
     assert not list((tmp_path / "empty").iterdir())

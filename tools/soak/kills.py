@@ -68,6 +68,7 @@ VICTIMS = (
         ),
         weight=2,
     ),
+    Victim("clean", noise("clean {made}/manifest --corrections {made}/corrections/corrections.csv --out {out}")),
     Victim("publish", noise("publish {made}/manifest --out {out}"), weight=2),
     Victim("publish --force", noise("publish {made}/manifest --force --out {out}"), before="publication", weight=2),
     Victim("run", bench(f"{_RUN} --strategy baseline --out {{out}}"), is_whole=False, weight=2),

@@ -98,8 +98,24 @@ def _copy_small_files(made: Path) -> None:
     for video in videos:
         place = Path(info["split"]) / "images" / video
         shutil.copytree(made / "kitchen" / place, made / "pictures" / place)
+    _write_corrections(made, info["digest"])
     (made / "published").mkdir()
     torch.save({"model": load_file(start), "epoch": 3}, made / "published/model.pth")
+
+
+def _write_corrections(made: Path, digest: str) -> None:
+    """Write a table of accepted corrections of the manifest: a noun and a boundary."""
+    from pyarrow import parquet
+
+    sample, *_ = parquet.read_table(made / "manifest/samples.parquet").to_pylist()
+    mask = next(row for row in parquet.read_table(made / "manifest/masks.parquet").to_pylist() if row["noisy_area"])
+    rows = [
+        "manifest,sample_id,frame_idx,what,given,suggested,score,accept",
+        f"{digest},{sample['sample_id']},,noun,{sample['noisy_noun']},{sample['noun']},0.9,yes",
+        f"{digest},{mask['sample_id']},{mask['frame_idx']},mask,{mask['noisy_digest']},dilate 1 px,0.8,yes",
+    ]
+    (made / "corrections").mkdir()
+    (made / "corrections/corrections.csv").write_text("".join(f"{row}\n" for row in rows), "utf-8")
 
 
 def _place(source: Path, target: Path) -> None:

@@ -63,6 +63,7 @@ SLOW_ON_MANIFEST = (
     REBUILD,
     noise("diff {made}/manifest {it} --json"),
     noise("inspect {it} --json --plot {out}"),
+    noise("clean {it} --corrections {made}/corrections/corrections.csv --out {out}"),
     PUBLISH_RECIPE,
     noise("export {it} --format refvos --masks rle --images copy --out {out}"),
     noise("export {it} --format actionvos --images link --root {made}/kitchen --out {out}"),
@@ -211,6 +212,12 @@ SUBJECTS = (
         ("*.pth",),
         (bench("convert-checkpoint {file} --model tiny --out {out}/x.safetensors"),),
         weight=0.5,
+    ),
+    Subject(
+        "corrections",
+        "corrections",
+        ("*.csv",),
+        (noise("clean {made}/manifest --corrections {file} --out {out}"),),
     ),
     Subject("protocol", "protocols", ("protocol.toml",), (bench("list tracks --protocol {file}"),)),
     Subject(
