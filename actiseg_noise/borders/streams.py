@@ -36,6 +36,7 @@ _PLAIN_SIGNS = {
         "Σ": "sum",
         "∅": "(/)",
         "Γ": "Gamma",
+        "§": "section ",
         "∇": "grad",
         "π": "pi",
     },

@@ -10,7 +10,14 @@ from types import TracebackType
 
 from actiseg_noise.borders.folders import list_names
 from actiseg_noise.borders.text import read_json_object
-from actiseg_noise.borders.writing import PARTIAL, FolderDraft, check_nothing_else, remove_folder
+from actiseg_noise.borders.writing import (
+    PARTIAL,
+    FolderDraft,
+    check_nothing_else,
+    partial_of,
+    remove_folder,
+    remove_if_empty,
+)
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import INFO_NAME
 from actiseg_noise.manifest.schema import TABLES
@@ -84,6 +91,7 @@ def check_output(out: Path, *, force: bool, differs: Sequence[str] = ()) -> None
     """
     if not os.path.lexists(out):
         return
+    remove_if_empty(partial_of(out))  # of one who was killed when all was done
     if not (out / INFO_NAME).is_file():
         raise ActisegError(f"{out}: exists and is not a manifest, so it is not replaced; choose another --out")
     if not force:

@@ -6,7 +6,14 @@ import os
 from pathlib import Path
 
 from actiseg_noise.borders.text import read_text
-from actiseg_noise.borders.writing import check_nothing_else, digest_file, other_files, write_text
+from actiseg_noise.borders.writing import (
+    check_nothing_else,
+    digest_file,
+    other_files,
+    partial_of,
+    remove_if_empty,
+    write_text,
+)
 from actiseg_noise.errors import ActisegError, DataError
 
 SUMS_NAME = "SHA256SUMS"
@@ -19,6 +26,7 @@ def check_output(out: Path, *, force: bool) -> None:
     """Raise ActisegError when something is at ``out`` that may not be replaced."""
     if not os.path.lexists(out):
         return
+    remove_if_empty(partial_of(out))  # of one who was killed when all was done
     listed = _listed_files(out)
     if listed is None:
         raise ActisegError(f"{out}: exists and is not a publication, so it is not replaced; choose another --out")

@@ -22,6 +22,7 @@ import actiseg_noise
 from actiseg_noise import terminal
 from actiseg_noise.borders.images import frame_size, read_frame, read_index_mask, write_index_mask
 from actiseg_noise.borders.writing import FolderDraft, WriteError, whole_csv
+from actiseg_noise.building.workspace import check_output
 from actiseg_noise.check import verify as verify_module
 from actiseg_noise.check.verify import CHECKS, Subject, run_checks, verify
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
@@ -293,6 +294,17 @@ def test_a_split_or_dataset_that_cannot_name_a_folder_is_refused(folder: Path, s
     with pytest.raises(ManifestError, match=r"manifest\.json: split: expected a name"):
         actiseg_noise.publish(folder, folder.parent / "publication")
     assert not (folder.parent / "publication").exists()
+
+
+def test_what_a_kill_left_of_a_finished_build_goes_with_the_refusal_unless_it_is_in_use(folder: Path) -> None:
+    room = folder.with_name(f".{folder.name}.partial")
+    for content in ([], ["lock"]):
+        room.mkdir(exist_ok=True)
+        for name in content:
+            (room / name).write_text("")
+        with pytest.raises(ActisegError, match="the output exists"):
+            check_output(folder, force=False)
+        assert room.exists() == bool(content)
 
 
 def test_depth_is_limited() -> None:
