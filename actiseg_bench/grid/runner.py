@@ -99,12 +99,12 @@ class TorchRunner:
         config = self._config(spec)
         with process_state(config.threads):
             if spec.strategy in REFERENCES:
-                return self._score(spec, config, folder, None)
+                return self.score(spec, config, folder, None)
             trained = execution.train(config, spec.track, on_progress)
             if self._keep_weights:
                 labels = str(spec.track.info.train_manifest)
                 save_networks(folder / CHECKPOINT_NAME, trained.networks, config, labels)
-            scored = self._score(spec, config, folder, trained)
+            scored = self.score(spec, config, folder, trained)
         return replace(
             scored,
             losses=tuple(trained.losses),
@@ -115,7 +115,7 @@ class TorchRunner:
             selection=tuple(trained.selection),
         )
 
-    def _score(self, spec: RunSpec, config: RunConfig, folder: Path, trained: TrainOutcome | None) -> Outcome:
+    def score(self, spec: RunSpec, config: RunConfig, folder: Path, trained: TrainOutcome | None) -> Outcome:
         """Predict and score, of a trained run or of a reference row."""
         started = time.perf_counter()
         if trained is not None:

@@ -35,9 +35,7 @@ REFERENCES = (START, SILENT)
 NO_VARIANT = "-"  # of the reference rows
 TUNED = "tuned"  # the variant of rows whose options validation chose
 TUNING = "tuning"  # the key of a run's configuration that says who drew or chose them, from how many
-TRIALS_FOLDER = (
-    "trials"  # of runs that only tune: no row of a leaderboard, and passed over where results are looked for
-)
+TRIALS_FOLDER = "tuning-trials"  # of runs that are no rows of a leaderboard; no results are looked for in it
 OWN_PROTOCOL = "own"  # of tracks that no protocol names
 
 DIGEST = "result_digest"
