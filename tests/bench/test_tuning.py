@@ -56,6 +56,8 @@ fresh_factor = 1.0
 """
 
 
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+trains = pytest.mark.slow
 BUILD = partial(actiseg_noise.build, limit=4, workers=1, gate=False)
 
 
@@ -372,6 +374,7 @@ def tuning(tmp_path_factory: pytest.TempPathFactory, kitchen_root: Path) -> Tune
     return Tuned(folder / "runs", first, then, call(then), call)
 
 
+@trains
 def test_a_tuning_that_was_interrupted_keeps_its_finished_trials(tuning: Tuned) -> None:
     assert tuning.first.made == ["baseline-trial-0", "baseline-trial-1", "baseline-trial-2"]
     assert tuning.then.kept == tuning.first.made
@@ -379,6 +382,7 @@ def test_a_tuning_that_was_interrupted_keeps_its_finished_trials(tuning: Tuned) 
     assert tuning.made.failed == []
 
 
+@trains
 def test_both_scores_of_every_trial_are_stored_and_differ(tuning: Tuned) -> None:
     for choice in tuning.made.choices:
         assert len(choice.trials) == 3
@@ -395,6 +399,7 @@ def test_both_scores_of_every_trial_are_stored_and_differ(tuning: Tuned) -> None
     assert [one.spec.strategy for one in tuning.made.choices] == ["baseline", "gce"]
 
 
+@trains
 def test_the_file_beside_the_tuned_runs_says_what_the_function_returned(tuning: Tuned) -> None:
     for choice in tuning.made.choices:
         name = f"{choice.spec.strategy}-tuned"
@@ -402,6 +407,7 @@ def test_the_file_beside_the_tuned_runs_says_what_the_function_returned(tuning: 
         assert json.loads(path.read_text("utf-8")) == json.loads(json.dumps(choice.to_json()))
 
 
+@trains
 def test_the_tuned_runs_have_the_chosen_options_and_stand_beside_the_defaults(tuning: Tuned) -> None:
     results = {(one.strategy, one.variant): one for one in read_results(tuning.out)}
     assert sorted(name for name, _ in results) == ["baseline", "baseline", "gce", "gce", "silent", "start"]
@@ -418,11 +424,13 @@ def test_the_tuned_runs_have_the_chosen_options_and_stand_beside_the_defaults(tu
     ).replace("\n", " ")
 
 
+@trains
 def test_what_was_tuned_can_be_verified(tuning: Tuned, cli: Cli) -> None:
     code, printed, _ = cli("verify", tuning.out)
     assert (code, "6 runs: all checks passed" in printed) == (0, True)
 
 
+@trains
 def test_more_trials_keep_the_ones_that_are_there_and_trials_alone_train_nothing_else(tuning: Tuned) -> None:
     events = Events()
     made = tuning.call(events, trials=4, trials_only=True)
@@ -433,6 +441,7 @@ def test_more_trials_keep_the_ones_that_are_there_and_trials_alone_train_nothing
         assert [one.run_key for one in after.trials[:3]] == [one.run_key for one in before.trials]
 
 
+@trains
 def test_scores_of_another_trial_are_refused_and_what_to_do_is_said(tuning: Tuned) -> None:
     trial = tuning.made.choices[0].trials[1]
     path = trial.spec.folder(tuning.out / "tuning-trials") / "given.json"
@@ -449,6 +458,7 @@ def test_scores_of_another_trial_are_refused_and_what_to_do_is_said(tuning: Tune
         path.write_text(kept, "utf-8")
 
 
+@trains
 def test_the_command_prints_what_was_chosen_and_the_table(
     tuning: Tuned, cli: Cli, kitchen_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -466,6 +476,7 @@ def test_the_command_prints_what_was_chosen_and_the_table(
     assert told["choices"] == json.loads(json.dumps([choice.to_json() for choice in tuning.made.choices]))
 
 
+@trains
 def test_a_trial_that_fails_is_named_counts_as_lost_and_the_exit_code_is_1(
     tuning: Tuned, cli: Cli, kitchen_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -484,3 +495,18 @@ def test_a_trial_that_fails_is_named_counts_as_lost_and_the_exit_code_is_1(
     assert len(told["trials"]) == 5
     assert told["trials"][4]["error"] == "the loss is NaN at step 1"
     assert told["chosen"]["trial"] in range(4)
+
+
+@trains
+def test_the_code_of_the_page_runs(
+    tmp_path: Path, kitchen_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", (DOCS / "tuning.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    (tmp_path / "mine.toml").write_text(PROTOCOL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ACTISEG_KITCHEN_ROOT", str(kitchen_root))
+    monkeypatch.setattr(actiseg_noise, "build", BUILD)
+    exec(code.replace("trials=4", "trials=2"), {})  # noqa: S102 - of this repository
+    printed = capsys.readouterr().out
+    assert re.search(r"^gce \{.*'learning_rate': [\d.e-]+\} [\d.]+$", printed, re.MULTILINE)
+    assert "gce@tuned" in printed
