@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from actiseg_bench.results.stored import read_results
     from actiseg_bench.scoring.evaluate import evaluate
     from actiseg_bench.scoring.prediction_folder import predict
+    from actiseg_bench.tuning.api import tune
 
     __version__: str
 
@@ -30,6 +31,7 @@ __all__ = [  # noqa: RUF022 - in the order of their use
     "ManifestDataset",
     "collate",
     "run",
+    "tune",
     "train",
     "predict",
     "evaluate",
@@ -48,6 +50,7 @@ _HOMES = {
     "ManifestDataset": "data.manifest_dataset",
     "collate": "records",
     "run": "grid.api",
+    "tune": "tuning.api",
     "train": "grid.api",
     "predict": "scoring.prediction_folder",
     "evaluate": "scoring.evaluate",

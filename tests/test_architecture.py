@@ -46,6 +46,7 @@ BENCH_ROOMS = (
     "scoring",
     "auditing",
     "grid",
+    "tuning",
     "check",
     "report",
     "cli",

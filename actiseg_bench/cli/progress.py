@@ -21,8 +21,10 @@ class GridProgress(ProgressBars, Reporter):
         self._runs = self._ended = 0
 
     def start(self, runs: int) -> None:
-        """Show the bar over the grid."""
-        self._runs = runs
+        """Show the bar over the grid, in the place of that of a grid before it."""
+        if self._grid is not None:
+            self._grid.remove()
+        self._runs, self._ended = runs, 0
         self._grid = self.add("runs", runs)
 
     def begin(self, spec: RunSpec, why: str) -> None:

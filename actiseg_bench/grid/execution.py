@@ -62,12 +62,20 @@ def train(config: RunConfig, track: Track, on_progress: Callable[[int, int, floa
 
 def score_networks(networks: Sequence[VosModel], config: RunConfig, track: Track, folder: Path) -> NetworkScores:
     """Predict a track's evaluation clips with every network, store the predictions in ``folder``, score them."""
+    predicted = predict_clips(networks, config, track)
+    return _score(predicted, track.eval_manifest, folder)
+
+
+def predict_clips(
+    networks: Sequence[VosModel], config: RunConfig, track: Track, labels: str = "clean"
+) -> Iterator[Iterator[PredictedMask]]:
+    """Yield what every network predicts of a track's evaluation clips, row by row; ``labels``: whose texts it reads."""
     card = MODELS[config.model].card
     sizes = {"size": card.input_size, "mask_stride": card.mask_stride}
-    clips = ManifestDataset(track.eval_manifest, track.root, labels="clean", **sizes)  # type: ignore[arg-type]
+    clips = ManifestDataset(track.eval_manifest, track.root, labels=labels, **sizes)  # type: ignore[arg-type]
     keep_features(clips, networks[0])
     device = pick_device(config.device)
-    return _score((_rows(network, clips, device) for network in networks), track.eval_manifest, folder)
+    yield from (_rows(network, clips, device) for network in networks)
 
 
 def score_start(config: RunConfig, track: Track, folder: Path) -> NetworkScores:

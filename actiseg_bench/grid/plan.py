@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from actiseg_bench.grid.jobs import at_once
 from actiseg_bench.grid.options import RunOptions
-from actiseg_bench.grid.run import GridOutcome, Reporter, RunSpec, collect, make_grid, one_by_one
+from actiseg_bench.grid.run import GridOutcome, Reporter, Runner, RunSpec, collect, make_grid, one_by_one
 from actiseg_bench.grid.runner import TorchRunner
 from actiseg_bench.grid.tracks import (
     Build,
@@ -25,6 +26,52 @@ from actiseg_bench.results.result import REFERENCES
 from actiseg_bench.training.options import check_strategies
 from actiseg_noise.borders.locks import locked
 
+if TYPE_CHECKING:
+    from actiseg_bench.training.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked for, checked, and how it is trained.
+
+    Attributes:
+        options: with the protocol's model, where none was named. protocol: None for manifests of one's own.
+        strategies: in order. base: everything but model, strategy, variant and seed of a run.
+        own: strategy → hyper-parameters that the protocol has.
+    """
+
+    options: RunOptions
+    protocol: Protocol | None
+    strategies: list[str]
+    base: RunConfig
+    own: dict[str, dict[str, Any]]
+
+    @property
+    def seeds(self) -> int:
+        """Return how many trainings a cell has."""
+        return self.options.seeds or (self.protocol.seeds if self.protocol else 1)
+
+
+def make_plan(options: RunOptions) -> Plan:
+    """Return what is to be done, or refuse what no training can be made of.
+
+    Raises:
+        ActisegError: unknown names, options and values that are not allowed.
+    """
+    from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
+
+    protocol = None if options.own_manifests else load_protocol(options.protocol or "quick")
+    if protocol is not None and options.model is None:
+        options = replace(options, model=protocol.model)
+    listed = protocol.strategies if protocol and isinstance(protocol.strategies, tuple) else ()
+    strategies = choose("strategy", options.strategy or listed, list(STRATEGIES))
+    check_strategies(strategies, options, list(options.strategy))
+    base = options.configure(protocol.train if protocol else {}, threads=options.threads_per_run)
+    own = protocol.options if protocol else {}
+    for name, changed in own.items():
+        STRATEGIES[name].card.make_options(FAITHFUL, changed)  # what cannot be is refused before anything is built
+    return Plan(options, protocol, strategies, base, own)
+
 
 def make_runs(options: RunOptions, build: Build, reporter: Reporter | None = None) -> GridOutcome:
     """Make every run that is asked for and not there yet, into ``options.out``, which is locked meanwhile.
@@ -36,34 +83,27 @@ def make_runs(options: RunOptions, build: Build, reporter: Reporter | None = Non
     Raises:
         ActisegError: what cannot be run, before anything is built or trained; ``out`` is in use or cannot be written.
     """
-    from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
-
     reporter = reporter or Reporter()
-    protocol = None if options.own_manifests else load_protocol(options.protocol or "quick")
-    if protocol is not None and options.model is None:
-        options = replace(options, model=protocol.model)
-    listed = protocol.strategies if protocol and isinstance(protocol.strategies, tuple) else ()
-    strategies = choose("strategy", options.strategy or listed, list(STRATEGIES))
-    check_strategies(strategies, options, list(options.strategy))
-    base = options.configure(protocol.train if protocol else {}, threads=options.threads_per_run)
-    own = protocol.options if protocol else {}
-    for name, changed in own.items():
-        STRATEGIES[name].card.make_options(FAITHFUL, changed)  # what cannot be is refused before anything is built
-    runner = TorchRunner(base, keep_weights=options.keep_weights, options=own)
-    find_tracks = track_finder(options, protocol, build)
-    model = base.model
+    plan = make_plan(options)
+    options, model = plan.options, plan.base.model
+    runner = TorchRunner(plan.base, keep_weights=options.keep_weights, options=plan.own)
+    find_tracks = track_finder(options, plan.protocol, build)
     runner.check(model)
     with locked(options.out):
         tracks = find_tracks()
-        seeds = options.seeds or (protocol.seeds if protocol else 1)
-        grid = [fit_variant(spec) for spec in make_grid(tracks, strategies, options.variant, seeds, model)]
+        grid = [fit_variant(spec) for spec in make_grid(tracks, plan.strategies, options.variant, plan.seeds, model)]
         for spec in grid:
             spec.folder(options.out)  # a name that cannot be a folder's is refused before anything is made
         with reporter:
             for text in list_shared_clips(tracks):
                 reporter.note(f"warning: {text}")
-            work = partial(at_once, jobs=options.jobs) if options.jobs > 1 else one_by_one
-            return collect(grid, work(grid, runner, options.out, reporter), reporter)
+            return make_all(grid, runner, options.out, reporter, options.jobs)
+
+
+def make_all(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter, jobs: int) -> GridOutcome:
+    """Make every run of a grid that is not there yet, ``jobs`` at a time; the caller holds ``locked(out)``."""
+    work = partial(at_once, jobs=jobs) if jobs > 1 else one_by_one
+    return collect(grid, work(grid, runner, out, reporter), reporter)
 
 
 def track_finder(options: RunOptions, protocol: Protocol | None, build: Build) -> Callable[[], list[Track]]:

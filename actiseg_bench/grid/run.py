@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,14 +36,34 @@ OnProgress = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True)
+class OwnSettings:
+    """What one run has of its own, where the others of its strategy have the defaults.
+
+    Attributes:
+        options: hyper-parameters that differ from the method's paper, by key.
+        learning_rate: None: the configuration's.
+        about: JSON values: who drew or chose these; part of the run's key and of its configuration.
+    """
+
+    options: Mapping[str, Any]
+    learning_rate: float | None
+    about: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class RunSpec:
-    """One cell of the grid, one seed."""
+    """One cell of the grid, one seed.
+
+    Attributes:
+        own: settings of this run alone; its method is that of the strategy's paper, whatever ``variant`` calls it.
+    """
 
     track: Track
     model: str
     strategy: str
     variant: str
     seed: int
+    own: OwnSettings | None = None
 
     @property
     def name(self) -> str:

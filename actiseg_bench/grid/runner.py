@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from actiseg_bench.device import pick_device
 from actiseg_bench.grid import execution
@@ -15,7 +15,7 @@ from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.models.weights import find_weights, weights_name
 from actiseg_bench.results.provenance import Provenance, find_provenance
-from actiseg_bench.results.result import CHECKPOINT_NAME, REFERENCES, SILENT, START, RunIdentity
+from actiseg_bench.results.result import CHECKPOINT_NAME, REFERENCES, SILENT, START, TUNING, RunIdentity
 from actiseg_bench.results.score_code import score_code_digest
 from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
 from actiseg_bench.training.checkpoint import save_networks
@@ -36,8 +36,14 @@ class TorchRunner:
     Args:
         config: everything but model, strategy, variant and seed, which the run's spec says.
         keep_weights: store the scored networks beside the result.
-        options: strategy → hyper-parameters of ``faithful`` that a protocol has; those of ``config`` go before them.
+        options: strategy → hyper-parameters of ``faithful`` that a protocol has; those of ``config`` go before them,
+            and those of a run's own before these.
+
+    Attributes:
+        roots: the modules that make the scores of a run.
     """
+
+    roots: ClassVar[tuple[str, ...]] = (execution.__name__,)
 
     def __init__(
         self,
@@ -65,14 +71,18 @@ class TorchRunner:
             train_manifest=spec.track.info.train_manifest,
             eval_manifest=spec.track.info.eval_manifest,
             start_weights=self._weights(spec)[1],
-            score_code=_score_code(spec.model, spec.strategy),
+            score_code=self.score_code(spec),
             train_images=spec.track.info.train_images,
             eval_images=spec.track.info.eval_images,
         )
 
+    def score_code(self, spec: RunSpec) -> str:
+        """Return the digest of the code that can move the run's scores."""
+        return _score_code(self.roots, spec.model, spec.strategy)
+
     def provenance(self, spec: RunSpec) -> Provenance:
         """Return what makes the run, on this machine, now."""
-        code = _score_code(spec.model, spec.strategy)
+        code = self.score_code(spec)
         if spec.strategy == SILENT:
             return find_provenance(score_code=code)
         name, digest = self._weights(spec)
@@ -89,12 +99,12 @@ class TorchRunner:
         config = self._config(spec)
         with process_state(config.threads):
             if spec.strategy in REFERENCES:
-                return self._score(spec, config, folder, None)
+                return self.score(spec, config, folder, None)
             trained = execution.train(config, spec.track, on_progress)
             if self._keep_weights:
                 labels = str(spec.track.info.train_manifest)
                 save_networks(folder / CHECKPOINT_NAME, trained.networks, config, labels)
-            scored = self._score(spec, config, folder, trained)
+            scored = self.score(spec, config, folder, trained)
         return replace(
             scored,
             losses=tuple(trained.losses),
@@ -105,7 +115,7 @@ class TorchRunner:
             selection=tuple(trained.selection),
         )
 
-    def _score(self, spec: RunSpec, config: RunConfig, folder: Path, trained: TrainOutcome | None) -> Outcome:
+    def score(self, spec: RunSpec, config: RunConfig, folder: Path, trained: TrainOutcome | None) -> Outcome:
         """Predict and score, of a trained run or of a reference row."""
         started = time.perf_counter()
         if trained is not None:
@@ -123,15 +133,20 @@ class TorchRunner:
         config = replace(self._base, model=spec.model, seed=spec.seed)
         if spec.strategy in REFERENCES:
             return config
-        own = self._options.get(spec.strategy, {}) if spec.variant == FAITHFUL else {}
-        options = {**own, **config.strategy_options}
-        return replace(config, strategy=spec.strategy, variant=spec.variant, strategy_options=options)
+        variant = spec.variant if spec.own is None else FAITHFUL
+        protocols = self._options.get(spec.strategy, {}) if variant == FAITHFUL else {}
+        options = {**protocols, **config.strategy_options, **(spec.own.options if spec.own else {})}
+        if spec.own is not None and spec.own.learning_rate is not None:
+            config = replace(config, train=replace(config.train, learning_rate=spec.own.learning_rate))
+        return replace(config, strategy=spec.strategy, variant=variant, strategy_options=options)
 
     def _configured(self, spec: RunSpec) -> dict[str, Any]:
         """Return the part of the configuration that the run depends on."""
         if spec.strategy == SILENT:
             return {}
         config = self._config(spec).to_dict()
+        if spec.own is not None:
+            config |= {"variant": spec.variant, TUNING: dict(spec.own.about)}
         kept = ("model", "start_weights", "seed", "device", "threads")
         return {name: config[name] for name in kept} if spec.strategy == START else config
 
@@ -144,9 +159,9 @@ class TorchRunner:
 
 
 @lru_cache
-def _score_code(model: str, strategy: str) -> str:
+def _score_code(roots: tuple[str, ...], model: str, strategy: str) -> str:
     """Return the digest of the code that can move the scores of a model under a strategy."""
     things: list[type] = [] if strategy == SILENT else [MODELS[model]]
     if strategy not in REFERENCES:
         things.append(STRATEGIES[strategy])
-    return score_code_digest([execution.__name__], things)
+    return score_code_digest(roots, things)

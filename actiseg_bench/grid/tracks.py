@@ -151,12 +151,10 @@ def choose(kind: str, wanted: Iterable[str], known: Sequence[str]) -> list[str]:
 Build = Callable[..., Path]
 
 
-def protocol_tracks(
-    protocol: Protocol, names: Sequence[str], out: Path, build: Build, *, root: Path | None = None
-) -> list[Track]:
-    """Return the tracks called ``names``, building under ``out`` the manifests that are not there yet.
-
-    A track comes once per seed of the noise; one whose recipe has no noise, once.
+def manifest_finder(
+    protocol: Protocol, out: Path, build: Build, root: Path | None = None
+) -> Callable[[str, str, int], Path]:
+    """Return what finds the manifest of (split, recipe, noise seed) under ``out``, built if it is not there yet.
 
     Args:
         build: ``actiseg_noise.build``; called with ``resume`` and ``force``, so that a manifest of this very request
@@ -167,9 +165,24 @@ def protocol_tracks(
         parts = {"dataset": protocol.dataset, "split": split, "recipe": f"{Path(recipe).stem}-s{seed}"}
         folder = out.joinpath(*(folder_name(name, f"protocol {protocol.id}: {what}") for what, name in parts.items()))
         options = {"root": root, "split": split, "recipe": recipe, "seed": seed, "out": folder}
+        if split == protocol.validation_split:
+            options["allow_eval"] = True  # to choose on noisy labels is what this split is for, and no table shows it
         return build(protocol.dataset, resume=True, force=True, **options)
 
-    first = protocol.draws[0]
+    return find
+
+
+def protocol_tracks(
+    protocol: Protocol, names: Sequence[str], out: Path, build: Build, *, root: Path | None = None
+) -> list[Track]:
+    """Return the tracks called ``names``, building under ``out`` the manifests that are not there yet.
+
+    A track comes once per seed of the noise; one whose recipe has no noise, once.
+
+    Args:
+        build: see :func:`manifest_finder`.
+    """
+    find, first = manifest_finder(protocol, out, build, root), protocol.draws[0]
     eval_manifest = find(protocol.eval_split, "clean", first)
     watched = find(protocol.validation_split, "clean", first) if protocol.validation_split else None
 
@@ -182,6 +195,20 @@ def protocol_tracks(
                 return
 
     return [track for name in names for track in draws(name)]
+
+
+def validation_track(track: Track, labels: Path) -> Track:
+    """Return a track that is scored on a validation manifest, whose given labels have the noise of its training ones.
+
+    Raises:
+        ManifestError: no manifest with masks. DataError: a picture is missing.
+    """
+    from actiseg_bench.data.pictures import pictures_digest
+    from actiseg_noise import read_manifest
+
+    opened = read_manifest(labels)
+    info = replace(track.info, eval_manifest=opened.digest, eval_images=pictures_digest(opened, track.root))
+    return replace(track, info=info, eval_manifest=labels, validation=None)
 
 
 def has_noise(manifest: Path) -> bool:

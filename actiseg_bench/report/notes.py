@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actiseg_bench.metrics.actionvos import METRICS, TITLES
 from actiseg_bench.report.extras import EXTRAS
 from actiseg_bench.report.inference import Difference
-from actiseg_bench.results.result import YARDSTICKS, RunResult
+from actiseg_bench.results.result import TUNED, TUNING, YARDSTICKS, RunResult
 from actiseg_bench.results.score_code import shared_code
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def make_notes(
     if any(r.strategy == "baseline" for r in results):
         notes.append(_cost_note())
     notes += [f"{name} knew what a user would not: {oracle}." for name, oracle in _oracles(results)]
+    notes += _tuned_notes(groups)
     notes += _footing(results, groups)
     notes.append("These are scores of the bundled set-up; they do not reproduce the numbers of the ActiSeg-NL paper.")
     return notes
@@ -165,12 +166,61 @@ def _oracles(results: Sequence[RunResult]) -> list[tuple[str, str]]:
     return sorted(found.items())
 
 
+def _tuned_notes(groups: Sequence[Sequence[RunResult]]) -> Iterator[str]:
+    """Say what the options of tuned rows are, track by track, and warn where they were not chosen alike."""
+    budgets: set[str] = set()
+    for runs in groups:
+        rows = {run.strategy: run for run in runs if run.variant == TUNED}
+        if not rows:
+            continue
+        own = {_budget(run) for run in rows.values()}
+        budgets |= own
+        found = "; ".join(f"{name} {_settings(run)}" for name, run in sorted(rows.items()))
+        yield f"{runs[0].track.name}, tuned rows, {' or '.join(sorted(own))}: {found}."
+    if budgets:
+        yield (
+            "The options of tuned rows were chosen on validation labels with the noise of the training ones, the first "
+            "draw of it; trial 0 is the defaults (docs/tuning.md)."
+        )
+    if len(budgets) > 1:
+        yield f"Warning: tuned rows had {len(budgets)} budgets: {', '.join(sorted(budgets))}."
+
+
+def _budget(run: RunResult) -> str:
+    """Return from how many trials, and by what, the options of a tuned run were chosen."""
+    about = _tuning(run)
+    return f"best {TITLES.get(str(about.get('by')), '?')} of {about.get('trials', '?')} trials"
+
+
+def _settings(run: RunResult) -> str:
+    """Return ``q 0.45, learning rate 0.0012 (trial 3)``: what a tuned run was trained with."""
+    options, train = run.config.get("strategy_options"), run.config.get("train")
+    values = dict(options) if isinstance(options, Mapping) else {}
+    values["learning rate"] = train.get("learning_rate") if isinstance(train, Mapping) else None
+    shown = ", ".join(
+        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items()
+    )
+    return f"{shown} (trial {_tuning(run).get('trial', '?')})"
+
+
+def _tuning(run: RunResult) -> Mapping[str, Any]:
+    """Return what a run's configuration says of who chose its options; nothing where somebody wrote other things."""
+    found = run.config.get(TUNING)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _trainings(runs: Sequence[RunResult]) -> int:
+    """Return how many training configurations runs have; the learning rate of a tuned row is its own."""
+    own = [(run.variant == TUNED, run.config.get("train")) for run in runs]
+    shared = {str({**train, "learning_rate": None} if isinstance(train, Mapping) else train) for _, train in own}
+    return max(len(shared), len({str(train) for is_tuned, train in own if not is_tuned}))
+
+
 def _footing(results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]) -> list[str]:
     """Warn where rows of one block are not on equal footing."""
     notes = []
     for runs in groups:
-        training = {str(run.config.get("train")) for run in runs}
-        if len(training) > 1:
+        if _trainings(runs) > 1:
             notes.append(f"Warning: the rows of {runs[0].track.name} differ in their training configuration.")
     made_by: dict[str, set[str | None]] = {
         "versions of the code": _code_versions(results),

@@ -35,6 +35,9 @@ REFERENCES = (START, SILENT)
 YARDSTICKS = ("frozen", "clean_subset")
 """Trained rows that say what is there without learning, and how far perfect selection goes."""
 NO_VARIANT = "-"  # of the reference rows
+TUNED = "tuned"  # the variant of rows whose options validation chose
+TUNING = "tuning"  # the key of a run's configuration that says who drew or chose them, from how many
+TRIALS_FOLDER = "tuning-trials"  # of runs that are no rows of a leaderboard; no results are looked for in it
 OWN_PROTOCOL = "own"  # of tracks that no protocol names
 
 DIGEST = "result_digest"
@@ -271,6 +274,7 @@ def folder_name(name: str, what: str) -> str:
     raise_if(not is_line(name), f"{what}: expected one line of printable text, got {name[:60]!r}", DataError)
     check_file_name(name, what)
     raise_if(not is_data(name), f"{what}: {name!r} is a hidden name, expected another", DataError)
+    raise_if(name == TRIALS_FOLDER, f"{what}: {name!r} is where the trials of tuning lie, expected another", DataError)
     return portable_name(name)
 
 
@@ -377,12 +381,13 @@ def read_old_result(path: Path) -> tuple[RunResult | None, str]:
 
 
 def find_results(folder: Path) -> list[Path]:
-    """Return the path of every finished run's result under ``folder``, in order.
+    """Return the path of every finished run's result under ``folder``, in order; not of the trials of tuning below it.
 
     Raises:
         ResultError: the folder is missing or holds no result.
     """
     raise_if(not folder.is_dir(), f"{folder}: no such folder", ResultError)
-    paths = [path for path in walk_files(folder, ".json") if path.name == RESULT_NAME]
+    found = [path for path in walk_files(folder, ".json") if path.name == RESULT_NAME]
+    paths = [path for path in found if TRIALS_FOLDER not in path.relative_to(folder).parts]
     raise_if(not paths, f"{folder}: no finished run here; make some with actiseg-bench run", ResultError)
     return paths

@@ -48,6 +48,7 @@ def measure(
     keep_flagged: bool = False,
     void: str = "ignore",
     failures: bool = True,
+    labels: str = "clean",
 ) -> Measurement:
     """Measure predictions, which come in the order of the manifest's mask table.
 
@@ -55,13 +56,16 @@ def measure(
         keep_flagged: score clips with a review flag too.
         void: ``ignore`` (pixels without label are left out) or ``background`` (they count as background).
         failures: measure boundaries too, for the failure modes; several times slower on large frames.
+        labels: ``clean``, or ``noisy``, the labels as given, which no score in a table is on.
 
     Raises:
         ManifestError: the manifest carries no masks.
         PredictionError: predictions that are not the manifest's rows, have another size, or share a pixel.
     """
     check_void(void)
-    frames = (frame.scored(mask, void) for frame, mask in _paired(iter_truth(manifest), predictions, keep_flagged))
+    frames = (
+        frame.scored(mask, void) for frame, mask in _paired(iter_truth(manifest, labels), predictions, keep_flagged)
+    )
     found = measure_frames(frames, 0 if keep_flagged else len(flagged_clips(manifest)), void, failures=failures)
     return replace(found, videos=videos_of(manifest))
 

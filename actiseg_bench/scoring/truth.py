@@ -1,4 +1,4 @@
-"""What predictions are scored on: the clean masks of an evaluation manifest, frame by frame."""
+"""What predictions are scored on: the clean labels of an evaluation manifest, frame by frame; to tune, the given."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TruthFrame:
     Attributes:
         size: (height, width) of its masks in pixels.
         object_ids, is_positive, nouns: its K objects, those without a pixel here too.
-        masks: K clean masks. void: the pixels without label, None for none.
+        masks: K masks. void: the pixels without label, None for none.
         is_flagged: the clip has a review flag, and is not scored unless that is asked for.
     """
 
@@ -54,7 +54,7 @@ class TruthFrame:
         return f"{self.clip_id} frame {self.frame_idx}"
 
     def paint(self) -> IndexMask:
-        """Return the clean masks as ``uint8 [H, W]`` of object ids; void is background.
+        """Return the masks as ``uint8 [H, W]`` of object ids; void is background.
 
         Raises:
             ManifestError: masks that share a pixel or do not fill the frame.
@@ -72,8 +72,11 @@ class TruthFrame:
         return ScoredFrame(self.clip_id, self.frame_idx, *objects, self.paint(), prediction)
 
 
-def iter_truth(manifest: Manifest) -> Iterator[TruthFrame]:
+def iter_truth(manifest: Manifest, labels: str = "clean") -> Iterator[TruthFrame]:
     """Yield the annotated frames of a manifest, clip by clip.
+
+    Args:
+        labels: ``clean``, what every score is on; or ``noisy``, as given: all that a user without clean ones has.
 
     Raises:
         ManifestError: the manifest carries no masks.
@@ -82,7 +85,7 @@ def iter_truth(manifest: Manifest) -> Iterator[TruthFrame]:
     for clip in manifest.iter_clips():
         for frame in clip.frames:
             if frame.masks and frame.size is not None:
-                yield _truth(clip, frame, frame.size)
+                yield _truth(clip, frame, frame.size, labels)
                 is_empty = False
     raise_if(is_empty, _NO_MASKS, ManifestError)
 
@@ -90,10 +93,10 @@ def iter_truth(manifest: Manifest) -> Iterator[TruthFrame]:
 _NO_MASKS = "the manifest carries no masks; predictions are scored on one of content 'full'"
 
 
-def _truth(clip: ManifestClip, frame: ManifestFrame, size: tuple[int, int]) -> TruthFrame:
+def _truth(clip: ManifestClip, frame: ManifestFrame, size: tuple[int, int], labels: str) -> TruthFrame:
     """Return what a frame of masks is scored on."""
     objects = {sample.object_id: sample for sample in clip.samples}
-    masks = [mask.clean for mask in frame.masks.values()]
+    masks = [mask.rle(labels) for mask in frame.masks.values()]
     raise_if(None in masks, _NO_MASKS, ManifestError)
     return TruthFrame(
         clip_id=clip.clip_id,
@@ -101,8 +104,8 @@ def _truth(clip: ManifestClip, frame: ManifestFrame, size: tuple[int, int]) -> T
         frame_id=frame.frame_id,
         size=size,
         object_ids=tuple(frame.masks),
-        is_positive=tuple(objects[object_id].is_positive for object_id in frame.masks),
-        nouns=tuple(objects[object_id].noun for object_id in frame.masks),
+        is_positive=tuple(objects[object_id].flag(labels) for object_id in frame.masks),
+        nouns=tuple(objects[object_id].text(labels).noun for object_id in frame.masks),
         masks=tuple(mask for mask in masks if mask is not None),
         void=None if frame.void_rle is None else Rle(*size, frame.void_rle, 1),
         is_flagged=clip.redundant or clip.missing or clip.other,

@@ -17,6 +17,7 @@ from actiseg_bench.losses import combine, mean_over_pixels, weigh
 from actiseg_bench.records import Batch, Network, Prediction, predict_view, resize_frames
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
+from actiseg_bench.strategies.ranges import LogUniform, Uniform
 
 Values = npt.NDArray[np.float64]
 FEWEST = 3  # points of a curve of three parameters
@@ -86,12 +87,22 @@ class ADELEOptions(Options):
     """See :class:`Options`."""
 
     onset: float = option(
-        0.9, "r: relative change of the fitted curve's slope from which on labels are corrected", at_least=0, at_most=1
+        0.9,
+        "r: relative change of the fitted curve's slope from which on labels are corrected",
+        at_least=0,
+        at_most=1,
+        tune=Uniform(0.5, 0.98),
     )
     confidence: float = option(
-        0.8, "tau: confidence above which a prediction replaces the label", at_least=0.5, at_most=1
+        0.8,
+        "tau: confidence above which a prediction replaces the label",
+        at_least=0.5,
+        at_most=1,
+        tune=Uniform(0.6, 0.98),
     )
-    consistency: float = option(1.0, "lambda: weight of the divergence of every scale from their mean", at_least=0)
+    consistency: float = option(
+        1.0, "lambda: weight of the divergence of every scale from their mean", at_least=0, tune=LogUniform(0.1, 10)
+    )
     gate: float = option(
         0.8, "rho: highest confidence in a sample from which on its scales have to agree", at_least=0, at_most=1
     )

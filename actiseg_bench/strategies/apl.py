@@ -14,6 +14,7 @@ from actiseg_bench.losses import focal
 from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, Robustness, StrategyCard
 from actiseg_bench.strategies.gce import generalized_cross_entropy
 from actiseg_bench.strategies.options import option
+from actiseg_bench.strategies.ranges import LogUniform, OneOf
 from actiseg_bench.strategies.sce import reverse_cross_entropy
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -67,10 +68,24 @@ class APLOptions(PixelOptions):
         "nce",
         "the active loss; the published code has gce, not normalised and no active loss of the paper",
         released="gce",
+        tune=OneOf(("nce", "nfl"), "the paper's combinations"),
     )
-    passive: Literal["mae", "rce"] = option("rce", "the passive loss", released="mae")
-    alpha: float = option(1.0, "weight of the active loss", released=10.0, at_least=0)
-    beta: float = option(1.0, "weight of the passive loss", at_least=0)
+    passive: Literal["mae", "rce"] = option(
+        "rce", "the passive loss", released="mae", tune=OneOf(("mae", "rce"), "the paper's combinations")
+    )
+    alpha: float = option(
+        1.0,
+        "weight of the active loss",
+        released=10.0,
+        at_least=0,
+        tune=LogUniform(1, 10, "the paper: 1 on CIFAR-10, 10 on CIFAR-100"),
+    )
+    beta: float = option(
+        1.0,
+        "weight of the passive loss",
+        at_least=0,
+        tune=LogUniform(0.1, 1, "the paper: 1 on CIFAR-10, .1 on CIFAR-100"),
+    )
     q: float = option(0.7, "of ngce and gce", above=0, at_most=1)
     clamp_logits: float | None = option(
         None, "logits are kept within this distance of 0; the published code has 10", released=10.0, above=0

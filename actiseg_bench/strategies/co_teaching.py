@@ -14,6 +14,7 @@ from actiseg_bench.records import Batch, Network, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.loss_mixture import LossWindows, wrong_share
 from actiseg_bench.strategies.options import Options, option
+from actiseg_bench.strategies.ranges import Uniform
 from actiseg_noise.errors import raise_if
 
 
@@ -71,12 +72,14 @@ class CoTeachingOptions(Options):
         released=0.1,
         at_least=0,
         at_most=1,
+        tune=Uniform(0.05, 0.6),
     )
     forget_negatives: float | None = option(
         None,
         "the same of negatives, under select = flag; null: see rates, or 0 where forget is given",
         at_least=0,
         at_most=1,
+        tune=Uniform(0, 0.4),
     )
     window: int = option(
         128,
@@ -89,6 +92,7 @@ class CoTeachingOptions(Options):
         "more often than a whole run here; 6 of 6 epochs in the published code",
         released=1.0,
         at_least=0,
+        tune=Uniform(0.05, 0.75),
     )
     keep_first: float = option(
         1.0, "share kept at first; .95 in the published code", released=0.95, at_least=0, at_most=1

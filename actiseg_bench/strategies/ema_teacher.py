@@ -14,6 +14,7 @@ from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.records import Batch, Network, Prediction, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
+from actiseg_bench.strategies.ranges import OneOf, Uniform
 
 
 def ramped(updates: int, decay: float) -> float:
@@ -46,13 +47,27 @@ class EMATeacherOptions(Options):
     """See :class:`Options`."""
 
     decay: float = option(
-        0.99, "of the running mean, once it has ramped up; .99, later .999, in the paper", at_least=0, below=1
+        0.99,
+        "of the running mean, once it has ramped up; .99, later .999, in the paper",
+        at_least=0,
+        below=1,
+        tune=OneOf((0.9, 0.99, 0.999), "the paper's two, and .9 for short trainings"),
     )
     elsewhere: Literal["ignore", "teacher"] = option(
-        "ignore", "what a pixel learns where the teacher disagrees: nothing, or what the teacher sees, as a soft label"
+        "ignore",
+        "what a pixel learns where the teacher disagrees: nothing, or what the teacher sees, as a soft label",
+        tune=OneOf(("ignore", "teacher")),
     )
-    confidence: float = option(0.5, "how sure the teacher must be to disagree; .5 is always", at_least=0.5, below=1)
-    warmup_share: float = option(1 / 3, "share of the epochs before which all labels are kept", at_least=0, at_most=1)
+    confidence: float = option(
+        0.5, "how sure the teacher must be to disagree; .5 is always", at_least=0.5, below=1, tune=Uniform(0.5, 0.95)
+    )
+    warmup_share: float = option(
+        1 / 3,
+        "share of the epochs before which all labels are kept",
+        at_least=0,
+        at_most=1,
+        tune=Uniform(0.05, 0.75),
+    )
     scored: Literal["student", "teacher"] = option(
         "student",
         "who is scored and stored: the student, as every other strategy's network, so that what is gained is not the "

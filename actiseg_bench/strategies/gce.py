@@ -8,6 +8,7 @@ from torch import Tensor
 
 from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, Robustness, StrategyCard
 from actiseg_bench.strategies.options import option
+from actiseg_bench.strategies.ranges import Uniform
 
 
 def generalized_cross_entropy(logits: Tensor, target: Tensor, *, q: float) -> Tensor:
@@ -31,6 +32,7 @@ class GCEOptions(PixelOptions):
         "read",
         above=0,
         at_most=1,
+        tune=Uniform(0.3, 0.9),
     )
     additive: bool = option(False, "keep the focal term beside it; the published code does", released=True)
     guided: bool = option(

@@ -14,6 +14,7 @@ from actiseg_bench.losses import base_focal, combine, positive_loss
 from actiseg_bench.records import Batch, Network, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, Robustness, Step, StrategyCard
 from actiseg_bench.strategies.options import option
+from actiseg_bench.strategies.ranges import Uniform
 
 
 def smooth(target: Tensor, alpha: float) -> Tensor:
@@ -25,8 +26,10 @@ def smooth(target: Tensor, alpha: float) -> Tensor:
 class LabelSmoothingOptions(PixelOptions):
     """See :class:`Options`."""
 
-    alpha: float = option(0.1, "how much of a pixel's label is shared out", at_least=0, below=1)
-    alpha_positive: float = option(0.1, "the same of the positive flag", at_least=0, below=1)
+    alpha: float = option(
+        0.1, "how much of a pixel's label is shared out", at_least=0, below=1, tune=Uniform(0.05, 0.6)
+    )
+    alpha_positive: float = option(0.1, "the same of the positive flag", at_least=0, below=1, tune=Uniform(0.05, 0.6))
     fit: Literal["ce", "focal"] = option("ce", "what fits the smoothed label of a pixel")
 
 

@@ -16,6 +16,7 @@ from actiseg_bench.records import Batch, Network, Prediction, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.memory import PixelMemory, as_seen
 from actiseg_bench.strategies.options import Options, option
+from actiseg_bench.strategies.ranges import LogUniform, Uniform
 
 MOST = 255
 
@@ -73,7 +74,12 @@ class NPNOptions(Options):
     """See :class:`Options`."""
 
     warmup_share: float = option(
-        2 / 3, "of the epochs; 2 of 6 in the published code", released=1 / 3, at_least=0, at_most=1
+        2 / 3,
+        "of the epochs; 2 of 6 in the published code",
+        released=1 / 3,
+        at_least=0,
+        at_most=1,
+        tune=Uniform(0.2, 0.8),
     )
     warmup_fit: Literal["ce", "focal"] = option(
         "ce", "what fits the label in the warm-up; focal in the published code", released="focal"
@@ -84,12 +90,15 @@ class NPNOptions(Options):
         released=0.0,
         at_least=0,
     )
-    alpha: float = option(1.0, "weight of NL: the complementary labels", released=0.1, at_least=0)
+    alpha: float = option(
+        1.0, "weight of NL: the complementary labels", released=0.1, at_least=0, tune=LogUniform(0.1, 3)
+    )
     beta: float = option(
         2.0,
         "weight of CR: agreement of the strong view with the weak one's prediction",
         released=0.2,
         at_least=0,
+        tune=LogUniform(0.2, 6),
     )
     pll: Literal["hard", "soft", "weighted"] = option(
         "hard",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, fields
 from inspect import get_annotations
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from actiseg_bench.strategies.ranges import Range
 from actiseg_bench.values import Bounds, as_typed, fits, in_words
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
@@ -29,6 +30,7 @@ class Option:
         default: the value of the variant ``faithful``. released: the value of the variant ``released``, equal where
             the published code has the same. is_changed: whether the published code has another.
         meaning: what it is, and for a switch what the published code does.
+        tune: what tuning draws it from; None leaves it at its default.
     """
 
     key: str
@@ -39,6 +41,7 @@ class Option:
     is_changed: bool
     meaning: str
     bounds: Bounds
+    tune: Range | None = None
 
     def allows(self, value: Any) -> bool:
         """Say whether a value has the option's type and lies in its range."""
@@ -59,6 +62,7 @@ def option(
     at_most: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    tune: Range | None = None,
 ) -> Any:
     """Return the dataclass field of an option.
 
@@ -67,9 +71,11 @@ def option(
         meaning: what it is, and for a switch what the published code does.
         released: what the published ActiSeg-NL code has instead; left out where it has the default.
         at_least, at_most, above, below: which numbers are allowed, each of them where it is a tuple.
+        tune: what ``actiseg-bench tune`` draws it from, as the method's paper or its authors advise; None: it is not
+            tuned.
     """
     bounds = Bounds(at_least, at_most, above, below)
-    return field(default=default, metadata={_KEY: (meaning, released, bounds)})
+    return field(default=default, metadata={_KEY: (meaning, released, bounds, tune)})
 
 
 @dataclass(frozen=True)
@@ -120,7 +126,8 @@ def list_options(kind: type[Options]) -> list[Option]:
     """Return the options of a class, its own before those that it inherits.
 
     Raises:
-        TypeError: a class that is not decorated with ``@dataclass(frozen=True)``, or a field that is no ``option``.
+        TypeError: a class that is not decorated with ``@dataclass(frozen=True)``; a field that is no ``option``;
+            a range with values that the option does not allow.
     """
     if "__dataclass_fields__" not in vars(kind):
         raise TypeError(
@@ -131,10 +138,15 @@ def list_options(kind: type[Options]) -> list[Option]:
     for name in dict.fromkeys(name for one in kind.__mro__ for name in get_annotations(one) if name in by_name):
         if _KEY not in by_name[name].metadata:
             raise TypeError(f"{kind.__qualname__}.{name}: declare it as {name} = option(default, meaning)")
-        default, (meaning, released, bounds) = by_name[name].default, by_name[name].metadata[_KEY]
+        default, (meaning, released, bounds, tune) = by_name[name].default, by_name[name].metadata[_KEY]
         same = released is _UNCHANGED
         value = default if same else released
-        found.append(Option(name.removesuffix("_"), name, hints[name], default, value, not same, meaning, bounds))
+        key = name.removesuffix("_")
+        one = Option(key, name, hints[name], default, value, not same, meaning, bounds, tune)
+        for end in () if tune is None else tune.ends():
+            if not one.allows(end):
+                raise TypeError(f"{kind.__qualname__}.{name}: tuning may draw {as_typed(end)}, expected {one.allowed}")
+        found.append(one)
     return found
 
 

@@ -16,6 +16,7 @@ from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.records import AuxiliaryHeads, Batch, Network, Prediction, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
+from actiseg_bench.strategies.ranges import LogUniform, Uniform
 from actiseg_noise.key import Key
 
 
@@ -124,9 +125,27 @@ class PMHMOptions(Options):
         "channel", "what is dropped at once; in the published code, whole frames", released="frame"
     )
     noise: float = option(0.2, "on those features, in their standard deviations", at_least=0)
-    margin: float = option(0.20, "quantile of |p - .5| below which a pixel is uncertain", at_least=0, at_most=1)
-    edge: float = option(0.85, "quantile of |Sobel(p)| above which a pixel is uncertain", at_least=0, at_most=1)
-    confidence: float = option(0.60, "quantile of |p - .5| from which a pixel may be confident", at_least=0, at_most=1)
+    margin: float = option(
+        0.20,
+        "quantile of |p - .5| below which a pixel is uncertain",
+        at_least=0,
+        at_most=1,
+        tune=Uniform(0.05, 0.4),
+    )
+    edge: float = option(
+        0.85,
+        "quantile of |Sobel(p)| above which a pixel is uncertain",
+        at_least=0,
+        at_most=1,
+        tune=Uniform(0.7, 0.95),
+    )
+    confidence: float = option(
+        0.60,
+        "quantile of |p - .5| from which a pixel may be confident",
+        at_least=0,
+        at_most=1,
+        tune=Uniform(0.2, 0.8),
+    )
     agree: int = option(2, "heads that must vote alike, capped at their number", at_least=1)
     focal_region: Literal["confident", "all"] = option("confident", "where focal counts: on S, or everywhere")
     dice_region: Literal["confident", "all"] = option("confident", "where dice counts: on S, or everywhere")
@@ -137,8 +156,10 @@ class PMHMOptions(Options):
         at_least=0,
     )
     tversky_beta: float = option(0.5, "weight of false negatives", at_least=0)
-    tversky: float = option(0.3, "coefficient of the Tversky term", at_least=0)
-    consistency: float = option(0.1, "coefficient of the symmetric KL between heads", at_least=0)
+    tversky: float = option(0.3, "coefficient of the Tversky term", at_least=0, tune=LogUniform(0.03, 3))
+    consistency: float = option(
+        0.1, "coefficient of the symmetric KL between heads", at_least=0, tune=LogUniform(0.01, 1)
+    )
     layer_consistency: float = option(
         0.1,
         "coefficient of the symmetric KL between the last decoder layer and each earlier one, each by the query that "

@@ -10,6 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, Robustness, StrategyCard
 from actiseg_bench.strategies.options import option
+from actiseg_bench.strategies.ranges import LogUniform, OneOf, Uniform
 
 LOG_ZERO = math.log(1e-4)
 
@@ -35,12 +36,20 @@ def symmetric_cross_entropy(
 class SCEOptions(PixelOptions):
     """See :class:`Options`."""
 
-    alpha: float = option(0.1, "weight of cross entropy", at_least=0)
-    beta: float = option(1.0, "weight of reverse cross entropy", at_least=0)
+    alpha: float = option(
+        0.1,
+        "weight of cross entropy",
+        at_least=0,
+        tune=LogUniform(0.1, 6, "the paper: .1 on CIFAR-10, 6 on CIFAR-100"),
+    )
+    beta: float = option(
+        1.0, "weight of reverse cross entropy", at_least=0, tune=Uniform(6, 10, "its authors, for segmentation")
+    )
     log_zero: float = option(
         LOG_ZERO,
         "A, what stands for log 0; the paper speaks of -4 and -6, its code clamps the label at 1e-4",
         at_most=0,
+        tune=OneOf((-1.0, -2.0), "its authors, for segmentation"),
     )
     additive: bool = option(False, "keep the focal term beside it; the published code does", released=True)
     guided: bool = option(

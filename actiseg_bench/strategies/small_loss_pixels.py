@@ -13,6 +13,7 @@ from actiseg_bench.losses import base_focal, combine, weigh
 from actiseg_bench.records import Batch, Network, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
+from actiseg_bench.strategies.ranges import LogUniform, Uniform
 
 
 def smallest(losses: Tensor, region: Tensor, drop: float) -> Tensor:
@@ -59,9 +60,18 @@ class SmallLossPixelsOptions(Options):
         "manifest, which is oracle knowledge",
         at_least=0,
         below=1,
+        tune=Uniform(0, 0.5),
     )
-    background: float | None = option(None, "the same of pixels given as background", at_least=0, below=1)
-    warmup_share: float = option(1 / 3, "share of the epochs over which both shares grow from 0", at_least=0, at_most=1)
+    background: float | None = option(
+        None, "the same of pixels given as background", at_least=0, below=1, tune=LogUniform(0.001, 0.1)
+    )
+    warmup_share: float = option(
+        1 / 3,
+        "share of the epochs over which both shares grow from 0",
+        at_least=0,
+        at_most=1,
+        tune=Uniform(0.05, 0.75),
+    )
 
 
 @STRATEGIES.register("small_loss_pixels")

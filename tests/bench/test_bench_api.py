@@ -19,7 +19,18 @@ from actiseg_bench.results.stored import Results
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
 NAMES = {
-    *("ManifestDataset", "collate", "run", "train", "predict", "evaluate", "read_results", "leaderboard", "audit"),
+    *(
+        "ManifestDataset",
+        "collate",
+        "run",
+        "tune",
+        "train",
+        "predict",
+        "evaluate",
+        "read_results",
+        "leaderboard",
+        "audit",
+    ),
     *("actionvos_scores", "count_object_frames", "ObjectFrameCounts", "jaccard", "boundary_f", "__version__"),
 }
 
@@ -29,8 +40,8 @@ def test_the_public_names_are_these_and_each_is_documented() -> None:
     for name in NAMES - {"__version__"}:
         assert getattr(actiseg_bench, name).__doc__, name
     assert actiseg_bench.__version__ == "0.1.0"
-    with pytest.raises(AttributeError, match="has no attribute 'tune'"):
-        _ = actiseg_bench.tune
+    with pytest.raises(AttributeError, match="has no attribute 'tuned'"):
+        _ = actiseg_bench.tuned
 
 
 def test_the_import_costs_nothing() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +11,14 @@ import pytest
 from bench_fakes import FakeManifest, fake_manifest, perfect, predict
 from PIL import Image
 
-from actiseg_bench.results.predictions import PredictionError
+from actiseg_bench.results.predictions import PredictedMask, PredictionError
 from actiseg_bench.scoring.actionvos_folders import evaluate_folders
 from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_bench.scoring.mask_folders import Rules
 from actiseg_bench.scoring.measure import measure
+from actiseg_noise import read_manifest
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
+from actiseg_noise.masks import empty_rle
 
 NAME = "00000001_P01_01_cut_onion:red"
 
@@ -316,3 +319,30 @@ def test_a_prediction_of_another_size_is_refused() -> None:
     rows = list(predict({**perfect(), ("a", 0): [[1, 1]]}))
     with pytest.raises(PredictionError, match="a frame 0 object 1: prediction 1×2 and ground truth 2×4 differ"):
         score_predictions(fake_manifest(), rows)
+
+
+def test_predictions_of_the_given_masks_are_perfect_by_the_given_labels_alone(noisy_val: Path) -> None:
+    manifest = read_manifest(noisy_val)
+
+    def rows() -> Iterator[PredictedMask]:
+        for clip in manifest.iter_clips():
+            flags = {sample.object_id: sample.noisy_is_positive for sample in clip.samples}
+            for frame in clip.frames:
+                height, width = frame.size or (0, 0)
+                for object_id, mask in frame.masks.items():
+                    given = mask.noisy if flags[object_id] else empty_rle(height, width)
+                    assert given is not None
+                    yield PredictedMask(clip.clip_id, frame.frame_idx, object_id, given)
+
+    given = measure(manifest, rows(), labels="noisy", failures=False).evaluation.scores
+    clean = measure(manifest, rows(), failures=False).evaluation.scores
+    ious = [
+        mask.iou
+        for clip in manifest.iter_clips()
+        for frame in clip.frames
+        for sample in clip.samples
+        if sample.is_positive and (mask := frame.masks[sample.object_id]).clean_area + mask.noisy_area
+    ]
+    assert (given.p_miou, given.acc, given.n_miou) == (1, 1, 0)
+    assert clean.p_miou == pytest.approx(np.mean(ious))
+    assert clean.p_miou is not None and clean.p_miou < 0.95

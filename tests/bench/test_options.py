@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError, dataclass
 from typing import Any, Literal
 
@@ -9,7 +10,9 @@ import pytest
 
 from actiseg_bench.strategies.base import STRATEGIES, StrategyCard
 from actiseg_bench.strategies.options import Options, list_options, option
+from actiseg_bench.strategies.ranges import LogUniform, OneOf, Uniform
 from actiseg_noise.errors import ActisegError, UnknownNameError
+from actiseg_noise.key import Key
 
 
 @dataclass(frozen=True)
@@ -126,3 +129,40 @@ def test_a_class_that_declares_options_wrongly_is_named() -> None:
 def test_the_regularisers_weight_is_called_lambda_as_in_the_paper() -> None:
     made = STRATEGIES["elr"].card.make_options("released", {})
     assert made.to_dict()["lambda"] == 5e-4
+
+
+@pytest.mark.parametrize(
+    ("made", "lowest", "highest", "middle"),
+    [(Uniform(2, 4), 2, 4, 3.0), (LogUniform(0.01, 1), 0.01, 1, 0.1)],
+    ids=["uniform", "by factors"],
+)
+def test_numbers_are_drawn_over_the_whole_range_around_its_middle(
+    made: Uniform | LogUniform, lowest: float, highest: float, middle: float
+) -> None:
+    drawn = sorted(made.draw(Key("test", i)) for i in range(400))
+    assert lowest <= drawn[0] < 1.05 * lowest
+    assert 0.95 * highest < drawn[-1] <= highest
+    assert drawn[200] == pytest.approx(middle, rel=0.2)
+    assert all(number == float(f"{number:.3g}") for number in drawn)
+
+
+def test_words_are_drawn_alike_and_an_address_always_draws_the_same() -> None:
+    made = OneOf(("a", "b", "c"))
+    drawn = [made.draw(Key("test", i)) for i in range(300)]
+    assert all(80 < drawn.count(word) < 120 for word in made.values)
+    assert drawn == [made.draw(Key("test", i)) for i in range(300)]
+
+
+@pytest.mark.parametrize("make", [lambda: Uniform(2, 1), lambda: LogUniform(0, 1), lambda: OneOf(("a",))])
+def test_a_range_that_holds_nothing_is_refused(make: Callable[[], Any]) -> None:
+    with pytest.raises(ValueError, match="expected|begins above 0"):
+        make()
+
+
+def test_a_range_may_not_leave_what_the_option_allows() -> None:
+    @dataclass(frozen=True)
+    class TooWide(Options):
+        q: float = option(0.5, "a number", above=0, at_most=1, tune=Uniform(0, 1))
+
+    with pytest.raises(TypeError, match="q: tuning may draw 0, expected a number above 0 and of at most 1"):
+        list_options(TooWide)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from actiseg_bench.strategies.base import STRATEGIES, StrategyCard
+from actiseg_bench.strategies.options import Option
 from actiseg_noise.markdown import iter_table
 
 _INTRO = """# The strategies
@@ -25,6 +26,9 @@ Action-guided weights, where a run has them, multiply the pixels of the mask ter
 
 *Variants*: `faithful` (the default) is the method as its own paper has it. `released` is the method as the published
 ActiSeg-NL code runs it: every deviation is a switch of its own, so that `--option NAME=VALUE` turns one on alone.
+
+*Tuned over* is what `actiseg-bench tune` draws an option from, and who justifies it; where nobody is named, the range
+is ours, around the default ([tuning.md](tuning.md)). The learning rate is drawn for every strategy alike.
 
 *Oracle* is what a strategy knows that a user would not; it stands beside the row in every table. *Cost* is time per
 step against the baseline; what a run really cost stands in the leaderboard.
@@ -84,8 +88,15 @@ def _options(card: StrategyCard) -> tuple[list[str], list[list[str]]]:
     for one in card.list_options():
         released = option_value(one.released) if one.is_changed else ""
         values = [option_value(one.default), released][: len(variants)]
-        rows.append([f"`{one.key}`", *values, one.allowed, one.meaning])
-    return ["option", *variants, "allowed", "what it is"], rows
+        rows.append([f"`{one.key}`", *values, one.allowed, one.meaning, _tuned(one)])
+    return ["option", *variants, "allowed", "what it is", "tuned over"], rows
+
+
+def _tuned(one: Option) -> str:
+    """Return what tuning draws an option from, and who says so."""
+    if one.tune is None:
+        return "–"
+    return f"{one.tune} ({one.tune.source})" if one.tune.source else str(one.tune)
 
 
 def option_value(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""Tuning: hyper-parameters drawn by address, equal trials for every strategy, chosen on noisy validation."""
