@@ -206,11 +206,12 @@ class _Work:
 
     def _clips(self) -> Iterator[list[ClipRow] | list[ActionClipRow]]:
         """Yield the rows of the clips, in the corrected manifest's schema, a batch at a time."""
-        record = ClipRow if self.schema_version < ACTION else ActionClipRow
-        names = record._fields[:-1]
+        is_plain = self.schema_version < ACTION
+        names = (ClipRow if is_plain else ActionClipRow)._fields[:-1]
         for batch in self.manifest.iter_batches(CLIPS.name, names):
             columns = batch.to_pydict()
-            yield [seal(record(*cells)) for cells in zip(*(columns[name] for name in names), strict=True)]
+            rows = zip(*(columns[name] for name in names), strict=True)
+            yield [seal(ClipRow(*row)) for row in rows] if is_plain else [seal(ActionClipRow(*row)) for row in rows]
 
     def _samples(self, clip: ManifestClip) -> list[SampleRow] | list[ActionSampleRow]:
         objects = [ObjectRecord(s.object_id, s.category_id, s.noun, s.noun, s.is_positive) for s in clip.samples]
