@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from actiseg_bench.auditing.answers import Candidates
 from actiseg_bench.auditing.boundary import BoundaryBelief
-from actiseg_bench.auditing.nouns import believe, confidence_within, confident_issues
+from actiseg_bench.auditing.nouns import believe, confidence_within
 from actiseg_bench.auditing.options import FLAG, MASK, NOUN
+from actiseg_bench.strategies.confident_learning import confident_issues
 from actiseg_noise.manifest.clips import ManifestClip, ManifestMask, ManifestSample
 from actiseg_noise.manifest.read import Manifest
 

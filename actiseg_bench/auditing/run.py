@@ -20,7 +20,6 @@ import torch
 from actiseg_bench.auditing.answers import Candidates, choose_candidates, iter_flag_answers, iter_noun_answers
 from actiseg_bench.auditing.boundary import BoundaryBelief, gradient, judge_mask
 from actiseg_bench.auditing.findings import Answers, FrameFinding, SampleFinding, find
-from actiseg_bench.auditing.folds import draw_folds
 from actiseg_bench.auditing.options import FLAG, MASK, NOUN, AuditOptions
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.pictures import pictures_digest
@@ -28,6 +27,7 @@ from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.training.checkpoint import check_identity, read_tensors, run_identity, write_tensors
 from actiseg_bench.training.config import RunConfig
+from actiseg_bench.training.folds import draw_folds
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.train import Progress, train_run
 from actiseg_noise.errors import raise_if

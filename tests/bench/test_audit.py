@@ -19,12 +19,13 @@ import actiseg_bench
 import actiseg_noise
 from actiseg_bench.auditing.answers import choose_candidates, text_with
 from actiseg_bench.auditing.boundary import _sides, edge_profile, gradient, judge_boundary, judge_mask
-from actiseg_bench.auditing.folds import draw_folds
 from actiseg_bench.auditing.judge import judge
-from actiseg_bench.auditing.nouns import believe, confidence_within, confident_issues, soft_iou
+from actiseg_bench.auditing.nouns import believe, confidence_within, soft_iou
 from actiseg_bench.auditing.options import AuditOptions
 from actiseg_bench.auditing.run import check_auditable
 from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.strategies.confident_learning import confident_issues
+from actiseg_bench.training.folds import draw_folds
 from actiseg_noise.errors import ActisegError, UnknownNameError
 from actiseg_noise.manifest.schema import ACTION_SAMPLES
 from actiseg_noise.vocabulary import Vocabulary
