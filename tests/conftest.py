@@ -85,6 +85,12 @@ def noisy_val(kitchen_root: Path) -> Path:
     return build(kitchen_root, "mixed-40-15")
 
 
+@pytest.fixture(scope="session")
+def flagged_val(kitchen_root: Path) -> Path:
+    """The same clips with two fifths of the flags wrong."""
+    return build(kitchen_root, "flag-40")
+
+
 def build(root: Path, recipe: str) -> Path:
     out = root / "manifests" / recipe
     return actiseg_noise.build(

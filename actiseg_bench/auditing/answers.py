@@ -54,7 +54,11 @@ def choose_candidates(manifest: Manifest, most: int = MOST_NOUNS) -> Candidates:
 
 
 def text_with(noun: str, sample: ManifestSample, narration: str) -> str:
-    """Return a sample's given text with another noun in it."""
+    """Return a sample's given text with another noun in it.
+
+    Args:
+        narration: the one that its given text tells.
+    """
     given, old = sample.noisy_expression, sample.noisy_noun
     return expression(noun, narration) if given == expression(old, narration) else given.replace(old, noun)
 
@@ -84,7 +88,7 @@ def iter_noun_answers(
     for index, clip_id in enumerate(data.clip_ids):
         clip = data.without_masks(clip_id)
         asked = [
-            [*(text_with(noun, sample, clip.narration) for noun in nouns), sample.noisy_expression]
+            [*(text_with(noun, sample, clip.noisy_narration) for noun in nouns), sample.noisy_expression]
             for sample in clip.samples
         ]
         yield clip_id, _answer(network, data[index], asked, device)

@@ -10,7 +10,7 @@ from actiseg_bench.auditing.findings import FrameFinding, SampleFinding
 from actiseg_bench.auditing.sheet import draw_sheet
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_noise.borders.writing import whole_csv, write_figure, write_json
-from actiseg_noise.manifest.corrections import COLUMNS, MASK, NOUN, Correction, describe_move
+from actiseg_noise.manifest.corrections import COLUMNS, FLAG, MASK, NOUN, Correction, describe_flag, describe_move
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.plot_style import DPI
 
@@ -41,11 +41,15 @@ def write_audit(
 
 
 def propose(digest: str, samples: Sequence[SampleFinding], frames: Sequence[FrameFinding]) -> Iterator[Correction]:
-    """Yield a correction of every noun and every mask whose score is ``LEAST`` or more, nouns first."""
+    """Yield a correction of every noun, flag and mask whose score is ``LEAST`` or more: nouns first, masks last."""
     for one in samples:
         if one.suggested_noun is not None and (one.noun_score or 0.0) >= LEAST:
             score = round(one.noun_score or 0.0, 6)
             yield Correction(digest, one.sample_id, None, NOUN, one.given_noun, one.suggested_noun, score)
+    for one in samples:
+        if one.suggested_is_positive is not None:
+            given, other = describe_flag(one.given_is_positive), describe_flag(one.suggested_is_positive)
+            yield Correction(digest, one.sample_id, None, FLAG, given, other, round(one.flag_score or 0.0, 6))
     for frame in frames:
         if frame.move_px and (frame.score or 0.0) >= LEAST:
             move, score = describe_move(frame.move_px), round(frame.score or 0.0, 6)

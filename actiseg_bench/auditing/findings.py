@@ -11,13 +11,15 @@ import numpy.typing as npt
 
 from actiseg_bench.auditing.answers import Candidates
 from actiseg_bench.auditing.boundary import BoundaryBelief
-from actiseg_bench.auditing.nouns import believe, confidence_within, confident_issues
+from actiseg_bench.auditing.nouns import believe, confidence_within
 from actiseg_bench.auditing.options import FLAG, MASK, NOUN
+from actiseg_bench.strategies.confident_learning import confident_issues
 from actiseg_noise.manifest.clips import ManifestClip, ManifestMask, ManifestSample
 from actiseg_noise.manifest.read import Manifest
 
 Array = npt.NDArray[Any]
 Key = tuple[str, int]
+EVEN = 0.5  # a flag whose score is above it is less likely than the other one
 
 
 @dataclass
@@ -50,9 +52,9 @@ class SampleFinding(NamedTuple):
         noun_score: 1 - p(given noun | given mask). within_score: 1 - p(given noun | given mask, given category), for
             wrong nouns of the right category; it does not enter ``score``. noun_margin: normalised margin.
         is_noun_issue: what confident learning says of the category.
-        suggested_*: the most likely noun, where it is not the given one.
+        suggested_*: the most likely noun, the more likely flag, where it is not the given one.
         mask_score: highest of its frames, worst_frame_idx which.
-        flag_score: |is_positive - positive_score|.
+        flag_score: |given_is_positive - positive_score|.
         iou, loss: of the given mask with the one that is predicted for the given text, over all frames; mean pixel
             cross entropy.
     """
@@ -64,9 +66,10 @@ class SampleFinding(NamedTuple):
     fold: int
     score: float
     suspect: str
-    is_positive: bool
+    given_is_positive: bool
     given_noun: str
     given_category_id: int
+    suggested_is_positive: bool | None
     suggested_noun: str | None
     suggested_category_id: int | None
     noun_score: float | None
@@ -155,7 +158,7 @@ def _sample(
     scores: dict[str, float | None] = {
         NOUN: noun.get("noun_score"),
         MASK: None if worst is None else worst.score,
-        FLAG: None if positive is None else abs(float(sample.is_positive) - positive),
+        FLAG: None if positive is None else abs(float(sample.noisy_is_positive) - positive),
     }
     known = {name: score for name, score in scores.items() if score is not None}
     suspect = max(known, key=lambda name: known[name], default="")
@@ -167,9 +170,10 @@ def _sample(
         fold=answers.folds[clip.clip_id],
         score=known.get(suspect, 0.0),
         suspect=suspect,
-        is_positive=sample.is_positive,
+        given_is_positive=sample.noisy_is_positive,
         given_noun=sample.noisy_noun,
         given_category_id=sample.noisy_category_id,
+        suggested_is_positive=not sample.noisy_is_positive if (scores[FLAG] or 0.0) > EVEN else None,
         suggested_noun=noun.get("suggested_noun"),
         suggested_category_id=noun.get("suggested_category_id"),
         noun_score=scores[NOUN],

@@ -65,19 +65,3 @@ def confidence_within(overlap: Scores, given: npt.NDArray[np.int64], categories:
     rows = np.arange(len(given))
     is_other = categories != categories[rows, given][:, None]
     return believe(np.where(is_other, -np.inf, overlap), given).self_confidence
-
-
-def confident_issues(probabilities: Scores, given: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return which labels are off the diagonal of the confident joint, ``[N]``.
-
-    A class's threshold is the mean self-confidence of the samples that were given it; a sample counts for the most
-    likely of the classes whose threshold it reaches (arXiv 1911.00068, eq. 1 and 2). A class that no sample was given
-    has no threshold and is not counted for.
-    """
-    rows = np.arange(len(given))
-    counts = np.bincount(given, minlength=probabilities.shape[1])
-    sums = np.bincount(given, probabilities[rows, given], probabilities.shape[1])
-    thresholds = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
-    reached = np.where(probabilities >= thresholds - 1e-12, probabilities, -1.0)
-    best = reached.argmax(1)
-    return (reached[rows, best] >= 0) & (best != given)

@@ -20,7 +20,6 @@ import torch
 from actiseg_bench.auditing.answers import Candidates, choose_candidates, iter_flag_answers, iter_noun_answers
 from actiseg_bench.auditing.boundary import BoundaryBelief, gradient, judge_mask
 from actiseg_bench.auditing.findings import Answers, FrameFinding, SampleFinding, find
-from actiseg_bench.auditing.folds import draw_folds
 from actiseg_bench.auditing.options import FLAG, MASK, NOUN, AuditOptions
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.pictures import pictures_digest
@@ -28,6 +27,7 @@ from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.training.checkpoint import check_identity, read_tensors, run_identity, write_tensors
 from actiseg_bench.training.config import RunConfig
+from actiseg_bench.training.folds import draw_folds
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.train import Progress, train_run
 from actiseg_noise.errors import raise_if
@@ -88,9 +88,9 @@ def check_auditable(manifest: Manifest, checks: tuple[str, ...]) -> None:
     """Refuse what a check cannot be made of.
 
     Raises:
-        ActisegError: one category alone, for nouns; no positive sample or no negative one, for flags.
+        ActisegError: one category alone, for nouns; no sample given as positive or none as negative, for flags.
     """
-    table = manifest.table("samples", ["is_positive", "noisy_category_id"])
+    table = manifest.table("samples", ["noisy_is_positive", "noisy_category_id"])
     flags, categories = (table.column(name).to_pylist() for name in table.column_names)
     raise_if(not flags, f"{manifest.path}: the manifest has no sample; there is nothing to audit")
     others = {one: "".join(f" --check {name}" for name in checks if name != one) for one in checks}
@@ -102,8 +102,8 @@ def check_auditable(manifest: Manifest, checks: tuple[str, ...]) -> None:
     for is_positive, word in ((True, "positive"), (False, "negative")):
         raise_if(
             FLAG in checks and is_positive not in flags,
-            f"{manifest.path}: none of {len(flags):,} samples is {word}, so nothing can be learned about that flag. "
-            f"Audit the rest with{others.get(FLAG) or ' --check mask'}",
+            f"{manifest.path}: none of {len(flags):,} samples is given as {word}, so nothing can be learned about that "
+            f"flag. Audit the rest with{others.get(FLAG) or ' --check mask'}",
         )
 
 

@@ -71,7 +71,7 @@ def describe(one: SampleFinding) -> str:
     if one.suspect == NOUN:
         return f"{one.given_noun} → {one.suggested_noun or 'another'}?"
     if one.suspect == FLAG:
-        return f"{one.given_noun}: {'negative' if one.is_positive else 'positive'}?"
+        return f"{one.given_noun}: {'negative' if one.given_is_positive else 'positive'}?"
     return f"{one.given_noun}: boundary?" if one.suspect == MASK else one.given_noun
 
 

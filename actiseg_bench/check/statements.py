@@ -14,13 +14,14 @@ from actiseg_bench.results.result import (
     RESULT_NAME,
     SCHEMA_VERSION,
     RunIdentity,
+    RunResult,
     result_digest,
 )
 from actiseg_bench.results.stored import row_folder, run_folder
 from actiseg_bench.results.typed import shown
 from actiseg_noise.borders.text import read_bytes
 from actiseg_noise.borders.writing import json_bytes
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import ActisegError, DataError
 
 
 def verify_digest(case: Case) -> Outcome:
@@ -76,7 +77,7 @@ def verify_sums(case: Case) -> Outcome:
             "oracle": (result.oracle, None),
         }
     elif isinstance(train, dict) and "steps" in train:
-        pairs = {"steps": (result.cost.steps, train["steps"])}
+        pairs = {"steps": (result.cost.steps, _all_steps(result, train["steps"]))}
     for name in ("model", "strategy", "variant", "seed", "threads"):
         if name in result.config:
             stated = result.provenance.threads if name == "threads" else getattr(result, name)
@@ -84,3 +85,16 @@ def verify_sums(case: Case) -> Outcome:
     for name, (one, other) in pairs.items():
         if one != other:
             yield RunFinding(case.where, name, shown(one), f"{shown(other)}, from the rest of the result")
+
+
+def _all_steps(result: RunResult, steps: Any) -> Any:
+    """Return a run's ``steps`` with the updates that its strategy makes before it, where they can be told."""
+    from actiseg_bench.strategies.base import STRATEGIES, updates_before
+
+    try:
+        options = STRATEGIES[result.strategy].card.make_options(
+            result.variant, dict(result.config.get("strategy_options", {}))
+        )
+        return steps + updates_before(options, steps)
+    except (ActisegError, TypeError, ValueError):  # what is edited is said by the checks of its own
+        return steps

@@ -17,6 +17,8 @@ from actiseg_noise.errors import ActisegError
 from actiseg_noise.registry import Registry
 
 FAITHFUL, RELEASED = "faithful", "released"
+OUT_OF_FOLD = "out_of_fold"
+NEEDS = ("", OUT_OF_FOLD)
 
 
 class Robustness(NamedTuple):
@@ -35,6 +37,38 @@ class Robustness(NamedTuple):
 TRUSTS_ALL = Robustness()
 
 
+class OutOfFold(NamedTuple):
+    """What networks say of N samples whose videos they did not learn from.
+
+    Attributes:
+        sample_ids: N. is_positive: bool ``[N]``, the given flags.
+        positive_scores: float64 ``[N]`` in [0, 1]: that what the given text names takes part in its action.
+    """
+
+    sample_ids: tuple[str, ...]
+    is_positive: Tensor
+    positive_scores: Tensor
+
+
+@dataclass(frozen=True)
+class OutOfFoldOptions(Options):
+    """The options of every strategy that ``needs`` networks trained out of fold."""
+
+    folds: int = option(
+        3, "parts that the videos are dealt into; each is judged by a network that learned from the others", at_least=2
+    )
+    fold_updates: float = option(0.5, "updates of each of these networks, as a share of the run's", above=0)
+
+    def updates(self, steps: int) -> tuple[int, ...]:
+        """Return the updates of every fold's network for a run of ``steps``, one or more each."""
+        return self.folds * (max(1, round(self.fold_updates * steps)),)
+
+
+def updates_before(options: Options, steps: int) -> int:
+    """Return the updates that are made before a run of ``steps`` begins, of all networks together."""
+    return sum(options.updates(steps)) if isinstance(options, OutOfFoldOptions) else 0
+
+
 @dataclass(frozen=True)
 class StrategyCard:
     """What a strategy is.
@@ -45,6 +79,8 @@ class StrategyCard:
         options: the class of its hyper-parameters: from the method's paper, the variant ``faithful``; where the
             published ActiSeg-NL code has other values for some, they are the variant ``released``.
         networks: how many networks it trains. views: 2 for strategies that need ``Batch.strong``.
+        needs: ``out_of_fold`` for strategies that need ``Setting.out_of_fold``, whose options are then a subclass of
+            :class:`OutOfFoldOptions`; empty when nothing is trained before the run.
         oracle: what it knows that a user would not, empty when nothing.
         cost: time per step relative to the baseline, in words. hurts: when it does.
         robust: which terms of the base loss it protects. deviations: from the paper and its official code, beside what
@@ -62,6 +98,7 @@ class StrategyCard:
     options: type[Options] = Options
     networks: int = 1
     views: int = 1
+    needs: str = ""
     oracle: str = ""
     cost: str = "1×"
     hurts: str = ""
@@ -70,6 +107,13 @@ class StrategyCard:
     scored: str = "the network"
     needs_truth: bool = False
     is_yardstick: bool = False
+
+    def __post_init__(self) -> None:
+        if self.needs not in NEEDS or (self.needs == OUT_OF_FOLD) is not issubclass(self.options, OutOfFoldOptions):
+            raise TypeError(
+                f"strategy {self.name!r}: needs={self.needs!r} with options {self.options.__name__}: expected "
+                f"{OUT_OF_FOLD!r} with options of OutOfFoldOptions, or neither"
+            )
 
     def list_options(self) -> list[Option]:
         """Return the options, one by one."""
@@ -104,6 +148,8 @@ class Setting:
         mask_size: (rows, columns) of a target.
         seed: of the run, for draws of the strategy's own.
         folder: where memory that is too large for the process may lie on disk; None keeps it in the process.
+        out_of_fold: what networks say that did not learn from a sample's video, for strategies whose card needs it;
+            None for others.
     """
 
     loss: LossConfig
@@ -113,6 +159,7 @@ class Setting:
     mask_size: tuple[int, int] = (0, 0)
     seed: int = 0
     folder: Path | None = None
+    out_of_fold: OutOfFold | None = None
 
 
 class Step(NamedTuple):

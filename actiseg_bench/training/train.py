@@ -20,11 +20,29 @@ from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
 from actiseg_bench.records import ClipItem
-from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
+from actiseg_bench.strategies.base import (
+    FAITHFUL,
+    STRATEGIES,
+    OutOfFold,
+    OutOfFoldOptions,
+    Setting,
+    Strategy,
+    updates_before,
+)
+from actiseg_bench.strategies.options import Options
 from actiseg_bench.training.batches import make_batch, step_seed
-from actiseg_bench.training.checkpoint import CheckpointManager, TrainingState, run_identity
+from actiseg_bench.training.checkpoint import (
+    CheckpointError,
+    CheckpointManager,
+    TrainingState,
+    check_identity,
+    read_tensors,
+    run_identity,
+    write_tensors,
+)
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import PROBES, WATCHED_PROBES, Probe, TrainingMonitor
+from actiseg_bench.training.folds import ask_out_of_fold, draw_folds
 from actiseg_bench.training.items import (
     fit_to_data,
     make_sampler,
@@ -40,6 +58,7 @@ from actiseg_noise.errors import ActisegError, raise_if
 from actiseg_noise.key import Key
 
 Progress = Callable[[int, int, float], None]
+OUT_OF_FOLD_NAME = "out_of_fold.safetensors"
 
 
 class NotFiniteError(ActisegError):
@@ -53,7 +72,8 @@ class TrainOutcome:
     Attributes:
         networks: trained networks in evaluation mode.
         losses: mean loss of every epoch, first network's first.
-        steps: updates made. train_s: seconds, loading included.
+        steps: updates of each network, and of those that were trained before the run. train_s: seconds, loading
+            included.
         oracle: what the strategy knew that a user would not, empty when nothing.
         weights: name and digest of the start weights.
         fits, selection: see :class:`TrainingMonitor`; empty when it was not asked for.
@@ -118,22 +138,24 @@ def train_run(
         truth = diagnose or STRATEGIES[config.strategy].card.needs_truth
         data = open_training(config, manifest, root, diagnose=truth, clips=clips)
         config = fit_to_data(config, data)
-        strategy = make_strategy(config, data, folder)
-        networks, weights = make_networks(config, strategy.card.networks, fabric.device)
-        keep_features(data, networks[0])
-        torch.manual_seed(step_seed(config.seed, "prepare", 0))
-        strategy.prepare(networks)
         checkpoints = None
         if folder is not None:
             identity = run_identity(config, data.manifest.digest, pictures_digest(data.manifest, data.root))
             checkpoints = CheckpointManager(folder, identity, save_every, fabric.is_global_zero)
+        steps_before = updates_before(make_options(config), config.train.steps)
+        out_of_fold = train_out_of_fold(config, data, fabric, on_progress, checkpoints)
+        strategy = make_strategy(config, data, folder, out_of_fold)
+        networks, weights = make_networks(config, strategy.card.networks, fabric.device)
+        keep_features(data, networks[0])
+        torch.manual_seed(step_seed(config.seed, "prepare", 0))
+        strategy.prepare(networks)
         monitor = _monitor(config, data, watch, networks[0]) if diagnose else None
-        losses = fit(networks, strategy, data, config, fabric, on_progress, checkpoints, monitor)
+        losses = fit(networks, strategy, data, config, fabric, after(on_progress, steps_before), checkpoints, monitor)
         strategy.finish(networks)
         for network in networks:
             network.eval()
         took = time.perf_counter() - started
-        outcome = TrainOutcome(networks, losses, config.train.steps, took, strategy.oracle(), weights)
+        outcome = TrainOutcome(networks, losses, steps_before + config.train.steps, took, strategy.oracle(), weights)
         return outcome if monitor is None else replace(outcome, fits=monitor.fits, selection=monitor.selection)
 
 
@@ -165,7 +187,86 @@ def make_fabric(config: RunConfig) -> Fabric:
     return fabric
 
 
-def make_strategy(config: RunConfig, data: ManifestDataset, folder: Path | None = None) -> Strategy:
+def make_options(config: RunConfig) -> Options:
+    """Return the options of a run's strategy."""
+    return STRATEGIES[config.strategy].card.make_options(config.variant, config.strategy_options)
+
+
+def after(on_progress: Progress | None, before: int, total: int | None = None) -> Progress | None:
+    """Return the progress of a training that begins after ``before`` steps of others, of ``total`` in all.
+
+    Args:
+        total: None where nothing comes after it.
+    """
+    if on_progress is None or (before == 0 and total is None):
+        return on_progress
+
+    def report(done: int, steps: int, loss: float) -> None:
+        on_progress(before + done, before + steps if total is None else total, loss)
+
+    return report
+
+
+def train_out_of_fold(
+    config: RunConfig,
+    data: ManifestDataset,
+    fabric: Fabric,
+    on_progress: Progress | None = None,
+    checkpoints: CheckpointManager | None = None,
+) -> OutOfFold | None:
+    """Return what networks say of samples whose videos they did not learn from; None where the strategy needs it not.
+
+    Each learns as the run does, with the base loss on the given labels of the other folds.
+
+    Args:
+        checkpoints: whose folder keeps it; what is there is read, not made again.
+
+    Raises:
+        ActisegError: more folds than videos. CheckpointError: a damaged file, or one of another run.
+    """
+    options = make_options(config)
+    if not isinstance(options, OutOfFoldOptions):
+        return None
+    if checkpoints is not None and (checkpoints.folder / OUT_OF_FOLD_NAME).is_file():
+        return _read_out_of_fold(checkpoints)
+    folds = draw_folds(data, options.folds, config.seed, name=f"strategy {config.strategy!r}, option folds:")
+    updates = options.updates(config.train.steps)
+    total = sum(updates) + config.train.steps
+    plain = replace(config, strategy="baseline", variant=FAITHFUL, strategy_options={})
+
+    def learn(fold: int, clips: list[str]) -> VosModel:
+        own = replace(plain, train=replace(plain.train, steps=updates[fold]))
+        part = open_training(own, data.manifest, data.root, clips=clips)
+        networks, _ = make_networks(own, 1, fabric.device)
+        for one in (part, data):
+            keep_features(one, networks[0])
+        fit(networks, make_strategy(own, part), part, own, fabric, after(on_progress, sum(updates[:fold]), total))
+        return networks[0]
+
+    found: OutOfFold = fabric.broadcast(ask_out_of_fold(data, folds, learn, fabric.device))
+    if checkpoints is not None and checkpoints.writes:
+        tensors = {"is_positive": found.is_positive, "positive_scores": found.positive_scores}
+        metadata = {"identity": checkpoints.identity, "sample_ids": found.sample_ids}
+        write_tensors(checkpoints.folder / OUT_OF_FOLD_NAME, tensors, metadata)
+    return found
+
+
+def _read_out_of_fold(checkpoints: CheckpointManager) -> OutOfFold:
+    path = checkpoints.folder / OUT_OF_FOLD_NAME
+    tensors, metadata = read_tensors(path)
+    check_identity(path, metadata.get("identity"), checkpoints.identity)
+    try:
+        found = OutOfFold(tuple(metadata["sample_ids"]), tensors["is_positive"], tensors["positive_scores"])
+    except KeyError as error:
+        raise CheckpointError(f"{path}: not what networks said out of fold (no {error}); remove the file") from None
+    sizes = {len(part) for part in found}
+    raise_if(len(sizes) > 1, f"{path}: of {sorted(sizes)} samples; remove the file", CheckpointError)
+    return found
+
+
+def make_strategy(
+    config: RunConfig, data: ManifestDataset, folder: Path | None = None, out_of_fold: OutOfFold | None = None
+) -> Strategy:
     """Return the strategy of a run, with what it may know of it."""
     epochs = config.train.steps / steps_per_epoch(data, config.train)
     setting = Setting(
@@ -176,6 +277,7 @@ def make_strategy(config: RunConfig, data: ManifestDataset, folder: Path | None 
         mask_size=memory_grid(data, config.train),
         seed=config.seed,
         folder=folder,
+        out_of_fold=out_of_fold,
     )
     return STRATEGIES[config.strategy](setting, config.strategy_options, config.variant)
 

@@ -193,7 +193,8 @@ def clean(
             print_json(asdict(done) | {"path": str(done.path)})
             return
         print_text(
-            f"{done.nouns:,} nouns and {done.masks:,} masks corrected, of {done.proposed:,} proposed corrections"
+            f"{done.nouns:,} nouns, {done.masks:,} masks and {done.flags:,} flags corrected, "
+            f"of {done.proposed:,} proposed corrections"
         )
         if done.kept:
             print_text(f"{done.kept:,} masks stayed as they were: the correction would leave nothing of them")

@@ -2,7 +2,8 @@
 
 Corrected is what is trained on, the noisy side of a row. The clean side, the dataset's own labels, stays. What a
 corrected label was before is in ``corrections.csv`` of the new manifest. Nothing of it was drawn, so it is a manifest
-of imported labels: its recipe has no noise, and what differs from the clean side says ``imported``.
+of imported labels: its recipe has no noise, and what differs from the clean side says ``imported``. It has the oldest
+schema that can say its labels: schema 2 where some flag or narration is not the clean one.
 """
 
 from __future__ import annotations
@@ -26,18 +27,38 @@ from actiseg_noise.manifest.arrays import to_batch
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestMask, ManifestSample
 from actiseg_noise.manifest.corrections import (
     COLUMNS,
+    FLAG,
     MASK,
     NOUN,
+    POSITIVE,
     Correction,
     Move,
+    describe_flag,
     parse_mask,
     read_corrections,
     select,
 )
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.read import Manifest, open_manifest
-from actiseg_noise.manifest.records import MaskRow, SampleRow, seal
-from actiseg_noise.manifest.schema import CLIPS, FRAMES, IMPORTED, MASKS, NO_NOISE, SAMPLES
+from actiseg_noise.manifest.records import (
+    ActionClipRow,
+    ActionSampleRow,
+    ClipRow,
+    MaskRow,
+    SampleRow,
+    seal,
+)
+from actiseg_noise.manifest.schema import (
+    ACTION,
+    CLIPS,
+    FRAMES,
+    IMPORTED,
+    MASKS,
+    NO_NOISE,
+    PLAIN,
+    SAMPLES,
+    tables_of,
+)
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.masks import BinaryMask, Box, Rle, decode_counts, empty_rle, encode_rle
 from actiseg_noise.noises.base import Label
@@ -51,7 +72,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE_NAME = "corrections.csv"
-_KEYS: Mapping[str, str] = {NOUN: "sample", MASK: "mask"}
+_KEYS: Mapping[str, str] = {NOUN: "sample", MASK: "mask", FLAG: "sample"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +80,7 @@ class Cleaned:
     """What was corrected.
 
     Attributes:
-        path: of the new manifest. proposed: corrections in the file. nouns, masks: applied ones.
+        path: of the new manifest. proposed: corrections in the file. nouns, masks, flags: applied ones.
         kept: masks that the correction would have emptied, left as they were.
     """
 
@@ -67,6 +88,7 @@ class Cleaned:
     proposed: int
     nouns: int
     masks: int
+    flags: int
     kept: int
 
 
@@ -109,15 +131,15 @@ def clean(
     work = _Work(opened, accepted, file)
     severity = Severity()
     with Workspace(place, "clean", force=force) as space:
-        with ManifestWriter(space.manifest) as writer:
+        with ManifestWriter(space.manifest, tables_of(work.schema_version)) as writer:
             for table, batch in work.batches(progress or Progress()):
                 severity.add(table, writer.append(table, batch))
             work.check_all_found()
             _write_applied(space.manifest / FILE_NAME, work.applied)
-            writer.finish(lambda digests: _info(opened, file, severity, digests), opened.vocabulary)
+            writer.finish(lambda digests: _info(work, severity, digests), opened.vocabulary)
         space.commit()
     counts = Counter(one.what for one in work.applied)
-    return Cleaned(place, len(proposed), counts[NOUN], counts[MASK], work.kept)
+    return Cleaned(place, len(proposed), counts[NOUN], counts[MASK], counts[FLAG], work.kept)
 
 
 def _write_applied(path: Path, applied: list[Correction]) -> None:
@@ -125,10 +147,10 @@ def _write_applied(path: Path, applied: list[Correction]) -> None:
         writer.writerows(one._replace(is_accepted=True).cells() for one in applied)
 
 
-def _info(manifest: Manifest, file: Path, severity: Severity, digests: Digests) -> ManifestInfo:
+def _info(work: _Work, severity: Severity, digests: Digests) -> ManifestInfo:
     """Put together what ``manifest.json`` says."""
-    info = manifest.info
-    made = {"form": "corrections", "manifest": info.digest, "corrections": digest_file(file)}
+    info = work.manifest.info
+    made = {"form": "corrections", "manifest": info.digest, "corrections": digest_file(work.file)}
     return replace(
         info,
         tool_version=tool_version(),
@@ -142,6 +164,7 @@ def _info(manifest: Manifest, file: Path, severity: Severity, digests: Digests) 
         tables=digests.tables,
         columns=digests.columns,
         files=digests.files,
+        schema_version=work.schema_version,
     )
 
 
@@ -149,6 +172,7 @@ class _Work:
     """The tables of a manifest, corrected.
 
     Attributes:
+        schema_version: the oldest that can say the corrected labels.
         applied: corrections that were made. kept: masks that a correction would have emptied.
     """
 
@@ -158,16 +182,18 @@ class _Work:
         self.kept = 0
         self._waiting = {(one.sample_id, one.frame_idx, one.what): one for one in accepted}
         self._categories = _by_noun(manifest.vocabulary)
+        self.schema_version = _schema_version(manifest, accepted)
 
     def batches(self, progress: Progress) -> Iterator[tuple[str, pa.RecordBatch]]:
         """Yield (table, rows) in order, a clip of samples and masks at a time."""
-        for table in (CLIPS, FRAMES):
-            for batch in self.manifest.iter_batches(table.name):
-                yield table.name, batch
-        schemas = {table: table.arrow() for table in (SAMPLES, MASKS)}
+        schemas = {table.name: table.arrow() for table in tables_of(self.schema_version)}
+        for rows in self._clips():
+            yield CLIPS.name, to_batch(rows, schemas[CLIPS.name])
+        for batch in self.manifest.iter_batches(FRAMES.name):
+            yield FRAMES.name, batch
         for clip in self.manifest.iter_clips():
-            yield SAMPLES.name, to_batch(self._samples(clip), schemas[SAMPLES])
-            yield MASKS.name, to_batch([*self._masks(clip)], schemas[MASKS])
+            yield SAMPLES.name, to_batch(self._samples(clip), schemas[SAMPLES.name])
+            yield MASKS.name, to_batch([*self._masks(clip)], schemas[MASKS.name])
             progress.advance(1, len(self.manifest))
 
     def check_all_found(self) -> None:
@@ -178,37 +204,67 @@ class _Work:
                 f"{self.file}, line {one.line}: no {_KEYS[one.what]} {one.sample_id}{where} in the manifest"
             )
 
-    def _samples(self, clip: ManifestClip) -> list[SampleRow]:
+    def _clips(self) -> Iterator[list[ClipRow] | list[ActionClipRow]]:
+        """Yield the rows of the clips, in the corrected manifest's schema, a batch at a time."""
+        is_plain = self.schema_version < ACTION
+        names = (ClipRow if is_plain else ActionClipRow)._fields[:-1]
+        for batch in self.manifest.iter_batches(CLIPS.name, names):
+            columns = batch.to_pydict()
+            rows = zip(*(columns[name] for name in names), strict=True)
+            yield [seal(ClipRow(*row)) for row in rows] if is_plain else [seal(ActionClipRow(*row)) for row in rows]
+
+    def _samples(self, clip: ManifestClip) -> list[SampleRow] | list[ActionSampleRow]:
         objects = [ObjectRecord(s.object_id, s.category_id, s.noun, s.noun, s.is_positive) for s in clip.samples]
         whole = Clip(clip.clip_id, clip.address, "", clip.narration, "", "", tuple(objects))
-        rows = []
-        for sample, item in zip(clip.samples, objects, strict=True):
-            one = self._waiting.pop((sample.sample_id, None, NOUN), None)
-            category_id, noun, text = sample.text() if one is None else self._renamed(one, sample, clip.narration)
-            is_same = (category_id, noun, text) == sample.text("clean")
-            harmful = not is_same and is_harmful(Label(category_id, noun), item, whole, self.manifest.vocabulary)
-            noise = NO_NOISE if is_same else IMPORTED
-            rows.append(
-                seal(
-                    SampleRow(
-                        sample_id=sample.sample_id,
-                        clip_id=clip.clip_id,
-                        object_id=sample.object_id,
-                        is_positive=sample.is_positive,
-                        handbox=sample.handbox,
-                        in_narration=sample.in_narration,
-                        category_id=sample.category_id,
-                        noun=sample.noun,
-                        expression=sample.expression,
-                        noisy_category_id=category_id,
-                        noisy_noun=noun,
-                        noisy_expression=text,
-                        text_noise=noise,
-                        is_harmful=harmful,
-                    )
-                )
-            )
-        return rows
+        texts = [self._text(clip, *both, whole) for both in zip(clip.samples, objects, strict=True)]
+        actions = [self._action(sample) for sample in clip.samples]
+        if self.schema_version < ACTION:
+            return [seal(row) for row in texts]
+        return [seal(ActionSampleRow(*row[:-1], *action)) for row, action in zip(texts, actions, strict=True)]
+
+    def _text(self, clip: ManifestClip, sample: ManifestSample, item: ObjectRecord, whole: Clip) -> SampleRow:
+        """Return a sample's row of schema 1, without its digest."""
+        one = self._waiting.pop((sample.sample_id, None, NOUN), None)
+        narration = clip.noisy_narration
+        category_id, noun, text = sample.text() if one is None else self._renamed(one, sample, narration)
+        is_told = sample.narration_noise != NO_NOISE
+        own = expression(sample.noun, narration) if is_told else sample.expression
+        is_same = (category_id, noun, text) == (sample.category_id, sample.noun, own)
+        is_called_so = is_same or not is_harmful(Label(category_id, noun), item, whole, self.manifest.vocabulary)
+        return SampleRow(
+            sample_id=sample.sample_id,
+            clip_id=clip.clip_id,
+            object_id=sample.object_id,
+            is_positive=sample.is_positive,
+            handbox=sample.handbox,
+            in_narration=sample.in_narration,
+            category_id=sample.category_id,
+            noun=sample.noun,
+            expression=sample.expression,
+            noisy_category_id=category_id,
+            noisy_noun=noun,
+            noisy_expression=text,
+            text_noise=NO_NOISE if is_same else IMPORTED,
+            is_harmful=is_told or not is_called_so,
+        )
+
+    def _action(self, sample: ManifestSample) -> tuple[str, bool, str]:
+        """Return what a sample's row says in schema 2 alone: whose narration it tells, its flag, whose that is."""
+        one = self._waiting.pop((sample.sample_id, None, FLAG), None)
+        flag = sample.noisy_is_positive if one is None else self._flag(one, sample)
+        told, given = sample.narration_noise != NO_NOISE, flag != sample.is_positive
+        return IMPORTED if told else NO_NOISE, flag, IMPORTED if given else NO_NOISE
+
+    def _flag(self, one: Correction, sample: ManifestSample) -> bool:
+        """Return the flag that a correction gives a sample."""
+        given = describe_flag(sample.noisy_is_positive)
+        raise_if(
+            one.given != given,
+            f"{self.file}, line {one.line}: replaces {one.given!r}, but {one.sample_id} is given as {given!r}",
+            DataError,
+        )
+        self.applied.append(one)
+        return one.suggested == POSITIVE
 
     def _renamed(self, one: Correction, sample: ManifestSample, narration: str) -> tuple[int, str, str]:
         """Return category, noun and text that a correction gives a sample."""
@@ -312,6 +368,20 @@ def _labels(mask: ManifestMask, changed: Rle | None) -> tuple[Any, ...]:
         return unchanged_labels(clean_mask, clean_mask.digest())
     both = int(np.count_nonzero(mask.decode("clean") & decode_counts(noisy.counts, noisy.height, noisy.width)))
     return noisy_labels(clean_mask, noisy, both, IMPORTED)
+
+
+def _schema_version(manifest: Manifest, accepted: list[Correction]) -> int:
+    """Return the oldest schema that can say the labels of a manifest, some of them corrected."""
+    flags = {one.sample_id: one.suggested == POSITIVE for one in accepted if one.what == FLAG}
+    for batch in manifest.iter_batches(SAMPLES.name, ["sample_id", "is_positive", "noisy_is_positive"]):
+        columns = batch.to_pydict()
+        for name, clean_flag, given in zip(*columns.values(), strict=True):
+            if flags.get(name, given) != clean_flag:
+                return ACTION
+    for batch in manifest.iter_batches(CLIPS.name, ["narration", "noisy_narration"]):
+        if not batch.column("narration").equals(batch.column("noisy_narration")):
+            return ACTION
+    return PLAIN
 
 
 def _by_noun(vocabulary: Vocabulary) -> dict[str, list[int]]:

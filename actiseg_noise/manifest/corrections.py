@@ -15,7 +15,8 @@ from actiseg_noise.borders.text import iter_csv
 from actiseg_noise.errors import DataError, raise_if
 
 COLUMNS = ("manifest", "sample_id", "frame_idx", "what", "given", "suggested", "score", "accept")
-NOUN, MASK = "noun", "mask"
+NOUN, MASK, FLAG = "noun", "mask", "flag"
+POSITIVE, NEGATIVE = "positive", "negative"
 YES, NO = ("yes", "y", "true", "1", "x"), ("", "no", "n", "false", "0")
 _MOVE = re.compile(r"(erode|dilate) (\d{1,3}) px")
 _RLE = "rle "
@@ -37,9 +38,10 @@ class Correction(NamedTuple):
     """One proposed correction.
 
     Attributes:
-        manifest: digest of the labels that it is for. sample_id: of what. frame_idx: None for a noun.
-        what: ``noun`` or ``mask``. given: the noun, or the digest of the mask, that is to be replaced.
-        suggested: a noun; or ``erode N px``, ``dilate N px``, ``rle CODE`` for a mask.
+        manifest: digest of the labels that it is for. sample_id: of what. frame_idx: None for a noun or a flag.
+        what: ``noun``, ``mask`` or ``flag``. given: the noun, the digest of the mask, or the flag, that is to be
+            replaced.
+        suggested: a noun; ``erode N px``, ``dilate N px``, ``rle CODE`` for a mask; ``positive`` or ``negative``.
         score: how likely it is that what is given is wrong, in [0, 1]. is_accepted: whether a person said yes.
         line: of the file, for messages.
     """
@@ -73,6 +75,15 @@ def describe_move(pixels: int) -> str:
 def describe_mask(counts: str) -> str:
     """Return a :class:`Redrawn` as the file has it."""
     return f"{_RLE}{counts}"
+
+
+def describe_flag(is_positive: bool) -> str:
+    """Return a flag as the file has it.
+
+    >>> describe_flag(True)
+    'positive'
+    """
+    return POSITIVE if is_positive else NEGATIVE
 
 
 def parse_mask(text: str, where: str) -> Move | Redrawn:
@@ -128,12 +139,19 @@ def read_corrections(path: Path, digest: str) -> list[Correction]:
 
 def _parse(row: Mapping[str, str], where: str, line: int) -> Correction:
     what, accept = row["what"], row["accept"].strip().lower()
-    raise_if(what not in (NOUN, MASK), f"{where}: what: expected {NOUN} or {MASK}, found {what!r}", DataError)
+    raise_if(
+        what not in (NOUN, MASK, FLAG), f"{where}: what: expected {NOUN}, {MASK} or {FLAG}, found {what!r}", DataError
+    )
     raise_if(accept not in (*YES, *NO), f"{where}: accept: expected yes or nothing, found {accept!r}", DataError)
     suggested = _plain(row["suggested"])
     raise_if(not suggested, f"{where}: suggested: is empty", DataError)
     if what == MASK:
         parse_mask(suggested, where)
+    raise_if(
+        what == FLAG and suggested not in (POSITIVE, NEGATIVE),
+        f"{where}: suggested for a flag: expected {POSITIVE} or {NEGATIVE}, found {suggested!r}",
+        DataError,
+    )
     return Correction(
         manifest=row["manifest"],
         sample_id=_plain(row["sample_id"]),
@@ -153,8 +171,8 @@ def _plain(cell: str) -> str:
 
 
 def _frame_idx(cell: str, what: str, where: str) -> int | None:
-    if what == NOUN:
-        raise_if(bool(cell), f"{where}: frame_idx: a noun is of all frames, found {cell!r}", DataError)
+    if what != MASK:
+        raise_if(bool(cell), f"{where}: frame_idx: a {what} is of all frames, found {cell!r}", DataError)
         return None
     raise_if(not cell.isdecimal(), f"{where}: frame_idx: expected a position in the clip, found {cell!r}", DataError)
     return int(cell)

@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -18,14 +19,15 @@ import actiseg_bench
 import actiseg_noise
 from actiseg_bench.auditing.answers import choose_candidates, text_with
 from actiseg_bench.auditing.boundary import _sides, edge_profile, gradient, judge_boundary, judge_mask
-from actiseg_bench.auditing.folds import draw_folds
 from actiseg_bench.auditing.judge import judge
-from actiseg_bench.auditing.nouns import believe, confidence_within, confident_issues, soft_iou
+from actiseg_bench.auditing.nouns import believe, confidence_within, soft_iou
 from actiseg_bench.auditing.options import AuditOptions
 from actiseg_bench.auditing.run import check_auditable
 from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.strategies.confident_learning import confident_issues
+from actiseg_bench.training.folds import draw_folds
 from actiseg_noise.errors import ActisegError, UnknownNameError
-from actiseg_noise.manifest.schema import SAMPLES
+from actiseg_noise.manifest.schema import ACTION_SAMPLES
 from actiseg_noise.vocabulary import Vocabulary
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -225,6 +227,38 @@ def test_the_proposed_corrections_can_be_applied(audited: Path, noisy_val: Path,
     assert actiseg_noise.verify(tmp_path / "cleaned") == []
 
 
+def test_wrong_flags_are_judged_as_given_and_their_corrections_can_be_applied(
+    flagged_val: Path, kitchen_root: Path, tmp_path: Path
+) -> None:
+    manifest = actiseg_noise.read_manifest(flagged_val)
+    given = {s.sample_id: s.noisy_is_positive for clip in manifest for s in clip.samples}
+    found = actiseg_bench.audit(flagged_val, tmp_path / "a", root=kitchen_root, check=["flag"], worst=2, **QUICK)
+    assert {one.sample_id: one.given_is_positive for one in found.samples} == given
+    for one in found.samples:
+        assert one.positive_score is not None
+        distance = 1 - one.positive_score if one.given_is_positive else one.positive_score
+        assert one.flag_score == pytest.approx(distance)
+        assert one.suggested_is_positive is (not one.given_is_positive if distance > 0.5 else None)
+    with found.corrections.open() as stream:
+        rows = {row["sample_id"]: row for row in csv.DictReader(stream)}
+    suspected = {one.sample_id for one in found.samples if (one.flag_score or 0) > 0.5}
+    assert set(rows) == suspected != set()
+    words = {"positive": True, "negative": False}
+    assert all(words[row["given"]] is given[name] is not words[row["suggested"]] for name, row in rows.items())
+    done = actiseg_noise.clean(flagged_val, found.corrections, tmp_path / "out", min_score=0.5)
+    assert (done.flags, done.nouns, done.masks) == (len(rows), 0, 0)
+    after = {s.sample_id: s.noisy_is_positive for c in actiseg_noise.read_manifest(done.path) for s in c.samples}
+    assert after == {name: flag is not (name in suspected) for name, flag in given.items()}
+    assert actiseg_noise.verify(done.path) == []
+
+
+def test_a_swapped_narration_stays_in_the_text_that_another_noun_is_asked_in(noisy_val: Path) -> None:
+    sample = next(actiseg_noise.read_manifest(noisy_val).iter_clips()).samples[0]
+    swapped = replace(sample, noisy_expression=f"{sample.noisy_noun} used in the action of cut {sample.noisy_noun}")
+    said = f"cut {sample.noisy_noun}"
+    assert text_with("sock", swapped, said) == f"sock used in the action of cut {sample.noisy_noun}"
+
+
 def test_finished_folds_are_kept_and_another_audit_is_refused(
     audited: Path, noisy_val: Path, kitchen_root: Path
 ) -> None:
@@ -259,11 +293,12 @@ def test_masks_alone_are_audited_without_training(noisy_val: Path, kitchen_root:
 
 @pytest.mark.parametrize(("is_positive", "word"), [(True, "negative"), (False, "positive")])
 def test_flags_of_one_kind_alone_cannot_be_audited(is_positive: bool, word: str) -> None:
-    rows = [{"sample_id": f"a/{i}", "clip_id": "a", "object_id": i, "is_positive": is_positive} for i in (1, 2)]
-    manifest = FakeManifest({"samples": arrow(SAMPLES, rows)})
+    place = {"clip_id": "a", "is_positive": not is_positive, "noisy_is_positive": is_positive}  # all of them flipped
+    rows = [{"sample_id": f"a/{i}", "object_id": i} | place for i in (1, 2)]
+    manifest = FakeManifest({"samples": arrow(ACTION_SAMPLES, rows)})
     manifest.__dict__["vocabulary"] = Vocabulary({1: ("cup",)}, {1: "cup"})
     advice = "Audit the rest with --check noun --check mask"
-    with pytest.raises(ActisegError, match=re.escape(f"none of 2 samples is {word}")) as refused:
+    with pytest.raises(ActisegError, match=re.escape(f"none of 2 samples is given as {word}")) as refused:
         check_auditable(manifest, ("mask", "flag"))
     assert "--check mask" in str(refused.value)
     with pytest.raises(ActisegError, match="one category alone"):
@@ -277,7 +312,7 @@ def test_flags_of_one_kind_alone_cannot_be_audited(is_positive: bool, word: str)
 def test_a_manifest_without_samples_is_refused() -> None:
 
     with pytest.raises(ActisegError, match="there is nothing to audit"):
-        check_auditable(FakeManifest({"samples": arrow(SAMPLES, [])}), ("mask",))
+        check_auditable(FakeManifest({"samples": arrow(ACTION_SAMPLES, [])}), ("mask",))
 
 
 @pytest.mark.parametrize(

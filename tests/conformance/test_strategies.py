@@ -11,11 +11,16 @@ from torch import Tensor, nn
 from actiseg_bench.losses import LossConfig
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.records import AuxiliaryHeads, Batch, NoiseRates, Prediction, Targets
-from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
+from actiseg_bench.strategies.base import STRATEGIES, OutOfFold, Setting, Strategy
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
 NAMES = list(STRATEGIES)
 RATES = NoiseRates(0.4, 0.2, 0.3, 0.2, 0.1)
+ASKED = OutOfFold(
+    tuple(f"{clip}/{k}" for clip in "ab" for k in (1, 2, 3)),
+    torch.tensor([True, False, True] * 2),
+    torch.tensor([0.9, 0.1, 0.9, 0.9, 0.1, 0.1]),  # the last one is not believed
+)
 METHODS = [(name, variant) for name in NAMES for variant in STRATEGIES[name].card.variants]
 every_variant = pytest.mark.parametrize(("name", "variant"), METHODS, ids=["@".join(method) for method in METHODS])
 LEARNERS = [name for name in NAMES if not STRATEGIES[name].card.is_yardstick]
@@ -27,7 +32,7 @@ every_learner = pytest.mark.parametrize(("name", "variant"), LEARNING, ids=["@".
 def make(name: str, variant: str = "faithful", **options: object) -> Strategy:
     batch = make_batch()
     frames = dict(zip(batch.sample_ids, batch.frame_idx, strict=True))
-    setting = Setting(LossConfig(), noise_rates=RATES, epochs=2, frames=frames, mask_size=(8, 8))
+    setting = Setting(LossConfig(), noise_rates=RATES, epochs=2, frames=frames, mask_size=(8, 8), out_of_fold=ASKED)
     return STRATEGIES[name](setting, options, variant)
 
 

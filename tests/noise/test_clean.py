@@ -134,9 +134,12 @@ def test_a_correction_that_would_empty_a_mask_leaves_it(noisy_val: Path, tmp_pat
         ({"given": "spaceship"}, "line 2: replaces 'spaceship', but"),
         ({"suggested": "spaceship"}, "line 2: 'spaceship' is no noun of the manifest's vocabulary"),
         ({"suggested": ""}, "line 2: suggested: is empty"),
-        ({"what": "verb"}, "line 2: what: expected noun or mask, found 'verb'"),
+        ({"what": "verb"}, "line 2: what: expected noun, mask or flag, found 'verb'"),
         ({"what": "mask", "frame_idx": 0}, "expected 'erode N px', 'dilate N px' or 'rle CODE'"),
         ({"frame_idx": 3}, "line 2: frame_idx: a noun is of all frames, found '3'"),
+        ({"what": "flag"}, "line 2: suggested for a flag: expected positive or negative, found"),
+        ({"what": "flag", "suggested": "negative", "frame_idx": 3}, "frame_idx: a flag is of all frames, found '3'"),
+        ({"what": "flag", "given": "yes", "suggested": "negative"}, "line 2: replaces 'yes', but"),
         ({"score": 1.5}, "line 2: score: expected a number from 0 to 1, found '1.5'"),
         ({"accept": "maybe"}, "line 2: accept: expected yes or nothing, found 'maybe'"),
         ({"accept": ""}, "none of 1 corrections is accepted: write yes in the column 'accept'"),
@@ -175,6 +178,107 @@ def test_a_table_without_a_column_or_with_a_label_twice_is_refused(noisy_val: Pa
         read_corrections(tmp_path / "short.csv", manifest.digest)
 
 
+def reflag(manifest: Manifest, sample: ManifestSample) -> Correction:
+    """The correction of a flag to the other one."""
+    words = ("negative", "positive")
+    given = sample.noisy_is_positive
+    return Correction(manifest.digest, sample.sample_id, None, "flag", words[given], words[not given], 0.9, True)
+
+
+def flags_of(manifest: Manifest) -> dict[str, tuple[bool, bool, str]]:
+    return {name: (s.is_positive, s.noisy_is_positive, s.flag_noise) for name, s in samples_of(manifest).items()}
+
+
+def test_a_flag_is_corrected_in_both_directions_and_the_others_stay(flagged_val: Path, tmp_path: Path) -> None:
+    manifest = actiseg_noise.read_manifest(flagged_val)
+    before = samples_of(manifest)
+    wrong = [s for s in before.values() if s.is_wrong]
+    assert {s.is_positive for s in wrong} == {True, False}
+    mended = [next(s for s in wrong if s.is_positive), next(s for s in wrong if not s.is_positive)]
+    done = actiseg_noise.clean(
+        flagged_val, write(tmp_path / "c.csv", *(reflag(manifest, s) for s in mended)), tmp_path / "out"
+    )
+    assert (done.nouns, done.masks, done.flags) == (0, 0, 2)
+    cleaned = actiseg_noise.read_manifest(tmp_path / "out")
+    assert cleaned.info.schema_version == 2
+    names = {s.sample_id for s in mended}
+    expected = {
+        name: (s.is_positive, s.is_positive, "none")
+        if name in names or not s.is_wrong
+        else (s.is_positive, s.noisy_is_positive, "imported")
+        for name, s in before.items()
+    }
+    assert flags_of(cleaned) == expected
+    assert sum(given != clean for clean, given, _ in expected.values()) == len(wrong) - 2 > 0
+    with (tmp_path / "out" / "corrections.csv").open() as stream:
+        kept = {row["sample_id"]: (row["what"], row["given"], row["suggested"]) for row in csv.DictReader(stream)}
+    words = ("negative", "positive")
+    assert kept == {s.sample_id: ("flag", words[s.noisy_is_positive], words[s.is_positive]) for s in mended}
+    assert actiseg_noise.verify(tmp_path / "out") == []
+    after = masks_of(cleaned)
+    assert all(after[key].noisy_digest == mask.noisy_digest for key, mask in masks_of(manifest).items())
+
+
+def test_with_every_flag_corrected_the_manifest_is_of_schema_1_again(
+    flagged_val: Path, clean_val: Path, tmp_path: Path
+) -> None:
+    manifest = actiseg_noise.read_manifest(flagged_val)
+    rows = [reflag(manifest, s) for s in samples_of(manifest).values() if s.is_wrong]
+    done = actiseg_noise.clean(flagged_val, write(tmp_path / "c.csv", *rows), tmp_path / "out")
+    assert done.flags == len(rows) > 2
+    cleaned = actiseg_noise.read_manifest(tmp_path / "out")
+    assert cleaned.info.schema_version == 1
+    assert cleaned.digest == actiseg_noise.read_manifest(clean_val).digest
+    assert actiseg_noise.verify(tmp_path / "out") == []
+
+
+def test_a_flag_that_differs_from_the_clean_one_makes_a_manifest_of_schema_2(noisy_val: Path, tmp_path: Path) -> None:
+    manifest = actiseg_noise.read_manifest(noisy_val)
+    assert manifest.info.schema_version == 1
+    wrong = first_flip(manifest)
+    rows = [reflag(manifest, wrong), rename(manifest, wrong, wrong.noun)]
+    actiseg_noise.clean(noisy_val, write(tmp_path / "c.csv", *rows), tmp_path / "out")
+    cleaned = actiseg_noise.read_manifest(tmp_path / "out")
+    assert cleaned.info.schema_version == 2
+    after = samples_of(cleaned)[wrong.sample_id]
+    assert (after.noisy_is_positive, after.flag_noise) == (not wrong.is_positive, "imported")
+    assert after.text("noisy") == wrong.text("clean")
+    assert [name for name, (clean, given, _) in flags_of(cleaned).items() if clean != given] == [wrong.sample_id]
+    assert actiseg_noise.verify(tmp_path / "out") == []
+
+
+def test_a_swapped_narration_stays_when_the_noun_is_corrected(kitchen_root: Path, tmp_path: Path) -> None:
+    noises = (
+        actiseg_noise.NoiseSpec("narration_swap-v1", 0.5),
+        actiseg_noise.NoiseSpec("category_flip-v1", 0.5),
+    )
+    folder = actiseg_noise.build(
+        "kitchen",
+        root=kitchen_root,
+        split="val",
+        recipe=actiseg_noise.Recipe("swaps-and-flips", noises),
+        out=tmp_path / "m",
+        limit=8,
+        allow_eval=True,
+        workers=1,
+        gate=False,
+    )
+    manifest = actiseg_noise.read_manifest(folder)
+    both = [(clip, s) for clip in manifest for s in clip.samples if s.narration_noise != "none" != s.text_noise]
+    clip, wrong = both[0]
+    file = write(tmp_path / "c.csv", rename(manifest, wrong, wrong.noun))
+    actiseg_noise.clean(folder, file, tmp_path / "out")
+    cleaned = actiseg_noise.read_manifest(tmp_path / "out")
+    after = samples_of(cleaned)[wrong.sample_id]
+    assert after.noisy_expression == f"{wrong.noun} used in the action of {clip.noisy_narration}"
+    assert (after.text_noise, after.narration_noise, after.is_harmful) == ("none", "imported", True)
+    narrations = {c.clip_id: c.noisy_narration for c in manifest}
+    assert {c.clip_id: c.noisy_narration for c in cleaned} == narrations
+    assert len(both) > 1
+    assert samples_of(cleaned)[both[1][1].sample_id].text() == both[1][1].text()
+    assert actiseg_noise.verify(tmp_path / "out") == []
+
+
 def test_a_code_that_a_spreadsheet_would_compute_comes_back_as_it_was(tmp_path: Path) -> None:
     row = Correction("d", "=clip/1", 0, "mask", "0" * 32, "rle @04", 0.5, True, 2)
     assert read_corrections(write(tmp_path / "c.csv", row), "d") == [row]
@@ -187,7 +291,7 @@ def test_the_command_says_what_it_did(noisy_val: Path, tmp_path: Path) -> None:
     command = ["clean", str(noisy_val), "--corrections", str(file), "--out", str(tmp_path / "out")]
     done = CliRunner().invoke(app, command)
     assert done.exit_code == 0, done.output
-    assert "1 nouns and 0 masks corrected, of 1 proposed corrections" in done.output
+    assert "1 nouns, 0 masks and 0 flags corrected, of 1 proposed corrections" in done.output
     again = CliRunner().invoke(app, command)
     assert isinstance(again.exception, ActisegError)
     assert "the output exists" in str(again.exception)
