@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo test check lint coverage slow soak versions hooks bench weights manifests clean
 
 demo: $(VENV)/.installed ## Train and score every strategy on every track of the quick protocol, print the leaderboard
-	$(BIN)/actiseg-bench run --all --out $(DEMO)
+	$(BIN)/actiseg-bench run --all --jobs 2 --out $(DEMO)
 
 test: lint ## Lint, types, tests: what CI runs
 	$(PYTEST)

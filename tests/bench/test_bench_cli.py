@@ -268,7 +268,7 @@ def test_bad_usage_is_told_in_a_message_and_exits_with_2(
 @pytest.mark.parametrize(
     "words",
     [
-        ["run", "--strategy", "gce", "--track", "clean", "--out", "out"],
+        ["run", "--strategy", "gce", "--track", "flip-40", "--out", "out"],
         ["train", "--manifest", "MANIFEST", "--out", "out"],
         ["predict", "--manifest", "MANIFEST", "--model", "tiny", "--weights", "bundled", "--out", "out"],
     ],
