@@ -29,8 +29,10 @@ class UnpluggedError(Exception):
 
 
 def stop_at(step: int):
+    """Stop at a step of the run proper, whatever was trained before it."""
+
     def on_progress(done: int, total: int, loss: float) -> None:
-        if done == step:
+        if done - (total - CONFIG.train.steps) == step:
             raise UnpluggedError
 
     return on_progress

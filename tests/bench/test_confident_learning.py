@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bench_fakes import make_result
 from torch import Tensor
 from train_fakes import make_batch
 
 import actiseg_noise
+from actiseg_bench.check.statements import _all_steps
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.losses import LossConfig, base_loss
 from actiseg_bench.records import NoiseRates, Prediction, Targets
@@ -122,6 +124,13 @@ def test_the_updates_before_the_run_are_those_of_all_folds() -> None:
     assert updates_before(card.make_options("faithful", {}), 800) == 3 * 400
     assert updates_before(card.make_options("faithful", {"folds": 5, "fold_updates": 0.1}), 4) == 5
     assert updates_before(STRATEGIES["gce"].card.make_options("faithful", {}), 800) == 0
+
+
+def test_verify_knows_the_updates_before_a_run() -> None:
+    config = {"strategy_options": {"folds": 2}, "train": {"steps": 100}}
+    assert _all_steps(make_result(strategy="confident_learning", config=config), 100) == 2 * 50 + 100
+    assert _all_steps(make_result(strategy="gce", config={}), 100) == 100
+    assert _all_steps(make_result(strategy="of_another_package", config={}), 100) == 100
 
 
 def ids_of(manifest: Path) -> set[str]:
