@@ -16,7 +16,7 @@ from bench_fakes import make_result, make_track
 
 import actiseg_bench
 import actiseg_noise
-from actiseg_bench.grid.plan import make_plan
+from actiseg_bench.grid.plan import make_plan, make_runs
 from actiseg_bench.grid.run import OwnSettings, Reporter, RunSpec
 from actiseg_bench.grid.runner import TorchRunner
 from actiseg_bench.grid.tracks import load_protocol, manifest_finder
@@ -372,6 +372,21 @@ def tuning(tmp_path_factory: pytest.TempPathFactory, kitchen_root: Path) -> Tune
     with pytest.raises(KeyboardInterrupt):
         call(first)
     return Tuned(folder / "runs", first, then, call(then), call)
+
+
+@trains
+def test_the_rows_of_defaults_are_those_that_run_makes(tuning: Tuned, kitchen_root: Path) -> None:
+    options = TuneOptions(
+        protocol=str(tuning.out.parent / "mini.toml"), out=tuning.out, root=kitchen_root, threads=1, device="cpu"
+    )
+    made = make_runs(options.as_run(), BUILD)
+    assert [(one.strategy, one.variant) for one in made.results] == [
+        ("start", "-"),
+        ("silent", "-"),
+        ("baseline", "faithful"),
+        ("gce", "faithful"),
+    ]
+    assert made.kept == 4
 
 
 @trains
