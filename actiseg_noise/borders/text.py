@@ -12,12 +12,13 @@ import tomllib
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from actiseg_noise.borders.folders import other_form
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.fields import shorten
 
+LONGEST_LINE = 1 << 24  # characters; a run-length code has at most half of them
 MOST_BYTES = 1 << 29  # of a file that is read whole; VISOR's largest annotation file is a fifth of it
 LFS_MARK = b"version https://git-lfs.github.com/spec/"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -216,11 +217,25 @@ def iter_csv(path: Path) -> Iterator[tuple[int, list[str]]]:
     check_file(path, "table")
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
+            reader = csv.reader(_iter_lines(stream, path))
             for cells in reader:
                 yield reader.line_num, cells
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not a CSV table in UTF-8 ({error}); fetch the file again") from None
+
+
+def _iter_lines(stream: TextIO, path: Path) -> Iterator[str]:
+    """Yield the lines of a table, none of which is read without end.
+
+    Raises:
+        DataError: a line is longer than ``LONGEST_LINE``.
+    """
+    while line := stream.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise DataError(
+                f"{path}: a line of more than {LONGEST_LINE:,} characters; no table has one, fetch it again"
+            )
+        yield line
 
 
 def read_yaml(path: Path) -> Any:

@@ -45,6 +45,16 @@ def test_a_byte_order_mark_is_fine_wherever_text_is_read(mark: bytes, tmp_path: 
     assert list(iter_csv(path)) == [(1, ["a", "b"]), (2, ["1", "2"])]
 
 
+def test_a_line_of_a_table_has_an_end(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\n1,2")
+    os.truncate(path, 1 << 33)  # holes, read as one line
+    rows = iter_csv(path)
+    assert next(rows) == (1, ["a", "b"])
+    with pytest.raises(DataError, match=r"a\.csv: a line of more than 16,777,216 characters"):
+        next(rows)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
