@@ -128,11 +128,12 @@ class _TextDraws:
         draws = (noise_text(source, self.plan, self.tally), noise_flags(source, self.plan, self.tally))
         for stored, is_usual, noisy, flag in zip(clip.samples, usual, *draws, strict=True):
             self.unclear += not is_usual and stored.noun in stored.expression
-            again = _drawn_again(stored, noisy, clip.narration, is_usual)
-            again = _with_action(again, narration, clip.narration, is_usual)
-            again = replace(again, noisy_is_positive=flag.is_positive, flag_noise=flag.noise_id)
-            may_be_clean = _unnoised(stored, again)
-            if again != stored and (is_usual or stored != may_be_clean):
+            drawn = _drawn(stored, noisy, narration, clip.narration, is_usual)
+            drawn |= {"noisy_is_positive": flag.is_positive, "flag_noise": flag.noise_id}
+            if all(getattr(stored, name) == value for name, value in drawn.items()):
+                continue
+            again = replace(stored, **drawn)
+            if is_usual or stored != _unnoised(stored, again):
                 self._add(_difference(self.table, clip.clip_id, asdict(stored), asdict(again)))
 
     def _add(self, finding: Finding) -> None:
@@ -148,35 +149,30 @@ def _told(clip: ManifestClip, narration: Narration) -> Finding:
     return Finding(where, expected, repr(clip.noisy_narration), _ADVICE)
 
 
-def _with_action(again: ManifestSample, narration: Narration, clean: str, is_usual: bool) -> ManifestSample:
-    """Return a sample as it is when this narration was drawn for its clip, whose clean one is ``clean``."""
-    if not is_usual or narration.text == clean:
-        return replace(again, narration_noise=NO_NOISE)
-    return replace(
-        again,
-        noisy_expression=expression(again.noisy_noun, narration.text),
-        narration_noise=narration.noise_id,
-        is_harmful=True,
-    )
+def _drawn(
+    stored: ManifestSample, noisy: NoisyText, narration: Narration, clean: str, is_usual: bool
+) -> dict[str, Any]:
+    """Return the noisy text of a sample, column by column, when this is what was drawn.
 
-
-def _drawn_again(stored: ManifestSample, noisy: NoisyText, narration: str, is_usual: bool) -> ManifestSample:
-    """Return a sample as it is when this is what was drawn."""
+    Args:
+        narration: of its clip, whose clean one is ``clean``.
+    """
     label, noise_id, harmful = noisy
-    if label.noun == stored.noun:
+    is_swapped = is_usual and narration.text != clean
+    if is_swapped:
+        text = expression(label.noun, narration.text)
+    elif label.noun == stored.noun:
         text = stored.expression
-    elif is_usual:
-        text = expression(label.noun, narration)
     else:
-        text = _renamed(stored, label.noun)
-    return replace(
-        stored,
-        noisy_category_id=label.category_id,
-        noisy_noun=label.noun,
-        noisy_expression=text,
-        text_noise=noise_id,
-        is_harmful=harmful,
-    )
+        text = expression(label.noun, clean) if is_usual else _renamed(stored, label.noun)
+    return {
+        "noisy_category_id": label.category_id,
+        "noisy_noun": label.noun,
+        "noisy_expression": text,
+        "text_noise": noise_id,
+        "is_harmful": harmful or is_swapped,
+        "narration_noise": narration.noise_id if is_swapped else NO_NOISE,
+    }
 
 
 def _renamed(stored: ManifestSample, noun: str) -> str:
