@@ -177,6 +177,8 @@ def _check_columns(path: Path, expected: pa.Schema, found: pa.Schema) -> None:
     """Refuse missing columns, and those of another type."""
     lacking = sorted(set(expected.names) - set(found.names))
     raise_if(bool(lacking), f"{path}: the columns {', '.join(lacking)} are missing", PredictionError)
+    twice = sorted({name for name in expected.names if found.names.count(name) > 1})
+    raise_if(bool(twice), f"{path}: the columns {', '.join(twice)} stand twice", PredictionError)
     for field in expected:
         kind = found.field(field.name).type
         raise_if(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from actiseg_bench.losses import LossConfig, base_focal, combine, mean_over_pixels, weigh
 from actiseg_bench.records import Batch, Network, NoiseRates, predict_view
 from actiseg_bench.strategies.options import Option, Options, list_options, option
+from actiseg_bench.strategies.ranges import LogUniform
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.registry import Registry
 
@@ -57,7 +58,9 @@ class OutOfFoldOptions(Options):
     folds: int = option(
         3, "parts that the videos are dealt into; each is judged by a network that learned from the others", at_least=2
     )
-    fold_updates: float = option(0.5, "updates of each of these networks, as a share of the run's", above=0)
+    fold_updates: float = option(
+        0.5, "updates of each of these networks, as a share of the run's", above=0, tune=LogUniform(0.25, 1)
+    )
 
     def updates(self, steps: int) -> tuple[int, ...]:
         """Return the updates of every fold's network for a run of ``steps``, one or more each."""

@@ -15,7 +15,7 @@ from actiseg_bench.training.train import make_options, train_run
 OPTIONS: dict[str, dict[str, Any]] = {"npn": {"warmup_share": 0.0}}  # its loss is another one after the warm-up
 
 
-@pytest.mark.parametrize("strategy", list(STRATEGIES))
+@pytest.mark.parametrize("strategy", [name for name in STRATEGIES if name != "frozen"])  # it trains no masks
 def test_the_loss_falls(strategy: str, noisy_val: Path, kitchen_root: Path) -> None:
     few = TrainConfig(steps=12, clips_per_batch=2, samples_per_clip=1, frames_per_clip=2, learning_rate=3e-3)
     config = RunConfig(

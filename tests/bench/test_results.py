@@ -178,6 +178,11 @@ def test_a_file_of_another_form_is_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"clip_id": ["a"]}), path)
     with pytest.raises(PredictionError, match=r"the columns area, frame_idx, .* are missing"):
         next(iter_predictions(path))
+    write_predictions(path, predict(perfect()))
+    table = pq.read_table(path)
+    pq.write_table(table.append_column("rle", table["rle"]), path)
+    with pytest.raises(PredictionError, match="the columns rle stand twice"):
+        next(iter_predictions(path))
 
 
 def test_run_lengths_that_contradict_the_area_are_refused(tmp_path: Path) -> None:

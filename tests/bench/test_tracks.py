@@ -217,7 +217,7 @@ def test_a_protocol_s_manifests_lie_below_the_output(tmp_path: Path, field: str)
 
     protocol = replace(load_protocol("quick"), **{field: "../../elsewhere"})
     with pytest.raises(ActisegError, match="cannot be the name of a file or folder"):
-        protocol_tracks(protocol, ["clean"], tmp_path, build)
+        protocol_tracks(protocol, ["flip-40"], tmp_path, build)
 
 
 def test_clips_that_are_trained_and_scored_on_are_found() -> None:
