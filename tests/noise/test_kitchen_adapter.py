@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from actiseg_noise.borders.images import read_index_mask
-from actiseg_noise.datasets.kitchen import SPLITS, VERSION, Kitchen, draw_split, plan_video, render_video
+from actiseg_noise.datasets.kitchen import SPLITS, VERSION, Kitchen, draw_split, plan_video, render, render_video
 from actiseg_noise.datasets.kitchen import adapter as kitchen_adapter
 from actiseg_noise.errors import ActisegError, DataError
 
@@ -143,14 +143,14 @@ def test_without_locks_the_slower_process_accepts_the_faster_ones_drawing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draw_split(tmp_path / "other", "val")
-    rendered = kitchen_adapter.render_video
+    rendered = render.render_video
 
     def overtaken(video):
         if not (tmp_path / "mine/val").exists():
             (tmp_path / "other/val").rename(tmp_path / "mine/val")
         return rendered(video)
 
-    monkeypatch.setattr(kitchen_adapter, "render_video", overtaken)
+    monkeypatch.setattr(render, "render_video", overtaken)
     draw_split(tmp_path / "mine", "val")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["val"]
     read_all_masks(tmp_path / "mine")

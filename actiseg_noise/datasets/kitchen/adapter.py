@@ -14,7 +14,6 @@ from actiseg_noise.borders.text import read_bytes, read_json_object
 from actiseg_noise.borders.writing import FolderDraft, WriteError, write_bytes, write_json
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.kitchen.catalogue import CATEGORIES, SPLITS, VERSION
-from actiseg_noise.datasets.kitchen.render import render_video
 from actiseg_noise.datasets.kitchen.scene import plan_video
 from actiseg_noise.datasets.kitchen.video import PlannedVideo
 from actiseg_noise.errors import ActisegError, DataError, raise_if
@@ -165,6 +164,8 @@ def _draw(folder: Path, split: str) -> None:
 
 def _draw_video(folder: Path, video: PlannedVideo) -> dict[str, str]:
     """Write one video's frames and masks; return path relative to the split → digest."""
+    from actiseg_noise.datasets.kitchen.render import render_video  # OpenCV, which reading does not need
+
     digests = {}
     for t, frame in enumerate(render_video(video)):
         for kind, data in (("images", _jpeg(frame.image)), ("masks", palette_png(frame.mask))):

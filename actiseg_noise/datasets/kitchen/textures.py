@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +29,8 @@ SIDE = 256  # px of a material texture
 
 def _noise(name: str, height: int, width: int, cell_y: int, cell_x: int) -> NDArray[np.float32]:
     """Return smooth noise in [-1, 1], [height, width], one random value per cell."""
+    import cv2  # the names of the textures do not need it
+
     rng = Key("kitchen", VERSION, "texture", name).generator(f"{height}x{width}/{cell_y}x{cell_x}")
     grid = (rng.random((height // cell_y + 3, width // cell_x + 3)) * 2 - 1).astype(np.float32)
     full = cv2.resize(grid, None, fx=cell_x, fy=cell_y, interpolation=cv2.INTER_CUBIC)
