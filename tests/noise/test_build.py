@@ -336,8 +336,10 @@ def test_workers_from_a_script_without_a_main_guard_are_refused_with_the_reason(
         assert "`__main__`" in line
         assert "memory" not in line
         assert not (tmp_path / "m").exists()
+    folders["out"] = str(tmp_path / "n")  # a worker of those before may be just ending, with the lock of their place
     script.write_text(SCRIPT.format(guard="if __name__ == '__main__': ", **folders))
-    assert run_python(str(script)).stdout == f"{tmp_path / 'm'}\n"
+    done = run_python(str(script))
+    assert done.stdout == f"{tmp_path / 'n'}\n", done.stderr
 
 
 class Killed(Crashing):
