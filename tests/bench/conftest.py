@@ -9,7 +9,17 @@ import pytest
 from published_fakes import NAME, PublishedMini
 
 from actiseg_bench.cli import main
+from actiseg_bench.data import features
 from actiseg_bench.models.base import MODELS
+
+
+@pytest.fixture(scope="session", autouse=True)
+def features_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep features that tests compute out of the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(features, "cache_folder", lambda: folder)
+        yield
 
 
 @pytest.fixture

@@ -54,6 +54,7 @@ def make_subjects(made: Path, kitchen: Path) -> None:
     build = "build --dataset kitchen --limit 2 --workers 1"
     run(noise(f"{build} --recipe mixed-40-15 --out manifest"))
     run(noise(f"{build} --recipe text-40 --content text --out text"))
+    run(noise(f"{build} --flip .3 --flag .4 --narration .5 --out flags"))
     run(noise(f"{build} --recipe clean --split val --out evaluation"))
     run(noise("publish manifest --labels recipe-only --out publication"))
     (published,) = (path.parent for path in (made / "publication").rglob("manifest.json"))

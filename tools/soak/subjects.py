@@ -80,6 +80,15 @@ SUBJECTS = (
         True,
         10,
     ),
+    Subject(
+        "manifest of flags and narrations",
+        "flags",
+        ("*.parquet", "*.parquet", "manifest.json", "vocabulary.json"),
+        READ_MANIFEST,
+        (REBUILD, bench("train --manifest {it} --steps 1 --threads 1 --out {out}")),
+        True,
+        3,
+    ),
     Subject("manifest of texts", "text", ("*.parquet", "manifest.json"), READ_MANIFEST, (), True),
     Subject("imported manifest", "imported", ("*.parquet", "manifest.json"), READ_MANIFEST, (), True),
     Subject(
