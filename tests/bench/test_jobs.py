@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,13 +118,21 @@ if __name__ == "__main__":
 
 def children_of(pid: int) -> list[int]:
     """Return the processes that descend from a process."""
-    own = [int(one) for path in Path(f"/proc/{pid}/task").glob("*/children") for one in path.read_text().split()]
+    own = [int(one) for path in Path(f"/proc/{pid}/task").glob("*/children") for one in _said(path).split()]
     return [*own, *(below for one in own for below in children_of(one))]
 
 
 def workers_of(pid: int) -> list[int]:
     """Return the workers of a grid's process; what else multiprocessing starts is none."""
-    return [one for one in children_of(pid) if b"spawn_main" in Path(f"/proc/{one}/cmdline").read_bytes()]
+    return [one for one in children_of(pid) if "spawn_main" in _said(Path(f"/proc/{one}/cmdline"))]
+
+
+def _said(path: Path) -> str:
+    """Return what the system says of a process, nothing of one that has just ended."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 def is_alive(pid: int) -> bool:
@@ -141,17 +150,32 @@ def wait_until(holds: Callable[[], bool], seconds: float) -> bool:
     return holds()
 
 
+def count_started(out: Path) -> int:
+    """Return how many workers say that they started; folders may go while they are walked."""
+    return sum("started" in names for _, _, names in os.walk(out))
+
+
+@contextmanager
+def grid_of(folder: Path, runner: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a grid that never ends in a process of its own, which is gone in the end whatever a test finds."""
+    script = folder / "parent.py"
+    script.write_text(PARENT)
+    command = [sys.executable, str(script), str(folder / "out"), str(Path(__file__).parent), runner]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as parent:
+        try:
+            yield parent
+        finally:
+            parent.kill()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="processes are listed in /proc")
 @pytest.mark.parametrize("runner", ["Endless", "SlowToStart"])
 def test_workers_of_a_killed_parent_are_gone_within_2_s_and_the_rerun_does_not_collide(
     tmp_path: Path, runner: str
 ) -> None:
-    script = tmp_path / "parent.py"
-    script.write_text(PARENT)
-    command = [sys.executable, str(script), str(tmp_path / "out"), str(Path(__file__).parent), runner]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as parent:
+    with grid_of(tmp_path, runner) as parent:
         if runner == "Endless":
-            assert wait_until(lambda: len(list((tmp_path / "out").rglob("started"))) == 2, 60)
+            assert wait_until(lambda: count_started(tmp_path / "out") == 2, 60)
         else:
             assert wait_until(lambda: len(children_of(parent.pid)) >= 2, 60)
             time.sleep(1)
@@ -176,20 +200,20 @@ def test_ctrl_c_while_workers_start_is_heard_once(
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as parent:
-        assert wait_until(lambda: len(workers_of(parent.pid)) == 2 or parent.poll() is not None, 60)
-        time.sleep(delay_s)
-        os.killpg(parent.pid, signal.SIGINT)
-        error = parent.communicate(timeout=60)[1]
+        try:
+            assert wait_until(lambda: len(workers_of(parent.pid)) == 2 or parent.poll() is not None, 60)
+            time.sleep(delay_s)
+            os.killpg(parent.pid, signal.SIGINT)
+            error = parent.communicate(timeout=60)[1]
+        finally:
+            parent.kill()
     assert (parent.returncode, "Traceback" in error) == (130, False), error
     assert "error: interrupted; finished runs are kept in" in error
 
 
 def test_a_rerun_at_once_waits_for_a_worker_that_is_just_ending(tmp_path: Path) -> None:
-    script = tmp_path / "parent.py"
-    script.write_text(PARENT)
-    command = [sys.executable, str(script), str(tmp_path / "out"), str(Path(__file__).parent), "Endless"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as parent:
-        assert wait_until(lambda: len(list((tmp_path / "out").rglob("started"))) == 2, 60)
+    with grid_of(tmp_path, "Endless") as parent:
+        assert wait_until(lambda: count_started(tmp_path / "out") == 2, 60)
         parent.kill()
         parent.wait()
     assert run_grid(GRID, FakeRunner(), tmp_path / "out").failed == []
