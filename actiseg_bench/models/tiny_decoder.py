@@ -39,6 +39,7 @@ class TinyDecoder(Tiny):
     def __init__(self) -> None:
         super().__init__()
         self.controller = MaskController(2 * TEXT_DIM)
+        self.train()  # whoever encodes before the first step must not move the encoder's statistics
 
     def train(self, mode: bool = True) -> TinyDecoder:
         """Set the mode of all but the encoder, whose statistics stay."""

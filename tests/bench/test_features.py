@@ -123,7 +123,7 @@ def test_a_cache_that_cannot_be_written_costs_time_alone(
 
 def test_a_training_learns_all_but_the_encoder_and_repeats_itself(clean_val: Path, kitchen_root: Path) -> None:
     (start,), _ = make_networks(CONFIG, 1, torch.device("cpu"))
-    one, two = (train_run(CONFIG, clean_val, kitchen_root).networks[0] for _ in range(2))
+    one, two = (train_run(CONFIG, clean_val, kitchen_root, diagnose=True).networks[0] for _ in range(2))
     for name, value in one.state_dict().items():
         assert torch.equal(value, two.state_dict()[name]), name
         if name.startswith("encoder."):
