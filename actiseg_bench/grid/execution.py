@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from actiseg_bench.data.features import keep_features
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS, VosModel
@@ -24,6 +23,7 @@ from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_bench.scoring.measure import measure
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
 from actiseg_bench.scoring.object_frames import write_object_frames
+from actiseg_bench.training.features import keep_features
 from actiseg_bench.training.train import TrainOutcome, make_networks, train_run
 from actiseg_noise.manifest.read import Manifest, read_manifest
 from actiseg_noise.masks import empty_rle

@@ -76,6 +76,8 @@ class VosModel(nn.Module):
     def encode(self, frames: Tensor) -> Tensor:
         """Return the features of frames ``[B, T, 3, H, W]`` that ``forward`` takes in their place, ``[B, T, C, h, w]``.
 
+        The same in training and in evaluation, and nothing of the model changes.
+
         Raises:
             ActisegError: the model's card does not say that it ``keeps_features``.
         """

@@ -13,7 +13,6 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from actiseg_bench.data.features import keep_features
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.pictures import pictures_digest
 from actiseg_bench.device import pick_device
@@ -42,6 +41,7 @@ from actiseg_bench.training.checkpoint import (
 )
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import PROBES, WATCHED_PROBES, Probe, TrainingMonitor
+from actiseg_bench.training.features import keep_features
 from actiseg_bench.training.folds import ask_out_of_fold, draw_folds
 from actiseg_bench.training.items import (
     fit_to_data,

@@ -9,8 +9,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from actiseg_bench.data import features
-from actiseg_bench.data.features import KeptFeatures, keep_features
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.transforms import perturb_features
 from actiseg_bench.models.base import MODELS
@@ -19,8 +17,10 @@ from actiseg_bench.models.tiny_decoder import TinyDecoder
 from actiseg_bench.models.weights import load_start_weights
 from actiseg_bench.records import collate
 from actiseg_bench.strategies.base import STRATEGIES
+from actiseg_bench.training import features
 from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.diagnosis import Probe
+from actiseg_bench.training.features import KeptFeatures, keep_features
 from actiseg_bench.training.train import make_networks, train_run
 from actiseg_noise.errors import ActisegError
 
@@ -108,6 +108,32 @@ def test_another_encoder_has_other_features(network: TinyDecoder, clean_val: Pat
     with torch.no_grad():
         next(network.encoder.parameters()).add_(1)
     assert KeptFeatures(network, data)._folder != before
+
+
+class Halved(TinyDecoder):
+    """Another model on the same encoder, whose features are others."""
+
+    card = replace(TinyDecoder.card, name="halved")
+
+    def encode(self, frames: Tensor) -> Tensor:
+        return super().encode(frames) / 2
+
+
+def test_another_model_on_the_same_encoder_has_other_features(
+    network: TinyDecoder, clean_val: Path, kitchen_root: Path
+) -> None:
+    other = Halved().eval()
+    other.encoder.load_state_dict(network.encoder.state_dict())
+    kept, halved = (keep_features(opened(clean_val, kitchen_root), one)[0].frames for one in (network, other))
+    assert torch.allclose(halved, kept / 2, atol=1e-2) and not torch.allclose(halved, kept, atol=1e-2)
+
+
+def test_pictures_of_another_size_have_other_features(
+    network: TinyDecoder, clean_val: Path, kitchen_root: Path
+) -> None:
+    sizes = [(None, 2, True), (None, 4, True), (None, 4, False), ((96, 160), 2, True)]
+    data = [ManifestDataset(clean_val, kitchen_root, size=s, mask_stride=m, whole=w) for s, m, w in sizes]
+    assert len({KeptFeatures(network, one)._folder for one in data}) == len(data)
 
 
 def test_a_cache_that_cannot_be_written_costs_time_alone(

@@ -7,13 +7,14 @@ from contextlib import suppress
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
-from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.pictures import pictures_digest
+from actiseg_bench.models.base import VosModel
+from actiseg_bench.results.score_code import score_code_digest
 from actiseg_bench.tensors import TensorFileError, read_safetensors, write_safetensors
 from actiseg_noise.borders.roots import cache_folder
 from actiseg_noise.borders.writing import WriteError, make_folders
@@ -23,26 +24,19 @@ FOLDER = "features"
 MOST_BYTES = 4 << 30  # of one set of pictures on the disk; a larger one is computed anew by every run
 
 
-class Encoder(Protocol):
-    """What a model that keeps features offers; see ``VosModel``."""
-
-    def encode(self, frames: Tensor) -> Tensor:
-        """Return the features of frames."""
-        ...
-
-
 class KeptFeatures:
     """The features of every clip of a dataset.
 
-    They are named by what they are made of — the encoder, the pictures, which of them a clip shows and in which size —
-    so a file is never out of date. A folder that cannot be written or a damaged file costs time, nothing else.
+    They are named by what makes them — the model's code and its frozen parts, the pictures, which of them a clip shows
+    and in which size, the kind of device — so a file is never out of date. A folder that cannot be written or a damaged
+    file costs time, nothing else.
 
     Args:
         network: whose ``encode`` makes them, and whose frozen parts name them.
         data: the dataset whose frames they are of.
     """
 
-    def __init__(self, network: nn.Module, data: ManifestDataset) -> None:
+    def __init__(self, network: VosModel, data: ManifestDataset) -> None:
         self._network, self._data = network, data
 
     def find(self, frames_id: str, frames: Callable[[], Tensor]) -> Tensor:
@@ -55,7 +49,7 @@ class KeptFeatures:
         with suppress(TensorFileError, KeyError):
             return read_safetensors(path)[0]["features"]
         device = next(self._network.parameters()).device
-        found = self._network.encode(frames()[None].to(device).float() / 255)[0].cpu().contiguous()  # type: ignore[operator]
+        found = self._network.encode(frames()[None].to(device).float() / 255)[0].cpu().contiguous()
         if found.nbytes * len(self._data) <= MOST_BYTES:
             with suppress(WriteError, OSError):
                 make_folders(path.parent)
@@ -65,17 +59,20 @@ class KeptFeatures:
     @cached_property
     def _folder(self) -> Path:
         """Return where these features lie."""
+        network, data = self._network, self._data
         state = blake2b(digest_size=16)
-        for name, value in self._network.state_dict().items():
-            if name.startswith(tuple(f"{part}." for part in self._network.card.frozen)):  # type: ignore[union-attr]
+        for name, value in network.state_dict().items():
+            if name.startswith(tuple(f"{part}." for part in network.card.frozen)):
                 state.update(encode_part(name) + encode_part(value.cpu().contiguous().numpy().tobytes().hex()))
-        state.update(encode_part(f"{self._data.size} {torch.__version__}"))
-        state.update(encode_part(pictures_digest(self._data.manifest, self._data.root)))
+        made_by = (network.card.name, score_code_digest([__name__], [type(network)]), torch.__version__)
+        seen = (data.size, data.mask_stride if data.whole else 1, next(network.parameters()).device.type)
+        for part in (*made_by, *seen, pictures_digest(data.manifest, data.root)):
+            state.update(encode_part(str(part)))
         return cache_folder() / FOLDER / state.hexdigest()
 
 
-def keep_features(data: ManifestDataset, network: nn.Module) -> ManifestDataset:
+def keep_features(data: ManifestDataset, network: VosModel) -> ManifestDataset:
     """Let a dataset show, where a network keeps features, those in the place of frames; return the dataset."""
-    if network.card.keeps_features:  # type: ignore[union-attr]
+    if network.card.keeps_features:
         data.show_features(KeptFeatures(network, data).find)
     return data
