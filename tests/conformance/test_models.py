@@ -94,3 +94,13 @@ def test_fresh_parameters_depend_on_the_seed_alone_and_carried_ones_stay(model: 
     for key, value in changed.state_dict().items():
         expected = first[key] if key in first else carried[key] + (1 if key in names else 0)
         assert torch.equal(value, expected), key
+
+
+def test_kept_features_are_the_same_in_every_mode_and_encoding_changes_nothing() -> None:
+    for name in (name for name in MODELS if MODELS[name].card.keeps_features):
+        torch.manual_seed(0)
+        new = MODELS[name]()  # in the mode that it has when nobody has set one
+        before, frames = deepcopy(new.state_dict()), torch.rand(1, 3, 3, 64, 64)
+        found = [new.encode(frames), new.train().encode(frames), new.eval().encode(frames)]
+        assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2]), name
+        assert all(torch.equal(value, before[key]) for key, value in new.state_dict().items()), name
