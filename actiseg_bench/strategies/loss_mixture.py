@@ -89,11 +89,10 @@ class LossWindows:
         self._seen = torch.zeros(streams, dtype=torch.int64)
 
     def add(self, stream: int, losses: Tensor) -> None:
-        """Keep ``[N]`` losses of a stream, the oldest ones give way."""
+        """Keep ``[N]`` losses of a stream, the oldest ones give way; of more than a ring holds, the last ones."""
         length = self._losses.shape[1]
-        start = int(self._seen[stream])
-        places = (torch.arange(len(losses)) + start) % length
-        self._losses[stream, places] = losses.detach().float().cpu()
+        places = (torch.arange(len(losses)) + self._seen[stream]) % length
+        self._losses[stream, places[-length:]] = losses.detach().float().cpu()[-length:]
         self._seen[stream] += len(losses)
 
     def losses(self, stream: int) -> Values:

@@ -152,6 +152,8 @@ def test_a_window_keeps_the_last_losses() -> None:
     assert (window.losses(0).tolist(), window.losses(1).tolist()) == ([], [0, 1, 2])
     window.add(1, torch.arange(3.0, 6.0))
     assert sorted(window.losses(1)) == [2, 3, 4, 5]
+    window.add(1, torch.arange(10.0, 21.0))
+    assert sorted(window.losses(1)) == [17, 18, 19, 20]
 
 
 def test_an_estimate_is_made_of_each_networks_own_losses_of_a_flag() -> None:
