@@ -21,9 +21,9 @@ from actiseg_bench.strategies.base import (
     Robustness,
     Setting,
     Step,
+    Strategy,
     StrategyCard,
 )
-from actiseg_bench.strategies.baseline import Baseline
 
 NEGATIVE, POSITIVE = 0, 1
 """The classes: whether the text names an object that takes part in its action."""
@@ -61,7 +61,7 @@ class ConfidentLearningOptions(OutOfFoldOptions):
 
 
 @STRATEGIES.register("confident_learning")
-class ConfidentLearning(Baseline):
+class ConfidentLearning(Strategy):
     """The baseline on the samples that are left, and before it, out of fold, on all of them.
 
     The given label is the flag under the given text: whether what the text names takes part in the action that it

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 from torch import nn
 
-from actiseg_bench.losses import base_loss
-from actiseg_bench.records import Batch, Network, predict_view
-from actiseg_bench.strategies.base import STRATEGIES, Step, Strategy, StrategyCard
+from actiseg_bench.strategies.base import STRATEGIES, StrategyCard
+from actiseg_bench.strategies.baseline import Baseline
 from actiseg_noise.errors import ActisegError
 
 
 @STRATEGIES.register("frozen")
-class Frozen(Strategy):
+class Frozen(Baseline):
     """Trains what decides whether an object takes part, and leaves the rest as start weights have it.
 
     Where another strategy is no better than this one, its masks are those of the start weights at best.
@@ -42,7 +41,3 @@ class Frozen(Strategy):
             network.requires_grad_(False)
             for name in card.decides:  # type: ignore[union-attr]
                 network.get_submodule(name).requires_grad_(True)
-
-    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
-        """See :class:`Strategy`."""
-        return Step([base_loss(predict_view(networks[0], batch), batch, self.setting.loss).mean()])

@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.losses import ALL, LossConfig, base_loss, dice, focal, mean_over_pixels
+from actiseg_bench.losses import ALL, LossConfig, dice, focal, mean_over_pixels
 from actiseg_bench.models.base import MODELS, VosModel, count_parameters
 from actiseg_bench.models.tiny import ACTION_DIM, Tiny
 from actiseg_bench.models.weights import FILE_NAME, save_start_weights
-from actiseg_bench.records import Batch, Network, NoiseRates, predict_view
+from actiseg_bench.records import Batch, Network, NoiseRates
 from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
+from actiseg_bench.strategies.baseline import Baseline
 from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.train import Progress, fit, make_fabric
@@ -85,7 +86,7 @@ class Pretraining(Strategy):
         return Step([referring.mean() + from_pixels + from_words])
 
 
-class Referring(Strategy):
+class Referring(Baseline):
     """Referring on every object, with all that a model learns beside its positive head."""
 
     card = StrategyCard(
@@ -94,10 +95,6 @@ class Referring(Strategy):
         formula="20·focal + 5·dice on every decoder layer + the network's own loss",
         source="this project",
     )
-
-    def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
-        """See :class:`Strategy`."""
-        return Step([base_loss(predict_view(networks[0], batch), batch, self.setting.loss).mean()])
 
 
 def make_student(name: str, data: ManifestDataset) -> tuple[nn.Module, VosModel, Strategy]:
