@@ -72,12 +72,18 @@ def base_focal(logits: Tensor, target: Tensor, config: LossConfig) -> Tensor:
     return focal(logits, target, alpha=config.focal_alpha, gamma=config.focal_gamma)
 
 
-def dice(logits: Tensor, target: Tensor) -> Tensor:
+def dice(logits: Tensor, target: Tensor, region: Tensor | None = None) -> Tensor:
     """Return the dice loss of every sample, ``[N]``, over all its pixels (V-Net, arXiv 1606.04797; +1 smoothing).
 
     1 - (2 Σ p y + 1) / (Σ p + Σ y + 1)
+
+    Args:
+        region: 0 or 1, as ``target``: pixels outside it do not count; None counts all.
     """
-    p, y = logits.sigmoid().flatten(1), target.flatten(1)
+    p = logits.sigmoid()
+    if region is not None:
+        p, target = p * region, target * region
+    p, y = p.flatten(1), target.flatten(1)
     return 1 - (2 * (p * y).sum(1) + 1) / (p.sum(1) + y.sum(1) + 1)
 
 

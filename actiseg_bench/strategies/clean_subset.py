@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
+from actiseg_bench.losses import base_focal, combine, dice, mean_over_pixels, weigh
 from actiseg_bench.records import Batch, Network, Prediction, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Step, Strategy, StrategyCard
-from actiseg_bench.strategies.pmhm import dice_inside
 
 
 @STRATEGIES.register("clean_subset")
@@ -38,9 +37,7 @@ class CleanSubset(Strategy):
         prediction, right = predict_view(networks[0], batch), batch.agrees
         masks = [self._focal(layer, right, batch) for layer in prediction.layers]
         inside = right.to(batch.masks)
-        overlaps = [
-            dice_inside(layer.mask_logits, batch.masks, inside, masked_logits=False) for layer in prediction.layers
-        ]
+        overlaps = [dice(layer.mask_logits, batch.masks, inside) for layer in prediction.layers]
         used = right.flatten(1).any(1)
         losses = combine(masks, prediction, batch, self.setting.loss, overlaps) * used
         kept = tuple(name for name, is_used in zip(batch.sample_ids, used.tolist(), strict=True) if is_used)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
+from actiseg_bench.losses import base_focal, combine, dice, mean_over_pixels, weigh
 from actiseg_bench.records import AuxiliaryHeads, Batch, Network, Prediction, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
@@ -77,9 +77,7 @@ def dice_inside(logits: Tensor, target: Tensor, region: Tensor, *, masked_logits
     Args:
         masked_logits: the published way, logits · region: outside, p is .5 and enters the denominator.
     """
-    p = (logits * region).sigmoid() if masked_logits else logits.sigmoid() * region
-    p, y = p.flatten(1), (target * region).flatten(1)
-    return 1 - (2 * (p * y).sum(1) + 1) / (p.sum(1) + y.sum(1) + 1)
+    return dice(logits * region, target * region) if masked_logits else dice(logits, target, region)
 
 
 def tversky(p: Tensor, target: Tensor, region: Tensor, *, alpha: float, beta: float) -> Tensor:
