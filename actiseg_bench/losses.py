@@ -104,6 +104,11 @@ def mean_over_pixels(values: Tensor) -> Tensor:
     return values.flatten(1).mean(1)
 
 
+def mean_where(values: Tensor, kept: Tensor) -> Tensor:
+    """Return the mean of ``[N, …]`` over the pixels kept of every sample, ``[N]``; 0 where none is."""
+    return (values * kept).flatten(1).sum(1) / kept.flatten(1).sum(1).clamp_min(1)
+
+
 def combine(
     masks: Sequence[Tensor],
     prediction: Prediction,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
+from actiseg_bench.losses import base_focal, combine, mean_over_pixels, mean_where, weigh
 from actiseg_bench.records import Batch, Network, Prediction, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.memory import PixelMemory, as_seen
@@ -224,9 +224,8 @@ class NPN(Strategy):
 
     def agreement(self, strong: Tensor, weak: Tensor, weights: Tensor | None = None) -> Tensor:
         """Return CR of every sample, ``[N]``: the mean over sure pixels of CE(p_strong, argmax p_weak), weighed."""
-        sure = is_sure(weak.sigmoid(), self.options.eta).flatten(1)
-        pixels = weigh(self.cross_entropy(strong, (weak > 0).to(strong)), weights).flatten(1)
-        return (pixels * sure).sum(1) / sure.sum(1).clamp_min(1)
+        pixels = weigh(self.cross_entropy(strong, (weak > 0).to(strong)), weights)
+        return mean_where(pixels, is_sure(weak.sigmoid(), self.options.eta))
 
     def cross_entropy(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return CE of every pixel, logits sharpened as the options say."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from actiseg_bench.losses import base_focal, combine, weigh
+from actiseg_bench.losses import base_focal, combine, mean_where, weigh
 from actiseg_bench.records import Batch, Network, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
@@ -43,11 +43,6 @@ def trimmed(losses: Tensor, label: Tensor, foreground: float, background: float)
         foreground, background: shares to drop.
     """
     return smallest(losses, label, foreground) | smallest(losses, ~label, background)
-
-
-def mean_where(values: Tensor, kept: Tensor) -> Tensor:
-    """Return the mean of ``[N, …]`` over the pixels kept of every sample, ``[N]``; 0 where none is."""
-    return (values * kept).flatten(1).sum(1) / kept.flatten(1).sum(1).clamp_min(1)
 
 
 @dataclass(frozen=True)

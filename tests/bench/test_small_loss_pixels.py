@@ -6,9 +6,9 @@ import pytest
 import torch
 from layered_fakes import Layered, two_sample_setting, two_samples
 
-from actiseg_bench.losses import LossConfig, base_loss
+from actiseg_bench.losses import LossConfig, base_loss, mean_where
 from actiseg_bench.records import NoiseRates, predict_view
-from actiseg_bench.strategies.small_loss_pixels import SmallLossPixels, mean_where, smallest, trimmed
+from actiseg_bench.strategies.small_loss_pixels import SmallLossPixels, smallest, trimmed
 
 RATES = NoiseRates(foreground=0.25, background=0.1)
 LOSSES = torch.tensor([[9.0, 1.0, 2.0, 3.0, 8.0, 4.0, 5.0, 6.0], [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]])
