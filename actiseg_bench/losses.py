@@ -87,11 +87,16 @@ def dice(logits: Tensor, target: Tensor, region: Tensor | None = None) -> Tensor
     return 1 - (2 * (p * y).sum(1) + 1) / (p.sum(1) + y.sum(1) + 1)
 
 
-def positive_loss(logits: Tensor, target: Tensor, config: LossConfig) -> Tensor:
-    """Return the loss of every sample's positive logit, ``[N]``."""
-    if config.positive_loss == "focal":
+def fit_label(how: str, logits: Tensor, target: Tensor, config: LossConfig) -> Tensor:
+    """Return the loss of every pixel or flag, as ``logits``: cross entropy for ``ce``, or the base loss's ``focal``."""
+    if how == "focal":
         return base_focal(logits, target, config)
     return F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+
+
+def positive_loss(logits: Tensor, target: Tensor, config: LossConfig) -> Tensor:
+    """Return the loss of every sample's positive logit, ``[N]``."""
+    return fit_label(config.positive_loss, logits, target, config)
 
 
 def weigh(pixels: Tensor, weights: Tensor | None) -> Tensor:

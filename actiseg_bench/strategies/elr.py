@@ -9,9 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
+from actiseg_bench.losses import combine, fit_label, mean_over_pixels, weigh
 from actiseg_bench.records import Batch, Network, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.memory import PixelMemory, as_seen
@@ -147,15 +146,9 @@ class ELR(Strategy):
         Args:
             logits, p: ``[N, T, h, w]``. t: ``[2, N, T, h, w]``.
         """
-        fit = weigh(self.fit(logits, batch.masks), batch.weights)
+        fit = weigh(fit_label(self.options.fit, logits, batch.masks, self.setting.loss), batch.weights)
         regularizer = weigh(elr_regularizer(both(p), t), self.pixel_weights(batch))
         return mean_over_pixels(fit + self.options.lambda_ * regularizer)
-
-    def fit(self, logits: Tensor, target: Tensor) -> Tensor:
-        """Return the loss of every pixel that fits the label, same shape as ``logits``."""
-        if self.options.fit == "focal":
-            return base_focal(logits, target, self.setting.loss)
-        return F.binary_cross_entropy_with_logits(logits, target, reduction="none")
 
     def targets(self, batch: Batch, beliefs: list[Tensor]) -> list[Tensor]:
         """Return the t that regularises each decoder layer, ``[2, N, T, h, w]``, of their beliefs, last layer first."""

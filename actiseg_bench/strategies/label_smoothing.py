@@ -8,9 +8,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.losses import base_focal, combine, positive_loss
+from actiseg_bench.losses import combine, fit_label, positive_loss
 from actiseg_bench.records import Batch, Network, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, PixelOptions, PixelStrategy, Robustness, Step, StrategyCard
 from actiseg_bench.strategies.options import option
@@ -54,10 +53,7 @@ class LabelSmoothing(PixelStrategy):
 
     def pixels(self, logits: Tensor, target: Tensor) -> Tensor:
         """See :class:`PixelStrategy`."""
-        soft = smooth(target, self.options.alpha)
-        if self.options.fit == "focal":
-            return base_focal(logits, soft, self.setting.loss)
-        return F.binary_cross_entropy_with_logits(logits, soft, reduction="none")
+        return fit_label(self.options.fit, logits, smooth(target, self.options.alpha), self.setting.loss)
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:
         """See :class:`Strategy`."""

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.losses import base_focal, combine, mean_over_pixels, mean_where, weigh
+from actiseg_bench.losses import combine, fit_label, mean_over_pixels, mean_where, weigh
 from actiseg_bench.records import Batch, Network, Prediction, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.memory import PixelMemory, as_seen
@@ -204,10 +204,7 @@ class NPN(Strategy):
 
     def warmup_loss(self, logits: Tensor, target: Tensor) -> Tensor:
         """Return CE plus confidence penalty of every pixel, or what the options put in their place."""
-        if self.options.warmup_fit == "focal":
-            fit = base_focal(logits, target, self.setting.loss)
-        else:
-            fit = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+        fit = fit_label(self.options.warmup_fit, logits, target, self.setting.loss)
         return fit + self.options.penalty * confidence_penalty(logits)
 
     def label_loss(self, logits: Tensor, label: Tensor, counts: Tensor) -> Tensor:
