@@ -279,8 +279,17 @@ def predict_view(network: Network, batch: Batch, *, like: Prediction | None = No
     Raises:
         ValueError: the batch has no strong view.
     """
-    frames = batch.frames if like is None else batch.strong
-    if frames is None:
+    if like is None:
+        return network(batch.frames, batch.expressions, batch.frames_of, batch.targets)
+    if batch.strong is None:
         raise ValueError("the batch has no strong view: the strategy's card must say views=2")
-    targets = batch.targets if like is None else batch.targets._replace(queries=like.queries)
-    return network(frames, batch.expressions, batch.frames_of, targets)
+    return predict_again(network, batch.strong, batch, like)
+
+
+def predict_again(network: Network, frames: Tensor, batch: Batch, first: Prediction) -> Prediction:
+    """Return what a network predicts of a batch's samples on other frames, or another network on the same ones.
+
+    Args:
+        frames: as ``batch.frames``, of any size. first: whose queries answer again.
+    """
+    return network(frames, batch.expressions, batch.frames_of, batch.targets._replace(queries=first.queries))

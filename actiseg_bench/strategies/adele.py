@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import combine, mean_over_pixels, weigh
-from actiseg_bench.records import Batch, Network, Prediction, predict_view, resize_frames
+from actiseg_bench.records import Batch, Network, Prediction, predict_again, predict_view, resize_frames
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
 from actiseg_bench.strategies.ranges import LogUniform, Uniform
@@ -176,12 +176,11 @@ class ADELE(Strategy):
 
     def _layers(self, network: Network, batch: Batch, plain: Prediction) -> list[Tensor]:
         """Return every decoder layer's logits at every scale, ``[S, N, T, h, w]`` each, last layer first."""
-        targets = batch.targets._replace(queries=plain.queries)
         answers = [plain]
         for scale in self.options.scales:
             resize = getattr(network, "resize", resize_frames)  # kept features know how
             frames = resize(batch.frames, scaled(batch.frames.shape[-2:], scale))
-            answers.append(network(frames, batch.expressions, batch.frames_of, targets))
+            answers.append(predict_again(network, frames, batch, plain))
         size = list(batch.masks.shape[-2:])
         found = []
         for one in zip(*(answer.layers for answer in answers), strict=True):

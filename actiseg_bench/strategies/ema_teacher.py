@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from actiseg_bench.losses import base_focal, combine, mean_over_pixels, weigh
-from actiseg_bench.records import Batch, Network, Prediction, predict_view
+from actiseg_bench.records import Batch, Network, Prediction, predict_again, predict_view
 from actiseg_bench.strategies.base import STRATEGIES, Robustness, Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.options import Options, option
 from actiseg_bench.strategies.ranges import OneOf, Uniform
@@ -131,9 +131,7 @@ class EMATeacher(Strategy):
     @torch.no_grad()
     def _ask(self, teacher: nn.Module, batch: Batch, prediction: Prediction) -> Tensor:
         """Return the teacher's probability that a pixel is the object's, of the query that the student answers with."""
-        targets = batch.targets._replace(queries=prediction.queries)
-        answer: Prediction = teacher.train()(batch.frames, batch.expressions, batch.frames_of, targets)
-        return answer.mask_logits.float().sigmoid()
+        return predict_again(teacher.train(), batch.frames, batch, prediction).mask_logits.float().sigmoid()
 
     def _loss(self, prediction: Prediction, batch: Batch, target: Tensor, kept: Tensor) -> Tensor:
         """Return the mean over samples; a pixel that is not kept weighs nothing."""
