@@ -90,11 +90,11 @@ def make_batch(items: list[ClipItem], config: RunConfig, step: int, *, views: in
     if config.train.item == CLIP:
         items = draw_frames(items, config.train.frames_per_clip, random)
         items = [draw_samples(item, config.train.samples_per_clip, random) for item in items]
-    if items[0].frames.is_floating_point():
-        batch = collate(items)
-        strong = generator(config.seed, "strong view", step)
-        return batch if views == 1 else perturb_features(batch, config.train.augment.strong, strong)
-    batch = augment(collate(items), config.train.augment, random, stride)
+    batch, how = collate(items), config.train.augment
+    is_kept = items[0].frames.is_floating_point()
+    if not is_kept:
+        batch = augment(batch, how, random, stride)
     if views == 1:
         return batch
-    return add_strong_view(batch, config.train.augment, generator(config.seed, "strong view", step))
+    strong = generator(config.seed, "strong view", step)
+    return perturb_features(batch, how.strong, strong) if is_kept else add_strong_view(batch, how, strong)
