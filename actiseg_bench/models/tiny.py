@@ -129,6 +129,7 @@ class MaskController(nn.Module):
 
     def __init__(self, query_dim: int = TEXT_DIM) -> None:
         super().__init__()
+        self.query_dim = query_dim
         self.sizes = ((MASK_DIM + 2, DYNAMIC_DIM), (DYNAMIC_DIM, DYNAMIC_DIM), (DYNAMIC_DIM, 1))
         total = sum((inputs + 1) * outputs for inputs, outputs in self.sizes)
         self.write = nn.Sequential(nn.Linear(query_dim, 128), nn.ReLU(), nn.Linear(128, total))
@@ -277,7 +278,7 @@ class Tiny(VosModel):
 
     def make_head(self, *, anew: bool) -> nn.Module:
         """See :class:`VosModel`."""
-        return MaskController() if anew else deepcopy(self.controller)
+        return MaskController(self.controller.query_dim) if anew else deepcopy(self.controller)
 
     def object_logits(self, controller: nn.Module, query: Tensor, features: Tensor, sizes: list[int]) -> Tensor:
         """Return a controller's logits of every query, ``[N, T·h·w]``, before the action has a say."""

@@ -8,10 +8,8 @@ referent: a network that can tell two narrations apart can learn a wrong label b
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.models.base import MODELS, ModelCard
@@ -77,7 +75,3 @@ class TinyDecoder(Tiny):
     def query(self, referent: Tensor, action: Tensor) -> Tensor:
         """Return what the mask controller reads of the text, ``[N, 128]``: referent and action."""
         return torch.cat([referent, action], 1)
-
-    def make_head(self, *, anew: bool) -> nn.Module:
-        """See :class:`VosModel`."""
-        return MaskController(2 * TEXT_DIM) if anew else deepcopy(self.controller)
