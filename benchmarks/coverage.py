@@ -68,7 +68,7 @@ class Cell:
     regime: str
     noise_seeds: int
     seeds: int
-    today: float
+    before: float
     nested: float
     expanded: float
     t: float
@@ -109,7 +109,7 @@ def resample_runs(gaps: Floats, drawn: Floats, rng: np.random.Generator) -> Floa
     return drawn + gaps[noise[:, :, None], seed].mean((1, 2)) - gaps.mean()
 
 
-def today(gaps: Floats, drawn: Floats, rng: np.random.Generator) -> Bounds:
+def all_alike(gaps: Floats, drawn: Floats, rng: np.random.Generator) -> Bounds:
     """Return the percentile interval of before: all runs drawn alike, their deviation scaled by √(R / (R - 1))."""
     runs = gaps.ravel()
     means = runs[rng.integers(0, len(runs), (len(drawn), len(runs)))].mean(1) - runs.mean()
@@ -124,7 +124,7 @@ def expanded_share(runs: int) -> float:
 def count_cell(name: str, noise_seeds: int, seeds: int, draws: int, resamples: int) -> Cell:
     """Draw differences again and again, and count the intervals that hold the truth."""
     rng = np.random.Generator(np.random.Philox([noise_seeds, seeds, *name.encode()]))
-    held: dict[str, list[bool]] = {way: [] for way in ("today", "nested", "expanded", "t", "over_draws")}
+    held: dict[str, list[bool]] = {way: [] for way in ("before", "nested", "expanded", "t", "over_draws")}
     lengths = []
     for i in range(draws):
         scores, noise = draw(REGIMES[name], noise_seeds, seeds, rng)
@@ -149,7 +149,7 @@ def _intervals(row: Resampled, gaps: Floats, rng: np.random.Generator) -> Iterat
     nested = resample_runs(gaps, drawn, rng)
     yield "nested", percentiles(nested, (1 - LEVEL) / 2)
     if runs > 1:
-        yield "today", today(gaps, drawn, rng)
+        yield "before", all_alike(gaps, drawn, rng)
         yield "expanded", percentiles(nested, expanded_share(runs))
 
 
@@ -170,7 +170,7 @@ def to_markdown(cells: list[Cell]) -> str:
     """Return the table of the decision."""
     rows = []
     for cell in cells:
-        shares = [cell.today, cell.nested, cell.expanded, cell.t]
+        shares = [cell.before, cell.nested, cell.expanded, cell.t]
         shown = ["–" if np.isnan(share) else f"{share:.1f}" for share in shares]
         over = f"{cell.over_draws:.1f}" if cell.noise_seeds == 1 else "="
         rows.append([cell.regime, str(cell.noise_seeds), str(cell.seeds), *shown, f"{cell.t_length:.1f}", over])

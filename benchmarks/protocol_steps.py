@@ -1,6 +1,6 @@
 """What an update costs in the first protocols and in the second ones: CPU time of one thread, side by side.
 
-    python benchmarks/protocol_steps.py --manifest M [--updates 60]
+    python benchmarks/protocol_steps.py --manifest M [--updates 180]
 
 Loading is part of it; the first half of the updates, in which clips are read for the first time, is not.
 """

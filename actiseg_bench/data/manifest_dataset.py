@@ -76,7 +76,7 @@ class ManifestDataset(Dataset[ClipItem]):
         diagnose: items say where their labels are right (``ClipItem.agrees``).
         weigh_actions: items have ActionVOS's action-guided weights (``ClipItem.weights``).
         cache: keep decoded items in memory; by default when they take less than 1 GiB.
-        clips: show these clips alone; None shows all. What depends on the whole manifest (``noise_rate``) still does.
+        clips: show these clips alone; None shows all. What depends on the whole manifest (``noise_rates``) still does.
 
     Raises:
         ManifestError: no manifest, or one without masks (content other than ``full``).
