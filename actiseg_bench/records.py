@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -86,6 +87,25 @@ class ClipItem:
             agrees=None if self.agrees is None else self.agrees[:, places],
             weights=None if self.weights is None else self.weights[:, places],
         )
+
+
+def split_frames(item: ClipItem, most: int | None) -> Iterator[ClipItem]:
+    """Yield a clip in pieces of ``most`` frames, the last one of those that are left; None leaves it whole."""
+    frames = len(item.frame_idx)
+    if most is None or frames <= most:
+        yield item
+        return
+    for start in range(0, frames, most):
+        yield item.show(list(range(start, min(start + most, frames))))
+
+
+def split_samples(item: ClipItem, bound: int | None) -> list[ClipItem]:
+    """Return a clip in parts of at most ``bound`` pairs of frame and sample, one sample at the least; None is whole."""
+    samples = range(len(item.expressions))
+    if bound is None or len(samples) * len(item.frame_idx) <= bound:
+        return [item]
+    count = max(1, bound // len(item.frame_idx))
+    return [item.take([*samples[i : i + count]]) for i in samples[::count]]
 
 
 class Targets(NamedTuple):

@@ -15,8 +15,8 @@ from torch.nn import functional as F  # noqa: N812
 from actiseg_bench.auditing.nouns import Scores, soft_iou
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import VosModel
-from actiseg_bench.prediction.predict import iter_predictions_of, split_frames
-from actiseg_bench.records import ClipItem
+from actiseg_bench.prediction.predict import iter_predictions_of
+from actiseg_bench.records import ClipItem, split_frames
 from actiseg_noise.manifest.clips import ManifestSample
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.records import expression

@@ -11,7 +11,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import VosModel
-from actiseg_bench.records import ClipItem, by_frames, collate
+from actiseg_bench.records import ClipItem, by_frames, collate, split_frames, split_samples
 from actiseg_bench.results.predictions import PredictedMask, frame_predictions
 from actiseg_noise.masks import IndexMask
 
@@ -99,16 +99,6 @@ def _portions(data: ManifestDataset, clips: int, model: VosModel) -> Iterator[li
         yield group
 
 
-def split_frames(item: ClipItem, most: int | None) -> Iterator[ClipItem]:
-    """Yield a clip in pieces of ``most`` frames, the last one of those that are left; None leaves it whole."""
-    frames = len(item.frame_idx)
-    if most is None or frames <= most:
-        yield item
-        return
-    for start in range(0, frames, most):
-        yield item.show(list(range(start, min(start + most, frames))))
-
-
 def _work(items: list[ClipItem]) -> int:
     """Return how many pairs of frame and sample a network has to process."""
     return sum(len(item.frame_idx) * len(item.expressions) for item in items)
@@ -123,9 +113,7 @@ def _answer(model: VosModel, items: list[ClipItem], device: torch.device) -> tup
     if bound is None or _work(items) <= bound:
         return _forward(model, items, device)
     (item,) = items
-    count = max(1, bound // len(item.frame_idx))
-    samples = range(len(item.expressions))
-    answers = [_forward(model, [item.take([*samples[i : i + count]])], device) for i in samples[::count]]
+    answers = [_forward(model, [part], device) for part in split_samples(item, bound)]
     return torch.cat([masks for masks, _ in answers]), torch.cat([positives for _, positives in answers])
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import VosModel
-from actiseg_bench.records import ClipItem, collate
+from actiseg_bench.records import ClipItem, collate, split_frames, split_samples
 from actiseg_bench.strategies.base import OutOfFold
 from actiseg_noise.errors import raise_if
 from actiseg_noise.key import Key
@@ -88,15 +88,9 @@ def positive_scores(network: VosModel, item: ClipItem, device: torch.device) -> 
     A clip of more frames than the model's card allows at once has the mean over its pieces, one of more samples comes
     in parts.
     """
-    frames, samples = len(item.frame_idx), len(item.expressions)
-    most = min(network.card.max_frames or frames, frames)
     found = []
-    for start in range(0, frames, most):
-        piece = item.show(list(range(start, min(start + most, frames))))
-        bound = network.card.frame_samples
-        count = samples if bound is None else max(1, bound // len(piece.frame_idx))
-        parts = [piece.take(list(range(k, min(k + count, samples)))) for k in range(0, samples, count)]
-        batches = [collate([part]).to(device) for part in parts]
+    for piece in split_frames(item, network.card.max_frames):
+        batches = [collate([part]).to(device) for part in split_samples(piece, network.card.frame_samples)]
         logits = [network(one.frames, one.expressions, one.frames_of).positive_logits for one in batches]
         found.append(torch.cat(logits).double().sigmoid().cpu())
     return torch.stack(found).mean(0)

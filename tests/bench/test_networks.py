@@ -20,8 +20,8 @@ from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.convert import convert_checkpoint
 from actiseg_bench.models.weights import load_weights
 from actiseg_bench.prediction.networks import load_published
-from actiseg_bench.prediction.predict import ClipPrediction, iter_predictions_of, merge_objects, split_frames
-from actiseg_bench.records import Prediction, Targets
+from actiseg_bench.prediction.predict import ClipPrediction, iter_predictions_of, merge_objects
+from actiseg_bench.records import Prediction, Targets, split_frames
 from actiseg_bench.results.predictions import iter_predictions
 from actiseg_bench.training.checkpoint import load_networks, save_networks
 from actiseg_bench.training.config import RunConfig
