@@ -14,16 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.records import Batch, Prediction
 from actiseg_bench.values import check_values, number
-from actiseg_noise.errors import UnknownNameError
 
-POSITIVE_LOSSES = ("ce", "focal")
-POSITIVES, ALL = "positives", "all"
+POSITIVES: Final = "positives"
+ALL: Final = "all"
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,11 @@ class LossConfig:
     positive: float = number(2.0)
     focal_alpha: float = number(0.25, at_most=1)
     focal_gamma: float = number(2.0)
-    positive_loss: str = "ce"
-    dice_over: str = POSITIVES
+    positive_loss: Literal["ce", "focal"] = "ce"
+    dice_over: Literal["positives", "all"] = POSITIVES
 
     def __post_init__(self) -> None:
         check_values(self, "train.loss")
-        for name, known in (("positive_loss", POSITIVE_LOSSES), ("dice_over", (POSITIVES, ALL))):
-            if getattr(self, name) not in known:
-                raise UnknownNameError(f"{name} in [train.loss]", getattr(self, name), known)
 
 
 def focal(logits: Tensor, target: Tensor, *, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:

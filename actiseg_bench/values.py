@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.errors import ActisegError, UnknownNameError
 
 _KEY = "actiseg_bench.bounds"
 
@@ -92,7 +92,8 @@ def check_values(config: Any, table: str) -> None:
         config: a dataclass. table: its table in a configuration file, for the message: ``train``.
 
     Raises:
-        ActisegError: the message names key and table, what was expected and what is there.
+        UnknownNameError: another word than those of a ``Literal``. ActisegError: any other value; the message names
+            key and table, what was expected and what is there.
     """
     hints = get_type_hints(type(config))
     for one in fields(config):
@@ -106,6 +107,9 @@ def _check(what: str, kind: Any, value: Any, bounds: Bounds) -> None:
         (kind,) = [part for part in parts if part is not NoneType]
         if value is not None:
             _check(what, kind, value, bounds)
+    elif origin is Literal and isinstance(value, str):
+        if value not in parts:
+            raise UnknownNameError(what, value, parts)
     elif origin is dict:
         _expect(isinstance(value, dict), what, "a table", value)
         for one in value.values():

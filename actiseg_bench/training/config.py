@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Literal
 
 from actiseg_bench.data.distort import DistortConfig
 from actiseg_bench.data.scales import ScaleConfig
@@ -14,8 +14,7 @@ from actiseg_bench.values import Bounds, check_values, number, within
 from actiseg_noise.errors import UnknownNameError, raise_if
 
 CLIP, WINDOW = "clip", "window"
-COSINE, STEPS, CONSTANT = "cosine", "steps", "constant"
-CHOICES = {"item": (CLIP, WINDOW), "schedule": (COSINE, STEPS, CONSTANT), "targets": ("positive", "all")}
+STEPS, CONSTANT = "steps", "constant"
 
 
 @dataclass(frozen=True)
@@ -43,12 +42,12 @@ class TrainConfig:
 
     steps: int = number(90, at_least=1)
     epochs: float | None = number(None)
-    item: str = CLIP
+    item: Literal["clip", "window"] = "clip"
     clips_per_batch: int = number(8, at_least=1)
     samples_per_clip: int = number(5, at_least=1)
     frames_per_clip: int | None = number(None, at_least=1)
     learning_rate: float = number(3e-4)
-    schedule: str = COSINE
+    schedule: Literal["cosine", "steps", "constant"] = "cosine"
     drops: tuple[float, ...] = number(())
     drop_factor: float = number(0.1)
     fresh_factor: float = number(30.0)
@@ -57,15 +56,12 @@ class TrainConfig:
     warmup_share: float = number(0.05)
     clip_norm: float = number(1.0)
     action_weights: bool = False
-    targets: str = "positive"
+    targets: Literal["positive", "all"] = "positive"
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     loss: LossConfig = field(default_factory=LossConfig)
 
     def __post_init__(self) -> None:
         check_values(self, "train")
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in known:
-                raise UnknownNameError(f"{name} in [train]", getattr(self, name), known)
         raise_if(
             self.item == WINDOW and self.frames_per_clip is None,
             'item = "window" in [train] needs frames_per_clip: how many frames a window shows',
