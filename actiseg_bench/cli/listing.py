@@ -66,7 +66,8 @@ def _track_rows(protocol: str) -> list[dict[str, Any]]:
     from actiseg_bench.grid.tracks import load_protocol
 
     found = load_protocol(protocol)
+    seeds = ", ".join(map(str, found.noise_seeds))
     return [
-        {"name": name, "recipe": recipe, "dataset": found.dataset, "noise seed": found.noise_seed}
+        {"name": name, "recipe": recipe, "dataset": found.dataset, "noise seeds": seeds}
         for name, recipe in found.tracks.items()
     ]

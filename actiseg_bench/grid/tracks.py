@@ -33,8 +33,8 @@ class Protocol:
         validation_split: clean labels that training is watched on; empty for none. It chose what the protocol is.
         model: what is trained, unless ``--model`` says otherwise.
         tracks: track → recipe: a named one, or a TOML file relative to the protocol's.
-        noise_seed: of every recipe. noise_seeds: several of them, each a draw of the labels of every track that has
-            noise; empty is ``noise_seed`` alone. seeds: how many trainings per draw, seeds 0, 1, ….
+        noise_seeds: of every recipe, each a draw of the labels of every track that has noise; a file with one of them
+            may say ``noise_seed``. seeds: how many trainings per draw, seeds 0, 1, ….
         strategies: names, or ``all`` for every registered one.
         train: keys of the training configuration that differ from its defaults; equal for every strategy.
         options: strategy → hyper-parameters of its variant ``faithful`` that differ from its card's, where the card
@@ -49,17 +49,11 @@ class Protocol:
     eval_split: str = "val"
     validation_split: str = ""
     model: str = "tiny"
-    noise_seed: int = 0
-    noise_seeds: tuple[int, ...] = ()
+    noise_seeds: tuple[int, ...] = (0,)
     seeds: int = 1
     strategies: str | tuple[str, ...] = ALL
     train: dict[str, Any] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    @property
-    def draws(self) -> tuple[int, ...]:
-        """Return the seeds of the noise, at least one."""
-        return self.noise_seeds or (self.noise_seed,)
 
 
 @dataclass(frozen=True)
@@ -104,7 +98,7 @@ _TYPES = {
 
 def _protocol(data: dict[str, Any], path: Path) -> Protocol:
     """Validate the keys of a protocol file."""
-    known = [f.name for f in fields(Protocol)]
+    known = [*(f.name for f in fields(Protocol)), "noise_seed"]
     for key, value in data.items():
         if key not in known:
             raise UnknownNameError(f"key in {path}:", key, known)
@@ -113,10 +107,13 @@ def _protocol(data: dict[str, Any], path: Path) -> Protocol:
     for key in ("id", "dataset", "tracks"):
         raise_if(not data.get(key), f"{path}: the key {key!r} is missing or empty")
     raise_if(data.get("seeds", 1) < 1, f"{path}: seeds must be at least 1, got {data.get('seeds')}")
-    draws = tuple(data.get("noise_seeds", ()))
+    raise_if({"noise_seed", "noise_seeds"} <= set(data), f"{path}: noise_seed and noise_seeds: give one of them")
+    draws = tuple(data.get("noise_seeds", [data.get("noise_seed", 0)]))
     are_seeds = all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in draws)
-    raise_if(not are_seeds or len(set(draws)) < len(draws), f"{path}: noise_seeds must be different seeds, got {draws}")
-    raise_if(bool(draws) and "noise_seed" in data, f"{path}: noise_seed and noise_seeds: give one of them")
+    raise_if(
+        not draws or not are_seeds or len(set(draws)) < len(draws),
+        f"{path}: noise_seeds must be different seeds, got {draws}",
+    )
     folder_name(data["id"], f"{path}: id")
     tracks = {name: _recipe(name, recipe, path) for name, recipe in data["tracks"].items()}
     for name, options in data.get("options", {}).items():
@@ -124,7 +121,8 @@ def _protocol(data: dict[str, Any], path: Path) -> Protocol:
     strategies = data.get("strategies", ALL)
     raise_if(isinstance(strategies, str) and strategies != ALL, f"{path}: strategies are a list of names or {ALL!r}")
     named = strategies if isinstance(strategies, str) else tuple(strategies)
-    return Protocol(**data | {"tracks": tracks, "strategies": named, "noise_seeds": draws})
+    checked = {"tracks": tracks, "strategies": named, "noise_seeds": draws}
+    return Protocol(**{key: value for key, value in data.items() if key != "noise_seed"} | checked)
 
 
 def _recipe(track: str, recipe: Any, path: Path) -> str:
@@ -182,12 +180,12 @@ def protocol_tracks(
     Args:
         build: see :func:`manifest_finder`.
     """
-    find, first = manifest_finder(protocol, out, build, root), protocol.draws[0]
+    find, first = manifest_finder(protocol, out, build, root), protocol.noise_seeds[0]
     eval_manifest = find(protocol.eval_split, "clean", first)
     watched = find(protocol.validation_split, "clean", first) if protocol.validation_split else None
 
     def draws(name: str) -> Iterator[Track]:
-        for seed in protocol.draws:
+        for seed in protocol.noise_seeds:
             labels = find(protocol.train_split, protocol.tracks[name], seed)
             track = open_track(labels, eval_manifest, root, name, protocol.id)
             yield replace(track, validation=watched)

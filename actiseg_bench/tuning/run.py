@@ -126,7 +126,7 @@ def open_tracks(
     firsts = {track.info.name: track for track in reversed(tracks)}
     validations = []
     for name in names:
-        labels = find(protocol.validation_split, protocol.tracks[name], protocol.draws[0])
+        labels = find(protocol.validation_split, protocol.tracks[name], protocol.noise_seeds[0])
         validations.append(validation_track(firsts[name], labels))
     return tracks, validations
 

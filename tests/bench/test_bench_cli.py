@@ -331,6 +331,11 @@ def test_list_says_what_there_is(cli: Cli, kind: str, name: str) -> None:
     assert name in [row["name"] for row in json.loads(cli("list", kind, "--json")[1])]
 
 
+def test_a_protocol_of_several_draws_lists_the_seeds_of_all(cli: Cli) -> None:
+    rows = json.loads(cli("list", "tracks", "--protocol", "full", "--json")[1])
+    assert {row["noise seeds"] for row in rows} == {"0, 1"}
+
+
 HELP = """
 import atexit, sys
 from actiseg_bench.cli import main

@@ -60,7 +60,7 @@ def test_their_second_versions_watch_a_split_that_is_not_scored() -> None:
     quick, full = load_protocol("quick"), load_protocol("full")
     assert (quick.id, full.id, quick.model, full.model) == ("quick-v2", "full-v2", "tiny-decoder", "tiny-decoder")
     assert (full.validation_split, full.eval_split, quick.eval_split) == ("val", "test", "test")
-    assert (quick.draws, full.draws, full.seeds) == ((0,), (0, 1), 5)
+    assert (quick.noise_seeds, full.noise_seeds, full.seeds) == ((0,), (0, 1), 5)
     assert set(quick.tracks) <= set(full.tracks)
 
 
@@ -87,6 +87,7 @@ def test_a_protocol_of_ones_own_is_a_file_with_recipes_beside_it(tmp_path: Path)
             r"noise_seeds must be different seeds, got \(0, 0\)",
         ),
         (('dataset = "vost"', 'dataset = "vost"\nnoise_seeds = ["a"]'), "noise_seeds must be different seeds"),
+        (('dataset = "vost"', 'dataset = "vost"\nnoise_seed = -1'), r"different seeds, got \(-1,\)"),
         (('dataset = "vost"', 'dataset = "vost"\nnoise_seeds = [1]\nnoise_seed = 1'), "noise_seeds: give one of them"),
         (("[tracks]", "[options]\ngce = 3\n[tracks]"), r"\[options.gce\] must be a table, got 3"),
         (('["gce"]', '"gce"'), "strategies are a list of names or 'all'"),
