@@ -49,7 +49,6 @@ MOST_BYTES = 2**24  # of a result
 _AGAIN = "Make it again with the command that made it, or remove its folder."
 _SINCE_3 = ("train_images", "eval_images")  # of a track
 _MAY_LACK = ("base_rate", "auroc")  # of an epoch's selection: results of before, and strategies that rank nothing
-_SELECTED = ["precision", "recall", *_MAY_LACK]
 # What a line about a changed run calls the parts of its identity.
 _TITLES = {
     "train_manifest": "train labels",
@@ -262,7 +261,7 @@ def _check_course(result: RunResult, fields: TypedReader) -> None:
             fields.refuse(f"fits[{i}].step", "expected a number, got null")
     for i, epoch in enumerate(result.selection):
         for unit, shares in epoch.items():
-            fields.check_keys({**dict.fromkeys(_MAY_LACK), **shares}, _SELECTED, f"selection[{i}].{unit}")
+            fields.check_keys(shares, ["precision", "recall"], f"selection[{i}].{unit}", also=_MAY_LACK)
 
 
 def folder_name(name: str, what: str) -> str:
