@@ -16,10 +16,10 @@ from actiseg_bench.report.marks import compare_rows, correct_blocks, is_silent, 
 from actiseg_bench.report.notes import make_notes
 from actiseg_bench.report.sums import SumsOf, no_sums
 from actiseg_bench.results.networks import count_networks
-from actiseg_bench.results.result import REFERENCES, SCORES, YARDSTICKS, RunResult, TrackInfo
+from actiseg_bench.results.result import REFERENCES, SCORES, SILENT, START, YARDSTICKS, RunResult, TrackInfo
 
 _FAMILIES = ("clean", "text", "flip", "mask", "mixed")
-_FIRST_STRATEGIES = ("silent", "start", "frozen", "clean_subset", "baseline")
+_FIRST_STRATEGIES = (SILENT, START, *YARDSTICKS, "baseline")
 
 
 @dataclass(frozen=True)

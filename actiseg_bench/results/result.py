@@ -151,11 +151,6 @@ class RunResult:
         """True for the rows ``start`` and ``silent``."""
         return self.strategy in REFERENCES
 
-    @property
-    def competes(self) -> bool:
-        """Say whether this is a method's row, which may be marked and compared."""
-        return self.strategy not in (*REFERENCES, *YARDSTICKS)
-
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, ``from_json``'s inverse, with its own digest in it."""
         data = asdict(self)

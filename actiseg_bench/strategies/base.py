@@ -90,7 +90,6 @@ class StrategyCard:
             the options say; empty when there are none.
         scored: whose predictions are scored.
         needs_truth: it is told which labels are right (``Batch.agrees``); a strategy that learns from noise is not.
-        is_yardstick: it says how far one could go, or what is there without learning: never best, never compared.
     """
 
     name: str
@@ -109,7 +108,6 @@ class StrategyCard:
     deviations: str = ""
     scored: str = "the network"
     needs_truth: bool = False
-    is_yardstick: bool = False
 
     def __post_init__(self) -> None:
         if self.needs not in NEEDS or (self.needs == OUT_OF_FOLD) is not issubclass(self.options, OutOfFoldOptions):

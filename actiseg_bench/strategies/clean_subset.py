@@ -27,7 +27,6 @@ class CleanSubset(Strategy):
         oracle="which labels are right",
         robust=Robustness("the right pixels", "the right pixels", "the right samples"),
         needs_truth=True,
-        is_yardstick=True,
     )
 
     def step(self, networks: Sequence[Network], batch: Batch, epoch: float) -> Step:

@@ -26,7 +26,6 @@ class Frozen(Baseline):
         title="Frozen",
         formula="2·focal + 5·dice + 2·CE(positive), of which the positive head alone learns",
         source="this project: a yardstick, no method",
-        is_yardstick=True,
     )
 
     def prepare(self, networks: Sequence[nn.Module]) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from actiseg_bench.losses import LossConfig
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.records import AuxiliaryHeads, Batch, NoiseRates, Prediction, Targets
+from actiseg_bench.results.result import YARDSTICKS
 from actiseg_bench.strategies.base import STRATEGIES, OutOfFold, Setting, Strategy
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
@@ -23,7 +24,7 @@ ASKED = OutOfFold(
 )
 METHODS = [(name, variant) for name in NAMES for variant in STRATEGIES[name].card.variants]
 every_variant = pytest.mark.parametrize(("name", "variant"), METHODS, ids=["@".join(method) for method in METHODS])
-LEARNERS = [name for name in NAMES if not STRATEGIES[name].card.is_yardstick]
+LEARNERS = [name for name in NAMES if name not in YARDSTICKS]
 """Strategies that learn masks from the labels as given; yardsticks are judged in tests/bench/test_yardsticks.py."""
 LEARNING = [(name, variant) for name, variant in METHODS if name in LEARNERS]
 every_learner = pytest.mark.parametrize(("name", "variant"), LEARNING, ids=["@".join(method) for method in LEARNING])
