@@ -76,7 +76,8 @@ def _table(board: Leaderboard, block: Block) -> Iterator[str]:
 
 def _caption(board: Leaderboard, block: Block) -> str:
     """Say what made the table, and what its marks mean."""
-    marks = " Bold: best mean." if any(row.best for row in block.rows) else " A single seed: no best."
+    why_none = " A single seed: no best." if block.single_seed else " No best."
+    marks = " Bold: best mean." if any(row.best for row in block.rows) else why_none
     tied = " ≈: not separable from it at 5 % after Holm's correction." if block.compared else ""
     tied += " ∅: predicts next to nothing." * any(row.silent for row in block.rows)
     what = "; ".join(title_lines(board)).replace(" · ", ", ")

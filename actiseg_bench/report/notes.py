@@ -62,8 +62,11 @@ def make_notes(
 def _seed_notes(blocks: Sequence[Block]) -> Iterator[str]:
     """Say what the numbers of seeds allow to conclude."""
     marked = [block for block in blocks if any(row.best for row in block.rows)]
-    if not marked:
+    if not marked and any(block.single_seed for block in blocks):
         yield "A single training seed: nothing is marked as best, and a difference of a few points can be chance."
+        return
+    if not marked:
+        yield "Nothing is marked as best: no track has two methods of which one is not silent."
         return
     yield "Mean ± sample standard deviation over runs; the best mean of a track is marked (*)."
     count = sum(len(row.to_best) for block in blocks for row in block.rows)

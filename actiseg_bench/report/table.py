@@ -115,6 +115,11 @@ class Block:
         return self.tracks[0]
 
     @property
+    def single_seed(self) -> bool:
+        """True when a method's row has a single training seed, so that none is marked."""
+        return any(row.competes and len(row.seeds) < 2 for row in self.rows)
+
+    @property
     def runs(self) -> tuple[Run, ...]:
         """Return (noise seed, training seed) of all runs that some trained row has."""
         return tuple(sorted({run for row in self.rows if not row.is_reference for run in row.runs}))

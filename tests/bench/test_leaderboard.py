@@ -131,6 +131,15 @@ def test_a_single_seed_marks_nothing_as_best() -> None:
     assert any("nothing is marked as best" in note for note in found.notes)
 
 
+def test_a_method_that_stands_alone_with_several_seeds_is_not_said_to_have_one() -> None:
+    found = board(*seeds(0.9, 0.8), *seeds(0.1, 0.3, strategy="frozen"))
+    text = " ".join(found.notes)
+    assert "Nothing is marked as best" in text
+    assert "single" not in text
+    assert "single" not in render_latex([found])
+    assert "A single seed: no best." in render_latex([board(*seeds(0.9), *seeds(0.1, strategy="baseline"))])
+
+
 def test_one_row_with_a_single_seed_is_enough_to_mark_nothing() -> None:
     found = board(*seeds(0.9, 0.8), *seeds(0.1, strategy="baseline"))
     assert all(not row.best for row in found.blocks[0].rows)
