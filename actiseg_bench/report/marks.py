@@ -56,6 +56,11 @@ def _names(row: Row, best: Mapping[str, float]) -> frozenset[str]:
     return frozenset(name for name, mean in means.items() if mean is not None and math.isclose(mean, best[name]))
 
 
+def best_rows(rows: Sequence[Row]) -> dict[str, Row]:
+    """Return metric → the row that is best in it, of several the first: what the others are held against."""
+    return {name: row for row in reversed(rows) for name in row.best}
+
+
 def compare_rows(rows: Sequence[Row], sums: Mapping[str, Mapping[Run, ClipSums]]) -> list[Row]:
     """Hold every trained row that is not silent against the best of each metric.
 
@@ -63,7 +68,7 @@ def compare_rows(rows: Sequence[Row], sums: Mapping[str, Mapping[Run, ClipSums]]
         sums: row's name → run → clip sums, of the trained rows that are not silent; they are comparable.
     """
     drawn = resample(sums)
-    best = {name: row for row in reversed(rows) for name in row.best}
+    best = best_rows(rows)
 
     def gaps(row: Row) -> Iterator[tuple[str, Difference]]:
         for i, name in enumerate(METRICS):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from actiseg_bench.metrics.actionvos import METRICS, TITLES
 from actiseg_bench.report.extras import EXTRAS
 from actiseg_bench.report.inference import Difference
+from actiseg_bench.report.marks import best_rows
 from actiseg_bench.results.result import TUNED, TUNING, YARDSTICKS, RunResult
 from actiseg_bench.results.score_code import shared_code
 
@@ -124,7 +125,7 @@ def _name_run(block: Block, noise_seed: int, seed: int) -> str:
 def _difference_notes(blocks: Sequence[Block]) -> Iterator[str]:
     """Say how large differences are, and how large one has to be to be found."""
     for block in blocks:
-        best = next((row for row in block.rows if EFFECT in row.best), None)
+        best = best_rows(block.rows).get(EFFECT)
         gaps = [(row, row.to_best[EFFECT]) for row in block.rows if EFFECT in row.to_best]
         if best is not None and gaps:
             found = ", ".join(f"{_short(row, block.rows)} {_effect(gap)}" for row, gap in gaps)

@@ -15,7 +15,7 @@ from actiseg_bench.metrics.failure_modes import MODES
 from actiseg_bench.report.cells import short_name
 from actiseg_bench.report.extras import EXTRAS, ExtrasOf
 from actiseg_bench.report.inference import Difference
-from actiseg_bench.report.marks import is_silent
+from actiseg_bench.report.marks import best_rows, is_silent
 from actiseg_bench.report.study import Study
 from actiseg_bench.report.table import Leaderboard
 from actiseg_bench.results.networks import count_networks
@@ -86,7 +86,7 @@ def comparison_records(boards: Iterable[Leaderboard]) -> Iterator[Record]:
     """Yield every comparison of a leaderboard: a row against the best of a metric, in [-1, 1]."""
     for board in boards:
         for block in board.blocks:
-            best = {name: row for row in reversed(block.rows) for name in row.best}
+            best = best_rows(block.rows)
             for row in block.rows:
                 for name, gap in row.to_best.items():
                     against = short_name(best[name].strategy, best[name].variant)
