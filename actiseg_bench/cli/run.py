@@ -38,14 +38,12 @@ def run(options: RunOptions, text_encoder: TextEncoder = None, json: AsJson = Fa
 
 def _print_grid(outcome: GridOutcome, out: Path, as_json: bool) -> None:
     """Print the leaderboard of a grid, and what failed."""
+    from actiseg_bench.report.leaderboard import leaderboard
     from actiseg_bench.report.render import print_leaderboards, to_json
-    from actiseg_bench.report.sums import sums_reader
-    from actiseg_bench.report.table import make_leaderboards
-    from actiseg_bench.results.stored import find_run
+    from actiseg_bench.results.stored import Results, find_run
     from actiseg_noise.terminal import print_error, print_json
 
-    runs = [find_run(result, out) for result in outcome.results]
-    boards = make_leaderboards(outcome.results, sums_reader(runs))
+    boards = leaderboard(Results([find_run(result, out) for result in outcome.results]))
     if as_json:
         failed = [{"run": name, "error": message} for name, message in outcome.failed]
         results = [result.to_json() for result in outcome.results]

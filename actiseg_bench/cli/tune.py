@@ -42,14 +42,12 @@ def tune(options: TuneOptions, text_encoder: TextEncoder = None, json: AsJson = 
 
 def _print(made: TuneOutcome, options: TuneOptions, as_json: bool) -> None:
     """Print what was chosen, the leaderboard, and what failed."""
+    from actiseg_bench.report.leaderboard import leaderboard
     from actiseg_bench.report.render import print_leaderboards, to_json
-    from actiseg_bench.report.sums import sums_reader
-    from actiseg_bench.report.table import make_leaderboards
-    from actiseg_bench.results.stored import find_run
+    from actiseg_bench.results.stored import Results, find_run
     from actiseg_noise.terminal import print_error, print_json
 
-    runs = [find_run(result, options.out) for result in made.runs.results]
-    boards = make_leaderboards(made.runs.results, sums_reader(runs)) if runs else []
+    boards = leaderboard(Results([find_run(result, options.out) for result in made.runs.results]))
     if as_json:
         failed = [{"run": name, "error": message} for name, message in made.failed]
         choices = [choice.to_json() for choice in made.choices]

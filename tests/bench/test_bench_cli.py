@@ -111,7 +111,7 @@ def test_run_builds_trains_scores_and_prints_and_the_next_time_keeps_it_all(
         "start",
         "baseline",
         "co_teaching",
-    ] * 3
+    ] * 5  # two tracks, J&F and AP of each, and the summary
     results = read_results(out)
     assert len(results) == 2 + 2 * 2
     assert {r.counts["object_frames"] for r in results} == {6}
