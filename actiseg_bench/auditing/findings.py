@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,7 +34,7 @@ class Answers:
     folds: Mapping[str, int]
     nouns: dict[str, dict[str, Array]] | None = None
     flags: dict[str, dict[str, Array]] | None = None
-    boundaries: dict[Key, BoundaryBelief] | None = field(default=None)
+    boundaries: dict[Key, BoundaryBelief] | None = None
 
     def add(self, what: str, found: Mapping[str, dict[str, Array]]) -> None:
         """Take in what the networks of one fold said."""

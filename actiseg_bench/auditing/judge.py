@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
+from actiseg_bench.metrics.ranking import average_precision
 from actiseg_noise.errors import raise_if
 
 SHARES = (0.01, 0.05, 0.10)
@@ -46,10 +47,7 @@ def judge(scores: npt.ArrayLike, is_wrong: npt.ArrayLike) -> Judgement:
     raise_if(not bool(np.isfinite(given).all()), "a score is no number")
     count, bad = len(wrong), int(wrong.sum())
     auroc = (rankdata(given)[wrong].sum() - bad * (bad + 1) / 2) / (bad * (count - bad))
-    order = np.argsort(-given, kind="stable")
-    _, ends = np.unique(-given[order], return_index=True)
-    ends = np.append(ends[1:], count)  # a group of tied scores is taken whole
-    found = np.cumsum(wrong[order])[ends - 1]
-    average = float((np.diff(found, prepend=0) * found / ends).sum() / bad)
+    worst = wrong[np.argsort(-given, kind="stable")]
     at = [max(1, round(share * count)) for share in SHARES]
-    return Judgement(count, bad / count, float(auroc), average, tuple(float(wrong[order[:n]].mean()) for n in at))
+    average = average_precision(given, wrong) or 0.0  # never None: some are wrong
+    return Judgement(count, bad / count, float(auroc), average, tuple(float(worst[:n].mean()) for n in at))
