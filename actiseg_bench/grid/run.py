@@ -41,12 +41,12 @@ class OwnSettings:
 
     Attributes:
         options: hyper-parameters that differ from the method's paper, by key.
-        learning_rate: None: the configuration's.
+        learning_rate: instead of the configuration's.
         about: JSON values: who drew or chose these; part of the run's key and of its configuration.
     """
 
     options: Mapping[str, Any]
-    learning_rate: float | None
+    learning_rate: float
     about: Mapping[str, Any]
 
 

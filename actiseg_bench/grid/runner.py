@@ -135,8 +135,9 @@ class TorchRunner:
             return config
         variant = spec.variant if spec.own is None else FAITHFUL
         protocols = self._options.get(spec.strategy, {}) if variant == FAITHFUL else {}
-        options = {**protocols, **config.strategy_options, **(spec.own.options if spec.own else {})}
-        if spec.own is not None and spec.own.learning_rate is not None:
+        options = {**protocols, **config.strategy_options}
+        if spec.own is not None:
+            options |= spec.own.options
             config = replace(config, train=replace(config.train, learning_rate=spec.own.learning_rate))
         return replace(config, strategy=spec.strategy, variant=variant, strategy_options=options)
 
