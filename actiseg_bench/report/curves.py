@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from actiseg_bench.metrics.actionvos import TITLES
-from actiseg_bench.report.bootstrap import Run
 from actiseg_bench.report.sensitivity import AXES, Axis, relative_area, slope
 from actiseg_bench.report.study import Study, matched
-from actiseg_bench.report.table import Value, run_of, summarise
+from actiseg_bench.report.table import Value, summarise
+from actiseg_bench.results.result import RunResult
 
 SENSITIVE = ("p_miou", "giou")
 
@@ -24,12 +24,6 @@ def axis_tracks(study: Study, axis: Axis) -> dict[str, float]:
     if found and clean is not None and axis.origin not in found.values():
         found = {clean: axis.origin, **found}
     return dict(sorted(found.items(), key=lambda item: item[1]))
-
-
-def by_run(study: Study, track: str, row: str, metric: str) -> dict[Run, float]:
-    """Return (noise seed, training seed) → score, where it is defined."""
-    pairs = {run_of(result): result.scores[metric] for result in study.results(track, row)}
-    return {run: score for run, score in pairs.items() if score is not None}
 
 
 def sensitivity_records(study: Study) -> list[dict[str, Any]]:
@@ -53,12 +47,16 @@ def measure(study: Study, axis: Axis, row: str, metric: str) -> tuple[list[float
     clean_track = study.clean_track()
     if len(places) < 2 or clean_track is None:
         return [], {}
-    found = {track: by_run(study, track, row, metric) for track in places}
+
+    def score(result: RunResult) -> float | None:
+        return result.scores[metric]
+
+    found = {track: study.by_run(track, row, score) for track in places}
     wanted = {run for scores in found.values() for run in scores}
     if len({noise for noise, _ in wanted}) > 1:  # clean labels have one draw, which is none of the noise's
         drawn = [scores for scores in found.values() if len({noise for noise, _ in scores}) > 1]
         wanted = {run for scores in drawn for run in scores}
-    clean = matched(by_run(study, clean_track, row, metric), wanted)
+    clean = matched(study.by_run(clean_track, row, score), wanted)
     curves = {track: matched(scores, wanted) for track, scores in found.items()}
     runs = sorted(set(clean).intersection(*curves.values()))
     levels = list(places.values())

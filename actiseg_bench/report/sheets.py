@@ -13,6 +13,7 @@ from actiseg_bench.report.curves import sensitivity_records
 from actiseg_bench.report.pareto import pareto_front
 from actiseg_bench.report.study import Study, matched
 from actiseg_bench.report.table import Value, run_of, summarise
+from actiseg_bench.results.result import RunResult
 from actiseg_noise.borders.writing import csv_text
 
 Record = dict[str, Any]
@@ -136,19 +137,17 @@ def profile(study: Study, kind: str, row: str, mode: str) -> Value:
     clean = study.clean_track()
     if clean is None:
         return Value(None, None)
-    base = _failures_by_run(study, clean, row, mode)
+
+    def failure(result: RunResult) -> float | None:
+        return result.failures.get(mode)
+
+    base = study.by_run(clean, row, failure)
     changes: dict[Run, list[float]] = {}
     for track in study.kinds()[kind]:
-        here = _failures_by_run(study, track, row, mode)
+        here = study.by_run(track, row, failure)
         for run, there in matched(base, here).items():
             changes.setdefault(run, []).append(here[run] - there)
     return summarise([sum(found) / len(found) for found in changes.values()])
-
-
-def _failures_by_run(study: Study, track: str, row: str, mode: str) -> dict[Run, float]:
-    """Return run → failure mode, where it is defined."""
-    pairs = {run_of(result): result.failures.get(mode) for result in study.results(track, row)}
-    return {run: value for run, value in pairs.items() if value is not None}
 
 
 def _trade_off(study: Study) -> list[Record]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -61,6 +61,11 @@ class Study:
     def failure(self, track: str, row: str, mode: str) -> Value:
         """Return a failure mode over the runs."""
         return summarise([result.failures.get(mode) for result in self.results(track, row)])
+
+    def by_run(self, track: str, row: str, value_of: Callable[[RunResult], float | None]) -> dict[Run, float]:
+        """Return (noise seed, training seed) → a value of the run, where it is defined."""
+        pairs = {run_of(result): value_of(result) for result in self.results(track, row)}
+        return {run: value for run, value in pairs.items() if value is not None}
 
     def clean_track(self) -> str | None:
         """Return the track of clean labels."""
