@@ -60,7 +60,7 @@ def evaluate_folders(
     report.refuse(f"Every frame that the split lists needs a mask in both folders.{hint}")
     raise_if(not any(pairs), f"{split_json}: no frame that it lists has a ground truth in {gt}.{hint}", DataError)
     frames = (frame for entry, own in zip(kept, pairs, strict=True) for frame in _read_entry(entry, own, void, report))
-    result = measure_frames(frames, len(entries) - len(kept), void, failures=failures).evaluation
+    result = measure_frames(frames, len(entries) - len(kept), void, failures=failures, volumes=False).evaluation
     report.refuse("Masks are PNGs of object ids, as large as their ground truth.")
     return replace(result, allowed=report.to_json())
 

@@ -155,4 +155,4 @@ def _on_manifest(
         return evaluate_on_manifest(pred, opened, rules=rules, **of_folders, **options)
     let_pass = {name: value for name, value in asdict(rules).items() if value != "refuse"}
     _refuse("goes with a folder of masks", **of_folders, **let_pass)
-    return measure(opened, iter_predictions(pred), **options).evaluation
+    return measure(opened, iter_predictions(pred), volumes=False, **options).evaluation

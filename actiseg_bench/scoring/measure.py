@@ -32,7 +32,7 @@ class Measurement:
         evaluation: scores and failure modes. clips: the scored clips, in order. videos: clip_id → the video it is cut
             from; None where the masks do not say it.
         frames: the object-frames; their ``clip_idx`` is a position in ``clips``. Where failure modes were not asked
-            for, ``leak`` and ``loss`` are 0 and boundary pixels are not counted.
+            for, ``leak`` and ``loss`` are 0; boundary pixels are counted where both they and volumes were.
     """
 
     evaluation: Evaluation
@@ -48,6 +48,7 @@ def measure(
     keep_flagged: bool = False,
     void: str = "ignore",
     failures: bool = True,
+    volumes: bool = True,
     labels: str = "clean",
 ) -> Measurement:
     """Measure predictions, which come in the order of the manifest's mask table.
@@ -56,6 +57,8 @@ def measure(
         keep_flagged: score clips with a review flag too.
         void: ``ignore`` (pixels without label are left out) or ``background`` (they count as background).
         failures: measure boundaries too, for the failure modes; several times slower on large frames.
+        volumes: with ``failures``, count boundary pixels too, for the volumetric J&F of a table of object-frames; takes
+            about as long again.
         labels: ``clean``, or ``noisy``, the labels as given, which no score in a table is on.
 
     Raises:
@@ -66,12 +69,13 @@ def measure(
     frames = (
         frame.scored(mask, void) for frame, mask in _paired(iter_truth(manifest, labels), predictions, keep_flagged)
     )
-    found = measure_frames(frames, 0 if keep_flagged else len(flagged_clips(manifest)), void, failures=failures)
+    left_out = 0 if keep_flagged else len(flagged_clips(manifest))
+    found = measure_frames(frames, left_out, void, failures=failures, volumes=volumes)
     return replace(found, videos=videos_of(manifest))
 
 
 def measure_frames(
-    scored: Iterable[ScoredFrame], flagged_clips: int, void: str, *, failures: bool = True
+    scored: Iterable[ScoredFrame], flagged_clips: int, void: str, *, failures: bool = True, volumes: bool = True
 ) -> Measurement:
     """Measure frames, clip by clip; ``flagged_clips`` says how many clips were left out, ``void`` what void is."""
     clips: list[str] = []
@@ -82,7 +86,7 @@ def measure_frames(
         objects = zip(frame.object_ids, frame.is_positive, is_hand(frame.nouns).tolist(), strict=True)
         numbers = measure_frame(frame.prediction, frame.truth, frame.object_ids, boundaries=failures)
         edges: list[tuple[int, ...]] = [()] * len(numbers)
-        if failures:
+        if failures and volumes:
             ids = [k for k, takes_part in zip(frame.object_ids, frame.is_positive, strict=True) if takes_part]
             counted = dict(zip(ids, count_boundaries(frame.prediction, frame.truth, ids), strict=True))
             edges = [counted.get(object_id, NO_BOUNDARY) for object_id in frame.object_ids]

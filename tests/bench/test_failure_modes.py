@@ -190,6 +190,13 @@ def test_boundaries_are_left_out_where_no_failure_modes_are_asked_for() -> None:
     assert quickly.evaluation.failures == {} != closely.evaluation.failures
 
 
+def test_boundary_pixels_are_left_out_where_no_table_is_stored() -> None:
+    stored, scored = (measure(fake_manifest(), predict(perfect()), volumes=asked) for asked in (True, False))
+    assert scored.evaluation.to_json() == stored.evaluation.to_json()
+    assert stored.frames.gt_boundary is not None
+    assert scored.frames.gt_boundary is None
+
+
 def test_stored_masks_that_share_a_pixel_are_refused() -> None:
     first, second, *others = predict(perfect())
     both = [first, replace(second, mask=first.mask), *others]
