@@ -38,11 +38,11 @@ def to_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     elif kind == pa.bool_():
         data = [_bits(values)]
     else:
-        data = [pa.py_buffer(np.array(values, _numpy_dtype(kind)))]
+        data = [pa.py_buffer(np.array(values, numpy_dtype(kind)))]
     return pa.Array.from_buffers(kind, len(values), [valid, *data])
 
 
-def _numpy_dtype(kind: pa.DataType) -> np.dtype[Any]:
+def numpy_dtype(kind: pa.DataType) -> np.dtype[Any]:
     """Return the type of a number's bytes. ``to_pandas_dtype`` says the same, but older pyarrow needs pandas for it."""
     return np.dtype({"float": "float32", "double": "float64"}.get(str(kind), str(kind)))
 

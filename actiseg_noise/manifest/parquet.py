@@ -12,8 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
+
 from actiseg_noise.borders.text import check_file
 from actiseg_noise.errors import ManifestError
+from actiseg_noise.manifest.arrays import numpy_dtype
 from actiseg_noise.manifest.schema import Column, Table
 
 if TYPE_CHECKING:
@@ -184,40 +188,44 @@ class TableFile:
 
 def _longest(array: pa.Array | pa.ChunkedArray) -> int:
     """Return how many bytes the longest text of a column has; ``pyarrow.compute`` takes 40 ms to load for that."""
-    import numpy as np
     import pyarrow as pa
 
     longest = 0
-    for chunk in array.chunks if isinstance(array, pa.ChunkedArray) else [array]:
-        if len(chunk):
-            width = np.int64 if pa.types.is_large_string(chunk.type) else np.int32
-            ends = np.frombuffer(chunk.buffers()[1], width)[chunk.offset : chunk.offset + len(chunk) + 1]
-            longest = max(longest, int(np.diff(ends).max()))
+    for chunk in _filled(array):
+        width = np.int64 if pa.types.is_large_string(chunk.type) else np.int32
+        ends = np.frombuffer(chunk.buffers()[1], width)[chunk.offset : chunk.offset + len(chunk) + 1]
+        longest = max(longest, int(np.diff(ends).max()))
     return longest
 
 
 def _ends(array: pa.Array | pa.ChunkedArray) -> tuple[Any, Any, bool]:
     """Return the smallest and the largest number of a column, None where there is none, and whether one is NaN."""
-    import numpy as np
-    import pyarrow as pa
-
-    if array.null_count:
-        import pyarrow.compute as pc
-
-        found = pc.min_max(array).as_py()
-        has_nan = pa.types.is_floating(array.type) and bool(pc.any(pc.is_nan(array)).as_py())
-        return found["min"], found["max"], has_nan
-    kind = {"double": "float64", "float": "float32", "halffloat": "float16"}.get(str(array.type), str(array.type))
-    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
-    filled = [chunk for chunk in chunks if len(chunk)]
+    filled = _filled(array)
     if not filled:
         return None, None, False
-    parts = [np.frombuffer(one.buffers()[1], kind)[one.offset : one.offset + len(one)] for one in filled]
-    values = np.concatenate(parts)  # not to_numpy, which loads pandas
-    has_nan = values.dtype.kind == "f" and bool(np.isnan(values).any())
-    if has_nan:
-        values = values[~np.isnan(values)]
-    return (values.min().item(), values.max().item(), has_nan) if len(values) else (None, None, has_nan)
+    values = np.concatenate([_numbers(chunk) for chunk in filled])
+    is_nan = np.isnan(values)
+    numbers = values[~is_nan]
+    low, high = (numbers.min().item(), numbers.max().item()) if len(numbers) else (None, None)
+    return low, high, bool(is_nan.any())
+
+
+def _filled(array: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+    """Return the parts of a column that hold anything but nulls."""
+    import pyarrow as pa
+
+    chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
+    return [chunk for chunk in chunks if chunk.null_count < len(chunk)]
+
+
+def _numbers(chunk: pa.Array) -> npt.NDArray[Any]:
+    """Return the numbers that are not null, from the buffers: ``to_numpy`` loads pandas."""
+    valid, data = chunk.buffers()
+    here = slice(chunk.offset, chunk.offset + len(chunk))
+    numbers = np.frombuffer(data, numpy_dtype(chunk.type))[here]
+    if not chunk.null_count:
+        return numbers
+    return numbers[np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")[here].view(bool)]
 
 
 def _widest(column: Column) -> int:
