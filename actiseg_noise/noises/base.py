@@ -161,47 +161,21 @@ def text_noise(
     Args:
         more: other attributes of ``TextNoise``.
     """
-
-    def decorate(function: F) -> F:
-        noise = TextNoise(noise_id, function, is_eligible, summary, source, **more)  # type: ignore[arg-type]
-        NOISES.add(noise_id, noise)
-        return function
-
-    return decorate
+    return _registered(TextNoise, noise_id, is_eligible=is_eligible, summary=summary, source=source, **more)
 
 
 def narration_noise(
     noise_id: str, *, is_eligible: Callable[..., bool], summary: str, source: str, **more: Any
 ) -> Callable[[F], F]:
-    """Register the decorated function as a noise on narrations; the function itself stays usable.
-
-    Args:
-        more: other attributes of ``NarrationNoise``.
-    """
-
-    def decorate(function: F) -> F:
-        noise = NarrationNoise(noise_id, function, is_eligible, summary, source, **more)  # type: ignore[arg-type]
-        NOISES.add(noise_id, noise)
-        return function
-
-    return decorate
+    """Register the decorated function as a noise on narrations; see :func:`text_noise`."""
+    return _registered(NarrationNoise, noise_id, is_eligible=is_eligible, summary=summary, source=source, **more)
 
 
 def flag_noise(
     noise_id: str, *, is_eligible: Callable[..., bool], summary: str, source: str, **more: Any
 ) -> Callable[[F], F]:
-    """Register the decorated function as a noise on flags; the function itself stays usable.
-
-    Args:
-        more: other attributes of ``FlagNoise``.
-    """
-
-    def decorate(function: F) -> F:
-        noise = FlagNoise(noise_id, function, is_eligible, summary, source, **more)  # type: ignore[arg-type]
-        NOISES.add(noise_id, noise)
-        return function
-
-    return decorate
+    """Register the decorated function as a noise on flags; see :func:`text_noise`."""
+    return _registered(FlagNoise, noise_id, is_eligible=is_eligible, summary=summary, source=source, **more)
 
 
 def mask_noise(
@@ -214,15 +188,16 @@ def mask_noise(
     source: str,
     **more: Any,
 ) -> Callable[[F], F]:
-    """Register the decorated function as a mask noise; the function itself stays usable.
+    """Register the decorated function as a mask noise; see :func:`text_noise`."""
+    required = {"resolve": resolve, "reach": reach, "defaults": defaults}
+    return _registered(MaskNoise, noise_id, summary=summary, source=source, **required, **more)
 
-    Args:
-        more: other attributes of ``MaskNoise``.
-    """
+
+def _registered(kind: Callable[..., Noise], noise_id: str, **attributes: Any) -> Callable[[F], F]:
+    """Return a decorator that registers a function as a noise of this kind."""
 
     def decorate(function: F) -> F:
-        noise = MaskNoise(noise_id, function, resolve, reach, summary, source, defaults, **more)  # type: ignore[arg-type]
-        NOISES.add(noise_id, noise)
+        NOISES.add(noise_id, kind(noise_id, function, **attributes))
         return function
 
     return decorate
