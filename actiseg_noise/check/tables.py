@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import repeat
-from math import inf
+from math import inf, isnan
 from typing import Any, NamedTuple
 
 from actiseg_noise.borders.folders import is_inside
@@ -104,7 +104,7 @@ class TableCheck:
         self._edited = _Trouble()
         self._contradicted = _Trouble()
         self._rows = 0
-        self._sizes = FrameSizes(manifest) if table is MASKS and with_sizes else None
+        self._sizes = FrameSizes(manifest, "void_rle") if table is MASKS and with_sizes else None
 
     def read(self) -> None:
         """Read the table; where very much is wrong in it, no further than that."""
@@ -180,8 +180,8 @@ class TableCheck:
         if self._sizes is None:
             return repeat(None, len(columns["row_digest"]))
         frames = zip(columns["clip_id"], columns["frame_idx"], strict=True)
-        found = [(self._sizes.find(*frame), self._sizes.void) for frame in frames]
-        sizes, voids = [size for size, _ in found], [void for _, void in found]
+        found = [self._sizes.find_row(*frame) for frame in frames]
+        sizes: list[Size | None] = [None if None in (height, width) else (height, width) for height, width, _ in found]
         clean = [(c, s) for c, s in zip(columns["clean_rle"], sizes, strict=True) if c is not None and s is not None]
         noisy = [(c, s) for c, s in zip(columns["noisy_rle"], sizes, strict=True) if c is not None and s is not None]
         self.codes += len(clean) + len(noisy)
@@ -190,7 +190,7 @@ class TableCheck:
             [None if code is None or size is None else next(areas) for code, size in zip(codes, sizes, strict=True)]
             for codes in (columns["clean_rle"], columns["noisy_rle"])
         )
-        return map(_Measured, sizes, voids, *of_each)
+        return map(_Measured, sizes, (void for *_, void in found), *of_each)
 
     def _mask_problems(self, values: Mapping[str, Any], measured: _Measured | None) -> Iterator[_Problem]:
         """Yield (column, expected, found) for run-length codes that contradict what stands beside them."""
@@ -269,8 +269,8 @@ def _are_fit(column: Column, cells: Sequence[Any], is_fit: Callable[[Any], objec
     if None in cells:
         return False
     if column.least is not None and cells:
-        total = sum(cells)  # NaN, which no comparison finds, makes it NaN
-        return bool(total == total and is_fit(min(cells)) and is_fit(max(cells)))  # noqa: PLR0124
+        has_nan = isnan(sum(cells))  # which no comparison finds
+        return not has_nan and bool(is_fit(min(cells)) and is_fit(max(cells)))
     return is_fit is _ANYTHING[1] or all(map(is_fit, cells))
 
 

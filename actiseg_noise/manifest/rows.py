@@ -50,24 +50,29 @@ def iter_clip_rows(
 class FrameSizes:
     """The canvas of each frame, read along with ``masks``, which has the same order.
 
-    Attributes:
-        void: run lengths of the pixels without label in the frame that was found last; None where there are none.
+    Args:
+        more: other columns of ``frames`` that are read, too.
     """
 
-    def __init__(self, manifest: Manifest) -> None:
-        self._rows = iter_rows(manifest, "frames", ["clip_id", "frame_idx", "height", "width", "void_rle"])
+    def __init__(self, manifest: Manifest, *more: str) -> None:
+        columns = ("height", "width", *more)
+        self._rows = iter_rows(manifest, "frames", ["clip_id", "frame_idx", *columns])
         self._at: Row | None = None
-        self.void: str | None = None
+        self._unlisted: Row = (None,) * len(columns)
 
-    def find(self, clip_id: str, frame_idx: int) -> Size | None:
-        """Return (height, width), None for a frame that is not listed or has no size."""
+    def find_row(self, clip_id: str, frame_idx: int) -> Row:
+        """Return a frame's height, width and other columns, all None for one that is not listed."""
         key = (clip_id, frame_idx)
         while self._at is None or self._at[:2] < key:
             self._at = next(self._rows, None)
             if self._at is None:
-                return None
-        *size, self.void = self._at[2:] if self._at[:2] == key else (None, None, None)
-        return None if None in size else (size[0], size[1])
+                return self._unlisted
+        return self._at[2:] if self._at[:2] == key else self._unlisted
+
+    def find(self, clip_id: str, frame_idx: int) -> Size | None:
+        """Return (height, width), None for a frame that is not listed or has no size."""
+        height, width, *_ = self.find_row(clip_id, frame_idx)
+        return None if height is None or width is None else (height, width)
 
 
 def frame_size(manifest: Manifest, values: Mapping[str, Any]) -> Size | None:
@@ -93,8 +98,7 @@ def mask_iou(one: str, other: str, size: Size) -> float:
     Raises:
         DataError: a code that does not fill the canvas.
     """
-    codes = [coco_code(counts, *size) for counts in (one, other)]
-    return iou_of_checked(*codes)
+    return iou_of_checked(coco_code(one, *size), coco_code(other, *size))
 
 
 def overlap(one: str, other: str, size: Size) -> int:
@@ -103,15 +107,20 @@ def overlap(one: str, other: str, size: Size) -> int:
     Raises:
         DataError: a code that does not fill the canvas.
     """
-    from pycocotools import mask as coco
-
-    return int(coco.area(coco.merge([coco_code(counts, *size) for counts in (one, other)], intersect=True)))
+    return _shared(coco_code(one, *size), coco_code(other, *size))
 
 
 def iou_of_checked(one: dict[str, Any], other: dict[str, Any]) -> float:
     """Return the intersection over union of two codes in pycocotools' form, which were held against their canvas."""
     from pycocotools import mask as coco
 
-    both = int(coco.area(coco.merge([one, other], intersect=True)))
+    both = _shared(one, other)
     either = int(coco.area(one)) + int(coco.area(other)) - both
     return both / either if either else 1.0
+
+
+def _shared(one: dict[str, Any], other: dict[str, Any]) -> int:
+    """Return how many pixels two codes in pycocotools' form share."""
+    from pycocotools import mask as coco
+
+    return int(coco.area(coco.merge([one, other], intersect=True)))
