@@ -136,12 +136,10 @@ def make_request(dataset: str | Dataset, options: BuildOptions | None = None) ->
     _check_allowed(found, variant, asked)
     words = asked.vocabulary
     vocabulary = words if isinstance(words, Vocabulary) else find_vocabulary(found, words)
-    if "narration" in kinds_of(variant):
-        vocabulary = (
-            vocabulary if vocabulary.narrations else vocabulary.with_narrations(narrations_of(found, asked.split))
-        )
-    else:
+    if "narration" not in kinds_of(variant):
         vocabulary = vocabulary.with_narrations({})
+    elif not vocabulary.narrations:
+        vocabulary = vocabulary.with_narrations(narrations_of(found, asked.split))
     request = Request(asked, found.select(selection), variant, vocabulary, selection)
     _check_text(request)
     return request

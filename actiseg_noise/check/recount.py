@@ -312,9 +312,9 @@ def _count_draw(hits: set[str], slots: list[Slot[MaskNoise]], tally: Tally, sequ
 
 def verify_severity(info: ManifestInfo, severity: Severity) -> list[Finding]:
     """Hold the stated severity against that of the rows."""
-    found = severity.to_json()
+    found, stated = severity.to_json(), info.severity
     return [
-        Finding(f"{INFO_NAME}, severity {name}", f"{found.get(name)}, as the tables say", str(info.severity.get(name)))
-        for name in (*found, *(name for name in info.severity if name not in found))
-        if name not in found or info.severity.get(name, -1) != found[name]
+        Finding(f"{INFO_NAME}, severity {name}", f"{found.get(name)}, as the tables say", str(stated.get(name)))
+        for name in {**found, **stated}
+        if (name in found, found.get(name)) != (name in stated, stated.get(name))
     ]
