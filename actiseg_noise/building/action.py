@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from actiseg_noise.building.plan import Plan, Tally
+from actiseg_noise.building.plan import NoiseT, Plan, Slot, Tally
+from actiseg_noise.key import Key
 from actiseg_noise.manifest.schema import NO_NOISE
+from actiseg_noise.noises.base import FlagNoise, NarrationNoise
 from actiseg_noise.records import Clip, ObjectRecord, expression
 
 
@@ -33,55 +36,52 @@ def names_narration(clip: Clip, item: ObjectRecord) -> bool:
 
 def noise_narration(clip: Clip, plan: Plan, tally: Tally) -> Narration:
     """Return the narration of the clip's noisy texts. Noises are tried in recipe order until one takes the clip."""
-    if plan.narrations and any(names_narration(clip, item) for item in clip.objects):
-        has_positive = any(item.is_positive for item in clip.objects)
-        for slot in plan.narrations:
-            if not slot.noise.is_eligible(clip.narration, plan.vocabulary, **slot.options):
-                continue
-            key = slot.base.child(clip.address)
-            fired = slot.fires(key)
-            tally.count(slot.index, fired, has_positive)
-            if fired:
-                text = slot.noise.apply(key, clip.narration, plan.vocabulary, **slot.options)
-                return Narration(text, slot.noise.noise_id)
-    return Narration(clip.narration, NO_NOISE)
+    hit = tally.first_hit(_narration_draws(clip, plan), any(item.is_positive for item in clip.objects))
+    if hit is None:
+        return Narration(clip.narration, NO_NOISE)
+    slot, key = hit
+    return Narration(slot.noise.apply(key, clip.narration, plan.vocabulary, **slot.options), slot.noise.noise_id)
+
+
+def _narration_draws(clip: Clip, plan: Plan) -> Iterator[tuple[Slot[NarrationNoise], Key]]:
+    """Yield the slots of the plan for which the clip is eligible, each with the key of its draw."""
+    if not plan.narrations or not any(names_narration(clip, item) for item in clip.objects):
+        return
+    for slot in plan.narrations:
+        if slot.noise.is_eligible(clip.narration, plan.vocabulary, **slot.options):
+            yield slot, slot.base.child(clip.address)
 
 
 def noise_flags(clip: Clip, plan: Plan, tally: Tally) -> Iterator[Flag]:
     """Yield the flag of each object, in order. Noises are tried in recipe order until one takes the sample."""
-    slots = [(slot, slot.base.child(clip.address)) for slot in plan.flags]
     for item in clip.objects:
-        for slot, clip_key in slots:
-            if not slot.noise.is_eligible(item.is_positive, **slot.options):
-                continue
-            key = clip_key.child(item.object_id)
-            fired = slot.fires(key)
-            tally.count(slot.index, fired, item.is_positive)
-            if fired:
-                yield Flag(slot.noise.apply(key, item.is_positive, **slot.options), slot.noise.noise_id)
-                break
-        else:
+        hit = tally.first_hit(_flag_draws(clip, item, plan), item.is_positive)
+        if hit is None:
             yield Flag(item.is_positive, NO_NOISE)
+        else:
+            slot, key = hit
+            yield Flag(slot.noise.apply(key, item.is_positive, **slot.options), slot.noise.noise_id)
+
+
+def _flag_draws(clip: Clip, item: ObjectRecord, plan: Plan) -> Iterator[tuple[Slot[FlagNoise], Key]]:
+    """Yield the slots of the plan for which the sample is eligible, each with the key of its draw."""
+    for slot in plan.flags:
+        if slot.noise.is_eligible(item.is_positive, **slot.options):
+            yield slot, slot.base.child(clip.address, item.object_id)
 
 
 def narration_uniforms(clip: Clip, plan: Plan) -> list[float]:
     """Return the uniform of every narration slot of the plan; NaN where the clip is not eligible."""
-    has_text = any(names_narration(clip, item) for item in clip.objects)
-    return [
-        slot.base.child(clip.address).uniform("decide")
-        if has_text and slot.noise.is_eligible(clip.narration, plan.vocabulary, **slot.options)
-        else float("nan")
-        for slot in plan.narrations
-    ]
+    return _uniforms(plan.narrations, _narration_draws(clip, plan))
 
 
 def flag_uniforms(clip: Clip, plan: Plan) -> Iterator[list[float]]:
     """Yield, per object, the uniform of every flag slot of the plan; NaN where the sample is not eligible."""
-    slots = [(slot, slot.base.child(clip.address)) for slot in plan.flags]
     for item in clip.objects:
-        yield [
-            key.child(item.object_id).uniform("decide")
-            if slot.noise.is_eligible(item.is_positive, **slot.options)
-            else float("nan")
-            for slot, key in slots
-        ]
+        yield _uniforms(plan.flags, _flag_draws(clip, item, plan))
+
+
+def _uniforms(slots: Sequence[Slot[NoiseT]], draws: Iterable[tuple[Slot[NoiseT], Key]]) -> list[float]:
+    """Return the uniform of the draw of each slot, NaN for one that has none."""
+    found = {slot.index: key.uniform("decide") for slot, key in draws}
+    return [found.get(slot.index, math.nan) for slot in slots]

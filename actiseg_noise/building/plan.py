@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -83,20 +83,16 @@ class Plan:
     def _add(self, index: int, spec: NoiseSpec, threshold: float, base: Key) -> None:
         """Bind one spec to its noise, checking its options."""
         noise = NOISES[spec.noise_id]
-        if isinstance(noise, TextNoise):
-            parameters = noise.resolve({**noise.defaults, **spec.options}, self.vocabulary)
-            self.text.append(Slot(index, noise, threshold, parameters, base))
-            return
         options = {**noise.defaults, **spec.options}
-        if isinstance(noise, NarrationNoise):
-            parameters = noise.resolve(options, self.vocabulary)
-            self.narrations.append(Slot(index, noise, threshold, parameters, base))
-            return
-        if isinstance(noise, FlagNoise):
+        if isinstance(noise, TextNoise):
+            self.text.append(Slot(index, noise, threshold, noise.resolve(options, self.vocabulary), base))
+        elif isinstance(noise, NarrationNoise):
+            self.narrations.append(Slot(index, noise, threshold, noise.resolve(options, self.vocabulary), base))
+        elif isinstance(noise, FlagNoise):
             self.flags.append(Slot(index, noise, threshold, noise.resolve(options), base))
-            return
-        noise.resolve(options, *_NOMINAL_CANVAS)
-        self.masks.append(Slot(index, noise, threshold, options, base))
+        else:
+            noise.resolve(options, *_NOMINAL_CANVAS)
+            self.masks.append(Slot(index, noise, threshold, options, base))
 
     def label(self, category_id: int, noun: str, local: Vocabulary | None = None) -> tuple[Label, list[bool]]:
         """Return the label of a category and noun, and for each text slot whether it is eligible.
@@ -199,6 +195,17 @@ class Tally:
             self.eligible[index] += eligible
             self.realised[index] += realised
             self.on_positives[index] += on_positives
+
+    def first_hit(
+        self, draws: Iterable[tuple[Slot[NoiseT], Key]], is_positive: bool
+    ) -> tuple[Slot[NoiseT], Key] | None:
+        """Return the first of the eligible draws that corrupts, None where none does; those up to it are counted."""
+        for slot, key in draws:
+            fired = slot.fires(key)
+            self.count(slot.index, fired, is_positive)
+            if fired:
+                return slot, key
+        return None
 
     @property
     def rows(self) -> list[list[int]]:

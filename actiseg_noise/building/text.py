@@ -27,16 +27,14 @@ def noise_text(clip: Clip, plan: Plan, tally: Tally) -> Iterator[NoisyText]:
     local = _local_vocabulary(clip, plan)
     for item in clip.objects:
         clean, eligible = _label(item, plan, local)
-        for slot, clip_key in compress(slots, eligible):
-            key = clip_key.child(item.object_id)
-            fired = slot.fires(key)
-            tally.count(slot.index, fired, item.is_positive)
-            if fired:
-                label = slot.noise.apply(key, clean, plan.vocabulary_of(slot, local), **slot.options)
-                yield NoisyText(label, slot.noise.noise_id, is_harmful(label, item, clip, plan.vocabulary))
-                break
-        else:
+        draws = ((slot, clip_key.child(item.object_id)) for slot, clip_key in compress(slots, eligible))
+        hit = tally.first_hit(draws, item.is_positive)
+        if hit is None:
             yield NoisyText(clean, NO_NOISE, False)
+            continue
+        slot, key = hit
+        label = slot.noise.apply(key, clean, plan.vocabulary_of(slot, local), **slot.options)
+        yield NoisyText(label, slot.noise.noise_id, is_harmful(label, item, clip, plan.vocabulary))
 
 
 def text_uniforms(clip: Clip, plan: Plan) -> Iterator[list[float]]:
@@ -65,7 +63,7 @@ def _label(item: ObjectRecord, plan: Plan, local: Vocabulary | None) -> tuple[La
 def is_harmful(noisy: Label, item: ObjectRecord, clip: Clip, vocabulary: Vocabulary) -> bool:
     """Return whether the noisy noun does not name this object any more.
 
-    A text that names another clip's action is harmful, too: ``sample_row`` says so.
+    A text that names another clip's action is harmful, too: ``action_sample_row`` says so.
 
     It does not when it is a noun of another category alone (a flip), and when it is the clean noun of another
     object of the same clip (a substitution that lands on a neighbour: "knife" for the one called "cleaver" beside it).
