@@ -99,8 +99,7 @@ class Manifest:
         for path in paths:
             with TableFile(path, table) as file:
                 parts.append(file.read(_stored(table, columns)))
-        found = parts[0] if len(parts) == 1 else pa.concat_tables(parts)
-        return found if columns is None or not _lacking(table, columns) else _completed(found, name, columns)
+        return _completed(parts[0] if len(parts) == 1 else pa.concat_tables(parts), name, columns)
 
     def to_pandas(self, name: str = "samples", columns: Sequence[str] | None = None) -> pandas.DataFrame:
         """Return a table, or some of its columns, as a data frame.
@@ -128,8 +127,7 @@ class Manifest:
         for path in paths:
             with TableFile(path, table, strict=strict) as file:
                 for batch in file.iter_batches(_stored(table, columns), rows):
-                    is_whole = columns is None or not _lacking(table, columns)
-                    yield batch if is_whole else _completed(batch, name, columns or ())
+                    yield _completed(batch, name, columns)
 
     def iter_clips(self, clip_ids: Collection[str] | None = None, *, with_masks: bool = True) -> Iterator[ManifestClip]:
         """Yield the manifest clip by clip, in order, in memory that follows the largest clip.
@@ -170,25 +168,22 @@ class Manifest:
         return next(table for table in self.schema if table.name == name)
 
 
-def _lacking(table: Table, columns: Sequence[str]) -> list[str]:
-    """Return which of the columns a table of schema 1 does not have."""
-    there = {column.name for column in table.columns}
-    return [name for name in columns if name not in there]
-
-
 def _stored(table: Table, columns: Sequence[str] | None) -> Sequence[str] | None:
-    """Return what must be read of a table to give these columns."""
-    if columns is None or not (lacking := _lacking(table, columns)):
+    """Return what must be read of a table to give these columns: for those that it lacks, what they equal in it."""
+    there = {column.name for column in table.columns}
+    if columns is None or there.issuperset(columns):
         return columns
-    clean = (column.clean or table.sort_by[0] for column in _NEWEST[table.name].columns if column.name in lacking)
-    return list(dict.fromkeys([*(name for name in columns if name not in lacking), *clean]))
+    clean = {column.name: column.clean or table.sort_by[0] for column in _NEWEST[table.name].columns}
+    return list(dict.fromkeys(name if name in there else clean[name] for name in columns))
 
 
 RowsT = TypeVar("RowsT", "pa.Table", "pa.RecordBatch")
 
 
-def _completed(rows: RowsT, name: str, columns: Sequence[str]) -> RowsT:
+def _completed(rows: RowsT, name: str, columns: Sequence[str] | None) -> RowsT:
     """Return rows of a table with these columns, those that schema 1 lacks as it means them: nothing is noised."""
+    if columns is None or rows.schema.names == list(columns):
+        return rows
     newest = {column.name: column for column in _NEWEST[name].columns}
     fields = {field.name: field for field in _NEWEST[name].arrow()}
     arrays = []
