@@ -156,7 +156,7 @@ class FolderPairs(Pairs):
             frames = tuple(self._frame(sequence, stem) for stem in self._pairs(sequence))
             narration = sequence.replace("_", " ").replace("-", " ")
             clip = Clip(sequence, sequence, sequence, narration, "", "", objects, frames, number)
-            yield PairedClip(clip, labels)
+            yield PairedClip(clip, labels, tuple(item.is_positive for item in clip.objects))
 
     def read_masks(self, clip: Clip, frame: FrameRecord) -> tuple[IndexMask, IndexMask]:
         """See :class:`Pairs`."""

@@ -38,17 +38,12 @@ class PairedClip:
     """A clean clip, objects in ascending object_id, and for each object what the noisy files say.
 
     Attributes:
-        flags: whether each object is given as positive; None: as the clean flags say.
+        flags: whether each object is given as positive.
     """
 
     clip: Clip
     labels: tuple[NoisyLabel, ...]
-    flags: tuple[bool, ...] | None = None
-
-    @property
-    def given(self) -> tuple[bool, ...]:
-        """Return whether each object is given as positive."""
-        return tuple(item.is_positive for item in self.clip.objects) if self.flags is None else self.flags
+    flags: tuple[bool, ...]
 
 
 class Pairs(ABC):

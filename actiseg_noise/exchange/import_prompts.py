@@ -53,7 +53,7 @@ class PromptPairs(Pairs):
             narration = _narration(published)
             objects = tuple(_record(i, item, narration) for i, item in published.objects.items())
             labels = tuple(item.noisy for item in published.objects.values())
-            flags = tuple(_is_given_positive(item) for item in published.objects.values())
+            flags = tuple(item.is_given_positive for item in published.objects.values())
             yield PairedClip(_clip(published, number, narration, objects, self.split), labels, flags)
 
     def read_masks(self, clip: Clip, frame: FrameRecord) -> NoReturn:
@@ -92,11 +92,6 @@ def _narration(published: PublishedClip) -> str:
         if item.clean is not None and item.clean.expression.startswith(item.clean.noun + _PROMPT):
             return item.clean.expression.removeprefix(item.clean.noun + _PROMPT)
     return ""
-
-
-def _is_given_positive(item: PublishedObject) -> bool:
-    """Return an object's noisy flag."""
-    return item.is_positive if item.is_given_positive is None else item.is_given_positive
 
 
 def _record(object_id: int, item: PublishedObject, narration: str) -> ObjectRecord:

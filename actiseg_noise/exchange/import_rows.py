@@ -68,7 +68,7 @@ class Words:
             self.narrations.add(clip.narration)
             self._told |= _other_narrations(paired)
             self.has_flags |= any(
-                item.is_positive != given for item, given in zip(clip.objects, paired.given, strict=True)
+                item.is_positive != given for item, given in zip(clip.objects, paired.flags, strict=True)
             )
             yield from clip.objects
             for label in paired.labels:
@@ -112,7 +112,7 @@ def paired_rows(paired: PairedClip, pairs: Pairs, words: Words) -> Rows:
             Flag(given, NO_NOISE if given == item.is_positive else IMPORTED),
             label.expression,
         )
-        for (item, label), given in zip(objects, paired.given, strict=True)
+        for (item, label), given in zip(objects, paired.flags, strict=True)
     ]
     return {**rows, "clips": [action_clip_row(clip, narration.text)], "samples": actions}
 

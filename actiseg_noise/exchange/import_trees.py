@@ -146,10 +146,7 @@ class TreePairs(Pairs):
             if clip is not None and said is not None:
                 frames = tuple(f for f in clip.frames if (clip.clip_id, f.frame_id) not in self._left_out)
                 labels = tuple(said[item.object_id].noisy for item in clip.objects)
-                given = (said[item.object_id].is_given_positive for item in clip.objects)
-                flags = tuple(
-                    item.is_positive if flag is None else flag for item, flag in zip(clip.objects, given, strict=True)
-                )
+                flags = tuple(said[item.object_id].is_given_positive for item in clip.objects)
                 yield PairedClip(replace(clip, frames=frames), labels, flags)
 
     def read_masks(self, clip: Clip, frame: FrameRecord) -> tuple[IndexMask, IndexMask]:
@@ -204,7 +201,7 @@ class TreePairs(Pairs):
 def _said(clip: Clip, object_id: int) -> PublishedObject:
     """Return what a clip of an ActionVOS list says of one of its objects."""
     item = next(item for item in clip.objects if item.object_id == object_id)
-    return PublishedObject(NoisyLabel.of(item, clip.narration), None, item.is_positive)
+    return PublishedObject(NoisyLabel.of(item, clip.narration), None, item.is_positive, item.is_positive)
 
 
 def _differences(clip: Clip, said: Said) -> Iterator[str]:

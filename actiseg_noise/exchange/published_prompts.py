@@ -35,13 +35,13 @@ class PublishedObject:
     """One object: its label and flag, and the clean label where the files say it.
 
     Attributes:
-        is_positive: the clean flag. is_given_positive: the noisy one; None: the clean one.
+        is_positive: the clean flag. is_given_positive: the noisy one.
     """
 
     noisy: NoisyLabel
     clean: NoisyLabel | None
     is_positive: bool
-    is_given_positive: bool | None = None
+    is_given_positive: bool
 
 
 @dataclass(frozen=True, slots=True)
