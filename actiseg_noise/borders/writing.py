@@ -176,6 +176,15 @@ def plain_cell(value: object) -> object:
     return value
 
 
+def text_of_cell(cell: str) -> str:
+    """Return the text of a cell, without the apostrophe that :func:`plain_cell` gave it.
+
+    >>> text_of_cell("'=1+1"), text_of_cell("'onion'")
+    ('=1+1', "'onion'")
+    """
+    return cell[1:] if cell[:1] == "'" and cell.startswith(_FORMULA, 1) else cell
+
+
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 

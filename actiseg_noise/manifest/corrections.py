@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from actiseg_noise.borders.text import iter_csv
+from actiseg_noise.borders.writing import text_of_cell
 from actiseg_noise.errors import DataError, raise_if
 
 COLUMNS = ("manifest", "sample_id", "frame_idx", "what", "given", "suggested", "score", "accept")
@@ -143,7 +144,7 @@ def _parse(row: Mapping[str, str], where: str, line: int) -> Correction:
         what not in (NOUN, MASK, FLAG), f"{where}: what: expected {NOUN}, {MASK} or {FLAG}, found {what!r}", DataError
     )
     raise_if(accept not in (*YES, *NO), f"{where}: accept: expected yes or nothing, found {accept!r}", DataError)
-    suggested = _plain(row["suggested"])
+    suggested = text_of_cell(row["suggested"])
     raise_if(not suggested, f"{where}: suggested: is empty", DataError)
     if what == MASK:
         parse_mask(suggested, where)
@@ -154,20 +155,15 @@ def _parse(row: Mapping[str, str], where: str, line: int) -> Correction:
     )
     return Correction(
         manifest=row["manifest"],
-        sample_id=_plain(row["sample_id"]),
+        sample_id=text_of_cell(row["sample_id"]),
         frame_idx=_frame_idx(row["frame_idx"], what, where),
         what=what,
-        given=_plain(row["given"]),
+        given=text_of_cell(row["given"]),
         suggested=suggested,
         score=_score(row["score"], where),
         is_accepted=accept in YES,
         line=line,
     )
-
-
-def _plain(cell: str) -> str:
-    """Return a text without the apostrophe that keeps it from being a formula to a spreadsheet."""
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in tuple("=+-@\t\r") else cell
 
 
 def _frame_idx(cell: str, what: str, where: str) -> int | None:
