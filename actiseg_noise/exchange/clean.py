@@ -9,7 +9,7 @@ schema that can say its labels: schema 2 where some flag or narration is not the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ from actiseg_noise.manifest.schema import (
     tables_of,
 )
 from actiseg_noise.manifest.write import Digests, ManifestWriter
-from actiseg_noise.masks import BinaryMask, Box, Rle, decode_counts, empty_rle, encode_rle
+from actiseg_noise.masks import BinaryMask, Rle, decode_counts, encode_rle, find_boxes
 from actiseg_noise.noises.base import Label
 from actiseg_noise.progress import Progress
 from actiseg_noise.recipe import Recipe
@@ -72,7 +72,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FILE_NAME = "corrections.csv"
-_KEYS: Mapping[str, str] = {NOUN: "sample", MASK: "mask", FLAG: "sample"}
 
 
 @dataclass(frozen=True)
@@ -199,10 +198,9 @@ class _Work:
     def check_all_found(self) -> None:
         """Refuse corrections of what the manifest does not have."""
         for one in self._waiting.values():
+            kind = "sample" if one.frame_idx is None else "mask"
             where = "" if one.frame_idx is None else f", frame_idx {one.frame_idx}"
-            raise DataError(
-                f"{self.file}, line {one.line}: no {_KEYS[one.what]} {one.sample_id}{where} in the manifest"
-            )
+            raise DataError(f"{self.file}, line {one.line}: no {kind} {one.sample_id}{where} in the manifest")
 
     def _clips(self) -> Iterator[list[ClipRow] | list[ActionClipRow]]:
         """Yield the rows of the clips, in the corrected manifest's schema, a batch at a time."""
@@ -350,10 +348,8 @@ def move_boundary(mask: BinaryMask, pixels: int) -> BinaryMask:
 
 
 def _encode(mask: BinaryMask) -> Rle:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return empty_rle(*mask.shape)
-    box = Box(int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1)
+    """Return the run lengths of a mask that is not empty."""
+    box = find_boxes(mask.view(np.uint8))[1]
     return encode_rle(mask[box.slices], box, *mask.shape)
 
 
