@@ -175,10 +175,10 @@ def _beside(frames: ObjectFrames) -> Iterator[str]:
     rows = []
     for object_id, drawn in OBJECTS.items():
         if drawn.is_positive:
-            own = volume_scores(frames.select(frames.object_id == object_id))
-            cells = [f"{own[name]:.3f}" for name in ("p_j_volume", "p_f_volume", "p_jf_volume")]
-            some = frames.select(frames.object_id == object_id)
-            sums = f"{some.intersection.sum()} / {some.counts.union.sum()}"
+            own = frames.select(frames.object_id == object_id)
+            scores = volume_scores(own)
+            cells = [f"{scores[name]:.3f}" for name in ("p_j_volume", "p_f_volume", "p_jf_volume")]
+            sums = f"{own.intersection.sum()} / {own.counts.union.sum()}"
             rows.append([drawn.noun, sums, *cells])
     rows.append(
         ["**mean**", "", *(f"**{volume[name] / 100:.3f}**" for name in ("p_j_volume", "p_f_volume", "p_jf_volume"))]

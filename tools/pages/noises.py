@@ -10,8 +10,9 @@ from pathlib import Path
 from actiseg_noise.building.action import noise_narration
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.request import narrations_of
-from actiseg_noise.building.text import NO_NOISE, noise_text
+from actiseg_noise.building.text import noise_text
 from actiseg_noise.datasets.kitchen import Kitchen
+from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.noises.base import NOISES, MaskNoise, NarrationNoise, Noise, TextNoise
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.vocabulary import Vocabulary
