@@ -100,11 +100,11 @@ FORBIDDEN: dict[str, tuple[Callable[[ast.AST], bool], str]] = {
     "descriptors": (called("os.open", "os.fdopen", "os.truncate"), "writing.whole_file"),
     "open to write": (opened(to_write=True), "writing.whole_file, whole_text or write_text"),
     "write_text, write_bytes": (called("write_text", "write_bytes"), "writing.write_text, write_bytes or write_json"),
-    "rename": (called("rename", "os.replace", "shutil.move"), "writing.move, FolderDraft or whole_file"),
+    "rename": (called("rename", "os.replace", "shutil.move"), "writing.move or whole_file, drafts.FolderDraft"),
     "path.replace": (path_replaced, "writing.whole_file"),
-    "temporary files": (imported("tempfile"), "writing.FolderDraft, whole_folder or whole_file"),
-    "removed": (called("unlink", "os.remove", "rmdir", "os.removedirs"), "writing.remove_file, remove_if_empty"),
-    "shutil": (imported("shutil"), "writing.FolderDraft, remove_folder, copy_file or move"),
+    "temporary files": (imported("tempfile"), "drafts.FolderDraft or whole_folder, writing.whole_file"),
+    "removed": (called("unlink", "os.remove", "rmdir", "os.removedirs"), "writing.remove_file, drafts.remove_if_empty"),
+    "shutil": (imported("shutil"), "drafts.FolderDraft or remove_folder, writing.copy_file or move"),
     "pictures": (called("imwrite", "savefig", "save"), "writing.write_png or write_figure, images.write_index_mask"),
     "links": (called("symlink_to", "hardlink_to", "os.link", "os.symlink"), "writing.link"),
     "arrays": (
@@ -127,7 +127,7 @@ FORBIDDEN: dict[str, tuple[Callable[[ast.AST], bool], str]] = {
         "actiseg_bench.tensors",
     ),
     "archives": (imported("zipfile", "tarfile", "gzip"), "a folder"),
-    "locks": (imported("fcntl", "msvcrt", "filelock"), "locks.locked or FolderDraft"),
+    "locks": (imported("fcntl", "msvcrt", "filelock"), "locks.locked or drafts.FolderDraft"),
 }
 # (file, what) → why it may.
 OWN_FILE = "a file of this package's own"

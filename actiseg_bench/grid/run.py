@@ -29,7 +29,8 @@ from actiseg_bench.results.result import (
 )
 from actiseg_bench.results.stored import run_folder, why_incomplete
 from actiseg_bench.scoring.evaluation import Evaluation
-from actiseg_noise.borders.writing import FolderDraft, WriteError, remove_file, write_text
+from actiseg_noise.borders.drafts import FolderDraft
+from actiseg_noise.borders.writing import WriteError, remove_file, write_text
 from actiseg_noise.errors import ActisegError, missing_extra
 
 OnProgress = Callable[[int, int, float], None]

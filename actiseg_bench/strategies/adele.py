@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.optimize import least_squares
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -39,6 +38,8 @@ def fit_curve(ious: Values) -> tuple[float, float, float]:
 
     a and b lie in [0, 1]; residuals are divided by a deviation that falls from 1 to .1.
     """
+    from scipy.optimize import least_squares  # here, as every command that knows the strategies loads this module
+
     t, deviation = np.arange(1.0, len(ious) + 1), np.geomspace(1, 0.1, len(ious))
     bounds = ([0, 0, 1e-9], [1, 1, np.inf])
     found = least_squares(lambda x: (iou_curve(t, *x) - ious) / deviation, (0.9, 0.9, 1.0), bounds=bounds)

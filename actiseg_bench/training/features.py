@@ -16,8 +16,9 @@ from actiseg_bench.data.pictures import pictures_digest
 from actiseg_bench.models.base import VosModel
 from actiseg_bench.results.score_code import score_code_digest
 from actiseg_bench.tensors import TensorFileError, read_safetensors, write_safetensors
+from actiseg_noise.borders.drafts import make_folders
 from actiseg_noise.borders.roots import cache_folder
-from actiseg_noise.borders.writing import WriteError, make_folders
+from actiseg_noise.borders.writing import WriteError
 from actiseg_noise.key import encode_part
 
 FOLDER = "features"

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actiseg_noise.borders.writing import remove_folder
+from actiseg_noise.borders.drafts import remove_folder
 from actiseg_noise.building.chunk import iter_batches, read_chunk_info, split_chunks, spooled
 from actiseg_noise.building.counts import FramePairs, Severity, check_gate, slot_counts
 from actiseg_noise.building.exact import exact_thresholds

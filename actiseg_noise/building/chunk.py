@@ -19,9 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
+from actiseg_noise.borders.drafts import whole_folder
 from actiseg_noise.borders.processes import end_with_parent
 from actiseg_noise.borders.text import read_json_object
-from actiseg_noise.borders.writing import whole_folder, write_json
+from actiseg_noise.borders.writing import write_json
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.rows import clip_rows
 from actiseg_noise.datasets.base import Dataset

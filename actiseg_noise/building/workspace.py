@@ -8,16 +8,10 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 
+from actiseg_noise.borders.drafts import FolderDraft, check_nothing_else, remove_folder, remove_if_empty
 from actiseg_noise.borders.folders import list_names
 from actiseg_noise.borders.text import read_json_object
-from actiseg_noise.borders.writing import (
-    PARTIAL,
-    FolderDraft,
-    check_nothing_else,
-    partial_of,
-    remove_folder,
-    remove_if_empty,
-)
+from actiseg_noise.borders.writing import PARTIAL, partial_of
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import INFO_NAME
 from actiseg_noise.manifest.schema import TABLES

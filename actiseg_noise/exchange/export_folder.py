@@ -8,10 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from actiseg_noise.borders.drafts import FolderDraft, other_files
 from actiseg_noise.borders.folders import check_file_name, is_inside, leads_inside
 from actiseg_noise.borders.images import write_index_mask
 from actiseg_noise.borders.text import read_json_object
-from actiseg_noise.borders.writing import FolderDraft, copy_file, link, other_files, write_json
+from actiseg_noise.borders.writing import copy_file, link, write_json
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.masks import IndexMask

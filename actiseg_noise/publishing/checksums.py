@@ -5,15 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from actiseg_noise.borders.drafts import check_nothing_else, other_files, remove_if_empty
 from actiseg_noise.borders.text import read_text
-from actiseg_noise.borders.writing import (
-    check_nothing_else,
-    digest_file,
-    other_files,
-    partial_of,
-    remove_if_empty,
-    write_text,
-)
+from actiseg_noise.borders.writing import digest_file, partial_of, write_text
 from actiseg_noise.errors import ActisegError, DataError
 
 SUMS_NAME = "SHA256SUMS"

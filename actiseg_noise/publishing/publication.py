@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from actiseg_noise.borders.writing import FolderDraft, write_json, write_text
+from actiseg_noise.borders.drafts import FolderDraft
+from actiseg_noise.borders.writing import write_json, write_text
 from actiseg_noise.check.findings import Finding
 from actiseg_noise.check.verify import verify
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if

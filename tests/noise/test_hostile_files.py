@@ -20,8 +20,9 @@ from toys import Toy
 
 import actiseg_noise
 from actiseg_noise import terminal
+from actiseg_noise.borders.drafts import FolderDraft
 from actiseg_noise.borders.images import frame_size, read_frame, read_index_mask, write_index_mask
-from actiseg_noise.borders.writing import FolderDraft, WriteError, whole_csv
+from actiseg_noise.borders.writing import WriteError, whole_csv
 from actiseg_noise.building.workspace import check_output
 from actiseg_noise.check import verify as verify_module
 from actiseg_noise.check.verify import CHECKS, Subject, run_checks, verify

@@ -13,16 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from actiseg_noise.borders import writing
+from actiseg_noise.borders import drafts, writing
+from actiseg_noise.borders.drafts import FolderDraft, whole_folder
 from actiseg_noise.borders.writing import (
-    FolderDraft,
     WriteError,
     link,
     move,
     partial_of,
     whole_csv,
     whole_file,
-    whole_folder,
     write_json,
     write_text,
 )
@@ -180,14 +179,14 @@ def test_a_folder_that_comes_into_being_meanwhile_stays(tmp_path: Path) -> None:
 def test_a_swap_that_fails_puts_the_old_folder_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "ours").write_text("old")
-    moved = writing.move
+    moved = drafts.move
 
     def refuse(source: Path, target: Path) -> None:
         if source.name.startswith("new-"):
             raise OSError(errno.EIO, "Input/output error")
         moved(source, target)
 
-    monkeypatch.setattr(writing, "move", refuse)
+    monkeypatch.setattr(drafts, "move", refuse)
     with (
         pytest.raises(WriteError, match=r"Input/output error\); use another --out"),
         FolderDraft(tmp_path / "out", replace_ours) as draft,
@@ -200,16 +199,16 @@ def test_a_swap_that_fails_puts_the_old_folder_back(tmp_path: Path, monkeypatch:
 KILLED = """
 import os, sys
 from pathlib import Path
-from actiseg_noise.borders import writing
-moved = writing.move
+from actiseg_noise.borders import drafts
+moved = drafts.move
 def stop(source, target):
     if source.name.startswith("new-") and sys.argv[2] == "between":
         os._exit(9)
     moved(source, target)
     if source.name.startswith("new-"):
         os._exit(9)
-writing.move = stop
-with writing.FolderDraft(Path(sys.argv[1]), lambda folder: None) as draft:
+drafts.move = stop
+with drafts.FolderDraft(Path(sys.argv[1]), lambda folder: None) as draft:
     (draft.path / "ours").write_text("new")
     draft.commit()
 """

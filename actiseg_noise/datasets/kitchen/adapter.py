@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from actiseg_noise.borders.drafts import FolderDraft
 from actiseg_noise.borders.images import palette_png, read_index_mask
 from actiseg_noise.borders.text import read_bytes, read_json_object
-from actiseg_noise.borders.writing import FolderDraft, WriteError, write_bytes, write_json
+from actiseg_noise.borders.writing import WriteError, write_bytes, write_json
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.kitchen.catalogue import CATEGORIES, SPLITS, VERSION
 from actiseg_noise.datasets.kitchen.scene import plan_video
