@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from actiseg_bench.grid.run import GridOutcome, OnProgress, Outcome, Reporter, Runner, RunSpec, collect, one_by_one
 from actiseg_bench.grid.tracks import Track
+from actiseg_bench.metrics.failure_modes import ObjectFrames
 from actiseg_bench.results.predictions import PredictedMask, frame_predictions, write_predictions
 from actiseg_bench.results.provenance import Provenance
 from actiseg_bench.results.result import REFERENCES, SCORES, Cost, RunIdentity, RunResult, TrackInfo
@@ -27,6 +28,21 @@ TRUTH = {
     ("b", 0): [[1, 1, 1, 1], [0, 0, 0, 255]],
 }
 FLAGGED = {"b"}
+PROTOCOL = """
+id = "mini-v1"
+dataset = "kitchen"
+train_split = "train"
+validation_split = "val"
+eval_split = "test"
+strategies = ["baseline", "gce"]
+[tracks]
+mixed-40-15 = "mixed-40-15"
+[train]
+steps = 2
+clips_per_batch = 2
+learning_rate = 1e-4
+fresh_factor = 1.0
+"""
 
 
 def rle(mask: np.ndarray) -> Rle:
@@ -117,6 +133,24 @@ def perfect() -> dict[tuple[str, int], list[list[int]]]:
         (clip, frame): [[v if OBJECTS[clip].get(v, ("", False))[1] else 0 for v in row] for row in mask]
         for (clip, frame), mask in TRUTH.items()
     }
+
+
+def frames(**changes: list[float]) -> ObjectFrames:
+    """Two visible positives that are predicted without a flaw, changed as given."""
+    values = {
+        "clip_idx": [0, 0],
+        "frame_idx": [0, 0],
+        "object_id": [1, 2],
+        "is_positive": [True, True],
+        "is_hand": [False, False],
+        "intersection": [100, 100],
+        "pred_area": [100, 100],
+        "gt_area": [100, 100],
+        "leak": [0, 0],
+        "loss": [0, 0],
+        "other_iou": [0.0, 0.0],
+    }
+    return ObjectFrames(**{name: np.array(value) for name, value in (values | changes).items()})
 
 
 def make_result(

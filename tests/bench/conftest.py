@@ -9,8 +9,8 @@ import pytest
 from published_fakes import NAME, PublishedMini
 
 from actiseg_bench.cli import main
-from actiseg_bench.data import features
 from actiseg_bench.models.base import MODELS
+from actiseg_bench.training import features
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,6 +32,17 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
             main()
         printed = capsys.readouterr()
         return int(stopped.value.code or 0), printed.out, " ".join(printed.err.split())
+
+    return call
+
+
+@pytest.fixture
+def spoken(cli: Callable[..., tuple[int, str, str]]) -> Callable[..., tuple[int, str]]:
+    """Return a call of ``actiseg-bench`` → exit code, all that it printed."""
+
+    def call(*words: object) -> tuple[int, str]:
+        code, out, err = cli(*words)
+        return code, out + err
 
     return call
 

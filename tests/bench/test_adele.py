@@ -9,6 +9,7 @@ import pytest
 import torch
 from layered_fakes import Layered, maps, two_sample_setting, two_samples
 from scipy.optimize import curve_fit
+from unplugged import check_goes_on
 
 from actiseg_bench.losses import LossConfig
 from actiseg_bench.records import resize_frames
@@ -23,7 +24,6 @@ from actiseg_bench.strategies.adele import (
     scaled,
 )
 from actiseg_bench.training.config import RunConfig, TrainConfig
-from actiseg_bench.training.train import train_run
 
 TIMES = np.arange(1.0, 13.0)
 
@@ -187,14 +187,4 @@ def test_a_run_goes_on_from_its_checkpoint_to_the_last_bit(noisy_val: Path, kitc
     train = TrainConfig(steps=6, clips_per_batch=2, samples_per_clip=2)
     options = {"points": 3}
     config = RunConfig(strategy="adele", strategy_options=options, threads=1, device="cpu", train=train)
-    whole = train_run(config, noisy_val, kitchen_root)
-
-    def stop(done: int, steps: int, loss: float) -> None:
-        if done == 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_run(config, noisy_val, kitchen_root, on_progress=stop, folder=tmp_path, save_every=2)
-    again = train_run(config, noisy_val, kitchen_root, folder=tmp_path, save_every=2)
-    pairs = zip(whole.networks[0].state_dict().values(), again.networks[0].state_dict().values(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
+    check_goes_on(config, noisy_val, kitchen_root, tmp_path, stop=5, save_every=2, kept=4)

@@ -310,7 +310,6 @@ def test_flags_of_one_kind_alone_cannot_be_audited(is_positive: bool, word: str)
 
 
 def test_a_manifest_without_samples_is_refused() -> None:
-
     with pytest.raises(ActisegError, match="there is nothing to audit"):
         check_auditable(FakeManifest({"samples": arrow(ACTION_SAMPLES, [])}), ("mask",))
 

@@ -398,15 +398,6 @@ def test_evaluation_labels_that_are_none_are_refused(finished: Path, tmp_path: P
 Cli = Callable[..., tuple[int, str]]
 
 
-@pytest.fixture
-def spoken(cli: Callable[..., tuple[int, str, str]]) -> Cli:
-    def call(*words: object) -> tuple[int, str]:
-        code, out, err = cli(*words)
-        return code, out + err
-
-    return call
-
-
 def test_the_command_says_that_all_holds(spoken: Cli, finished: Path) -> None:
     code, printed = spoken("verify", finished)
     assert (code, printed.split(":")[0], "all checks passed" in printed) == (0, "2 runs", True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from unplugged import check_goes_on
 
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.strategies.base import STRATEGIES, Step
@@ -17,34 +18,11 @@ from actiseg_bench.strategies.baseline import Baseline
 from actiseg_bench.training.checkpoint import CheckpointError, load_networks, read_tensors, save_networks, write_tensors
 from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.folder import train_to
-from actiseg_bench.training.train import NotFiniteError, TrainOutcome, train_run
+from actiseg_bench.training.train import NotFiniteError, train_run
 
 CONFIG = RunConfig(
     start_weights="none", threads=1, device="cpu", train=TrainConfig(steps=5, clips_per_batch=4, samples_per_clip=2)
 )
-
-
-class UnpluggedError(Exception):
-    """Somebody pulls the plug."""
-
-
-def stop_at(step: int):
-    """Stop at a step of the run proper, whatever was trained before it."""
-
-    def on_progress(done: int, total: int, loss: float) -> None:
-        if done - (total - CONFIG.train.steps) == step:
-            raise UnpluggedError
-
-    return on_progress
-
-
-def same(one: TrainOutcome, two: TrainOutcome) -> bool:
-    pairs = [
-        (a, b)
-        for left, right in zip(one.networks, two.networks, strict=True)
-        for a, b in zip(left.state_dict().values(), right.state_dict().values(), strict=True)
-    ]
-    return all(torch.equal(a, b) for a, b in pairs) and one.losses == two.losses
 
 
 @pytest.mark.parametrize("strategy", list(STRATEGIES))
@@ -52,11 +30,7 @@ def test_a_stopped_training_goes_on_to_the_same_weights(
     strategy: str, noisy_val: Path, kitchen_root: Path, tmp_path: Path
 ) -> None:
     config = replace(CONFIG, strategy=strategy)
-    whole = train_run(config, noisy_val, kitchen_root, folder=tmp_path / "whole")
-    with pytest.raises(UnpluggedError):
-        train_run(config, noisy_val, kitchen_root, folder=tmp_path / "part", save_every=3, on_progress=stop_at(4))
-    assert read_tensors(tmp_path / "part" / "training.safetensors")[1]["step"] == 3
-    assert same(whole, train_run(config, noisy_val, kitchen_root, folder=tmp_path / "part", save_every=3))
+    check_goes_on(config, noisy_val, kitchen_root, tmp_path, stop=4, save_every=3, kept=3)
 
 
 def test_a_checkpoint_of_another_run_is_refused_and_says_what_differs(

@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy.stats import norm
 from torch import Tensor
-from train_fakes import make_batch
+from train_fakes import Fixed, make_batch
 
 from actiseg_bench.losses import LossConfig, base_loss
-from actiseg_bench.records import NoiseRates, Prediction, Targets
+from actiseg_bench.records import NoiseRates
 from actiseg_bench.strategies.base import STRATEGIES, Setting
 from actiseg_bench.strategies.co_teaching import CoTeaching, easiest, easiest_within, keep_rate
 from actiseg_bench.strategies.loss_mixture import LossWindows, fit_mixture, wrong_share
@@ -21,18 +21,10 @@ def make(variant: str = "faithful", epochs: int = 6, known: NoiseRates = RATES, 
     return CoTeaching(Setting(LossConfig(dice_over="all"), known, epochs), options, variant)
 
 
-class Fixed:
-    """A network that gives the right mask of some samples and the wrong one of the others."""
-
-    def __init__(self, right: list[bool]) -> None:
-        masks = make_batch().masks
-        sign = torch.tensor([1.0 if is_right else -1.0 for is_right in right])[:, None, None, None]
-        self.logits = (sign * (masks * 2 - 1)).requires_grad_()
-
-    def __call__(
-        self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
-    ) -> Prediction:
-        return Prediction(self.logits, torch.zeros(len(self.logits)))
+def right_on(samples: list[bool]) -> Fixed:
+    """Return a network that gives the right mask of some samples and the wrong one of the others."""
+    sign = torch.tensor([1.0 if is_right else -1.0 for is_right in samples])[:, None, None, None]
+    return Fixed(sign * (make_batch().masks * 2 - 1), torch.zeros(len(samples)))
 
 
 def test_the_share_kept_falls_by_the_noise_rate_over_the_warm_up() -> None:
@@ -78,7 +70,7 @@ def test_only_the_manifests_noise_rate_is_an_oracle() -> None:
     assert STRATEGIES["co_teaching"].card.oracle == "noise rates of positives and negatives"
 
 
-def published_step(networks: list["Fixed"], epoch: float) -> tuple[list[Tensor], list[tuple[str, ...]]]:
+def published_step(networks: list[Fixed], epoch: float) -> tuple[list[Tensor], list[tuple[str, ...]]]:
     """Return losses and picks of the published code's step: the smallest losses of the batch, whatever their flag."""
     batch = make_batch()
     losses = [base_loss(n(batch.frames, [], batch.frames_of), batch, LossConfig(dice_over="all")) for n in networks]
@@ -90,7 +82,7 @@ def published_step(networks: list["Fixed"], epoch: float) -> tuple[list[Tensor],
 
 @pytest.mark.parametrize("epoch", [0.0, 2.5, 5.9])
 def test_the_published_variant_is_what_it_was_to_the_last_bit(epoch: float) -> None:
-    networks = [Fixed([True, True, False, False, True, False]), Fixed([False, True, True, False, False, True])]
+    networks = [right_on([True, True, False, False, True, False]), right_on([False, True, True, False, False, True])]
     losses, kept = published_step(networks, epoch)
     step = make("released").step(networks, make_batch(), epoch)
     assert step.kept == kept
@@ -99,7 +91,7 @@ def test_the_published_variant_is_what_it_was_to_the_last_bit(epoch: float) -> N
 
 @pytest.mark.parametrize("tau", [0.1, 0.41047745358090193])
 def test_options_bring_the_first_protocols_selection_back_to_the_last_bit(tau: float) -> None:
-    networks = [Fixed([True, True, False, False, True, False]), Fixed([False, True, True, False, False, True])]
+    networks = [right_on([True, True, False, False, True, False]), right_on([False, True, True, False, False, True])]
     batch = make_batch()
     losses = [base_loss(n(batch.frames, [], batch.frames_of), batch, LossConfig(dice_over="all")) for n in networks]
     picks = [easiest(loss.detach(), keep_rate(0.02, noise_rate=tau, warmup=0.05)) for loss in losses][::-1]
@@ -158,7 +150,7 @@ def test_a_window_keeps_the_last_losses() -> None:
 
 def test_an_estimate_is_made_of_each_networks_own_losses_of_a_flag() -> None:
     strategy = make(rates="mixture", epochs=1)
-    easy, hard = Fixed([True] * 6), Fixed([True, True, False, True, True, True])  # one positive of four is wrong
+    easy, hard = right_on([True] * 6), right_on([True, True, False, True, True, True])  # one positive of four is wrong
     for _ in range(20):
         strategy.step([easy, hard], make_batch(), 1.0)
     assert strategy.forgets(0) == (0.0, 0.0)
@@ -168,7 +160,7 @@ def test_an_estimate_is_made_of_each_networks_own_losses_of_a_flag() -> None:
 
 def test_an_estimate_goes_on_from_its_state_to_the_last_bit() -> None:
     first, second = (make(rates="mixture", epochs=1) for _ in range(2))
-    networks = [Fixed([True, False, True] * 2), Fixed([True, True, False] * 2)]
+    networks = [right_on([True, False, True] * 2), right_on([True, True, False] * 2)]
     for _ in range(10):
         first.step(networks, make_batch(), 1.0)
     second.load_state({name: value.clone() for name, value in first.state().items()})
@@ -185,7 +177,7 @@ def test_the_easiest_are_those_of_smallest_loss() -> None:
 
 
 def test_each_network_learns_what_its_peer_finds_easy() -> None:
-    first, second = Fixed([True, True, True, False, False, False]), Fixed([False, False, False, True, True, True])
+    first, second = right_on([True, True, True, False, False, False]), right_on([False, False, False, True, True, True])
     batch = make_batch()
     step = make(epochs=1, select="batch", forget=0.5).step([first, second], batch, 1.0)
     assert step.kept == [("b/1", "b/2", "b/3"), ("a/1", "a/2", "a/3")]

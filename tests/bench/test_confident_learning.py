@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 from bench_fakes import make_result
-from torch import Tensor
-from train_fakes import make_batch
+from train_fakes import Fixed, make_batch
+from unplugged import UnpluggedError, are_same, unplug_at
 
 import actiseg_noise
 from actiseg_bench.check.statements import _all_steps
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.losses import LossConfig, base_loss
-from actiseg_bench.records import NoiseRates, Prediction, Targets
+from actiseg_bench.records import NoiseRates
 from actiseg_bench.strategies.base import (
     STRATEGIES,
     OutOfFold,
@@ -45,17 +45,10 @@ CONFIG = RunConfig(
 NAMES = tuple(f"{clip}/{k}" for clip in "ab" for k in (1, 2, 3))
 
 
-class Fixed:
-    """A network whose answer is its parameters."""
-
-    def __init__(self) -> None:
-        self.logits = torch.linspace(-2, 2, make_batch().masks.numel()).view_as(make_batch().masks).requires_grad_()
-        self.positive = torch.linspace(-1, 1, 6).requires_grad_()
-
-    def __call__(
-        self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
-    ) -> Prediction:
-        return Prediction(self.logits, self.positive)
+def spread() -> Fixed:
+    """Return a network with a logit of its own for every pixel and flag."""
+    masks = make_batch().masks
+    return Fixed(torch.linspace(-2, 2, masks.numel()).view_as(masks), torch.linspace(-1, 1, len(masks)))
 
 
 def make(scores: list[float]) -> ConfidentLearning:
@@ -85,7 +78,7 @@ def test_wrong_flags_of_both_kinds_are_pruned() -> None:
 
 
 def test_a_pruned_sample_is_in_no_loss_and_the_others_weigh_the_same() -> None:
-    strategy, network, batch = make([0.8, 0.9, 0.7, 0.6, 0.0, 0.1]), Fixed(), make_batch()
+    strategy, network, batch = make([0.8, 0.9, 0.7, 0.6, 0.0, 0.1]), spread(), make_batch()
     step = strategy.step([network], batch, 0.0)
     assert step.kept == [("a/1", "a/3", "b/1", "b/2")]
     single = base_loss(network([], [], torch.empty(0)), batch, LossConfig())
@@ -97,7 +90,7 @@ def test_a_pruned_sample_is_in_no_loss_and_the_others_weigh_the_same() -> None:
 
 
 def test_a_batch_of_pruned_samples_alone_changes_nothing() -> None:
-    strategy, network = make([0.8, 0.9, 0.7, 0.6, 0.0, 0.1]), Fixed()
+    strategy, network = make([0.8, 0.9, 0.7, 0.6, 0.0, 0.1]), spread()
     strategy.pruned = frozenset(NAMES)
     step = strategy.step([network], make_batch(), 0.0)
     step.losses[0].backward()
@@ -197,16 +190,15 @@ def test_a_run_judges_every_sample_out_of_fold_and_learns_from_no_pruned_one(
 def test_a_run_without_diagnosis_gives_the_same_networks(flagged_val: Path, kitchen_root: Path) -> None:
     plain, diagnosed = (train_run(CONFIG, flagged_val, kitchen_root, diagnose=yes) for yes in (False, True))
     assert plain.selection == []
-    for one, other in zip(*(run.networks[0].state_dict().values() for run in (plain, diagnosed)), strict=True):
-        assert torch.equal(one, other)
+    assert are_same(plain, diagnosed)
 
 
 def test_a_run_that_goes_on_asks_nobody_again(
     flagged_val: Path, kitchen_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train_run(CONFIG, flagged_val, kitchen_root)
-    with pytest.raises(KeyboardInterrupt):
-        train_run(CONFIG, flagged_val, kitchen_root, folder=tmp_path, save_every=1, on_progress=stop_at(6))
+    with pytest.raises(UnpluggedError):
+        train_run(CONFIG, flagged_val, kitchen_root, folder=tmp_path, save_every=1, on_progress=unplug_at(3, CONFIG))
     assert sorted(path.name for path in tmp_path.iterdir()) == [OUT_OF_FOLD_NAME, "training.safetensors"]
     monkeypatch.setattr(training, "ask_out_of_fold", None)
     told: list[int] = []
@@ -215,18 +207,9 @@ def test_a_run_that_goes_on_asks_nobody_again(
     )
     assert told == [7, 8]
     assert again.steps == whole.steps
-    for one, other in zip(*(run.networks[0].state_dict().values() for run in (whole, again)), strict=True):
-        assert torch.equal(one, other)
+    assert are_same(whole, again)
     with pytest.raises(CheckpointError, match=r"out_of_fold.safetensors: of another training; .* config.seed"):
         train_run(replace(CONFIG, seed=1), flagged_val, kitchen_root, folder=tmp_path)
-
-
-def stop_at(step: int) -> training.Progress:
-    def stop(done: int, total: int, loss: float) -> None:
-        if done > step:
-            raise KeyboardInterrupt
-
-    return stop
 
 
 def test_more_folds_than_videos_are_refused(flagged_val: Path, kitchen_root: Path) -> None:

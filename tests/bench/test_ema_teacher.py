@@ -9,13 +9,13 @@ import torch
 from layered_fakes import Layered, two_sample_setting, two_samples
 from torch import nn
 from train_fakes import make_batch
+from unplugged import check_goes_on
 
 from actiseg_bench.losses import LossConfig, base_focal, base_loss
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.records import predict_view
 from actiseg_bench.strategies.ema_teacher import EMATeacher, agreement, follow, ramped
 from actiseg_bench.training.config import RunConfig, TrainConfig
-from actiseg_bench.training.train import train_run
 
 
 def make(network: nn.Module, loss: LossConfig | None = None, **options: object) -> EMATeacher:
@@ -113,17 +113,7 @@ def test_a_teacher_goes_on_from_its_state_to_the_last_bit() -> None:
 def test_a_run_goes_on_from_its_checkpoint_to_the_last_bit(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
     train = TrainConfig(steps=6, clips_per_batch=4, samples_per_clip=2)
     config = RunConfig(strategy="ema_teacher", start_weights="none", threads=1, device="cpu", train=train)
-    whole = train_run(config, noisy_val, kitchen_root)
-
-    def stop(done: int, steps: int, loss: float) -> None:
-        if done == 5:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        train_run(config, noisy_val, kitchen_root, on_progress=stop, folder=tmp_path, save_every=2)
-    again = train_run(config, noisy_val, kitchen_root, folder=tmp_path, save_every=2)
-    pairs = zip(whole.networks[0].state_dict().values(), again.networks[0].state_dict().values(), strict=True)
-    assert all(torch.equal(a, b) for a, b in pairs)
+    check_goes_on(config, noisy_val, kitchen_root, tmp_path, stop=5, save_every=2, kept=4)
 
 
 def test_a_step_before_prepare_is_refused() -> None:

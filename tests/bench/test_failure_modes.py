@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bench_fakes import fake_manifest, perfect, predict
+from bench_fakes import fake_manifest, frames, perfect, predict
 
 from actiseg_bench.metrics.actionvos import actionvos_scores
 from actiseg_bench.metrics.failure_modes import (
@@ -34,24 +34,6 @@ def block(rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
 
 
 SQUARE = block((20, 30), (20, 30))
-
-
-def frames(**changes: list[float]) -> ObjectFrames:
-    """Two visible positives that are predicted without a flaw, changed as given."""
-    values = {
-        "clip_idx": [0, 0],
-        "frame_idx": [0, 0],
-        "object_id": [1, 2],
-        "is_positive": [True, True],
-        "is_hand": [False, False],
-        "intersection": [100, 100],
-        "pred_area": [100, 100],
-        "gt_area": [100, 100],
-        "leak": [0, 0],
-        "loss": [0, 0],
-        "other_iou": [0.0, 0.0],
-    }
-    return ObjectFrames(**{name: np.array(value) for name, value in (values | changes).items()})
 
 
 def test_the_band_is_two_hundredths_of_the_diagonal() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from deposits import save_frame, save_mask
+from unplugged import UnpluggedError
 
 from actiseg_bench.data.distort import DistortConfig
 from actiseg_bench.data.scales import ScaleConfig
@@ -83,9 +84,6 @@ def test_windows_of_several_sizes_train_a_strategy(strategy: str, noisy_val: Pat
 def test_a_stopped_training_on_windows_goes_on_to_the_same_file(
     noisy_val: Path, kitchen_root: Path, tmp_path: Path
 ) -> None:
-    class UnpluggedError(Exception):
-        pass
-
     def pull(done: int, total: int, loss: float) -> None:
         if done == 3:
             raise UnpluggedError

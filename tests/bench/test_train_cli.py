@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from bench_fakes import perfect, predict
+from unplugged import UnpluggedError, unplug_at
 
 import actiseg_noise
 from actiseg_bench.results.predictions import write_predictions
@@ -32,10 +33,6 @@ CONFIG = RunConfig(
     start_weights="none", threads=1, device="cpu", train=TrainConfig(steps=5, clips_per_batch=4, samples_per_clip=2)
 )
 QUICK = ["--weights", "none", "--threads", 1, "--device", "cpu", "--clips", 4]
-
-
-class UnpluggedError(Exception):
-    """Somebody pulls the plug."""
 
 
 def test_train_keeps_the_networks_and_what_made_them(
@@ -63,14 +60,9 @@ def test_train_keeps_the_networks_and_what_made_them(
 
 def test_a_stopped_training_goes_on_to_the_same_file(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
     config = replace(CONFIG, strategy="npn", train=replace(CONFIG.train, steps=3))
-
-    def pull(done: int, total: int, loss: float) -> None:
-        if done == 3:
-            raise UnpluggedError
-
     whole = train_to(tmp_path / "whole", config, noisy_val, kitchen_root, save_every=2)
     with pytest.raises(UnpluggedError):
-        train_to(tmp_path / "part", config, noisy_val, kitchen_root, save_every=2, on_progress=pull)
+        train_to(tmp_path / "part", config, noisy_val, kitchen_root, save_every=2, on_progress=unplug_at(3, config))
     assert (tmp_path / "part" / "training.safetensors").is_file()
     part = train_to(tmp_path / "part", config, noisy_val, kitchen_root, save_every=2)
     assert {n: v for n, v in part.items() if n not in ("train_s", "provenance")} == {

@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from bench_fakes import fake_manifest, make_result, perfect, predict
+from bench_fakes import fake_manifest, frames, make_result, perfect, predict
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_failure_modes import frames
 
 from actiseg_bench.metrics.davis import boundary, boundary_f, count_boundary
 from actiseg_bench.metrics.failure_modes import ObjectFrames

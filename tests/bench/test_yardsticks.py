@@ -8,11 +8,11 @@ import pytest
 import torch
 from bench_fakes import make_result
 from torch import nn
-from train_fakes import make_batch
+from train_fakes import Fixed, make_batch
 
 from actiseg_bench.losses import LossConfig, base_loss
 from actiseg_bench.models.tiny_decoder import TinyDecoder
-from actiseg_bench.records import Batch, NoiseRates, Prediction, Targets
+from actiseg_bench.records import Batch, NoiseRates
 from actiseg_bench.report.table import make_leaderboards
 from actiseg_bench.results.result import YARDSTICKS
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
@@ -23,18 +23,10 @@ def make(name: str) -> Strategy:
     return STRATEGIES[name](Setting(LossConfig(), NoiseRates(), 3))
 
 
-class Fixed:
-    """A network that gives the same logits whatever it is asked."""
-
-    def __init__(self, batch: Batch) -> None:
-        random = torch.Generator().manual_seed(0)
-        self.logits = torch.randn(batch.masks.shape, generator=random).requires_grad_()
-        self.positive = torch.randn(len(batch), generator=random).requires_grad_()
-
-    def __call__(
-        self, frames: torch.Tensor, expressions: list[str], frames_of: torch.Tensor, targets: Targets | None = None
-    ) -> Prediction:
-        return Prediction(self.logits, self.positive)
+def random_on(batch: Batch) -> Fixed:
+    """Return a network with random logits."""
+    random = torch.Generator().manual_seed(0)
+    return Fixed(torch.randn(batch.masks.shape, generator=random), torch.randn(len(batch), generator=random))
 
 
 def test_frozen_trains_what_decides_and_nothing_else() -> None:
@@ -54,7 +46,7 @@ def test_frozen_needs_a_model_that_says_what_decides() -> None:
 def test_of_right_labels_alone_the_clean_subset_is_all_and_its_loss_the_baselines() -> None:
     batch = make_batch()
     right = replace(batch, agrees=torch.ones_like(batch.masks, dtype=torch.bool))
-    network = Fixed(batch)
+    network = random_on(batch)
     step = make("clean_subset").step([network], right, 0.0)
     expected = base_loss(network(batch.frames, [], batch.frames_of), batch, LossConfig()).mean()
     assert step.losses[0].item() == pytest.approx(expected.item(), rel=1e-6)
@@ -66,7 +58,7 @@ def test_wrong_samples_and_pixels_move_nothing() -> None:
     agrees = torch.ones_like(batch.masks, dtype=torch.bool)
     agrees[0] = False  # a wrong text
     agrees[2, :, :4] = False  # a wrong part of a mask
-    network = Fixed(batch)
+    network = random_on(batch)
     step = make("clean_subset").step([network], replace(batch, agrees=agrees), 0.0)
     assert step.kept == [batch.sample_ids[1:]]
     step.losses[0].backward()
@@ -78,12 +70,12 @@ def test_wrong_samples_and_pixels_move_nothing() -> None:
 def test_without_any_right_label_there_is_nothing_to_descend() -> None:
     batch = make_batch()
     wrong = replace(batch, agrees=torch.zeros_like(batch.masks, dtype=torch.bool))
-    assert make("clean_subset").step([Fixed(batch)], wrong, 0.0).losses[0].item() == 0
+    assert make("clean_subset").step([random_on(batch)], wrong, 0.0).losses[0].item() == 0
 
 
 def test_the_clean_subset_is_told_what_is_right_or_says_so() -> None:
     with pytest.raises(ValueError, match="which labels are right: open the dataset with diagnose=True"):
-        make("clean_subset").step([Fixed(make_batch())], make_batch(), 0.0)
+        make("clean_subset").step([random_on(make_batch())], make_batch(), 0.0)
 
 
 def test_yardsticks_are_strategies() -> None:

@@ -1,8 +1,11 @@
 """A batch small enough to read, for losses, strategies and models."""
 
-import torch
+from __future__ import annotations
 
-from actiseg_bench.records import Batch, ClipItem, collate
+import torch
+from torch import Tensor
+
+from actiseg_bench.records import Batch, ClipItem, Prediction, Targets, collate
 
 NOUNS = ("onion", "knife", "left hand")
 
@@ -29,3 +32,15 @@ def make_item(clip: str = "a", frames_id: str | None = None, *, frames: int = 3,
 
 def make_batch() -> Batch:
     return collate([make_item("a"), make_item("b")])
+
+
+class Fixed:
+    """A network that gives the same logits whatever it is asked; they are its parameters."""
+
+    def __init__(self, logits: Tensor, positive: Tensor) -> None:
+        self.logits, self.positive = logits.requires_grad_(), positive.requires_grad_()
+
+    def __call__(
+        self, frames: Tensor, expressions: list[str], frames_of: Tensor, targets: Targets | None = None
+    ) -> Prediction:
+        return Prediction(self.logits, self.positive)

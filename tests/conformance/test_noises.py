@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -14,11 +15,11 @@ from actiseg_noise.key import Key
 from actiseg_noise.noises.base import NOISES, FlagNoise, Label, MaskNoise, NarrationNoise, TextNoise
 from actiseg_noise.vocabulary import Vocabulary
 
+Kind = TypeVar("Kind", TextNoise, MaskNoise, NarrationNoise, FlagNoise)
 ALL = list(NOISES)
-TEXT = [name for name in NOISES if NOISES[name].kind == "text"]
-MASK = [name for name in NOISES if NOISES[name].kind == "mask"]
-NARRATION = [name for name in NOISES if NOISES[name].kind == "narration"]
-FLAG = [name for name in NOISES if NOISES[name].kind == "flag"]
+TEXT, MASK, NARRATION, FLAG = (
+    [name for name in NOISES if NOISES[name].kind == kind] for kind in ("text", "mask", "narration", "flag")
+)
 VOCABULARY = Vocabulary(
     {1: ("cup", "mug"), 2: ("cleaver", "knife"), 3: ("onion",), 7: ("pan",)},
     {1: "cup", 2: "knife", 3: "onion", 7: "pan"},
@@ -35,31 +36,10 @@ def disc(height: int = 480, width: int = 854, radius: int = 40, centre: tuple[in
     return (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= radius**2
 
 
-def text_noise(name: str) -> TextNoise:
-    """Return a text noise."""
+def noise_of(kind: type[Kind], name: str) -> Kind:
+    """Return a noise that is of this kind."""
     noise = NOISES[name]
-    assert isinstance(noise, TextNoise)
-    return noise
-
-
-def mask_noise(name: str) -> MaskNoise:
-    """Return a mask noise."""
-    noise = NOISES[name]
-    assert isinstance(noise, MaskNoise)
-    return noise
-
-
-def narration_noise(name: str) -> NarrationNoise:
-    """Return a noise on narrations."""
-    noise = NOISES[name]
-    assert isinstance(noise, NarrationNoise)
-    return noise
-
-
-def flag_noise(name: str) -> FlagNoise:
-    """Return a noise on flags."""
-    noise = NOISES[name]
-    assert isinstance(noise, FlagNoise)
+    assert isinstance(noise, kind)
     return noise
 
 
@@ -94,7 +74,7 @@ def test_the_key_comes_first_and_options_are_keyword_only(name: str) -> None:
 @pytest.mark.parametrize("name", TEXT)
 @pytest.mark.parametrize("label", LABELS, ids=str)
 def test_an_eligible_label_becomes_another_of_the_vocabulary(name: str, label: Label) -> None:
-    noise = text_noise(name)
+    noise = noise_of(TextNoise, name)
     parameters = noise.resolve(noise.defaults, VOCABULARY)
     if not noise.is_eligible(label, VOCABULARY, **parameters):
         return
@@ -106,7 +86,7 @@ def test_an_eligible_label_becomes_another_of_the_vocabulary(name: str, label: L
 
 @pytest.mark.parametrize("name", TEXT)
 def test_the_same_key_gives_the_same_label(name: str) -> None:
-    noise = text_noise(name)
+    noise = noise_of(TextNoise, name)
     parameters = noise.resolve(noise.defaults, VOCABULARY)
     label = next(label for label in LABELS if noise.is_eligible(label, VOCABULARY, **parameters))
     first, second = ([noise.apply(key, label, VOCABULARY, **parameters) for key in KEYS] for _ in range(2))
@@ -117,7 +97,7 @@ def test_the_same_key_gives_the_same_label(name: str) -> None:
 def test_the_key_chooses_where_there_is_a_choice(name: str) -> None:
     nouns = {c: tuple(f"noun {c} {i}" for i in range(9)) for c in range(9)}
     wide = Vocabulary(nouns, {c: str(c) for c in nouns})
-    noise = text_noise(name)
+    noise = noise_of(TextNoise, name)
     parameters = noise.resolve(noise.defaults, wide)
     label = Label(0, "noun 0 0")
     if noise.is_eligible(label, wide, **parameters):  # a dictionary may not know these nouns
@@ -127,7 +107,7 @@ def test_the_key_chooses_where_there_is_a_choice(name: str) -> None:
 @pytest.mark.parametrize("name", TEXT)
 def test_there_is_a_label_that_no_other_can_replace(name: str) -> None:
     alone = Vocabulary({1: ("qwertz",)}, {1: "qwertz"})
-    noise = text_noise(name)
+    noise = noise_of(TextNoise, name)
     assert not noise.is_eligible(Label(1, "qwertz"), alone, **noise.resolve(noise.defaults, alone))
 
 
@@ -137,7 +117,7 @@ def test_there_is_a_label_that_no_other_can_replace(name: str) -> None:
 @pytest.mark.parametrize("name", NARRATION)
 @pytest.mark.parametrize("narration", [*TOLD.narrations, "of no clip"])
 def test_an_eligible_narration_becomes_another_of_the_split(name: str, narration: str) -> None:
-    noise = narration_noise(name)
+    noise = noise_of(NarrationNoise, name)
     parameters = noise.resolve(noise.defaults, TOLD)
     if not noise.is_eligible(narration, TOLD, **parameters):
         return
@@ -149,7 +129,7 @@ def test_an_eligible_narration_becomes_another_of_the_split(name: str, narration
 
 @pytest.mark.parametrize("name", NARRATION)
 def test_the_key_alone_chooses_the_narration(name: str) -> None:
-    noise = narration_noise(name)
+    noise = noise_of(NarrationNoise, name)
     wide = VOCABULARY.with_narrations({f"do {i}": 1 + i % 3 for i in range(30)})
     parameters = noise.resolve(noise.defaults, wide)
     first, second = ([noise.apply(key, "do 0", wide, **parameters) for key in KEYS] for _ in range(2))
@@ -160,7 +140,7 @@ def test_the_key_alone_chooses_the_narration(name: str) -> None:
 @pytest.mark.parametrize("name", NARRATION)
 @pytest.mark.parametrize("pool", [{}, {"cut onion": 5}], ids=["no clip", "one narration"])
 def test_a_narration_that_no_other_can_replace_is_not_eligible(name: str, pool: dict[str, int]) -> None:
-    noise = narration_noise(name)
+    noise = noise_of(NarrationNoise, name)
     vocabulary = VOCABULARY.with_narrations(pool)
     assert not noise.is_eligible("cut onion", vocabulary, **noise.resolve(noise.defaults, vocabulary))
 
@@ -170,7 +150,7 @@ def test_a_narration_that_no_other_can_replace_is_not_eligible(name: str, pool: 
 
 @pytest.mark.parametrize("name", FLAG)
 def test_an_eligible_flag_becomes_the_other(name: str) -> None:
-    noise = flag_noise(name)
+    noise = noise_of(FlagNoise, name)
     parameters = noise.resolve(noise.defaults)
     eligible = [flag for flag in (True, False) if noise.is_eligible(flag, **parameters)]
     assert eligible
@@ -183,7 +163,7 @@ def test_an_eligible_flag_becomes_the_other(name: str) -> None:
 
 @pytest.mark.parametrize("name", MASK)
 def test_the_defaults_resolve_to_json(name: str) -> None:
-    noise = mask_noise(name)
+    noise = noise_of(MaskNoise, name)
     for canvas in (CANVAS, (240, 400), (1080, 1920)):
         parameters = noise.resolve(dict(noise.defaults), *canvas)
         assert json.loads(json.dumps(parameters)) == parameters
@@ -192,7 +172,7 @@ def test_the_defaults_resolve_to_json(name: str) -> None:
 
 @pytest.mark.parametrize("name", MASK)
 def test_a_mask_keeps_its_shape_and_the_argument_its_pixels(name: str) -> None:
-    noise = mask_noise(name)
+    noise = noise_of(MaskNoise, name)
     parameters = noise.resolve(dict(noise.defaults), *CANVAS)
     mask = disc()
     before = mask.copy()
@@ -206,7 +186,7 @@ def test_a_mask_keeps_its_shape_and_the_argument_its_pixels(name: str) -> None:
 
 @pytest.mark.parametrize("name", MASK)
 def test_the_same_key_gives_the_same_mask(name: str) -> None:
-    noise = mask_noise(name)
+    noise = noise_of(MaskNoise, name)
     parameters = noise.resolve(dict(noise.defaults), *CANVAS)
     first, second = (noise.apply(KEYS[0], disc(), **parameters) for _ in range(2))
     assert np.array_equal(first, second)
@@ -214,14 +194,14 @@ def test_the_same_key_gives_the_same_mask(name: str) -> None:
 
 @pytest.mark.parametrize("name", MASK)
 def test_a_mask_changes(name: str) -> None:
-    noise = mask_noise(name)
+    noise = noise_of(MaskNoise, name)
     parameters = noise.resolve(dict(noise.defaults), *CANVAS)
     assert any(not np.array_equal(noise.apply(key, disc(), **parameters), disc()) for key in KEYS)
 
 
 @pytest.mark.parametrize("name", MASK)
 def test_nothing_is_painted_beyond_the_reach(name: str) -> None:
-    noise = mask_noise(name)
+    noise = noise_of(MaskNoise, name)
     parameters = noise.resolve(dict(noise.defaults), *CANVAS)
     rows, columns = np.nonzero(disc())
     margin = noise.reach(parameters)
@@ -233,7 +213,7 @@ def test_nothing_is_painted_beyond_the_reach(name: str) -> None:
 
 @pytest.mark.parametrize("name", MASK)
 def test_what_is_drawn_is_anchored_to_the_object_not_to_the_crop(name: str) -> None:
-    noise = mask_noise(name)
+    noise = noise_of(MaskNoise, name)
     parameters = noise.resolve(noise.defaults, *CANVAS)
     rows, columns = np.nonzero(disc())
     first, last = (rows.min(), columns.min()), (rows.max() + 1, columns.max() + 1)
@@ -249,13 +229,13 @@ def test_what_is_drawn_is_anchored_to_the_object_not_to_the_crop(name: str) -> N
 
 @pytest.mark.parametrize("name", MASK)
 def test_the_strength_is_an_option(name: str) -> None:
-    noise = mask_noise(name)
+    noise = noise_of(MaskNoise, name)
     assert noise.strength is None or noise.strength in noise.defaults
 
 
 @pytest.mark.parametrize("name", MASK)
 def test_an_option_that_is_no_number_of_its_kind_is_refused(name: str) -> None:
-    noise = mask_noise(name)
+    noise = noise_of(MaskNoise, name)
     for option, default in noise.defaults.items():
         for wrong in ("odd", -1, True) if not isinstance(default, bool) else ("odd", 7):
             with pytest.raises(ActisegError):
@@ -264,7 +244,7 @@ def test_an_option_that_is_no_number_of_its_kind_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("name", MASK)
 def test_an_object_at_the_border_and_a_single_pixel_are_no_trouble(name: str) -> None:
-    noise = mask_noise(name)
+    noise = noise_of(MaskNoise, name)
     parameters = noise.resolve(dict(noise.defaults), *CANVAS)
     for mask in (disc(centre=(0, 0)), disc(centre=(479, 853)), disc(radius=0), np.ones((1, 1), bool)):
         assert noise.apply(KEYS[0], mask, **parameters).shape == mask.shape

@@ -13,6 +13,11 @@ import pyarrow.parquet as pq
 from actiseg_noise.manifest.digest import RowDigest, TableDigest, manifest_digest
 from actiseg_noise.manifest.info import read_info
 from actiseg_noise.manifest.schema import tables_of
+from actiseg_noise.recipe import NoiseSpec, Recipe
+
+TOY_MIX = Recipe(
+    "toy-mix", (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("dilate-v1", 0.7, {"kernel": 3, "unit": "px"}))
+)
 
 
 def edit_info(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from forging import edit_info
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -186,14 +187,6 @@ def test_a_name_that_is_none_comes_with_the_nearest(built: Path) -> None:
         manifest.table("samples", ["nuon"])
 
 
-def edit_json(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change ``manifest.json``."""
-    path = folder / "manifest.json"
-    data = json.loads(path.read_text())
-    change(data)
-    path.write_text(json.dumps(data))
-
-
 def drop_column(folder: Path, name: str) -> None:
     """Remove a column of samples."""
     path = folder / "samples.parquet"
@@ -208,24 +201,24 @@ def drop_column(folder: Path, name: str) -> None:
         (lambda f: (f / "manifest.json").write_text("{"), r"manifest\.json: malformed JSON at line 1, column 2"),
         (lambda f: (f / "manifest.json").write_text("[]"), r"manifest\.json: expected a JSON object"),
         (
-            lambda f: edit_json(f, lambda d: d.update(schema_version=3)),
+            lambda f: edit_info(f, lambda d: d.update(schema_version=3)),
             r"schema version 3, but .* Upgrade: pip install",
         ),
-        (lambda f: edit_json(f, lambda d: d.pop("counts")), r"manifest\.json: the key 'counts' is missing"),
+        (lambda f: edit_info(f, lambda d: d.pop("counts")), r"manifest\.json: the key 'counts' is missing"),
         (
-            lambda f: edit_json(f, lambda d: d["counts"].pop("clips")),
+            lambda f: edit_info(f, lambda d: d["counts"].pop("clips")),
             r"manifest\.json: the key 'counts\.clips' is missing",
         ),
-        (lambda f: edit_json(f, lambda d: d.update(columns=[])), r"columns: expected an object, found \[\]"),
+        (lambda f: edit_info(f, lambda d: d.update(columns=[])), r"columns: expected an object, found \[\]"),
         (
-            lambda f: edit_json(f, lambda d: d.update(content="masks")),
+            lambda f: edit_info(f, lambda d: d.update(content="masks")),
             r"content: expected one of full, text, recipe-only, found \"masks\"",
         ),
         (
-            lambda f: edit_json(f, lambda d: d["selection"].update(limit="x")),
+            lambda f: edit_info(f, lambda d: d["selection"].update(limit="x")),
             r"selection\.limit: expected a whole number from 1 on, found \"x\"",
         ),
-        (lambda f: edit_json(f, lambda d: d.update(schema_version=1.5)), r"must be a positive integer, got 1\.5"),
+        (lambda f: edit_info(f, lambda d: d.update(schema_version=1.5)), r"must be a positive integer, got 1\.5"),
         (lambda f: (f / "masks.parquet").unlink(), r"the file masks\.parquet is listed in manifest\.json but missing"),
         (lambda f: (f / "masks.parquet").write_bytes(b"PAR1"), r"masks\.parquet: not a readable Parquet file"),
         (lambda f: drop_column(f, "noun"), r"samples\.parquet: the column 'noun' is missing"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from forging import edit_info
 from toys import make_toy
 
 import actiseg_noise
@@ -40,20 +40,12 @@ def sharded(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
                 writer.append(table.name, batch)
         for name in ("manifest.json", "vocabulary.json"):
             shutil.copy(built / name, folder / name)
-    edit(folder, lambda data: data.update(files=sizes(folder)))
+    edit_info(folder, lambda data: data.update(files=sizes(folder)))
     return folder
 
 
 def sizes(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_size for path in sorted(folder.iterdir()) if path.name != "manifest.json"}
-
-
-def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Change ``manifest.json``."""
-    path = folder / "manifest.json"
-    data = json.loads(path.read_text())
-    change(data)
-    path.write_text(json.dumps(data))
 
 
 def test_shards_are_named_as_hubs_name_them(sharded: Path) -> None:
@@ -116,7 +108,7 @@ def test_a_large_bound_keeps_row_groups_in_one_shard(tmp_path: Path, monkeypatch
 def test_files_that_are_not_a_whole_manifest_inside_its_folder_are_refused(
     sharded: Path, change: Callable[[dict[str, Any]], object], message: str
 ) -> None:
-    edit(sharded, lambda data: change(data["files"]))
+    edit_info(sharded, lambda data: change(data["files"]))
     with pytest.raises(ManifestError, match=message):
         actiseg_noise.read_manifest(sharded)
 

@@ -54,3 +54,8 @@ def test_a_table_far_too_wide_has_a_block_per_row(screen: io.StringIO) -> None:
 def test_lines_without_column_names_stay_a_table(screen: io.StringIO) -> None:
     terminal.print_table("", ("", ""), [("key", TEXT * 4)])
     assert lines(screen)[0].startswith("key")
+
+
+def test_an_error_of_the_system_says_which_file_or_that_none_is_known() -> None:
+    assert terminal._say(OSError(28, "No space left on device", "a/b")) == "a/b: No space left on device"
+    assert terminal._say(OSError(28, "No space left on device")).startswith("No space left on device (the system names")

@@ -255,3 +255,19 @@ def test_a_text_that_a_spreadsheet_would_run_gets_an_apostrophe_and_a_number_non
     assert (tmp_path / "a.csv").read_text() == text
     rows = list(csv.reader(io.StringIO(text)))
     assert rows == [["x", "n"], *([cell, "-2.5"] for cell in wanted)]
+
+
+def test_a_text_in_a_csv_file_is_no_formula(tmp_path: Path) -> None:
+    with whole_csv(tmp_path / "a.csv", ["a", "b"]) as writer:
+        writer.writerow({"a": "=1+1", "b": -0.5})
+        writer.writerow({"a": "-0.5", "b": "@x"})
+    assert (tmp_path / "a.csv").read_text() == "a,b\n'=1+1,-0.5\n-0.5,'@x\n"
+
+
+def test_leftovers_of_earlier_versions_go_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / ".o.building" / "chunks-x" / "000000").mkdir(parents=True)
+    (tmp_path / ".o.exporting").mkdir()
+    (tmp_path / ".o.exporting" / "mine.txt").write_text("x")
+    with FolderDraft(tmp_path / "o", lambda _: None):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".o.exporting"]
