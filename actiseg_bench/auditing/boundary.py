@@ -20,6 +20,7 @@ TEMPERATURE = 40.0  # of the softmax over moves, in units of the gradient; score
 NEIGHBOUR_PX = 2  # pixels so near to another object show that object's edge
 SUSPECT = 0.5  # a score from which on a boundary is suspected
 LEAST_PIXELS = 8  # along a moved boundary, for its mean to count
+LEAST_SHARE = 0.5  # of the given boundary's length, too: what is left of a thin mask tells of a few pixels alone
 
 Gradient = npt.NDArray[np.float32]
 Profile = npt.NDArray[np.float64]
@@ -85,7 +86,8 @@ def edge_profile(
 ) -> Profile:
     """Return the mean gradient along the boundary moved by -reach … reach pixels (outwards positive); NaN: too short.
 
-    A boundary moves as by a square that dilates or erodes. Pixels near another object are left out.
+    A boundary moves as by a square that dilates or erodes. Pixels near another object are left out. A moved boundary is
+    too short with fewer pixels than ``LEAST_PIXELS``, or than ``LEAST_SHARE`` of those of the given one.
 
     Args:
         mask: bool ``[H, W]`` with foreground. others: where other objects are. part: look at these pixels alone.
@@ -104,7 +106,8 @@ def edge_profile(
     sums = np.bincount(ring[kept], steepness[area.slices][kept], 2 * reach + 2)
     counts = np.bincount(ring[kept], minlength=2 * reach + 2)
     sums, counts = sums[:-1] + sums[1:], counts[:-1] + counts[1:]  # both sides of every moved boundary
-    return np.where(counts >= LEAST_PIXELS, sums / np.maximum(counts, 1), np.nan)
+    least = max(LEAST_PIXELS, LEAST_SHARE * counts[reach])
+    return np.where(counts >= least, sums / np.maximum(counts, 1), np.nan)
 
 
 def judge_boundary(profile: Profile) -> BoundaryBelief | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = 6
+TITLE_WIDTH = 34  # letters of a line, which fit over a panel
 MARGIN = 0.25  # of the object's box, shown around it
 
 
@@ -36,6 +38,7 @@ def draw_sheet(
         axes = figure.subplots(rows, COLUMNS, squeeze=False)
         for panel in axes.flat:
             panel.set_axis_off()
+            panel.set_anchor("NW")  # a narrow picture leaves its panel's room to the right, where its title goes on
         for panel, one in zip(axes.flat, samples, strict=False):
             _draw(panel, data, one, by_sample.get(one.sample_id, []))
     return figure
@@ -43,7 +46,8 @@ def draw_sheet(
 
 def _draw(panel: Any, data: ManifestDataset, one: SampleFinding, frames: Sequence[FrameFinding]) -> None:
     """Draw one sample in its worst frame, or in the one where most of it is seen."""
-    panel.set_title(f"{one.score:.3f}  {describe(one)}\n{one.sample_id}", fontsize=7)
+    lines = textwrap.wrap(f"{one.score:.3f}  {describe(one)}", TITLE_WIDTH) + textwrap.wrap(one.sample_id, TITLE_WIDTH)
+    panel.set_title("\n".join(lines), fontsize=7, loc="left")
     if not frames:
         return
     item = data[data.clip_ids.index(one.clip_id)]

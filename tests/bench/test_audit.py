@@ -53,15 +53,15 @@ def test_a_boundary_is_sent_to_where_the_picture_has_its_edge(grown: int) -> Non
 
 def test_the_profile_is_the_mean_along_the_boundary_counted_pixel_by_pixel() -> None:
     random = np.random.default_rng(0)
-    steepness = random.random((12, 15)).astype(np.float32)
-    mask = np.zeros((12, 15), bool)
-    mask[3:8, 4:11] = True
+    steepness = random.random((20, 22)).astype(np.float32)
+    mask = np.zeros((20, 22), bool)
+    mask[3:16, 4:18] = True
     profile = edge_profile(steepness, mask, np.zeros_like(mask), 2)
     for move in range(-2, 3):
         values = []
         for row, column in np.ndindex(mask.shape):
             # the ring of a pixel: 0 is the first outside of the rectangle, -1 the first inside
-            ring = max(3 - row, row - 7, 4 - column, column - 10) - 1
+            ring = max(3 - row, row - 15, 4 - column, column - 17) - 1
             if ring in (move - 1, move):
                 values.append(steepness[row, column])
         assert profile[move + 2] == pytest.approx(np.mean(values))
@@ -80,6 +80,18 @@ def test_the_side_that_is_wrong_is_named() -> None:
     mask[9:51, 9:51] = True
     belief = judge_mask(np.pad(gradient(picture), 200), np.pad(mask, 200), np.pad(nothing, 200))
     assert (belief.move_px, belief.where) == (-6, "all")
+
+
+def test_what_is_left_of_a_thin_mask_does_not_say_where_its_boundary_belongs() -> None:
+    picture, mask = picture_of(slice(16, 24)), np.zeros((40, 40), bool)
+    mask[12:28, 12:28] = True
+    nothing = np.zeros_like(mask)
+    square = judge_boundary(edge_profile(gradient(picture), mask, nothing, 6))
+    mask[1:12:4, 2:38] = True  # three thin lines, which are gone where the boundary has moved by a pixel
+    mask[29:39:4, 2:38] = True
+    lines = judge_boundary(edge_profile(gradient(picture), mask, nothing, 6))
+    assert square is not None and lines is not None
+    assert (square.move_px, lines.move_px) == (-4, 0)
 
 
 def test_a_boundary_beside_another_object_says_nothing() -> None:
