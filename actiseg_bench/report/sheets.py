@@ -11,6 +11,7 @@ from actiseg_bench.report.bootstrap import Run
 from actiseg_bench.report.cells import format_value
 from actiseg_bench.report.curves import sensitivity_records
 from actiseg_bench.report.pareto import pareto_front
+from actiseg_bench.report.stability import stability_records
 from actiseg_bench.report.study import Study, matched
 from actiseg_bench.report.table import Value, run_of, summarise
 from actiseg_bench.results.result import RunResult
@@ -103,6 +104,13 @@ def make_sheets(study: Study) -> list[Sheet]:
             "Fit of training samples with a wrong label (of all, on clean labels), mean IoU × 100",
             _memorisation(study),
             "given: to the wrong label; clean: to the right one; at the last probe",
+        ),
+        Sheet(
+            "stability",
+            "Would other seeds have ranked the methods in the same order?",
+            list(stability_records(study)),
+            "each noise seed (mean over its trainings) against each other, each training seed likewise; how many of "
+            "the first and of the last three methods are so on both sides",
         ),
     ]
     return [sheet for sheet in sheets if sheet.records]

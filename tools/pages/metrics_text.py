@@ -101,6 +101,9 @@ standard deviation over its runs. Every row is held against the row with the bes
 * **∅** – a run of the row misses 99 % or more of the visible positive objects: best in nothing, compared with
   nothing.
 * **one training seed** – nothing is marked.
+* **stability** – Kendall's tau-b between the orders of the methods, by their mean over trainings, under two noise
+  seeds, and between those under two training seeds; means over the pairs, in `stability.csv` of `analyze`. 1: the
+  same order; 0: none in common. Yardsticks are not ranked.
 
 How often these intervals hold the truth is simulated in [decision 0012](decisions/0012-seeds-videos-and-marks.md).
 """
