@@ -140,9 +140,10 @@ def pretraining_config(
     """Return the configuration that the bundled weights were made with, but for what is given."""
     is_tiny = model == Tiny.card.name
     train = TrainConfig(
-        steps=steps or (2400 if is_tiny else 700),
+        steps=steps or (2000 if is_tiny else 700),
         clips_per_batch=16 if is_tiny else 8,
         learning_rate=3e-3 if is_tiny else 1e-3,
+        fresh_factor=5.0 if is_tiny else 30.0,
         targets="all",
         loss=LossConfig(dice_over=ALL),  # every sample has a mask here
     )

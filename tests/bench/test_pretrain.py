@@ -1,6 +1,8 @@
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -28,6 +30,21 @@ def test_a_bundle_is_weights_that_load_and_the_configuration_that_made_them(
     assert load_start_weights(Tiny(), str(path), seed=0) == f"tiny:{made['weights']}"
     assert made["config"]["train"]["steps"] == 2
     assert made["weights"] in (tmp_path / "tiny" / "README.md").read_text()
+
+
+def stated(config: dict[str, Any], start: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in config.items():
+        if isinstance(value, dict):
+            yield from stated(value, f"{start}{name}.")
+        else:
+            yield start + name, value
+
+
+@pytest.mark.parametrize("model", ["tiny", "referformer-mini"])
+def test_the_bundled_weights_are_made_again_with_what_they_say(model: str) -> None:
+    made = json.loads((bundled_folder(model) / "config.json").read_text())["config"]
+    again = dict(stated(json.loads(json.dumps(pretraining_config(model, threads=made["threads"]).to_dict()))))
+    assert dict(stated(made)).items() <= again.items()
 
 
 def test_pretraining_learns_masks_and_verbs_of_a_few_clips(clean_val: Path, kitchen_root: Path) -> None:
