@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from bench_fakes import FakeRunner, make_track, perfect, predict, run_grid
 
-from actiseg_bench.grid.run import GridOutcome, Reporter, RunSpec, make_grid
+from actiseg_bench.grid.run import GridOutcome, OnProgress, Outcome, Reporter, RunSpec, make_grid
 from actiseg_bench.results.predictions import write_predictions
 from actiseg_bench.results.result import read_result
 from actiseg_bench.results.stored import read_results
@@ -62,6 +62,23 @@ def test_every_run_has_a_folder_of_its_own(tmp_path: Path) -> None:
     assert sorted(p.name for p in place.iterdir()) == ["predictions.parquet", "result.json"]
     assert (tmp_path / "quick-v1" / "reference" / "tiny" / "start" / "seed0" / "result.json").is_file()
     assert len(read_results(tmp_path)) == 6
+
+
+class Untidy(FakeRunner):
+    """Its runs take 200 MiB each, in a cycle that nothing looks for as long as little is made."""
+
+    def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
+        cycle: list[object] = [bytearray(b"x") * 200 * 2**20]
+        cycle.append(cycle)
+        return super().execute(spec, folder, on_progress)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a process is reset in /proc")
+def test_the_peak_of_a_run_is_its_own_whatever_earlier_ones_left(tmp_path: Path) -> None:
+    results = run_grid(grid(seeds=2), Untidy(), tmp_path).results
+    peaks = [result.cost.peak_rss_mb for result in results]
+    assert len(peaks) == 10
+    assert max(peaks) < min(peaks) + 150
 
 
 def test_a_result_carries_scores_cost_and_identity(tmp_path: Path) -> None:
