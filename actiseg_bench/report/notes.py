@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from actiseg_bench.metrics.actionvos import METRICS, TITLES
 from actiseg_bench.report.extras import EXTRAS
 from actiseg_bench.report.inference import Difference
 from actiseg_bench.report.marks import best_rows
-from actiseg_bench.results.result import TUNED, TUNING, YARDSTICKS, RunResult
+from actiseg_bench.results.result import SILENT, TUNED, TUNING, YARDSTICKS, RunResult
 from actiseg_bench.results.score_code import shared_code
 
 if TYPE_CHECKING:
@@ -55,6 +56,8 @@ def make_notes(
         notes.append(_cost_note())
     notes += [f"{name} knew what a user would not: {oracle}." for name, oracle in _oracles(results)]
     notes += _tuned_notes(groups)
+    silence = {r.predictions for r in results if r.strategy == SILENT}
+    notes += [note for runs in groups for note in _twins(runs, silence)]
     notes += _footing(results, groups)
     notes.append("These are scores of the bundled set-up; they do not reproduce the numbers of the ActiSeg-NL paper.")
     return notes
@@ -218,6 +221,23 @@ def _trainings(runs: Sequence[RunResult]) -> int:
     own = [(run.variant == TUNED, run.config.get("train")) for run in runs]
     shared = {str({**train, "learning_rate": None} if isinstance(train, Mapping) else train) for _, train in own}
     return max(len(shared), len({str(train) for is_tuned, train in own if not is_tuned}))
+
+
+def _twins(runs: Sequence[RunResult], silence: set[str]) -> Iterator[str]:
+    """Say which rows of a track made the same predictions, run by run: one of them changed nothing of the other.
+
+    Args:
+        silence: digests of predictions that show nothing, which unlike methods may share.
+    """
+    made: dict[str, dict[tuple[int | None, int], str]] = {}
+    for run in sorted(runs, key=lambda run: (run.strategy != "baseline", run.strategy, run.variant)):
+        row = f"{run.strategy}@{run.variant}".removesuffix("@faithful")
+        made.setdefault(row, {})[run.track.noise_seed, run.seed] = run.predictions
+    for first, other in combinations(made, 2):
+        shared = [(made[first][run], made[other][run]) for run in made[first].keys() & made[other].keys()]
+        if shared and all(one == again and one not in silence for one, again in shared):
+            where = f"in all {len(shared)} runs" if len(shared) > 1 else "in the run"
+            yield f"{runs[0].track.name}: {other} predicts what {first} predicts, to the bit, {where} that both have."
 
 
 def _footing(results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]) -> list[str]:

@@ -200,3 +200,19 @@ def test_other_pictures_under_equal_labels_are_warned_of() -> None:
     assert note.startswith("Warning: the pictures of the evaluation labels eval are not the same in all runs: 2 copies")
     assert note.endswith("or drawings of the dataset, 000000, 111111.")
     assert not [note for note in board(pictures[0], replace(pictures[0], seed=1)).notes if "pictures" in note]
+
+
+def test_a_row_that_predicts_what_another_does_is_said_to_whether_or_not_it_scores_alike() -> None:
+    def made(strategy: str, *digests: str) -> list[RunResult]:
+        return [
+            replace(result, predictions=digest)
+            for result, digest in zip(seeds(*[0.5] * len(digests), strategy=strategy), digests, strict=True)
+        ]
+
+    rows = [*made("baseline", "a", "b", "c"), *made("small_loss_pixels", "a", "b"), *made("gce", "a", "d", "c")]
+    quiet = [*made("apl", "nothing", "nothing"), *made("pmhm", "nothing", "nothing")]
+    found = board(replace(SILENT, predictions="nothing"), *rows, *quiet)
+    twins = [note for note in found.notes if "to the bit" in note]
+    assert twins == [
+        "clean: small_loss_pixels predicts what baseline predicts, to the bit, in all 2 runs that both have."
+    ]
