@@ -5,9 +5,9 @@ directly or through others, imports inside functions included; found in the sour
 import by name when the program runs, so a model's closure does not hold the other models.
 
 Not followed: imports for type checkers alone; the two packages' own ``__init__``, which only name what lies elsewhere
-(a name that is imported from there leads to where it is defined); and the rooms of ``actiseg_noise`` that *make*
-labels. What those made is in the manifest, whose digest enters a result's key beside this one; how a manifest is
-*read* is in the closure.
+(a name that is imported from there leads to where it is defined); this module, which names code and makes no score;
+and the rooms of ``actiseg_noise`` that *make* labels. What those made is in the manifest, whose digest enters a
+result's key beside this one; how a manifest is *read* is in the closure.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def closure(roots: Iterable[str], packages: Mapping[str, Path]) -> list[str]:
     while waiting:
         name = waiting.pop()
         path = find_module(name, packages)
-        if name in found or path is None or _makes_labels(name):
+        if name in found or path is None or name == __name__ or _makes_labels(name):
             continue
         found.add(name)
         waiting += imported(path, name, packages)
