@@ -12,7 +12,7 @@ from actiseg_bench.metrics.actionvos import METRICS, TITLES
 from actiseg_bench.report.extras import EXTRAS
 from actiseg_bench.report.inference import Difference
 from actiseg_bench.report.marks import best_rows
-from actiseg_bench.results.result import SILENT, TUNED, TUNING, YARDSTICKS, RunResult
+from actiseg_bench.results.result import LONGER, SILENT, TUNED, TUNING, YARDSTICKS, RunResult
 from actiseg_bench.results.score_code import shared_code
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def make_notes(
     told = {
         "frozen": "frozen trains the positive head alone: masks no better than its own were not learned here",
         "clean_subset": "clean_subset trains on the right labels alone, as the manifest knows them: perfect selection",
+        LONGER: "longer_baseline is the baseline with twice the updates, as many as two networks make",
     }
     yardsticks = [told[name] for name in YARDSTICKS if any(r.strategy == name for r in results)]
     if yardsticks:
@@ -217,8 +218,11 @@ def _tuning(run: RunResult) -> Mapping[str, Any]:
 
 
 def _trainings(runs: Sequence[RunResult]) -> int:
-    """Return how many training configurations runs have; the learning rate of a tuned row is its own."""
-    own = [(run.variant == TUNED, run.config.get("train")) for run in runs]
+    """Return how many training configurations runs have; the learning rate of a tuned row is its own.
+
+    That of the longer baseline is another on purpose.
+    """
+    own = [(run.variant == TUNED, run.config.get("train")) for run in runs if run.strategy != LONGER]
     shared = {str({**train, "learning_rate": None} if isinstance(train, Mapping) else train) for _, train in own}
     return max(len(shared), len({str(train) for is_tuned, train in own if not is_tuned}))
 

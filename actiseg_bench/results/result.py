@@ -32,8 +32,9 @@ SCORES = (*METRICS, "p_miou_hands", "p_miou_objects")
 
 START, SILENT = "start", "silent"
 REFERENCES = (START, SILENT)
-YARDSTICKS = ("frozen", "clean_subset")
-"""Trained rows that say what is there without learning, and how far perfect selection goes."""
+LONGER = "longer_baseline"
+YARDSTICKS = ("frozen", "clean_subset", LONGER)
+"""Trained rows that say what is there without learning, how far perfect selection goes, and what updates alone give."""
 NO_VARIANT = "-"  # of the reference rows
 TUNED = "tuned"  # the variant of rows whose options validation chose
 TUNING = "tuning"  # the key of a run's configuration that says who drew or chose them, from how many

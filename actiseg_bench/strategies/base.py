@@ -90,6 +90,7 @@ class StrategyCard:
             the options say; empty when there are none.
         scored: whose predictions are scored.
         needs_truth: it is told which labels are right (``Batch.agrees``); a strategy that learns from noise is not.
+        length: updates of its runs relative to the others', for yardsticks of equal computation; methods have 1.
     """
 
     name: str
@@ -108,6 +109,7 @@ class StrategyCard:
     deviations: str = ""
     scored: str = "the network"
     needs_truth: bool = False
+    length: float = 1.0
 
     def __post_init__(self) -> None:
         if self.needs not in NEEDS or (self.needs == OUT_OF_FOLD) is not issubclass(self.options, OutOfFoldOptions):

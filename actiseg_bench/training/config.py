@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from actiseg_bench.data.distort import DistortConfig
@@ -66,6 +66,18 @@ class TrainConfig:
             self.item == WINDOW and self.frames_per_clip is None,
             'item = "window" in [train] needs frames_per_clip: how many frames a window shows',
         )
+
+
+def lengthen(train: TrainConfig, factor: float) -> TrainConfig:
+    """Return the configuration of ``factor`` times the updates, whose schedule ends as the shorter one's does.
+
+    Warm-up and cosine are shares of a run and stretch by themselves; drops are epochs, each as long as before.
+    """
+    if factor == 1:
+        return train
+    epochs = None if train.epochs is None else factor * train.epochs
+    drops = tuple(factor * epoch for epoch in train.drops)
+    return replace(train, steps=max(1, round(factor * train.steps)), epochs=epochs, drops=drops)
 
 
 @dataclass(frozen=True)

@@ -114,9 +114,13 @@ class TrainingOptions:
         """Return the configuration: keys of ``[train]``, then those of the named configuration, then what is given.
 
         Args:
-            train: a protocol's keys. own: keys of :class:`RunConfig` that the caller decides.
+            train: a protocol's keys. own: keys of :class:`RunConfig` that the caller decides; a ``strategy`` among them
+                decides how long its runs are.
         """
-        from actiseg_bench.training.config import RunConfig
+        from dataclasses import replace
+
+        from actiseg_bench.strategies.base import STRATEGIES
+        from actiseg_bench.training.config import RunConfig, lengthen
 
         named = self.named_config()
         keys: dict[str, Any] = {**train, **(named.train if named else {})}
@@ -127,7 +131,9 @@ class TrainingOptions:
         keys["loss"] = {**keys.get("loss", {}), **loss, **weight}
         given = {"model": self.model or MODEL, "variant": self.variant, "strategy_options": dict(self.strategy_options)}
         machine = {"start_weights": self.weights, "device": self.device, "precision": self.precision}
-        return RunConfig.from_dict({**given, **machine, **own, "train": keys})
+        made = RunConfig.from_dict({**given, **machine, **own, "train": keys})
+        length = STRATEGIES[own["strategy"]].card.length if "strategy" in own else 1.0
+        return replace(made, train=lengthen(made.train, length))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
-from bench_fakes import make_result
+from bench_fakes import make_result, make_track
 from torch import nn
 from train_fakes import Fixed, make_batch
 
+from actiseg_bench.grid.run import RunSpec
+from actiseg_bench.grid.runner import TorchRunner
 from actiseg_bench.losses import LossConfig, base_loss
 from actiseg_bench.models.tiny_decoder import TinyDecoder
 from actiseg_bench.records import Batch, NoiseRates
 from actiseg_bench.report.table import make_leaderboards
-from actiseg_bench.results.result import YARDSTICKS
+from actiseg_bench.results.result import YARDSTICKS, RunResult
 from actiseg_bench.strategies.base import STRATEGIES, Setting, Strategy
+from actiseg_bench.training.config import RunConfig, TrainConfig, lengthen
+from actiseg_bench.training.options import TrainOptions
+from actiseg_bench.training.schedule import learning_rate
 from actiseg_noise.errors import ActisegError
 
 
@@ -83,7 +89,7 @@ def test_yardsticks_are_strategies() -> None:
 
 
 def test_a_yardstick_is_never_best_nor_compared() -> None:
-    scores = {"baseline": 0.5, "gce": 0.4, "clean_subset": 0.9, "frozen": 0.01}
+    scores = {"baseline": 0.5, "gce": 0.4, "clean_subset": 0.9, "frozen": 0.01, "longer_baseline": 0.8}
     results = []
     for name, score in scores.items():
         for seed in (0, 1):
@@ -91,7 +97,43 @@ def test_a_yardstick_is_never_best_nor_compared() -> None:
             results.append(replace(made, scores={**made.scores, "p_miou": score}, run_key=f"{name}{seed}"))
     (board,) = make_leaderboards(results)
     rows = {row.strategy: row for row in board.blocks[0].rows}
-    assert list(rows) == ["frozen", "clean_subset", "baseline", "gce"]
+    assert list(rows) == ["frozen", "clean_subset", "longer_baseline", "baseline", "gce"]
     assert "p_miou" in rows["baseline"].best
-    assert not rows["clean_subset"].best and not rows["frozen"].best
+    assert not any(rows[name].best or rows[name].to_best for name in YARDSTICKS)
     assert any("perfect selection" in note and "never marked" in note for note in board.notes)
+
+
+def test_the_longer_baseline_makes_twice_the_updates_and_its_schedule_ends_as_the_baselines_does() -> None:
+    train = TrainConfig(steps=12, schedule="steps", drops=(3, 5), warmup_share=0.25)
+    runner = TorchRunner(RunConfig(start_weights="none", train=train))
+    specs = [RunSpec(make_track(), "tiny", name, "faithful", 0) for name in ("baseline", "longer_baseline")]
+    short, long = (runner.identity(spec).config["train"] for spec in specs)
+    assert (long["steps"], long["drops"]) == (24, [6, 10])
+    assert {key for key in short if short[key] != long[key]} == {"steps", "drops"}
+    rates = [learning_rate(step, train, 2) for step in range(12)]
+    stretched = [learning_rate(step, lengthen(train, 2), 2) for step in range(24)]
+    assert stretched[7::2] == pytest.approx(rates[3:])  # after the warm-up: the same rate at the same share of the run
+    assert stretched[5] == pytest.approx(rates[2]) == train.learning_rate
+
+
+def test_where_epochs_rule_there_are_twice_as_many_of_them() -> None:
+    longer = lengthen(TrainConfig(epochs=6, drops=(3, 5)), 2)
+    assert (longer.epochs, longer.drops) == (12, (6, 10))
+
+
+def test_one_training_of_the_longer_baseline_is_as_long_as_one_of_the_grid(tmp_path: Path) -> None:
+    asked = TrainOptions(manifest=tmp_path, out=tmp_path, strategy="longer_baseline", steps=7)
+    assert asked.run_config().train.steps == 14
+
+
+def test_the_longer_baseline_is_no_difference_in_footing_and_another_row_is() -> None:
+    def row(name: str, steps: int) -> RunResult:
+        made = make_result(strategy=name, config={"train": {"steps": steps}})
+        return replace(made, run_key=f"{name} {steps}")
+
+    warning = "differ in their training configuration"
+    (board,) = make_leaderboards([row("baseline", 90), row("gce", 90), row("longer_baseline", 180)])
+    assert not any(warning in note for note in board.notes)
+    assert any("as many as two networks make" in note for note in board.notes)
+    (board,) = make_leaderboards([row("baseline", 90), row("gce", 180), row("longer_baseline", 180)])
+    assert any(warning in note for note in board.notes)
