@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from actiseg_noise.building.build import build
     from actiseg_noise.check.diff import diff
     from actiseg_noise.check.verify import verify
-    from actiseg_noise.datasets.base import register_dataset
+    from actiseg_noise.datasets.base import dataset_root, register_dataset
     from actiseg_noise.errors import ActisegError, DataError, GateError, ManifestError, UnknownNameError
     from actiseg_noise.exchange.clean import clean
     from actiseg_noise.exchange.export import export
@@ -54,6 +54,7 @@ __all__ = [  # noqa: RUF022 - in the order of their use
     "Recipe",
     "NoiseSpec",
     "register_dataset",
+    "dataset_root",
     "text_noise",
     "mask_noise",
     "ActisegError",
@@ -81,6 +82,7 @@ _HOMES = {
     "Recipe": "recipe",
     "NoiseSpec": "recipe",
     "register_dataset": "datasets.base",
+    "dataset_root": "datasets.base",
     "text_noise": "noises.base",
     "mask_noise": "noises.base",
     "ActisegError": "errors",

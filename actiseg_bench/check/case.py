@@ -61,7 +61,8 @@ class Case:
 
     Attributes:
         data: the JSON of its result, as it is. where: its folder, relative to the verified one.
-        manifests: those at hand. root: folder of the pictures, None where it was not given.
+        manifests: those at hand. root, eval_root: folders of the pictures, None where they were not given; those of the
+            evaluation are in ``root``, too, where both are of one dataset.
     """
 
     run: StoredRun
@@ -69,6 +70,7 @@ class Case:
     where: str
     manifests: ManifestIndex
     root: Path | None = None
+    eval_root: Path | None = None
 
     @property
     def result(self) -> RunResult:

@@ -30,19 +30,28 @@ def verify_pictures(case: Case) -> Outcome:
     if track.eval_images is None:
         yield NotChecked("a result of schema 2 has no digest of them")
         return
-    if case.root is None:
+    if case.root is None and case.eval_root is None:
         yield NotChecked("give their folder: --root")
         return
-    labels = {"train": (track.train_manifest, track.train_images), "eval": (track.eval_manifest, track.eval_images)}
-    for what, (digest, stated) in labels.items():
+    labels = {
+        "train": (track.train_manifest, track.train_images, case.root),
+        "eval": (track.eval_manifest, track.eval_images, case.eval_root),
+    }
+    for what, (digest, stated, given) in labels.items():
         manifest = case.manifests.find(digest)
         if digest is None:
             continue
         if manifest is None:
             yield NotChecked("a manifest that names them is not at hand")
             return
+        is_trained_on = manifest.info.dataset["name"] == track.dataset
+        root = given or (case.root if is_trained_on else None)
+        if root is None:
+            flag = "--root" if what == "train" else "--eval-root"
+            yield NotChecked(f"give the folder of the {what} pictures: {flag}")
+            return
         try:
-            found = pictures_digest(manifest, case.root)
+            found = pictures_digest(manifest, root)
         except ActisegError as error:
             found = str(error)
         if found != stated:

@@ -69,13 +69,15 @@ def verify_runs(
     on_run: Callable[[int, int], None] | None = None,
     *,
     root: Path | None = None,
+    eval_root: Path | None = None,
 ) -> Verification:
     """Verify every finished run under ``folder``, as ``CHECKS`` lists.
 
     Args:
         eval_manifest: where predictions are scored on; by default it is found below ``folder/manifests`` by its digest.
         on_run: called with (runs done, runs in all).
-        root: folder of the pictures that the manifests name; None leaves the pictures unchecked.
+        root, eval_root: folders of the pictures that the manifests name, the second for evaluation labels of another
+            dataset than the training's; None leaves such pictures unchecked.
 
     Raises:
         ResultError: the folder is missing or holds no result.
@@ -94,7 +96,7 @@ def verify_runs(
         except ResultError as error:
             record.findings.append(RunFinding(where, "result", "a readable result", str(error)))
         else:
-            record.add(Case(run, data, where, manifests, root))
+            record.add(Case(run, data, where, manifests, root, eval_root))
         if on_run:
             on_run(i + 1, len(paths))
     found = tuple(manifests.findings())

@@ -24,8 +24,9 @@ def run(options: RunOptions, text_encoder: TextEncoder = None, json: AsJson = Fa
     try:
         from actiseg_bench.cli.progress import GridProgress
         from actiseg_bench.grid.plan import make_runs
+        from actiseg_noise import dataset_root
 
-        outcome = make_runs(options, build_manifest, GridProgress())
+        outcome = make_runs(options, build_manifest, GridProgress(), find_root=dataset_root)
     except KeyboardInterrupt:
         raise InterruptedCommandError(
             f"finished runs are kept in {options.out}, and the same command continues from there."

@@ -24,6 +24,10 @@ def verify(
         Path | None,
         typer.Option(metavar="DIR", help="Folder of the pictures, to check their digests. [default: not checked]"),
     ] = None,
+    eval_root: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The same of evaluation labels of another dataset. [default: not checked]"),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Compute scores, failure modes, digests and keys again from what is stored, and name what differs.
@@ -36,7 +40,7 @@ def verify(
     from actiseg_noise.terminal import print_json
 
     with count_progress("verifying runs") as on_run:
-        verdict = verify_runs(folder, eval_manifest, on_run, root=root)
+        verdict = verify_runs(folder, eval_manifest, on_run, root=root, eval_root=eval_root)
     if json:
         findings = [finding.to_json() for finding in verdict.findings]
         unchecked = [{"what": what, "why": why, "runs": list(runs)} for (what, why), runs in verdict.unchecked.items()]

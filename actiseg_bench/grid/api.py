@@ -48,6 +48,7 @@ def run(
         "manifest": _path(manifest),
         "eval_manifest": _path(eval_manifest),
         "root": _path(options.pop("root", None)),
+        "eval_root": _path(options.pop("eval_root", None)),
     }
     everything = not (strategy or track or manifest or eval_manifest)
     names: dict[str, Any] = {
@@ -56,7 +57,8 @@ def run(
         "track": tuple(track),
         "everything": everything,
     }
-    outcome = make_runs(RunOptions(out=Path(out), **names, **own, **options), actiseg_noise.build, reporter)
+    asked = RunOptions(out=Path(out), **names, **own, **options)
+    outcome = make_runs(asked, actiseg_noise.build, reporter, find_root=actiseg_noise.dataset_root)
     return Results([find_run(result, Path(out)) for result in outcome.results], outcome.failed)
 
 

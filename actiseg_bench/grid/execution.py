@@ -72,7 +72,7 @@ def predict_clips(
     """Yield what every network predicts of a track's evaluation clips, row by row; ``labels``: whose texts it reads."""
     card = MODELS[config.model].card
     sizes = {"size": card.input_size, "mask_stride": card.mask_stride}
-    clips = ManifestDataset(track.eval_manifest, track.root, labels=labels, **sizes)  # type: ignore[arg-type]
+    clips = ManifestDataset(track.eval_manifest, track.eval_root, labels=labels, **sizes)  # type: ignore[arg-type]
     keep_features(clips, networks[0])
     device = pick_device(config.device)
     yield from (_rows(network, clips, device) for network in networks)

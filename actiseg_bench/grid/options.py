@@ -19,7 +19,9 @@ class RunOptions(TrainingOptions):
     """
 
     everything: bool = flag(False, "Every strategy on every track of the protocol.", name="--all")
-    protocol: str | None = flag(None, "quick, full, or a TOML file. [default: quick]", metavar="NAME|FILE")
+    protocol: str | None = flag(
+        None, "quick, full, actiseg-nl, vost, vscos, or a TOML file. [default: quick]", metavar="NAME|FILE"
+    )
     strategy: tuple[str, ...] = flag((), "Only this strategy; repeatable.")
     track: tuple[str, ...] = flag((), "Only this track; repeatable.")
     seeds: int | None = flag(None, "Trainings per cell. [default: the protocol's]", at_least=1)
@@ -29,6 +31,7 @@ class RunOptions(TrainingOptions):
     jobs: int = flag(1, "Runs at once, each in a process of its own.", at_least=1)
     manifest: Path | None = flag(None, "Train on this manifest instead of a protocol's.")
     eval_manifest: Path | None = flag(None, "Score on this manifest; goes with --manifest.")
+    eval_root: Path | None = flag(None, "The folder of the dataset that is scored on. [default: --root]")
     keep_weights: bool = flag(False, "Store the trained network of every run.")
     out: Path = flag(Path("runs"), "Where runs and manifests go; finished runs are reused.")
 
@@ -45,8 +48,8 @@ class RunOptions(TrainingOptions):
 
                 load_protocol(self.protocol)  # a name that is none is named before all else
             raise_if(
-                not (self.everything or self.strategy or self.track),
-                "say what to run: --all, or --strategy and --track, or --manifest and --eval-manifest",
+                not (self.everything or self.protocol or self.strategy or self.track),
+                "say what to run: --all, or --strategy and --track, or --protocol, or --manifest and --eval-manifest",
             )
             return
         raise_if(bool(given), f"--manifest and {', '.join(given)} contradict each other: give one or the other")

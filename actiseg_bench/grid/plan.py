@@ -14,8 +14,10 @@ from actiseg_bench.grid.run import GridOutcome, Reporter, Runner, RunSpec, colle
 from actiseg_bench.grid.runner import TorchRunner
 from actiseg_bench.grid.tracks import (
     Build,
+    FindRoot,
     Protocol,
     Track,
+    check_roots,
     choose,
     load_protocol,
     open_track,
@@ -23,11 +25,14 @@ from actiseg_bench.grid.tracks import (
     shared_clips,
 )
 from actiseg_bench.results.result import REFERENCES
-from actiseg_bench.training.options import check_strategies
+from actiseg_bench.training.options import VARIANT, check_strategies
 from actiseg_noise.borders.locks import locked
 
 if TYPE_CHECKING:
     from actiseg_bench.training.config import RunConfig
+
+
+MANIFESTS = "manifests"  # the folder of a protocol's labels, below the output
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Plan:
     """What is asked for, checked, and how it is trained.
 
     Attributes:
-        options: with the protocol's model, where none was named. protocol: None for manifests of one's own.
+        options: with the protocol's model and variant, where none was named. protocol: None for manifests of one's own.
         strategies: in order. base: everything but model, strategy, variant and seed of a run.
         own: strategy → hyper-parameters that the protocol has.
     """
@@ -45,6 +50,11 @@ class Plan:
     strategies: list[str]
     base: RunConfig
     own: dict[str, dict[str, Any]]
+
+    @property
+    def variant(self) -> str:
+        """Return the variant of every strategy that has it."""
+        return self.options.variant or VARIANT
 
     @property
     def seeds(self) -> int:
@@ -61,11 +71,17 @@ def make_plan(options: RunOptions) -> Plan:
     from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
 
     protocol = None if options.own_manifests else load_protocol(options.protocol or "quick")
-    if protocol is not None and options.model is None:
-        options = replace(options, model=protocol.model)
+    is_given = options.variant is not None
+    if protocol is not None:
+        options = replace(
+            options,
+            model=options.model or protocol.model,
+            variant=options.variant or protocol.variant,
+            config=None if options.config == protocol.config else options.config,
+        )
     listed = protocol.strategies if protocol and isinstance(protocol.strategies, tuple) else ()
     strategies = choose("strategy", options.strategy or listed, list(STRATEGIES))
-    check_strategies(strategies, options, list(options.strategy))
+    check_strategies(strategies, options, list(options.strategy), is_given=is_given)
     base = options.configure(protocol.train if protocol else {}, threads=options.threads_per_run)
     own = protocol.options if protocol else {}
     for name, changed in own.items():
@@ -73,12 +89,16 @@ def make_plan(options: RunOptions) -> Plan:
     return Plan(options, protocol, strategies, base, own)
 
 
-def make_runs(options: RunOptions, build: Build, reporter: Reporter | None = None) -> GridOutcome:
+def make_runs(
+    options: RunOptions, build: Build, reporter: Reporter | None = None, *, find_root: FindRoot | None = None
+) -> GridOutcome:
     """Make every run that is asked for and not there yet, into ``options.out``, which is locked meanwhile.
 
     Args:
         build: ``actiseg_noise.build``, for the manifests that a protocol names.
         reporter: is entered as a context manager when all manifests are there.
+        find_root: ``actiseg_noise.dataset_root``, to say before anything is built which folder of a protocol is
+            missing; None leaves that to ``build``.
 
     Raises:
         ActisegError: what cannot be run, before anything is built or trained; ``out`` is in use or cannot be written.
@@ -88,10 +108,12 @@ def make_runs(options: RunOptions, build: Build, reporter: Reporter | None = Non
     options, model = plan.options, plan.base.model
     runner = TorchRunner(plan.base, keep_weights=options.keep_weights, options=plan.own)
     find_tracks = track_finder(options, plan.protocol, build)
+    if plan.protocol is not None and find_root is not None:
+        check_roots(plan.protocol, options.root, options.eval_root, find_root)
     runner.check(model)
     with locked(options.out):
         tracks = find_tracks()
-        grid = [fit_variant(spec) for spec in make_grid(tracks, plan.strategies, options.variant, plan.seeds, model)]
+        grid = [fit_variant(spec) for spec in make_grid(tracks, plan.strategies, plan.variant, plan.seeds, model)]
         for spec in grid:
             spec.folder(options.out)  # a name that cannot be a folder's is refused before anything is made
         with reporter:
@@ -114,13 +136,15 @@ def track_finder(options: RunOptions, protocol: Protocol | None, build: Build) -
     if protocol is not None:
         chosen = choose("track", options.track, list(protocol.tracks))
         kept_apart = replace(protocol, id=changed_id(protocol, options.changes()))
-        return lambda: protocol_tracks(kept_apart, chosen, options.out / "manifests", build, root=options.root)
+        folders = {"root": options.root, "eval_root": options.eval_root}
+        return lambda: protocol_tracks(kept_apart, chosen, options.out / MANIFESTS, build, **folders)
     manifests = options.own_manifests
     if manifests is None:
         raise ValueError("without a protocol, options name the manifests")
-    for path in manifests:
-        check_usable(read_manifest(path), options.root)
-    track = open_track(*manifests, options.root)
+    roots = options.root, options.eval_root or options.root
+    for path, root in zip(manifests, roots, strict=True):
+        check_usable(read_manifest(path), root)
+    track = open_track(*manifests, *roots)
     return lambda: [track]
 
 

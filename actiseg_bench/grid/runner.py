@@ -21,6 +21,7 @@ from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
 from actiseg_bench.training.checkpoint import save_networks
 from actiseg_bench.training.config import lengthen
 from actiseg_bench.training.process import process_state
+from actiseg_bench.training.schedule import make_optimizer
 from actiseg_bench.training.train import make_networks
 from actiseg_noise.borders.writing import digest_file
 
@@ -58,8 +59,9 @@ class TorchRunner:
         self._options = options or {}
 
     def check(self, model: str) -> None:
-        """Raise ActisegError where no run of ``model`` can be made here: its device, its start weights."""
-        make_networks(replace(self._base, model=model), 1, pick_device(self._base.device))
+        """Raise ActisegError where no run of ``model`` can be made here: its device, its start weights, its rates."""
+        (network,), _ = make_networks(replace(self._base, model=model), 1, pick_device(self._base.device))
+        make_optimizer(network, self._base.train)
 
     def identity(self, spec: RunSpec) -> RunIdentity:
         """Return what decides the run's scores; how long others train does not touch the reference rows."""

@@ -6,14 +6,16 @@ columns: dataset × split × recipe, with the manifests that make it concrete.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actiseg_bench.results.result import OWN_PROTOCOL, TrackInfo, folder_name
+from actiseg_bench.results.typed import is_line
 from actiseg_noise.borders.named_files import file_names, read_named
-from actiseg_noise.errors import UnknownNameError, raise_if
+from actiseg_noise.errors import ActisegError, DataError, UnknownNameError, raise_if
 
 if TYPE_CHECKING:
     from actiseg_noise.manifest.read import Manifest
@@ -30,15 +32,21 @@ class Protocol:
     Attributes:
         id: name and version, in results and folders.
         dataset, train_split, eval_split: where training and evaluation labels come from.
+        eval_dataset: whose ``eval_split`` is scored, where that is not ``dataset``: another layout, with a root of its
+            own; empty where it is.
         validation_split: clean labels that training is watched on; empty for none. It chose what the protocol is.
-        model: what is trained, unless ``--model`` says otherwise.
+        model, variant: what is trained, and in which variant of its strategies, unless ``--model`` and ``--variant``
+            say otherwise.
+        config: a named configuration that ``train`` starts from; empty for the defaults.
         tracks: track → recipe: a named one, or a TOML file relative to the protocol's.
         noise_seeds: of every recipe, each a draw of the labels of every track that has noise; a file with one of them
             may say ``noise_seed``. seeds: how many trainings per draw, seeds 0, 1, ….
         strategies: names, or ``all`` for every registered one.
-        train: keys of the training configuration that differ from its defaults; equal for every strategy.
+        train: keys of the training configuration that differ from its defaults, those of ``config`` among them; equal
+            for every strategy.
         options: strategy → hyper-parameters of its variant ``faithful`` that differ from its card's, where the card
             changed after the protocol was published.
+        notes: what a reader of its tables has to know; printed below each leaderboard of a protocol of the package.
     """
 
     id: str
@@ -48,12 +56,29 @@ class Protocol:
     train_split: str = "train"
     eval_split: str = "val"
     validation_split: str = ""
+    eval_dataset: str = ""
     model: str = "tiny"
+    variant: str = "faithful"
+    config: str = ""
     noise_seeds: tuple[int, ...] = (0,)
     seeds: int = 1
     strategies: str | tuple[str, ...] = ALL
     train: dict[str, Any] = field(default_factory=dict)
     options: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def scored_dataset(self) -> str:
+        """Return whose labels are scored on."""
+        return self.eval_dataset or self.dataset
+
+    def scored_root(self, root: Path | None, eval_root: Path | None) -> Path | None:
+        """Return the folder of the evaluation images, None for their dataset's usual place.
+
+        Args:
+            root, eval_root: what was given; one folder is enough where both are of one dataset.
+        """
+        return eval_root or (root if self.scored_dataset == self.dataset else None)
 
 
 @dataclass(frozen=True)
@@ -63,14 +88,15 @@ class Track:
     Attributes:
         info: what results say about it.
         train_manifest: None for the reference rows. eval_manifest: scored on its clean labels.
-        root: folder of the images; None is the dataset's usual place.
-        validation: clean labels that training is watched on, None for none.
+        root, eval_root: folders of the training and the evaluation images; None is the dataset's usual place.
+        validation: clean labels that training is watched on, None for none; its images are in ``root``.
     """
 
     info: TrackInfo
     train_manifest: Path | None
     eval_manifest: Path
     root: Path | None = None
+    eval_root: Path | None = None
     validation: Path | None = None
 
 
@@ -90,9 +116,23 @@ def load_protocol(name: str | Path) -> Protocol:
     return _protocol(data, path)
 
 
+@lru_cache
+def published_notes(protocol_id: str) -> tuple[str, ...]:
+    """Return the notes of a protocol of the package, by the id that results have; nothing for others.
+
+    Args:
+        protocol_id: what options changed may follow after a ``+``.
+    """
+    for name in protocol_names():
+        data, _ = read_named("protocol", name, FOLDER)
+        if data["id"] == protocol_id.partition("+")[0]:
+            return tuple(data.get("notes", ()))
+    return ()
+
+
 _TYPES = {
     **{"seeds": int, "noise_seed": int, "noise_seeds": list},
-    **{"tracks": dict, "train": dict, "options": dict, "strategies": (str, list)},
+    **{"tracks": dict, "train": dict, "options": dict, "strategies": (str, list), "notes": list},
 }
 
 
@@ -118,11 +158,35 @@ def _protocol(data: dict[str, Any], path: Path) -> Protocol:
     tracks = {name: _recipe(name, recipe, path) for name, recipe in data["tracks"].items()}
     for name, options in data.get("options", {}).items():
         raise_if(not isinstance(options, dict), f"{path}: [options.{name}] must be a table, got {options!r:.60}")
+    notes = tuple(data.get("notes", ()))
+    raise_if(not all(map(is_line, notes)), f"{path}: notes are a list of texts of one line each")
     strategies = data.get("strategies", ALL)
     raise_if(isinstance(strategies, str) and strategies != ALL, f"{path}: strategies are a list of names or {ALL!r}")
     named = strategies if isinstance(strategies, str) else tuple(strategies)
-    checked = {"tracks": tracks, "strategies": named, "noise_seeds": draws}
+    train = _merged(_configured(data.get("config", ""), path), data.get("train", {}))
+    checked = {"tracks": tracks, "strategies": named, "noise_seeds": draws, "train": train, "notes": notes}
     return Protocol(**{key: value for key, value in data.items() if key != "noise_seed"} | checked)
+
+
+def _configured(name: str, path: Path) -> dict[str, Any]:
+    """Return the keys of a named configuration, or of a file's, whose path is relative to where the protocol lies."""
+    if not name:
+        return {}
+    from actiseg_bench.training.named_configs import load_config
+
+    try:
+        return load_config(path.parent / name if name.endswith(".toml") else name).train
+    except ActisegError as error:
+        raise ActisegError(f"{path}: config: {error}") from None
+
+
+def _merged(base: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of both, table by table; where both have one, that of ``own``."""
+    return {**base, **{key: _with(base.get(key), value) for key, value in own.items()}}
+
+
+def _with(old: Any, new: Any) -> Any:
+    return _merged(old, new) if isinstance(old, Mapping) and isinstance(new, Mapping) else new
 
 
 def _recipe(track: str, recipe: Any, path: Path) -> str:
@@ -147,6 +211,32 @@ def choose(kind: str, wanted: Iterable[str], known: Sequence[str]) -> list[str]:
 
 
 Build = Callable[..., Path]
+FindRoot = Callable[..., Path]
+
+
+def check_roots(protocol: Protocol, root: Path | None, eval_root: Path | None, find_root: FindRoot) -> None:
+    """Refuse, before anything is built, a protocol whose images are not to be had.
+
+    Args:
+        find_root: ``actiseg_noise.dataset_root``.
+
+    Raises:
+        DataError: the message says which of both folders it is, how to get it and how to point to it.
+    """
+    scored, split = protocol.scored_dataset, protocol.eval_split
+    is_other = scored != protocol.dataset
+    what = f"protocol {protocol.id} trains on dataset {protocol.dataset!r}, split {protocol.train_split!r}"
+    _check_root(what, find_root, protocol.dataset, root, "--root")
+    if is_other or eval_root is not None:
+        what = f"protocol {protocol.id} is scored on dataset {scored!r}, split {split!r}"
+        _check_root(what, find_root, scored, protocol.scored_root(root, eval_root), "--eval-root")
+
+
+def _check_root(what: str, find_root: FindRoot, dataset: str, root: Path | None, flag: str) -> None:
+    try:
+        find_root(dataset, root, flag=flag)
+    except DataError as error:
+        raise DataError(f"{what}: {error}") from None
 
 
 def manifest_finder(
@@ -171,23 +261,31 @@ def manifest_finder(
 
 
 def protocol_tracks(
-    protocol: Protocol, names: Sequence[str], out: Path, build: Build, *, root: Path | None = None
+    protocol: Protocol,
+    names: Sequence[str],
+    out: Path,
+    build: Build,
+    *,
+    root: Path | None = None,
+    eval_root: Path | None = None,
 ) -> list[Track]:
     """Return the tracks called ``names``, building under ``out`` the manifests that are not there yet.
 
     A track comes once per seed of the noise; one whose recipe has no noise, once.
 
     Args:
-        build: see :func:`manifest_finder`.
+        build: see :func:`manifest_finder`. root, eval_root: see :meth:`Protocol.scored_root`.
     """
     find, first = manifest_finder(protocol, out, build, root), protocol.noise_seeds[0]
-    eval_manifest = find(protocol.eval_split, "clean", first)
+    eval_root = protocol.scored_root(root, eval_root)
+    scored = replace(protocol, dataset=protocol.scored_dataset)
+    eval_manifest = manifest_finder(scored, out, build, eval_root)(protocol.eval_split, "clean", first)
     watched = find(protocol.validation_split, "clean", first) if protocol.validation_split else None
 
     def draws(name: str) -> Iterator[Track]:
         for seed in protocol.noise_seeds:
             labels = find(protocol.train_split, protocol.tracks[name], seed)
-            track = open_track(labels, eval_manifest, root, name, protocol.id)
+            track = open_track(labels, eval_manifest, root, eval_root, name=name, protocol=protocol.id)
             yield replace(track, validation=watched)
             if not has_noise(labels):
                 return
@@ -206,7 +304,7 @@ def validation_track(track: Track, labels: Path) -> Track:
 
     opened = read_manifest(labels)
     info = replace(track.info, eval_manifest=opened.digest, eval_images=pictures_digest(opened, track.root))
-    return replace(track, info=info, eval_manifest=labels, validation=None)
+    return replace(track, info=info, eval_manifest=labels, eval_root=track.root, validation=None)
 
 
 def has_noise(manifest: Path) -> bool:
@@ -217,9 +315,18 @@ def has_noise(manifest: Path) -> bool:
 
 
 def open_track(
-    train: Path, evaluation: Path, root: Path | None = None, name: str | None = None, protocol: str = OWN_PROTOCOL
+    train: Path,
+    evaluation: Path,
+    root: Path | None = None,
+    eval_root: Path | None = None,
+    *,
+    name: str | None = None,
+    protocol: str = OWN_PROTOCOL,
 ) -> Track:
     """Return the track of two manifests on disk; without a name it gets the recipe's and the start of the digest.
+
+    Args:
+        root, eval_root: folders of the images that each of them names; None is the dataset's usual place.
 
     Raises:
         ManifestError: no manifest with masks. DataError: a picture is missing.
@@ -239,9 +346,9 @@ def open_track(
         noise_seed=recipe.seed,
         severity=dict(labels.info.severity),
         train_images=pictures_digest(labels, root),
-        eval_images=pictures_digest(truth, root),
+        eval_images=pictures_digest(truth, eval_root),
     )
-    return Track(info, train, evaluation, root)
+    return Track(info, train, evaluation, root, eval_root)
 
 
 def reference_track(track: Track) -> Track:
@@ -257,7 +364,7 @@ def reference_track(track: Track) -> Track:
         severity={},
         eval_images=track.info.eval_images,
     )
-    return Track(info, None, track.eval_manifest, track.root)
+    return Track(info, None, track.eval_manifest, track.root, track.eval_root)
 
 
 def shared_clips(train: Manifest, evaluation: Manifest) -> list[str]:

@@ -8,6 +8,7 @@ from itertools import combinations
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+from actiseg_bench.grid.tracks import published_notes
 from actiseg_bench.metrics.actionvos import METRICS, TITLES
 from actiseg_bench.report.extras import EXTRAS
 from actiseg_bench.report.inference import Difference
@@ -60,7 +61,10 @@ def make_notes(
     silence = {r.predictions for r in results if r.strategy == SILENT}
     notes += [note for runs in groups for note in _twins(runs, silence)]
     notes += _footing(results, groups)
-    notes.append("These are scores of the bundled set-up; they do not reproduce the numbers of the ActiSeg-NL paper.")
+    published = [note for name in dict.fromkeys(r.track.protocol for r in results) for note in published_notes(name)]
+    what = "this package, with the differences above" if published else "the bundled set-up"
+    notes += published
+    notes.append(f"These are scores of {what}; they do not reproduce the numbers of the ActiSeg-NL paper.")
     return notes
 
 

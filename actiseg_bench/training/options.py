@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from actiseg_bench.training.named_configs import NamedConfig
 
 _KEY = "actiseg_bench.flag"
-MODEL = "tiny"
+MODEL, VARIANT = "tiny", "faithful"
 BASE_LOSSES = {"positives": {"dice_over": "positives"}, "published": {"dice_over": "all"}}
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "32", "bf16", "16", "64")
 TRANSFORMER_ENGINE = ("transformer-engine", "transformer-engine-float16")
@@ -65,7 +65,9 @@ class TrainingOptions:
         ActisegError: a number below its least; a precision that there is not.
     """
 
-    variant: str = flag("faithful", "faithful (the method's paper) or released.")
+    variant: str | None = flag(
+        None, "faithful (the method's paper) or released. [default: the protocol's, else faithful]"
+    )
     strategy_options: Mapping[str, Any] = flag(
         {}, "A hyper-parameter of the strategy; repeatable.", name="--option", metavar="NAME=VALUE"
     )
@@ -129,7 +131,8 @@ class TrainingOptions:
         loss = BASE_LOSSES[self.loss] if self.loss is not None else {}
         weight = {"dice": self.dice} if self.dice is not None else {}
         keys["loss"] = {**keys.get("loss", {}), **loss, **weight}
-        given = {"model": self.model or MODEL, "variant": self.variant, "strategy_options": dict(self.strategy_options)}
+        given: dict[str, Any] = {"model": self.model or MODEL, "variant": self.variant or VARIANT}
+        given["strategy_options"] = dict(self.strategy_options)
         machine = {"start_weights": self.weights, "device": self.device, "precision": self.precision}
         made = RunConfig.from_dict({**given, **machine, **own, "train": keys})
         length = STRATEGIES[own["strategy"]].card.length if "strategy" in own else 1.0
@@ -164,14 +167,14 @@ class TrainOptions(TrainingOptions):
         return replace(made, train=replace(made.train, **{k: v for k, v in given.items() if v is not None}))
 
 
-def check_strategies(names: list[str], options: TrainingOptions, wanted: list[str]) -> None:
+def check_strategies(names: list[str], options: TrainingOptions, wanted: list[str], *, is_given: bool = True) -> None:
     """Refuse, before anything trains, what no training can be made of.
 
     Of several strategies, those that the published code does not have run as their paper says.
 
     Args:
         names: the strategies that will train. wanted: those of them that were asked for by name, which must have the
-            variant.
+            variant. is_given: somebody asked for this variant; that of a protocol is for the strategies that have it.
 
     Raises:
         UnknownNameError: no such strategy, model, or option of one of the strategies.
@@ -182,12 +185,13 @@ def check_strategies(names: list[str], options: TrainingOptions, wanted: list[st
 
     _ = MODELS[options.model or MODEL]
     cards = {name: STRATEGIES[name].card for name in names}
+    variant = options.variant or FAITHFUL
     everywhere = sorted({variant for card in cards.values() for variant in card.variants})
-    for name in wanted:
-        cards[name].make_options(options.variant, {})
+    for name in wanted if is_given else ():
+        cards[name].make_options(variant, {})
     raise_if(
-        options.variant not in everywhere,
-        f"no strategy has a variant {options.variant!r}. Known: {', '.join(everywhere)}",
+        is_given and variant not in everywhere,
+        f"no strategy has a variant {variant!r}. Known: {', '.join(everywhere)}",
     )
     for card in cards.values():
-        card.make_options(options.variant if options.variant in card.variants else FAITHFUL, options.strategy_options)
+        card.make_options(variant if variant in card.variants else FAITHFUL, options.strategy_options)

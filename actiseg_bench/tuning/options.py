@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from actiseg_bench.grid.options import RunOptions
-from actiseg_bench.training.options import TrainingOptions, flag
+from actiseg_bench.training.options import VARIANT, TrainingOptions, flag
 from actiseg_noise.errors import UnknownNameError, raise_if
 
 MEASURES = ("p_miou", "p_ciou", "giou", "acc")
@@ -35,6 +35,7 @@ class TuneOptions(TrainingOptions):
         None, "CPU threads; equal threads, equal results. [default: 2, or 1 per job]", at_least=1
     )
     jobs: int = flag(1, "Runs at once, each in a process of its own.", at_least=1)
+    eval_root: Path | None = flag(None, "The folder of the dataset that is scored on. [default: --root]")
     keep_weights: bool = flag(False, "Store the trained network of every run that is no trial.")
     out: Path = flag(Path("runs"), "Where trials, runs and manifests go; finished ones are reused.")
 
@@ -43,7 +44,7 @@ class TuneOptions(TrainingOptions):
         if self.by not in MEASURES:
             raise UnknownNameError("measure", self.by, MEASURES)
         raise_if(
-            self.variant != "faithful",
+            self.variant not in (None, VARIANT),
             f"--variant {self.variant}: tuning varies the method of its own paper; leave --variant out",
         )
         self.as_run()
@@ -52,4 +53,4 @@ class TuneOptions(TrainingOptions):
         """Return the same for ``run``: what the rows of defaults are made with."""
         own = {one.name for one in fields(self)}
         shared = {one.name: getattr(self, one.name) for one in fields(RunOptions) if one.name in own}
-        return RunOptions(everything=True, **shared)
+        return RunOptions(**(shared | {"everything": True, "variant": VARIANT}))

@@ -121,7 +121,7 @@ def open_tracks(
 ) -> tuple[list[Track], list[Track]]:
     """Return the tracks of the table, and of each, once, the track of its trials: the first draw of its noise."""
     manifests = options.out / "manifests"
-    tracks = protocol_tracks(protocol, names, manifests, build, root=options.root)
+    tracks = protocol_tracks(protocol, names, manifests, build, root=options.root, eval_root=options.eval_root)
     find = manifest_finder(protocol, manifests, build, options.root)
     firsts = {track.info.name: track for track in reversed(tracks)}
     validations = []

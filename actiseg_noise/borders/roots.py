@@ -13,10 +13,13 @@ from actiseg_noise.errors import ActisegWarning, DataError
 from actiseg_noise.records import DatasetCard
 
 
-def find_root(card: DatasetCard, root: str | Path | None = None) -> Path:
+def find_root(card: DatasetCard, root: str | Path | None = None, *, flag: str = "--root") -> Path:
     """Return the dataset's folder: ``root``, else ``ACTISEG_<DATASET>_ROOT``, else ``ACTISEG_DATA/<dataset>``.
 
     An embedded dataset falls back to the user's cache folder, which need not exist yet; a ``root`` must.
+
+    Args:
+        flag: what ``root`` is called where it is asked for; for messages.
 
     Raises:
         DataError: none of the three names a folder; the message says where to get the data and how to point to it.
@@ -26,10 +29,10 @@ def find_root(card: DatasetCard, root: str | Path | None = None) -> Path:
         if path.is_dir() or (card.is_embedded and origin != "--root"):
             return path
         if origin == "--root":
-            advice = f"{_drawn_without_root(card)}, or make the folder" if card.is_embedded else _help(card)
-            raise DataError(f"--root {path}: no such folder. {advice.rstrip('.')}.")
+            advice = f"{_drawn_without_root(card)}, or make the folder" if card.is_embedded else _help(card, flag)
+            raise DataError(f"{flag} {path}: no such folder. {advice.rstrip('.')}.")
     tried = "; ".join(f"{origin} = {path}" for origin, path in candidates) or "nothing is set"
-    raise DataError(f"no folder for dataset {card.name!r} ({tried}). {_help(card)}")
+    raise DataError(f"no folder for dataset {card.name!r} ({tried}). {_help(card, flag)}")
 
 
 def check_drawn(card: DatasetCard, root: str | Path | None, split: str) -> None:
@@ -99,9 +102,9 @@ def cache_folder() -> Path:
     return folder
 
 
-def _help(card: DatasetCard) -> str:
+def _help(card: DatasetCard, flag: str) -> str:
     """Say where to get the data and how to point to it."""
     return (
-        f"Get it: {card.how_to_get} Then pass --root DIR, or set ACTISEG_{card.name.upper()}_ROOT=DIR, "
+        f"Get it: {card.how_to_get} Then pass {flag} DIR, or set ACTISEG_{card.name.upper()}_ROOT=DIR, "
         f"or put it at $ACTISEG_DATA/{card.name}."
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar, Self, TypeVar
 
 from actiseg_noise.borders.folders import suggest_root
+from actiseg_noise.borders.roots import find_root
 from actiseg_noise.datasets.selection import ALL, Selection
 from actiseg_noise.errors import ActisegError, DataError, MissingTextError
 from actiseg_noise.masks import IndexMask
@@ -89,12 +90,16 @@ class Dataset(ABC):
             check_shape(shape, frame_size(self.root / frame.image_path), where, may_scale=self.masks_may_be_scaled)
         return index_mask
 
-    def check_root(self) -> None:
-        """Raise DataError where the root is one folder too high or too low: what is there instead is proposed."""
+    def check_root(self, flag: str = "--root") -> None:
+        """Raise DataError where the root is one folder too high or too low: what is there instead is proposed.
+
+        Args:
+            flag: what the root is called where it is asked for.
+        """
         hint = suggest_root(self.root, self.layout)
         if hint:
             expected = " or ".join(self.layout)
-            raise DataError(f"--root {self.root}: expected a folder that holds {expected}.{hint}")
+            raise DataError(f"{flag} {self.root}: expected a folder that holds {expected}.{hint}")
 
     def weight_map(self, clip: Clip, frame: FrameRecord) -> IndexMask | None:
         """Return ActionVOS's action-guided weights, ``uint8 [H, W]`` of 1–4, for a dataset that has no files of them.
@@ -165,3 +170,22 @@ def register_dataset(name: str) -> Callable[[D], D]:
         return adapter
 
     return decorate
+
+
+def dataset_root(name: str, root: str | Path | None = None, *, flag: str = "--root") -> Path:
+    """Return the folder that a dataset is read from: ``root``, else its usual place (docs/datasets.md).
+
+    That of an embedded dataset need not exist yet.
+
+    Args:
+        flag: what ``root`` is called where it is asked for; for messages.
+
+    Raises:
+        UnknownNameError: no such dataset.
+        DataError: no such folder, or one too high or too low; the message says where to get the data.
+    """
+    kind = DATASETS[name]
+    folder = find_root(kind.card, root, flag=flag)
+    if not kind.card.is_embedded:
+        kind(folder).check_root(flag)
+    return folder

@@ -68,7 +68,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory, kitchen_root: Path) -> Pa
         options = {"split": "val", "limit": 2, "allow_eval": True, "gate": False, "workers": 1}
         return actiseg_noise.build("kitchen", root=kitchen_root, recipe=recipe, out=place, **options)
 
-    track: Track = open_track(build("text-40"), build("clean"), kitchen_root, "text-40", "mini-v1")
+    labels, roots = (build("text-40"), build("clean")), (kitchen_root, kitchen_root)
+    track: Track = open_track(*labels, *roots, name="text-40", protocol="mini-v1")
     grid = [RunSpec(track, "tiny", name, "faithful", 0) for name in ("gce", "co_teaching")]
     assert not run_grid(grid, Runner(), folder).failed
     return folder

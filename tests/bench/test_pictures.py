@@ -94,7 +94,7 @@ def test_a_missing_picture_is_named_with_its_frame_and_the_way_out(clean_val: Pa
 def test_with_other_pictures_a_run_is_made_again(noisy_val: Path, clean_val: Path, root: Path, tmp_path: Path) -> None:
     def run() -> list[str]:
         runner = FakeRunner()
-        grid = make_grid([open_track(noisy_val, clean_val, root)], ["gce"], "faithful", 1, "tiny")
+        grid = make_grid([open_track(noisy_val, clean_val, root, root)], ["gce"], "faithful", 1, "tiny")
         assert not run_grid(grid, runner, tmp_path / "out").failed
         return runner.made
 

@@ -44,7 +44,7 @@ def write(folder: Path, text: str) -> Path:
 
 
 def test_the_package_has_the_quick_and_the_full_protocol() -> None:
-    assert protocol_names() == ["full", "full-v1", "quick", "quick-v1"]
+    assert protocol_names() == ["actiseg-nl", "full", "full-v1", "quick", "quick-v1", "vost", "vscos"]
     quick, full = load_protocol("quick-v1"), load_protocol("full-v1")
     assert list(quick.tracks) == ["clean", "text-40", "mask-15", "mixed-40-15"]
     assert (quick.seeds, full.seeds, len(full.tracks)) == (1, 3, 13)

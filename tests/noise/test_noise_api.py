@@ -31,7 +31,7 @@ RECIPE = Recipe(
 )
 FUNCTIONS = {
     *("build", "read_manifest", "verify", "diff", "inspect", "preview", "export", "import_labels", "clean", "publish"),
-    *("load_recipe", "register_dataset", "text_noise", "mask_noise"),
+    *("load_recipe", "register_dataset", "dataset_root", "text_noise", "mask_noise"),
 }
 CLASSES = {
     *("Manifest", "Recipe", "NoiseSpec", "ActisegError", "DataError", "GateError", "ManifestError"),
