@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from actiseg_bench.cli.base import AsJson, TextEncoder, app, build_manifest, wide_console
+from actiseg_bench.cli.forecast import print_forecast
 from actiseg_bench.cli.options import with_flags_of
 from actiseg_bench.grid.options import RunOptions
+from actiseg_noise.errors import raise_if
+from actiseg_noise.terminal import number_reader
 
 if TYPE_CHECKING:
     from actiseg_bench.grid.run import GridOutcome
@@ -17,10 +20,35 @@ if TYPE_CHECKING:
 
 @app.command()
 @with_flags_of(RunOptions)
-def run(options: RunOptions, text_encoder: TextEncoder = None, json: AsJson = False) -> None:
+def run(
+    options: RunOptions,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Train nothing: print how many runs, updates and bytes it would be. Builds one training manifest and "
+            "the evaluation's, where they are not there yet.",
+        ),
+    ] = False,
+    time: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            parser=number_reader("--time"),
+            help="With --dry-run: train every strategy for so long, and say how many hours all takes.",
+        ),
+    ] = None,
+    text_encoder: TextEncoder = None,
+    json: AsJson = False,
+) -> None:
     """Train and score strategies on tracks, then print the leaderboard. The same command continues after a stop."""
     from actiseg_noise.terminal import InterruptedCommandError, printed_results
 
+    raise_if(time is not None and not dry_run, "--time goes with --dry-run: a run says what it takes by itself")
+    raise_if(time is not None and time <= 0, f"--time: expected a number of seconds above 0, got {time}")
+    if dry_run:
+        print_forecast(options, time, as_json=json)
+        return
     try:
         from actiseg_bench.cli.progress import GridProgress
         from actiseg_bench.grid.plan import make_runs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -104,15 +104,10 @@ def make_runs(
         ActisegError: what cannot be run, before anything is built or trained; ``out`` is in use or cannot be written.
     """
     reporter = reporter or Reporter()
-    plan = make_plan(options)
+    plan, runner, chosen = prepare(options, find_root)
     options, model = plan.options, plan.base.model
-    runner = TorchRunner(plan.base, keep_weights=options.keep_weights, options=plan.own)
-    find_tracks = track_finder(options, plan.protocol, build)
-    if plan.protocol is not None and find_root is not None:
-        check_roots(plan.protocol, options.root, options.eval_root, find_root)
-    runner.check(model)
     with locked(options.out):
-        tracks = find_tracks()
+        tracks = find_tracks(plan, chosen, build)
         grid = [fit_variant(spec) for spec in make_grid(tracks, plan.strategies, plan.variant, plan.seeds, model)]
         for spec in grid:
             spec.folder(options.out)  # a name that cannot be a folder's is refused before anything is made
@@ -128,24 +123,43 @@ def make_all(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Repor
     return collect(grid, work(grid, runner, out, reporter), reporter)
 
 
-def track_finder(options: RunOptions, protocol: Protocol | None, build: Build) -> Callable[[], list[Track]]:
-    """Refuse unknown tracks and unusable manifests; return what builds the protocol's manifests and opens tracks."""
+def prepare(options: RunOptions, find_root: FindRoot | None = None) -> tuple[Plan, TorchRunner, list[str]]:
+    """Refuse what cannot be run, before anything is built; return plan, runner and the protocol's tracks that are run.
+
+    Args:
+        find_root: see :func:`make_runs`.
+    """
     from actiseg_bench.data.manifest_dataset import check_usable
     from actiseg_noise import read_manifest
 
+    plan = make_plan(options)
+    options, protocol = plan.options, plan.protocol
+    runner = TorchRunner(plan.base, keep_weights=options.keep_weights, options=plan.own)
+    chosen: list[str] = []
     if protocol is not None:
         chosen = choose("track", options.track, list(protocol.tracks))
-        kept_apart = replace(protocol, id=changed_id(protocol, options.changes()))
-        folders = {"root": options.root, "eval_root": options.eval_root}
-        return lambda: protocol_tracks(kept_apart, chosen, options.out / MANIFESTS, build, **folders)
-    manifests = options.own_manifests
-    if manifests is None:
-        raise ValueError("without a protocol, options name the manifests")
-    roots = options.root, options.eval_root or options.root
-    for path, root in zip(manifests, roots, strict=True):
+        if find_root is not None:
+            check_roots(protocol, options.root, options.eval_root, find_root)
+    for path, root in zip(options.own_manifests or (), (options.root, options.eval_root or options.root), strict=False):
         check_usable(read_manifest(path), root)
-    track = open_track(*manifests, *roots)
-    return lambda: [track]
+    runner.check(plan.base.model)
+    return plan, runner, chosen
+
+
+def find_tracks(plan: Plan, chosen: Sequence[str], build: Build) -> list[Track]:
+    """Return the tracks of a plan; the manifests of its protocol that are not there yet are built."""
+    options = plan.options
+    if plan.protocol is not None:
+        own, folders = kept_apart(plan.protocol, options), {"root": options.root, "eval_root": options.eval_root}
+        return protocol_tracks(own, chosen, options.out / MANIFESTS, build, **folders)
+    if options.own_manifests is None:
+        raise ValueError("without a protocol, options name the manifests")
+    return [open_track(*options.own_manifests, options.root, options.eval_root or options.root)]
+
+
+def kept_apart(protocol: Protocol, options: RunOptions) -> Protocol:
+    """Return the protocol, under an id of its own where options differ from it."""
+    return replace(protocol, id=changed_id(protocol, options.changes()))
 
 
 def changed_id(protocol: Protocol, changes: Mapping[str, Any]) -> str:

@@ -99,7 +99,7 @@ class TorchRunner:
 
         The process is left as it was found: see :func:`process_state`.
         """
-        config = self._config(spec)
+        config = self.config_of(spec)
         with process_state(config.threads):
             if spec.strategy in REFERENCES:
                 return self.score(spec, config, folder, None)
@@ -131,7 +131,7 @@ class TorchRunner:
         eval_s = time.perf_counter() - started
         return Outcome(first, scores.predictions, eval_s=eval_s, others=tuple(others), failures=scores.failures)
 
-    def _config(self, spec: RunSpec) -> RunConfig:
+    def config_of(self, spec: RunSpec) -> RunConfig:
         """Return the configuration of one run."""
         config = replace(self._base, model=spec.model, seed=spec.seed)
         if spec.strategy in REFERENCES:
@@ -149,7 +149,7 @@ class TorchRunner:
         """Return the part of the configuration that the run depends on."""
         if spec.strategy == SILENT:
             return {}
-        config = self._config(spec).to_dict()
+        config = self.config_of(spec).to_dict()
         if spec.own is not None:
             config |= {"variant": spec.variant, TUNING: dict(spec.own.about)}
         kept = ("model", "start_weights", "seed", "device", "threads")

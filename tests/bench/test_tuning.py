@@ -145,7 +145,7 @@ def test_a_run_s_own_settings_go_before_the_protocol_s_and_are_part_of_its_key()
     assert config["strategy_options"] == {"q": 0.5, "guided": False}
     assert config["train"]["learning_rate"] == 2e-4
     assert (config["variant"], config["tuning"]) == ("tuned", {"trials": 4, "trial": 3})
-    assert runner._config(own).variant == "faithful"
+    assert runner.config_of(own).variant == "faithful"
     before = runner.identity(plain)
     assert (before.config["strategy_options"], before.config["train"]["learning_rate"]) == (
         {"q": 0.2, "guided": False},

@@ -1,0 +1,401 @@
+"""What a grid would do, before any run is made: how many runs, of how many updates, how long, and how large.
+
+Counts come from one training manifest and the evaluation's, which are built where they are not there yet: the runs need
+them anyway, and noise changes neither clips nor samples. Time is measured, never guessed: every strategy trains for
+some seconds, as its runs do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from actiseg_bench.device import pick_device
+from actiseg_bench.grid import execution
+from actiseg_bench.grid.plan import MANIFESTS, Plan, fit_variant, kept_apart, prepare
+from actiseg_bench.grid.run import Reporter, RunSpec, make_grid
+from actiseg_bench.grid.runner import TorchRunner
+from actiseg_bench.grid.tracks import (
+    Build,
+    FindRoot,
+    Track,
+    manifest_finder,
+    manifest_folder,
+    track_info,
+)
+from actiseg_bench.models.base import MODELS
+from actiseg_bench.results.result import REFERENCES, RESULT_NAME, read_old_result
+from actiseg_bench.results.stored import why_incomplete
+from actiseg_bench.strategies.base import STRATEGIES, updates_before
+from actiseg_bench.training.items import fit_to_data, open_training, steps_per_epoch
+from actiseg_bench.training.process import process_state
+from actiseg_bench.training.train import make_networks, make_options
+from actiseg_noise import read_manifest
+from actiseg_noise.errors import ActisegError
+from actiseg_noise.manifest.info import INFO_NAME
+
+if TYPE_CHECKING:
+    from actiseg_bench.data.manifest_dataset import ManifestDataset
+    from actiseg_bench.grid.options import RunOptions
+    from actiseg_bench.training.config import RunConfig
+
+WARM_UP = 2
+"""Updates that are not timed: the first ones pay for what is set up once."""
+MASKS = "masks.parquet"
+HasNoise = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class StrategyForecast:
+    """The runs of one strategy.
+
+    Attributes:
+        networks: that every run trains. steps: of a run, of each network, and those of networks trained before it.
+        runs, done: in all, and those that are there already.
+        step_s: seconds of one step, of all networks together; None where it was not measured.
+    """
+
+    strategy: str
+    variant: str
+    networks: int
+    steps: int
+    runs: int
+    done: int
+    step_s: float | None = None
+
+    @property
+    def updates(self) -> int:
+        """Return the updates of one run, of all networks together."""
+        return self.networks * self.steps
+
+    @property
+    def left(self) -> int:
+        """Return how many runs are to be made."""
+        return self.runs - self.done
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a grid would do.
+
+    Attributes:
+        protocol, model, out: as in the results. tracks, seeds: columns, every draw of the noise once, and trainings of
+            each.
+        clips, samples: of the training labels. items: that an epoch visits. epoch_steps: updates of an epoch.
+        strategies: in order. references, references_done: the rows that are not trained.
+        manifests, manifests_built: how many the tracks need, the evaluation's among them, and those that are there.
+        manifest_bytes, run_bytes, weight_bytes: of all, about: the manifests that are missing taken for as large as the
+            largest that is there (one with noisy masks is up to half as large again), predictions for as large as the
+            evaluation's masks or, where there are runs, as theirs, weights of ``--keep-weights``.
+        device: where time was measured; None where it was not. predict_s: seconds to predict all evaluation clips with
+            one network.
+    """
+
+    protocol: str
+    model: str
+    out: Path
+    tracks: tuple[str, ...]
+    seeds: int
+    clips: int
+    samples: int
+    items: int
+    epoch_steps: float
+    strategies: tuple[StrategyForecast, ...]
+    references: int
+    references_done: int
+    manifests: int
+    manifests_built: int
+    manifest_bytes: int
+    run_bytes: int
+    weight_bytes: int
+    device: str | None = None
+    predict_s: float | None = None
+
+    @property
+    def runs(self) -> int:
+        """Return how many runs there are, reference rows among them."""
+        return self.references + sum(row.runs for row in self.strategies)
+
+    @property
+    def done(self) -> int:
+        """Return how many of them are there already."""
+        return self.references_done + sum(row.done for row in self.strategies)
+
+    @property
+    def updates(self) -> int:
+        """Return the updates of all runs, of all networks together."""
+        return sum(row.runs * row.updates for row in self.strategies)
+
+    @property
+    def updates_left(self) -> int:
+        """Return the updates of the runs that are to be made."""
+        return sum(row.left * row.updates for row in self.strategies)
+
+    def hours_of(self, row: StrategyForecast) -> float | None:
+        """Return the hours of one run of a strategy, training and prediction; None where nothing was measured."""
+        if row.step_s is None or self.predict_s is None:
+            return None
+        return (row.steps * row.step_s + row.networks * self.predict_s) / 3600
+
+    @property
+    def hours_left(self) -> float | None:
+        """Return the hours of all runs that are to be made, one after another; None where one was not measured."""
+        hours = [(row.left, self.hours_of(row)) for row in self.strategies]
+        if any(one is None for _, one in hours):
+            return None
+        return sum(left * one for left, one in hours if one is not None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON values: the attributes, and what follows from them."""
+        rows = [
+            {**asdict(row), "updates": row.updates, "left": row.left, "hours_of_a_run": self.hours_of(row)}
+            for row in self.strategies
+        ]
+        totals = {name: getattr(self, name) for name in ("runs", "done", "updates", "updates_left", "hours_left")}
+        return {**asdict(self), "out": str(self.out), "tracks": list(self.tracks), "strategies": rows, **totals}
+
+
+def forecast(
+    options: RunOptions,
+    build: Build,
+    recipe_has_noise: HasNoise,
+    *,
+    find_root: FindRoot | None = None,
+    seconds: float | None = None,
+    reporter: Reporter | None = None,
+) -> Forecast:
+    """Return what :func:`make_runs` would do with these options; nothing is trained but what is timed, and not kept.
+
+    A run counts as done where its result is of these labels, options and code; that its pictures are still the same is
+    looked at by the run itself.
+
+    Args:
+        build: ``actiseg_noise.build``.
+        recipe_has_noise: says of a recipe's name whether another seed draws other labels.
+        seconds: train every strategy for so long, predict for so long, and say how long all takes; None measures
+            nothing.
+        reporter: gets a line per strategy that is timed.
+
+    Raises:
+        ActisegError: what :func:`make_runs` refuses.
+    """
+    plan, runner, chosen = prepare(options, find_root)
+    cells = _list_cells(plan, chosen, build, recipe_has_noise)
+    built = [track for track in cells.values() if track is not None]
+    first, model = built[0], plan.base.model
+    grid = [fit_variant(one) for one in make_grid([first], plan.strategies, plan.variant, plan.seeds, model)]
+    specs = {one.strategy: one for one in grid if one.seed == 0}
+    finished = _count_finished(grid, built, runner, plan.options.out)
+    data = open_training(plan.base, _labels(first), first.root)
+    configs = {name: runner.config_of(specs[name]) for name in plan.strategies}
+    rows = tuple(
+        StrategyForecast(
+            strategy=name,
+            variant=config.variant,
+            networks=STRATEGIES[name].card.networks,
+            steps=_steps(config, data),
+            runs=len(cells) * plan.seeds,
+            done=finished.get(name, _NONE).runs,
+        )
+        for name, config in configs.items()
+    )
+    epoch = steps_per_epoch(data, plan.base.train)
+    found = Forecast(
+        protocol=first.info.protocol,
+        model=model,
+        out=plan.options.out,
+        tracks=tuple(cells),
+        seeds=plan.seeds,
+        clips=len(data),
+        samples=sum(samples for samples, _ in data.extents),
+        items=round(epoch * plan.base.train.clips_per_batch),
+        epoch_steps=epoch,
+        strategies=rows,
+        references=len(REFERENCES),
+        references_done=sum(finished.get(name, _NONE).runs for name in REFERENCES),
+        manifests=len(cells) + 1,
+        manifests_built=len(built) + 1,
+        manifest_bytes=_manifest_bytes(built, len(cells)),
+        run_bytes=_run_bytes(finished, rows, first.eval_manifest),
+        weight_bytes=_weight_bytes(model, rows) if plan.options.keep_weights else 0,
+    )
+    return found if seconds is None else _timed(found, configs, first, seconds, reporter or Reporter())
+
+
+class _Finished(NamedTuple):
+    """How many runs of a strategy are there, and the bytes of their folders."""
+
+    runs: int = 0
+    size: int = 0
+
+
+_NONE = _Finished()
+
+
+def _labels(track: Track) -> Path:
+    """Return the training labels of a track that is trained on."""
+    if track.train_manifest is None:
+        raise ValueError(f"track {track.info.name}: no training labels")
+    return track.train_manifest
+
+
+def _steps(config: RunConfig, data: ManifestDataset) -> int:
+    """Return the steps of a run, those of networks that are trained before it among them."""
+    steps = fit_to_data(config, data).train.steps
+    return steps + updates_before(make_options(config), steps)
+
+
+def _list_cells(plan: Plan, chosen: Sequence[str], build: Build, recipe_has_noise: HasNoise) -> dict[str, Track | None]:
+    """Return ``<track>`` or ``<track> noise <seed>`` → the track with its labels, None where they are not built yet.
+
+    At least one has them: where none is there, those of the first are built.
+    """
+    options, protocol = plan.options, plan.protocol
+    if options.own_manifests is not None:
+        return {"own": _open(*options.own_manifests, None, plan)}
+    if protocol is None:
+        raise ValueError("without a protocol, options name the manifests")
+    places = options.out / MANIFESTS
+    own = kept_apart(protocol, options)
+    scored = replace(own, dataset=own.scored_dataset)
+    find_scored = manifest_finder(scored, places, build, own.scored_root(options.root, options.eval_root))
+    evaluation = find_scored(own.eval_split, "clean", own.noise_seeds[0])
+    draws = [
+        (name, seed)
+        for name in chosen
+        for seed in (own.noise_seeds if recipe_has_noise(own.tracks[name]) else own.noise_seeds[:1])
+    ]
+
+    def folder(name: str, seed: int) -> Path:
+        return manifest_folder(own, places, own.train_split, own.tracks[name], seed)
+
+    if not any((folder(*draw) / INFO_NAME).is_file() for draw in draws):
+        name, seed = draws[0]
+        manifest_finder(own, places, build, options.root)(own.train_split, own.tracks[name], seed)
+    return {
+        f"{name} noise {seed}" if seed else name: _open(folder(name, seed), evaluation, name, plan)
+        if (folder(name, seed) / INFO_NAME).is_file()
+        else None
+        for name, seed in draws
+    }
+
+
+def _open(train: Path, evaluation: Path, name: str | None, plan: Plan) -> Track:
+    """Return the track of two manifests, its pictures not looked at."""
+    options, protocol = plan.options, plan.protocol
+    if protocol is None:
+        info = track_info(read_manifest(train), read_manifest(evaluation))
+        return Track(info, train, evaluation, options.root, options.eval_root or options.root)
+    own = kept_apart(protocol, options)
+    info = track_info(read_manifest(train), read_manifest(evaluation), name, own.id)
+    return Track(info, train, evaluation, options.root, own.scored_root(options.root, options.eval_root))
+
+
+def _count_finished(
+    grid: Sequence[RunSpec], tracks: Sequence[Track], runner: TorchRunner, out: Path
+) -> dict[str, _Finished]:
+    """Return strategy → what is there of its runs, for those that have any."""
+    found: dict[str, _Finished] = {}
+    for spec in _on_all_tracks(grid, tracks):
+        folder = spec.folder(out)
+        old, _ = read_old_result(folder / RESULT_NAME)
+        if old is None:
+            continue
+        info = replace(spec.track.info, train_images=old.track.train_images, eval_images=old.track.eval_images)
+        same = replace(spec, track=replace(spec.track, info=info))
+        if runner.identity(same).key() == old.run_key and not why_incomplete(folder, old):
+            runs, size = found.get(spec.strategy, _NONE)
+            found[spec.strategy] = _Finished(runs + 1, size + _size_of(folder))
+    return found
+
+
+def _on_all_tracks(grid: Sequence[RunSpec], tracks: Sequence[Track]) -> Iterator[RunSpec]:
+    """Yield the runs of one track on each of them; reference rows once."""
+    yield from (spec for spec in grid if spec.strategy in REFERENCES)
+    trained = [spec for spec in grid if spec.strategy not in REFERENCES]
+    yield from (replace(spec, track=track) for track in tracks for spec in trained)
+
+
+def _manifest_bytes(built: Sequence[Track], wanted: int) -> int:
+    """Return about the bytes of all manifests: those of ``wanted`` draws, and the evaluation's."""
+    sizes = [_size_of(_labels(track)) for track in built]
+    return _size_of(built[0].eval_manifest) + sum(sizes) + (wanted - len(sizes)) * max(sizes)
+
+
+def _run_bytes(finished: Mapping[str, _Finished], rows: Sequence[StrategyForecast], evaluation: Path) -> int:
+    """Return about the bytes of all runs: from those that are there, else from the masks that are scored on."""
+    networks = sum(row.runs * row.networks for row in rows)
+    known = [(row.networks * row.done, finished[row.strategy].size) for row in rows if row.done]
+    if known:
+        return round(networks * sum(size for _, size in known) / sum(count for count, _ in known))
+    return networks * sum(path.stat().st_size for path in evaluation.glob(MASKS))
+
+
+def _weight_bytes(model: str, rows: Sequence[StrategyForecast]) -> int:
+    """Return the bytes of the stored weights of all networks."""
+    one = sum(tensor.numel() * tensor.element_size() for tensor in MODELS[model]().state_dict().values())
+    return one * sum(row.runs * row.networks for row in rows)
+
+
+def _size_of(folder: Path) -> int:
+    """Return the bytes of the files in a folder."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+
+
+class _EnoughError(Exception):
+    """Ends a training that is only timed."""
+
+
+def _timed(
+    found: Forecast, configs: Mapping[str, RunConfig], track: Track, seconds: float, reporter: Reporter
+) -> Forecast:
+    """Return the forecast with what a step of every strategy takes, and a prediction of all clips."""
+    rows = []
+    for row in found.strategies:
+        step_s = time_steps(configs[row.strategy], track, seconds)
+        reporter.note(f"{row.strategy}-{row.variant}: {step_s:.3g} s a step")
+        rows.append(replace(row, step_s=step_s))
+    config = configs[found.strategies[0].strategy]
+    predict_s = time_prediction(config, track, seconds)
+    device = str(pick_device(config.device))
+    return replace(found, strategies=tuple(rows), device=device, predict_s=predict_s)
+
+
+def time_steps(config: RunConfig, track: Track, seconds: float) -> float:
+    """Return the seconds of one step of a run, loading included: the mean over at least ``seconds``, and two steps.
+
+    Raises:
+        ActisegError: the run has too few steps to time one.
+    """
+    ends: list[float] = []
+
+    def on_progress(done: int, total: int, loss: float) -> None:
+        ends.append(time.perf_counter())
+        if len(ends) > WARM_UP + 1 and ends[-1] - ends[WARM_UP] >= seconds:
+            raise _EnoughError
+
+    with suppress(_EnoughError):
+        execution.train(config, track, on_progress)
+    if len(ends) < 2:
+        raise ActisegError(f"strategy {config.strategy!r}: a run of {len(ends)} steps is too short to time one")
+    first = min(WARM_UP, len(ends) - 2)
+    return (ends[-1] - ends[first]) / (len(ends) - 1 - first)
+
+
+def time_prediction(config: RunConfig, track: Track, seconds: float) -> float:
+    """Return the seconds to predict all evaluation clips with one network, from those of the first ``seconds``."""
+    with process_state(config.threads):
+        networks, _ = make_networks(config, 1, pick_device(config.device))
+        clips, last = 0, ""
+        started = time.perf_counter()
+        for row in next(execution.predict_clips(networks, config, track)):
+            clips += row.clip_id != last
+            last = row.clip_id
+            if time.perf_counter() - started >= seconds:
+                break
+        took = time.perf_counter() - started
+    return took / max(1, clips) * int(read_manifest(track.eval_manifest).info.counts["clips"])
