@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import warnings
 from collections.abc import Iterator, Sequence
@@ -10,7 +11,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from actiseg_bench.grid.run import Finished, Reporter, Runner, RunSpec, one_by_one
-from actiseg_bench.grid.worker import start_work
+from actiseg_bench.grid.worker import VISIBLE, start_work
 from actiseg_noise.borders.processes import no_interrupts
 from actiseg_noise.errors import ActisegWarning
 
@@ -43,12 +44,17 @@ def work(pipe: Connection, runner: Runner, out: Path) -> None:
 
 
 class _Worker:
-    """One process and the run it is at."""
+    """One process and the run it is at.
 
-    def __init__(self, runner: Runner, out: Path) -> None:
+    Args:
+        place: which of the processes it is, in [0, jobs). gpu: the only one that it sees; None is all of them.
+    """
+
+    def __init__(self, runner: Runner, out: Path, place: int, gpu: str | None) -> None:
         context = multiprocessing.get_context("spawn")
+        self.place = place
         self.pipe, other = context.Pipe()
-        self.process = context.Process(target=start_work, args=(other, pickle.dumps(runner), out), daemon=True)
+        self.process = context.Process(target=start_work, args=(other, pickle.dumps(runner), out, gpu), daemon=True)
         self.process.start()
         other.close()
         self.spec: RunSpec | None = None
@@ -83,18 +89,41 @@ class _Worker:
         self.process.join()
 
 
-def at_once(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter, jobs: int) -> Iterator[Finished]:
+def list_gpus(device: str) -> list[str]:
+    """Return the GPUs that processes can be dealt out to, as ``CUDA_VISIBLE_DEVICES`` names them.
+
+    Args:
+        device: as ``--device`` says it. One that is named (``cuda:1``), and a CPU, is for all processes: nothing is
+            dealt out.
+    """
+    import torch
+
+    if device not in ("auto", "cuda") or not torch.cuda.is_available():
+        return []
+    seen = os.environ.get(VISIBLE)
+    names = seen.split(",") if seen else [str(number) for number in range(torch.cuda.device_count())]
+    return [name.strip() for name in names[: torch.cuda.device_count()]]
+
+
+def at_once(
+    grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter, jobs: int, gpus: Sequence[str] = ()
+) -> Iterator[Finished]:
     """Yield every run of the grid as it ends, ``jobs`` at a time; ``runner`` must pickle.
 
     A process that is killed fails its run alone.
+
+    Args:
+        gpus: the k-th process sees the k-th of them alone, from the first one again where there are more processes;
+            with none, every process sees what this one does.
     """
     waiting = list(reversed(grid))
     workers: list[_Worker] = []
     try:
         while waiting or workers:
             while waiting and len(workers) < jobs:
+                place = min(set(range(jobs)).difference(worker.place for worker in workers))
                 with no_interrupts():  # the process ignores Ctrl-C from its start, and is stopped below
-                    workers.append(_Worker(runner, out))
+                    workers.append(_Worker(runner, out, place, gpus[place % len(gpus)] if gpus else None))
                 workers[-1].give(waiting.pop())
             ready = wait([worker.pipe for worker in workers])
             for worker in [worker for worker in workers if worker.pipe in ready]:

@@ -28,7 +28,7 @@ class RunOptions(TrainingOptions):
     threads: int | None = flag(
         None, "CPU threads; equal threads, equal results. [default: 2, or 1 per job]", at_least=1
     )
-    jobs: int = flag(1, "Runs at once, each in a process of its own.", at_least=1)
+    jobs: int = flag(1, "Runs at once, each in a process of its own; several GPUs are dealt out to them.", at_least=1)
     manifest: Path | None = flag(None, "Train on this manifest instead of a protocol's.")
     eval_manifest: Path | None = flag(None, "Score on this manifest; goes with --manifest.")
     eval_root: Path | None = flag(None, "The folder of the dataset that is scored on. [default: --root]")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actiseg_bench.grid.jobs import at_once
+from actiseg_bench.grid.jobs import at_once, list_gpus
 from actiseg_bench.grid.options import RunOptions
 from actiseg_bench.grid.run import GridOutcome, Reporter, Runner, RunSpec, collect, make_grid, one_by_one
 from actiseg_bench.grid.runner import TorchRunner
@@ -114,12 +114,18 @@ def make_runs(
         with reporter:
             for text in list_shared_clips(tracks):
                 reporter.note(f"warning: {text}")
-            return make_all(grid, runner, options.out, reporter, options.jobs)
+            return make_all(grid, runner, options.out, reporter, options.jobs, options.device)
 
 
-def make_all(grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter, jobs: int) -> GridOutcome:
-    """Make every run of a grid that is not there yet, ``jobs`` at a time; the caller holds ``locked(out)``."""
-    work = partial(at_once, jobs=jobs) if jobs > 1 else one_by_one
+def make_all(
+    grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter, jobs: int, device: str
+) -> GridOutcome:
+    """Make every run of a grid that is not there yet, ``jobs`` at a time; the caller holds ``locked(out)``.
+
+    Args:
+        device: as ``--device`` says it; several GPUs are dealt out to the processes.
+    """
+    work = partial(at_once, jobs=jobs, gpus=list_gpus(device)) if jobs > 1 else one_by_one
     return collect(grid, work(grid, runner, out, reporter), reporter)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 from multiprocessing.connection import Connection
@@ -9,13 +10,18 @@ from pathlib import Path
 
 from actiseg_noise.borders.processes import end_with_parent
 
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
-def start_work(pipe: Connection, runner: bytes, out: Path) -> None:
+
+def start_work(pipe: Connection, runner: bytes, out: Path, gpu: str | None = None) -> None:
     """Make the runs that come through ``pipe``, and end with the parent, however that ends; Ctrl-C is its business.
 
     Args:
         runner: pickled; unpacking it may import torch, which takes seconds.
+        gpu: the only one that this process shall see; None leaves that as it is.
     """
+    if gpu is not None:
+        os.environ[VISIBLE] = gpu  # before torch looks for them
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     made = pickle.loads(runner)  # noqa: S301 - of the parent process

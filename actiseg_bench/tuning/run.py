@@ -64,7 +64,7 @@ def make_tuning(options: TuneOptions, build: Build, reporter: Reporter | None = 
         with reporter:
             for text in list_shared_clips([*tracks, *validations]):
                 reporter.note(f"warning: {text}")
-            trials = make_all(tried, trier, options.out / TRIALS_FOLDER, reporter, options.jobs)
+            trials = make_all(tried, trier, options.out / TRIALS_FOLDER, reporter, options.jobs, options.device)
             choices = make_choices(tried, trials, options)
             for choice in choices:
                 write_choice(choice, options.out)
@@ -72,7 +72,8 @@ def make_tuning(options: TuneOptions, build: Build, reporter: Reporter | None = 
                 return TuneOutcome(choices, trials)
             grid = make_grid(tracks, plan.strategies, FAITHFUL, plan.seeds, plan.base.model)
             grid += list_tuned(choices, tracks, plan.seeds)
-            return TuneOutcome(choices, trials, make_all(grid, runner, options.out, reporter, options.jobs))
+            made = make_all(grid, runner, options.out, reporter, options.jobs, options.device)
+            return TuneOutcome(choices, trials, made)
 
 
 def check_protocol(plan: Plan) -> Protocol:

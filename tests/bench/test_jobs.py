@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from bench_fakes import FakeRunner, make_track, run_grid
 
-from actiseg_bench.grid.jobs import at_once
+from actiseg_bench.grid.jobs import at_once, list_gpus
 from actiseg_bench.grid.run import GridOutcome, OnProgress, Outcome, Reporter, RunSpec, collect, make_grid
 from actiseg_bench.results.stored import read_results
 
@@ -217,3 +217,41 @@ def test_a_rerun_at_once_waits_for_a_worker_that_is_just_ending(tmp_path: Path) 
         parent.kill()
         parent.wait()
     assert run_grid(GRID, FakeRunner(), tmp_path / "out").failed == []
+
+
+@dataclass
+class Seeing(FakeRunner):
+    """Says in a file which GPUs its process may see; dies in one of the runs."""
+
+    def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
+        seen = spec.folder(Path(self.config["out"])).parent.parent / f"{spec.strategy}-{spec.track.info.name}.gpu"
+        seen.parent.mkdir(parents=True, exist_ok=True)
+        seen.write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
+        time.sleep(0.3)  # so that no process makes all
+        if spec.name == "clean baseline-faithful seed 0":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().execute(spec, folder, on_progress)
+
+
+@pytest.mark.parametrize(("gpus", "expected"), [(["4", "GPU-6"], {"4", "GPU-6"}), (["3"], {"3"}), ([], {"all"})])
+def test_gpus_are_dealt_out_to_the_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gpus: list[str], expected: set[str]
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    runner = Seeing(config={"out": str(tmp_path)})
+    made = collect(GRID, at_once(GRID, runner, tmp_path, Reporter(), 2, gpus), Reporter())
+    assert [name for name, _ in made.failed] == ["clean baseline-faithful seed 0"]
+    seen = [path.read_text() for path in tmp_path.rglob("*.gpu")]
+    assert len(seen) == len(GRID)
+    assert set(seen) == expected
+    assert "CUDA_VISIBLE_DEVICES" not in os.environ
+
+
+def test_only_gpus_that_nobody_named_one_of_are_dealt_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert list_gpus("cuda") == list_gpus("auto") == ["0", "1"]
+    assert list_gpus("cuda:1") == list_gpus("cpu") == []
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5, GPU-7")
+    assert list_gpus("cuda") == ["5", "GPU-7"]
