@@ -19,17 +19,18 @@ def print_forecast(options: RunOptions, seconds: float | None, *, as_json: bool)
     Args:
         seconds: for which every strategy is timed; None for not at all.
     """
+    import actiseg_noise
     from actiseg_bench.cli.progress import GridProgress
     from actiseg_bench.grid.forecast import forecast
-    from actiseg_noise import dataset_root, load_recipe
     from actiseg_noise.terminal import print_json, print_table
 
     def recipe_has_noise(recipe: str) -> bool:
-        return bool(load_recipe(recipe).noises)
+        return bool(actiseg_noise.load_recipe(recipe).noises)
 
+    find_root = actiseg_noise.dataset_root
     with GridProgress() as progress:
         found = forecast(
-            options, build_manifest, recipe_has_noise, find_root=dataset_root, seconds=seconds, reporter=progress
+            options, build_manifest, recipe_has_noise, find_root=find_root, seconds=seconds, reporter=progress
         )
     if as_json:
         print_json(found.to_json())

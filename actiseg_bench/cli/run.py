@@ -50,11 +50,11 @@ def run(
         print_forecast(options, time, as_json=json)
         return
     try:
+        import actiseg_noise
         from actiseg_bench.cli.progress import GridProgress
         from actiseg_bench.grid.plan import make_runs
-        from actiseg_noise import dataset_root
 
-        outcome = make_runs(options, build_manifest, GridProgress(), find_root=dataset_root)
+        outcome = make_runs(options, build_manifest, GridProgress(), find_root=actiseg_noise.dataset_root)
     except KeyboardInterrupt:
         raise InterruptedCommandError(
             f"finished runs are kept in {options.out}, and the same command continues from there."

@@ -35,6 +35,7 @@ from actiseg_bench.training.items import fit_to_data, open_training, steps_per_e
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.train import make_networks, make_options
 from actiseg_noise import read_manifest
+from actiseg_noise.borders.folders import list_names
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import INFO_NAME
 
@@ -332,7 +333,7 @@ def _run_bytes(finished: Mapping[str, _Finished], rows: Sequence[StrategyForecas
     known = [(row.networks * row.done, finished[row.strategy].size) for row in rows if row.done]
     if known:
         return round(networks * sum(size for _, size in known) / sum(count for count, _ in known))
-    return networks * sum(path.stat().st_size for path in evaluation.glob(MASKS))
+    return networks * _size_of(evaluation, MASKS)
 
 
 def _weight_bytes(model: str, rows: Sequence[StrategyForecast]) -> int:
@@ -341,9 +342,10 @@ def _weight_bytes(model: str, rows: Sequence[StrategyForecast]) -> int:
     return one * sum(row.runs * row.networks for row in rows)
 
 
-def _size_of(folder: Path) -> int:
-    """Return the bytes of the files in a folder."""
-    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+def _size_of(folder: Path, *names: str) -> int:
+    """Return the bytes of the files in a folder: of all, or of those of these names."""
+    paths = [folder / name for name in list_names(folder) if not names or name in names]
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 class _EnoughError(Exception):
