@@ -251,7 +251,16 @@ def number_reader(option: str) -> Callable[[str], float]:
 
 
 class InterruptedCommandError(Exception):
-    """Ctrl-C came while a command was at work; the message says what is left of it."""
+    """A command was stopped at its work; the message says what is left of it.
+
+    Args:
+        code: what the process exits with: 130 for Ctrl-C.
+        how: the first word of the line that is printed.
+    """
+
+    def __init__(self, message: str = "", *, code: int = INTERRUPTED, how: str = "interrupted") -> None:
+        super().__init__(message)
+        self.code, self.how = code, how
 
 
 def run_app(app: Callable[[], Any], known: type[Exception]) -> NoReturn:
@@ -289,7 +298,10 @@ def _run(app: Callable[[], Any], known: type[Exception]) -> int | str | None:
         return end.code
     except OutputError as error:
         return _cannot_print(error)
-    except (KeyboardInterrupt, InterruptedCommandError) as stop:
+    except InterruptedCommandError as stop:
+        print_error("; ".join(filter(None, (stop.how, str(stop)))))
+        return stop.code
+    except KeyboardInterrupt as stop:
         print_error("; ".join(filter(None, ("interrupted", str(stop)))))
         return INTERRUPTED
     except (known, MemoryError, OSError, ImportError, UnicodeEncodeError) as error:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing import parent_process
+
+_WATCHED_EVERY_S = 0.5
 
 
 def end_with_parent() -> None:
@@ -21,6 +24,18 @@ def _wait_and_end() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def end_with_launcher() -> None:
+    """End this process within a second after the one that started it, however that was started and ends."""
+    threading.Thread(target=_watch_and_end, args=(os.getppid(),), daemon=True).start()
+
+
+def _watch_and_end(launcher: int) -> None:
+    """Wait until this process has another parent than its launcher, then end."""
+    while os.getppid() == launcher:
+        time.sleep(_WATCHED_EVERY_S)
+    os._exit(1)
 
 
 @contextmanager
