@@ -28,3 +28,14 @@ def pick_device(name: str) -> torch.device:
         first_line = str(error).splitlines()[0]
         raise ActisegError(f"--device {name}: not available here ({first_line}). Use cpu or auto.") from None
     return torch.device(name)
+
+
+def peak_gpu_memory_mib(device: torch.device | None = None) -> float | None:
+    """Return the most memory that torch had allocated on a GPU of this process, in MiB; None where it uses none.
+
+    Args:
+        device: None for the current one.
+    """
+    if (device is not None and device.type != "cuda") or not torch.cuda.is_initialized():
+        return None
+    return torch.cuda.max_memory_allocated(device) / 2**20

@@ -169,6 +169,25 @@ class Batch:
         extra = {name: value.to(device) for name in optional if (value := getattr(self, name)) is not None}
         return replace(self, **moved, **extra)
 
+    def take(self, samples: list[int]) -> Batch:
+        """Return the batch with the samples at these positions only, ascending, and the sequences that they are on."""
+        sequences, frames_of = self.frames_of[samples].unique(return_inverse=True)
+        moved = {
+            name: value[sequences]
+            for name in ("frames", "affine", "strong")
+            if (value := getattr(self, name)) is not None
+        }
+        optional = ("masks", "is_positive", "agrees", "weights")
+        moved |= {name: value[samples] for name in optional if (value := getattr(self, name)) is not None}
+        return replace(
+            self,
+            **moved,
+            frames_of=frames_of,
+            expressions=[self.expressions[i] for i in samples],
+            sample_ids=tuple(self.sample_ids[i] for i in samples),
+            frame_idx=tuple(self.frame_idx[i] for i in samples),
+        )
+
     @property
     def targets(self) -> Targets:
         """Return what a network may see of the labels, to choose which of its queries answers for a sample."""

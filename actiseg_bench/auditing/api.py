@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from actiseg_bench.auditing.run import Audit
-    from actiseg_bench.training.train import Progress
+    from actiseg_bench.training.progress import Progress
 
 
 def audit(

@@ -29,7 +29,8 @@ from actiseg_bench.training.checkpoint import check_identity, read_tensors, run_
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.folds import draw_folds
 from actiseg_bench.training.process import process_state
-from actiseg_bench.training.train import Progress, train_run
+from actiseg_bench.training.progress import Progress
+from actiseg_bench.training.train import train_run
 from actiseg_noise.errors import raise_if
 from actiseg_noise.manifest.read import Manifest, read_manifest
 

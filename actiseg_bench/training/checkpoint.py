@@ -1,15 +1,17 @@
 """Checkpoints: a training on its way and trained networks, in safetensors with everything that made them.
 
 Nothing is ever unpickled. A file names the configuration and the labels that it belongs to; one of another training is
-refused.
+refused. A training that writes one goes on meanwhile: a thread writes a copy of its state.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -21,12 +23,14 @@ from actiseg_bench.tensors import TensorFileError, read_safetensors, write_safet
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import TrainingMonitor
 from actiseg_noise.borders.text import check_file, parse_json
-from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.errors import ActisegError, ActisegWarning, raise_if
 
 TRAINING_NAME = "training.safetensors"
 LAST_GOOD_NAME = "last_good.safetensors"
 FORMAT = "1"
 MOST_THREADS = 1024
+MOST_COPIED = 8 * 2**30  # bytes of a state that is copied to be written beside the training
+FREE = ("devices",)  # keys of a configuration that decide where a training runs, not what comes of it
 _LONGEST_SHOWN = 24
 _IMAGES = "images"
 _MISFITS = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, RecursionError, ActisegError)
@@ -105,16 +109,27 @@ class TrainingState:
 
 
 class CheckpointManager:
-    """Where a training leaves its checkpoints.
+    """Where a training leaves its checkpoints. A context manager: what is being written is whole at the end.
 
     Args:
         identity: what decides the run; a checkpoint with another one is refused.
-        every: steps between checkpoints; None: only what ``save_last_good`` writes.
+        every: steps between checkpoints; None: only what ``save`` and ``save_last_good`` are called for.
         writes: of several processes on one training, one writes and all read.
+
+    Attributes:
+        kept: the step of the checkpoint that is there, or being written; None for no checkpoint.
     """
 
     def __init__(self, folder: Path, identity: dict[str, Any], every: int | None = None, writes: bool = True) -> None:
         self.folder, self.identity, self.every, self.writes = folder, identity, every, writes
+        self.kept: int | None = None
+        self._writer = BackgroundWriter()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._writer.close(is_heard=kind is None)
 
     @property
     def path(self) -> Path:
@@ -138,26 +153,105 @@ class CheckpointManager:
             raise CheckpointError(
                 f"{self.path}: not the state of this training ({_one_line(error)}). Remove the file to start over."
             ) from None
+        self.kept = state.step
 
-    def save_if_due(self, state: TrainingState) -> None:
-        """Write a checkpoint when it is time."""
-        if self.every is not None and state.step % self.every == 0:
-            self._write(self.path, state)
+    def is_due(self, step: int) -> bool:
+        """Return whether a checkpoint is to be written after ``step`` updates.
+
+        Raises:
+            ActisegError: the one before could not be written.
+        """
+        self._writer.check()
+        return self.every is not None and step % self.every == 0
+
+    def save(self, state: TrainingState) -> None:
+        """Copy the state and let the copy be written, beside what comes next; the one before is whole by then.
+
+        Raises:
+            ActisegError: the one before could not be written; this one's failure is raised by the next call.
+        """
+        self._write(self.path, state)
+        self.kept = state.step
 
     def save_last_good(self, state: TrainingState) -> Path:
         """Write the state before an update that must not be made; return where."""
         path = self.folder / LAST_GOOD_NAME
         self._write(path, state)
+        self.finish()
         return path
+
+    def finish(self) -> None:
+        """Wait until what is being written is whole.
+
+        Raises:
+            ActisegError: it could not be written.
+        """
+        self._writer.wait()
 
     def _write(self, path: Path, state: TrainingState) -> None:
         if not self.writes:
             return
-        metadata = {name: getattr(state, name) for name in ("step", "epoch", "position", "losses")}
-        metadata["identity"] = self.identity
+        metadata: dict[str, Any] = {name: getattr(state, name) for name in ("step", "epoch", "position")}
+        metadata |= {"losses": [list(epoch) for epoch in state.losses], "identity": self.identity}
         if state.monitor is not None:
             metadata["monitor"] = state.monitor.state()
-        write_tensors(path, state.tensors(), metadata)
+        tensors = state.tensors()
+        if sum(value.nbytes for value in tensors.values()) > MOST_COPIED:
+            self.finish()
+            write_tensors(path, tensors, metadata)
+        else:
+            copies = copy_to_host(tensors)
+            self._writer.start(lambda: write_tensors(path, copies, metadata))
+
+
+class BackgroundWriter:
+    """A thread that writes one file at a time. What it fails at is raised by the next call, whichever that is."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._pending: Future[None] | None = None
+
+    def start(self, write: Callable[[], None]) -> None:
+        """Begin to write, as soon as the file before is whole."""
+        self.wait()
+        self._pending = self._pool.submit(write)
+
+    def check(self) -> None:
+        """Raise what the last write failed at, if it has ended."""
+        if self._pending is not None and self._pending.done():
+            self.wait()
+
+    def wait(self) -> None:
+        """Wait for the last write, and raise what it failed at; once."""
+        if self._pending is not None:
+            wait([self._pending])  # Ctrl-C here leaves it pending
+            pending, self._pending = self._pending, None
+            pending.result()
+
+    def close(self, *, is_heard: bool) -> None:
+        """Wait for the last write and end the thread.
+
+        Args:
+            is_heard: raise what it failed at; else warn of it, beside the error that is on its way.
+        """
+        self._pool.shutdown()
+        try:
+            self.wait()
+        except ActisegError as error:
+            if is_heard:
+                raise
+            warnings.warn(str(error), ActisegWarning, stacklevel=2)
+
+
+def copy_to_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies in the host's memory that nothing else changes, all of them made when this returns."""
+    copies = {}
+    for name, value in tensors.items():
+        place = torch.empty(value.shape, dtype=value.dtype, pin_memory=value.is_cuda)  # pinned memory is kept for later
+        copies[name] = place.copy_(value.detach(), non_blocking=value.is_cuda)
+    for device in {value.device for value in tensors.values() if value.is_cuda}:
+        torch.cuda.synchronize(device)
+    return copies
 
 
 def _check_shapes(optimizer: torch.optim.Optimizer) -> None:
@@ -171,11 +265,13 @@ def _check_shapes(optimizer: torch.optim.Optimizer) -> None:
 def check_identity(path: Path, found: Any, wanted: dict[str, Any]) -> None:
     """Raise CheckpointError, saying what differs, unless the file at ``path`` is of this run.
 
-    Files of earlier versions have no digest of the pictures, and are taken as they are.
+    Files of earlier versions have no digest of the pictures, and are taken as they are. On how many devices a training
+    ran does not matter.
     """
     if isinstance(found, dict) and _IMAGES not in found:
         wanted = {name: value for name, value in wanted.items() if name != _IMAGES}
-    differ = sorted(_differences(found, wanted), key=lambda one: one[0])
+    free = {f"config.{name}" for name in FREE}
+    differ = sorted((one for one in _differences(found, wanted) if one[0] not in free), key=lambda one: one[0])
     if differ:
         named = ", ".join(f"{name} ({_brief(there)} there, {_brief(here)} here)" for name, there, here in differ)
         raise CheckpointError(

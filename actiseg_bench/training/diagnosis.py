@@ -6,8 +6,8 @@ right, how much it believes. *Memorisation*: how well the networks fit the label
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import torch
@@ -48,6 +48,11 @@ class LabelCounts:
         apart = wrong[:, None] - sound[None]
         self.pairs += apart.numel()
         self.in_order += float((apart > 0).sum()) + 0.5 * float((apart == 0).sum())
+
+    def join(self, other: LabelCounts) -> None:
+        """Add what others counted."""
+        for one in fields(self):
+            setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
 
     def to_json(self) -> dict[str, float | None]:
         """Return what was counted of "this label is clean", each in [0, 1], None where nothing defines it.
@@ -188,7 +193,7 @@ class TrainingMonitor:
 
     def state(self) -> dict[str, Any]:
         """Return what was measured so far as JSON values: ``load_state``'s inverse."""
-        return {"fits": self.fits, "epochs": [asdict(epoch) for epoch in self._epochs]}
+        return {"fits": list(self.fits), "epochs": [asdict(epoch) for epoch in self._epochs]}
 
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Restore what ``state`` returned."""
@@ -196,6 +201,19 @@ class TrainingMonitor:
         self._epochs = [
             EpochSelection(LabelCounts(**epoch["samples"]), LabelCounts(**epoch["pixels"])) for epoch in state["epochs"]
         ]
+
+    def hand_over(self) -> list[EpochSelection]:
+        """Return what was counted so far, for another process's ``take_over``, and begin again at nothing."""
+        counted, self._epochs = self._epochs, []
+        return counted
+
+    def take_over(self, counted: Sequence[EpochSelection]) -> None:
+        """Add what another process counted, epoch by epoch."""
+        while len(self._epochs) < len(counted):
+            self._epochs.append(EpochSelection())
+        for mine, theirs in zip(self._epochs, counted, strict=False):
+            mine.samples.join(theirs.samples)
+            mine.pixels.join(theirs.pixels)
 
     @property
     def selection(self) -> list[dict[str, dict[str, float | None]]]:

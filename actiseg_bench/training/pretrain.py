@@ -27,7 +27,8 @@ from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.baseline import Baseline
 from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.process import process_state
-from actiseg_bench.training.train import Progress, fit, make_fabric
+from actiseg_bench.training.progress import Progress
+from actiseg_bench.training.train import fit, make_fabric
 from actiseg_noise.borders.writing import digest_file, write_json, write_text
 from actiseg_noise.errors import raise_if
 from actiseg_noise.manifest.read import read_manifest

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from actiseg_bench.data.pictures import pictures_digest
 from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
-from actiseg_bench.records import ClipItem
+from actiseg_bench.records import Batch, ClipItem
 from actiseg_bench.strategies.base import (
     FAITHFUL,
     STRATEGIES,
@@ -40,6 +41,7 @@ from actiseg_bench.training.checkpoint import (
     write_tensors,
 )
 from actiseg_bench.training.config import RunConfig
+from actiseg_bench.training.devices import Devices, join_statistics
 from actiseg_bench.training.diagnosis import PROBES, WATCHED_PROBES, Probe, TrainingMonitor
 from actiseg_bench.training.features import keep_features
 from actiseg_bench.training.folds import ask_out_of_fold, draw_folds
@@ -52,17 +54,22 @@ from actiseg_bench.training.items import (
     open_watched,
     steps_per_epoch,
 )
+from actiseg_bench.training.journal import Journal
 from actiseg_bench.training.process import process_state
+from actiseg_bench.training.progress import Curve, Progress
 from actiseg_bench.training.schedule import learning_rate, make_optimizer
 from actiseg_noise.errors import ActisegError, raise_if
 from actiseg_noise.key import Key
 
-Progress = Callable[[int, int, float], None]
 OUT_OF_FOLD_NAME = "out_of_fold.safetensors"
 
 
 class NotFiniteError(ActisegError):
     """A loss became NaN or infinite; the message names step and clips."""
+
+
+class TooLargeError(ActisegError):
+    """A step that needs more memory than the device has; the message names the batch and what to change."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +120,7 @@ def train_run(
     diagnose: bool = False,
     watch: Path | None = None,
     clips: Collection[str] | None = None,
+    curve: Curve | None = None,
 ) -> TrainOutcome:
     """Train as ``config`` says on the noisy labels of ``manifest``; the process is left as it was found.
 
@@ -126,14 +134,18 @@ def train_run(
         diagnose: measure selection and memorisation on the way (``TrainOutcome.fits`` and ``selection``).
         watch: a manifest of clips that are not trained on, whose clean labels are probed with it, more often.
         clips: train on these clips alone, with nothing kept in a folder; None: on all.
+        curve: where steps are logged; networks trained before the run are not.
 
     Raises:
+        PreemptedError: the process was asked to stop; a checkpoint of the step that it was at is in ``folder``.
+        TooLargeError: a step needs more memory than the device has; the last checkpoint is kept.
         NotFiniteError: a loss that is NaN or infinite; the networks as they were before it are in ``folder``.
         ActisegError: unknown model, strategy, option or device; a manifest without masks; missing images; clips that
             cannot share an update; a checkpoint of another run.
     """
     with process_state(config.threads):
         fabric = make_fabric(config)
+        torch.set_num_threads(config.threads)  # to launch several processes sets its own number
         started = time.perf_counter()
         truth = diagnose or STRATEGIES[config.strategy].card.needs_truth
         data = open_training(config, manifest, root, diagnose=truth, clips=clips)
@@ -150,7 +162,8 @@ def train_run(
         torch.manual_seed(step_seed(config.seed, "prepare", 0))
         strategy.prepare(networks)
         monitor = _monitor(config, data, watch, networks[0]) if diagnose else None
-        losses = fit(networks, strategy, data, config, fabric, after(on_progress, steps_before), checkpoints, monitor)
+        report = after(on_progress, steps_before)
+        losses = fit(networks, strategy, data, config, fabric, report, checkpoints, monitor, curve)
         strategy.finish(networks)
         for network in networks:
             network.eval()
@@ -291,42 +304,46 @@ def fit(
     on_progress: Progress | None = None,
     checkpoints: CheckpointManager | None = None,
     monitor: TrainingMonitor | None = None,
+    curve: Curve | None = None,
 ) -> list[float]:
     """Run all steps, from the last checkpoint where there is one; return the mean loss of every epoch."""
-    train = config.train
-    now = TrainingState(networks, [make_optimizer(network, train) for network in networks], strategy)
-    wrapped = [fabric.setup(*pair) for pair in zip(networks, now.optimizers, strict=True)]
-    sampler = make_sampler(data, config, fabric.global_rank, fabric.world_size)
-    epoch_steps = steps_per_epoch(data, train)
-    loader = DataLoader(data, batch_sampler=sampler, collate_fn=list)
+    train, devices = config.train, Devices(fabric)
     for network in networks:
         network.train()
+    join_statistics(networks, fabric)
+    now = TrainingState(networks, [make_optimizer(network, train) for network in networks], strategy)
+    wrapped = [fabric.setup(*pair) for pair in zip(networks, now.optimizers, strict=True)]
+    sampler = make_sampler(data, config)
+    epoch_steps = steps_per_epoch(data, train)
+    loader = DataLoader(data, batch_sampler=sampler, collate_fn=list)
     now.monitor = monitor
-    if checkpoints is not None:
-        checkpoints.restore(now)
-        fabric.barrier()  # several processes share a strategy's memory in the folder: all restore before one continues
-    while now.step < train.steps:
-        sampler.epoch, sampler.skip = now.epoch, now.position
-        for items in loader:
-            batch = make_batch(items, config, now.step, views=strategy.card.views, stride=data.mask_stride)
-            batch = batch.to(fabric.device)
-            torch.manual_seed(step_seed(config.seed, "step", now.step))  # what a network draws has an address too
-            step = strategy.step([network for network, _ in wrapped], batch, now.step / epoch_steps)
-            _check_finite(step.losses, items, now, checkpoints)
-            descend(fabric, wrapped, step.losses, learning_rate(now.step, train, epoch_steps), train.clip_norm)
-            if monitor is not None:
-                monitor.add_step(step, batch, now.epoch)
-            now.advance(step.losses[0].item())
-            if monitor is not None:
-                monitor.probe_if_due(now.step, networks[0], fabric.device)
-            if on_progress:
-                on_progress(now.step, train.steps, now.losses[-1][-1])
-            if checkpoints is not None:
-                checkpoints.save_if_due(now)
-            if now.step == train.steps:
-                break
-        else:
-            now.end_epoch()
+    journal = Journal(
+        now, train.steps, devices, fabric.device, checkpoints=checkpoints, curve=curve, on_progress=on_progress
+    )
+    with journal:
+        while now.step < train.steps:
+            sampler.epoch, sampler.skip = now.epoch, now.position
+            for items in loader:
+                batch = make_batch(items, config, now.step, views=strategy.card.views, stride=data.mask_stride)
+                rate = learning_rate(now.step, train, epoch_steps)
+                with explained_shortage(batch, items, now, checkpoints):
+                    batch = devices.share(batch).to(fabric.device)
+                    torch.manual_seed(devices.seed(config.seed, now.step))  # what a network draws has an address too
+                    step = strategy.step([network for network, _ in wrapped], batch, now.step / epoch_steps)
+                    losses = devices.mean(step.losses)
+                    _check_finite(losses, items, now, checkpoints)
+                    descend(fabric, wrapped, devices.weigh(step.losses), rate, train.clip_norm)
+                if monitor is not None:
+                    monitor.add_step(step, batch, now.epoch)
+                now.advance(losses[0].item())
+                if monitor is not None:
+                    monitor.probe_if_due(now.step, networks[0], fabric.device)
+                journal.end_step(len(items), rate)
+                if now.step == train.steps:
+                    break
+            else:
+                now.end_epoch()
+        devices.gather(monitor)
     return [sum(epoch) / len(epoch) for epoch in now.losses]
 
 
@@ -352,3 +369,37 @@ def _check_finite(
         clips = ", ".join(item.clip_id for item in items)
         kept = "" if checkpoints is None else f"; the networks before it are in {checkpoints.save_last_good(now)}"
         raise NotFiniteError(f"the loss is {broken[0]} at step {now.step}, epoch {now.epoch}, clips {clips}{kept}")
+
+
+@contextmanager
+def explained_shortage(
+    batch: Batch, items: list[ClipItem], now: TrainingState, checkpoints: CheckpointManager | None
+) -> Iterator[None]:
+    """Say of a step that the device has no memory for what it was and what to change; the last checkpoint is kept.
+
+    Raises:
+        TooLargeError: the device has not enough memory.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        frames, _, rows, columns = batch.frames.shape[1:]
+        size = f"{len(batch.frames)} × {frames} frames of {rows} × {columns}, {len(batch)} expressions"
+        reason = " ".join(str(error).split(". GPU", maxsplit=1)[0].split())[:200]
+        shown = ", ".join(batch.sample_ids[:3]) + ", …" * (len(batch) > 3)
+        raise TooLargeError(
+            f"out of memory at step {now.step}, epoch {now.epoch}, on {len(items)} item{'s' if len(items) > 1 else ''} "
+            f"({size}; samples {shown}): {reason}. {_advice(checkpoints)}To train with less: fewer --clips, fewer "
+            "--frames, --precision bf16-mixed, or a smaller --model, which is another training: use another --out"
+        ) from None
+
+
+def _advice(checkpoints: CheckpointManager | None) -> str:
+    """Return how a training that ran out of memory can be continued as it is."""
+    if checkpoints is None or checkpoints.kept is None:
+        return ""
+    checkpoints.finish()
+    return (
+        f"The checkpoint of step {checkpoints.kept} is kept in {checkpoints.path}; the same command continues from it "
+        "where there is more memory: no other program on the card, or more --devices, which share a batch. "
+    )

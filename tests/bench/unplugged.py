@@ -9,7 +9,8 @@ import torch
 
 from actiseg_bench.training.checkpoint import read_tensors
 from actiseg_bench.training.config import RunConfig
-from actiseg_bench.training.train import Progress, TrainOutcome, train_run
+from actiseg_bench.training.progress import Progress
+from actiseg_bench.training.train import TrainOutcome, train_run
 
 
 class UnpluggedError(Exception):

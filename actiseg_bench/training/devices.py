@@ -1,0 +1,134 @@
+"""Several devices on one training, a process each: a batch is dealt out, and what they find is put together.
+
+Every process makes the whole batch, so that its draws are those of one process, and takes its share of it. So the
+batches, and what of them a step learns, do not depend on how many devices there are.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from actiseg_bench.records import Batch
+from actiseg_bench.training.batches import step_seed
+from actiseg_bench.training.diagnosis import TrainingMonitor
+from actiseg_noise.errors import ActisegWarning, raise_if
+
+
+class Devices:
+    """The processes of a training as one of them sees them; with one process everything stays as it is.
+
+    Attributes:
+        rank, world: which process this is, of how many.
+    """
+
+    def __init__(self, fabric: Fabric) -> None:
+        self._fabric = fabric
+        self.rank, self.world = fabric.global_rank, fabric.world_size
+        self._weight = 1.0
+
+    def share(self, batch: Batch) -> Batch:
+        """Return this process's part of a batch, and remember how much of it that is.
+
+        Raises:
+            ActisegError: fewer samples than processes.
+        """
+        if self.world == 1:
+            return batch
+        mine = deal(batch.frames_of.tolist(), self.world)
+        raise_if(
+            not all(mine),
+            f"{self.world} devices cannot share an update of {len(batch)} sample{'s' if len(batch) > 1 else ''}: "
+            "give more --clips, or fewer --devices",
+        )
+        self._weight = len(mine[self.rank]) * self.world / len(batch)
+        return batch.take(mine[self.rank])
+
+    def seed(self, seed: int, step: int) -> int:
+        """Return the seed of what networks draw in a step, another one in every process."""
+        return step_seed(seed, f"step of process {self.rank}" if self.rank else "step", step)
+
+    def weigh(self, losses: Sequence[Tensor]) -> list[Tensor]:
+        """Return means over this process's samples so that their mean over processes is that over the batch."""
+        return list(losses) if self._weight == 1 else [loss * self._weight for loss in losses]
+
+    def mean(self, losses: Sequence[Tensor]) -> list[Tensor]:
+        """Return the losses of the whole batch, the same in all processes, for reading."""
+        if self.world == 1:
+            return list(losses)
+        return list(self._mean(torch.stack([loss.detach() for loss in self.weigh(losses)])).unbind())
+
+    def is_any(self, asked: bool) -> bool:
+        """Return whether any process is asked; all of them get the same answer."""
+        if self.world == 1:
+            return asked
+        return bool(self._mean(torch.tensor(float(asked), device=self._fabric.device)) > 0)
+
+    def gather(self, monitor: TrainingMonitor | None) -> None:
+        """Let the first process have all that was counted so far."""
+        if self.world == 1 or monitor is None:
+            return
+        counted: list[object] = [None] * self.world
+        dist.all_gather_object(counted, monitor.hand_over())
+        if self.rank == 0:
+            for one in counted:
+                monitor.take_over(one)  # type: ignore[arg-type]
+
+    def _mean(self, values: Tensor) -> Tensor:
+        found = self._fabric.all_reduce(values, reduce_op="mean")
+        if not isinstance(found, Tensor):
+            raise TypeError(f"expected a tensor of all processes, got {type(found).__name__}")
+        return found
+
+    def wait_for_all(self) -> None:
+        """Wait until every process is here."""
+        self._fabric.barrier()
+
+
+def deal(frames_of: Sequence[int], world: int) -> list[list[int]]:
+    """Return the positions of the samples that each of ``world`` processes gets, ascending; none twice.
+
+    Sequences stay whole where there are enough of them: each goes to the process with the fewest samples so far.
+
+    Args:
+        frames_of: the sequence of each sample, ascending.
+
+    >>> deal([0, 0, 0, 1, 1, 2], 2)
+    [[0, 1, 2], [3, 4, 5]]
+    >>> deal([0, 0, 0], 2)
+    [[0, 2], [1]]
+    """
+    sequences = sorted(set(frames_of))
+    if len(sequences) < world:
+        return [list(range(len(frames_of)))[rank::world] for rank in range(world)]
+    found: list[list[int]] = [[] for _ in range(world)]
+    for sequence in sequences:
+        fewest = min(found, key=len)
+        fewest += [place for place, one in enumerate(frames_of) if one == sequence]
+    return found
+
+
+def join_statistics(networks: Sequence[nn.Module], fabric: Fabric) -> None:
+    """Let batch normalisation have the statistics of the whole batch, as one device has; CUDA alone can.
+
+    Elsewhere each device normalises by its own share, which is said once.
+    """
+    learned = any(isinstance(part, _BatchNorm) and part.training for network in networks for part in network.modules())
+    if fabric.world_size == 1 or not learned:
+        return
+    if fabric.device.type == "cuda":
+        for network in networks:
+            nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    elif fabric.is_global_zero:
+        warnings.warn(
+            f"each of the {fabric.world_size} devices normalises by the statistics of its own share of a batch: on "
+            f"{fabric.device.type} they cannot be joined, and losses differ from those of one device",
+            ActisegWarning,
+            stacklevel=2,
+        )
