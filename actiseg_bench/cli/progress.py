@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from actiseg_bench.grid.run import Reporter, RunSpec
 from actiseg_noise.terminal import ProgressBar, ProgressBars
+
+SPEED_OVER_S = 30.0
 
 
 class GridProgress(ProgressBars, Reporter):
@@ -55,12 +58,45 @@ class GridProgress(ProgressBars, Reporter):
         return f"[{self._ended + 1}/{self._runs}]"
 
 
+class Speed:
+    """How many things pass a second, over the last half minute."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def __call__(self, done: int) -> float | None:
+        """Return things per second when ``done`` of them have passed; None as long as nothing is known."""
+        now = time.monotonic()
+        if self._seen and done < self._seen[-1][1]:  # another training begins
+            self._seen.clear()
+        while len(self._seen) > 1 and now - self._seen[0][0] > SPEED_OVER_S:
+            self._seen.popleft()
+        self._seen.append((now, done))
+        begun, before = self._seen[0]
+        return (done - before) / (now - begun) if now > begun else None
+
+
 @contextmanager
-def step_progress(title: str) -> Iterator[Callable[[int, int, float], None]]:
-    """Show the steps of one training, and their loss."""
+def step_progress(title: str, items: int = 1, unit: str = "steps") -> Iterator[Callable[[int, int, float], None]]:
+    """Show the steps of one training, their loss, how fast they are, and on a GPU what memory they took at most.
+
+    Args:
+        items, unit: of one step, for the speed: 8 clips.
+    """
+    from actiseg_bench.device import peak_gpu_memory_mib
+
+    speed = Speed()
     with ProgressBars() as bars:
         bar = bars.add(title)
-        yield lambda done, total, loss: bar.move(done, total, f"loss {loss:.3f}")
+
+        def move(done: int, total: int, loss: float) -> None:
+            rate, memory = speed(done), peak_gpu_memory_mib()
+            told = [f"loss {loss:.3f}"]
+            told += [] if rate is None else [f"{rate * items:.3g} {unit}/s"]
+            told += [] if memory is None else [f"{memory / 1024:.1f} GiB"]
+            bar.move(done, total, ", ".join(told))
+
+        yield move
 
 
 @contextmanager

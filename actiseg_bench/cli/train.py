@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from actiseg_bench.cli.base import AsJson, TextEncoder, app
+from actiseg_bench.cli.base import AsJson, TextEncoder, app, continued_later
 from actiseg_bench.cli.options import with_flags_of
 from actiseg_bench.training.options import TrainOptions
 
@@ -14,14 +15,8 @@ from actiseg_bench.training.options import TrainOptions
 @with_flags_of(TrainOptions)
 def train(options: TrainOptions, text_encoder: TextEncoder = None, json: AsJson = False) -> None:
     """Train once on a manifest and keep the networks. The same command continues an interrupted training."""
-    from actiseg_noise.terminal import InterruptedCommandError
-
-    try:
+    with continued_later(f"the same command continues from the last checkpoint in {options.out}, if there is one."):
         report = _train(options)
-    except KeyboardInterrupt:
-        raise InterruptedCommandError(
-            f"the same command continues from the last checkpoint in {options.out}, if there is one."
-        ) from None
     if report is not None:
         from actiseg_noise.terminal import printed_results
 
@@ -34,19 +29,26 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
     from actiseg_bench.cli.progress import step_progress
     from actiseg_bench.data.manifest_dataset import check_usable
     from actiseg_bench.device import pick_device
+    from actiseg_bench.training.config import WINDOW
     from actiseg_bench.training.folder import is_first_process, train_to
     from actiseg_bench.training.train import make_networks
     from actiseg_noise import read_manifest
     from actiseg_noise.borders.locks import locked
+    from actiseg_noise.borders.preemption import PreemptedError
+    from actiseg_noise.borders.processes import end_with_launcher
 
     config, out, labels = options.run_config(), options.out, (options.manifest, options.root)
     check_usable(read_manifest(options.manifest), options.root)
     make_networks(config, 1, pick_device(config.device))
     if not is_first_process():
-        train_to(out, config, *labels, save_every=options.save_every)
+        end_with_launcher()
+        with suppress(PreemptedError):  # the first process says it, when its checkpoint is written
+            train_to(out, config, *labels, save_every=options.save_every)
         return None
-    with locked(out), step_progress(f"{config.strategy} on {options.manifest.name}") as on_progress:
-        return train_to(out, config, *labels, save_every=options.save_every, on_progress=on_progress)
+    items = config.train.clips_per_batch
+    unit = "windows" if config.train.item == WINDOW else "clips"
+    with locked(out), step_progress(f"{config.strategy} on {options.manifest.name}", items, unit) as on_progress:
+        return train_to(out, config, *labels, save_every=options.save_every, on_progress=on_progress, logs=options.logs)
 
 
 def _print_training(report: dict[str, Any], out: Path, as_json: bool) -> None:

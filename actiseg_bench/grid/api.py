@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from actiseg_bench.grid.run import Reporter
     from actiseg_bench.results.stored import Results
-    from actiseg_bench.training.train import Progress
+    from actiseg_bench.training.progress import Progress
 
 
 def run(
@@ -112,5 +112,7 @@ def train(
     config, labels = asked.run_config(), (asked.manifest, asked.root)
     check_usable(read_manifest(asked.manifest), asked.root)
     with locked(asked.out):
-        report = train_to(asked.out, config, *labels, save_every=asked.save_every, on_progress=on_progress)
+        report = train_to(
+            asked.out, config, *labels, save_every=asked.save_every, on_progress=on_progress, logs=asked.logs
+        )
     return TrainedFolder(asked.out, report)

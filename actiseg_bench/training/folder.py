@@ -3,11 +3,13 @@
 training.safetensors     on the way: everything that the next step depends on; gone at the end
 checkpoint.safetensors   the trained networks, with configuration and manifest digest
 train.json               configuration, losses, what the labels did to it, and what made it
+curve.csv                loss, learning rate, items per second and GPU memory of every step; see --log
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,10 @@ from actiseg_bench.training.checkpoint import (
     save_networks,
 )
 from actiseg_bench.training.config import RunConfig
-from actiseg_bench.training.train import Progress, TrainOutcome, train_run
+from actiseg_bench.training.curves import make_curves
+from actiseg_bench.training.options import CSV_LOG
+from actiseg_bench.training.progress import Progress
+from actiseg_bench.training.train import TrainOutcome, train_run
 from actiseg_noise import read_manifest
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import remove_file, write_json
@@ -49,12 +54,17 @@ def train_to(
     *,
     save_every: int | None = None,
     on_progress: Progress | None = None,
+    logs: Sequence[str] = (CSV_LOG,),
 ) -> dict[str, Any]:
     """Train into ``folder``, from its checkpoint when it has one, and return the report that ``train.json`` holds.
 
     A training that is finished is returned as it is.
 
+    Args:
+        logs: where learning curves go, some of :data:`actiseg_bench.training.options.LOGS`.
+
     Raises:
+        PreemptedError: the process was asked to stop, and its checkpoint is written.
         CheckpointError: the folder holds another training; the message says what differs.
         ActisegError: see :func:`train_run`; clips that cannot share a step; a file that cannot be written.
     """
@@ -64,9 +74,17 @@ def train_to(
     if finished is not None:
         return finished
     _check_lengths(config, opened.table("frames", ["clip_id", "is_annotated"]).to_pylist())
-    outcome = train_run(
-        config, manifest, root, on_progress=on_progress, folder=folder, save_every=save_every, diagnose=True
-    )
+    with make_curves(logs if is_first_process() else (), folder, config.to_dict()) as curve:
+        outcome = train_run(
+            config,
+            manifest,
+            root,
+            on_progress=on_progress,
+            folder=folder,
+            save_every=save_every,
+            diagnose=True,
+            curve=curve,
+        )
     report = _make_report(identity, outcome, config)
     if is_first_process():
         save_networks(folder / CHECKPOINT_NAME, outcome.networks, config, opened.digest)

@@ -22,6 +22,8 @@ _KEY = "actiseg_bench.flag"
 MODEL, VARIANT = "tiny", "faithful"
 BASE_LOSSES = {"positives": {"dice_over": "positives"}, "published": {"dice_over": "all"}}
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "32", "bf16", "16", "64")
+LOGS = ("csv", "tensorboard", "wandb", "none")
+CSV_LOG, NO_LOG = LOGS[0], LOGS[-1]
 TRANSFORMER_ENGINE = ("transformer-engine", "transformer-engine-float16")
 
 
@@ -152,6 +154,19 @@ class TrainOptions(TrainingOptions):
     threads: int = flag(2, "CPU threads; equal threads, equal results.", at_least=1)
     devices: int = flag(1, "How many devices.", at_least=1)
     save_every: int = flag(50, "Steps between checkpoints.", at_least=1)
+    log: tuple[str, ...] = flag((), "Learning curves: csv, tensorboard, wandb or none; repeatable. [default: csv]")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in self.log:
+            if name not in LOGS:
+                raise UnknownNameError("log", name, LOGS)
+        raise_if(NO_LOG in self.log and len(set(self.log)) > 1, "--log none and other logs contradict each other")
+
+    @property
+    def logs(self) -> tuple[str, ...]:
+        """Return where learning curves go, some of ``LOGS``."""
+        return self.log or (CSV_LOG,)
 
     def run_config(self) -> RunConfig:
         """Return the configuration of the training.

@@ -191,6 +191,38 @@ def _is_number(text: str) -> bool:
     return True
 
 
+class GrowingCsv:
+    """A table that gets rows for as long as the work takes, below those that were kept of an earlier part of it.
+
+    It is made whole with the kept rows (:func:`whole_csv`); then every call of ``add`` writes one whole line, so that a
+    kill leaves at most the last line cut.
+
+    Raises:
+        WriteError: the system refused a write, here and in every method.
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], kept: Iterable[Mapping[str, Any]] = ()) -> None:
+        self._path, self._columns = path, columns
+        with whole_csv(path, columns) as table:
+            table.writerows(kept)
+        try:
+            self._file = path.open("ab", buffering=0)
+        except OSError as error:
+            raise WriteError(path, error) from None
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Write one row."""
+        line = csv_text(self._columns, [row]).partition("\n")[2].encode()
+        try:
+            self._file.write(line)
+        except OSError as error:
+            raise WriteError(self._path, error) from None
+
+    def close(self) -> None:
+        """Let the file go."""
+        self._file.close()
+
+
 def csv_text(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
     """Return the rows as the CSV that :func:`whole_csv` writes."""
     buffer = StringIO()

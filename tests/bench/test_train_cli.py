@@ -50,7 +50,8 @@ def test_train_keeps_the_networks_and_what_made_them(
     told = json.loads((tmp_path / "a" / "train.json").read_text())
     assert (told["manifest"], told["config"]["train"]["steps"], told["steps"]) == (digest, 2, 2)
     assert [fit["step"] for fit in told["fits"]] == [1, 2]
-    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == ["checkpoint.safetensors", "train.json"]
+    files = sorted(path.name for path in (tmp_path / "a").iterdir())
+    assert files == ["checkpoint.safetensors", "curve.csv", "train.json"]
     code, printed, _ = cli(*command, *options, "--json")
     assert (code, json.loads(printed)) == (0, told)
     code, printed, error = cli(*command, *options, "--seed", 8, "--precision", "bf16-mixed")
