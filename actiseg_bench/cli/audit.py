@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from actiseg_bench.auditing.options import AuditOptions
-from actiseg_bench.cli.base import AsJson, TextEncoder, app
+from actiseg_bench.cli.base import AsJson, TextEncoder, app, continued_later
 from actiseg_bench.cli.options import with_flags_of
 
 if TYPE_CHECKING:
@@ -24,13 +24,14 @@ def audit(options: AuditOptions, text_encoder: TextEncoder = None, json: AsJson 
     from actiseg_bench.auditing.run import run_audit
     from actiseg_bench.cli.progress import step_progress
     from actiseg_noise.borders.locks import locked
-    from actiseg_noise.terminal import InterruptedCommandError, printed_results
+    from actiseg_noise.terminal import printed_results
 
-    try:
-        with locked(options.out), step_progress(f"audit of {options.manifest.name}") as on_progress:
-            done = run_audit(options, on_progress)
-    except KeyboardInterrupt:
-        raise InterruptedCommandError(f"the same command keeps the finished folds in {options.out}.") from None
+    with (
+        continued_later(f"the same command keeps the finished folds in {options.out}."),
+        locked(options.out),
+        step_progress(f"audit of {options.manifest.name}") as on_progress,
+    ):
+        done = run_audit(options, on_progress)
     with printed_results(options.out):
         _print(done, json)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from actiseg_bench.cli.base import AsJson, TextEncoder, app, build_manifest, wide_console
+from actiseg_bench.cli.base import AsJson, TextEncoder, app, build_manifest, continued_later, wide_console
 from actiseg_bench.cli.forecast import print_forecast
 from actiseg_bench.cli.options import with_flags_of
 from actiseg_bench.grid.options import RunOptions
@@ -42,23 +42,19 @@ def run(
     json: AsJson = False,
 ) -> None:
     """Train and score strategies on tracks, then print the leaderboard. The same command continues after a stop."""
-    from actiseg_noise.terminal import InterruptedCommandError, printed_results
+    from actiseg_noise.terminal import printed_results
 
     raise_if(time is not None and not dry_run, "--time goes with --dry-run: a run says what it takes by itself")
     raise_if(time is not None and time <= 0, f"--time: expected a number of seconds above 0, got {time}")
     if dry_run:
         print_forecast(options, time, as_json=json)
         return
-    try:
+    with continued_later(f"finished runs are kept in {options.out}, and the same command continues from there."):
         import actiseg_noise
         from actiseg_bench.cli.progress import GridProgress
         from actiseg_bench.grid.plan import make_runs
 
         outcome = make_runs(options, build_manifest, GridProgress(), find_root=actiseg_noise.dataset_root)
-    except KeyboardInterrupt:
-        raise InterruptedCommandError(
-            f"finished runs are kept in {options.out}, and the same command continues from there."
-        ) from None
     with printed_results(options.out):
         _print_grid(outcome, options.out, json)
     if outcome.failed:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from actiseg_bench.cli.base import AsJson, TextEncoder, app, build_manifest, wide_console
+from actiseg_bench.cli.base import AsJson, TextEncoder, app, build_manifest, continued_later, wide_console
 from actiseg_bench.cli.options import with_flags_of
 from actiseg_bench.tuning.options import TuneOptions
 
@@ -23,17 +23,14 @@ def tune(options: TuneOptions, text_encoder: TextEncoder = None, json: AsJson = 
 
     Every strategy has equally many trials. The same command continues after a stop.
     """
-    from actiseg_noise.terminal import InterruptedCommandError, printed_results
+    from actiseg_noise.terminal import printed_results
 
-    try:
+    kept = f"finished trials and runs are kept in {options.out}, and the same command continues from there."
+    with continued_later(kept):
         from actiseg_bench.cli.progress import GridProgress
         from actiseg_bench.tuning.run import make_tuning
 
         made = make_tuning(options, build_manifest, GridProgress())
-    except KeyboardInterrupt:
-        raise InterruptedCommandError(
-            f"finished trials and runs are kept in {options.out}, and the same command continues from there."
-        ) from None
     with printed_results(options.out):
         _print(made, options, json)
     if made.failed:

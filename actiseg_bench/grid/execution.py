@@ -47,8 +47,17 @@ class NetworkScores:
     predictions: str
 
 
-def train(config: RunConfig, track: Track, on_progress: Callable[[int, int, float], None]) -> TrainOutcome:
+def train(
+    config: RunConfig,
+    track: Track,
+    on_progress: Callable[[int, int, float], None],
+    folder: Path | None = None,
+    save_every: int | None = None,
+) -> TrainOutcome:
     """Train on a track's labels, measuring on the way what wrong ones do to the networks.
+
+    Args:
+        folder, save_every: where the training is kept and continued, and how often; see :func:`train_run`.
 
     Raises:
         ValueError: the track of reference rows. ActisegError: see :func:`train_run`.
@@ -56,7 +65,14 @@ def train(config: RunConfig, track: Track, on_progress: Callable[[int, int, floa
     if track.train_manifest is None:
         raise ValueError(f"track {track.info.name}: no training labels")
     return train_run(
-        config, track.train_manifest, track.root, on_progress=on_progress, diagnose=True, watch=track.validation
+        config,
+        track.train_manifest,
+        track.root,
+        on_progress=on_progress,
+        folder=folder,
+        save_every=save_every,
+        diagnose=True,
+        watch=track.validation,
     )
 
 

@@ -15,6 +15,8 @@ from actiseg_bench.grid.worker import VISIBLE, start_work
 from actiseg_noise.borders.processes import no_interrupts
 from actiseg_noise.errors import ActisegWarning
 
+_PATIENCE_S = 60  # for a step and a checkpoint
+
 
 class _PipeReporter(Reporter):
     """Sends the events of a run to the parent process."""
@@ -82,11 +84,17 @@ class _Worker:
             reporter.step(spec, *values)
         return None
 
-    def stop(self) -> None:
-        """End the process."""
-        self.pipe.close()
+    def ask_to_stop(self) -> None:
+        """Let the process end: a training after its step, with a checkpoint, all else at once."""
         self.process.terminate()
+
+    def stop(self) -> None:
+        """End the process, one that does not end when asked, too."""
+        self.ask_to_stop()
+        self.process.join(_PATIENCE_S)
+        self.process.kill()
         self.process.join()
+        self.pipe.close()
 
 
 def list_gpus(device: str) -> list[str]:
@@ -137,5 +145,7 @@ def at_once(
                     worker.stop()
                     workers.remove(worker)
     finally:
+        for worker in workers:
+            worker.ask_to_stop()
         for worker in workers:
             worker.stop()

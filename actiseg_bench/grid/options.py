@@ -33,6 +33,9 @@ class RunOptions(TrainingOptions):
     eval_manifest: Path | None = flag(None, "Score on this manifest; goes with --manifest.")
     eval_root: Path | None = flag(None, "The folder of the dataset that is scored on. [default: --root]")
     keep_weights: bool = flag(False, "Store the trained network of every run.")
+    save_every: int | None = flag(
+        None, "Steps between checkpoints of a run. [default: only when asked to stop]", at_least=1
+    )
     out: Path = flag(Path("runs"), "Where runs and manifests go; finished runs are reused.")
 
     def __post_init__(self) -> None:

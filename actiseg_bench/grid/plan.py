@@ -140,7 +140,7 @@ def prepare(options: RunOptions, find_root: FindRoot | None = None) -> tuple[Pla
 
     plan = make_plan(options)
     options, protocol = plan.options, plan.protocol
-    runner = TorchRunner(plan.base, keep_weights=options.keep_weights, options=plan.own)
+    runner = TorchRunner(plan.base, keep_weights=options.keep_weights, save_every=options.save_every, options=plan.own)
     chosen: list[str] = []
     if protocol is not None:
         chosen = choose("track", options.track, list(protocol.tracks))

@@ -29,11 +29,12 @@ from actiseg_bench.results.result import (
 )
 from actiseg_bench.results.stored import run_folder, why_incomplete
 from actiseg_bench.scoring.evaluation import Evaluation
-from actiseg_noise.borders.drafts import FolderDraft
+from actiseg_noise.borders.drafts import FolderDraft, remove_folder
 from actiseg_noise.borders.writing import WriteError, remove_file, write_text
 from actiseg_noise.errors import ActisegError, missing_extra
 
 OnProgress = Callable[[int, int, float], None]
+UNFINISHED_NAME = "training"
 
 
 @dataclass(frozen=True)
@@ -238,8 +239,26 @@ def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tup
         result = _make(spec, runner, identity, draft.path, lambda *now: reporter.step(spec, *now))
         write_result(draft.path, result)
         draft.commit()
+        remove_unfinished(draft.path)
     remove_file(_failure_note(place))
     return result, False
+
+
+def unfinished(folder: Path, key: str = "") -> Path | None:
+    """Return where a run that is made in ``folder`` keeps its training, should it be stopped; None for no draft.
+
+    Args:
+        key: of the run; what another one kept there is not continued, and goes when this one is done.
+    """
+    place = FolderDraft.kept_beside(folder, UNFINISHED_NAME)
+    return place and place / key
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what trainings of the run that was made in ``folder`` kept."""
+    place = unfinished(folder)
+    if place is not None:
+        remove_folder(place)
 
 
 def _replace_any_run(place: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actiseg_bench.device import pick_device
 from actiseg_bench.grid import execution
-from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
+from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec, unfinished
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.models.weights import find_weights, weights_name
 from actiseg_bench.results.provenance import Provenance, find_provenance
@@ -38,6 +38,7 @@ class TorchRunner:
     Args:
         config: everything but model, strategy, variant and seed, which the run's spec says.
         keep_weights: store the scored networks beside the result.
+        save_every: steps between the checkpoints that a run is continued from; None: only when it is asked to stop.
         options: strategy → hyper-parameters of ``faithful`` that a protocol has; those of ``config`` go before them,
             and those of a run's own before these.
 
@@ -52,10 +53,11 @@ class TorchRunner:
         config: RunConfig,
         *,
         keep_weights: bool = False,
+        save_every: int | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self._base = config
-        self._keep_weights = keep_weights
+        self._keep_weights, self._save_every = keep_weights, save_every
         self._options = options or {}
 
     def check(self, model: str) -> None:
@@ -103,7 +105,8 @@ class TorchRunner:
         with process_state(config.threads):
             if spec.strategy in REFERENCES:
                 return self.score(spec, config, folder, None)
-            trained = execution.train(config, spec.track, on_progress)
+            kept = unfinished(folder, self.identity(spec).key())
+            trained = execution.train(config, spec.track, on_progress, kept, self._save_every)
             if self._keep_weights:
                 labels = str(spec.track.info.train_manifest)
                 save_networks(folder / CHECKPOINT_NAME, trained.networks, config, labels)

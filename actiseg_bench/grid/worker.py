@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from actiseg_noise.borders.preemption import PreemptedError, preemptible
 from actiseg_noise.borders.processes import end_with_parent
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -15,6 +17,8 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 def start_work(pipe: Connection, runner: bytes, out: Path, gpu: str | None = None) -> None:
     """Make the runs that come through ``pipe``, and end with the parent, however that ends; Ctrl-C is its business.
+
+    Asked to stop, a training ends after its step and keeps a checkpoint; all else ends at once.
 
     Args:
         runner: pickled; unpacking it may import torch, which takes seconds.
@@ -24,7 +28,8 @@ def start_work(pipe: Connection, runner: bytes, out: Path, gpu: str | None = Non
         os.environ[VISIBLE] = gpu  # before torch looks for them
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    made = pickle.loads(runner)  # noqa: S301 - of the parent process
-    from actiseg_bench.grid.jobs import work
+    with suppress(PreemptedError), preemptible():
+        made = pickle.loads(runner)  # noqa: S301 - of the parent process
+        from actiseg_bench.grid.jobs import work
 
-    work(pipe, made, out)
+        work(pipe, made, out)

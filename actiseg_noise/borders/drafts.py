@@ -96,6 +96,14 @@ class FolderDraft:
     ) -> None:
         self._stack.close()
 
+    @staticmethod
+    def kept_beside(path: Path, name: str) -> Path | None:
+        """Return where what a draft at ``path`` is made of may outlive it, in its room; None where it is no draft's.
+
+        A caller that puts something there removes it when the folder has its place.
+        """
+        return path.parent / name if path.parent.name.endswith(PARTIAL) else None
+
     def commit(self) -> None:
         """Give the folder its place; a folder that is replaced goes only then.
 

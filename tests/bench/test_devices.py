@@ -1,0 +1,169 @@
+"""Several devices on one training: what one with the batch of all would learn; a checkpoint that either continues."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+import pytest
+import torch
+from train_fakes import make_batch, make_item
+
+from actiseg_bench.records import Batch, collate
+from actiseg_bench.training.batches import step_seed
+from actiseg_bench.training.checkpoint import CheckpointError, check_identity, load_networks, read_tensors, run_identity
+from actiseg_bench.training.config import RunConfig
+from actiseg_bench.training.devices import Devices, deal
+from actiseg_bench.training.diagnosis import LabelCounts, TrainingMonitor
+from actiseg_noise.borders.text import read_json_object
+from actiseg_noise.errors import ActisegError
+
+MAIN = "from actiseg_bench.cli import main\nmain()\n"  # devices beyond the first run the same script again
+STOPPED_AFTER_2 = """
+import os, signal
+from actiseg_bench.training.journal import Journal
+
+plain = Journal.end_step
+
+def end_step(self, *given):
+    if self._now.step == 2 and os.environ.get("LOCAL_RANK") == "1":
+        os.kill(os.getpid(), signal.SIGTERM)
+    plain(self, *given)
+
+Journal.end_step = end_step
+"""
+
+
+def train(out: Path, manifest: Path, root: Path, devices: int, *more: object, before: str = "") -> tuple[int, str]:
+    """Return exit code and standard error of a training of four steps; ``before``: code of every process."""
+    script = out.with_suffix(".py")
+    script.write_text(before + MAIN)
+    options = ["--model", "tiny-decoder", "--clips", 4, "--threads", 1, "--device", "cpu", "--steps", 4]
+    labels = ["--manifest", manifest, "--root", root, "--out", out, "--devices", devices]
+    command = [sys.executable, script, "train", *labels, *options, *more]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False, timeout=240)
+    return done.returncode, done.stderr
+
+
+def losses(folder: Path) -> list[float]:
+    return [float(line.split(",")[2]) for line in (folder / "curve.csv").read_text().splitlines()[1:]]
+
+
+@pytest.mark.parametrize("strategy", ["baseline", "elr"])
+def test_two_devices_learn_what_one_does_with_the_batch_of_both_and_one_continues_what_two_began(
+    strategy: str, noisy_val: Path, kitchen_root: Path, tmp_path: Path
+) -> None:
+    one, two, changed = (tmp_path / name for name in ("one", "two", "changed"))
+    how = ["--strategy", strategy]
+    for folder, devices in ((one, 1), (two, 2)):
+        code, error = train(folder, noisy_val, kitchen_root, devices, *how)
+        assert code == 0, error
+    assert len(set(losses(one))) == 4
+    assert losses(two) == pytest.approx(losses(one), rel=1e-6)
+    left, right = (load_networks(folder / "checkpoint.safetensors")[0][0].state_dict() for folder in (one, two))
+    for name, value in left.items():
+        torch.testing.assert_close(right[name], value, rtol=0, atol=1e-4)
+
+    code, error = train(changed, noisy_val, kitchen_root, 2, *how, before=STOPPED_AFTER_2)
+    assert code == 75, error
+    assert "after step 2 of 4; the same command continues" in error
+    assert read_tensors(changed / "training.safetensors")[1]["step"] == 2
+    code, error = train(changed, noisy_val, kitchen_root, 1, *how)
+    assert code == 0, error
+    assert losses(changed) == pytest.approx(losses(one), rel=1e-6)
+
+
+def test_selection_is_counted_over_all_devices(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    found = []
+    for devices in (1, 2):
+        out = tmp_path / f"{devices}"
+        code, error = train(out, noisy_val, kitchen_root, devices, "--strategy", "clean_subset", "--save-every", 1)
+        assert code == 0, error
+        found.append(read_json_object(out / "train.json")["selection"])
+    assert found[0] == found[1]
+    assert found[0][0]["samples"]["precision"] is not None
+
+
+@dataclass
+class OneOf:
+    """What a process sees of several."""
+
+    global_rank: int
+    world_size: int
+
+
+def test_an_update_is_shared_or_refused() -> None:
+    batch = make_batch()  # two clips of three samples
+    shares = [Devices(OneOf(rank, 4)).share(batch) for rank in range(4)]  # type: ignore[arg-type]
+    assert sorted(name for share in shares for name in share.sample_ids) == sorted(batch.sample_ids)
+    assert [len(share) for share in shares] == [2, 2, 1, 1]
+    assert Devices(OneOf(0, 1)).share(batch) is batch  # type: ignore[arg-type]
+    with pytest.raises(
+        ActisegError, match="8 devices cannot share an update of 6 samples: give more --clips, or fewer"
+    ):
+        Devices(OneOf(0, 8)).share(batch)  # type: ignore[arg-type]
+
+
+def test_processes_draw_apart_and_the_first_as_one_alone() -> None:
+    seeds = [Devices(OneOf(rank, 2)).seed(7, 3) for rank in range(2)]  # type: ignore[arg-type]
+    assert seeds[0] == step_seed(7, "step", 3) != seeds[1]
+
+
+def test_a_checkpoint_of_another_number_of_devices_is_of_the_same_training() -> None:
+    config = RunConfig()
+    mine, theirs = run_identity(config, "labels"), run_identity(replace(config, devices=8), "labels")
+    check_identity(Path("training.safetensors"), theirs, mine)
+    with pytest.raises(CheckpointError, match=r"these differ: config.seed \(0 there, 1 here\)\."):
+        check_identity(Path("training.safetensors"), theirs, run_identity(replace(config, seed=1), "labels"))
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 5])
+@pytest.mark.parametrize("frames_of", [[0], [0, 0, 0], [0, 0, 0, 1, 1, 2], [0, 1, 2, 3, 4, 5, 5, 5]])
+def test_every_sample_goes_to_one_device_and_sequences_stay_whole_where_there_are_enough(
+    frames_of: list[int], world: int
+) -> None:
+    dealt = deal(frames_of, world)
+    assert sorted(sum(dealt, [])) == list(range(len(frames_of)))
+    assert all(mine == sorted(mine) for mine in dealt)
+    if len(set(frames_of)) >= world:
+        owners = [{rank for rank, mine in enumerate(dealt) for i in mine if frames_of[i] == s} for s in set(frames_of)]
+        assert all(len(one) == 1 for one in owners)
+        assert all(dealt)
+
+
+def test_a_share_of_a_batch_has_its_samples_and_the_sequences_that_they_are_on() -> None:
+    whole = make_batch()
+    whole = replace(whole, strong=whole.frames + 1, agrees=whole.masks > 0, weights=whole.masks + 1)
+    share = whole.take([1, 4])
+    assert share.frames_of.tolist() == [0, 1]
+    assert (share.sample_ids, len(share)) == (("a/2", "b/2"), 2)
+    second = whole.take([4])
+    assert second.frames_of.tolist() == [0]
+    for one in fields(Batch):
+        mine, all_of_them = getattr(second, one.name), getattr(whole, one.name)
+        if one.name in ("frames", "affine", "strong"):
+            assert torch.equal(mine, all_of_them[1:])
+        elif one.name != "frames_of":
+            rest = all_of_them[4:5]
+            assert torch.equal(mine, rest) if isinstance(rest, torch.Tensor) else mine == rest
+
+
+def test_the_mean_over_shares_by_their_samples_is_that_of_the_batch() -> None:
+    batch = collate([make_item("a"), make_item("b"), make_item("c")])
+    values = torch.arange(9.0)
+    shares = deal(batch.frames_of.tolist(), 2)
+    weighed = [values[mine].mean() * len(mine) * 2 / len(batch) for mine in shares]
+    assert sum(weighed) / 2 == values.mean()
+
+
+def test_what_one_process_counted_is_handed_to_another() -> None:
+    one, two = TrainingMonitor(None, 5), TrainingMonitor(None, 5)
+    for monitor, epochs in ((one, 1), (two, 2)):
+        monitor.load_state(
+            {"fits": [], "epochs": [{"samples": {"believed": 2, "in_order": 0.5}, "pixels": {}}] * epochs}
+        )
+    one.take_over(two.hand_over())
+    assert [epoch.samples for epoch in one.hand_over()] == [LabelCounts(4, in_order=1.0), LabelCounts(2, in_order=0.5)]
+    assert two.hand_over() == []
