@@ -113,7 +113,7 @@ class CheckpointManager:
 
     Args:
         identity: what decides the run; a checkpoint with another one is refused.
-        every: steps between checkpoints; None: only what ``save`` and ``save_last_good`` are called for.
+        every: steps between checkpoints; None: only what ``keep`` and ``save_last_good`` are called for.
         writes: of several processes on one training, one writes and all read.
 
     Attributes:
@@ -123,6 +123,7 @@ class CheckpointManager:
     def __init__(self, folder: Path, identity: dict[str, Any], every: int | None = None, writes: bool = True) -> None:
         self.folder, self.identity, self.every, self.writes = folder, identity, every, writes
         self.kept: int | None = None
+        self._copies: dict[str, Tensor] = {}
         self._writer = BackgroundWriter()
 
     def __enter__(self) -> Self:
@@ -164,7 +165,7 @@ class CheckpointManager:
         self._writer.check()
         return self.every is not None and step % self.every == 0
 
-    def save(self, state: TrainingState) -> None:
+    def keep(self, state: TrainingState) -> None:
         """Copy the state and let the copy be written, beside what comes next; the one before is whole by then.
 
         Raises:
@@ -196,12 +197,12 @@ class CheckpointManager:
         if state.monitor is not None:
             metadata["monitor"] = state.monitor.state()
         tensors = state.tensors()
+        self.finish()
         if sum(value.nbytes for value in tensors.values()) > MOST_COPIED:
-            self.finish()
             write_tensors(path, tensors, metadata)
-        else:
-            copies = copy_to_host(tensors)
-            self._writer.start(lambda: write_tensors(path, copies, metadata))
+            return
+        copies = self._copies = copy_to_host(tensors, self._copies)
+        self._writer.start(lambda: write_tensors(path, copies, metadata))
 
 
 class BackgroundWriter:
@@ -243,11 +244,17 @@ class BackgroundWriter:
             warnings.warn(str(error), ActisegWarning, stacklevel=2)
 
 
-def copy_to_host(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return copies in the host's memory that nothing else changes, all of them made when this returns."""
+def copy_to_host(tensors: Mapping[str, Tensor], earlier: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies in the host's memory that nothing else changes, all of them made when this returns.
+
+    Args:
+        earlier: copies that nobody needs any more, whose memory is used again: fresh memory costs more than to copy.
+    """
     copies = {}
     for name, value in tensors.items():
-        place = torch.empty(value.shape, dtype=value.dtype, pin_memory=value.is_cuda)  # pinned memory is kept for later
+        place = earlier.get(name)
+        if place is None or (place.shape, place.dtype) != (value.shape, value.dtype):
+            place = torch.empty(value.shape, dtype=value.dtype, pin_memory=value.is_cuda)
         copies[name] = place.copy_(value.detach(), non_blocking=value.is_cuda)
     for device in {value.device for value in tensors.values() if value.is_cuda}:
         torch.cuda.synchronize(device)

@@ -72,9 +72,8 @@ class Journal:
         if self._on_progress is not None:
             self._on_progress(now.step, self._steps, loss)
         is_stopped = self._devices.is_any(bool(preemption()))
-        if self._checkpoints is not None:
-            if self._checkpoints.is_due(now.step) or is_stopped:
-                self._save(self._checkpoints)
+        if self._checkpoints is not None and (self._checkpoints.is_due(now.step) or is_stopped):
+            self._save(self._checkpoints)
             if is_stopped:
                 self._checkpoints.finish()
         if is_stopped:
@@ -85,5 +84,5 @@ class Journal:
         self._devices.gather(self._now.monitor)
         if self._curve is not None:
             self._curve.flush()
-        checkpoints.save(self._now)
+        checkpoints.keep(self._now)
         self._devices.wait_for_all()
