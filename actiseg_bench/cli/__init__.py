@@ -8,7 +8,10 @@ from actiseg_noise.borders.streams import interruptible
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 a run failed, 2 bad usage or input, 75 stopped by the system, 130 interrupted."""
+    """Run the command line.
+
+    Exit codes: 0 done, 1 a run failed, 2 bad usage or input, 75 stopped by the system, 130 interrupted.
+    """
     # Threads that spin for long make a step several times slower beside any other busy process; a short spin is free.
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     with interruptible():
