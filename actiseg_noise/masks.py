@@ -203,6 +203,20 @@ def read_runs(counts: str, height: int, width: int) -> npt.NDArray[np.int64]:
     return runs.lengths
 
 
+def read_runs_of(codes: Sequence[str], height: int, width: int) -> list[npt.NDArray[np.int64]]:
+    """Return the run lengths of several codes on one canvas, decoded in one pass.
+
+    Raises:
+        DataError: see :func:`read_runs`.
+    """
+    if not codes:
+        return []
+    runs = _read_all(codes, [(height, width)] * len(codes))
+    if runs is None:  # one of them is not in order: which, is said by reading one by one
+        return [read_runs(code, height, width) for code in codes]
+    return np.split(runs.lengths, runs.firsts[1:])
+
+
 def check_canvas(height: int, width: int) -> None:
     """Raise DataError for a canvas that no mask has."""
     if height < 1 or width < 1 or height * width > MAX_PIXELS:
@@ -237,17 +251,23 @@ def _passes(codes: Sequence[str]) -> Iterator[int]:
 
 def _areas(codes: Sequence[str], sizes: Sequence[tuple[int, int]]) -> list[int | None] | None:
     """Return the areas of codes that are all in order, None where one of them is not."""
+    runs = _read_all(codes, sizes)
+    if runs is None:
+        return None
+    foreground = np.where(runs.places & 1, runs.lengths, 0)
+    areas: list[int | None] = np.add.reduceat(foreground, runs.firsts).tolist()
+    return areas
+
+
+def _read_all(codes: Sequence[str], sizes: Sequence[tuple[int, int]]) -> _Runs | None:
+    """Return the runs of codes that are all in order, None where one of them is not."""
     pixels = [height * width if height > 0 and width > 0 else 0 for height, width in sizes]
     if min(pixels) < 1 or max(pixels) > MAX_PIXELS or max(map(len, codes)) > MAX_CODE:
         return None
     runs = _decode(codes)
     if runs is None or runs.lengths.min() < 0 or runs.lengths.max() > MAX_PIXELS:
         return None
-    if not np.array_equal(np.add.reduceat(runs.lengths, runs.firsts), pixels):
-        return None
-    foreground = np.where(runs.places & 1, runs.lengths, 0)
-    areas: list[int | None] = np.add.reduceat(foreground, runs.firsts).tolist()
-    return areas
+    return runs if np.array_equal(np.add.reduceat(runs.lengths, runs.firsts), pixels) else None
 
 
 def _area(code: str, size: tuple[int, int]) -> int | None:

@@ -55,7 +55,24 @@ def read_frame(path: Path) -> Picture:
             raise DataError(f"{path}: expected an image of 8 bits a channel, found mode {image.mode}; convert it")
         image.load()
         upright = image if image.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(image)
-        return np.asarray(upright if upright.mode == "RGB" else upright.convert("RGB"))
+        return _to_array(upright if upright.mode == "RGB" else upright.convert("RGB"))
+
+
+def _to_array(image: Image.Image) -> Picture:
+    """Return ``uint8 [H, W, 3]`` of an image of mode RGB, which Pillow stores with a fourth byte a pixel.
+
+    Read where Pillow has it: half of the time of ``np.asarray``, which copies it twice, in pieces. Older versions, and
+    pictures that are stored in several blocks, have no such door.
+    """
+    import cv2
+    import pyarrow as pa
+
+    try:
+        buffer = pa.array(image).values.buffers()[1]
+    except (TypeError, ValueError, pa.ArrowException):
+        return np.asarray(image)
+    stored = np.frombuffer(buffer, np.uint8).reshape(image.height, image.width, 4)
+    return cv2.cvtColor(stored, cv2.COLOR_RGBA2RGB).astype(np.uint8, copy=False)
 
 
 def frame_size(path: Path) -> Size | None:
