@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -39,11 +39,11 @@ class ClipItem:
         clip_id, frame_idx: which clip, and the T positions shown.
         frames_id: names the T pictures; two clips that own the same frames have one frames_id.
         canvas: (rows, columns) of the masks on disk in pixels; (0, 0) when the manifest carries no masks.
-        frames: uint8 ``[T, 3, H, W]`` RGB, resized to the model's input; or float16 ``[T, C, h, w]``, what the frozen
-            encoder of a model that keeps features made of them.
+        frames: uint8 ``[T, 3, H, W]`` RGB, resized to the model's input; float32 in [0, 1] of an item that was read in
+            a cut; or float16 ``[T, C, h, w]``, what the frozen encoder of a model that keeps features made of them.
         sample_ids, object_ids, expressions: K each.
-        masks: uint8 ``[K, T, h, w]``: the target's coverage of each mask pixel, 0–255. A negative object's target is
-            empty.
+        masks: uint8 ``[K, T, h, w]``: the target's coverage of each mask pixel, 0–255; float32 in [0, 1] of an item
+            that was read in a cut. A negative object's target is empty.
         is_positive: bool ``[K]``: the flags of the labels that were asked for.
         agrees: bool ``[K, T, h, w]``: where the label is right, text, flag and mask; None when it was not asked for.
         weights: float ``[K, T, h, w]``: ActionVOS's action-guided weight of every pixel of the mask term; None when
@@ -161,13 +161,18 @@ class Batch:
         return len(self.expressions)
 
     def to(self, device: torch.device | str) -> Batch:
-        """Return the batch with its tensors on ``device``."""
-        moved = {
-            name: getattr(self, name).to(device) for name in ("frames", "frames_of", "masks", "is_positive", "affine")
-        }
-        optional = ("strong", "agrees", "weights")
-        extra = {name: value.to(device) for name in optional if (value := getattr(self, name)) is not None}
-        return replace(self, **moved, **extra)
+        """Return the batch with its tensors on ``device``; from pinned memory the copies are not waited for."""
+        return self._each(lambda value: value.to(device, non_blocking=value.is_pinned()))
+
+    def pin_memory(self) -> Batch:
+        """Return the batch in memory that a GPU copies from by itself."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Batch:
+        """Return the batch with every tensor changed."""
+        names = ("frames", "frames_of", "masks", "is_positive", "affine", "strong", "agrees", "weights")
+        tensors = {name: value for name in names if (value := getattr(self, name)) is not None}
+        return replace(self, **{name: change(value) for name, value in tensors.items()})
 
     def take(self, samples: list[int]) -> Batch:
         """Return the batch with the samples at these positions only, ascending, and the sequences that they are on."""
@@ -216,10 +221,10 @@ def collate(items: list[ClipItem]) -> Batch:
     sequences = {item.frames_id: item.frames for item in items}
     row = {name: i for i, name in enumerate(sequences)}
     return Batch(
-        frames=_as_floats(torch.stack(list(sequences.values()))),
+        frames=_as_floats(_stacked(list(sequences.values()))),
         expressions=[text for item in items for text in item.expressions],
         frames_of=torch.tensor([row[item.frames_id] for item in items for _ in item.expressions]),
-        masks=torch.cat([item.masks for item in items]).float() / 255,
+        masks=_as_floats(torch.cat([item.masks for item in items])),
         is_positive=torch.cat([item.is_positive for item in items]).float(),
         sample_ids=tuple(name for item in items for name in item.sample_ids),
         frame_idx=tuple(item.frame_idx for item in items for _ in item.expressions),
@@ -230,8 +235,13 @@ def collate(items: list[ClipItem]) -> Batch:
 
 
 def _as_floats(frames: Tensor) -> Tensor:
-    """Return bytes as numbers in [0, 1]; features stay as they are."""
-    return frames.float() / 255 if frames.dtype == torch.uint8 else frames.float()
+    """Return bytes as numbers in [0, 1]; what is numbers already stays as it is."""
+    return frames.float().div_(255) if frames.dtype == torch.uint8 else frames.float()
+
+
+def _stacked(sequences: list[Tensor]) -> Tensor:
+    """Return sequences of one shape along a new first dimension; of a single one nothing is copied."""
+    return sequences[0][None] if len(sequences) == 1 else torch.stack(sequences)
 
 
 def resize_frames(frames: Tensor, size: tuple[int, int]) -> Tensor:

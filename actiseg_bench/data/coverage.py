@@ -61,8 +61,14 @@ def action_weights(
     Raises:
         ManifestError: the manifest does not say what hands touch and the narration names.
     """
+    return weigh(masks.astype(np.float32) / np.float32(255), samples, labels)
+
+
+def weigh(
+    covered: npt.NDArray[np.float32], samples: Sequence[ManifestSample], labels: str = "noisy"
+) -> npt.NDArray[np.float32]:
+    """Return :func:`action_weights` of shares in [0, 1], float32 of any four dimensions, objects first."""
     inside = np.array([_weight(sample, labels) for sample in samples], np.float32)
-    covered = masks.astype(np.float32) / np.float32(255)
     return np.float32(1) + (inside - np.float32(1))[:, None, None, None] * covered
 
 

@@ -48,40 +48,52 @@ def distort(frames: Tensor, config: DistortConfig, random: torch.Generator) -> T
     saturation and hue; colours. Values stay in [0, 1] on the way, where the published code lets those outside wrap
     around when it makes bytes of them.
     """
-    flat = frames.flatten(0, -4)
-    draws = torch.rand((len(flat), _DRAWS), generator=random).tolist()
-    pictures = flat.movedim(1, -1).numpy()
-    distorted = np.stack([_distort(picture, config, u) for picture, u in zip(pictures, draws, strict=True)])
-    return torch.from_numpy(distorted).movedim(-1, 1).contiguous().view_as(frames)
+    return distort_(frames.clone(memory_format=torch.contiguous_format), config, random)
 
 
-def _distort(picture: Picture, config: DistortConfig, u: list[float]) -> Picture:
-    """Return one picture ``[H, W, 3]`` distorted as eleven numbers in [0, 1) say."""
+def distort_(frames: Tensor, config: DistortConfig, random: torch.Generator) -> Tensor:
+    """Do :func:`distort` to contiguous frames in their place, and return them."""
+    pictures = frames.flatten(0, -4)
+    draws = torch.rand((len(pictures), _DRAWS), generator=random).tolist()
+    for picture, u in zip(pictures.numpy(), draws, strict=True):
+        _distort(picture, config, u)
+    return frames
+
+
+def _distort(picture: Picture, config: DistortConfig, u: list[float]) -> None:
+    """Distort one picture ``[3, H, W]`` in its place, as eleven numbers in [0, 1) say."""
     happens = [value < config.chance for value in u[:5]]
     brightness, contrast, saturation, hue = (2 * value - 1 for value in u[5:9])
     factor = 1 + config.contrast * contrast
     contrast_first = u[9] < 0.5
     if happens[0]:
-        picture = _clip(picture + np.float32(config.brightness * brightness))
+        picture += np.float32(config.brightness * brightness)
+        _clip(picture)
     if happens[1] and contrast_first:
-        picture = _clip(picture * np.float32(factor))
+        picture *= np.float32(factor)
+        _clip(picture)
     if happens[2] or happens[3]:
         scale = 1 + config.saturation * saturation if happens[2] else 1.0
-        picture = _recolour(picture, scale, config.hue_deg * hue if happens[3] else 0.0)
+        _recolour(picture, scale, config.hue_deg * hue if happens[3] else 0.0)
     if happens[1] and not contrast_first:
-        picture = _clip(picture * np.float32(factor))
+        picture *= np.float32(factor)
+        _clip(picture)
     if happens[4] and config.swap:
-        picture = picture[..., _ORDERS[int(u[10] * len(_ORDERS))]]
-    return picture
+        picture[:] = picture[list(_ORDERS[int(u[10] * len(_ORDERS))])]
 
 
-def _recolour(picture: Picture, scale: float, turn_deg: float) -> Picture:
-    """Return the picture with its saturation scaled and its hue turned."""
-    hsv = cv2.cvtColor(np.ascontiguousarray(picture), cv2.COLOR_RGB2HSV)
-    hsv[..., 0] = (hsv[..., 0] + np.float32(turn_deg)) % 360
-    hsv[..., 1] = _clip(hsv[..., 1] * np.float32(scale))
-    return _clip(cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB))
+def _recolour(picture: Picture, scale: float, turn_deg: float) -> None:
+    """Scale the saturation of a picture and turn its hue, by at most a full circle."""
+    hue, saturation, value = cv2.split(cv2.cvtColor(cv2.merge(list(picture)), cv2.COLOR_RGB2HSV))
+    if turn_deg:
+        hue += np.float32(turn_deg)
+        np.add(hue, np.float32(360), out=hue, where=hue < 0)
+        np.subtract(hue, np.float32(360), out=hue, where=hue >= 360)
+    saturation *= np.float32(scale)
+    _clip(saturation)
+    picture[:] = cv2.split(cv2.cvtColor(cv2.merge([hue, saturation, value]), cv2.COLOR_HSV2RGB))
+    _clip(picture)
 
 
-def _clip(values: npt.NDArray[np.generic]) -> Picture:
-    return np.clip(values, 0, 1).astype(np.float32, copy=False)
+def _clip(values: Picture) -> None:
+    np.clip(values, 0, 1, out=values)

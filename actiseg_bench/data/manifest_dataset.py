@@ -169,20 +169,20 @@ class ManifestDataset(Dataset[ClipItem]):
     @cached_property
     def sizes(self) -> list[Size]:
         """Return the different sizes in which clips are shown, ascending; by their masks where frames keep theirs."""
-        return sorted({self._shown(self.shown_frames(clip_id)) for clip_id in self.clip_ids})
+        return sorted({self.size_of(self.shown_frames(clip_id)) for clip_id in self.clip_ids})
 
     @cached_property
     def extents(self) -> list[tuple[int, int]]:
         """Return how many samples and how many frames the item of every clip has."""
         clips = map(self._clips.without_masks, self.clip_ids)
-        return [(len(clip.samples), len(self._choose(clip.clip_id, clip.frames))) for clip in clips]
+        return [(len(clip.samples), len(self.choose(clip.clip_id, clip.frames))) for clip in clips]
 
     @cached_property
     def groups(self) -> list[list[int]]:
         """Return the positions of clips that show the same frames, group by group, in order."""
         groups: dict[str, list[int]] = {}
         for index, clip_id in enumerate(self.clip_ids):
-            groups.setdefault(_frames_id(self.shown_frames(clip_id)), []).append(index)
+            groups.setdefault(frames_id_of(self.shown_frames(clip_id)), []).append(index)
         return list(groups.values())
 
     def without_masks(self, clip_id: str) -> ManifestClip:
@@ -191,9 +191,23 @@ class ManifestDataset(Dataset[ClipItem]):
 
     def shown_frames(self, clip_id: str) -> list[ManifestFrame]:
         """Return the frames that an item of this clip shows, in order, without their masks."""
-        return self._choose(clip_id, self._clips.without_masks(clip_id).frames)
+        return self.choose(clip_id, self._clips.without_masks(clip_id).frames)
 
-    def _choose(self, clip_id: str, frames: Sequence[ManifestFrame]) -> list[ManifestFrame]:
+    def read_clip(self, clip_id: str) -> ManifestClip:
+        """Return what the manifest says of a clip, with its masks' run lengths."""
+        return self._clips[clip_id]
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Say whether items are kept in memory, or features shown in the place of frames: reading is no work then."""
+        return self._cache is not None or self.shows_features
+
+    @property
+    def shows_features(self) -> bool:
+        """Say whether items show features in the place of frames (:meth:`show_features`)."""
+        return self._features is not None
+
+    def choose(self, clip_id: str, frames: Sequence[ManifestFrame]) -> list[ManifestFrame]:
         """Return a clip's annotated frames, or as many of them as are asked for.
 
         Raises:
@@ -213,20 +227,20 @@ class ManifestDataset(Dataset[ClipItem]):
         """Return the clip whose narration this clip's expressions borrow when ``targets`` is ``all``."""
         return self.clip_ids[Key("narration", clip_id).below("clip", len(self))]
 
-    def _shown(self, frames: Sequence[ManifestFrame]) -> Size:
-        """Return the size in which a clip is shown."""
-        size = shown_size(self.size, _canvas(frames[0]))
+    def size_of(self, frames: Sequence[ManifestFrame]) -> Size:
+        """Return the size (rows, columns) in which frames of a clip are shown, by their masks'."""
+        size = shown_size(self.size, canvas_of(frames[0]))
         return whole_cells(size, self.mask_stride) if self.whole else size
 
     def _read(self, clip_id: str, view: View | None = None) -> ClipItem:
         whole = self._clips[clip_id]
-        frames, samples = self._choose(clip_id, whole.frames), list(whole.samples)
-        frames_id = _frames_id(frames)
+        frames, samples = self.choose(clip_id, whole.frames), list(whole.samples)
+        frames_id = frames_id_of(frames)
         if view is not None:
             frames, samples = [frames[i] for i in view.frames], [samples[i] for i in view.samples]
             frames_id = f"{frames_id}\n{list(view.frames)}"
         images = self._images(clip_id, frames)
-        size = (images.shape[2], images.shape[3]) if self._features is None else self._shown(frames)
+        size = (images.shape[2], images.shape[3]) if self._features is None else self.size_of(frames)
         clip = _Shown(frames, samples, size)
         masks = self._masks(clip, self.labels)
         own = self._masks(clip, self.labels, negatives=True) if self.weigh_actions else None
@@ -234,11 +248,11 @@ class ManifestDataset(Dataset[ClipItem]):
             clip_id=clip_id,
             frames_id=frames_id,
             frame_idx=tuple(frame.frame_idx for frame in frames),
-            canvas=_canvas(frames[0]),
+            canvas=canvas_of(frames[0]),
             frames=images,
             sample_ids=tuple(sample.sample_id for sample in samples),
             object_ids=tuple(sample.object_id for sample in samples),
-            expressions=tuple(self._expression(clip_id, sample) for sample in samples),
+            expressions=tuple(self.expression(clip_id, sample) for sample in samples),
             masks=torch.from_numpy(masks),
             is_positive=torch.tensor([sample.flag(self.labels) for sample in samples]),
             agrees=self._agrees(masks, clip, whole.samples) if self.diagnose else None,
@@ -255,7 +269,8 @@ class ManifestDataset(Dataset[ClipItem]):
         is_named = named(clip.samples, samples) if self.labels == "noisy" else np.ones(len(masks), bool)
         return torch.from_numpy(((masks > 127) == (clean > 127)) & is_named[:, None, None, None])
 
-    def _expression(self, clip_id: str, sample: ManifestSample) -> str:
+    def expression(self, clip_id: str, sample: ManifestSample) -> str:
+        """Return the referring text of a sample of a clip, as an item shows it."""
         text = sample.text(self.labels)
         if self.targets == "positive":
             return text.expression
@@ -263,7 +278,7 @@ class ManifestDataset(Dataset[ClipItem]):
 
     def _images(self, clip_id: str, frames: list[ManifestFrame]) -> torch.Tensor:
         """Return frames, or features where they are shown; clips on the same frames share them in the cache."""
-        name = _frames_id(frames)
+        name = frames_id_of(frames)
         if name not in self._pictures:
             images = self._read_images(clip_id, frames)
             if self._cache is None:
@@ -274,11 +289,11 @@ class ManifestDataset(Dataset[ClipItem]):
     def _read_images(self, clip_id: str, frames: list[ManifestFrame]) -> torch.Tensor:
         """Return frames as uint8 RGB ``[T, 3, H, W]``, or their features."""
         if self._features is not None:
-            return self._features(_frames_id(frames), lambda: self._read_frames(clip_id, frames))
+            return self._features(frames_id_of(frames), lambda: self._read_frames(clip_id, frames))
         return self._read_frames(clip_id, frames)
 
     def _read_frames(self, clip_id: str, frames: list[ManifestFrame]) -> torch.Tensor:
-        size = None if self.size is None and not self.whole else self._shown(frames)
+        size = None if self.size is None and not self.whole else self.size_of(frames)
         once = {frame.frame_idx: frame for frame in frames}
         pictures = {frame_idx: self._image(clip_id, frame, size) for frame_idx, frame in once.items()}
         shapes = sorted({picture.shape[:2] for picture in pictures.values()})
@@ -291,7 +306,14 @@ class ManifestDataset(Dataset[ClipItem]):
         return torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
 
     def _image(self, clip_id: str, frame: ManifestFrame, size: Size | None) -> npt.NDArray[np.uint8]:
-        """Return one frame as uint8 RGB ``[H, W, 3]``, upright, in its own size for None.
+        """Return one frame as uint8 RGB ``[H, W, 3]``, in its own size for None; see :meth:`read_picture`."""
+        image = self.read_picture(clip_id, frame)
+        if size is not None:
+            image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        return image
+
+    def read_picture(self, clip_id: str, frame: ManifestFrame) -> npt.NDArray[np.uint8]:
+        """Return one frame as it is stored, uint8 RGB ``[H, W, 3]``, upright.
 
         Raises:
             DataError: the manifest names no image, or one outside the root; it is missing, unreadable, or of another
@@ -305,9 +327,7 @@ class ManifestDataset(Dataset[ClipItem]):
             advice = missing_advice(path, self.root, self.manifest, str(frame.image_path))
             raise DataError(f"{error} ({where}).{advice}") from None
         height, width = image.shape[:2]
-        check_shape(_canvas(frame), (height, width), f"{path} ({where})", may_scale=True)
-        if size is not None:
-            image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+        check_shape(canvas_of(frame), (height, width), f"{path} ({where})", may_scale=True)
         return image
 
     def _masks(self, clip: _Shown, labels: str, *, negatives: bool = False) -> npt.NDArray[np.uint8]:
@@ -353,7 +373,7 @@ def _chosen(there: list[str], wanted: Collection[str] | None, manifest: Manifest
     return [clip_id for clip_id in there if clip_id in set(wanted)]
 
 
-def _canvas(frame: ManifestFrame) -> Size:
+def canvas_of(frame: ManifestFrame) -> Size:
     """Return (rows, columns) of a frame's masks.
 
     Raises:
@@ -390,7 +410,7 @@ def relative_path(path: str | None, where: str) -> str:
     return path
 
 
-def _frames_id(frames: Sequence[ManifestFrame]) -> str:
+def frames_id_of(frames: Sequence[ManifestFrame]) -> str:
     """Name the pictures of a clip: its image paths."""
     return "\n".join(str(frame.image_path) for frame in frames)
 

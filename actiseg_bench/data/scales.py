@@ -116,7 +116,7 @@ def rescale(batch: Batch, cut: Cut, stride: int) -> Batch:
 
     grid = grid_size(cut.size, stride)
     frames = F.interpolate(window(batch.frames).flatten(0, 1), cut.size, mode="bilinear", antialias=True)
-    affine = _cut_affine(cut, (rows, columns)).repeat(len(batch.frames), 1, 1)
+    affine = cut_affine(cut, (rows, columns)).repeat(len(batch.frames), 1, 1)
     return replace(
         batch,
         frames=frames.clamp(0, 1).view(*batch.frames.shape[:3], *cut.size),
@@ -127,7 +127,7 @@ def rescale(batch: Batch, cut: Cut, stride: int) -> Batch:
     )
 
 
-def _cut_affine(cut: Cut, picture: Size) -> Tensor:
+def cut_affine(cut: Cut, picture: Size) -> Tensor:
     """Return float ``[2, 3]``: normalised (x, y) of the cut → of the picture."""
     (x, width), (y, height) = (
         ((2 * start + length) / side - 1, length / side)

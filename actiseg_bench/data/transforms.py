@@ -8,13 +8,15 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.data.distort import DistortConfig, distort
-from actiseg_bench.data.scales import ScaleConfig, compose, draw_cut, rescale
+from actiseg_bench.data.distort import DistortConfig, distort, distort_
+from actiseg_bench.data.scales import Cut, ScaleConfig, compose, draw_cut, rescale
+from actiseg_bench.data.sizes import Size
 from actiseg_bench.records import Batch
 from actiseg_bench.values import Bounds, check_values, number, within
 
@@ -66,17 +68,54 @@ def augment(batch: Batch, config: AugmentConfig, generator: torch.Generator, str
     Args:
         stride: frame pixels per mask pixel, where ``config.scales`` resizes masks of the frames' resolution.
     """
-    clips = len(batch.frames)
-    flipped = torch.rand(clips, generator=generator) < config.flip
-    if config.scales is not None:
-        rows, columns = batch.frames.shape[-2:]
-        batch = rescale(batch, draw_cut((rows, columns), config.scales, stride, generator), stride)
+    rows, columns = batch.frames.shape[-2:]
+    moves = draw_moves(len(batch.frames), (rows, columns), config, generator, stride)
+    if moves.cut is not None:
+        batch = rescale(batch, moves.cut, stride)
     lit = adjust_light(batch, config, generator)
     if config.zoom != 1:
-        lit = crop(lit, draw_crops(clips, config.zoom, generator))
+        lit = crop(lit, draw_crops(len(batch.frames), config.zoom, generator))
     if config.distort is not None:
         lit = replace(lit, frames=distort(lit.frames, config.distort, generator))
-    return flip(lit, flipped)
+    return flip(lit, moves.flipped)
+
+
+class Moves(NamedTuple):
+    """Where the pixels of a batch go: bool ``[B]``, which sequences are mirrored; the cut of all, None for none."""
+
+    flipped: Tensor
+    cut: Cut | None
+
+
+def draw_moves(
+    sequences: int, picture: Size, config: AugmentConfig, generator: torch.Generator, stride: int = 1
+) -> Moves:
+    """Draw what can be drawn before the pictures are read; the first draws of :func:`augment`.
+
+    Args:
+        sequences: of frames, in the batch. picture: (rows, columns) of the frames.
+    """
+    flipped = torch.rand(sequences, generator=generator) < config.flip
+    return Moves(flipped, None if config.scales is None else draw_cut(picture, config.scales, stride, generator))
+
+
+def augment_cut(batch: Batch, flipped: Tensor, config: AugmentConfig, generator: torch.Generator) -> Batch:
+    """Do the rest of :func:`augment` to a batch that was read in a cut, its frames mirrored already and nobody else's.
+
+    Light does not know where a pixel lies, so that it is the same before and after; a crop does.
+
+    Args:
+        flipped: what :func:`draw_moves` drew.
+    """
+    lit = adjust_light(batch, config, generator)
+    if config.zoom != 1:
+        lit = crop(
+            replace(lit, frames=_mirrored(lit.frames, flipped)), draw_crops(len(flipped), config.zoom, generator)
+        )
+        lit = replace(lit, frames=_mirrored(lit.frames, flipped))
+    if config.distort is not None:
+        lit = replace(lit, frames=distort_(lit.frames, config.distort, generator))
+    return flip_labels(lit, flipped)
 
 
 def add_strong_view(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
@@ -132,17 +171,21 @@ def _sample(pictures: Tensor, affine: Tensor) -> Tensor:
 
 def flip(batch: Batch, flipped: Tensor) -> Batch:
     """Mirror the sequences where bool ``[B]`` ``flipped`` is set: frames, masks, words, and the affine."""
+    return replace(flip_labels(batch, flipped), frames=_mirrored(batch.frames, flipped))
+
+
+def flip_labels(batch: Batch, flipped: Tensor) -> Batch:
+    """Mirror what :func:`flip` does but for the frames."""
     mirrored = flipped[batch.frames_of]
 
     def mirror(values: Tensor) -> Tensor:
-        return torch.where(mirrored[:, None, None, None], values.flip(-1), values)
+        return _mirrored(values, mirrored)
 
     sign = torch.where(flipped, -1.0, 1.0)
     affine = batch.affine.clone()
     affine[:, :, 0] = affine[:, :, 0] * sign[:, None]
     return replace(
         batch,
-        frames=torch.where(flipped[:, None, None, None, None], batch.frames.flip(-1), batch.frames),
         masks=mirror(batch.masks),
         expressions=[swap_sides(t) if m else t for t, m in zip(batch.expressions, mirrored.tolist(), strict=True)],
         affine=affine,
@@ -151,8 +194,18 @@ def flip(batch: Batch, flipped: Tensor) -> Batch:
     )
 
 
+def _mirrored(values: Tensor, where: Tensor) -> Tensor:
+    """Return ``[K, …, W]`` with the rows mirrored where bool ``[K]`` is set."""
+    if where.all() or not where.any():
+        return values.flip(-1) if where.any() else values
+    return torch.where(where[(..., *[None] * (values.ndim - 1))], values.flip(-1), values)
+
+
 def adjust_light(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
-    """Scale brightness, contrast about the sequence's mean, and each colour channel; frames stay in [0, 1]."""
+    """Scale brightness, contrast about the sequence's mean, and each colour channel; frames stay in [0, 1].
+
+    The draws are made where the factors are all 1, too, so that what is drawn after them stays what it is.
+    """
 
     def factor(width: float, *shape: int) -> Tensor:
         return 1 + width * (2 * torch.rand(shape, generator=generator) - 1)
@@ -160,6 +213,8 @@ def adjust_light(batch: Batch, config: AugmentConfig, generator: torch.Generator
     clips = len(batch.frames)
     gain = factor(config.brightness, clips, 1, 1, 1, 1) * factor(config.colour, clips, 1, 3, 1, 1)
     contrast = factor(config.contrast, clips, 1, 1, 1, 1)
+    if config.brightness == config.colour == config.contrast == 0:
+        return batch
     mean = batch.frames.mean((1, 2, 3, 4), keepdim=True)
     frames = ((batch.frames - mean) * contrast + mean) * gain
     return replace(batch, frames=frames.clamp(0, 1))
