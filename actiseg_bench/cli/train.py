@@ -43,12 +43,13 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
     if not is_first_process():
         end_with_launcher()
         with suppress(PreemptedError):  # the first process says it, when its checkpoint is written
-            train_to(out, config, *labels, save_every=options.save_every)
+            train_to(out, config, *labels, save_every=options.save_every, workers=options.workers)
         return None
     items = config.train.clips_per_batch
     unit = "windows" if config.train.item == WINDOW else "clips"
+    kept = {"save_every": options.save_every, "workers": options.workers}
     with locked(out), step_progress(f"{config.strategy} on {options.manifest.name}", items, unit) as on_progress:
-        return train_to(out, config, *labels, save_every=options.save_every, on_progress=on_progress, logs=options.logs)
+        return train_to(out, config, *labels, on_progress=on_progress, logs=options.logs, **kept)
 
 
 def _print_training(report: dict[str, Any], out: Path, as_json: bool) -> None:

@@ -112,7 +112,6 @@ def train(
     config, labels = asked.run_config(), (asked.manifest, asked.root)
     check_usable(read_manifest(asked.manifest), asked.root)
     with locked(asked.out):
-        report = train_to(
-            asked.out, config, *labels, save_every=asked.save_every, on_progress=on_progress, logs=asked.logs
-        )
+        kept = {"save_every": asked.save_every, "workers": asked.workers}
+        report = train_to(asked.out, config, *labels, on_progress=on_progress, logs=asked.logs, **kept)
     return TrainedFolder(asked.out, report)

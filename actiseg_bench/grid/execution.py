@@ -53,6 +53,7 @@ def train(
     on_progress: Callable[[int, int, float], None],
     folder: Path | None = None,
     save_every: int | None = None,
+    workers: int | None = None,
 ) -> TrainOutcome:
     """Train on a track's labels, measuring on the way what wrong ones do to the networks.
 
@@ -73,6 +74,7 @@ def train(
         save_every=save_every,
         diagnose=True,
         watch=track.validation,
+        workers=workers,
     )
 
 

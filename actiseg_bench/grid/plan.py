@@ -140,7 +140,8 @@ def prepare(options: RunOptions, find_root: FindRoot | None = None) -> tuple[Pla
 
     plan = make_plan(options)
     options, protocol = plan.options, plan.protocol
-    runner = TorchRunner(plan.base, keep_weights=options.keep_weights, save_every=options.save_every, options=plan.own)
+    kept = {"keep_weights": options.keep_weights, "save_every": options.save_every, "workers": options.workers}
+    runner = TorchRunner(plan.base, options=plan.own, **kept)
     chosen: list[str] = []
     if protocol is not None:
         chosen = choose("track", options.track, list(protocol.tracks))

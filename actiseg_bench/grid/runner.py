@@ -41,6 +41,7 @@ class TorchRunner:
         save_every: steps between the checkpoints that a run is continued from; None: only when it is asked to stop.
         options: strategy → hyper-parameters of ``faithful`` that a protocol has; those of ``config`` go before them,
             and those of a run's own before these.
+        workers: processes that load batches, which decide no score; None: as many as are of use.
 
     Attributes:
         roots: the modules that make the scores of a run.
@@ -55,8 +56,10 @@ class TorchRunner:
         keep_weights: bool = False,
         save_every: int | None = None,
         options: Mapping[str, Mapping[str, Any]] | None = None,
+        workers: int | None = None,
     ) -> None:
         self._base = config
+        self._workers = workers
         self._keep_weights, self._save_every = keep_weights, save_every
         self._options = options or {}
 
@@ -106,7 +109,7 @@ class TorchRunner:
             if spec.strategy in REFERENCES:
                 return self.score(spec, config, folder, None)
             kept = unfinished(folder, self.identity(spec).key())
-            trained = execution.train(config, spec.track, on_progress, kept, self._save_every)
+            trained = execution.train(config, spec.track, on_progress, kept, self._save_every, self._workers)
             if self._keep_weights:
                 labels = str(spec.track.info.train_manifest)
                 save_networks(folder / CHECKPOINT_NAME, trained.networks, config, labels)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 from torch.utils.data import Sampler
 
-from actiseg_bench.data.transforms import add_strong_view, augment, perturb_features
+from actiseg_bench.data.cut_items import read_cut
+from actiseg_bench.data.cuts import whole
+from actiseg_bench.data.manifest_dataset import ManifestDataset, View, frames_id_of
+from actiseg_bench.data.scales import cut_affine
+from actiseg_bench.data.transforms import add_strong_view, augment, augment_cut, draw_moves, perturb_features
 from actiseg_bench.records import Batch, ClipItem, collate
-from actiseg_bench.training.config import CLIP, RunConfig
+from actiseg_bench.training.config import CLIP, RunConfig, TrainConfig
+from actiseg_noise.errors import raise_if
 from actiseg_noise.key import Key
 
 
@@ -59,23 +65,90 @@ def generator(seed: int, purpose: str, step: int) -> torch.Generator:
 
 def draw_samples(item: ClipItem, count: int, random: torch.Generator) -> ClipItem:
     """Return the clip with at most ``count`` of its samples, drawn without repetition, in their order."""
-    return item.take(torch.randperm(len(item.expressions), generator=random)[:count].sort().values.tolist())
+    return item.take(_draw(len(item.expressions), count, random))
+
+
+def _draw(have: int, count: int, random: torch.Generator) -> list[int]:
+    """Return ``count`` positions of ``have``, ascending, or all of them."""
+    return torch.randperm(have, generator=random)[:count].sort().values.tolist()
 
 
 def draw_frames(items: list[ClipItem], count: int | None, random: torch.Generator) -> list[ClipItem]:
-    """Return the clips with ``count`` of their frames in temporal order; clips on the same frames get the same ones.
+    """Return the clips with ``count`` of their frames; see :func:`draw_places`."""
+    places = draw_places([(item.frames_id, len(item.frame_idx)) for item in items], count, random)
+    return [item if shown is None else item.show(shown) for item, shown in zip(items, places, strict=True)]
+
+
+def draw_places(
+    sequences: Sequence[tuple[str, int]], count: int | None, random: torch.Generator
+) -> list[list[int] | None]:
+    """Return ``count`` positions in temporal order of every clip's frames; clips on the same frames get the same ones.
 
     A clip with fewer shows some twice. None shows all.
+
+    Args:
+        sequences: name and length of every clip's frames.
     """
     if count is None:
-        return items
+        return [None] * len(sequences)
     chosen: dict[str, list[int]] = {}
-    for item in items:
-        if item.frames_id not in chosen:
-            have = len(item.frame_idx)
+    for name, have in sequences:
+        if name not in chosen:
             order = torch.cat([torch.randperm(have, generator=random) for _ in range(-(-count // have))])
-            chosen[item.frames_id] = order[:count].sort().values.tolist()
-    return [item.show(chosen[item.frames_id]) for item in items]
+            chosen[name] = order[:count].sort().values.tolist()
+    return [chosen[name] for name, _ in sequences]
+
+
+def read_batch(
+    data: ManifestDataset, asked: Sequence[int | View], config: RunConfig, step: int, *, views: int = 1
+) -> Batch:
+    """Return the batch of an update, read from a dataset: what :func:`make_batch` makes of its items.
+
+    Where items are not kept in memory, the draws come first and nothing is read but what they show.
+
+    Args:
+        asked: positions of clips, or views of them. step: of the update, the address of all its draws.
+
+    Raises:
+        ActisegError: see :meth:`ManifestDataset.__getitem__`; clips of several sizes.
+    """
+    stride, scales = data.mask_stride, config.train.augment.scales
+    if data.is_at_hand:
+        return make_batch([data[item] for item in asked], config, step, views=views, stride=stride)
+    random = generator(config.seed, "batch", step)
+    shown = [item for item in asked if isinstance(item, View)]
+    if not shown:
+        shown = _draw_views(data, [item for item in asked if isinstance(item, int)], config.train, random)
+    if scales is None:
+        return _augmented(collate([data[view] for view in shown]), config, step, random, views, stride)
+    clips = [(view, data.shown_frames(data.clip_ids[view.clip])) for view in shown]
+    sizes = {data.size_of([frames[i] for i in view.frames]) for view, frames in clips}
+    raise_if(len(sizes) > 1, f"clips of one update are seen in several sizes, {sorted(sizes)}: pass --clips 1")
+    (size,) = sizes
+    names = [(frames_id_of(frames), view.frames) for view, frames in clips]
+    sequences = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    moves = draw_moves(len(sequences), size, config.train.augment, random, stride)
+    cut, mirrored = moves.cut or whole(size), moves.flipped.tolist()
+    items = [
+        read_cut(data, view, cut, is_mirrored=mirrored[sequences[name]])
+        for view, name in zip(shown, names, strict=True)
+    ]
+    batch = replace(collate(items), affine=cut_affine(cut, size).repeat(len(sequences), 1, 1))
+    batch = augment_cut(batch, moves.flipped, config.train.augment, random)
+    return _with_views(batch, config, step, views, is_kept=False)
+
+
+def _draw_views(data: ManifestDataset, clips: list[int], config: TrainConfig, random: torch.Generator) -> list[View]:
+    """Draw the frames and samples of whole clips, as :func:`make_batch` does."""
+    names = [data.clip_ids[clip] for clip in clips]
+    pictures = [data.shown_frames(name) for name in names]
+    sequences = [(frames_id_of(frames), len(frames)) for frames in pictures]
+    chosen = draw_places(sequences, config.frames_per_clip, random)
+    samples = [_draw(len(data.without_masks(name).samples), config.samples_per_clip, random) for name in names]
+    return [
+        View(clip, tuple(taken), tuple(range(have)) if frames is None else tuple(frames))
+        for clip, taken, frames, (_, have) in zip(clips, samples, chosen, sequences, strict=True)
+    ]
 
 
 def make_batch(items: list[ClipItem], config: RunConfig, step: int, *, views: int = 1, stride: int = 1) -> Batch:
@@ -90,11 +163,21 @@ def make_batch(items: list[ClipItem], config: RunConfig, step: int, *, views: in
     if config.train.item == CLIP:
         items = draw_frames(items, config.train.frames_per_clip, random)
         items = [draw_samples(item, config.train.samples_per_clip, random) for item in items]
-    batch, how = collate(items), config.train.augment
     is_kept = items[0].frames.is_floating_point()
-    if not is_kept:
-        batch = augment(batch, how, random, stride)
+    if is_kept:
+        return _with_views(collate(items), config, step, views, is_kept=True)
+    return _augmented(collate(items), config, step, random, views, stride)
+
+
+def _augmented(batch: Batch, config: RunConfig, step: int, random: torch.Generator, views: int, stride: int) -> Batch:
+    """Return a batch of pictures augmented, with as many views as a strategy wants."""
+    return _with_views(augment(batch, config.train.augment, random, stride), config, step, views, is_kept=False)
+
+
+def _with_views(batch: Batch, config: RunConfig, step: int, views: int, *, is_kept: bool) -> Batch:
+    """Return a batch with a second view where a strategy wants one, of pictures or of kept features."""
     if views == 1:
         return batch
+    how = config.train.augment
     strong = generator(config.seed, "strong view", step)
     return perturb_features(batch, how.strong, strong) if is_kept else add_strong_view(batch, how, strong)

@@ -174,6 +174,12 @@ class CheckpointManager:
         self._write(self.path, state)
         self.kept = state.step
 
+    def save(self, state: TrainingState) -> Path:
+        """Write a checkpoint that is whole when this returns; return where."""
+        self.keep(state)
+        self.finish()
+        return self.path
+
     def save_last_good(self, state: TrainingState) -> Path:
         """Write the state before an update that must not be made; return where."""
         path = self.folder / LAST_GOOD_NAME

@@ -55,6 +55,7 @@ def train_to(
     save_every: int | None = None,
     on_progress: Progress | None = None,
     logs: Sequence[str] = (CSV_LOG,),
+    workers: int | None = None,
 ) -> dict[str, Any]:
     """Train into ``folder``, from its checkpoint when it has one, and return the report that ``train.json`` holds.
 
@@ -62,6 +63,7 @@ def train_to(
 
     Args:
         logs: where learning curves go, some of :data:`actiseg_bench.training.options.LOGS`.
+        workers: processes that load batches, no part of what decides the training; None: as many as are of use.
 
     Raises:
         PreemptedError: the process was asked to stop, and its checkpoint is written.
@@ -84,6 +86,7 @@ def train_to(
             save_every=save_every,
             diagnose=True,
             curve=curve,
+            workers=workers,
         )
     report = _make_report(identity, outcome, config)
     if is_first_process():

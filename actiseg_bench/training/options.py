@@ -86,6 +86,12 @@ class TrainingOptions:
     device: str = flag("auto", "cpu, cuda, cuda:N, or auto.")
     precision: str = flag("32-true", "32-true, bf16-mixed, 16-mixed, …")
     root: Path | None = flag(None, "The dataset's folder.")
+    workers: int | None = flag(
+        None,
+        "Processes that load batches; they change no result. [default: the cores that --threads leaves; 0 where clips "
+        "or kept features fit into memory, and in the processes of --jobs]",
+        at_least=0,
+    )
 
     def __post_init__(self) -> None:
         for one, about in list_flags(type(self)):

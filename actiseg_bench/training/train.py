@@ -12,14 +12,13 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.pictures import pictures_digest
 from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
-from actiseg_bench.records import Batch, ClipItem
+from actiseg_bench.records import Batch
 from actiseg_bench.strategies.base import (
     FAITHFUL,
     STRATEGIES,
@@ -30,7 +29,7 @@ from actiseg_bench.strategies.base import (
     updates_before,
 )
 from actiseg_bench.strategies.options import Options
-from actiseg_bench.training.batches import make_batch, step_seed
+from actiseg_bench.training.batches import step_seed
 from actiseg_bench.training.checkpoint import (
     CheckpointError,
     CheckpointManager,
@@ -55,6 +54,7 @@ from actiseg_bench.training.items import (
     steps_per_epoch,
 )
 from actiseg_bench.training.journal import Journal
+from actiseg_bench.training.loading import BatchReader, Loaded, count_workers, iter_loaded, iter_requests
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.progress import Curve, Progress
 from actiseg_bench.training.schedule import learning_rate, make_optimizer
@@ -121,6 +121,7 @@ def train_run(
     watch: Path | None = None,
     clips: Collection[str] | None = None,
     curve: Curve | None = None,
+    workers: int | None = None,
 ) -> TrainOutcome:
     """Train as ``config`` says on the noisy labels of ``manifest``; the process is left as it was found.
 
@@ -135,11 +136,13 @@ def train_run(
         watch: a manifest of clips that are not trained on, whose clean labels are probed with it, more often.
         clips: train on these clips alone, with nothing kept in a folder; None: on all.
         curve: where steps are logged; networks trained before the run are not.
+        workers: processes that load batches, which change nothing else; None: :func:`default_workers`.
 
     Raises:
         PreemptedError: the process was asked to stop; a checkpoint of the step that it was at is in ``folder``.
         TooLargeError: a step needs more memory than the device has; the last checkpoint is kept.
         NotFiniteError: a loss that is NaN or infinite; the networks as they were before it are in ``folder``.
+        LoadingProcessError: one of the ``workers`` died; the updates before it are in ``folder``.
         ActisegError: unknown model, strategy, option or device; a manifest without masks; missing images; clips that
             cannot share an update; a checkpoint of another run.
     """
@@ -155,7 +158,7 @@ def train_run(
             identity = run_identity(config, data.manifest.digest, pictures_digest(data.manifest, data.root))
             checkpoints = CheckpointManager(folder, identity, save_every, fabric.is_global_zero)
         steps_before = updates_before(make_options(config), config.train.steps)
-        out_of_fold = train_out_of_fold(config, data, fabric, on_progress, checkpoints)
+        out_of_fold = train_out_of_fold(config, data, fabric, on_progress, checkpoints, workers)
         strategy = make_strategy(config, data, folder, out_of_fold)
         networks, weights = make_networks(config, strategy.card.networks, fabric.device)
         keep_features(data, networks[0])
@@ -163,7 +166,7 @@ def train_run(
         strategy.prepare(networks)
         monitor = _monitor(config, data, watch, networks[0]) if diagnose else None
         report = after(on_progress, steps_before)
-        losses = fit(networks, strategy, data, config, fabric, report, checkpoints, monitor, curve)
+        losses = fit(networks, strategy, data, config, fabric, report, checkpoints, monitor, curve, workers)
         strategy.finish(networks)
         for network in networks:
             network.eval()
@@ -226,6 +229,7 @@ def train_out_of_fold(
     fabric: Fabric,
     on_progress: Progress | None = None,
     checkpoints: CheckpointManager | None = None,
+    workers: int | None = 0,
 ) -> OutOfFold | None:
     """Return what networks say of samples whose videos they did not learn from; None where the strategy needs it not.
 
@@ -253,7 +257,8 @@ def train_out_of_fold(
         networks, _ = make_networks(own, 1, fabric.device)
         for one in (part, data):
             keep_features(one, networks[0])
-        fit(networks, make_strategy(own, part), part, own, fabric, after(on_progress, sum(updates[:fold]), total))
+        tell = after(on_progress, sum(updates[:fold]), total)
+        fit(networks, make_strategy(own, part), part, own, fabric, tell, workers=workers)
         return networks[0]
 
     found: OutOfFold = fabric.broadcast(ask_out_of_fold(data, folds, learn, fabric.device))
@@ -305,8 +310,13 @@ def fit(
     checkpoints: CheckpointManager | None = None,
     monitor: TrainingMonitor | None = None,
     curve: Curve | None = None,
+    workers: int | None = 0,
 ) -> list[float]:
-    """Run all steps, from the last checkpoint where there is one; return the mean loss of every epoch."""
+    """Run all steps, from the last checkpoint where there is one; return the mean loss of every epoch.
+
+    Args:
+        workers: processes that load batches; None: :func:`default_workers`.
+    """
     train, devices = config.train, Devices(fabric)
     for network in networks:
         network.train()
@@ -315,36 +325,56 @@ def fit(
     wrapped = [fabric.setup(*pair) for pair in zip(networks, now.optimizers, strict=True)]
     sampler = make_sampler(data, config)
     epoch_steps = steps_per_epoch(data, train)
-    loader = DataLoader(data, batch_sampler=sampler, collate_fn=list)
     now.monitor = monitor
     journal = Journal(
         now, train.steps, devices, fabric.device, checkpoints=checkpoints, curve=curve, on_progress=on_progress
     )
     with journal:
-        while now.step < train.steps:
-            sampler.epoch, sampler.skip = now.epoch, now.position
-            for items in loader:
-                batch = make_batch(items, config, now.step, views=strategy.card.views, stride=data.mask_stride)
-                rate = learning_rate(now.step, train, epoch_steps)
-                with explained_shortage(batch, items, now, checkpoints):
-                    batch = devices.share(batch).to(fabric.device)
-                    torch.manual_seed(devices.seed(config.seed, now.step))  # what a network draws has an address too
-                    step = strategy.step([network for network, _ in wrapped], batch, now.step / epoch_steps)
-                    losses = devices.mean(step.losses)
-                    _check_finite(losses, items, now, checkpoints)
-                    descend(fabric, wrapped, devices.weigh(step.losses), rate, train.clip_norm)
-                if monitor is not None:
-                    monitor.add_step(step, batch, now.epoch)
-                now.advance(losses[0].item())
-                if monitor is not None:
-                    monitor.probe_if_due(now.step, networks[0], fabric.device)
-                journal.end_step(len(items), rate)
-                if now.step == train.steps:
-                    break
-            else:
+        loading = iter_loaded(
+            BatchReader(data, config, strategy.card.views),
+            iter_requests(sampler, now.step, now.epoch, now.position, train.steps),
+            count_workers(workers, data, config.threads),
+            threads=config.threads,
+            pin=fabric.device.type == "cuda",
+        )
+        for loaded, read in _stopping_whole(loading, now, checkpoints):
+            while now.epoch < loaded.request.epoch:
                 now.end_epoch()
+            rate = learning_rate(now.step, train, epoch_steps)
+            with explained_shortage(read, len(loaded.clip_ids), now, checkpoints):
+                batch = devices.share(read).to(fabric.device)
+                torch.manual_seed(devices.seed(config.seed, now.step))  # what a network draws has an address too
+                step = strategy.step([network for network, _ in wrapped], batch, now.step / epoch_steps)
+                losses = devices.mean(step.losses)
+                _check_finite(losses, loaded.clip_ids, now, checkpoints)
+                descend(fabric, wrapped, devices.weigh(step.losses), rate, train.clip_norm)
+            if monitor is not None:
+                monitor.add_step(step, batch, now.epoch)
+            now.advance(losses[0].item())
+            if monitor is not None:
+                monitor.probe_if_due(now.step, networks[0], fabric.device)
+            journal.end_step(len(loaded.clip_ids), rate)
         devices.gather(monitor)
     return [sum(epoch) / len(epoch) for epoch in now.losses]
+
+
+def _stopping_whole(
+    loading: Iterator[Loaded], now: TrainingState, checkpoints: CheckpointManager | None
+) -> Iterator[tuple[Loaded, Batch]]:
+    """Yield batches; where one cannot be loaded, keep the updates before it and say how to go on."""
+    try:
+        for loaded in loading:
+            if loaded.batch is not None:
+                yield loaded, loaded.batch
+    except ActisegError as error:
+        if checkpoints is None:
+            raise
+        raise type(error)(
+            f"{error} The {now.step} updates before it are in {checkpoints.save(now)}: the same command goes on from "
+            "there, on the pictures that it began with."
+        ) from None
+    finally:
+        del loading  # and with it the processes that load
 
 
 def descend(
@@ -361,19 +391,19 @@ def descend(
 
 
 def _check_finite(
-    losses: Sequence[Tensor], items: list[ClipItem], now: TrainingState, checkpoints: CheckpointManager | None
+    losses: Sequence[Tensor], clip_ids: Sequence[str], now: TrainingState, checkpoints: CheckpointManager | None
 ) -> None:
     """Stop before an update by a loss that is no number, keeping the networks as they are."""
     broken = [loss.item() for loss in losses if not torch.isfinite(loss)]
     if broken:
-        clips = ", ".join(item.clip_id for item in items)
+        clips = ", ".join(clip_ids)
         kept = "" if checkpoints is None else f"; the networks before it are in {checkpoints.save_last_good(now)}"
         raise NotFiniteError(f"the loss is {broken[0]} at step {now.step}, epoch {now.epoch}, clips {clips}{kept}")
 
 
 @contextmanager
 def explained_shortage(
-    batch: Batch, items: list[ClipItem], now: TrainingState, checkpoints: CheckpointManager | None
+    batch: Batch, items: int, now: TrainingState, checkpoints: CheckpointManager | None
 ) -> Iterator[None]:
     """Say of a step that the device has no memory for what it was and what to change; the last checkpoint is kept.
 
@@ -388,7 +418,7 @@ def explained_shortage(
         reason = " ".join(str(error).split(". GPU", maxsplit=1)[0].split())[:200]
         shown = ", ".join(batch.sample_ids[:3]) + ", …" * (len(batch) > 3)
         raise TooLargeError(
-            f"out of memory at step {now.step}, epoch {now.epoch}, on {len(items)} item{'s' if len(items) > 1 else ''} "
+            f"out of memory at step {now.step}, epoch {now.epoch}, on {items} item{'s' if items > 1 else ''} "
             f"({size}; samples {shown}): {reason}. {_advice(checkpoints)}To train with less: fewer --clips, fewer "
             "--frames, --precision bf16-mixed, or a smaller --model, which is another training: use another --out"
         ) from None

@@ -54,8 +54,8 @@ def make_tuning(options: TuneOptions, build: Build, reporter: Reporter | None = 
     protocol = check_protocol(plan)
     names = choose("track", options.track, list(protocol.tracks))
     spaces = {name: search_space(name, plan.options.strategy_options) for name in plan.strategies}
-    runner = TorchRunner(plan.base, keep_weights=options.keep_weights, options=plan.own)
-    trier = TrialRunner(plan.base, options=plan.own)
+    runner = TorchRunner(plan.base, keep_weights=options.keep_weights, options=plan.own, workers=options.workers)
+    trier = TrialRunner(plan.base, options=plan.own, workers=options.workers)
     check_draws(plan, spaces, options)
     runner.check(plan.base.model)
     with locked(options.out):

@@ -1,0 +1,179 @@
+"""Batches are the same whoever reads them, from wherever a training goes on; what breaks is named, nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+import torch
+from loading_fakes import FATAL_STEP, FatalReader
+from torch.utils.data import _utils
+from unplugged import UnpluggedError
+
+from actiseg_bench.data.distort import DistortConfig
+from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.data.scales import ScaleConfig
+from actiseg_bench.data.transforms import AugmentConfig
+from actiseg_bench.records import Batch
+from actiseg_bench.training.batches import make_batch, read_batch
+from actiseg_bench.training.checkpoint import read_tensors
+from actiseg_bench.training.config import RunConfig, TrainConfig
+from actiseg_bench.training.folder import train_to
+from actiseg_bench.training.items import make_sampler, open_training
+from actiseg_bench.training.loading import (
+    BatchReader,
+    Loaded,
+    LoadingProcessError,
+    Request,
+    count_workers,
+    default_workers,
+    iter_loaded,
+    iter_requests,
+)
+from actiseg_bench.training.options import TrainOptions
+from actiseg_noise.errors import DataError
+
+SCALES = ScaleConfig(sides=(48, 64), long_side=96, crop_from=(80, 96), crop_sides=(40, 80))
+CUTS = AugmentConfig(brightness=0, contrast=0, colour=0, scales=SCALES, distort=DistortConfig())
+WINDOWS = TrainConfig(steps=5, item="window", frames_per_clip=2, clips_per_batch=24, action_weights=True, augment=CUTS)
+CLIPS = TrainConfig(steps=5, clips_per_batch=4, samples_per_clip=2, frames_per_clip=2)
+CONFIG = RunConfig(start_weights="none", threads=1, device="cpu", train=WINDOWS)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no item stay in memory, and a dead process be noticed at once."""
+    monkeypatch.setattr(ManifestDataset, "_fits", lambda self: False)
+    monkeypatch.setattr(_utils, "MP_STATUS_CHECK_INTERVAL", 0.2)
+
+
+@pytest.fixture
+def data(noisy_val: Path, kitchen_root: Path) -> ManifestDataset:
+    return open_training(CONFIG, noisy_val, kitchen_root, diagnose=True)
+
+
+def requests(data: ManifestDataset, config: RunConfig, step: int = 0) -> Iterator[Request]:
+    """Yield the requests of a training from a step on: an epoch is 96 windows, 4 updates, or 8 clips, 2 updates."""
+    sampler = make_sampler(data, config)
+    per_epoch = len(list(sampler))
+    return iter_requests(sampler, step, *divmod(step, per_epoch), config.train.steps)
+
+
+def load(data: ManifestDataset, config: RunConfig, workers: int, step: int = 0, views: int = 2) -> list[Loaded]:
+    return list(iter_loaded(BatchReader(data, config, views), requests(data, config, step), workers))
+
+
+def assert_equal(one: Batch, two: Batch) -> None:
+    for name in (field.name for field in fields(Batch)):
+        a, b = getattr(one, name), getattr(two, name)
+        assert torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b, name
+
+
+@pytest.mark.parametrize("train", [WINDOWS, CLIPS], ids=["windows", "clips"])
+def test_any_number_of_processes_from_any_step_gives_the_same_batches(
+    data: ManifestDataset, train: TrainConfig
+) -> None:
+    config = replace(CONFIG, train=train)
+    whole = load(data, config, 0)
+    assert [one.request.step for one in whole] == [0, 1, 2, 3, 4]
+    assert [one.request.epoch for one in whole] == ([0, 0, 0, 0, 1] if train is WINDOWS else [0, 0, 1, 1, 2])
+    begun = [(workers, step) for workers, steps in {0: range(1, 5), 1: [3], 4: [0]}.items() for step in steps]
+    for workers, step in begun:
+        rest = load(data, config, workers, step)
+        assert [one.request for one in rest] == [one.request for one in whole[step:]]
+        assert [one.clip_ids for one in rest] == [one.clip_ids for one in whole[step:]]
+        for one, two in zip(whole[step:], rest, strict=True):
+            assert one.batch is not None and two.batch is not None
+            assert_equal(one.batch, two.batch)
+
+
+def test_clips_are_read_as_they_are_made_of_whole_items(data: ManifestDataset) -> None:
+    plain = ManifestDataset(data.manifest, data.root, size=(48, 80), mask_stride=2, diagnose=True)
+    config = replace(CONFIG, train=CLIPS)
+    assert_equal(read_batch(plain, [0, 1, 4], config, 7), make_batch([plain[i] for i in (0, 1, 4)], config, 7))
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_windows_are_read_in_their_cut_as_whole_pictures_are_cut(data: ManifestDataset, step: int) -> None:
+    views = [view for batch in make_sampler(data, CONFIG) for view in batch][step * 8 : step * 8 + 3]
+    read = read_batch(data, views, CONFIG, step, views=2)
+    made = make_batch([data[view] for view in views], CONFIG, step, views=2, stride=data.mask_stride)
+    assert (read.expressions, read.sample_ids, read.frame_idx) == (made.expressions, made.sample_ids, made.frame_idx)
+    assert read.agrees is not None and made.agrees is not None
+    assert (read.agrees != made.agrees).float().mean() < 1e-3  # a cell that is half wrong may be either
+    for name in ("frames", "strong", "masks", "weights", "affine", "is_positive", "frames_of"):
+        assert torch.allclose(getattr(read, name), getattr(made, name), atol=3e-6), name
+
+
+def test_a_training_goes_on_from_every_step_with_another_number_of_processes(
+    noisy_val: Path, kitchen_root: Path, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, train=replace(WINDOWS, steps=4, clips_per_batch=2))
+    whole = train_to(tmp_path / "whole", config, noisy_val, kitchen_root, save_every=1, workers=0)
+    networks, _ = read_tensors(tmp_path / "whole" / "checkpoint.safetensors")
+    for step, (before, after) in {1: (0, 2), 2: (1, 0), 3: (2, 1)}.items():
+
+        def pull(done: int, total: int, loss: float, step: int = step) -> None:
+            if done == step + 1:  # the checkpoint of this update is not written any more
+                raise UnpluggedError
+
+        folder = tmp_path / str(step)
+        with pytest.raises(UnpluggedError):
+            train_to(folder, config, noisy_val, kitchen_root, save_every=1, on_progress=pull, workers=before)
+        assert read_tensors(folder / "training.safetensors")[1]["step"] == step
+        again = train_to(folder, config, noisy_val, kitchen_root, save_every=1, workers=after)
+        assert again["losses"] == whole["losses"]
+        found, _ = read_tensors(folder / "checkpoint.safetensors")
+        assert all(torch.equal(value, found[name]) for name, value in networks.items())
+
+
+def test_a_picture_that_breaks_stops_a_training_whole(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    config = replace(CONFIG, train=replace(CLIPS, steps=9, clips_per_batch=2))
+    whole = train_to(tmp_path / "whole", config, noisy_val, kitchen_root, workers=0)
+    root = tmp_path / "root"
+    shutil.copytree(kitchen_root, root)
+
+    def break_all(done: int, total: int, loss: float) -> None:
+        for path in root.rglob("*.jpg") if done == 1 else ():
+            path.write_bytes(path.read_bytes()[:2000])
+
+    message = r"\.jpg: not a readable image .*truncated.* The (\d) updates before it are in .*training\.safetensors"
+    with pytest.raises(DataError, match=message):
+        train_to(tmp_path / "part", config, noisy_val, root, workers=1, on_progress=break_all)
+    assert 1 <= read_tensors(tmp_path / "part" / "training.safetensors")[1]["step"] < 9
+    shutil.copytree(kitchen_root, root, dirs_exist_ok=True)
+    assert train_to(tmp_path / "part", config, noisy_val, root, workers=0)["losses"] == whole["losses"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_process_that_dies_is_named_with_what_it_read(data: ManifestDataset, workers: int) -> None:
+    loading = iter_loaded(FatalReader(data, CONFIG, 1), requests(data, CONFIG), workers)
+    message = rf"a process that loads batches was killed by SIGKILL while it read update {FATAL_STEP} \(clips val_0"
+    seen: list[int] = []
+    with pytest.raises(LoadingProcessError, match=message):
+        for one in loading:
+            seen.append(one.request.step)
+    assert seen == list(range(FATAL_STEP))[: len(seen)]  # a batch that the process had not handed over is lost with it
+
+
+def test_processes_are_as_many_as_are_of_use(data: ManifestDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(12)), raising=False)
+    assert default_workers(data, threads=2) == count_workers(None, data, 2) == 10
+    assert count_workers(3, data, 2) == 3
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    assert default_workers(data, threads=2) == 1
+    assert default_workers(data, threads=8) == 0
+    kept = ManifestDataset(data.manifest, data.root, cache=True)
+    assert default_workers(kept, threads=2) == 0
+    assert count_workers(1, kept, 2) == 1
+    kept.show_features(lambda name, read: read())
+    assert count_workers(1, kept, 2) == 0  # what was computed once lies in this process
+
+
+def test_the_number_of_processes_is_no_part_of_a_training() -> None:
+    one, two = (TrainOptions(manifest=Path("m"), out=Path("o"), workers=workers).run_config() for workers in (None, 7))
+    assert one.to_dict() == two.to_dict()
