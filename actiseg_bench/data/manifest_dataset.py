@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import cv2
 import numpy as np
@@ -51,6 +52,18 @@ class _Shown(NamedTuple):
     frames: list[ManifestFrame]
     samples: list[ManifestSample]
     size: Size
+
+
+class _Outline(NamedTuple):
+    """What is known of a clip without its masks."""
+
+    sample_ids: tuple[str, ...]
+    frame_idx: tuple[int, ...]
+    size: Size
+    frames_id: str
+
+
+_FOUND_OUT = ("noise_rates", "frames_of_samples", "sizes", "sizes_of_clips", "extents", "groups", "_outlines")
 
 
 class ManifestDataset(Dataset[ClipItem]):
@@ -107,7 +120,7 @@ class ManifestDataset(Dataset[ClipItem]):
         self.size, self.mask_stride, self.labels, self.targets = size, mask_stride, labels, targets
         self.whole, self._cell = whole, 1 if fine else mask_stride
         self.frames, self.diagnose, self.weigh_actions = frames, diagnose, weigh_actions
-        self._clips = ByClip(self.manifest)
+        self._clips = clips_of(self.manifest)
         self.clip_ids = _chosen(self._clips.clip_ids, clips, self.manifest)
         self._pictures: dict[str, torch.Tensor] = {}
         self._features: FindFeatures | None = None
@@ -160,30 +173,46 @@ class ManifestDataset(Dataset[ClipItem]):
     @cached_property
     def frames_of_samples(self) -> dict[str, tuple[int, ...]]:
         """Return sample_id → the positions in its clip that an item shows."""
-        frames: dict[str, tuple[int, ...]] = {}
-        for clip_id in self.clip_ids:
-            shown = tuple(frame.frame_idx for frame in self.shown_frames(clip_id))
-            frames |= {sample.sample_id: shown for sample in self._clips.without_masks(clip_id).samples}
-        return frames
+        return {name: one.frame_idx for one in self._outlines for name in one.sample_ids}
 
     @cached_property
     def sizes(self) -> list[Size]:
         """Return the different sizes in which clips are shown, ascending; by their masks where frames keep theirs."""
-        return sorted({self.size_of(self.shown_frames(clip_id)) for clip_id in self.clip_ids})
+        return sorted(set(self.sizes_of_clips))
+
+    @cached_property
+    def sizes_of_clips(self) -> list[Size]:
+        """Return the size in which every clip is shown; see :attr:`sizes`."""
+        return [one.size for one in self._outlines]
 
     @cached_property
     def extents(self) -> list[tuple[int, int]]:
         """Return how many samples and how many frames the item of every clip has."""
-        clips = map(self._clips.without_masks, self.clip_ids)
-        return [(len(clip.samples), len(self.choose(clip.clip_id, clip.frames))) for clip in clips]
+        return [(len(one.sample_ids), len(one.frame_idx)) for one in self._outlines]
 
     @cached_property
     def groups(self) -> list[list[int]]:
         """Return the positions of clips that show the same frames, group by group, in order."""
         groups: dict[str, list[int]] = {}
-        for index, clip_id in enumerate(self.clip_ids):
-            groups.setdefault(frames_id_of(self.shown_frames(clip_id)), []).append(index)
+        for index, one in enumerate(self._outlines):
+            groups.setdefault(one.frames_id, []).append(index)
         return list(groups.values())
+
+    @cached_property
+    def _outlines(self) -> list[_Outline]:
+        """Return what is known of the clips without their masks, in one pass over the tables."""
+        shown, found = set(self.clip_ids), []
+        for clip in self._clips.iter_without_masks():
+            if clip.clip_id in shown:
+                frames = self.choose(clip.clip_id, clip.frames)
+                names = tuple(sample.sample_id for sample in clip.samples)
+                idx = tuple(frame.frame_idx for frame in frames)
+                found.append(_Outline(names, idx, self.size_of(frames), frames_id_of(frames)))
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to read items; what was found out of all clips stays here."""
+        return {name: value for name, value in self.__dict__.items() if name not in _FOUND_OUT}
 
     def without_masks(self, clip_id: str) -> ManifestClip:
         """Return what the manifest says of a clip, its masks unread."""
@@ -355,6 +384,16 @@ class ManifestDataset(Dataset[ClipItem]):
         counts = self.manifest.info.counts
         per_mask = (5 if self.weigh_actions else 1) / self._cell**2
         return (counts["frames"] * 3 + counts["masks"] * per_mask) * rows * columns < 2**30
+
+
+_CLIPS: WeakKeyDictionary[Manifest, ByClip] = WeakKeyDictionary()
+
+
+def clips_of(manifest: Manifest) -> ByClip:
+    """Return the clips of an open manifest; datasets of one manifest have them in common."""
+    if manifest not in _CLIPS:
+        _CLIPS[manifest] = ByClip(manifest)
+    return _CLIPS[manifest]
 
 
 def _chosen(there: list[str], wanted: Collection[str] | None, manifest: Manifest) -> list[str]:

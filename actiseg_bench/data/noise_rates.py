@@ -97,8 +97,7 @@ def pooled_iou(areas: Areas) -> float:
 
 def _iter_samples(clips: ByClip) -> Iterator[tuple[ManifestSample, bool, int]]:
     """Yield every sample, whether it is misnamed, and the pixels of its annotated frames."""
-    for clip_id in clips.clip_ids:
-        clip = clips.without_masks(clip_id)
+    for clip in clips.iter_without_masks():
         sizes = [frame.size for frame in clip.frames if frame.is_annotated and frame.size is not None]
         pixels = sum(height * width for height, width in sizes)
         yield from ((sample, is_misnamed(sample, clip.samples), pixels) for sample in clip.samples)

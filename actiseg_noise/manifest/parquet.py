@@ -85,6 +85,29 @@ class TableFile:
             self._check_values(rows.column(name), self._columns[name])
         return pa.Table.from_arrays([rows.column(name) for name in schema.names], schema=schema)
 
+    @property
+    def group_rows(self) -> list[int]:
+        """Return the number of rows of every row group."""
+        metadata = self._file.metadata
+        return [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+
+    def read_group(self, group: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return the rows of one row group; see :meth:`read`."""
+        import pyarrow as pa
+
+        schema = self._part(columns)
+        with _named_damage(self.path):
+            rows = self._file.read_row_group(group, columns=schema.names, use_threads=False).combine_chunks()
+        arrays = [rows.column(name) for name in schema.names]
+        if not self._is_exact(schema):
+            arrays = [
+                pa.chunked_array([self._cast(chunk, field) for chunk in array.chunks], field.type)
+                for array, field in zip(arrays, schema, strict=True)
+            ]
+        for array, name in zip(arrays, schema.names, strict=True):
+            self._check_values(array, self._columns[name])
+        return pa.Table.from_arrays(arrays, schema=schema)
+
     def iter_batches(self, columns: Sequence[str] | None = None, rows: int = 8192) -> Iterator[pa.RecordBatch]:
         """Yield batches of at most ``rows`` rows; see :meth:`read`."""
         import pyarrow as pa

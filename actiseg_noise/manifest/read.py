@@ -95,11 +95,11 @@ class Manifest:
         import pyarrow as pa
 
         parts = []
-        paths, table = self._paths(name, columns), self._schema(name)
+        paths, table = self._paths(name, columns), self.schema_of(name)
         for path in paths:
             with TableFile(path, table) as file:
-                parts.append(file.read(_stored(table, columns)))
-        return _completed(parts[0] if len(parts) == 1 else pa.concat_tables(parts), name, columns)
+                parts.append(file.read(stored_columns(table, columns)))
+        return completed(parts[0] if len(parts) == 1 else pa.concat_tables(parts), name, columns)
 
     def to_pandas(self, name: str = "samples", columns: Sequence[str] | None = None) -> pandas.DataFrame:
         """Return a table, or some of its columns, as a data frame.
@@ -123,11 +123,11 @@ class Manifest:
         Raises:
             ManifestError: damaged pages; texts that are no UTF-8 or too long; what ``strict`` refuses.
         """
-        paths, table = self._paths(name, columns), self._schema(name)
+        paths, table = self._paths(name, columns), self.schema_of(name)
         for path in paths:
             with TableFile(path, table, strict=strict) as file:
-                for batch in file.iter_batches(_stored(table, columns), rows):
-                    yield _completed(batch, name, columns)
+                for batch in file.iter_batches(stored_columns(table, columns), rows):
+                    yield completed(batch, name, columns)
 
     def iter_clips(self, clip_ids: Collection[str] | None = None, *, with_masks: bool = True) -> Iterator[ManifestClip]:
         """Yield the manifest clip by clip, in order, in memory that follows the largest clip.
@@ -161,14 +161,18 @@ class Manifest:
         for column in columns or ():
             if column not in known:
                 raise UnknownNameError(f"column of {name}:", column, known)
-        return [self.path / file for file in self._schema(name).files_among(self.info.files)]
+        return [self.path / file for file in self.schema_of(name).files_among(self.info.files)]
 
-    def _schema(self, name: str) -> Table:
+    def files_of(self, name: str) -> list[Path]:
+        """Return the files of a table, in the order of its rows."""
+        return self._paths(name, None)
+
+    def schema_of(self, name: str) -> Table:
         """Return a table's schema in this manifest."""
         return next(table for table in self.schema if table.name == name)
 
 
-def _stored(table: Table, columns: Sequence[str] | None) -> Sequence[str] | None:
+def stored_columns(table: Table, columns: Sequence[str] | None) -> Sequence[str] | None:
     """Return what must be read of a table to give these columns: for those that it lacks, what they equal in it."""
     there = {column.name for column in table.columns}
     if columns is None or there.issuperset(columns):
@@ -180,7 +184,7 @@ def _stored(table: Table, columns: Sequence[str] | None) -> Sequence[str] | None
 RowsT = TypeVar("RowsT", "pa.Table", "pa.RecordBatch")
 
 
-def _completed(rows: RowsT, name: str, columns: Sequence[str] | None) -> RowsT:
+def completed(rows: RowsT, name: str, columns: Sequence[str] | None) -> RowsT:
     """Return rows of a table with these columns, those that schema 1 lacks as it means them: nothing is noised."""
     if columns is None or rows.schema.names == list(columns):
         return rows
