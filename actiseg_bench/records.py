@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -172,7 +172,8 @@ class Batch:
         """Return the batch with every tensor changed."""
         names = ("frames", "frames_of", "masks", "is_positive", "affine", "strong", "agrees", "weights")
         tensors = {name: value for name in names if (value := getattr(self, name)) is not None}
-        return replace(self, **{name: change(value) for name, value in tensors.items()})
+        changed: dict[str, Any] = {name: change(value) for name, value in tensors.items()}
+        return replace(self, **changed)
 
     def take(self, samples: list[int]) -> Batch:
         """Return the batch with the samples at these positions only, ascending, and the sequences that they are on."""

@@ -104,9 +104,11 @@ def check_values(config: Any, table: str) -> None:
 def _check(what: str, kind: Any, value: Any, bounds: Bounds) -> None:
     origin, parts = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        (kind,) = [part for part in parts if part is not NoneType]
-        if value is not None:
-            _check(what, kind, value, bounds)
+        kinds = [part for part in parts if part is not NoneType]
+        if len(kinds) > 1:
+            _expect(fits(kind, value, bounds), what, in_words(kind, bounds), value)
+        elif value is not None:
+            _check(what, kinds[0], value, bounds)
     elif origin is Literal and isinstance(value, str):
         if value not in parts:
             raise UnknownNameError(what, value, parts)

@@ -145,7 +145,7 @@ def _fold_answers(
         tensors, metadata = read_tensors(path)
         check_identity(path, metadata.get("identity"), identity)
     else:
-        how = {"on_progress": on_progress, "clips": learned, "workers": options.workers}
+        how: dict[str, Any] = {"on_progress": on_progress, "clips": learned, "workers": options.workers}
         network = train_run(config, options.manifest, options.root, **how).networks[0]
         data = _judged_data(config, manifest, options.root, judged)
         with process_state(config.threads):

@@ -47,7 +47,7 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
         return None
     items = config.train.clips_per_batch
     unit = "windows" if config.train.item == WINDOW else "clips"
-    kept = {"save_every": options.save_every, "workers": options.workers}
+    kept: dict[str, Any] = {"save_every": options.save_every, "workers": options.workers}
     with locked(out), step_progress(f"{config.strategy} on {options.manifest.name}", items, unit) as on_progress:
         return train_to(out, config, *labels, on_progress=on_progress, logs=options.logs, **kept)
 

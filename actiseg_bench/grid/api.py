@@ -112,6 +112,6 @@ def train(
     config, labels = asked.run_config(), (asked.manifest, asked.root)
     check_usable(read_manifest(asked.manifest), asked.root)
     with locked(asked.out):
-        kept = {"save_every": asked.save_every, "workers": asked.workers}
+        kept: dict[str, Any] = {"save_every": asked.save_every, "workers": asked.workers}
         report = train_to(asked.out, config, *labels, on_progress=on_progress, logs=asked.logs, **kept)
     return TrainedFolder(asked.out, report)

@@ -140,7 +140,7 @@ def prepare(options: RunOptions, find_root: FindRoot | None = None) -> tuple[Pla
 
     plan = make_plan(options)
     options, protocol = plan.options, plan.protocol
-    kept = {"keep_weights": options.keep_weights, "save_every": options.save_every, "workers": options.workers}
+    kept: dict[str, Any] = {"keep_weights": options.keep_weights, "save_every": options.save_every, "workers": options.workers}
     runner = TorchRunner(plan.base, options=plan.own, **kept)
     chosen: list[str] = []
     if protocol is not None:

@@ -174,7 +174,7 @@ class CheckpointManager:
         self._write(self.path, state)
         self.kept = state.step
 
-    def save(self, state: TrainingState) -> Path:
+    def save_now(self, state: TrainingState) -> Path:
         """Write a checkpoint that is whole when this returns; return where."""
         self.keep(state)
         self.finish()

@@ -26,7 +26,9 @@ class TrainConfig:
         item: what an epoch visits once: ``clip``, with some of its expressions and frames; or ``window``: one
             expression on ``frames_per_clip`` frames around every ``frames_per_clip``-th frame of its clip, as ActionVOS
             trains.
-        clips_per_batch: items of one update; clips on the same frames share it.
+        clips_per_batch: items of one update; clips on the same frames share it, windows are of one size.
+        expressions_per_window: how many of its clip's expressions a window shows, one after another; or ``all`` of
+            them. The network sees its frames once for all.
         samples_per_clip: expressions drawn per clip and visit. frames_per_clip: frames drawn per visit, in temporal
             order; None shows all, or five of each where clips differ in length.
         learning_rate: peak, after a linear warm-up over ``warmup_share`` of the steps.
@@ -44,6 +46,7 @@ class TrainConfig:
     epochs: float | None = number(None)
     item: Literal["clip", "window"] = "clip"
     clips_per_batch: int = number(8, at_least=1)
+    expressions_per_window: int | Literal["all"] = number(1, at_least=1)
     samples_per_clip: int = number(5, at_least=1)
     frames_per_clip: int | None = number(None, at_least=1)
     learning_rate: float = number(3e-4)
@@ -66,6 +69,11 @@ class TrainConfig:
             self.item == WINDOW and self.frames_per_clip is None,
             'item = "window" in [train] needs frames_per_clip: how many frames a window shows',
         )
+
+    @property
+    def window_samples(self) -> int | None:
+        """Return how many expressions a window shows, None for all of its clip."""
+        return None if isinstance(self.expressions_per_window, str) else self.expressions_per_window
 
 
 def lengthen(train: TrainConfig, factor: float) -> TrainConfig:
@@ -105,10 +113,15 @@ class RunConfig:
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain nested dicts, ``from_dict``'s inverse; where epochs rule, no number of steps."""
+        """Return plain nested dicts, ``from_dict``'s inverse; where epochs rule, no number of steps.
+
+        What was added later is left out at its default, so that a run keeps its identity.
+        """
         found = asdict(self)
         if self.train.epochs is not None:
             del found["train"]["steps"]
+        if self.train.expressions_per_window == 1:  # as in all files that are older than this key
+            del found["train"]["expressions_per_window"]
         return found
 
     @classmethod

@@ -6,6 +6,7 @@ import math
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.scales import largest_whole
@@ -13,7 +14,7 @@ from actiseg_bench.data.sizes import Size, grid_size
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.training.batches import EpochSampler
 from actiseg_bench.training.config import WINDOW, RunConfig, TrainConfig
-from actiseg_bench.training.windows import WindowSampler, list_items
+from actiseg_bench.training.windows import WindowSampler, count_batches, list_items
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.read import Manifest
 
@@ -34,8 +35,8 @@ def open_training(
         clips: these clips alone; None: all.
 
     Raises:
-        ActisegError: no clip with a sample; clips of several sizes in one update; action-guided weights of a manifest
-            that has no flags to make them of.
+        ActisegError: no clip with a sample; whole clips of several sizes in one update; action-guided weights of a
+            manifest that has no flags to make them of.
     """
     card, train = MODELS[config.model].card, config.train
     data = ManifestDataset(
@@ -56,7 +57,7 @@ def open_training(
         raise ActisegError(
             f"{data.manifest.path}: the manifest has no clip with a sample; there is nothing to train on"
         )
-    if len(data.sizes) > 1 and train.clips_per_batch > 1:
+    if len(data.sizes) > 1 and train.clips_per_batch > 1 and train.item != WINDOW:
         (rows, columns), (most, widest) = data.sizes[0], data.sizes[-1]
         raise ActisegError(
             f"{data.manifest.path}: model {config.model!r} sees its clips in {len(data.sizes)} sizes, from {rows} × "
@@ -121,7 +122,8 @@ def fit_to_data(config: RunConfig, data: ManifestDataset) -> RunConfig:
 def steps_per_epoch(data: ManifestDataset, config: TrainConfig) -> float:
     """Return the updates after which every item was visited once."""
     if config.item == WINDOW:
-        return math.ceil(len(list_items(data.extents, config.frames_per_clip or 1)) / config.clips_per_batch)
+        items = list_items(data.extents, config.frames_per_clip or 1, config.window_samples)
+        return count_batches(items, data.sizes_of_clips, config.clips_per_batch)
     return max(1.0, len(data) / config.clips_per_batch)
 
 
@@ -132,7 +134,8 @@ def make_sampler(
     train = config.train
     if train.item == WINDOW:
         frames = train.frames_per_clip or 1
-        return WindowSampler(data.extents, frames, train.clips_per_batch, config.seed, rank, world)
+        shown: dict[str, Any] = {"expressions": train.window_samples, "sizes": data.sizes_of_clips}
+        return WindowSampler(data.extents, frames, train.clips_per_batch, config.seed, rank, world, **shown)
     return EpochSampler(data.groups, train.clips_per_batch, config.seed, rank, world)
 
 

@@ -182,7 +182,7 @@ def _in_processes(
             _Noted(reader, at_work),
             batch_size=None,
             sampler=asked,
-            collate_fn=_as_it_is,
+            collate_fn=_as_it_is,  # type: ignore[arg-type]
             num_workers=workers,
             pin_memory=pin,
             worker_init_fn=_Start(threads, at_work),

@@ -75,7 +75,11 @@ class TrainingOptions:
     )
     model: str | None = flag(None, "The model; see 'list models'. [default: the protocol's, else tiny]")
     weights: str = flag("bundled", "Start weights: bundled, none, or a safetensors file.", metavar="NAME|FILE")
-    config: str | None = flag(None, "How to learn: actionvos, or a TOML file. Other options win.", metavar="NAME|FILE")
+    config: str | None = flag(
+        None,
+        "How to learn: actionvos, actionvos-shared, or a TOML file. Other options win.",
+        metavar="NAME|FILE",
+    )
     steps: int | None = flag(
         None, "Updates per training. [default: the protocol's or the configuration's, else 90]", at_least=1
     )

@@ -370,8 +370,8 @@ def _stopping_whole(
         if checkpoints is None:
             raise
         raise type(error)(
-            f"{error} The {now.step} updates before it are in {checkpoints.save(now)}: the same command goes on from "
-            "there, on the pictures that it began with."
+            f"{error} The {now.step} updates before it are in {checkpoints.save_now(now)}: the same command goes on "
+            "from there, on the pictures that it began with."
         ) from None
     finally:
         del loading  # and with it the processes that load

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
+from typing import NamedTuple
 
 import torch
 from torch.utils.data import Sampler
 
 from actiseg_bench.data.manifest_dataset import View
+from actiseg_bench.data.sizes import Size
 from actiseg_bench.training.batches import generator
 from actiseg_noise.errors import raise_if
 
@@ -43,12 +46,14 @@ def _draw(places: Sequence[int], count: int, random: torch.Generator) -> list[in
 class WindowSampler(Sampler[list[View]]):
     """Batches of views: every sample of every clip with an anchor on every ``frames``-th of its frames, once an epoch.
 
-    The order depends on (seed, epoch) alone, and a view's frames on (seed, epoch, which item) alone. The last batch is
-    filled up from the start of the order.
+    The order depends on (seed, epoch) alone, and a view's frames on (seed, epoch, which item) alone. A batch has views
+    of one size; it is complete as soon as there are enough of one. The last one of every size is filled up from the
+    start of the order.
 
     Args:
         extents: (samples, frames) of every clip.
-        frames: of a view. items: of a batch.
+        frames: of a view. items: of a batch. expressions: samples of a view; None: all of its clip.
+        sizes: in which every clip is shown; None: all in one.
         rank, world: of several processes, each takes every ``world``-th item of a batch.
 
     Attributes:
@@ -59,37 +64,72 @@ class WindowSampler(Sampler[list[View]]):
     """
 
     def __init__(
-        self, extents: Sequence[tuple[int, int]], frames: int, items: int, seed: int, rank: int = 0, world: int = 1
+        self,
+        extents: Sequence[tuple[int, int]],
+        frames: int,
+        items: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        *,
+        expressions: int | None = 1,
+        sizes: Sequence[Size] | None = None,
     ) -> None:
         raise_if(
             items % world != 0,
             f"{items} items of one update cannot be shared by {world} processes evenly: let --clips (clips_per_batch) "
             f"be a multiple of {world}",
         )
-        self.items = list_items(extents, frames)
+        self.items = list_items(extents, frames, expressions)
+        self.sizes = sizes
         self.lengths = [length for _, length in extents]
         self.frames, self.per_batch, self.seed, self.rank, self.world = frames, items, seed, rank, world
         self.epoch = self.skip = 0
 
     def __iter__(self) -> Iterator[list[View]]:
         order = torch.randperm(len(self.items), generator=generator(self.seed, "order", self.epoch)).tolist()
-        batches = -(-len(order) // self.per_batch)
-        full = list(islice(cycle(order), batches * self.per_batch))
-        for batch in range(self.skip, batches):
-            mine = full[batch * self.per_batch : (batch + 1) * self.per_batch][self.rank :: self.world]
-            yield [self._view(item) for item in mine]
+        for batch in islice(self._batches(order), self.skip, None):
+            yield [self._view(item) for item in batch[self.rank :: self.world]]
+
+    def _batches(self, order: Sequence[int]) -> Iterator[list[int]]:
+        """Yield the items of batches, each of one size, in the order in which they become complete."""
+        waiting: dict[Size | None, list[int]] = {}
+        first: dict[Size | None, list[int]] = {}
+        for item in order:
+            size = None if self.sizes is None else self.sizes[self.items[item].clip]
+            waiting.setdefault(size, []).append(item)
+            if len(first.setdefault(size, [])) < self.per_batch:
+                first[size].append(item)
+            if len(waiting[size]) == self.per_batch:
+                yield waiting.pop(size)
+        for size, rest in waiting.items():
+            yield list(islice(chain(rest, cycle(first[size])), self.per_batch))
 
     def _view(self, item: int) -> View:
-        clip, sample, anchor = self.items[item]
+        clip, samples, anchor = self.items[item]
         random = generator(self.seed, f"window of epoch {self.epoch}", item)
-        return View(clip, (sample,), tuple(draw_window(anchor, self.lengths[clip], self.frames, random)))
+        return View(clip, samples, tuple(draw_window(anchor, self.lengths[clip], self.frames, random)))
 
 
-def list_items(extents: Sequence[tuple[int, int]], frames: int) -> list[tuple[int, int, int]]:
-    """Return (clip, sample, anchor) of every item of an epoch."""
+class WindowItem(NamedTuple):
+    """What an epoch visits once: some samples of a clip on the frames around an anchor."""
+
+    clip: int
+    samples: tuple[int, ...]
+    anchor: int
+
+
+def list_items(extents: Sequence[tuple[int, int]], frames: int, expressions: int | None = 1) -> list[WindowItem]:
+    """Return every item of an epoch; see :class:`WindowSampler`."""
     return [
-        (clip, sample, anchor)
+        WindowItem(clip, tuple(range(first, min(first + step, samples))), anchor)
         for clip, (samples, length) in enumerate(extents)
-        for sample in range(samples)
+        for step in [expressions or samples]
+        for first in range(0, samples, step)
         for anchor in range(0, length, frames)
     ]
+
+
+def count_batches(items: Sequence[WindowItem], sizes: Sequence[Size], per_batch: int) -> int:
+    """Return how many batches an epoch has: those of every size are filled up."""
+    return sum(-(-count // per_batch) for count in Counter(sizes[item.clip] for item in items).values())

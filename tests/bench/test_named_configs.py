@@ -48,7 +48,7 @@ QUICK = ["--weights", "none", "--threads", 1, "--device", "cpu"]
 
 
 def test_actionvos_is_what_the_published_command_says() -> None:
-    assert config_names() == ["actionvos"]
+    assert config_names() == ["actionvos", "actionvos-shared"]
     train = RunConfig.from_dict({"train": load_config("actionvos").train}).train
     assert (train.item, train.frames_per_clip, train.clips_per_batch) == ("window", 5, 1)
     assert (train.epochs, train.schedule, train.drops, train.drop_factor, train.warmup_share) == (
@@ -140,12 +140,51 @@ def test_memory_per_pixel_follows_clips_of_two_sizes_and_one_frame(
 
 
 @pytest.mark.usefixtures("short_side")
-def test_clips_of_two_sizes_cannot_share_an_update(two_sizes: Path) -> None:
-    config = replace(CONFIG, train=replace(TRAIN, clips_per_batch=2, action_weights=False))
+def test_whole_clips_of_two_sizes_cannot_share_an_update(two_sizes: Path) -> None:
+    config = replace(CONFIG, train=TrainConfig(clips_per_batch=2, frames_per_clip=2))
     with pytest.raises(
         ActisegError, match="clips in 2 sizes, from 48 × 84 to 56 × 48, .* must have one: pass --clips 1"
     ):
         open_training(config, two_sizes / "m", two_sizes)
+
+
+@pytest.mark.usefixtures("short_side")
+def test_windows_of_two_sizes_train_two_by_two(two_sizes: Path) -> None:
+    config = replace(CONFIG, train=replace(TRAIN, epochs=2, clips_per_batch=2, action_weights=False))
+    data = open_training(config, two_sizes / "m", two_sizes)
+    assert steps_per_epoch(data, config.train) == 3  # 3 + 1 windows of one size, one of the other, twice
+    outcome = train_run(config, two_sizes / "m", two_sizes)
+    assert outcome.steps == 6
+    assert np.isfinite(outcome.losses).all()
+
+
+def test_a_shared_window_shows_all_expressions_of_its_clip_and_changes_nothing_else() -> None:
+    shared, published = (load_config(name).train for name in ("actionvos-shared", "actionvos"))
+    assert shared == {**published, "expressions_per_window": "all"}
+    train = RunConfig.from_dict({"train": shared}).train
+    assert train.window_samples is None
+    assert RunConfig.from_dict({"train": published}).train.window_samples == 1
+
+
+def test_an_epoch_of_shared_windows_has_an_update_for_every_window(clean_val: Path, kitchen_root: Path) -> None:
+    config = replace(CONFIG, train=replace(TRAIN, epochs=1, expressions_per_window="all"))
+    data = open_training(config, clean_val, kitchen_root)
+    assert steps_per_epoch(data, config.train) == len(data)
+    assert np.isfinite(
+        train_run(replace(config, train=replace(config.train, epochs=0.3)), clean_val, kitchen_root).losses
+    ).all()
+
+
+def test_a_number_of_expressions_that_cannot_be_is_refused() -> None:
+    with pytest.raises(ActisegError, match="expressions_per_window in .train. must be a whole number .* or all, got 0"):
+        RunConfig.from_dict({"train": {"expressions_per_window": 0}})
+
+
+def test_a_default_that_came_later_is_no_part_of_a_runs_identity() -> None:
+    assert "expressions_per_window" not in CONFIG.to_dict()["train"]
+    shared = replace(CONFIG, train=replace(TRAIN, expressions_per_window="all"))
+    assert RunConfig.from_dict(shared.to_dict()) == shared
+    assert shared.to_dict()["train"]["expressions_per_window"] == "all"
 
 
 @pytest.mark.usefixtures("short_side")

@@ -7,7 +7,7 @@ from itertools import combinations, product
 import pytest
 import torch
 
-from actiseg_bench.training.windows import WindowSampler, draw_window, list_items
+from actiseg_bench.training.windows import WindowSampler, count_batches, draw_window, list_items
 from actiseg_noise.errors import ActisegError
 
 Draw = Callable[[list[int], int], list[int]]
@@ -82,7 +82,16 @@ def test_how_often_a_frame_is_shown_is_published_too() -> None:
 
 
 def test_an_item_is_a_sample_of_a_clip_and_every_fifth_frame() -> None:
-    assert list_items([(2, 6), (1, 1)], 5) == [(0, 0, 0), (0, 0, 5), (0, 1, 0), (0, 1, 5), (1, 0, 0)]
+    expected = [(0, (0,), 0), (0, (0,), 5), (0, (1,), 0), (0, (1,), 5), (1, (0,), 0)]
+    assert list_items([(2, 6), (1, 1)], 5) == expected
+
+
+def test_an_item_may_have_several_samples_of_its_clip_or_all() -> None:
+    assert list_items([(5, 6), (1, 1)], 5, 2) == [
+        *((0, (0, 1), 0), (0, (0, 1), 5), (0, (2, 3), 0), (0, (2, 3), 5), (0, (4,), 0), (0, (4,), 5)),
+        (1, (0,), 0),
+    ]
+    assert list_items([(5, 6), (1, 1)], 5, None) == [(0, (0, 1, 2, 3, 4), 0), (0, (0, 1, 2, 3, 4), 5), (1, (0,), 0)]
 
 
 EXTENTS = [(2, 6), (1, 1), (3, 2)]  # 4 + 1 + 3 items
@@ -132,3 +141,22 @@ def test_processes_share_a_batch_evenly() -> None:
 def test_a_batch_that_processes_cannot_share_is_refused() -> None:
     with pytest.raises(ActisegError, match="3 items of one update cannot be shared by 2 processes evenly"):
         WindowSampler(EXTENTS, frames=5, items=3, seed=0, world=2)
+
+
+def test_windows_of_one_update_have_one_size_and_every_item_is_visited() -> None:
+    sizes = [(48, 80), (60, 60), (48, 80)]
+    sampler = WindowSampler(EXTENTS, frames=5, items=3, seed=0, sizes=sizes)
+    batches = list(sampler)
+    assert [len({sizes[view.clip] for view in batch}) for batch in batches] == [1] * len(batches)
+    assert [len(batch) for batch in batches] == [3] * 4
+    assert len(batches) == count_batches(sampler.items, sizes, 3)  # 7 of one size and 1 of the other
+    seen = {(view.clip, view.samples) for batch in batches for view in batch}
+    assert seen == {(item.clip, item.samples) for item in sampler.items}
+    rest = WindowSampler(EXTENTS, frames=5, items=3, seed=0, sizes=sizes)
+    rest.skip = 2
+    assert list(rest) == batches[2:]
+
+
+def test_one_size_is_as_none_was_asked_for() -> None:
+    plain, sized = (WindowSampler(EXTENTS, frames=5, items=3, seed=2, sizes=it) for it in (None, [(48, 80)] * 3))
+    assert list(plain) == list(sized)
