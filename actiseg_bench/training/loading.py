@@ -12,11 +12,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import NamedTuple
 
 import torch
@@ -190,7 +193,7 @@ def _in_processes(
             generator=torch.Generator(),
         )
         others = set(multiprocessing.active_children())
-        with no_interrupts():
+        with no_interrupts(), _without_script():
             batches = iter(loader)
         processes = set(multiprocessing.active_children()) - others
     try:
@@ -208,6 +211,20 @@ def _in_processes(
             yield found
     finally:
         del batches
+
+
+@contextmanager
+def _without_script() -> Iterator[None]:
+    """Start processes that do not import the script that trains: they need nothing of it, and it may have no guard.
+
+    Without this, a script that calls ``train`` outside of ``if __name__ == "__main__"`` would be run again by each.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def _context() -> multiprocessing.context.BaseContext:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -158,6 +160,27 @@ def test_a_process_that_dies_is_named_with_what_it_read(data: ManifestDataset, w
         for one in loading:
             seen.append(one.request.step)
     assert seen == list(range(FATAL_STEP))[: len(seen)]  # a batch that the process had not handed over is lost with it
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.training.config import RunConfig, TrainConfig
+from actiseg_bench.training.train import train_run
+ManifestDataset._fits = lambda self: False
+print("begun")
+train = TrainConfig(steps=2, clips_per_batch=2)
+config = RunConfig(start_weights="none", threads=1, device="cpu", train=train)
+print(len(train_run(config, Path(sys.argv[1]), Path(sys.argv[2]), workers=1).networks), "network")
+"""
+
+
+def test_a_script_without_a_guard_is_not_run_again(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(SCRIPT)
+    command = [sys.executable, str(tmp_path / "script.py"), str(noisy_val), str(kitchen_root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "begun\n1 network\n", "")
 
 
 def test_processes_are_as_many_as_are_of_use(data: ManifestDataset, monkeypatch: pytest.MonkeyPatch) -> None:
