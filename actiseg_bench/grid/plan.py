@@ -140,8 +140,8 @@ def prepare(options: RunOptions, find_root: FindRoot | None = None) -> tuple[Pla
 
     plan = make_plan(options)
     options, protocol = plan.options, plan.protocol
-    kept: dict[str, Any] = {"keep_weights": options.keep_weights, "save_every": options.save_every, "workers": options.workers}
-    runner = TorchRunner(plan.base, options=plan.own, **kept)
+    kept: dict[str, Any] = {"keep_weights": options.keep_weights, "save_every": options.save_every}
+    runner = TorchRunner(plan.base, options=plan.own, workers=options.workers, **kept)
     chosen: list[str] = []
     if protocol is not None:
         chosen = choose("track", options.track, list(protocol.tracks))

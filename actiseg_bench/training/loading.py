@@ -32,6 +32,7 @@ from actiseg_bench.training.batches import EpochSampler, read_batch
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.windows import WindowSampler
 from actiseg_noise.borders.processes import no_interrupts
+from actiseg_noise.borders.preemption import leave_to_parent
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
 
 MOST_WORKERS = 16
@@ -254,7 +255,7 @@ class _Noted(Dataset[Loaded]):
 
 
 class _Start:
-    """What a process does before its first batch: Ctrl-C is the business of the process that trains."""
+    """What a process does before its first batch: Ctrl-C and preemption are the business of the process that trains."""
 
     def __init__(self, threads: int, at_work: Tensor) -> None:
         self._threads, self._at_work = threads, at_work
@@ -263,6 +264,7 @@ class _Start:
         import cv2
 
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        leave_to_parent()
         torch.set_num_threads(self._threads)
         cv2.setNumThreads(1)  # the cores are busy with other batches
         self._at_work[worker, 0] = os.getpid()
