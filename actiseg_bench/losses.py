@@ -13,7 +13,7 @@ beside (``Prediction.own_loss``).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from torch import Tensor
@@ -152,6 +152,22 @@ def combine(
 
 
 def base_loss(prediction: Prediction, batch: Batch, config: LossConfig) -> Tensor:
-    """Return the baseline's loss of every sample, ``[N]``."""
-    pixels = [base_focal(layer.mask_logits, batch.masks, config) for layer in prediction.layers]
-    return combine([mean_over_pixels(weigh(values, batch.weights)) for values in pixels], prediction, batch, config)
+    """Return the baseline's loss of every sample, ``[N]``.
+
+    A network that has its layers as one tensor (``Prediction.all_layers``) is judged in all of them at once: a layer's
+    answer to a sample counts as a sample of its own, and those of one sample are then added up.
+    """
+    if prediction.all_layers is None:
+        pixels = [base_focal(layer.mask_logits, batch.masks, config) for layer in prediction.layers]
+        return combine([mean_over_pixels(weigh(values, batch.weights)) for values in pixels], prediction, batch, config)
+    masks, positives = prediction.all_layers
+    layers = len(masks)
+    flat = replace(
+        batch,
+        masks=batch.masks.repeat(layers, 1, 1, 1),
+        is_positive=batch.is_positive.repeat(layers),
+        weights=None if batch.weights is None else batch.weights.repeat(layers, 1, 1, 1),
+    )
+    alone = Prediction(masks.flatten(0, 1), positives.flatten())
+    total = base_loss(alone, flat, config).view(layers, -1).sum(0)
+    return total if prediction.own_loss is None else total + prediction.own_loss

@@ -268,6 +268,9 @@ class Prediction(NamedTuple):
         own_loss: float ``[N]``: what the network learns beside masks and positive score, weighted as it says (query
             class and boxes, summed over its layers); None for networks that learn nothing else.
         queries: int64 ``[L, N]``: which query answered in every layer; None for networks without queries.
+        all_layers: mask logits ``[L, N, T, h, w]`` and positive logits ``[L, N]`` of ``layers`` as one tensor each, in
+            any order, where a network has them so: what is the same for every layer is then computed once. None: they
+            are put together where they are needed.
     """
 
     mask_logits: Tensor
@@ -276,6 +279,7 @@ class Prediction(NamedTuple):
     earlier: tuple[Prediction, ...] = ()
     own_loss: Tensor | None = None
     queries: Tensor | None = None
+    all_layers: tuple[Tensor, Tensor] | None = None
 
     @property
     def layers(self) -> tuple[Prediction, ...]:

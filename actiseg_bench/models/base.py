@@ -87,6 +87,15 @@ class VosModel(nn.Module):
         """Return what ``forward`` takes for frames, ``[B, T, C, H, W]``, in another size (rows, columns), bilinear."""
         return resize_frames(frames, size)
 
+    def use(self, *, deformable: str = "auto", checkpoint_activations: bool = False) -> None:
+        """Compute the same in another way: what is faster or smaller on the device that the parameters are on.
+
+        Args:
+            deformable: what reads the points of deformable attention: ``torch``, ``kernels`` of a library, or ``auto``.
+            checkpoint_activations: keep less for the backward pass, and compute it again. Models without such parts
+                stay as they are.
+        """
+
     def make_head(self, *, anew: bool) -> nn.Module:
         """Return a copy of the model's own mask head, or one drawn ``anew``, for models that can grow some.
 

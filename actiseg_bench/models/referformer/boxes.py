@@ -50,5 +50,4 @@ def boxes_of(masks: Tensor) -> Tensor:
 
 def inverse_sigmoid(p: Tensor) -> Tensor:
     """Return log(p / (1 - p)), both kept above 1e-5."""
-    p = p.clamp(0, 1)
-    return torch.log(p.clamp_min(1e-5) / (1 - p).clamp_min(1e-5))
+    return torch.log(p.clamp(1e-5, 1) / (1 - p).clamp(1e-5, 1))

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.losses import dice, focal, mean_over_pixels, weigh
 from actiseg_bench.models.referformer.boxes import generalized_iou
@@ -38,7 +37,8 @@ def class_loss(logits: Tensor, queries: Tensor) -> Tensor:
     Args:
         logits: ``[N, T, Q]``. queries: int64 ``[N]``, the matched ones; a negative object has one as well.
     """
-    target = F.one_hot(queries, logits.shape[2]).to(logits)[:, None].expand_as(logits)
+    matched = queries[:, None] == torch.arange(logits.shape[2], device=logits.device)
+    target = matched.to(logits)[:, None].expand_as(logits)
     return focal(logits, target).sum(2).mean(1)
 
 

@@ -1,18 +1,94 @@
-"""Multi-scale deformable attention (Deformable DETR, arXiv 2010.04159, eq. 3), by ``grid_sample``.
+"""Multi-scale deformable attention (Deformable DETR, arXiv 2010.04159, eq. 3).
 
 Where the published operator is a compiled one, this is its definition: a query reads a few points of every level,
-bilinearly, at places it chooses itself, and sums them by weights it chooses too.
+bilinearly, at places it chooses itself, and sums them by weights it chooses too. :func:`sample_levels` is the seam:
+what reads the points is ``grid_sample``, or the kernels of a library (:mod:`.kernels`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F  # noqa: N812
+from torch.autograd.function import once_differentiable
+
+from actiseg_bench.models.referformer.constants import made_once
 
 Shapes = list[tuple[int, int]]
+Sampler = Callable[[Tensor, Shapes, Tensor, Tensor], Tensor]  # as sample_levels
+GAP = 2  # empty rows between levels: a place kept within half a cell more than one outside its level reads nothing
+READS = 2**28  # values that are read at once: a gigabyte; more frames are read in parts
+
+
+class Sheet(NamedTuple):
+    """Where the levels lie when they are one picture, below each other with :data:`GAP` empty rows between them.
+
+    Attributes:
+        size: (rows, columns) of the picture. cells: int64 ``[S]``, the place of every cell in it, row by row.
+        least, most: ``[levels, 1, 2]``: bounds of (x, y) in [0, 1] of the level, beyond which nothing is read.
+        scale, shift: ``[levels, 1, 2]``: from (x, y) of the level to (x, y) in [-1, 1] of the picture.
+    """
+
+    size: tuple[int, int]
+    cells: Tensor
+    least: Tensor
+    most: Tensor
+    scale: Tensor
+    shift: Tensor
+
+
+@made_once(sizes=64)
+def lay_out(shapes: tuple[tuple[int, int], ...], device: torch.device, dtype: torch.dtype) -> Sheet:
+    """Return where levels of these (rows, columns) lie; numbers in ``dtype``."""
+    width = max(columns for _, columns in shapes)
+    tops = [sum(rows + GAP for rows, _ in shapes[:level]) for level in range(len(shapes))]
+    height = tops[-1] + shapes[-1][0]
+    cells = torch.cat(
+        [
+            ((top + torch.arange(rows))[:, None] * width + torch.arange(columns)).flatten()
+            for top, (rows, columns) in zip(tops, shapes, strict=True)
+        ]
+    )
+    own = torch.tensor([(columns, rows) for rows, columns in shapes], dtype=torch.float64)
+    sheet = torch.tensor([width, height], dtype=torch.float64)
+    corner = torch.tensor([(0, top) for top in tops], dtype=torch.float64)
+    beyond = (GAP / 2) / own  # -1 - 1/2 cells in the picture's count, which begins half a cell inside
+    found = (-beyond, 1 + beyond, 2 * own / sheet, 2 * corner / sheet - 1)
+    return Sheet((height, width), cells.to(device), *(x[:, None].to(device, dtype) for x in found))
+
+
+class _Reading(torch.autograd.Function):
+    """The weighted sum of what is read of a picture ``[n, d, H, W]``, ``[n, d, Lq]``.
+
+    What was read is the largest tensor of the network by far: it is read again for the backward pass, not kept.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, picture: Tensor, grid: Tensor, shares: Tensor) -> Tensor:
+        """Read at grid ``[n, Lq, P, 2]`` in [-1, 1], and sum by shares ``[n, Lq, P]``."""
+        ctx.save_for_backward(picture, grid, shares)
+        return _read(picture, grid).mul_(shares[:, None]).sum(-1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Return the gradients of picture, grid and shares."""
+        picture, grid, shares = ctx.saved_tensors
+        gradient = gradients[0][..., None]  # [n, d, Lq, 1]
+        of_shares = _read(picture, grid).mul_(gradient).sum(1) if ctx.needs_input_grad[2] else None
+        needed = [ctx.needs_input_grad[0], ctx.needs_input_grad[1]]
+        of_picture, of_grid = torch.ops.aten.grid_sampler_2d_backward(
+            gradient * shares[:, None], picture, grid, 0, 0, False, needed
+        )
+        return of_picture if needed[0] else None, of_grid if needed[1] else None, of_shares
+
+
+def _read(picture: Tensor, grid: Tensor) -> Tensor:
+    """Return ``[n, d, Lq, P]``: bilinear reads at ``[n, Lq, P, 2]``; outside of the picture there is 0."""
+    return torch.ops.aten.grid_sampler_2d(picture, grid, 0, 0, False)
 
 
 def sample_levels(value: Tensor, shapes: Shapes, places: Tensor, weights: Tensor) -> Tensor:
@@ -24,22 +100,33 @@ def sample_levels(value: Tensor, shapes: Shapes, places: Tensor, weights: Tensor
         places: ``[N, Lq, heads, levels, points, 2]``: (x, y) in [0, 1] of the picture; outside it values are 0.
         weights: ``[N, Lq, heads, levels, points]``.
 
-    Places are read in float32 whatever the values are in: half precision has no room for a fraction of a cell.
+    All levels are read at once: they are laid out as one picture. Places are read in float32 whatever the values are
+    in: half precision has no room for a fraction of a cell.
+
+    Raises:
+        ValueError: no level.
     """
-    count, _, heads, depth = value.shape
-    grids = (2 * places - 1).permute(3, 0, 2, 1, 4, 5).flatten(1, 2)  # [levels, N·heads, Lq, points, 2]
-    shares = weights.permute(3, 0, 2, 1, 4).flatten(1, 2)[:, :, None]  # [levels, N·heads, 1, Lq, points]
-    total: Tensor | None = None
-    for cells, (rows, columns), grid, share in zip(
-        value.split([h * w for h, w in shapes], 1), shapes, grids, shares, strict=True
-    ):
-        picture = cells.permute(0, 2, 3, 1).reshape(count * heads, depth, rows, columns)
-        read = F.grid_sample(picture.float(), grid.float(), mode="bilinear", padding_mode="zeros", align_corners=False)
-        part = (read * share).sum(-1)  # level by level: no tensor ever holds the points of all levels
-        total = part if total is None else total + part
-    if total is None:
+    if not shapes:
         raise ValueError("deformable attention needs at least one level")
-    return total.unflatten(0, (count, heads)).flatten(1, 2).transpose(1, 2)
+    count, _, heads, depth = value.shape
+    asked, points = places.shape[1], places.shape[3] * places.shape[4]
+    at_once = max(1, READS // (heads * depth * asked * points))
+    if count > at_once:
+        parts = zip(value.split(at_once), places.split(at_once), weights.split(at_once), strict=True)
+        return torch.cat([sample_levels(cells, shapes, where, shares) for cells, where, shares in parts])
+    dtype = torch.promote_types(value.dtype, torch.float32)
+    sheet = lay_out(tuple(shapes), value.device, dtype)
+    height, width = sheet.size
+    picture = torch.zeros((count, heads, depth, height * width), dtype=dtype, device=value.device)
+    picture = picture.index_copy_(3, sheet.cells, value.permute(0, 2, 3, 1).to(dtype))
+    where = places.to(dtype).clamp(sheet.least, sheet.most)
+    grid = torch.addcmul(sheet.shift, where, sheet.scale).transpose(1, 2)  # [N, heads, Lq, levels, points, 2]
+    total: Tensor = _Reading.apply(
+        picture.view(count * heads, depth, height, width),
+        grid.reshape(count * heads, asked, points, 2),
+        weights.to(dtype).transpose(1, 2).reshape(count * heads, asked, points),
+    )
+    return total.view(count, heads * depth, asked).transpose(1, 2)
 
 
 class DeformableAttention(nn.Module):
@@ -48,6 +135,7 @@ class DeformableAttention(nn.Module):
     def __init__(self, width: int, levels: int, heads: int, points: int) -> None:
         super().__init__()
         self.levels, self.heads, self.points = levels, heads, points
+        self.sample: Sampler = sample_levels
         self.sampling_offsets = nn.Linear(width, heads * levels * points * 2)
         self.attention_weights = nn.Linear(width, heads * levels * points)
         self.value_proj = nn.Linear(width, width)
@@ -76,14 +164,33 @@ class DeformableAttention(nn.Module):
             query: ``[N, Lq, C]``. memory: ``[N, S, C]``, the cells of all levels.
             reference: ``[1 or N, Lq, 2]`` (x, y) or ``[N, Lq, 4]`` (x, y, width, height), in [0, 1] of the picture.
         """
-        value = self.value_proj(memory).unflatten(-1, (self.heads, -1))
-        offsets = self.sampling_offsets(query).unflatten(-1, (self.heads, self.levels, self.points, 2))
-        weights = self.attention_weights(query).unflatten(-1, (self.heads, -1)).softmax(-1)
-        weights = weights.unflatten(-1, (self.levels, self.points))
-        centre = reference[:, :, None, None, None, :2]
+        lead, asking = query.shape[:2], query.flatten(0, 1)
+        value = self.value_proj(memory.flatten(0, 1)).view(*memory.shape[:2], self.heads, -1)
+        offsets = self.sampling_offsets(asking).view(*lead, self.heads, self.levels, self.points, 2)
+        weights = self.attention_weights(asking).view(*lead, self.heads, -1).softmax(-1)
+        weights = weights.view(*lead, self.heads, self.levels, self.points)
+        around = reference[:, :, None, None, None]
         if reference.shape[-1] == 2:  # offsets in cells of the level
-            cells = torch.tensor([(w, h) for h, w in shapes], dtype=offsets.dtype, device=offsets.device)
-            places = centre + offsets / cells[None, None, None, :, None]
+            places = torch.addcmul(around, offsets, cell_sizes(tuple(shapes), offsets.device, reference.dtype))
         else:  # offsets in half boxes, over the number of points
-            places = centre + offsets / self.points * reference[:, :, None, None, None, 2:] * 0.5
-        return self.output_proj(sample_levels(value, shapes, places, weights))
+            centre, half = around.split(2, -1)
+            places = torch.addcmul(centre, offsets, half * (0.5 / self.points))
+        read = self.sample(value, shapes, places, weights)
+        return self.output_proj(read.flatten(0, 1)).view(*lead, -1)
+
+
+@made_once(sizes=64)
+def cell_sizes(shapes: tuple[tuple[int, int], ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return (width, height) of a cell of every level, in [0, 1] of the picture, ``[levels, 1, 2]``."""
+    return torch.tensor([(1 / columns, 1 / rows) for rows, columns in shapes], dtype=dtype, device=device)[:, None]
+
+
+def set_sampler(network: nn.Module, sampler: Sampler) -> None:
+    """Let every deformable attention of a network read by ``sampler``, which takes the place of :func:`sample_levels`.
+
+    Args:
+        network: of any model; one without deformable attention stays as it is.
+    """
+    for module in network.modules():
+        if isinstance(module, DeformableAttention):
+            module.sample = sampler

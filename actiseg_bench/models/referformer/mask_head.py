@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.models.referformer.config import ReferFormerConfig
+from actiseg_bench.models.referformer.constants import made_once
 
 STRIDE = 4
 
@@ -23,9 +24,10 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``[…, outputs]``."""
+        lead, x = x.shape[:-1], x.flatten(0, -2)
         for layer in self.layers[:-1]:
-            x = F.relu(layer(x))
-        return self.layers[-1](x)
+            x = F.relu(layer(x), inplace=True)
+        return self.layers[-1](x).unflatten(0, lead)
 
 
 def controller_sizes(config: ReferFormerConfig) -> list[tuple[int, int]]:
@@ -76,17 +78,23 @@ def draw_masks(
     (first, bias), *rest = written
     states, inner = bias.shape[1:]
     x = torch.bmm(first[..., :channels].flatten(1, 2), features.flatten(2)).view(count, states, inner, height, width)
-    across, down = (
-        first[..., channels + i, None] * relative(centres[..., i, None], cells, pixels)[:, :, None]
-        for i, (cells, pixels) in enumerate(((width, size[1]), (height, size[0])))
-    )
-    x = (x + across[..., None, :] + (down + bias[..., None])[..., None]).flatten(0, 1).flatten(2)
+    across, down = first[..., channels:].unbind(-1)  # what the first convolution does with x and y, [n, K, inner]
+    centre_x, centre_y = centres.unsqueeze(-1).unbind(2)  # [n, K, 1]
+    across = across[..., None] * relative(centre_x, width, size[1])[:, :, None]
+    down = torch.addcmul(bias[..., None], down[..., None], relative(centre_y, height, size[0])[:, :, None])
+    x = x + across[..., None, :]
+    x = x.add_(down[..., None]).view(count * states, inner, height * width)
     for weight, bias in rest:
-        x = torch.baddbmm(bias.flatten(0, 1)[..., None], weight.flatten(0, 1), F.relu(x))
+        x = torch.baddbmm(bias.flatten(0, 1)[..., None], weight.flatten(0, 1), F.relu(x, inplace=True))
     return x.view(count, states, height, width)
 
 
 def relative(centre: Tensor, cells: int, pixels: int) -> Tensor:
     """Return ``[…, cells]``: how many pixels the centre ``[…, 1]`` lies beyond the middle of each cell."""
-    middle = torch.arange(cells, device=centre.device, dtype=centre.dtype) * STRIDE + STRIDE // 2
-    return centre * pixels - middle
+    return centre * pixels - middles(cells, centre.device, centre.dtype)
+
+
+@made_once(sizes=256)
+def middles(cells: int, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return the middle of every cell in pixels, ``[cells]``."""
+    return torch.arange(cells, device=device, dtype=dtype) * STRIDE + STRIDE // 2

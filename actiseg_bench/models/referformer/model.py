@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from actiseg_bench.models.base import MODELS, ModelCard
 from actiseg_bench.models.referformer.boxes import boxes_of
 from actiseg_bench.models.referformer.config import RESNET_101, ReferFormerConfig, TextConfig
+from actiseg_bench.models.referformer.constants import made_once
 from actiseg_bench.models.referformer.criterion import detection_loss
 from actiseg_bench.models.referformer.mask_head import Controller
-from actiseg_bench.models.referformer.matcher import Coefficients, assign, match_costs
+from actiseg_bench.models.referformer.matcher import Coefficients, match_costs
 from actiseg_bench.models.referformer.network import Found, ReferFormerNetwork
 from actiseg_bench.models.referformer.text import tokenize
 from actiseg_bench.records import Prediction, Targets
@@ -47,32 +48,34 @@ class ReferFormer(ReferFormerNetwork):
             return Prediction(self.draw(found, -1, best), found.positives[-1], queries=best[None])
         boxes = boxes_of(targets.masks)
         queries = self.match(found, boxes, targets.masks) if targets.queries is None else targets.queries
-        layers = [
-            Prediction(self.draw(found, layer, chosen), found.positives[layer]) for layer, chosen in enumerate(queries)
-        ]
-        own = torch.stack(
-            [
-                detection_loss(found.logits[layer], found.boxes[layer], boxes, chosen, COEFFICIENTS)
-                for layer, chosen in enumerate(queries)
-            ]
-        ).sum(0)
-        auxiliary = self.draw_auxiliary(found, queries[-1])
-        return layers[-1]._replace(auxiliary=auxiliary, earlier=tuple(layers[:-1]), own_loss=own, queries=queries)
+        masks = self.draw_layers(found, queries).contiguous()
+        own = detection_loss(
+            found.logits.flatten(0, 1),
+            found.boxes.flatten(0, 1),
+            boxes.repeat(len(queries), 1, 1),
+            queries.flatten(),
+            COEFFICIENTS,
+        )
+        *earlier, last = (Prediction(drawn, said) for drawn, said in zip(masks, found.positives, strict=True))
+        return last._replace(
+            auxiliary=self.draw_auxiliary(found, queries[-1]),
+            earlier=tuple(earlier),
+            own_loss=own.view(queries.shape).sum(0),
+            queries=queries,
+            all_layers=(masks, found.positives),
+        )
 
     @torch.no_grad()
     def match(self, found: Found, boxes: Tensor, masks: Tensor) -> Tensor:
         """Return the matched queries, int64 ``[L, N]``, for target boxes ``[N, T, 4]`` and masks ``[N, T, h, w]``.
 
-        All queries' masks are drawn for it, a layer at a time and without gradients; those of the matched ones are
-        drawn again to be learned from, so that the backward pass keeps one mask of five.
+        A clip has one object for each of its samples, so the matching of least cost is the query of least cost: it is
+        found where the costs are, for all layers and samples at once, and nothing waits for a device.
+        All queries' masks are drawn for it, without gradients; those of the matched ones are drawn again to be learned
+        from, so that the backward pass keeps one mask of five.
         """
-        chosen = []
-        for layer in range(len(found.states)):
-            drawn = self.draw(found, layer)
-            for i, target in enumerate(masks):
-                mine = found.logits[layer, i], found.boxes[layer, i], drawn[i]
-                chosen.append(assign(match_costs(*mine, boxes[i], target, COEFFICIENTS)[:, None]))
-        return torch.cat(chosen).unflatten(0, (len(found.states), -1))
+        costs = match_costs(found.logits, found.boxes, self.draw_all(found), boxes, masks, COEFFICIENTS)
+        return costs.argmin(-1)
 
     def draw_auxiliary(self, found: Found, queries: Tensor) -> Tensor | None:
         """Return what the auxiliary controllers draw on perturbed features, ``[A, N, T, h, w]``; None without any."""
@@ -92,8 +95,15 @@ class ReferFormer(ReferFormerNetwork):
 
 def normalise(frames: Tensor) -> Tensor:
     """Return RGB frames in [0, 1] as the backbone was trained to see them."""
-    mean, std = (torch.tensor(x, device=frames.device, dtype=frames.dtype)[:, None, None] for x in (MEAN, STD))
+    mean, std = colours(frames.device, frames.dtype)
     return (frames - mean) / std
+
+
+@made_once(sizes=8)
+def colours(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of RGB in ImageNet, ``[3, 1, 1]`` each."""
+    mean, std = (torch.tensor(x, device=device, dtype=dtype)[:, None, None] for x in (MEAN, STD))
+    return mean, std
 
 
 def published(name: str, depth: int, summary: str) -> ModelCard:

@@ -9,14 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from actiseg_bench.models.base import VosModel
+from actiseg_bench.models.referformer.attention import Words, attend_to_words, drop
 from actiseg_bench.models.referformer.backbone import Backbone
 from actiseg_bench.models.referformer.config import ALWAYS, LEVELS, ReferFormerConfig
-from actiseg_bench.models.referformer.criterion import of_queries
-from actiseg_bench.models.referformer.deformable import Shapes
+from actiseg_bench.models.referformer.deformable import Shapes, set_sampler
+from actiseg_bench.models.referformer.kernels import choose_sampler
 from actiseg_bench.models.referformer.mask_head import MLP, Controller, draw_masks
-from actiseg_bench.models.referformer.pixel_decoder import PixelDecoder, Words
-from actiseg_bench.models.referformer.positions import pixel_positions, word_positions
-from actiseg_bench.models.referformer.text import Tokens, build_encoder
+from actiseg_bench.models.referformer.pixel_decoder import PixelDecoder
+from actiseg_bench.models.referformer.positions import level_positions, pixel_positions, positions_of_lengths
+from actiseg_bench.models.referformer.text import Tokens, build_encoder, read_words
 from actiseg_bench.models.referformer.transformer import Transformer
 
 GROUP = 8  # channels that share a norm: 32 groups of 256 channels, as published
@@ -62,8 +63,7 @@ class Fusion(nn.Module):
 
     def forward(self, cells: Tensor, words: Words) -> Tensor:
         """Return ``[N, P, C]`` for the same."""
-        found = self.multihead_attn(cells, words.keys, words.values, key_padding_mask=words.padding, need_weights=False)
-        return cells * found[0]
+        return cells * attend_to_words(self.multihead_attn, cells, words)
 
 
 class Resizer(nn.Module):
@@ -77,7 +77,8 @@ class Resizer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return ``[…, width]``."""
-        return self.dropout(self.layer_norm(self.fc(x)))
+        x = self.layer_norm(self.fc(x.flatten(0, -2))).view(*x.shape[:-1], -1)
+        return drop(x, self.dropout.p, self.training)
 
 
 def box_head(width: int, *, first: bool) -> MLP:
@@ -122,6 +123,16 @@ class ReferFormerNetwork(VosModel):
         self.pixel_decoder = PixelDecoder(config)
         self.controller = Controller(config)
 
+    def use(self, *, deformable: str = "auto", checkpoint_activations: bool = False) -> None:
+        """See :class:`VosModel`.
+
+        Raises:
+            UnknownNameError: another word for ``deformable``.
+        """
+        set_sampler(self, choose_sampler(deformable, self.query_embed.weight.device))
+        self.transformer.checkpoint_activations = checkpoint_activations
+        self.pixel_decoder.checkpoint_activations = checkpoint_activations
+
     def find(self, frames: Tensor, tokens: Tokens, frames_of: Tensor) -> Found:
         """Return what every query of every decoder layer finds, but for its mask, which :meth:`draw` draws.
 
@@ -131,65 +142,70 @@ class ReferFormerNetwork(VosModel):
         """
         count, time = len(frames_of), frames.shape[1]
         words, sentence = self.read(tokens)
-        pyramid = self.backbone(frames.flatten(0, 1))
-        levels, places, shapes = self.fuse(pyramid, words, frames_of, time)
-        memory = self.transformer.encode(levels, places, shapes)
+        pyramid = [of_samples(x.unflatten(0, (-1, time)), frames_of) for x in self.project(frames.flatten(0, 1))]
+        shapes: Shapes = [(x.shape[-2], x.shape[-1]) for x in pyramid[1:]]
+        cells = self.fuse(pyramid[1:], words)
+        places = level_positions(tuple(shapes), self.config.width, cells.device)
+        memory = self.transformer.encode(cells, places, shapes)
         decoded = self.transformer.decode(sentence.repeat_interleave(time, 0), self.query_embed.weight, memory, shapes)
-        features = self.mask_features(pyramid[0], memory, places, shapes, words, frames_of, time)
+        features = self.mask_features(pyramid[0], memory, shapes, words)
         states, boxes = (x.unflatten(1, (count, time)) for x in decoded)
-        logits = torch.stack([score(x)[..., 0] for score, x in zip(self.class_embed, states, strict=True)])
+        logits = score_layers(self.class_embed, states)
         return Found(states, boxes, logits, self.positives(states), features, tuple(frames.shape[-2:]))  # type: ignore[arg-type]
 
     def read(self, tokens: Tokens) -> tuple[Words, Tensor]:
         """Return words and sentence features ``[N, C]``; ids and padding are moved to the network's device."""
         device = self.query_embed.weight.device
-        ids, padding = tokens.ids.to(device), tokens.padding.to(device)
-        read = self.text_encoder(input_ids=ids, attention_mask=(~padding).long())
-        words = self.resizer(read.last_hidden_state)
-        return Words(words, word_positions(padding, self.config.width), padding), self.resizer(read.pooler_output)
+        padding = tokens.padding.to(device)
+        lengths = tuple(row.count(False) for row in tokens.padding.tolist())
+        words, sentence = read_words(self.text_encoder, tokens.ids.to(device), lengths)
+        places = positions_of_lengths(lengths, self.config.width, device)
+        is_padded = min(lengths) < tokens.ids.shape[1]
+        return Words(self.resizer(words), places, padding if is_padded else None), self.resizer(sentence)
 
-    def fuse(
-        self, pyramid: list[Tensor], words: Words, frames_of: Tensor, time: int
-    ) -> tuple[list[Tensor], list[Tensor], Shapes]:
-        """Return the encoder's levels ``[N·T, cells, C]``, position encodings ``[cells, C]``, and (rows, columns)."""
-        levels, places, shapes = [], [], []
-        for project, picture in zip(self.input_proj, (*pyramid[1:], pyramid[3]), strict=True):
-            x = project(picture)
-            height, width = x.shape[-2:]
-            cells = x.flatten(2).transpose(1, 2).unflatten(0, (-1, time))[frames_of]  # [N, T, cells, C]
-            cells = self.fusion_module(cells.flatten(1, 2), words)
-            levels.append(cells.unflatten(1, (time, -1)).flatten(0, 1))
-            places.append(pixel_positions(height, width, self.config.width, x.device))
-            shapes.append((height, width))
-        return levels, places, shapes
+    def project(self, pictures: Tensor) -> list[Tensor]:
+        """Return res2 and the encoder's levels, ``[n, C, h, w]`` each, of pictures ``[n, 3, H, W]``."""
+        fine, *coarse = self.backbone(pictures)
+        return [fine, *(project(x) for project, x in zip(self.input_proj, (*coarse, coarse[-1]), strict=True))]
 
-    def mask_features(
-        self,
-        res2: Tensor,
-        memory: Tensor,
-        places: list[Tensor],
-        shapes: Shapes,
-        words: Words,
-        frames_of: Tensor,
-        time: int,
-    ) -> Tensor:
+    def fuse(self, levels: list[Tensor], words: Words) -> Tensor:
+        """Return the encoder's cells ``[N·T, S, C]``, words in them, of levels ``[N, T, C, h, w]``."""
+        count, time = levels[0].shape[:2]
+        cells = torch.cat([x.flatten(3) for x in levels], 3).transpose(2, 3)  # [N, T, S, C]
+        return self.fusion_module(cells.flatten(1, 2), words).view(count * time, -1, self.config.width)
+
+    def mask_features(self, res2: Tensor, memory: Tensor, shapes: Shapes, words: Words) -> Tensor:
         """Return ``[N, T, mask_width, h, w]`` at stride 4, from res2 and the memory at strides 8, 16 and 32."""
-        pictures = [res2.unflatten(0, (-1, time))[frames_of]]
-        for cells, shape in list(zip(memory.split([h * w for h, w in shapes], 1), shapes, strict=True))[: LEVELS - 1]:
-            pictures.append(cells.transpose(1, 2).unflatten(2, shape).unflatten(0, (-1, time)))
-        height, width = res2.shape[-2:]
-        fine = pixel_positions(height, width, self.config.width, res2.device)
-        flat = [fine, *places[: LEVELS - 1]]
-        maps = [p.T.unflatten(1, x.shape[-2:]) for p, x in zip(flat, pictures, strict=True)]
-        found: Tensor = self.pixel_decoder(pictures, maps, words)
+        lead = res2.shape[:2]
+        cells = memory.view(*lead, *memory.shape[1:]).transpose(2, 3).split([h * w for h, w in shapes], 3)
+        levels = [res2, *(x.unflatten(3, shape) for x, shape in zip(cells[: LEVELS - 1], shapes, strict=False))]
+        sizes = [x.shape[-2:] for x in levels]
+        width, device = self.config.width, res2.device
+        maps = [pixel_positions(h, w, width, device).T.unflatten(1, (h, w)) for h, w in sizes]
+        found: Tensor = self.pixel_decoder(levels, maps, words)
         return found
 
     def positives(self, states: Tensor) -> Tensor:
         """Return the positive logits ``[L, N]`` of ``[L, N, T, Q, C]``: of the mean state of a clip."""
         if not self.config.positive_head:
             return states.new_full(states.shape[:2], ALWAYS)
-        means = states.mean((2, 3))
-        return torch.stack([score(x)[..., 0] for score, x in zip(self.positive_cls_embed, means, strict=True)])
+        return score_layers(self.positive_cls_embed, states.mean((2, 3)))
+
+    def draw_layers(self, found: Found, queries: Tensor, controller: Controller | None = None) -> Tensor:
+        """Return the mask logits of one query per layer and sample, ``[L, N, T, h, w]``; arguments as for ``draw``.
+
+        Args:
+            queries: int64 ``[L, N]``.
+        """
+        states, boxes = of_layers(found.states, queries), of_layers(found.boxes, queries)
+        return self._draw(found, states, boxes[..., :2].detach(), controller)
+
+    def _draw(self, found: Found, states: Tensor, centres: Tensor, controller: Controller | None) -> Tensor:
+        """Return mask logits ``[K, N, T, h, w]`` of states ``[K, N, T, C]`` and centres ``[K, N, T, 2]``."""
+        states, centres = (x.permute(1, 2, 0, 3).flatten(0, 1) for x in (states, centres))
+        written = (controller or self.controller).parameters_of(states)
+        masks = draw_masks(found.features.flatten(0, 1), written, centres, found.size)
+        return masks.unflatten(0, found.features.shape[:2]).permute(2, 0, 1, 3, 4)
 
     def draw(
         self, found: Found, layer: int, queries: Tensor | None = None, controller: Controller | None = None
@@ -199,10 +215,37 @@ class ReferFormerNetwork(VosModel):
         Args:
             queries: int64 ``[N]``. controller: another than the network's own.
         """
-        states, centres = found.states[layer], found.boxes[layer, ..., :2].detach()
         if queries is not None:
-            states, centres = (of_queries(x, queries)[:, :, None] for x in (states, centres))
-        written = (controller or self.controller).parameters_of(states.flatten(0, 1))
-        masks = draw_masks(found.features.flatten(0, 1), written, centres.flatten(0, 1), found.size)
-        masks = masks.unflatten(0, states.shape[:2])
-        return masks if queries is None else masks[:, :, 0]
+            one = found._replace(states=found.states[layer][None], boxes=found.boxes[layer][None])
+            return self.draw_layers(one, queries[None], controller)[0]
+        states, centres = found.states[layer], found.boxes[layer, ..., :2].detach()
+        drawn = self._draw(found, states.permute(2, 0, 1, 3), centres.permute(2, 0, 1, 3), controller)
+        return drawn.permute(1, 2, 0, 3, 4)
+
+    def draw_all(self, found: Found) -> Tensor:
+        """Return the mask logits of all queries of all layers, ``[L, N, T, Q, h, w]``."""
+        layers, queries = found.states.shape[0], found.states.shape[3]
+        states, centres = (
+            x.permute(0, 3, 1, 2, 4).flatten(0, 1) for x in (found.states, found.boxes[..., :2].detach())
+        )
+        drawn = self._draw(found, states, centres, None)
+        return drawn.unflatten(0, (layers, queries)).permute(0, 2, 3, 1, 4, 5)
+
+
+def of_samples(values: Tensor, frames_of: Tensor) -> Tensor:
+    """Return the sequence of every sample, ``[N, …]`` of ``[B, …]``; the only one is not copied for its only sample."""
+    return values if len(values) == len(frames_of) == 1 else values[frames_of]
+
+
+def of_layers(values: Tensor, queries: Tensor) -> Tensor:
+    """Return a query's values of every layer and sample, ``[L, N, T, …]`` of ``[L, N, T, Q, …]``."""
+    flat = values.flatten(0, 1)
+    rows = torch.arange(len(flat), device=values.device)
+    return flat[rows, :, queries.flatten()].unflatten(0, queries.shape)
+
+
+def score_layers(scores: nn.ModuleList, states: Tensor) -> Tensor:
+    """Return ``[L, …]``: what the score of every layer says of its states ``[L, …, C]``."""
+    weights = torch.cat([score.get_parameter("weight") for score in scores])[..., None]  # [L, C, 1]
+    biases = torch.cat([score.get_parameter("bias") for score in scores])[:, None, None]
+    return torch.baddbmm(biases, states.flatten(1, -2), weights).view(states.shape[:-1])

@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
+from actiseg_bench.models.referformer.attention import Words, attend_to_itself, attend_to_words
 from actiseg_bench.models.referformer.config import ReferFormerConfig
-from actiseg_bench.models.referformer.transformer import FeedForward
+from actiseg_bench.models.referformer.transformer import FeedForward, maybe_again
 
 REDUCTIONS = (8, 4, 2, 1)  # of res2 … res5: self-attention always runs at about stride 32
 GROUP = 32  # channels that share a norm: 8 groups of 256 channels, as published
@@ -48,12 +49,10 @@ class VisionLanguageBlock(FeedForward):
         """Return ``[N, T, C, h, w]`` for the same, with position encodings ``[C, h, w]`` of a frame."""
         frames, _, height, width = x.shape[1:]
         cells = tokens(x)
-        cells = self.norm1(cells + self.dropout(tokens(self.attend_to_itself(x, places))))
-        where = places.flatten(1).T.repeat(frames, 1)
-        found = self.multihead_attn(
-            cells + where, words.keys, words.values, key_padding_mask=words.padding, need_weights=False
-        )[0]
-        cells = self.norm3(self.feed(self.norm2(cells + self.dropout(found))))
+        cells = self.norm1(cells + self.drop(tokens(self.attend_to_itself(x, places))))
+        asked = (cells.unflatten(1, (frames, -1)) + places.flatten(1).T).flatten(1, 2)
+        cells = self.norm2(cells + self.drop(attend_to_words(self.multihead_attn, asked, words)))
+        cells = self.norm3(self.feed(cells))
         return cells.transpose(1, 2).unflatten(2, (frames, height, width)).transpose(1, 2)
 
     def attend_to_itself(self, x: Tensor, places: Tensor) -> Tensor:
@@ -65,24 +64,12 @@ class VisionLanguageBlock(FeedForward):
             asked, given = (F.interpolate(y.flatten(0, 1), few, mode="nearest") for y in (asked, given))
             asked, given = (y.unflatten(0, (count, frames)) for y in (asked, given))
         asked, given = tokens(asked), tokens(given)
-        found = self.self_attn(asked, asked, given, need_weights=False)[0]
+        found = attend_to_itself(self.self_attn, asked, given)
         found = found.transpose(1, 2).unflatten(2, (frames, *few)).transpose(1, 2)
         if self.reduction == 1:
             return found
         resized = F.interpolate(found.flatten(0, 1), size, mode="bilinear", align_corners=False)
         return resized.unflatten(0, (count, frames))
-
-
-class Words:
-    """An expression's words as attention reads them.
-
-    Attributes:
-        values: ``[N, L, C]``. keys: with their position encodings. padding: bool ``[N, L]``, None when there is none.
-    """
-
-    def __init__(self, values: Tensor, places: Tensor, padding: Tensor) -> None:
-        self.values, self.keys = values, values + places
-        self.padding = padding if bool(padding.any()) else None
 
 
 def tokens(x: Tensor) -> Tensor:
@@ -91,7 +78,13 @@ def tokens(x: Tensor) -> Tensor:
 
 
 class PixelDecoder(nn.Module):
-    """From stride 32 to stride 4: the level's own features, its words, plus the level below, a convolution."""
+    """From stride 32 to stride 4: the level's own features, its words, plus the level below, a convolution.
+
+    Attributes:
+        checkpoint_activations: the levels' blocks keep nothing for the backward pass but their input.
+    """
+
+    checkpoint_activations = False
 
     def __init__(self, config: ReferFormerConfig) -> None:
         super().__init__()
@@ -116,7 +109,7 @@ class PixelDecoder(nn.Module):
             x, place = levels[level - 1], places[level - 1]
             size = x.shape[:2]
             x = self.get_submodule(f"adapter_{level}")(x.flatten(0, 1)).unflatten(0, size)
-            x = self.get_submodule(f"cross_attn_{level}")(x, place, words).flatten(0, 1)
+            x = maybe_again(self, self.get_submodule(f"cross_attn_{level}"), x, place, words).flatten(0, 1)
             if coarse is not None:
                 x = x + F.interpolate(coarse, x.shape[-2:], mode="nearest")
             coarse = F.relu(self.get_submodule(f"layer_{level}")(x))

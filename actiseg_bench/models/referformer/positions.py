@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from actiseg_bench.models.referformer.constants import made_once
+
 EPS = 1e-6
 TEMPERATURE = 10000
 
@@ -18,6 +20,7 @@ def sines(places: Tensor, width: int) -> Tensor:
     return torch.stack([angles[..., 0::2].sin(), angles[..., 1::2].cos()], -1).flatten(-2)
 
 
+@made_once(sizes=8)
 def pixel_positions(height: int, width: int, channels: int, device: torch.device) -> Tensor:
     """Return float ``[H·W, channels]``: the first half says the row, the second the column; pixel centres, 0 to 2π."""
 
@@ -34,3 +37,16 @@ def word_positions(padding: Tensor, channels: int) -> Tensor:
     """Return float ``[N, L, channels]`` for bool ``[N, L]``, True where there is no word: 1 … n over n words, to 2π."""
     counted = (~padding).cumsum(1, dtype=torch.float32)
     return sines(counted / (counted[:, -1:] + EPS) * (2 * math.pi), channels)
+
+
+@made_once(sizes=8)
+def level_positions(shapes: tuple[tuple[int, int], ...], channels: int, device: torch.device) -> Tensor:
+    """Return :func:`pixel_positions` of several levels, one after the other, float ``[S, channels]``."""
+    return torch.cat([pixel_positions(rows, columns, channels, device) for rows, columns in shapes])
+
+
+@made_once(sizes=64)
+def positions_of_lengths(lengths: tuple[int, ...], channels: int, device: torch.device) -> Tensor:
+    """Return :func:`word_positions` of expressions of so many words, padded to the longest; on a device."""
+    padding = torch.arange(max(lengths)) >= torch.tensor(lengths)[:, None]
+    return word_positions(padding, channels).to(device)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
 
+from actiseg_bench.models.referformer.attention import attend, drop, linear
 from actiseg_bench.models.referformer.config import TextConfig
 from actiseg_noise.errors import ActisegError
 
@@ -76,6 +78,41 @@ def build_encoder(config: TextConfig) -> nn.Module:
     )
     encoder: nn.Module = transformers.RobertaModel(sizes)
     return encoder
+
+
+def read_words(encoder: Any, ids: Tensor, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Return what a RoBERTa reads: hidden states of the words ``[N, L, C]``, and its pooled first ones ``[N, C]``.
+
+    The library's own forward pass has the same values; it makes masks and views that this one does without.
+
+    Args:
+        ids: int64 ``[N, L]``, on the encoder's device. lengths: words of every expression; what follows is padding.
+    """
+    count, length = ids.shape
+    places = torch.tensor([[*range(PAD + 1, n + PAD + 1), *[PAD] * (length - n)] for n in lengths], device=ids.device)
+    padding = None if min(lengths) == length else places == PAD
+    training, embeddings = encoder.training, encoder.embeddings
+    x = F.embedding(ids, embeddings.word_embeddings.weight) + embeddings.token_type_embeddings.weight[0]
+    x = embeddings.LayerNorm(x + F.embedding(places, embeddings.position_embeddings.weight))
+    x = drop(x, embeddings.dropout.p, training).flatten(0, 1)
+    for layer in encoder.encoder.layer:
+        x = _read_layer(layer, x, count, padding, training)
+    pooled = torch.tanh(linear(encoder.pooler.dense, x.view(count, length, -1)[:, 0]))
+    return x.view(count, length, -1), pooled
+
+
+def _read_layer(layer: Any, x: Tensor, count: int, padding: Tensor | None, training: bool) -> Tensor:
+    """Return ``[N·L, C]`` of the next layer."""
+    asking, out, feed = layer.attention.self, layer.attention.output, layer.output
+    heads = asking.num_attention_heads
+    q, k, v = (
+        linear(part, x).view(count, -1, heads, x.shape[1] // heads).transpose(1, 2)
+        for part in (asking.query, asking.key, asking.value)
+    )
+    read = attend(q, k, v, padding, asking.dropout.p if training else 0.0).transpose(1, 2).reshape(x.shape)
+    x = out.LayerNorm(drop(linear(out.dense, read), out.dropout.p, training) + x)
+    inner = F.gelu(linear(layer.intermediate.dense, x))
+    return feed.LayerNorm(drop(linear(feed.dense, inner), feed.dropout.p, training) + x)
 
 
 @lru_cache(maxsize=2)

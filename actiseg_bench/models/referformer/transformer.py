@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
+from torch.utils.checkpoint import checkpoint
 
+from actiseg_bench.models.referformer.attention import attend_to_itself, drop
 from actiseg_bench.models.referformer.boxes import inverse_sigmoid
 from actiseg_bench.models.referformer.config import LEVELS, ReferFormerConfig
+from actiseg_bench.models.referformer.constants import made_once
 from actiseg_bench.models.referformer.deformable import DeformableAttention, Shapes
 
 
@@ -38,7 +42,24 @@ class FeedForward(nn.Module):
 
         Dropout scales by 0 or more, so ReLU may follow it: the values are the same, and one tensor less is kept.
         """
-        return x + self.dropout(self.linear2(F.relu(self.dropout(self.linear1(x)), inplace=True)))
+        inner = F.relu(self.drop(self.linear1(x.flatten(0, -2))), inplace=True)
+        return x + self.drop(self.linear2(inner)).view(x.shape)
+
+    def drop(self, x: Tensor) -> Tensor:
+        """Return ``x`` after dropout."""
+        return drop(x, self.dropout.p, self.training)
+
+
+def maybe_again(owner: nn.Module, function: Callable[..., Tensor], *given: Any) -> Tensor:
+    """Return ``function(*given)``; where ``owner.checkpoint_activations`` is set and it is to learn, nothing is kept.
+
+    What the backward pass needs is then computed again from ``given``, with the same draws: gradients are equal, bit
+    for bit.
+    """
+    if getattr(owner, "checkpoint_activations", False) and torch.is_grad_enabled():
+        found: Tensor = checkpoint(function, *given, use_reentrant=False)
+        return found
+    return function(*given)
 
 
 class EncoderLayer(FeedForward):
@@ -52,7 +73,7 @@ class EncoderLayer(FeedForward):
 
     def forward(self, cells: Tensor, places: Tensor, reference: Tensor, shapes: Shapes) -> Tensor:
         """Return ``[n, S, C]`` for cells ``[n, S, C]``, their position encodings and their own (x, y) ``[1, S, 2]``."""
-        cells = self.norm1(cells + self.dropout(self.self_attn(cells + places, reference, cells, shapes)))
+        cells = self.norm1(cells + self.drop(self.self_attn(cells + places, reference, cells, shapes)))
         return self.norm2(self.feed(cells))
 
 
@@ -70,8 +91,8 @@ class DecoderLayer(FeedForward):
     def forward(self, states: Tensor, places: Tensor, reference: Tensor, memory: Tensor, shapes: Shapes) -> Tensor:
         """Return ``[n, Q, C]`` for states ``[n, Q, C]`` at references ``[n, Q, 2 or 4]``."""
         asked = states + places
-        states = self.norm2(states + self.dropout(self.self_attn(asked, asked, states, need_weights=False)[0]))
-        states = self.norm1(states + self.dropout(self.cross_attn(states + places, reference, memory, shapes)))
+        states = self.norm2(states + self.drop(attend_to_itself(self.self_attn, asked, states)))
+        states = self.norm1(states + self.drop(self.cross_attn(states + places, reference, memory, shapes)))
         return self.norm3(self.feed(states))
 
 
@@ -87,7 +108,13 @@ class Stack(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Encoder, decoder, and where queries look at first."""
+    """Encoder, decoder, and where queries look at first.
+
+    Attributes:
+        checkpoint_activations: the encoder's layers keep nothing for the backward pass but their input.
+    """
+
+    checkpoint_activations = False
 
     def __init__(self, config: ReferFormerConfig) -> None:
         super().__init__()
@@ -108,13 +135,12 @@ class Transformer(nn.Module):
         nn.init.zeros_(self.reference_points.bias)
         nn.init.normal_(self.level_embed)
 
-    def encode(self, levels: list[Tensor], places: list[Tensor], shapes: Shapes) -> Tensor:
-        """Return memory ``[n, S, C]`` of levels ``[n, cells, C]`` with position encodings ``[cells, C]`` each."""
-        cells = torch.cat(levels, 1)
-        known = torch.cat([place + level for place, level in zip(places, self.level_embed, strict=True)])
+    def encode(self, cells: Tensor, places: Tensor, shapes: Shapes) -> Tensor:
+        """Return memory ``[n, S, C]`` of the cells of all levels ``[n, S, C]`` with position encodings ``[S, C]``."""
+        known = places + F.embedding(levels_of_cells(tuple(shapes), cells.device), self.level_embed)
         reference = cell_centres(shapes, cells)
         for layer in self.encoder.layers:
-            cells = layer(cells, known, reference, shapes)
+            cells = maybe_again(self, layer, cells, known, reference, shapes)
         return cells
 
     def decode(self, sentence: Tensor, queries: Tensor, memory: Tensor, shapes: Shapes) -> Decoded:
@@ -124,13 +150,15 @@ class Transformer(nn.Module):
             sentence: ``[n, C]``: what every query starts as. queries: ``[Q, C]``: their position encodings.
             memory: ``[n, S, C]``.
         """
-        states = sentence[:, None].expand(-1, len(queries), -1)
-        places = queries.expand(len(sentence), -1, -1)
-        reference = self.reference_points(places).sigmoid()
+        states = sentence[:, None].expand(-1, len(queries), -1).contiguous()
+        places = queries[None]
+        reference = self.reference_points(queries).sigmoid().expand(len(sentence), -1, -1)
         found, boxes = [], []
         for layer, refine in zip(self.decoder.layers, self.decoder.bbox_embed, strict=True):
             states = layer(states, places, reference, memory, shapes)
-            shift = F.pad(inverse_sigmoid(reference), (0, 4 - reference.shape[-1]))
+            shift = inverse_sigmoid(reference)
+            if shift.shape[-1] == 2:
+                shift = F.pad(shift, (0, 2))
             box = (refine(states).float() + shift).sigmoid()
             found.append(states)
             boxes.append(box)
@@ -140,9 +168,21 @@ class Transformer(nn.Module):
 
 def cell_centres(shapes: Shapes, like: Tensor) -> Tensor:
     """Return (x, y) in [0, 1] of every cell of every level, ``[1, S, 2]``."""
+    return _cell_centres(tuple(shapes), like.device)
+
+
+@made_once(sizes=64)
+def _cell_centres(shapes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
     found = []
     for rows, columns in shapes:
-        y = (torch.arange(rows, device=like.device, dtype=torch.float32) + 0.5) / rows
-        x = (torch.arange(columns, device=like.device, dtype=torch.float32) + 0.5) / columns
+        y = (torch.arange(rows, device=device, dtype=torch.float32) + 0.5) / rows
+        x = (torch.arange(columns, device=device, dtype=torch.float32) + 0.5) / columns
         found.append(torch.stack([x.expand(rows, -1), y[:, None].expand(-1, columns)], -1).flatten(0, 1))
     return torch.cat(found)[None]
+
+
+@made_once(sizes=64)
+def levels_of_cells(shapes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
+    """Return the level of every cell, int64 ``[S]``."""
+    counts = torch.tensor([rows * columns for rows, columns in shapes])
+    return torch.arange(len(shapes)).repeat_interleave(counts).to(device)
