@@ -98,6 +98,7 @@ class RunConfig:
         seed: of training (order, augmentation, fresh parameters); the noise has its own in the manifest.
         threads: CPU threads of torch; results are bit-equal only for equal threads.
         devices: how many of them. precision: Lightning Fabric's word for it, ``32-true``, ``bf16-mixed``, ….
+        deformable, checkpoint_activations: see :meth:`VosModel.use`: how the same is computed.
     """
 
     model: str = "tiny"
@@ -110,6 +111,8 @@ class RunConfig:
     threads: int = 2
     devices: int = 1
     precision: str = "32-true"
+    deformable: str = "auto"
+    checkpoint_activations: bool = False
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,6 +121,9 @@ class RunConfig:
         What was added later is left out at its default, so that a run keeps its identity.
         """
         found = asdict(self)
+        for name in ("deformable", "checkpoint_activations"):
+            if found[name] == getattr(type(self), name):
+                del found[name]
         if self.train.epochs is not None:
             del found["train"]["steps"]
         if self.train.expressions_per_window == 1:  # as in all files that are older than this key

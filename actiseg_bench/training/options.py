@@ -24,6 +24,7 @@ BASE_LOSSES = {"positives": {"dice_over": "positives"}, "published": {"dice_over
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-true", "32", "bf16", "16", "64")
 LOGS = ("csv", "tensorboard", "wandb", "none")
 CSV_LOG, NO_LOG = LOGS[0], LOGS[-1]
+DEFORMABLE = ("auto", "torch", "kernels")
 TRANSFORMER_ENGINE = ("transformer-engine", "transformer-engine-float16")
 
 
@@ -89,6 +90,8 @@ class TrainingOptions:
     dice: float | None = flag(None, "Weight of the dice term. [default: 5]", at_least=0)
     device: str = flag("auto", "cpu, cuda, cuda:N, or auto.")
     precision: str = flag("32-true", "32-true, bf16-mixed, 16-mixed, …")
+    deformable: str = flag("auto", "Deformable attention by torch, by kernels (of deformops), or auto.")
+    checkpoint_activations: bool = flag(False, "Keep less for the backward pass and compute it again: less memory.")
     root: Path | None = flag(None, "The dataset's folder.")
     workers: int | None = flag(
         None,
@@ -105,6 +108,8 @@ class TrainingOptions:
         if self.precision not in (*PRECISIONS, *TRANSFORMER_ENGINE):
             known = ", ".join(PRECISIONS[:6])
             raise ActisegError(f"--precision {self.precision}: expected one of {known}, {TRANSFORMER_ENGINE[0]}")
+        if self.deformable not in DEFORMABLE:
+            raise UnknownNameError("--deformable", self.deformable, DEFORMABLE)
         if self.loss is not None and self.loss not in BASE_LOSSES:
             raise UnknownNameError("base loss", self.loss, list(BASE_LOSSES))
 
@@ -146,7 +151,8 @@ class TrainingOptions:
         given: dict[str, Any] = {"model": self.model or MODEL, "variant": self.variant or VARIANT}
         given["strategy_options"] = dict(self.strategy_options)
         machine = {"start_weights": self.weights, "device": self.device, "precision": self.precision}
-        made = RunConfig.from_dict({**given, **machine, **own, "train": keys})
+        ways = {"deformable": self.deformable, "checkpoint_activations": self.checkpoint_activations}
+        made = RunConfig.from_dict({**given, **machine, **ways, **own, "train": keys})
         length = STRATEGIES[own["strategy"]].card.length if "strategy" in own else 1.0
         return replace(made, train=lengthen(made.train, length))
 

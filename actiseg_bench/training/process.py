@@ -46,6 +46,7 @@ def _state() -> Iterator[tuple[Callable[[Any], Any], Any]]:
     yield random.setstate, random.getstate()
     yield _restore_determinism, _determinism()
     yield torch.set_float32_matmul_precision, torch.get_float32_matmul_precision()
+    yield torch.backends.cuda.enable_cudnn_sdp, torch.backends.cuda.cudnn_sdp_enabled()
     yield torch.set_default_dtype, torch.get_default_dtype()
     yield torch.set_grad_enabled, torch.is_grad_enabled()
     for name in ("benchmark", "deterministic"):

@@ -30,7 +30,7 @@ def learning_rate(step: int, config: TrainConfig, epoch_steps: float) -> float:
 
 
 def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """Return AdamW over what learns, in groups of one ``factor`` of the learning rate each.
+    """Return AdamW over what learns, in groups of one ``factor`` of the learning rate each; fused on CUDA.
 
     Raises:
         ActisegError: ``rates`` names parameters that the network does not have.
@@ -43,7 +43,8 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.AdamW
         if parameter.requires_grad:
             groups.setdefault(factor_of(name, factors), []).append(parameter)
     kept = [{"params": found, "factor": factor} for factor, found in groups.items() if found]
-    return torch.optim.AdamW(kept, lr=config.learning_rate, weight_decay=config.weight_decay)
+    fused = True if all(parameter.is_cuda for found in groups.values() for parameter in found) else None
+    return torch.optim.AdamW(kept, lr=config.learning_rate, weight_decay=config.weight_decay, fused=fused)
 
 
 def factor_of(name: str, factors: dict[str, float]) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,7 @@ def make_networks(config: RunConfig, count: int, device: torch.device) -> tuple[
             network = MODELS[config.model]()
         name = load_start_weights(network, config.start_weights, seed)
         networks.append(network.to(device).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+        network.use(deformable=config.deformable, checkpoint_activations=config.checkpoint_activations)
     return networks, name
 
 
@@ -200,6 +203,8 @@ def make_fabric(config: RunConfig) -> Fabric:
         what = f"--device {device.type} --devices {config.devices} --precision {config.precision}"
         raise ActisegError(f"{what}: not available here ({str(error).splitlines()[0]})") from None
     fabric.launch()
+    # cuDNN's attention plans anew for every shape, up to a second each; it is taken in half precision alone (docs/gpu.md)
+    torch.backends.cuda.enable_cudnn_sdp(False)
     return fabric
 
 
@@ -345,12 +350,12 @@ def fit(
                 batch = devices.share(read).to(fabric.device)
                 torch.manual_seed(devices.seed(config.seed, now.step))  # what a network draws has an address too
                 step = strategy.step([network for network, _ in wrapped], batch, now.step / epoch_steps)
-                losses = devices.mean(step.losses)
-                _check_finite(losses, loaded.clip_ids, now, checkpoints)
-                descend(fabric, wrapped, devices.weigh(step.losses), rate, train.clip_norm)
+                losses = LossesOnTheirWay(devices.mean(step.losses))
+                check = partial(_check_finite, losses, loaded.clip_ids, now, checkpoints)
+                descend(fabric, wrapped, devices.weigh(step.losses), rate, train.clip_norm, before_update=check)
             if monitor is not None:
                 monitor.add_step(step, batch, now.epoch)
-            now.advance(losses[0].item())
+            now.advance(losses.values()[0])
             if monitor is not None:
                 monitor.probe_if_due(now.step, networks[0], fabric.device)
             journal.end_step(len(loaded.clip_ids), rate)
@@ -377,24 +382,55 @@ def _stopping_whole(
         del loading  # and with it the processes that load
 
 
+class LossesOnTheirWay:
+    """The losses of a step, copied to the host while it goes on: the one time in a step that it waits for a device.
+
+    The copy follows the forward pass. It is read after the backward pass was launched, so that the device has work
+    while the host waits.
+    """
+
+    def __init__(self, losses: Sequence[Tensor]) -> None:
+        self._copy = torch.stack([loss.detach() for loss in losses]).to("cpu", non_blocking=True)
+        self._copied = torch.cuda.Event() if losses[0].is_cuda else None
+        if self._copied is not None:
+            self._copied.record()
+
+    def values(self) -> list[float]:
+        """Return the losses as numbers, waiting for the copy."""
+        if self._copied is not None:
+            self._copied.synchronize()
+        return self._copy.tolist()
+
+
 def descend(
-    fabric: Fabric, wrapped: Sequence[tuple[Any, Any]], losses: Sequence[Tensor], rate: float, clip_norm: float
+    fabric: Fabric,
+    wrapped: Sequence[tuple[Any, Any]],
+    losses: Sequence[Tensor],
+    rate: float,
+    clip_norm: float,
+    before_update: Callable[[], None] = lambda: None,
 ) -> None:
-    """Make one update of every network."""
-    for (network, optimizer), loss in zip(wrapped, losses, strict=True):
+    """Make one update of every network.
+
+    Args:
+        before_update: called when the first gradients are being computed and no network has changed; may raise.
+    """
+    for i, ((network, optimizer), loss) in enumerate(zip(wrapped, losses, strict=True)):
         for group in optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         optimizer.zero_grad()
         fabric.backward(loss)
+        if i == 0:
+            before_update()
         fabric.clip_gradients(network, optimizer, max_norm=clip_norm, error_if_nonfinite=False)
         optimizer.step()
 
 
 def _check_finite(
-    losses: Sequence[Tensor], clip_ids: Sequence[str], now: TrainingState, checkpoints: CheckpointManager | None
+    losses: LossesOnTheirWay, clip_ids: Sequence[str], now: TrainingState, checkpoints: CheckpointManager | None
 ) -> None:
     """Stop before an update by a loss that is no number, keeping the networks as they are."""
-    broken = [loss.item() for loss in losses if not torch.isfinite(loss)]
+    broken = [loss for loss in losses.values() if not math.isfinite(loss)]
     if broken:
         clips = ", ".join(clip_ids)
         kept = "" if checkpoints is None else f"; the networks before it are in {checkpoints.save_last_good(now)}"
