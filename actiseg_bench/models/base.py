@@ -30,6 +30,7 @@ class ModelCard:
         decides: submodules that decide whether an object takes part, and nothing else; empty where a card does not say.
         max_frames: of a clip that is predicted at once; longer ones are predicted in pieces. None: no bound.
         frame_samples: frames × samples of one forward pass of a prediction at the most. None: no bound.
+        splits_samples: the model keeps to ``frame_samples`` itself where a clip has more, and encodes its frames once.
         keeps_features: the image encoder is frozen, and the model takes what ``encode`` makes of a clip's frames in the
             place of them, so that it is computed once.
     """
@@ -49,6 +50,7 @@ class ModelCard:
     decides: tuple[str, ...] = ()
     max_frames: int | None = None
     frame_samples: int | None = None
+    splits_samples: bool = False
     keeps_features: bool = False
 
 

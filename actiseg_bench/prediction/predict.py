@@ -107,10 +107,10 @@ def _work(items: list[ClipItem]) -> int:
 def _answer(model: VosModel, items: list[ClipItem], device: torch.device) -> tuple[Tensor, Tensor]:
     """Return mask logits ``[N, T, h, w]`` and positive logits ``[N]`` of all samples, in the order of ``by_frames``.
 
-    One clip with more samples than the card's bound takes several passes.
+    One clip with more samples than the card's bound takes several passes, which a model may share the frames of.
     """
     bound = model.card.frame_samples
-    if bound is None or _work(items) <= bound:
+    if bound is None or model.card.splits_samples or _work(items) <= bound:
         return _forward(model, items, device)
     (item,) = items
     answers = [_forward(model, [part], device) for part in split_samples(item, bound)]

@@ -203,7 +203,7 @@ def make_fabric(config: RunConfig) -> Fabric:
         what = f"--device {device.type} --devices {config.devices} --precision {config.precision}"
         raise ActisegError(f"{what}: not available here ({str(error).splitlines()[0]})") from None
     fabric.launch()
-    # cuDNN's attention plans anew for every shape, up to a second each; it is taken in half precision alone (docs/gpu.md)
+    # In half precision torch prefers cuDNN's attention on some cards, which plans anew for every shape (docs/gpu.md).
     torch.backends.cuda.enable_cudnn_sdp(False)
     return fabric
 

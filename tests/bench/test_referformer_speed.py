@@ -16,6 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from actiseg_bench.losses import LossConfig, base_loss
+from actiseg_bench.models.base import MODELS
 from actiseg_bench.models.referformer import ReferFormer
 from actiseg_bench.models.referformer.attention import Words, attend, attend_to_itself, attend_to_words, drop
 from actiseg_bench.models.referformer.backbone import ResNet
@@ -255,6 +256,24 @@ def test_activations_that_are_computed_again_teach_the_same_and_are_not_kept(net
     assert gradients[0].keys() == gradients[1].keys()
     assert [name for name, grad in gradients[0].items() if not torch.equal(grad, gradients[1][name])] == []
     assert kept[1] < 0.8 * kept[0]
+
+
+@torch.no_grad()
+def test_frames_are_encoded_once_for_all_expressions_of_a_long_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = MODELS["referformer-mini"]().eval()
+    fill_network(network)  # type: ignore[arg-type]
+    batch = batch_of(5)
+    whole = network(batch.frames, batch.expressions, batch.frames_of)
+    calls: list[int] = []
+    see = network.see
+    monkeypatch.setattr(network, "see", lambda frames: calls.append(1) or see(frames))
+    for bound in (1, 4, 6, 10):  # one, two, three and five expressions on two frames share a pass
+        monkeypatch.setattr(network, "card", replace(network.card, frame_samples=bound, splits_samples=True))
+        found = network(batch.frames, batch.expressions, batch.frames_of)
+        for ours, expected in zip(found[:2], whole[:2], strict=True):
+            assert torch.allclose(ours, expected, rtol=1e-4, atol=1e-4)
+        assert found.queries is not None and torch.equal(found.queries, whole.queries)
+    assert calls == [1] * 4
 
 
 def test_a_network_reads_by_the_sampler_it_is_given() -> None:

@@ -42,10 +42,9 @@ class ReferFormer(ReferFormerNetwork):
         earlier layers and the loss of classes and boxes. Without, the last layer's best-scored query answers alone,
         and no other mask is drawn.
         """
-        found = self.find(normalise(frames), tokenize(expressions, self.config.text), frames_of)
         if targets is None:
-            best = found.logits[-1].sigmoid().mean(1).argmax(1)
-            return Prediction(self.draw(found, -1, best), found.positives[-1], queries=best[None])
+            return self.answer(frames, expressions, frames_of)
+        found = self.find(normalise(frames), tokenize(expressions, self.config.text), frames_of)
         boxes = boxes_of(targets.masks)
         queries = self.match(found, boxes, targets.masks) if targets.queries is None else targets.queries
         masks = self.draw_layers(found, queries).contiguous()
@@ -64,6 +63,27 @@ class ReferFormer(ReferFormerNetwork):
             queries=queries,
             all_layers=(masks, found.positives),
         )
+
+    def answer(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
+        """Return the answer without targets; frames are encoded once, whatever the number of passes after that.
+
+        As many samples share a pass as the card's ``frame_samples`` has room for, one at the least.
+        """
+        seen, size = self.see(normalise(frames)), (frames.shape[-2], frames.shape[-1])
+        bound = self.card.frame_samples if hasattr(self, "card") else None
+        count = len(expressions) if bound is None else max(1, bound // frames.shape[1])
+        masks, positives, queries = [], [], []
+        for start in range(0, len(expressions), count):
+            part = slice(start, start + count)
+            tokens = tokenize(expressions[part], self.config.text)
+            found = self.find_in(seen, tokens, frames_of[part], size)
+            best = found.logits[-1].sigmoid().mean(1).argmax(1)
+            masks.append(self.draw(found, -1, best))
+            positives.append(found.positives[-1])
+            queries.append(best)
+        if len(masks) == 1:
+            return Prediction(masks[0], positives[0], queries=queries[0][None])
+        return Prediction(torch.cat(masks), torch.cat(positives), queries=torch.cat(queries)[None])
 
     @torch.no_grad()
     def match(self, found: Found, boxes: Tensor, masks: Tensor) -> Tensor:
@@ -123,6 +143,7 @@ def published(name: str, depth: int, summary: str) -> ModelCard:
         decides=("positive_cls_embed",),
         max_frames=MAX_FRAMES,
         frame_samples=MAX_FRAMES,
+        splits_samples=True,
     )
 
 

@@ -140,9 +140,17 @@ class ReferFormerNetwork(VosModel):
             frames: float ``[B, T, 3, H, W]``, normalised. tokens: of N expressions.
             frames_of: int64 ``[N]``: the sequence of each sample. A sequence goes through the backbone once.
         """
-        count, time = len(frames_of), frames.shape[1]
+        return self.find_in(self.see(frames), tokens, frames_of, (frames.shape[-2], frames.shape[-1]))
+
+    def see(self, frames: Tensor) -> list[Tensor]:
+        """Return what does not depend on words: res2 and the encoder's levels, ``[B, T, C, h, w]`` each."""
+        return [x.unflatten(0, (-1, frames.shape[1])) for x in self.project(frames.flatten(0, 1))]
+
+    def find_in(self, seen: list[Tensor], tokens: Tokens, frames_of: Tensor, size: tuple[int, int]) -> Found:
+        """Return :meth:`find` of what :meth:`see` saw in frames of a size (rows, columns)."""
+        count, time = len(frames_of), seen[0].shape[1]
         words, sentence = self.read(tokens)
-        pyramid = [of_samples(x.unflatten(0, (-1, time)), frames_of) for x in self.project(frames.flatten(0, 1))]
+        pyramid = [of_samples(x, frames_of) for x in seen]
         shapes: Shapes = [(x.shape[-2], x.shape[-1]) for x in pyramid[1:]]
         cells = self.fuse(pyramid[1:], words)
         places = level_positions(tuple(shapes), self.config.width, cells.device)
@@ -151,7 +159,7 @@ class ReferFormerNetwork(VosModel):
         features = self.mask_features(pyramid[0], memory, shapes, words)
         states, boxes = (x.unflatten(1, (count, time)) for x in decoded)
         logits = score_layers(self.class_embed, states)
-        return Found(states, boxes, logits, self.positives(states), features, tuple(frames.shape[-2:]))  # type: ignore[arg-type]
+        return Found(states, boxes, logits, self.positives(states), features, size)
 
     def read(self, tokens: Tokens) -> tuple[Words, Tensor]:
         """Return words and sentence features ``[N, C]``; ids and padding are moved to the network's device."""

@@ -1,0 +1,209 @@
+"""What a step asks of the host: ``python benchmarks/dispatches.py [--before COMMIT]``.
+
+Counted are the operations that torch dispatches on CPU tensors (a ``TorchDispatchMode``), and what of them computes:
+views make no kernel. A step is forward, loss and backward of ``referformer-r50`` on one clip of five frames, a
+prediction its forward pass; each with one expression and with five, after one that made the constants of that size. Weights are
+drawn and the frames are small (64 × 96): the count hardly depends on either. Words stand for RoBERTa's vocabulary, at
+its sizes. A fused attention that draws dropout is several operations on a CPU and one on a GPU.
+
+Seconds are CPU seconds of one thread at an eighth of 480 × 854 (60 × 107), least of the rounds, of the tree before and
+then of this one. At this size arithmetic is nearly all of them: what the host alone takes does not show on a CPU.
+
+``kept`` is what a step keeps for its backward pass, each storage once, without and with ``--checkpoint-activations``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from actiseg_bench.losses import LossConfig, base_loss
+from actiseg_bench.models.referformer import ReferFormer, ReferFormerConfig, TextConfig
+from actiseg_bench.records import Batch, predict_view
+
+HERE = Path(__file__).resolve().parents[1]
+BEFORE = "8cfcb67"
+PARTS = {
+    "text": ("", "read"),
+    "backbone": ("backbone", "forward"),
+    "fusion": ("", "fuse"),
+    "encoder": ("transformer", "encode"),
+    "decoder": ("transformer", "decode"),
+    "pixel decoder": ("", "mask_features"),
+    "matching": ("", "match"),
+    "mask heads": ("", "draw"),
+    "mask heads ": ("", "draw_layers"),
+}
+SMALL, EIGHTH, FRAMES = (64, 96), (60, 107), 5
+
+
+def measure(rounds: int, kept_size: tuple[int, int]) -> dict[str, Any]:  # noqa: PLR0915 — what is counted, in a row
+    """Return the figures of the code that is imported."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    network = ReferFormer(ReferFormerConfig(text=TextConfig("words")))
+    for name in ("text_encoder", "backbone.0.body.conv1", "backbone.0.body.layer1"):
+        network.get_submodule(name).requires_grad_(False)
+
+    def batch_of(samples: int, size: tuple[int, int]) -> Batch:
+        masks = torch.zeros(samples, FRAMES, *(-(-side // 4) for side in size))
+        masks[..., 3:8, 4:9] = 1
+        texts = [f"left hand used in the action of cut onion{' now' * i}" for i in range(samples)]
+        names, places = tuple(map(str, range(samples))), (tuple(range(FRAMES)),) * samples
+        owners = torch.zeros(samples, dtype=torch.int64)
+        frames = torch.rand(1, FRAMES, 3, *size)
+        return Batch(frames, texts, owners, masks, torch.ones(samples), names, places, torch.eye(2, 3)[None])
+
+    class Counting(TorchDispatchMode):
+        def __init__(self) -> None:
+            super().__init__()
+            self.part, self.found, self.computing = "losses, rest", Counter[str](), 0
+
+        def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), options: Any = None) -> Any:
+            self.found[self.part.strip()] += 1
+            returned = function._schema.returns
+            self.computing += not any(one.alias_info and not one.alias_info.is_write for one in returned)
+            return function(*given, **(options or {}))
+
+    def train(batch: Batch, counting: Any = None) -> None:
+        network.train().zero_grad()
+        loss = base_loss(predict_view(network, batch), batch, LossConfig()).mean()
+        if counting is not None:
+            counting.part = "backward"
+        loss.backward()
+
+    def predict(batch: Batch, counting: Any = None) -> None:
+        with torch.no_grad():
+            network.eval()(batch.frames, batch.expressions, batch.frames_of)
+
+    def count(way: Callable[..., None], batch: Batch) -> dict[str, Any]:
+        way(batch)
+        counting, restore = Counting(), []
+        for name, (path, method) in PARTS.items():
+            owner = network.get_submodule("backbone.0" if path == "backbone" else path)
+            if not hasattr(owner, method):
+                continue
+            inner = getattr(owner, method)
+
+            def watched(*given: Any, _name: str = name, _inner: Any = inner, **options: Any) -> Any:
+                outer, counting.part = counting.part, _name
+                found = _inner(*given, **options)
+                counting.part = outer
+                return found
+
+            setattr(owner, method, watched)
+            restore.append((owner, method))
+        with counting:
+            way(batch, counting)
+        for owner, method in restore:
+            delattr(owner, method)
+        return {"parts": dict(counting.found), "all": sum(counting.found.values()), "computing": counting.computing}
+
+    def seconds(way: Callable[..., None], batch: Batch) -> float:
+        way(batch)
+        taken = []
+        for _ in range(rounds):
+            start = time.process_time()
+            way(batch)
+            taken.append(time.process_time() - start)
+        return min(taken)
+
+    def kept(batch: Batch) -> int:
+        seen: dict[int, int] = {}
+
+        def keep(x: Tensor) -> Tensor:
+            if not x.is_leaf:
+                seen[x.untyped_storage().data_ptr()] = x.untyped_storage().nbytes()
+            return x
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda x: x):
+            answer = base_loss(predict_view(network.train(), batch), batch, LossConfig())
+        del answer
+        return sum(seen.values())
+
+    found: dict[str, Any] = {}
+    for title, way in (("training", train), ("prediction", predict)):
+        for samples in (1, 5):
+            found[f"{title}, {samples}"] = count(way, batch_of(samples, SMALL))
+            if rounds:
+                found[f"{title}, {samples}"]["seconds"] = seconds(way, batch_of(samples, EIGHTH))
+    if kept_size[0]:
+        found["kept"] = [kept(batch_of(1, kept_size))]
+        if hasattr(network, "use"):
+            network.use(checkpoint_activations=True)
+            found["kept"].append(kept(batch_of(1, kept_size)))
+    return found
+
+
+def measure_in(tree: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of a tree, in a process of its own."""
+    arguments = ["--inside", "--rounds", str(options.rounds), "--kept", *map(str, options.kept)]
+    environment = {**os.environ, "PYTHONPATH": str(tree)}
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments], env=environment, capture_output=True, text=True, check=True
+    )
+    loaded: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return loaded
+
+
+def unpack(commit: str, folder: Path) -> Path:
+    """Write the packages of a commit into a folder."""
+    names = ["actiseg_bench", "actiseg_noise", "models"]
+    packed = subprocess.run(["git", "archive", commit, *names], cwd=HERE, capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=BytesIO(packed)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--before", default=BEFORE, help="the commit to compare with")
+    parser.add_argument("--rounds", type=int, default=3, help="of seconds; 0 counts alone")
+    parser.add_argument("--kept", type=int, nargs=2, default=(120, 214), help="frame size of what is kept; 0 0: none")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.inside:
+        print(json.dumps(measure(options.rounds, tuple(options.kept))))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        before = measure_in(unpack(options.before, Path(folder)), options)
+    now = measure_in(HERE, options)
+    for title in (name for name in now if name != "kept"):
+        old, new = before[title], now[title]
+        print(f"\n{title} expression{'s' if title.endswith('5') else ''}: operations, {options.before} and now")
+        names = dict.fromkeys([*old["parts"], *new["parts"]])
+        for name in names:
+            print(f"{name:16s} {old['parts'].get(name, 0):7,d} {new['parts'].get(name, 0):7,d}")
+        for name in ("all", "computing"):
+            print(f"{name:16s} {old[name]:7,d} {new[name]:7,d}  {new[name] / old[name]:.2f}")
+        if options.rounds:
+            print(
+                f"{'CPU seconds':16s} {old['seconds']:7.2f} {new['seconds']:7.2f}  {new['seconds'] / old['seconds']:.2f}"
+            )
+    if options.kept[0]:
+        sizes = [f"{value / 2**20:,.0f} MiB" for value in (*before["kept"], *now["kept"])]
+        print(
+            f"\nkept by a step on 5 × {options.kept[0]} × {options.kept[1]}: before {sizes[0]}, now {sizes[1]}, ",
+            end="",
+        )
+        print(f"with activations computed again {sizes[2]}")
+
+
+if __name__ == "__main__":
+    main()
