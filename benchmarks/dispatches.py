@@ -2,9 +2,9 @@
 
 Counted are the operations that torch dispatches on CPU tensors (a ``TorchDispatchMode``), and what of them computes:
 views make no kernel. A step is forward, loss and backward of ``referformer-r50`` on one clip of five frames, a
-prediction its forward pass; each with one expression and with five, after one that made the constants of that size. Weights are
-drawn and the frames are small (64 × 96): the count hardly depends on either. Words stand for RoBERTa's vocabulary, at
-its sizes. A fused attention that draws dropout is several operations on a CPU and one on a GPU.
+prediction its forward pass; each with one expression and with five, after one that made the constants of that size.
+Weights are drawn and the frames are small (64 × 96): the count hardly depends on either. Words stand for RoBERTa's
+vocabulary, at its sizes. A fused attention that draws dropout is several operations on a CPU and one on a GPU.
 
 Seconds are CPU seconds of one thread at an eighth of 480 × 854 (60 × 107), least of the rounds, of the tree before and
 then of this one. At this size arithmetic is nearly all of them: what the host alone takes does not show on a CPU.
@@ -193,16 +193,12 @@ def main() -> None:
         for name in ("all", "computing"):
             print(f"{name:16s} {old[name]:7,d} {new[name]:7,d}  {new[name] / old[name]:.2f}")
         if options.rounds:
-            print(
-                f"{'CPU seconds':16s} {old['seconds']:7.2f} {new['seconds']:7.2f}  {new['seconds'] / old['seconds']:.2f}"
-            )
+            was, takes = old["seconds"], new["seconds"]
+            print(f"{'CPU seconds':16s} {was:7.2f} {takes:7.2f}  {takes / was:.2f}")
     if options.kept[0]:
-        sizes = [f"{value / 2**20:,.0f} MiB" for value in (*before["kept"], *now["kept"])]
-        print(
-            f"\nkept by a step on 5 × {options.kept[0]} × {options.kept[1]}: before {sizes[0]}, now {sizes[1]}, ",
-            end="",
-        )
-        print(f"with activations computed again {sizes[2]}")
+        old, plain, again = (f"{value / 2**20:,.0f} MiB" for value in (*before["kept"], *now["kept"]))
+        print(f"\nkept by a step on 5 × {options.kept[0]} × {options.kept[1]}: before {old}, now {plain},")
+        print(f"with activations computed again {again}")
 
 
 if __name__ == "__main__":
