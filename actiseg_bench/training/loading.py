@@ -31,8 +31,8 @@ from actiseg_bench.records import Batch
 from actiseg_bench.training.batches import EpochSampler, read_batch
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.windows import WindowSampler
-from actiseg_noise.borders.processes import no_interrupts
 from actiseg_noise.borders.preemption import leave_to_parent
+from actiseg_noise.borders.processes import no_interrupts
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
 
 MOST_WORKERS = 16
