@@ -167,7 +167,8 @@ def finish(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, error
 
 
-LONG = ["--strategy", "elr", "--steps", 30, "--save-every", 1]
+STEPS = 12
+LONG = ["--strategy", "elr", "--steps", STEPS, "--save-every", 1]
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +192,7 @@ def check_same_end(one: Path, two: Path) -> None:
     assert losses_of(one) == losses_of(two)
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.003, 0.02])
+@pytest.mark.parametrize("delay_s", [0.0, 0.02])
 def test_a_kill_at_any_moment_leaves_a_whole_checkpoint_and_the_same_command_goes_on(
     in_one_go: Path, noisy_val: Path, kitchen_root: Path, tmp_path: Path, delay_s: float
 ) -> None:
@@ -201,7 +202,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_checkpoint_and_the_same_command_goe
     process.kill()
     process.communicate()
     kept = read_tensors(tmp_path / "training.safetensors")[1]["step"]
-    assert 0 < kept <= steps_logged(tmp_path)[-1] < 30
+    assert 0 < kept <= steps_logged(tmp_path)[-1] < STEPS
     finish(start(tmp_path, noisy_val, kitchen_root, *LONG))
     check_same_end(in_one_go, tmp_path)
 
@@ -220,8 +221,8 @@ def test_a_preempted_training_exits_with_75_and_the_same_command_goes_on_to_the_
     _, error = process.communicate(timeout=60)
     assert process.returncode == 75, error
     kept = read_tensors(tmp_path / "training.safetensors")[1]["step"]
-    assert kept == steps_logged(tmp_path)[-1] < 30
-    assert f"error: stopped by {sent.name} after step {kept} of 30; the same command continues from" in error
+    assert kept == steps_logged(tmp_path)[-1] < STEPS
+    assert f"error: stopped by {sent.name} after step {kept} of {STEPS}; the same command continues from" in error
     finish(start(tmp_path, noisy_val, kitchen_root, *rarely))
     check_same_end(in_one_go, tmp_path)
 
