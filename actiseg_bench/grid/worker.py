@@ -18,7 +18,8 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 def start_work(pipe: Connection, runner: bytes, out: Path, gpu: str | None = None) -> None:
     """Make the runs that come through ``pipe``, and end with the parent, however that ends; Ctrl-C is its business.
 
-    Asked to stop, a training ends after its step and keeps a checkpoint; all else ends at once.
+    Asked to stop, a training ends after its step and keeps a checkpoint; all else ends at once. While modules load,
+    that is left to the system: an error raised in the middle of an import may be caught there, and nobody would stop.
 
     Args:
         runner: pickled; unpacking it may import torch, which takes seconds.
@@ -28,8 +29,8 @@ def start_work(pipe: Connection, runner: bytes, out: Path, gpu: str | None = Non
         os.environ[VISIBLE] = gpu  # before torch looks for them
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    with suppress(PreemptedError), preemptible():
-        made = pickle.loads(runner)  # noqa: S301 - of the parent process
-        from actiseg_bench.grid.jobs import work
+    made = pickle.loads(runner)  # noqa: S301 - of the parent process
+    from actiseg_bench.grid.jobs import work
 
+    with suppress(PreemptedError), preemptible():
         work(pipe, made, out)
