@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 from collections import Counter
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import actiseg_noise
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch: threads that spin for long slow a shared machine
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as many processes as cores: one thread each
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts what it runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # commands that tests interrupt must hear it
 
 SLOW = Path(__file__).parent / "slow.txt"
 SLOW_S = 1.0
