@@ -25,15 +25,12 @@ class EpochSampler(Sampler[list[int]]):
     Clips that show the same frames are visited together. A batch is filled with whole groups up to ``clips`` clips (a
     larger group is a batch of its own); the groups that do not fill the last batch wait for another epoch's order.
 
-    Args:
-        rank, world: of several processes, each takes every ``world``-th group of a batch.
-
     Attributes:
         epoch: which order comes next. skip: how many of its batches were used before.
     """
 
-    def __init__(self, groups: list[list[int]], clips: int, seed: int, rank: int = 0, world: int = 1) -> None:
-        self.groups, self.clips, self.seed, self.rank, self.world = groups, clips, seed, rank, world
+    def __init__(self, groups: list[list[int]], clips: int, seed: int) -> None:
+        self.groups, self.clips, self.seed = groups, clips, seed
         self.epoch = self.skip = 0
 
     def __iter__(self) -> Iterator[list[int]]:
@@ -45,7 +42,7 @@ class EpochSampler(Sampler[list[int]]):
             batches[-1].append(group)
         most = max(map(_clips, batches))
         full = [batch for batch in batches if _clips(batch) == most][self.skip :]
-        return iter([[clip for group in batch[self.rank :: self.world] for clip in group] for batch in full])
+        return iter([[clip for group in batch for clip in group] for batch in full])
 
 
 def _clips(groups: list[list[int]]) -> int:

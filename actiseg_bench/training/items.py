@@ -127,16 +127,14 @@ def steps_per_epoch(data: ManifestDataset, config: TrainConfig) -> float:
     return max(1.0, len(data) / config.clips_per_batch)
 
 
-def make_sampler(
-    data: ManifestDataset, config: RunConfig, rank: int = 0, world: int = 1
-) -> EpochSampler | WindowSampler:
-    """Return the batches of one of ``world`` processes."""
+def make_sampler(data: ManifestDataset, config: RunConfig) -> EpochSampler | WindowSampler:
+    """Return the batches of a training."""
     train = config.train
     if train.item == WINDOW:
         frames = train.frames_per_clip or 1
         shown: dict[str, Any] = {"expressions": train.window_samples, "sizes": data.sizes_of_clips}
-        return WindowSampler(data.extents, frames, train.clips_per_batch, config.seed, rank, world, **shown)
-    return EpochSampler(data.groups, train.clips_per_batch, config.seed, rank, world)
+        return WindowSampler(data.extents, frames, train.clips_per_batch, config.seed, **shown)
+    return EpochSampler(data.groups, train.clips_per_batch, config.seed)
 
 
 def memory_grid(data: ManifestDataset, config: TrainConfig) -> Size:

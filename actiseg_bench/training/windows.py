@@ -13,7 +13,6 @@ from torch.utils.data import Sampler
 from actiseg_bench.data.manifest_dataset import View
 from actiseg_bench.data.sizes import Size
 from actiseg_bench.training.batches import generator
-from actiseg_noise.errors import raise_if
 
 NEAR = 3  # frames before and after the anchor at the most
 
@@ -54,13 +53,9 @@ class WindowSampler(Sampler[list[View]]):
         extents: (samples, frames) of every clip.
         frames: of a view. items: of a batch. expressions: samples of a view; None: all of its clip.
         sizes: in which every clip is shown; None: all in one.
-        rank, world: of several processes, each takes every ``world``-th item of a batch.
 
     Attributes:
         epoch: which order comes next. skip: how many of its batches were used before.
-
-    Raises:
-        ActisegError: batches that the processes cannot share evenly.
     """
 
     def __init__(
@@ -69,27 +64,20 @@ class WindowSampler(Sampler[list[View]]):
         frames: int,
         items: int,
         seed: int,
-        rank: int = 0,
-        world: int = 1,
         *,
         expressions: int | None = 1,
         sizes: Sequence[Size] | None = None,
     ) -> None:
-        raise_if(
-            items % world != 0,
-            f"{items} items of one update cannot be shared by {world} processes evenly: let --clips (clips_per_batch) "
-            f"be a multiple of {world}",
-        )
         self.items = list_items(extents, frames, expressions)
         self.sizes = sizes
         self.lengths = [length for _, length in extents]
-        self.frames, self.per_batch, self.seed, self.rank, self.world = frames, items, seed, rank, world
+        self.frames, self.per_batch, self.seed = frames, items, seed
         self.epoch = self.skip = 0
 
     def __iter__(self) -> Iterator[list[View]]:
         order = torch.randperm(len(self.items), generator=generator(self.seed, "order", self.epoch)).tolist()
         for batch in islice(self._batches(order), self.skip, None):
-            yield [self._view(item) for item in batch[self.rank :: self.world]]
+            yield [self._view(item) for item in batch]
 
     def _batches(self, order: Sequence[int]) -> Iterator[list[int]]:
         """Yield the items of batches, each of one size, in the order in which they become complete."""

@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from actiseg_bench.training.windows import WindowSampler, count_batches, draw_window, list_items
-from actiseg_noise.errors import ActisegError
 
 Draw = Callable[[list[int], int], list[int]]
 
@@ -130,17 +129,6 @@ def test_a_sampler_goes_on_in_the_middle_of_an_epoch() -> None:
     whole, rest = (WindowSampler(EXTENTS, frames=5, items=2, seed=3) for _ in range(2))
     rest.skip = 2
     assert list(rest) == list(whole)[2:]
-
-
-def test_processes_share_a_batch_evenly() -> None:
-    whole = list(WindowSampler(EXTENTS, frames=5, items=4, seed=0))
-    parts = [list(WindowSampler(EXTENTS, frames=5, items=4, seed=0, rank=rank, world=2)) for rank in (0, 1)]
-    assert [[a[0], b[0], a[1], b[1]] for a, b in zip(*parts, strict=True)] == whole
-
-
-def test_a_batch_that_processes_cannot_share_is_refused() -> None:
-    with pytest.raises(ActisegError, match="3 items of one update cannot be shared by 2 processes evenly"):
-        WindowSampler(EXTENTS, frames=5, items=3, seed=0, world=2)
 
 
 def test_windows_of_one_update_have_one_size_and_every_item_is_visited() -> None:
