@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +18,6 @@ from actiseg_bench.data.pictures import pictures_digest
 from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
-from actiseg_bench.records import Batch
 from actiseg_bench.strategies.base import (
     FAITHFUL,
     STRATEGIES,
@@ -44,6 +41,7 @@ from actiseg_bench.training.checkpoint import (
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.devices import Devices, join_statistics
 from actiseg_bench.training.diagnosis import PROBES, WATCHED_PROBES, Probe, TrainingMonitor
+from actiseg_bench.training.failures import check_finite, explained_shortage, stopping_whole
 from actiseg_bench.training.features import keep_features
 from actiseg_bench.training.folds import ask_out_of_fold, draw_folds
 from actiseg_bench.training.items import (
@@ -56,7 +54,7 @@ from actiseg_bench.training.items import (
     steps_per_epoch,
 )
 from actiseg_bench.training.journal import Journal
-from actiseg_bench.training.loading import BatchReader, Loaded, count_workers, iter_loaded, iter_requests
+from actiseg_bench.training.loading import BatchReader, count_workers, iter_loaded, iter_requests
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.progress import Curve, Progress
 from actiseg_bench.training.schedule import learning_rate, make_optimizer
@@ -64,14 +62,6 @@ from actiseg_noise.errors import ActisegError, raise_if
 from actiseg_noise.key import Key
 
 OUT_OF_FOLD_NAME = "out_of_fold.safetensors"
-
-
-class NotFiniteError(ActisegError):
-    """A loss became NaN or infinite; the message names step and clips."""
-
-
-class TooLargeError(ActisegError):
-    """A step that needs more memory than the device has; the message names the batch and what to change."""
 
 
 @dataclass(frozen=True)
@@ -342,7 +332,7 @@ def fit(
             threads=config.threads,
             pin=fabric.device.type == "cuda",
         )
-        for loaded, read in _stopping_whole(loading, now, checkpoints):
+        for loaded, read in stopping_whole(loading, now, checkpoints):
             while now.epoch < loaded.request.epoch:
                 now.end_epoch()
             rate = learning_rate(now.step, train, epoch_steps)
@@ -351,7 +341,7 @@ def fit(
                 torch.manual_seed(devices.seed(config.seed, now.step))  # what a network draws has an address too
                 step = strategy.step([network for network, _ in wrapped], batch, now.step / epoch_steps)
                 losses = LossesOnTheirWay(devices.mean(step.losses))
-                check = partial(_check_finite, losses, loaded.clip_ids, now, checkpoints)
+                check = partial(check_finite, losses.values, loaded.clip_ids, now, checkpoints)
                 descend(fabric, wrapped, devices.weigh(step.losses), rate, train.clip_norm, before_update=check)
             if monitor is not None:
                 monitor.add_step(step, batch, now.epoch)
@@ -361,25 +351,6 @@ def fit(
             journal.end_step(len(loaded.clip_ids), rate)
         devices.gather(monitor)
     return [sum(epoch) / len(epoch) for epoch in now.losses]
-
-
-def _stopping_whole(
-    loading: Iterator[Loaded], now: TrainingState, checkpoints: CheckpointManager | None
-) -> Iterator[tuple[Loaded, Batch]]:
-    """Yield batches; where one cannot be loaded, keep the updates before it and say how to go on."""
-    try:
-        for loaded in loading:
-            if loaded.batch is not None:
-                yield loaded, loaded.batch
-    except ActisegError as error:
-        if checkpoints is None:
-            raise
-        raise type(error)(
-            f"{error} The {now.step} updates before it are in {checkpoints.save_now(now)}: the same command goes on "
-            "from there, on the pictures that it began with."
-        ) from None
-    finally:
-        del loading  # and with it the processes that load
 
 
 class LossesOnTheirWay:
@@ -424,48 +395,3 @@ def descend(
             before_update()
         fabric.clip_gradients(network, optimizer, max_norm=clip_norm, error_if_nonfinite=False)
         optimizer.step()
-
-
-def _check_finite(
-    losses: LossesOnTheirWay, clip_ids: Sequence[str], now: TrainingState, checkpoints: CheckpointManager | None
-) -> None:
-    """Stop before an update by a loss that is no number, keeping the networks as they are."""
-    broken = [loss for loss in losses.values() if not math.isfinite(loss)]
-    if broken:
-        clips = ", ".join(clip_ids)
-        kept = "" if checkpoints is None else f"; the networks before it are in {checkpoints.save_last_good(now)}"
-        raise NotFiniteError(f"the loss is {broken[0]} at step {now.step}, epoch {now.epoch}, clips {clips}{kept}")
-
-
-@contextmanager
-def explained_shortage(
-    batch: Batch, items: int, now: TrainingState, checkpoints: CheckpointManager | None
-) -> Iterator[None]:
-    """Say of a step that the device has no memory for what it was and what to change; the last checkpoint is kept.
-
-    Raises:
-        TooLargeError: the device has not enough memory.
-    """
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        frames, _, rows, columns = batch.frames.shape[1:]
-        size = f"{len(batch.frames)} × {frames} frames of {rows} × {columns}, {len(batch)} expressions"
-        reason = " ".join(str(error).split(". GPU", maxsplit=1)[0].split())[:200]
-        shown = ", ".join(batch.sample_ids[:3]) + ", …" * (len(batch) > 3)
-        raise TooLargeError(
-            f"out of memory at step {now.step}, epoch {now.epoch}, on {items} item{'s' if items > 1 else ''} "
-            f"({size}; samples {shown}): {reason}. {_advice(checkpoints)}To train with less: fewer --clips, fewer "
-            "--frames, --precision bf16-mixed, or a smaller --model, which is another training: use another --out"
-        ) from None
-
-
-def _advice(checkpoints: CheckpointManager | None) -> str:
-    """Return how a training that ran out of memory can be continued as it is."""
-    if checkpoints is None or checkpoints.kept is None:
-        return ""
-    checkpoints.finish()
-    return (
-        f"The checkpoint of step {checkpoints.kept} is kept in {checkpoints.path}; the same command continues from it "
-        "where there is more memory: no other program on the card, or more --devices, which share a batch. "
-    )

@@ -17,8 +17,9 @@ from actiseg_bench.strategies.base import STRATEGIES, Step
 from actiseg_bench.strategies.baseline import Baseline
 from actiseg_bench.training.checkpoint import CheckpointError, load_networks, read_tensors, save_networks, write_tensors
 from actiseg_bench.training.config import RunConfig, TrainConfig
+from actiseg_bench.training.failures import NotFiniteError
 from actiseg_bench.training.folder import train_to
-from actiseg_bench.training.train import NotFiniteError, train_run
+from actiseg_bench.training.train import train_run
 
 CONFIG = RunConfig(
     start_weights="none", threads=1, device="cpu", train=TrainConfig(steps=5, clips_per_batch=4, samples_per_clip=2)

@@ -21,9 +21,10 @@ from actiseg_bench.strategies.baseline import Baseline
 from actiseg_bench.training import checkpoint
 from actiseg_bench.training.checkpoint import read_tensors, write_tensors
 from actiseg_bench.training.config import RunConfig, TrainConfig
+from actiseg_bench.training.failures import TooLargeError
 from actiseg_bench.training.folder import train_to
 from actiseg_bench.training.progress import Progress
-from actiseg_bench.training.train import TooLargeError, train_run
+from actiseg_bench.training.train import train_run
 from actiseg_noise.borders.preemption import PreemptedError, preemptible
 from actiseg_noise.borders.writing import WriteError
 from actiseg_noise.errors import ActisegWarning

@@ -18,8 +18,8 @@ from actiseg_bench.strategies.base import Step
 from actiseg_bench.strategies.baseline import Baseline
 from actiseg_bench.training.batches import EpochSampler, draw_samples
 from actiseg_bench.training.config import RunConfig, TrainConfig
+from actiseg_bench.training.failures import NotFiniteError
 from actiseg_bench.training.train import (
-    NotFiniteError,
     TrainOutcome,
     train_run,
 )

@@ -19,7 +19,7 @@ import actiseg_noise
 from actiseg_bench.grid.plan import make_runs
 from actiseg_bench.grid.run import Reporter, RunSpec
 from actiseg_bench.results.stored import read_results
-from actiseg_bench.training.train import NotFiniteError
+from actiseg_bench.training.failures import NotFiniteError
 from actiseg_bench.tuning import trials as trials_module
 from actiseg_bench.tuning.options import TuneOptions
 from actiseg_bench.tuning.run import TuneOutcome, make_tuning
