@@ -128,7 +128,7 @@ def _typed(ctx: typer.Context) -> list[str]:
 
 def _check_network_options(typed: list[str], manifest: Path | None, root: Path | None) -> Path:
     """Return the manifest to score a network on, after refusing options that are about folders of masks."""
-    from actiseg_bench.data.manifest_dataset import check_usable
+    from actiseg_bench.data.image_root import check_usable
     from actiseg_noise import read_manifest
 
     named = ", ".join(name for name in typed if name in OF_NETWORKS)

@@ -27,7 +27,7 @@ def train(options: TrainOptions, text_encoder: TextEncoder = None, json: AsJson 
 def _train(options: TrainOptions) -> dict[str, Any] | None:
     """Train, one process at a time; None in the helpers of a process that trains on several devices."""
     from actiseg_bench.cli.progress import step_progress
-    from actiseg_bench.data.manifest_dataset import check_usable
+    from actiseg_bench.data.image_root import check_usable
     from actiseg_bench.device import pick_device
     from actiseg_bench.training.config import WINDOW
     from actiseg_bench.training.folder import is_first_process, train_to

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -18,24 +17,20 @@ from torch.utils.data._utils.collate import default_collate_fn_map
 
 from actiseg_bench.data.by_clip import ByClip
 from actiseg_bench.data.coverage import action_weights, coverage, mask_rle
+from actiseg_bench.data.image_root import check_usable, missing_advice, relative_path
 from actiseg_bench.data.noise_rates import named, noise_rates
 from actiseg_bench.data.sizes import Size, grid_size, shown_size, whole_cells
 from actiseg_bench.records import Batch, ClipItem, NoiseRates, collate
-from actiseg_noise.borders.folders import suggest_root
 from actiseg_noise.borders.images import check_shape, read_frame
-from actiseg_noise.borders.roots import check_drawn, find_root
 from actiseg_noise.errors import DataError, ManifestError, raise_if
 from actiseg_noise.key import Key
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestSample
-from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.read import Manifest, read_manifest
-from actiseg_noise.records import DatasetCard, expression
+from actiseg_noise.records import expression
 
 FindFeatures = Callable[[str, Callable[[], torch.Tensor]], torch.Tensor]
 LABELS = ("noisy", "clean")
 TARGETS = ("positive", "all")
-_LONGEST_PATH, _LONGEST_NAME = 2048, 255
-_ELSEWHERE = re.compile(r"^([A-Za-z]:)?[/\\]|(^|[/\\])\.\.([/\\]|$)")  # absolute, or up
 
 
 class View(NamedTuple):
@@ -423,58 +418,9 @@ def canvas_of(frame: ManifestFrame) -> Size:
     return frame.size
 
 
-def missing_advice(path: Path, root: Path, manifest: Manifest, image_path: str) -> str:
-    """Return what to do about an image that cannot be read: nothing more where it is there."""
-    if path.exists():
-        return ""
-    place = f" Point --root (now {root}) to the folder of {manifest.info.dataset['name']}."
-    return place + suggest_root(root, [image_path])
-
-
-def relative_path(path: str | None, where: str) -> str:
-    """Return where a frame's image lies below the root, from the manifest's ``image_path``.
-
-    Raises:
-        DataError: the manifest does not say, or names a place elsewhere or one that no file can have.
-    """
-    if path is None:
-        raise DataError(
-            f"{where}: image_path is null, so there is no image to train on or to predict. Build the labels where the "
-            "images are, or import them with --images DIR."
-        )
-    if "\0" in path or len(path) > _LONGEST_PATH or max(len(part.encode()) for part in path.split("/")) > _LONGEST_NAME:
-        raise DataError(f"{where}: image_path {path[:60]!r} cannot be the path of a file")
-    if not path or _ELSEWHERE.search(path):
-        raise DataError(f"{where}: image_path {path!r} leads out of the dataset's folder; expected a path inside it")
-    return path
-
-
 def frames_id_of(frames: Sequence[ManifestFrame]) -> str:
     """Name the pictures of a clip: its image paths."""
     return "\n".join(str(frame.image_path) for frame in frames)
-
-
-def check_usable(manifest: Manifest, root: str | Path | None = None) -> Path:
-    """Return the folder of a manifest's images.
-
-    Raises:
-        ManifestError: the manifest has no masks.
-        ActisegError: there is no such folder, or a dataset that is drawn was not drawn there.
-    """
-    content = manifest.info.content
-    if content == "recipe-only":
-        raise ManifestError(
-            f"{manifest.path}: its masks were withheld (content 'recipe-only'). Build them from your own copy of the "
-            f"dataset: {build_command(manifest.info, str(manifest.path), 'rebuilt')}"
-        )
-    if content != "full":
-        raise ManifestError(
-            f"{manifest.path}: the manifest has content {content!r}, training and scoring need masks ('full'). "
-            "Build it again with --content full."
-        )
-    card = DatasetCard.from_json(manifest.info.dataset)
-    check_drawn(card, root, manifest.info.split)
-    return find_root(card, root)
 
 
 def _collate(batch: list[ClipItem], *, collate_fn_map: object = None) -> Batch:

@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 
-from actiseg_bench.data.manifest_dataset import check_usable, missing_advice, relative_path
+from actiseg_bench.data.image_root import check_usable, missing_advice, relative_path
 from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import DataError

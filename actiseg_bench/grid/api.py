@@ -101,7 +101,7 @@ def train(
     Raises:
         ActisegError: unknown names; a manifest without masks; missing images; an ``out`` with another training in it.
     """
-    from actiseg_bench.data.manifest_dataset import check_usable
+    from actiseg_bench.data.image_root import check_usable
     from actiseg_bench.training.folder import train_to
     from actiseg_bench.training.options import TrainOptions
     from actiseg_noise import read_manifest

@@ -135,7 +135,7 @@ def prepare(options: RunOptions, find_root: FindRoot | None = None) -> tuple[Pla
     Args:
         find_root: see :func:`make_runs`.
     """
-    from actiseg_bench.data.manifest_dataset import check_usable
+    from actiseg_bench.data.image_root import check_usable
     from actiseg_noise import read_manifest
 
     plan = make_plan(options)

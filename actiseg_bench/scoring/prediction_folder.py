@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actiseg_bench.data.manifest_dataset import ManifestDataset, check_usable
+from actiseg_bench.data.image_root import check_usable
+from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.device import pick_device
 from actiseg_bench.prediction.names import mask_names
 from actiseg_bench.prediction.networks import TrainedNetwork, open_network
