@@ -23,9 +23,10 @@ from actiseg_bench.grid.tracks import (
     Build,
     FindRoot,
     Track,
+    find_eval_manifest,
     manifest_finder,
     manifest_folder,
-    track_info,
+    open_track,
 )
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.results.result import REFERENCES, RESULT_NAME, read_old_result
@@ -255,45 +256,30 @@ def _list_cells(plan: Plan, chosen: Sequence[str], build: Build, recipe_has_nois
 
     At least one has them: where none is there, those of the first are built.
     """
-    options, protocol = plan.options, plan.protocol
+    options = plan.options
     if options.own_manifests is not None:
-        return {"own": _open(*options.own_manifests, None, plan)}
-    if protocol is None:
+        roots = options.root, options.eval_root or options.root
+        return {"own": open_track(*options.own_manifests, *roots, with_pictures=False)}
+    if plan.protocol is None:
         raise ValueError("without a protocol, options name the manifests")
-    places = options.out / MANIFESTS
-    own = kept_apart(protocol, options)
-    scored = replace(own, dataset=own.scored_dataset)
-    find_scored = manifest_finder(scored, places, build, own.scored_root(options.root, options.eval_root))
-    evaluation = find_scored(own.eval_split, "clean", own.noise_seeds[0])
-    draws = [
-        (name, seed)
-        for name in chosen
-        for seed in (own.noise_seeds if recipe_has_noise(own.tracks[name]) else own.noise_seeds[:1])
-    ]
-
-    def folder(name: str, seed: int) -> Path:
-        return manifest_folder(own, places, own.train_split, own.tracks[name], seed)
-
-    if not any((folder(*draw) / INFO_NAME).is_file() for draw in draws):
+    protocol, places = kept_apart(plan.protocol, options), options.out / MANIFESTS
+    recipes, seeds, split = protocol.tracks, protocol.noise_seeds, protocol.train_split
+    roots = options.root, protocol.scored_root(options.root, options.eval_root)
+    evaluation = find_eval_manifest(protocol, places, build, roots[1])
+    draws = [(name, seed) for name in chosen for seed in (seeds if recipe_has_noise(recipes[name]) else seeds[:1])]
+    folders = {draw: manifest_folder(protocol, places, split, recipes[draw[0]], draw[1]) for draw in draws}
+    built = {draw for draw, folder in folders.items() if (folder / INFO_NAME).is_file()}
+    if not built:
         name, seed = draws[0]
-        manifest_finder(own, places, build, options.root)(own.train_split, own.tracks[name], seed)
+        manifest_finder(protocol, places, build, options.root)(split, recipes[name], seed)
+        built = {draws[0]}
+    known: dict[str, Any] = {"protocol": protocol.id, "with_pictures": False}
     return {
-        f"{name} noise {seed}" if seed else name: _open(folder(name, seed), evaluation, name, plan)
-        if (folder(name, seed) / INFO_NAME).is_file()
+        f"{name} noise {seed}" if seed else name: open_track(folder, evaluation, *roots, name=name, **known)
+        if (name, seed) in built
         else None
-        for name, seed in draws
+        for (name, seed), folder in folders.items()
     }
-
-
-def _open(train: Path, evaluation: Path, name: str | None, plan: Plan) -> Track:
-    """Return the track of two manifests, its pictures not looked at."""
-    options, protocol = plan.options, plan.protocol
-    if protocol is None:
-        info = track_info(read_manifest(train), read_manifest(evaluation))
-        return Track(info, train, evaluation, options.root, options.eval_root or options.root)
-    own = kept_apart(protocol, options)
-    info = track_info(read_manifest(train), read_manifest(evaluation), name, own.id)
-    return Track(info, train, evaluation, options.root, own.scored_root(options.root, options.eval_root))
 
 
 def _count_finished(

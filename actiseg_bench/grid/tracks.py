@@ -265,6 +265,12 @@ def manifest_finder(
     return find
 
 
+def find_eval_manifest(protocol: Protocol, out: Path, build: Build, eval_root: Path | None) -> Path:
+    """Return the clean labels that a protocol's runs are scored on, built where they are not there yet."""
+    scored = replace(protocol, dataset=protocol.scored_dataset)
+    return manifest_finder(scored, out, build, eval_root)(protocol.eval_split, "clean", protocol.noise_seeds[0])
+
+
 def protocol_tracks(
     protocol: Protocol,
     names: Sequence[str],
@@ -283,8 +289,7 @@ def protocol_tracks(
     """
     find, first = manifest_finder(protocol, out, build, root), protocol.noise_seeds[0]
     eval_root = protocol.scored_root(root, eval_root)
-    scored = replace(protocol, dataset=protocol.scored_dataset)
-    eval_manifest = manifest_finder(scored, out, build, eval_root)(protocol.eval_split, "clean", first)
+    eval_manifest = find_eval_manifest(protocol, out, build, eval_root)
     watched = find(protocol.validation_split, "clean", first) if protocol.validation_split else None
 
     def draws(name: str) -> Iterator[Track]:
@@ -327,11 +332,13 @@ def open_track(
     *,
     name: str | None = None,
     protocol: str = OWN_PROTOCOL,
+    with_pictures: bool = True,
 ) -> Track:
     """Return the track of two manifests on disk; without a name it gets the recipe's and the start of the digest.
 
     Args:
         root, eval_root: folders of the images that each of them names; None is the dataset's usual place.
+        with_pictures: False leaves the pictures, and what results say about them, alone.
 
     Raises:
         ManifestError: no manifest with masks. DataError: a picture is missing.
@@ -340,18 +347,8 @@ def open_track(
     from actiseg_noise import read_manifest
 
     labels, truth = read_manifest(train), read_manifest(evaluation)
-    info = replace(
-        track_info(labels, truth, name, protocol),
-        train_images=pictures_digest(labels, root),
-        eval_images=pictures_digest(truth, eval_root),
-    )
-    return Track(info, train, evaluation, root, eval_root)
-
-
-def track_info(labels: Manifest, truth: Manifest, name: str | None = None, protocol: str = OWN_PROTOCOL) -> TrackInfo:
-    """Return what results say about the track of two manifests, but for its pictures."""
     recipe = labels.info.recipe
-    return TrackInfo(
+    info = TrackInfo(
         name=name or f"{recipe.recipe_id}-{labels.digest[:6]}",
         protocol=protocol,
         dataset=labels.info.dataset["name"],
@@ -360,7 +357,10 @@ def track_info(labels: Manifest, truth: Manifest, name: str | None = None, proto
         recipe=recipe.recipe_id,
         noise_seed=recipe.seed,
         severity=dict(labels.info.severity),
+        train_images=pictures_digest(labels, root) if with_pictures else None,
+        eval_images=pictures_digest(truth, eval_root) if with_pictures else None,
     )
+    return Track(info, train, evaluation, root, eval_root)
 
 
 def reference_track(track: Track) -> Track:
