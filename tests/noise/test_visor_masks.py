@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from deposit_visor import CLASSES, entity, rectangle
-from visor_actions import cell, cells, one_action, only_clip
+from visor_actions import cell, cells, first_mask, first_weights, one_action, only_clip
 
 from actiseg_noise.datasets.visor import Visor
 from actiseg_noise.errors import ActisegError
@@ -42,7 +42,7 @@ def test_later_entities_cover_earlier_ones_and_one_name_is_one_object(tmp_path: 
     )
     clip = only_clip(dataset)
     assert [o.noun for o in clip.objects] == ["bag", "plate"]
-    assert cells(dataset.read_index_mask(clip, clip.frames[0])) == [
+    assert cells(first_mask(dataset)) == [
         [2, 2, 2, 2, 0, 0, 0, 0],
         [2, 2, 1, 1, 1, 0, 0, 0],
         [0, 0, 1, 1, 1, 0, 0, 0],
@@ -53,8 +53,7 @@ def test_later_entities_cover_earlier_ones_and_one_name_is_one_object(tmp_path: 
 
 def test_polygons_of_an_entity_cut_holes_into_each_other(tmp_path: Path) -> None:
     dataset = one_action(tmp_path, [entity("plate", cell(0, 0, 5, 5), cell(1, 1, 3, 3), cell(2, 2))])
-    clip = only_clip(dataset)
-    assert cells(dataset.read_index_mask(clip, clip.frames[0])) == [
+    assert cells(first_mask(dataset)) == [
         [1, 1, 1, 1, 1, 0, 0, 0],
         [1, 0, 0, 0, 1, 0, 0, 0],
         [1, 0, 1, 0, 1, 0, 0, 0],
@@ -67,8 +66,7 @@ def test_odd_polygons_are_drawn_as_the_published_scripts_draw_them(tmp_path: Pat
     polygons = [[], [[50.9, 60.2]], [[70, 80], [72, 80]], rectangle(-30_000, 1078.5, 2.9, 9_000)]
     bow = [[100, 100], [104, 104], [104, 100], [100, 104]]
     dataset = one_action(tmp_path, [entity("plate", *polygons), entity("bag", bow)], size="native")
-    clip = only_clip(dataset)
-    mask = dataset.read_index_mask(clip, clip.frames[0])
+    mask = first_mask(dataset)
     plate = {(0, 0), (60, 50), (80, 70), (80, 71), (80, 72)} | {(y, x) for y in (1078, 1079) for x in range(3)}
     assert set(map(tuple, np.argwhere(mask == 2).tolist())) == plate
     assert (mask[100:105, 100:105] == 1).astype(int).tolist() == [
@@ -83,19 +81,17 @@ def test_odd_polygons_are_drawn_as_the_published_scripts_draw_them(tmp_path: Pat
 def test_masks_are_854_by_480_unless_asked_for_as_they_are(tmp_path: Path) -> None:
     frame = [entity("plate", cell(0, 0))]
     small, native = one_action(tmp_path, frame), Visor(tmp_path, size="native")
-    clip = only_clip(small)
-    assert small.read_index_mask(clip, clip.frames[0]).shape == (480, 854)
-    assert small.weight_map(clip, clip.frames[0]).shape == (480, 854)
-    assert native.read_index_mask(clip, clip.frames[0]).shape == (1080, 1920)
-    assert native.weight_map(clip, clip.frames[0]).shape == (1080, 1920)
+    assert first_mask(small).shape == (480, 854)
+    assert first_weights(small).shape == (480, 854)
+    assert first_mask(native).shape == (1080, 1920)
+    assert first_weights(native).shape == (1080, 1920)
 
 
 def test_the_small_mask_has_the_columns_that_pillow_samples(tmp_path: Path) -> None:
     """The middle of new columns 213 and 640 lies exactly between two old ones; Pillow's sum of steps falls below."""
     lines = [entity("plate", [[479, 0], [479, 1079]]), entity("bag", [[480, 0], [480, 1079]])]
     dataset = one_action(tmp_path, [*lines, entity("milk", [[1439, 0], [1439, 1079]])])
-    clip = only_clip(dataset)
-    assert np.unique(np.argwhere(dataset.read_index_mask(clip, clip.frames[0]))[:, 1]).tolist() == [213, 640]
+    assert np.unique(np.argwhere(first_mask(dataset))[:, 1]).tolist() == [213, 640]
 
 
 def test_another_size_is_refused(tmp_path: Path) -> None:
@@ -118,7 +114,6 @@ def test_weights_of_a_frame_with_contacts(tmp_path: Path) -> None:
         ],
         classes=(CLASSES["fridge"],),
     )
-    clip = only_clip(dataset)
     expected = [
         [2, 2, 2, 2, 2, 1, 3, 1],
         [2, 2, 2, 2, 2, 1, 3, 1],
@@ -126,9 +121,9 @@ def test_weights_of_a_frame_with_contacts(tmp_path: Path) -> None:
         [1, 1, 2, 2, 1, 1, 3, 1],
         [1, 1, 1, 1, 1, 1, 3, 1],
     ]
-    assert cells(dataset.weight_map(clip, clip.frames[0])) == expected
-    assert dataset.weight_map(clip, clip.frames[0]).dtype == np.uint8
-    assert cells(Visor(tmp_path, size="native").weight_map(clip, clip.frames[0])) == expected
+    assert cells(first_weights(dataset)) == expected
+    assert first_weights(dataset).dtype == np.uint8
+    assert cells(first_weights(Visor(tmp_path, size="native"))) == expected
 
 
 def test_in_a_frame_without_contacts_negatives_are_those_of_the_clip(tmp_path: Path) -> None:
@@ -136,8 +131,7 @@ def test_in_a_frame_without_contacts_negatives_are_those_of_the_clip(tmp_path: P
     touching = [entity("left hand", cell(4, 0), touches="bag"), entity("bag", cell(4, 0))]
     first = [entity("fridge", cell(0, 0, 2, 2)), entity("milk", cell(1, 1, 2, 2)), entity("bag", cell(3, 3, 2, 2))]
     dataset = one_action(tmp_path, first, touching, classes=(CLASSES["fridge"],))
-    clip = only_clip(dataset)
-    assert cells(dataset.weight_map(clip, clip.frames[0])) == [
+    assert cells(first_weights(dataset)) == [
         [2, 2, 1, 1, 1, 1, 1, 1],
         [2, 3, 3, 1, 1, 1, 1, 1],
         [1, 3, 3, 1, 1, 1, 1, 1],
@@ -151,17 +145,15 @@ def test_what_a_hand_holds_is_rounded_to_two_decimals_before_it_is_cut(tmp_path:
     plate = entity("plate", rectangle(600, 400, 699.996, 500))
     hand = entity("left hand", rectangle(500, 400, 595, 500), touches="plate")
     dataset = one_action(tmp_path, [plate, hand], size="native")
-    clip = only_clip(dataset)
-    assert dataset.weight_map(clip, clip.frames[0])[450, 698:702].tolist() == [2, 2, 2, 1]
-    assert dataset.read_index_mask(clip, clip.frames[0])[450, 698:702].tolist() == [2, 2, 0, 0]
+    assert first_weights(dataset)[450, 698:702].tolist() == [2, 2, 2, 1]
+    assert first_mask(dataset)[450, 698:702].tolist() == [2, 2, 0, 0]
 
 
 def test_a_later_narrated_object_paints_over_a_negative_one(tmp_path: Path) -> None:
     dataset = one_action(
         tmp_path, [entity("milk", cell(0, 0, 2, 2)), entity("fridge", cell(1, 1, 2, 2))], classes=(CLASSES["fridge"],)
     )
-    clip = only_clip(dataset)
-    assert [row[:4] for row in cells(dataset.weight_map(clip, clip.frames[0]))[:3]] == [
+    assert [row[:4] for row in cells(first_weights(dataset))[:3]] == [
         [3, 3, 1, 1],
         [3, 2, 2, 1],
         [1, 2, 2, 1],

@@ -9,6 +9,7 @@ import numpy as np
 from deposit_visor import Deposit, Json, Polygon, action_row, annotated, rectangle
 
 from actiseg_noise.datasets.visor import Visor
+from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip
 
 VIDEO = "P01_107"
@@ -43,6 +44,18 @@ def one_action(
 def only_clip(dataset: Visor, split: str = "train") -> Clip:
     (clip,) = dataset.iter_clips(split, with_frames=True)
     return clip
+
+
+def first_mask(dataset: Visor) -> IndexMask:
+    """Return the mask of the first frame of the only clip."""
+    clip = only_clip(dataset)
+    return dataset.read_index_mask(clip, clip.frames[0])
+
+
+def first_weights(dataset: Visor) -> IndexMask:
+    """Return the weights of the first frame of the only clip."""
+    clip = only_clip(dataset)
+    return dataset.weight_map(clip, clip.frames[0])
 
 
 def handboxes(dataset: Visor, split: str = "train") -> dict[str, bool | None]:
