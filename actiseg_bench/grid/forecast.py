@@ -201,7 +201,7 @@ def forecast(
             networks=STRATEGIES[name].card.networks,
             steps=_steps(config, data),
             runs=len(cells) * plan.seeds,
-            done=finished.get(name, _NONE).runs,
+            done=finished[name].runs,
         )
         for name, config in configs.items()
     )
@@ -218,7 +218,7 @@ def forecast(
         epoch_steps=epoch,
         strategies=rows,
         references=len(REFERENCES),
-        references_done=sum(finished.get(name, _NONE).runs for name in REFERENCES),
+        references_done=sum(finished[name].runs for name in REFERENCES),
         manifests=len(cells) + 1,
         manifests_built=len(built) + 1,
         manifest_bytes=_manifest_bytes(built, len(cells)),
@@ -233,9 +233,6 @@ class _Finished(NamedTuple):
 
     runs: int = 0
     size: int = 0
-
-
-_NONE = _Finished()
 
 
 def _labels(track: Track) -> Path:
@@ -285,8 +282,8 @@ def _list_cells(plan: Plan, chosen: Sequence[str], build: Build, recipe_has_nois
 def _count_finished(
     grid: Sequence[RunSpec], tracks: Sequence[Track], runner: TorchRunner, out: Path
 ) -> dict[str, _Finished]:
-    """Return strategy → what is there of its runs, for those that have any."""
-    found: dict[str, _Finished] = {}
+    """Return strategy → what is there of its runs."""
+    found = {spec.strategy: _Finished() for spec in grid}
     for spec in _on_all_tracks(grid, tracks):
         folder = spec.folder(out)
         old, _ = read_old_result(folder / RESULT_NAME)
@@ -295,7 +292,7 @@ def _count_finished(
         info = replace(spec.track.info, train_images=old.track.train_images, eval_images=old.track.eval_images)
         same = replace(spec, track=replace(spec.track, info=info))
         if runner.identity(same).key() == old.run_key and not why_incomplete(folder, old):
-            runs, size = found.get(spec.strategy, _NONE)
+            runs, size = found[spec.strategy]
             found[spec.strategy] = _Finished(runs + 1, size + _size_of(folder))
     return found
 
