@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from actiseg_bench.grid.plan import Plan, changed_id, list_shared_clips, make_all, make_plan
+from actiseg_bench.grid.plan import MANIFESTS, Plan, kept_apart, list_shared_clips, make_all, make_plan
 from actiseg_bench.grid.run import GridOutcome, Reporter, RunSpec, make_grid
 from actiseg_bench.grid.runner import TorchRunner
 from actiseg_bench.grid.tracks import Build, Protocol, Track, choose, manifest_finder, protocol_tracks, validation_track
@@ -98,7 +98,7 @@ def check_protocol(plan: Plan) -> Protocol:
             f"protocol {protocol.id}: validation_split and {name} are both {split!r}: what chooses may not be "
             "what is trained or scored on",
         )
-    return replace(protocol, id=changed_id(protocol, plan.options.changes()))
+    return kept_apart(protocol, plan.options)
 
 
 def check_draws(plan: Plan, spaces: Mapping[str, Mapping[str, Range]], options: TuneOptions) -> None:
@@ -121,7 +121,7 @@ def open_tracks(
     protocol: Protocol, names: Sequence[str], options: TuneOptions, build: Build
 ) -> tuple[list[Track], list[Track]]:
     """Return the tracks of the table, and of each, once, the track of its trials: the first draw of its noise."""
-    manifests = options.out / "manifests"
+    manifests = options.out / MANIFESTS
     tracks = protocol_tracks(protocol, names, manifests, build, root=options.root, eval_root=options.eval_root)
     find = manifest_finder(protocol, manifests, build, options.root)
     firsts = {track.info.name: track for track in reversed(tracks)}
