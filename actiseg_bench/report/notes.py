@@ -256,8 +256,8 @@ def _footing(results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]
             notes.append(f"Warning: the rows of {runs[0].track.name} differ in their training configuration.")
     made_by: dict[str, set[str | None]] = {
         "versions of the code": _code_versions(results),
-        "start weights": {r.provenance.start_weights_digest for r in results if r.strategy != "silent"},
-        "versions of torch": {r.provenance.torch for r in results if r.strategy != "silent"},
+        "start weights": {r.provenance.start_weights_digest for r in results if r.strategy != SILENT},
+        "versions of torch": {r.provenance.torch for r in results if r.strategy != SILENT},
         "kinds of machine": {_machine(r) for r in results if not r.is_reference},
     }
     notes += _mixed_pictures(results)
