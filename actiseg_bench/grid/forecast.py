@@ -39,6 +39,7 @@ from actiseg_noise import read_manifest
 from actiseg_noise.borders.folders import list_names
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import INFO_NAME
+from actiseg_noise.manifest.schema import MASKS
 
 if TYPE_CHECKING:
     from actiseg_bench.data.manifest_dataset import ManifestDataset
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 
 WARM_UP = 2
 """Updates that are not timed: the first ones pay for what is set up once."""
-MASKS = "masks.parquet"
 HasNoise = Callable[[str], bool]
 
 
@@ -316,7 +316,7 @@ def _run_bytes(finished: Mapping[str, _Finished], rows: Sequence[StrategyForecas
     known = [(row.networks * row.done, finished[row.strategy].size) for row in rows if row.done]
     if known:
         return round(networks * sum(size for _, size in known) / sum(count for count, _ in known))
-    return networks * _size_of(evaluation, MASKS)
+    return networks * sum(path.stat().st_size for path in read_manifest(evaluation).files_of(MASKS.name))
 
 
 def _weight_bytes(model: str, rows: Sequence[StrategyForecast]) -> int:
@@ -325,9 +325,9 @@ def _weight_bytes(model: str, rows: Sequence[StrategyForecast]) -> int:
     return one * sum(row.runs * row.networks for row in rows)
 
 
-def _size_of(folder: Path, *names: str) -> int:
-    """Return the bytes of the files in a folder: of all, or of those of these names."""
-    paths = [folder / name for name in list_names(folder) if not names or name in names]
+def _size_of(folder: Path) -> int:
+    """Return the bytes of the files in a folder."""
+    paths = [folder / name for name in list_names(folder)]
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 

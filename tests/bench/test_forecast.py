@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from deposits import save_frame, write_vost
+from forging import edit_info
 
 from actiseg_bench.grid.forecast import Forecast, StrategyForecast, time_steps
 from actiseg_bench.grid.tracks import open_track
@@ -16,6 +17,7 @@ from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_noise.errors import ActisegError
 
 Cli = Callable[..., tuple[int, str, str]]
+SHARD = "masks-00000-of-00001.parquet"
 PROTOCOL = """
 id = "own-v1"
 dataset = "vost"
@@ -102,9 +104,15 @@ def test_two_manifests_are_counted_too(cli: Cli, words: list[object], tmp_path: 
     counted(cli, *words)
     labels, truth = tmp_path / "out/manifests/vost/train/clean-s0", tmp_path / "out/manifests/vost/val/clean-s0"
     own = ["run", "--manifest", labels, "--eval-manifest", truth, "--root", tmp_path / "vost", "--strategy", "gce"]
-    found = counted(cli, *own, "--steps", 4, "--threads", 1, "--out", tmp_path / "other")
+    own += ["--steps", 4, "--threads", 1, "--out", tmp_path / "other"]
+    found = counted(cli, *own)
     assert (found["runs"], found["updates"], found["manifests"]) == (3, 4, 2)
     assert not (tmp_path / "other").exists()
+    size = (truth / "masks.parquet").stat().st_size
+    assert found["run_bytes"] == size
+    (truth / "masks.parquet").rename(truth / SHARD)
+    edit_info(truth, lambda data: data["files"].update({SHARD: data["files"].pop("masks.parquet")}))
+    assert counted(cli, *own)["run_bytes"] == size
 
 
 def test_a_run_of_one_step_cannot_be_timed(cli: Cli, words: list[object], tmp_path: Path) -> None:
