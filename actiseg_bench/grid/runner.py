@@ -19,7 +19,7 @@ from actiseg_bench.results.result import CHECKPOINT_NAME, REFERENCES, SILENT, ST
 from actiseg_bench.results.score_code import score_code_digest
 from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
 from actiseg_bench.training.checkpoint import save_networks
-from actiseg_bench.training.config import lengthen
+from actiseg_bench.training.options import for_strategy
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.schedule import make_optimizer
 from actiseg_bench.training.train import make_networks
@@ -148,8 +148,7 @@ class TorchRunner:
         if spec.own is not None:
             options |= spec.own.options
             config = replace(config, train=replace(config.train, learning_rate=spec.own.learning_rate))
-        train = lengthen(config.train, STRATEGIES[spec.strategy].card.length)
-        return replace(config, strategy=spec.strategy, variant=variant, strategy_options=options, train=train)
+        return replace(for_strategy(config, spec.strategy), variant=variant, strategy_options=options)
 
     def _configured(self, spec: RunSpec) -> dict[str, Any]:
         """Return the part of the configuration that the run depends on."""

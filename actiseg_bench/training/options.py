@@ -7,7 +7,7 @@ nothing heavy, so that ``--help`` does not.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from inspect import get_annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -129,17 +129,14 @@ class TrainingOptions:
         changed = {"steps": self.steps, **loss, **self.strategy_options, "config": self.config}
         return {name: value for name, value in changed.items() if value is not None}
 
-    def configure(self, train: Mapping[str, Any], **own: Any) -> RunConfig:
+    def configure(self, train: Mapping[str, Any], *, strategy: str | None = None, **own: Any) -> RunConfig:
         """Return the configuration: keys of ``[train]``, then those of the named configuration, then what is given.
 
         Args:
-            train: a protocol's keys. own: keys of :class:`RunConfig` that the caller decides; a ``strategy`` among them
-                decides how long its runs are.
+            train: a protocol's keys. strategy: see :func:`for_strategy`; None leaves it to the caller.
+            own: other keys of :class:`RunConfig` that the caller decides.
         """
-        from dataclasses import replace
-
-        from actiseg_bench.strategies.base import STRATEGIES
-        from actiseg_bench.training.config import RunConfig, lengthen
+        from actiseg_bench.training.config import RunConfig
 
         named = self.named_config()
         keys: dict[str, Any] = {**train, **(named.train if named else {})}
@@ -153,8 +150,19 @@ class TrainingOptions:
         machine = {"start_weights": self.weights, "device": self.device, "precision": self.precision}
         ways = {"deformable": self.deformable, "checkpoint_activations": self.checkpoint_activations}
         made = RunConfig.from_dict({**given, **machine, **ways, **own, "train": keys})
-        length = STRATEGIES[own["strategy"]].card.length if "strategy" in own else 1.0
-        return replace(made, train=lengthen(made.train, length))
+        return made if strategy is None else for_strategy(made, strategy)
+
+
+def for_strategy(config: RunConfig, strategy: str) -> RunConfig:
+    """Return the configuration of a strategy's runs, which are as long as its card says.
+
+    Args:
+        config: as long as the baseline's are.
+    """
+    from actiseg_bench.strategies.base import STRATEGIES
+    from actiseg_bench.training.config import lengthen
+
+    return replace(config, strategy=strategy, train=lengthen(config.train, STRATEGIES[strategy].card.length))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,8 +198,6 @@ class TrainOptions(TrainingOptions):
         Raises:
             UnknownNameError: no such strategy, model or option. ActisegError: a value that is not allowed.
         """
-        from dataclasses import replace
-
         check_strategies([self.strategy], self, [self.strategy])
         made = self.configure({}, strategy=self.strategy, seed=self.seed, threads=self.threads, devices=self.devices)
         given: dict[str, Any] = {"clips_per_batch": self.clips, "frames_per_clip": self.frames}
