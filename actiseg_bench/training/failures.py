@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -24,7 +24,7 @@ class TooLargeError(ActisegError):
 
 def stopping_whole(
     loading: Iterator[Loaded], now: TrainingState, checkpoints: CheckpointManager | None
-) -> Iterator[tuple[Loaded, Batch]]:
+) -> Generator[tuple[Loaded, Batch], None, None]:
     """Yield batches; where one cannot be loaded, keep the updates before it and say how to go on."""
     try:
         for loaded in loading:
@@ -37,8 +37,6 @@ def stopping_whole(
             f"{error} The {now.step} updates before it are in {checkpoints.save_now(now)}: the same command goes on "
             "from there, on the pictures that it began with."
         ) from None
-    finally:
-        del loading  # and with it the processes that load
 
 
 def check_finite(

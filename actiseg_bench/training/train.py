@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from actiseg_bench.data.pictures import pictures_digest
 from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
+from actiseg_bench.records import Batch
 from actiseg_bench.strategies.base import (
     FAITHFUL,
     STRATEGIES,
@@ -54,7 +56,7 @@ from actiseg_bench.training.items import (
     steps_per_epoch,
 )
 from actiseg_bench.training.journal import Journal
-from actiseg_bench.training.loading import BatchReader, count_workers, iter_loaded, iter_requests
+from actiseg_bench.training.loading import BatchReader, Loaded, count_workers, iter_loaded, iter_requests
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.progress import Curve, Progress
 from actiseg_bench.training.schedule import learning_rate, make_optimizer
@@ -324,15 +326,16 @@ def fit(
     journal = Journal(
         now, train.steps, devices, fabric.device, checkpoints=checkpoints, curve=curve, on_progress=on_progress
     )
-    with journal:
-        loading = iter_loaded(
-            BatchReader(data, config, strategy.card.views),
-            iter_requests(sampler, now.step, now.epoch, now.position, train.steps),
-            count_workers(workers, data, config.threads),
-            threads=config.threads,
-            pin=fabric.device.type == "cuda",
-        )
-        for loaded, read in stopping_whole(loading, now, checkpoints):
+    reader, processes = BatchReader(data, config, strategy.card.views), count_workers(workers, data, config.threads)
+
+    def load() -> Generator[tuple[Loaded, Batch], None, None]:
+        requests = iter_requests(sampler, now.step, now.epoch, now.position, train.steps)
+        pin = fabric.device.type == "cuda"
+        batches = iter_loaded(reader, requests, processes, threads=config.threads, pin=pin)
+        return stopping_whole(batches, now, checkpoints)
+
+    with journal, closing(load()) as loading:  # what is asked for begins where the journal's checkpoint ends
+        for loaded, read in loading:
             while now.epoch < loaded.request.epoch:
                 now.end_epoch()
             rate = learning_rate(now.step, train, epoch_steps)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,7 @@ from actiseg_bench.training.loading import (
     iter_requests,
 )
 from actiseg_bench.training.options import TrainOptions
+from actiseg_bench.training.train import train_run
 from actiseg_noise.errors import DataError
 
 SCALES = ScaleConfig(sides=(48, 64), long_side=96, crop_from=(80, 96), crop_sides=(40, 80))
@@ -160,6 +162,18 @@ def test_a_process_that_dies_is_named_with_what_it_read(data: ManifestDataset, w
         for one in loading:
             seen.append(one.request.step)
     assert seen == list(range(FATAL_STEP))[: len(seen)]  # a batch that the process had not handed over is lost with it
+
+
+def test_the_processes_end_with_a_training_that_fails(noisy_val: Path, kitchen_root: Path) -> None:
+    def stop(done: int, total: int, loss: float) -> None:
+        raise DataError("stopped by the test")
+
+    config = replace(CONFIG, train=CLIPS)
+    before = set(active_children())
+    with pytest.raises(DataError) as caught:
+        train_run(config, noisy_val, kitchen_root, on_progress=stop, workers=1)
+    assert not set(active_children()) - before
+    assert caught.tb is not None  # which holds the frames of the training
 
 
 SCRIPT = """

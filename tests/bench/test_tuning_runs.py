@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -171,7 +171,7 @@ def test_scores_of_another_trial_are_refused_and_what_to_do_is_said(tuning: Tune
 def test_the_command_prints_what_was_chosen_and_the_table(
     tuning: Tuned, cli: Cli, kitchen_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["actiseg_bench.cli.tune"], "build_manifest", BUILD)
+    monkeypatch.setattr(import_module("actiseg_bench.cli.tune"), "build_manifest", BUILD)
     words = ["--protocol", tuning.out.parent / "mini.toml", "--out", tuning.out, "--root", kitchen_root]
     words += ["--trials", 3, "--threads", 1, "--device", "cpu"]
     code, printed, _ = cli("tune", *words)
@@ -188,7 +188,7 @@ def test_the_command_prints_what_was_chosen_and_the_table(
 def test_a_trial_that_fails_is_named_counts_as_lost_and_the_exit_code_is_1(
     tuning: Tuned, cli: Cli, kitchen_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sys.modules["actiseg_bench.cli.tune"], "build_manifest", BUILD)
+    monkeypatch.setattr(import_module("actiseg_bench.cli.tune"), "build_manifest", BUILD)
 
     def fail(*_: Any) -> None:
         raise NotFiniteError("the loss is NaN at step 1")
