@@ -19,16 +19,15 @@ import json
 import os
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import torch
+from before import BEFORE, NOW, unpack
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -36,19 +35,17 @@ from actiseg_bench.losses import LossConfig, base_loss
 from actiseg_bench.models.referformer import ReferFormer, ReferFormerConfig, TextConfig
 from actiseg_bench.records import Batch, predict_view
 
-HERE = Path(__file__).resolve().parents[1]
-BEFORE = "8cfcb67"
-PARTS = {
-    "text": ("", "read"),
-    "backbone": ("backbone", "forward"),
-    "fusion": ("", "fuse"),
-    "encoder": ("transformer", "encode"),
-    "decoder": ("transformer", "decode"),
-    "pixel decoder": ("", "mask_features"),
-    "matching": ("", "match"),
-    "mask heads": ("", "draw"),
-    "mask heads ": ("", "draw_layers"),
-}
+PARTS = (  # title, submodule, method; of a tree that lacks a method the others count
+    ("text", "", "read"),
+    ("backbone", "backbone.0", "forward"),
+    ("fusion", "", "fuse"),
+    ("encoder", "transformer", "encode"),
+    ("decoder", "transformer", "decode"),
+    ("pixel decoder", "", "mask_features"),
+    ("matching", "", "match"),
+    ("mask heads", "", "draw"),
+    ("mask heads", "", "draw_layers"),
+)
 SMALL, EIGHTH, FRAMES = (64, 96), (60, 107), 5
 
 
@@ -75,7 +72,7 @@ def measure(rounds: int, kept_size: tuple[int, int]) -> dict[str, Any]:  # noqa:
             self.part, self.found, self.computing = "losses, rest", Counter[str](), 0
 
         def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), options: Any = None) -> Any:
-            self.found[self.part.strip()] += 1
+            self.found[self.part] += 1
             returned = function._schema.returns
             self.computing += not any(one.alias_info and not one.alias_info.is_write for one in returned)
             return function(*given, **(options or {}))
@@ -94,8 +91,8 @@ def measure(rounds: int, kept_size: tuple[int, int]) -> dict[str, Any]:  # noqa:
     def count(way: Callable[..., None], batch: Batch) -> dict[str, Any]:
         way(batch)
         counting, restore = Counting(), []
-        for name, (path, method) in PARTS.items():
-            owner = network.get_submodule("backbone.0" if path == "backbone" else path)
+        for name, path, method in PARTS:
+            owner = network.get_submodule(path)
             if not hasattr(owner, method):
                 continue
             inner = getattr(owner, method)
@@ -161,15 +158,6 @@ def measure_in(tree: Path, options: argparse.Namespace) -> dict[str, Any]:
     return loaded
 
 
-def unpack(commit: str, folder: Path) -> Path:
-    """Write the packages of a commit into a folder."""
-    names = ["actiseg_bench", "actiseg_noise", "models"]
-    packed = subprocess.run(["git", "archive", commit, *names], cwd=HERE, capture_output=True, check=True).stdout
-    with tarfile.open(fileobj=BytesIO(packed)) as archive:
-        archive.extractall(folder, filter="data")
-    return folder
-
-
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -183,7 +171,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         before = measure_in(unpack(options.before, Path(folder)), options)
-    now = measure_in(HERE, options)
+    now = measure_in(NOW, options)
     for title in (name for name in now if name != "kept"):
         old, new = before[title], now[title]
         print(f"\n{title} expression{'s' if title.endswith('5') else ''}: operations, {options.before} and now")

@@ -27,6 +27,7 @@ from statistics import median
 from typing import Any
 
 import torch
+from before import BEFORE, NOW, unpack
 from loader_tiny import measure
 from visor_like import VISOR_CLIPS, write_labels, write_pictures
 
@@ -36,8 +37,6 @@ from actiseg_bench.training.items import make_sampler
 from actiseg_bench.training.loading import BatchReader, iter_loaded, iter_requests
 from actiseg_bench.training.named_configs import load_config
 
-HERE = Path(__file__).parent
-BEFORE = "8cfcb67"
 SPEED, WORKERS, OPENING, TINY = 5.0, 1.8, 2.0, 3.0
 CLIPS, PICTURES = 60, 24
 
@@ -103,14 +102,6 @@ def run(tree: Path, code: str, *arguments: object) -> dict[str, float]:
         raise SystemExit(done.stderr)
     found: dict[str, float] = json.loads(done.stdout)
     return found
-
-
-def unpack(commit: str, folder: Path) -> Path:
-    """Write the tree of a commit into a folder; return it."""
-    folder.mkdir()
-    archive = subprocess.run(["git", "archive", commit], cwd=HERE, capture_output=True, check=True)
-    subprocess.run(["tar", "x", "-C", str(folder)], input=archive.stdout, check=True)
-    return folder
 
 
 def verdict(value: float, target: float, *, is_most: bool = False) -> str:
@@ -199,7 +190,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         os.environ["XDG_CACHE_HOME"] = str(folder / "cache")
-        trees = {"before": unpack(options.before, folder / "before"), "now": HERE.parent}
+        trees = {"before": unpack(options.before, folder / "before"), "now": NOW}
         write_pictures(folder, PICTURES)
         write_labels(folder / "small", CLIPS, PICTURES)
         asked = [options.only] if options.only else ["windows", "opening", "workers", "tiny"]
