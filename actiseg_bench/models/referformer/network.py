@@ -12,6 +12,7 @@ from actiseg_bench.models.base import VosModel
 from actiseg_bench.models.referformer.attention import Words, attend_to_words, drop
 from actiseg_bench.models.referformer.backbone import Backbone
 from actiseg_bench.models.referformer.config import ALWAYS, LEVELS, ReferFormerConfig
+from actiseg_bench.models.referformer.criterion import of_queries
 from actiseg_bench.models.referformer.deformable import Shapes, set_sampler
 from actiseg_bench.models.referformer.kernels import choose_sampler
 from actiseg_bench.models.referformer.mask_head import MLP, Controller, draw_masks
@@ -247,9 +248,7 @@ def of_samples(values: Tensor, frames_of: Tensor) -> Tensor:
 
 def of_layers(values: Tensor, queries: Tensor) -> Tensor:
     """Return a query's values of every layer and sample, ``[L, N, T, …]`` of ``[L, N, T, Q, …]``."""
-    flat = values.flatten(0, 1)
-    rows = torch.arange(len(flat), device=values.device)
-    return flat[rows, :, queries.flatten()].unflatten(0, queries.shape)
+    return of_queries(values.flatten(0, 1), queries.flatten()).unflatten(0, queries.shape)
 
 
 def score_layers(scores: nn.ModuleList, states: Tensor) -> Tensor:
