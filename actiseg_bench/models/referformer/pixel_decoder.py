@@ -109,7 +109,8 @@ class PixelDecoder(nn.Module):
             x, place = levels[level - 1], places[level - 1]
             size = x.shape[:2]
             x = self.get_submodule(f"adapter_{level}")(x.flatten(0, 1)).unflatten(0, size)
-            x = maybe_again(self, self.get_submodule(f"cross_attn_{level}"), x, place, words).flatten(0, 1)
+            block = self.get_submodule(f"cross_attn_{level}")
+            x = maybe_again(self.checkpoint_activations, block, x, place, words).flatten(0, 1)
             if coarse is not None:
                 x = x + F.interpolate(coarse, x.shape[-2:], mode="nearest")
             coarse = F.relu(self.get_submodule(f"layer_{level}")(x))

@@ -50,13 +50,13 @@ class FeedForward(nn.Module):
         return drop(x, self.dropout.p, self.training)
 
 
-def maybe_again(owner: nn.Module, function: Callable[..., Tensor], *given: Any) -> Tensor:
-    """Return ``function(*given)``; where ``owner.checkpoint_activations`` is set and it is to learn, nothing is kept.
+def maybe_again(again: bool, function: Callable[..., Tensor], *given: Any) -> Tensor:
+    """Return ``function(*given)``; ``again``, and where it is to learn, nothing is kept.
 
     What the backward pass needs is then computed again from ``given``, with the same draws: gradients are equal, bit
     for bit.
     """
-    if getattr(owner, "checkpoint_activations", False) and torch.is_grad_enabled():
+    if again and torch.is_grad_enabled():
         found: Tensor = checkpoint(function, *given, use_reentrant=False)
         return found
     return function(*given)
@@ -140,7 +140,7 @@ class Transformer(nn.Module):
         known = places + F.embedding(levels_of_cells(tuple(shapes), cells.device), self.level_embed)
         reference = cell_centres(shapes, cells)
         for layer in self.encoder.layers:
-            cells = maybe_again(self, layer, cells, known, reference, shapes)
+            cells = maybe_again(self.checkpoint_activations, layer, cells, known, reference, shapes)
         return cells
 
     def decode(self, sentence: Tensor, queries: Tensor, memory: Tensor, shapes: Shapes) -> Decoded:
