@@ -8,15 +8,22 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from actiseg_bench.models.referformer import ReferFormerNetwork
 from actiseg_bench.models.referformer.criterion import Answer, published_losses
-from actiseg_bench.models.referformer.matcher import Coefficients, assign, match_costs
+from actiseg_bench.models.referformer.matcher import Coefficients, match_costs
 from actiseg_bench.models.referformer.network import Found
 from actiseg_bench.models.referformer.text import Tokens
 
 SHARED = "transformer.decoder."
+
+
+def assign(costs: Tensor) -> Tensor:
+    """Return the query of every object, int64 ``[M]``, for costs ``[Q, M]``: one each, the least in sum."""
+    rows, columns = linear_sum_assignment(costs.detach().float().cpu().numpy())
+    return torch.from_numpy(rows[columns.argsort()]).to(costs.device)
 
 
 def fill(name: str, shape: tuple[int, ...]) -> Tensor:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.models.referformer.backbone import FrozenBatchNorm, ResNet, convolve
+from actiseg_bench.models.referformer.backbone import Folding, FrozenBatchNorm, ResNet
 from actiseg_bench.models.referformer.config import RESNET_101, ReferFormerConfig
+
+
+def convolve(x: Tensor, conv: nn.Conv2d, norm: FrozenBatchNorm) -> Tensor:
+    """Return convolution and norm as one convolution."""
+    (folded,) = Folding().fold([(conv, norm)])
+    return folded(x)
 
 
 @pytest.fixture

@@ -21,7 +21,6 @@ from actiseg_bench.models.referformer.criterion import (
 )
 from actiseg_bench.models.referformer.matcher import (
     Coefficients,
-    assign,
     class_cost,
     dice_score,
     focal_cost,
@@ -91,7 +90,7 @@ def test_every_term_alone_finds_the_query_that_is_right_in_it(term: str) -> None
     logits, boxes, masks, target_boxes, target_masks = clip_of()
     logits[:, 1], boxes[:, 1], masks[:, 1] = 9.0, target_boxes, 9 * (2 * target_masks - 1)
     costs = match_costs(logits, boxes, masks, target_boxes, target_masks, NOTHING._replace(**{term: 1.0}))
-    assert assign(costs[:, None]).tolist() == [1]
+    assert int(costs.argmin()) == 1
 
 
 def test_the_query_that_drew_the_object_learns_it() -> None:
@@ -99,19 +98,13 @@ def test_the_query_that_drew_the_object_learns_it() -> None:
     for query in range(3):
         wanted = (masks[:, query] > 0).float()
         costs = match_costs(logits, boxes, masks, boxes[:, query], wanted, Coefficients())
-        assert assign(costs[:, None]).tolist() == [query]
+        assert int(costs.argmin()) == query
 
 
-def test_objects_get_a_query_each_that_cost_least_together() -> None:
-    costs = torch.tensor([[1.0, 2.0], [1.5, 9.0], [9.0, 9.0]])  # both would like query 0
-    assert assign(costs).tolist() == [1, 0]
-
-
-def test_an_object_that_is_never_visible_has_a_query_and_finite_costs() -> None:
+def test_an_object_that_is_never_visible_has_finite_costs() -> None:
     logits, boxes, masks, _, _ = clip_of()
     costs = match_costs(logits, boxes, masks, torch.zeros(2, 4), torch.zeros(2, 4, 5), Coefficients())
     assert torch.isfinite(costs).all()
-    assert assign(costs[:, None]).tolist() == [int(costs.argmin())]
 
 
 def test_the_class_loss_sums_over_queries_and_averages_over_frames() -> None:

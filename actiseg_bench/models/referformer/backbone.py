@@ -120,12 +120,6 @@ def _states(tensors: list[Tensor]) -> list[tuple[int, int]]:
     return [(x.data_ptr(), x._version) for x in tensors]
 
 
-def convolve(x: Tensor, conv: nn.Conv2d, norm: FrozenBatchNorm) -> Tensor:
-    """Return convolution and norm as one convolution."""
-    (folded,) = Folding().fold([(conv, norm)])
-    return folded(x)
-
-
 class Bottleneck(nn.Module):
     """1×1, 3×3, 1×1, around an identity or a 1×1 projection."""
 

@@ -1,10 +1,9 @@
-"""Which query is to learn an object: Hungarian matching (DETR, arXiv 2005.12872), with ReferFormer's costs."""
+"""Which query is to learn an object: the one of least cost (DETR, arXiv 2005.12872), with ReferFormer's costs."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
@@ -72,11 +71,3 @@ def match_costs(
         + weigh.mask * focal_cost(drawn, wanted)
         - weigh.dice * dice_score(drawn, wanted)
     )
-
-
-def assign(costs: Tensor) -> Tensor:
-    """Return the query of every object, int64 ``[M]``, for costs ``[Q, M]``: one each, the least in sum."""
-    from scipy.optimize import linear_sum_assignment
-
-    rows, columns = linear_sum_assignment(costs.detach().float().cpu().numpy())
-    return torch.from_numpy(rows[columns.argsort()]).to(costs.device)
