@@ -28,7 +28,8 @@ def run(
 
     Args:
         out: where runs and the protocol's manifests go; one process at a time works there.
-        protocol: ``quick`` (None), ``full`` or a TOML file. strategy, track: some of its names; none for all.
+        protocol: ``quick`` (None), another one's name, or a TOML file.
+        strategy, track: some of its names; none for all.
         manifest, eval_manifest: instead: train on the noisy labels of one manifest, score on the clean ones of another.
         reporter: is entered as a context manager and called as runs begin and end.
         options: the other fields of :class:`RunOptions`, such as ``root``, ``seeds``, ``steps``, ``model``, ``jobs``.

@@ -89,7 +89,8 @@ class Forecast:
             each.
         clips, samples: of the training labels. items: that an epoch visits. epoch_steps: updates of an epoch.
         strategies: in order. references, references_done: the rows that are not trained.
-        manifests, manifests_built: how many the tracks need, the evaluation's among them, and those that are there.
+        manifests, manifests_built: how many the tracks need, that of the evaluation and that which training is watched
+            on among them, and those that are there.
         manifest_bytes, run_bytes, weight_bytes: of all, about: the manifests that are missing taken for as large as the
             largest that is there (one with noisy masks is up to half as large again), predictions for as large as the
             evaluation's masks or, where there are runs, as theirs, weights of ``--keep-weights``.
@@ -188,6 +189,7 @@ def forecast(
     plan, runner, chosen = prepare(options, find_root)
     cells = _list_cells(plan, chosen, build, recipe_has_noise)
     built = [track for track in cells.values() if track is not None]
+    watched = _watched(plan)
     first, model = built[0], plan.base.model
     grid = [fit_variant(one) for one in make_grid([first], plan.strategies, plan.variant, plan.seeds, model)]
     specs = {one.strategy: one for one in grid if one.seed == 0}
@@ -219,8 +221,8 @@ def forecast(
         strategies=rows,
         references=len(REFERENCES),
         references_done=sum(finished[name].runs for name in REFERENCES),
-        manifests=len(cells) + 1,
-        manifests_built=len(built) + 1,
+        manifests=len(cells) + 1 + len(watched),
+        manifests_built=len(built) + 1 + sum((folder / INFO_NAME).is_file() for folder in watched),
         manifest_bytes=_manifest_bytes(built, len(cells)),
         run_bytes=_run_bytes(finished, rows, first.eval_manifest),
         weight_bytes=_weight_bytes(model, rows) if plan.options.keep_weights else 0,
@@ -277,6 +279,15 @@ def _list_cells(plan: Plan, chosen: Sequence[str], build: Build, recipe_has_nois
         else None
         for (name, seed), folder in folders.items()
     }
+
+
+def _watched(plan: Plan) -> list[Path]:
+    """Return the folder of the clean labels that a protocol's training is watched on, there or not; empty for none."""
+    protocol = plan.protocol
+    if plan.options.own_manifests is not None or protocol is None or not protocol.validation_split:
+        return []
+    places, seed = plan.options.out / MANIFESTS, protocol.noise_seeds[0]
+    return [manifest_folder(kept_apart(protocol, plan.options), places, protocol.validation_split, "clean", seed)]
 
 
 def _count_finished(

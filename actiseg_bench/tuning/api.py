@@ -44,7 +44,7 @@ def tune(
     Args:
         out: where trials, runs and manifests go; one process at a time works there.
         trials: per strategy and track, the same for all; the first is the defaults.
-        protocol: ``full`` (None) or a TOML file. strategy, track: some of its names; none for all.
+        protocol: ``full`` (None), another one's name, or a TOML file. strategy, track: some of its names; none for all.
         strategy_options: hyper-parameters that are the same in all trials.
         reporter: is entered as a context manager and called as runs begin and end.
         options: the other fields of :class:`TuneOptions`, such as ``by``, ``seed``, ``trials_only``, ``root``.
@@ -58,7 +58,7 @@ def tune(
     from actiseg_bench.tuning.options import PROTOCOL, TuneOptions
     from actiseg_bench.tuning.run import make_tuning
 
-    root = options.pop("root", None)
+    roots = {name: Path(options.pop(name)) for name in ("root", "eval_root") if options.get(name) is not None}
     asked = TuneOptions(
         out=Path(out),
         trials=trials,
@@ -66,7 +66,7 @@ def tune(
         strategy=tuple(strategy),
         track=tuple(track),
         strategy_options=dict(strategy_options or {}),
-        root=None if root is None else Path(root),
+        **roots,
         **options,
     )
     made = make_tuning(asked, actiseg_noise.build, reporter)

@@ -100,6 +100,13 @@ def test_time_is_measured_by_training_every_strategy(cli: Cli, words: list[objec
     assert "hours on cpu, one run after another" in printed
 
 
+def test_the_labels_that_training_is_watched_on_are_counted(cli: Cli, words: list[object], tmp_path: Path) -> None:
+    protocol = tmp_path / "own.toml"
+    protocol.write_text(f'validation_split = "test"\n{protocol.read_text()}')
+    found = counted(cli, *words)
+    assert (found["manifests"], found["manifests_built"]) == (5, 2)
+
+
 def test_two_manifests_are_counted_too(cli: Cli, words: list[object], tmp_path: Path) -> None:
     counted(cli, *words)
     labels, truth = tmp_path / "out/manifests/vost/train/clean-s0", tmp_path / "out/manifests/vost/val/clean-s0"
