@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from actiseg_noise.publishing.publication import UnverifiedError, publish
     from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe
     from actiseg_noise.view.inspection import inspect
+    from actiseg_noise.view.page import view_manifest
     from actiseg_noise.view.preview_sheet import preview
 
     __version__: str
@@ -45,6 +46,7 @@ __all__ = [  # noqa: RUF022 - in the order of their use
     "diff",
     "inspect",
     "preview",
+    "view_manifest",
     "export",
     "import_labels",
     "clean",
@@ -73,6 +75,7 @@ _HOMES = {
     "diff": "check.diff",
     "inspect": "view.inspection",
     "preview": "view.preview_sheet",
+    "view_manifest": "view.page",
     "export": "exchange.export",
     "import_labels": "exchange.import_labels",
     "clean": "exchange.clean",

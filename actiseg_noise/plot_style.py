@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 DPI = 150
 INK, FAINT, RULE = "#222222", "#8a8f94", "#e8e8e8"
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe and Ito
+Colour = tuple[int, int, int]
+COLOURS: tuple[Colour, ...] = (
+    *((230, 159, 0), (86, 180, 233), (0, 158, 115), (213, 94, 0), (204, 121, 167), (0, 114, 178)),
+    *((240, 228, 66), (145, 70, 190), (120, 150, 20), (230, 75, 53), (130, 95, 50), (110, 120, 240)),
+)
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
@@ -31,6 +36,11 @@ STYLE: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
+
+
+def colour_of(object_id: int) -> Colour:
+    """Return an object's colour in pictures and pages, RGB."""
+    return COLOURS[(object_id - 1) % len(COLOURS)]
 
 
 @contextmanager

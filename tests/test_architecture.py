@@ -21,7 +21,7 @@ NOISE_LAYERS: tuple[tuple[str, ...], ...] = (
     ("datasets", "noises"),
     ("recipe",),
     ("manifest",),
-    ("building",),
+    ("building", "web"),
     ("check",),
     ("exchange", "publishing", "view"),
     ("terminal",),
@@ -32,7 +32,7 @@ NOISE_LAYERS: tuple[tuple[str, ...], ...] = (
 SEEN_BY_BENCH = (
     *("", "read_manifest", "errors", "fields", "registry", "key", "masks", "records", "progress"),
     *("markdown", "plot_style", "plain", "version"),
-    *("borders", "manifest", "check"),
+    *("borders", "manifest", "check", "web"),
 )
 SEEN_BY_ITS_CLI = (*SEEN_BY_BENCH, "terminal", "building", "datasets", "recipe")
 TERMINAL = ("cli", "terminal", "render")

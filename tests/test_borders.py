@@ -137,6 +137,8 @@ ALLOWED = {
     ("actiseg_bench/results/score_code.py", "texts"): OWN_FILE,
     ("actiseg_noise/datasets/visor/entities.py", "texts"): OWN_FILE,
     ("actiseg_noise/datasets/vost.py", "texts"): OWN_FILE,
+    ("actiseg_noise/web/page.py", "texts"): OWN_FILE,
+    ("actiseg_noise/web/page.py", "archives"): "packs texts into a page, and opens nothing",
     ("actiseg_bench/results/provenance.py", "write_text, write_bytes"): "a switch of the kernel's, no file",
     # A format has one module that reads and writes it, with a library that opens the file itself. Each looks at the
     # file first (text.check_file) and writes into what writing.whole_file or a draft of a folder gives.

@@ -58,7 +58,8 @@ def tune(
     from actiseg_bench.tuning.options import PROTOCOL, TuneOptions
     from actiseg_bench.tuning.run import make_tuning
 
-    roots = {name: Path(options.pop(name)) for name in ("root", "eval_root") if options.get(name) is not None}
+    for name in ("root", "eval_root"):
+        options[name] = None if options.get(name) is None else Path(options[name])
     asked = TuneOptions(
         out=Path(out),
         trials=trials,
@@ -66,7 +67,6 @@ def tune(
         strategy=tuple(strategy),
         track=tuple(track),
         strategy_options=dict(strategy_options or {}),
-        **roots,
         **options,
     )
     made = make_tuning(asked, actiseg_noise.build, reporter)

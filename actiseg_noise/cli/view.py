@@ -1,4 +1,4 @@
-"""``inspect`` and ``preview``: what a manifest holds, in tables, charts and pictures."""
+"""``inspect``, ``preview`` and ``view``: what a manifest holds, in tables, charts, pictures and a page."""
 
 from __future__ import annotations
 
@@ -57,3 +57,25 @@ def preview(
     frames = f"{sheet.with_image} of {sheet.rows} frames found"
     where = "; --root DIR shows the images below the masks" if sheet.root is None else f" in {sheet.root}"
     print_text(f"{out}: {sheet.rows} clips, {frames}{where}")
+
+
+@app.command()
+def view(
+    manifest: ManifestFolder,
+    root: Annotated[Path | None, typer.Option(metavar="DIR", help="The dataset's folder, for the frames.")] = None,
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file to write.")] = Path("view.html"),
+    clips: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this clip; may be repeated.")] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N clips.")] = 40,
+    noise_only: Annotated[bool, typer.Option("--noise-only", help="Leave out clips whose labels are clean.")] = False,
+) -> None:
+    """Write a page for a browser: clips frame by frame, clean labels against given ones. One file, no network.
+
+    Clips whose labels changed come first. Without the dataset's folder the masks lie on a plain canvas.
+    """
+    from actiseg_noise.terminal import print_text
+    from actiseg_noise.view.page import view_manifest
+
+    page = view_manifest(manifest, out, root=root, clips=clips, limit=limit, noise_only=noise_only)
+    where = "; --root DIR shows the images below the masks" if page.root is None else f" in {page.root}"
+    print_text(f"{out}: {page.clips} clips, frames of {page.with_pictures} found{where}; {page.bytes / 1e6:.1f} MB")
+    print_text(f"open it in a browser: {page.path.resolve().as_uri()}")

@@ -3,61 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.borders.folders import is_inside, leads_inside
-from actiseg_noise.borders.images import Picture, Size, read_frame
-from actiseg_noise.errors import DataError
+from actiseg_noise.borders.images import Picture, Size
 from actiseg_noise.manifest.clips import ManifestFrame
 from actiseg_noise.masks import BinaryMask
-
-Colour = tuple[int, int, int]
+from actiseg_noise.plot_style import Colour, colour_of
 
 EMPTY: Colour = (38, 42, 48)
 VOID: Colour = (150, 150, 150)
 TINT = 0.5
 HATCH_PX = 6
-COLOURS: tuple[Colour, ...] = (
-    *((230, 159, 0), (86, 180, 233), (0, 158, 115), (213, 94, 0), (204, 121, 167), (0, 114, 178)),
-    *((240, 228, 66), (145, 70, 190), (120, 150, 20), (230, 75, 53), (130, 95, 50), (110, 120, 240)),
-)
-
-
-def colour_of(object_id: int) -> Colour:
-    """Return an object's colour."""
-    return COLOURS[(object_id - 1) % len(COLOURS)]
-
-
-def read_picture(frame: ManifestFrame | None, root: Path | None) -> Picture | None:
-    """Return the frame's image, ``uint8 RGB [H, W, 3]``; None where there is no root, no image or not a readable one.
-
-    A path that leaves the root is not followed.
-    """
-    path = None if frame is None else frame.image_path
-    if root is None or path is None or not is_inside(path) or not leads_inside(root / path, root):
-        return None
-    try:
-        return read_frame(root / path)
-    except DataError:
-        return None
 
 
 def masks_of(frame: ManifestFrame | None, labels: str) -> dict[int, BinaryMask]:
     """Return object_id → the frame's ``clean`` or ``noisy`` mask; withheld masks are left out."""
     masks = {} if frame is None else frame.masks
     return {object_id: mask.decode(labels) for object_id, mask in masks.items() if mask.rle(labels) is not None}
-
-
-def fit(picture: Picture, size: Size) -> Picture:
-    """Return a picture at another size (height, width)."""
-    import cv2
-
-    shrinks = picture.shape[0] > size[0]
-    kind = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, size[::-1], interpolation=kind), np.uint8)
 
 
 def overlay(picture: Picture, masks: Mapping[int, BinaryMask], void: BinaryMask | None, positives: set[int]) -> Picture:

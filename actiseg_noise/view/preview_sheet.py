@@ -11,16 +11,16 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from actiseg_noise.borders.images import Picture
-from actiseg_noise.borders.roots import find_root
 from actiseg_noise.borders.writing import write_png
-from actiseg_noise.datasets.base import DATASETS
-from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.manifest.clips import ManifestMask, ManifestSample
 from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.plain import printable
+from actiseg_noise.plot_style import colour_of
+from actiseg_noise.view.frames import find_frames
 from actiseg_noise.view.preview_clips import SheetRow, choose_rows
-from actiseg_noise.view.preview_picture import EMPTY, colour_of, fit, masks_of, overlay, read_picture
+from actiseg_noise.view.preview_picture import EMPTY, masks_of, overlay
+from actiseg_noise.web.pictures import fit, read_picture
 
 WIDTH, MARGIN, GAP = 1600, 16, 10
 PANEL = (384, 270)  # most width and height of a picture, in px
@@ -83,28 +83,11 @@ def preview(
         ActisegError: an unknown clip, nothing to show, no such root, or ``out`` cannot be written.
     """
     opened = open_manifest(manifest)
-    folder = _find_frames(opened, None if root is None else Path(root))
+    folder = find_frames(opened, None if root is None else Path(root))
     sheet = draw_preview(opened, root=folder, clips=clips, limit=limit, noise_only=noise_only)
     if out is not None:
         write_png(Path(out), sheet.image)
     return sheet
-
-
-def _find_frames(manifest: Manifest, root: Path | None) -> Path | None:
-    """Return the dataset's folder: the one given, the usual one, or None; an embedded dataset is drawn when absent."""
-    if root is not None and not root.is_dir():
-        raise ActisegError(f"--root {root}: no such folder; leave it out to see the masks on a plain canvas")
-    name = manifest.info.dataset["name"]
-    if root is not None or name not in DATASETS:
-        return root
-    card = DATASETS[name].card
-    try:
-        folder = find_root(card)
-    except DataError:
-        return None
-    if card.is_embedded:
-        next(DATASETS[name](folder).iter_clips(manifest.info.split, with_frames=True), None)
-    return folder
 
 
 def draw_preview(

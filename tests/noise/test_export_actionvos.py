@@ -23,7 +23,7 @@ from actiseg_noise.exchange.import_prompts import PromptPairs
 from actiseg_noise.exchange.import_write import write_import
 from actiseg_noise.exchange.published_prompts import PublishedFiles
 from actiseg_noise.manifest.read import Manifest, read_manifest
-from actiseg_noise.view.preview_picture import read_picture
+from actiseg_noise.web.pictures import read_picture
 
 
 def labels_of(manifest: Manifest, side: str) -> list[tuple[Any, ...]]:

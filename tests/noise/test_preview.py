@@ -16,10 +16,12 @@ from toys import Toy, make_clip, make_toy, thing, write_toy
 import actiseg_noise
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError
+from actiseg_noise.plot_style import COLOURS, colour_of
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.view.preview_clips import choose_rows
-from actiseg_noise.view.preview_picture import COLOURS, EMPTY, VOID, colour_of, masks_of, overlay, read_picture
+from actiseg_noise.view.preview_picture import EMPTY, VOID, masks_of, overlay
 from actiseg_noise.view.preview_sheet import WIDTH, _font, _lines, draw_preview
+from actiseg_noise.web.pictures import read_picture
 
 DILATE = Recipe("dilate", (NoiseSpec("dilate-v1", 1.0, {"kernel": 3, "unit": "px"}),))
 FLIP = Recipe("flip", (NoiseSpec("category_flip-v1", 0.2),))

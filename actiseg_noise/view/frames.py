@@ -1,0 +1,27 @@
+"""Where a manifest's frames are, for pictures that do without them as well."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from actiseg_noise.borders.roots import find_root
+from actiseg_noise.datasets.base import DATASETS
+from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.manifest.read import Manifest
+
+
+def find_frames(manifest: Manifest, root: Path | None) -> Path | None:
+    """Return the dataset's folder: the one given, the usual one, or None; an embedded dataset is drawn when absent."""
+    if root is not None and not root.is_dir():
+        raise ActisegError(f"--root {root}: no such folder; leave it out to see the masks on a plain canvas")
+    name = manifest.info.dataset["name"]
+    if root is not None or name not in DATASETS:
+        return root
+    card = DATASETS[name].card
+    try:
+        folder = find_root(card)
+    except DataError:
+        return None
+    if card.is_embedded:
+        next(DATASETS[name](folder).iter_clips(manifest.info.split, with_frames=True), None)
+    return folder

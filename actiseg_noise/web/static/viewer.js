@@ -1,0 +1,212 @@
+// The clip viewer: two panels on one frame, each with the masks of one source.
+
+const PLAY_MS = 250;
+const ONLY_LEFT = [230, 97, 0, 190];
+const ONLY_RIGHT = [93, 58, 155, 190];
+const NO_FRAME = { id: "", height: null, width: null, picture: null, void: null, masks: {} };
+const BOTH = [200, 200, 200, 110];
+
+/** Return an object's colour as [red, green, blue]. */
+function rgb(colour) {
+  return [1, 3, 5].map((i) => parseInt(colour.slice(i, i + 2), 16));
+}
+
+class Viewer {
+  /**
+   * clips: [{id, note, place}] in the order of the list; place is where the clip is packed.
+   * sourcesOf: clip → [{key, label, counts(frame, objectId), score(frame, objectId)}]. The first is the truth that IoU is of.
+   * address: names and values that belong to this viewer's clip in the page's address.
+   */
+  constructor(place, clips, sourcesOf, chosen = ["clean", "given"]) {
+    this.clips = clips;
+    this.sourcesOf = sourcesOf;
+    this.chosen = [...chosen];
+    this.frame = 0;
+    this.shown = "masks";
+    this.timer = null;
+    this.asked = 0;
+    this.list = h("ul", { class: "clip-list", "aria-label": "clips" });
+    this.head = h("div", {});
+    this.panels = [0, 1].map((i) => this.makePanel(i));
+    this.range = h("input", { type: "range", min: 0, value: 0, "aria-label": "frame", input: () => this.show(Number(this.range.value)) });
+    this.where = h("output", { "aria-live": "polite" });
+    this.play = h("button", { type: "button", click: () => this.toggle() }, "Play");
+    this.tools = h("div", { class: "row viewer-tools", role: "group", "aria-label": "what is drawn" },
+      ["masks", "outlines", "difference", "frame"].map((name) => this.makeTool(name)));
+    this.table = h("div", { class: "scroll" });
+    const body = h("div", {}, this.head, this.tools,
+      h("div", { class: "panels" }, this.panels.map((panel) => panel.figure)),
+      h("div", { class: "scrub viewer-tools" }, this.play,
+        h("button", { type: "button", "aria-label": "frame before", click: () => this.step(-1) }, "‹"),
+        h("button", { type: "button", "aria-label": "next frame", click: () => this.step(1) }, "›"), this.range, this.where),
+      this.table);
+    place.append(h("div", { class: "viewer" }, this.list, body));
+    this.fillList();
+  }
+
+  makePanel(i) {
+    const image = h("img", { alt: "", hidden: true });
+    const blank = h("div", { class: "empty" });
+    const canvas = h("canvas", { role: "img" });
+    const choice = h("span", {});
+    const figure = h("figure", { class: "panel", id: `panel-${i}` }, h("figcaption", {}, choice),
+      h("div", { class: "stage" }, image, blank, canvas));
+    return { image, blank, canvas, choice, figure };
+  }
+
+  makeTool(name) {
+    return h("button", { type: "button", "aria-pressed": String(name === this.shown), "data-draw": name, click: () => {
+      this.shown = name;
+      for (const one of this.tools.children) one.setAttribute("aria-pressed", String(one.dataset.draw === name));
+      this.draw();
+    } }, name);
+  }
+
+  /** Show only these clips, in this order. */
+  setClips(clips) {
+    this.clips = clips;
+    this.fillList();
+  }
+
+  fillList() {
+    this.list.replaceChildren(...this.clips.map((clip) => h("li", {}, h("button", {
+      type: "button", "data-clip": clip.id, "aria-current": String(this.clip !== undefined && clip.id === this.clip.id),
+      click: () => this.open(clip.id),
+    }, clip.id, h("span", { class: "why" }, clip.note || "")))));
+    if (!this.clips.length) this.list.append(h("li", { class: "note" }, "no clip of these"));
+  }
+
+  /** Open a clip by its id; resolves when it is drawn. An id that is not there opens the first clip. */
+  async open(id, frameId = null) {
+    const entry = this.clips.find((clip) => clip.id === id) || this.clips[0];
+    if (!entry) return;
+    const asked = ++this.asked;
+    const clip = await unpack(entry.place);
+    if (asked !== this.asked) return;
+    this.clip = clip;
+    for (const one of this.list.querySelectorAll("button")) one.setAttribute("aria-current", String(one.dataset.clip === clip.id));
+    this.frame = Math.max(0, clip.frames.findIndex((frame) => frame.id === frameId));
+    this.range.max = Math.max(0, clip.frames.length - 1);
+    this.refresh();
+  }
+
+  /** Read the sources of the open clip again, and draw. */
+  refresh() {
+    if (!this.clip) return;
+    this.sources = this.sourcesOf(this.clip);
+    this.chosen = this.chosen.map((key, i) => this.sources.some((one) => one.key === key) ? key : this.sources[Math.min(i, this.sources.length - 1)].key);
+    this.panels.forEach((panel, i) => panel.choice.replaceChildren(chooser(`masks of panel ${i + 1}`,
+      this.sources.map((one) => [one.key, one.label]), this.chosen[i], (key) => { this.chosen[i] = key; this.draw(); })));
+    const given = this.clip.given_narration;
+    this.head.replaceChildren(h("h3", {}, this.clip.id), h("p", {}, `narration: ${this.clip.narration}`,
+      given === this.clip.narration ? null : h("span", { class: "changed" }, ` → given: ${given}`)));
+    this.draw();
+  }
+
+  step(by) {
+    this.show(Math.max(0, Math.min(this.frame + by, this.clip.frames.length - 1)));
+  }
+
+  show(frame) {
+    this.frame = frame;
+    this.draw();
+  }
+
+  toggle() {
+    const playing = this.timer !== null;
+    clearInterval(this.timer);
+    this.timer = playing ? null : setInterval(() => this.show((this.frame + 1) % Math.max(1, this.clip.frames.length)), PLAY_MS);
+    this.play.textContent = playing ? "Play" : "Pause";
+  }
+
+  source(i) {
+    return this.sources.find((one) => one.key === this.chosen[i]);
+  }
+
+  draw() {
+    if (!this.clip) return;
+    const frame = this.clip.frames[this.frame] || NO_FRAME;
+    this.range.value = this.frame;
+    this.where.textContent = frame === NO_FRAME ? "no frames" : `frame ${frame.id} · ${this.frame + 1} of ${this.clip.frames.length}`;
+    writeAddress({ clip: this.clip.id, frame: frame.id, a: this.chosen[0], b: this.chosen[1] });
+    this.panels.forEach((panel, i) => this.drawPanel(panel, i, frame));
+    this.drawTable(frame);
+  }
+
+  drawPanel(panel, i, frame) {
+    panel.image.hidden = frame.picture === null;
+    panel.blank.hidden = frame.picture !== null;
+    if (frame.picture !== null) panel.image.src = frame.picture;
+    if (frame.height === null) return;
+    panel.blank.style.aspectRatio = `${frame.width} / ${frame.height}`;
+    panel.canvas.width = frame.width;
+    panel.canvas.height = frame.height;
+    panel.canvas.setAttribute("aria-label", `${this.source(i).label}, frame ${frame.id}`);
+    const pixels = new ImageData(frame.width, frame.height);
+    if (this.shown === "difference") this.paintDifference(pixels, frame);
+    else if (this.shown !== "frame") this.paintMasks(pixels, frame, this.source(i));
+    panel.canvas.getContext("2d").putImageData(pixels, 0, 0);
+  }
+
+  paintMasks(pixels, frame, source) {
+    for (const object of this.clip.objects) {
+      const colour = rgb(object.colour);
+      const mask = decodeMask(source.counts(frame, object.id), frame.height, frame.width);
+      const inside = this.shown === "outlines" ? 0 : object.positive ? 130 : 50;
+      paint(pixels, mask, (place) => [...colour, isEdge(mask, place, frame) ? 255 : inside]);
+    }
+    const empty = decodeMask(frame.void, frame.height, frame.width);
+    paint(pixels, empty, (place) => ((place % frame.width) + Math.floor(place / frame.width)) % 8 < 4 ? [150, 150, 150, 200] : [0, 0, 0, 0]);
+  }
+
+  paintDifference(pixels, frame) {
+    for (const object of this.clip.objects) {
+      const [one, other] = [0, 1].map((i) => decodeMask(this.source(i).counts(frame, object.id), frame.height, frame.width));
+      const any = one.map((value, place) => value | other[place]);
+      paint(pixels, any, (place) => one[place] && other[place] ? BOTH : one[place] ? ONLY_LEFT : ONLY_RIGHT);
+    }
+  }
+
+  drawTable(frame) {
+    const truth = this.sources[0];
+    const shown = [...new Set([0, 1].map((i) => this.source(i)))];
+    const held = shown.filter((source) => source !== truth);
+    const scored = shown.filter((source) => source.score);
+    const rows = this.clip.objects.map((object) => h("tr", {},
+      h("th", { scope: "row" }, h("span", { class: "swatch", style: { background: object.colour } }), String(object.id)),
+      h("td", { class: "prompt" }, object.prompt, object.given.prompt === object.prompt ? null
+        : h("span", { class: "changed" }, h("br"), `given: ${object.given.prompt}`)),
+      h("td", { class: "text" }, object.positive ? "yes" : "no", object.given.positive === object.positive ? null
+        : h("span", { class: "changed" }, ` → ${object.given.positive ? "yes" : "no"}`)),
+      held.map((source) => h("td", {}, iouText(frame, object, truth, source))),
+      scored.map((source) => h("td", {}, percent(source.score(frame, object.id))))));
+    const heads = ["object", "prompt", "takes part", ...held.map((one) => `IoU ${one.label}`), ...scored.map((one) => `score ${one.label}`)];
+    const legend = this.shown === "difference" ? "Orange: left alone. Violet: right alone. Grey: both. " : "";
+    const what = held.length ? `IoU × 100 with the ${truth.label} masks of this frame` : "";
+    const scores = scored.length ? "; score × 100: how sure the network is that the object takes part" : "";
+    this.table.replaceChildren(h("table", {}, h("caption", {}, legend + what + scores),
+      h("thead", {}, h("tr", {}, heads.map((name, i) => h("th", { scope: "col", class: i < 3 ? "text" : null }, name)))),
+      h("tbody", {}, rows)));
+  }
+}
+
+function iouText(frame, object, truth, source) {
+  if (frame.height === null) return "–";
+  const [both, any] = overlapOf(...[truth, source].map((one) => decodeMask(one.counts(frame, object.id), frame.height, frame.width)));
+  return any ? percent(both / any) : "–";
+}
+
+function isEdge(mask, place, frame) {
+  const column = place % frame.width;
+  return column === 0 || column === frame.width - 1 || place < frame.width || place >= mask.length - frame.width ||
+    !mask[place - 1] || !mask[place + 1] || !mask[place - frame.width] || !mask[place + frame.width];
+}
+
+function paint(pixels, mask, colourOf) {
+  for (let place = 0; place < mask.length; place++) {
+    if (mask[place]) pixels.data.set(colourOf(place), 4 * place);
+  }
+}
+
+const CLEAN = { key: "clean", label: "clean", counts: (frame, id) => (frame.masks[id] || [null])[0] };
+const GIVEN = { key: "given", label: "given", counts: (frame, id) => { const [clean, given] = frame.masks[id] || [null, null]; return given === null ? clean : given; } };

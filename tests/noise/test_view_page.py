@@ -1,0 +1,127 @@
+"""``view``: what the page holds, and what a browser makes of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import actiseg_noise
+from actiseg_noise.errors import ActisegError
+from actiseg_noise.plot_style import colour_of
+from actiseg_noise.view.page import ViewedManifest, view_manifest
+from actiseg_noise.web.page import json_text, pack
+from tests.browsing import canvas_of, chromium, opened
+
+
+@pytest.fixture(scope="module")
+def viewed(noisy_val: Path, kitchen_root: Path, tmp_path_factory: pytest.TempPathFactory) -> ViewedManifest:
+    return view_manifest(noisy_val, tmp_path_factory.mktemp("view") / "view.html", root=kitchen_root)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as one:
+        yield one
+
+
+def test_no_text_of_a_manifest_can_end_the_element_that_it_stands_in() -> None:
+    text = json_text({"noun": "</script><script>alert(1)</script>"})
+    assert "<" not in text
+    assert json.loads(text) == {"noun": "</script><script>alert(1)</script>"}
+
+
+def test_what_is_packed_is_the_same_every_time_and_unpacks() -> None:
+    assert pack({"a": [1, "ü"]}) == pack({"a": [1, "ü"]})
+    assert json.loads(gzip.decompress(b64decode(pack({"a": [1, "ü"]})))) == {"a": [1, "ü"]}
+
+
+def test_the_policy_allows_the_page_s_own_script_and_style_and_nothing_else(viewed: ViewedManifest) -> None:
+    text = viewed.path.read_text("utf-8")
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]+)"', text)
+    assert policy is not None
+    allowed = policy[1].replace("&#39;", "'")
+    assert "default-src 'none'" in allowed
+    assert "unsafe" not in allowed
+    for name in ("script", "style"):
+        (inside,) = re.findall(rf"<{name}>(.*?)</{name}>", text, re.DOTALL)
+        assert f"{name}-src 'sha256-{b64encode(sha256(inside.encode()).digest()).decode()}'" in allowed
+    assert not re.search(r"\son\w+=|https?://(?!www\.w3\.org)", re.sub(r"<script.*", "", text, flags=re.DOTALL))
+
+
+def test_equal_manifests_make_equal_pages(viewed: ViewedManifest, noisy_val: Path, kitchen_root: Path) -> None:
+    again = view_manifest(noisy_val, viewed.path.with_name("again.html"), root=kitchen_root)
+    assert again.path.read_bytes() == viewed.path.read_bytes()
+    assert (again.clips, again.with_pictures) == (8, 8)
+
+
+def test_a_clip_that_is_not_there_is_refused(noisy_val: Path, tmp_path: Path) -> None:
+    with pytest.raises(ActisegError, match="no clip 'x' in this manifest"):
+        view_manifest(noisy_val, tmp_path / "v.html", clips=["x"])
+    assert not (tmp_path / "v.html").exists()
+
+
+def test_labels_without_masks_or_pictures_are_shown_too(tmp_path: Path, kitchen_root: Path, browser: Any) -> None:
+    few = {"limit": 3, "gate": False, "allow_eval": True, "root": kitchen_root}
+    out = actiseg_noise.build("kitchen", split="val", recipe="flip-40", content="text", out=tmp_path / "m", **few)
+    (tmp_path / "empty").mkdir()
+    page = view_manifest(out, tmp_path / "v.html", root=tmp_path / "empty")
+    assert (page.clips, page.with_pictures) == (3, 0)
+    with opened(browser, page.path) as shown:
+        assert shown.locator(".clip-list button").count() == 3
+        assert shown.locator("td.prompt").count() > 0
+
+
+def test_the_canvas_shows_the_masks_pixel_for_pixel(viewed: ViewedManifest, noisy_val: Path, browser: Any) -> None:
+    clip = next(actiseg_noise.read_manifest(noisy_val).iter_clips())
+    frame = clip.frames[1]
+    with opened(browser, viewed.path, f"#clip={clip.clip_id}&frame={frame.frame_id}") as page:
+        for panel, labels in (("panel-0", "clean"), ("panel-1", "noisy")):
+            drawn = canvas_of(page, panel)
+            expected = np.zeros(drawn.shape[:2], int)
+            for object_id, mask in frame.masks.items():
+                expected[mask.decode(labels)] = object_id
+            for object_id in frame.masks:
+                inside = (drawn[..., 3] > 0) & (expected == object_id)
+                assert (inside == (expected == object_id)).all()
+                assert np.abs(drawn[inside][:, :3].astype(int) - colour_of(object_id)).max(initial=0) <= 2
+            assert not drawn[expected == 0].any()
+
+
+def test_the_scrubber_moves_and_the_address_follows(viewed: ViewedManifest, browser: Any) -> None:
+    with opened(browser, viewed.path) as page:
+        before = canvas_of(page, "panel-0")
+        page.locator("input[type=range]").press("ArrowRight")
+        assert "2 of 3" in page.locator("output").inner_text()
+        assert (canvas_of(page, "panel-0") != before).any()
+        assert "frame=00001" in page.url
+
+
+def test_a_deep_link_lands(viewed: ViewedManifest, browser: Any) -> None:
+    with opened(browser, viewed.path, "#clip=val_00001b&frame=00002&a=given&b=clean") as page:
+        assert page.locator("h3").first.inner_text() == "val_00001b"
+        assert "3 of 3" in page.locator("output").inner_text()
+        assert page.locator("#panel-0 select").input_value() == "given"
+
+
+def test_filters_and_search_leave_the_clips_that_match(viewed: ViewedManifest, browser: Any) -> None:
+    with opened(browser, viewed.path) as page:
+        page.locator("[data-filter=mask]").click()
+        notes = page.locator(".clip-list .why").all_inner_texts()
+        assert notes
+        assert all("mask" in note for note in notes)
+        page.locator("input[type=search]").fill("val_00000a")
+        assert page.locator(".clip-list button").count() <= 1
+
+
+def test_the_page_fits_a_telephone(viewed: ViewedManifest, browser: Any) -> None:
+    with opened(browser, viewed.path, viewport={"width": 390, "height": 800}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
