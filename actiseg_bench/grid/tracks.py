@@ -123,11 +123,19 @@ def published_notes(protocol_id: str) -> tuple[str, ...]:
     Args:
         protocol_id: what options changed may follow after a ``+``.
     """
-    for name in protocol_names():
-        data, _ = read_named("protocol", name, FOLDER)
-        if data["id"] == protocol_id.partition("+")[0]:
-            return tuple(data.get("notes", ()))
-    return ()
+    found = published_name(protocol_id)
+    return () if found is None else tuple(read_named("protocol", found, FOLDER)[0].get("notes", ()))
+
+
+@lru_cache
+def published_name(protocol_id: str) -> str | None:
+    """Return what ``--protocol`` calls a protocol of the package, by the id that results have; None for others.
+
+    Args:
+        protocol_id: what options changed may follow after a ``+``.
+    """
+    wanted = protocol_id.partition("+")[0]
+    return next((name for name in protocol_names() if read_named("protocol", name, FOLDER)[0]["id"] == wanted), None)
 
 
 _TYPES = {

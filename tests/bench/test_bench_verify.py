@@ -11,52 +11,19 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from bench_fakes import FakeRunner, run_grid
+from bench_fakes import PerfectRunner, run_grid
 
 import actiseg_noise
 from actiseg_bench.check import case, verify
 from actiseg_bench.check.findings import RunFinding
 from actiseg_bench.check.verify import verify_runs
-from actiseg_bench.grid.execution import iter_silent
-from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec
+from actiseg_bench.grid.run import RunSpec
 from actiseg_bench.grid.tracks import Track, open_track
-from actiseg_bench.results.networks import over_networks
-from actiseg_bench.results.predictions import PredictedMask, iter_predictions, write_predictions
+from actiseg_bench.results.predictions import iter_predictions, write_predictions
 from actiseg_bench.results.result import RunIdentity, read_result, result_digest, write_result
-from actiseg_bench.scoring.measure import measure
-from actiseg_bench.scoring.object_frames import write_object_frames
 from actiseg_noise.errors import ManifestError
-from actiseg_noise.masks import Rle, empty_rle
 
 GCE, CO = "mini-v1/text-40/tiny/gce-faithful/seed0", "mini-v1/text-40/tiny/co_teaching-faithful/seed0"
-
-
-def iter_perfect(manifest: actiseg_noise.manifest.read.Manifest) -> Iterator[PredictedMask]:
-    """Yield the clean masks of positive objects, and nothing for negative ones."""
-    sizes = {(r["clip_id"], r["frame_idx"]): (r["height"], r["width"]) for r in manifest.table("frames").to_pylist()}
-    positive = {(r["clip_id"], r["object_id"]): r["is_positive"] for r in manifest.table("samples").to_pylist()}
-    for row in manifest.table("masks").to_pylist():
-        size = sizes[row["clip_id"], row["frame_idx"]]
-        is_there = positive[row["clip_id"], row["object_id"]]
-        mask = Rle(*size, row["clean_rle"], row["clean_area"]) if is_there else empty_rle(*size)
-        yield PredictedMask(row["clip_id"], row["frame_idx"], row["object_id"], mask, 0.5)
-
-
-class Runner(FakeRunner):
-    """Makes runs without a model: gce predicts perfectly; of co_teaching one network does, the other is silent."""
-
-    def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
-        manifest = actiseg_noise.read_manifest(spec.track.eval_manifest)
-        digests, evaluations = [], []
-        for number, predict in enumerate([iter_perfect, iter_silent][: 2 if spec.strategy == "co_teaching" else 1], 1):
-            suffix = "" if number == 1 else f"-{number}"
-            path = folder / f"predictions{suffix}.parquet"
-            digests.append(write_predictions(path, predict(manifest)))
-            found = measure(manifest, iter_predictions(path))
-            write_object_frames(folder / f"object_frames{suffix}.parquet", found.clips, found.frames, found.videos)
-            evaluations.append(found.evaluation)
-        outcome = Outcome(evaluations[0], "+".join(digests), others=tuple(evaluations[1:]))
-        return Outcome(**vars(outcome) | {"failures": over_networks([one.failures for one in evaluations])})
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +38,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, kitchen_root: Path) -> Pa
     labels, roots = (build("text-40"), build("clean")), (kitchen_root, kitchen_root)
     track: Track = open_track(*labels, *roots, name="text-40", protocol="mini-v1")
     grid = [RunSpec(track, "tiny", name, "faithful", 0) for name in ("gce", "co_teaching")]
-    assert not run_grid(grid, Runner(), folder).failed
+    assert not run_grid(grid, PerfectRunner(), folder).failed
     return folder
 
 

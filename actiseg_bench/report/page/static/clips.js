@@ -1,0 +1,103 @@
+// The clips: found by what went wrong in them, shown with the masks of any two rows.
+
+const KINDS = {
+  gap: "largest gap between the two rows",
+  worst: "worst of the second row",
+  best: "best of the second row",
+  boundary_leakage: "boundary leakage",
+  boundary_loss: "boundary loss",
+  mislocalization: "mislocalised",
+  identity_substitution: "identity substituted",
+  missed: "missed",
+  name: "by name",
+};
+
+class ClipSection {
+  constructor(state) {
+    this.state = state;
+    const address = readAddress();
+    this.kind = KINDS[address.find] ? address.find : "gap";
+    this.noun = "";
+    this.only = "";
+    const chosen = [address.a || "clean", address.b || this.firstRow()];
+    this.viewer = new Viewer(document.getElementById("clips-body"), [], (clip) => this.sourcesOf(clip), chosen);
+    this.search = h("input", { type: "search", placeholder: "clip, narration or noun", "aria-label": "find clips", input: () => this.apply() });
+    this.nouns = [...new Set(DATA.clips.flatMap((clip) => clip.nouns))].sort();
+    this.drawFilters();
+    this.apply();
+    this.viewer.open(address.clip, address.frame);
+  }
+
+  /** Return the row that is shown first: the best that competes, in the chosen metric. */
+  firstRow() {
+    const { board, track, metric } = this.state;
+    const value = (row) => board.cells[track.name][row].values[metric.key][0] * (metric.lower ? -1 : 1);
+    const rows = this.rows();
+    const methods = rows.filter((row) => board.cells[track.name][row].competes).sort((one, other) => value(other) - value(one));
+    return methods[0] || rows[0] || "clean";
+  }
+
+  /** Return the rows that have predictions on the chosen track. */
+  rows() {
+    const found = new Set(DATA.clips.flatMap((clip) => Object.keys(clip.scores[this.state.track.name] || {})));
+    return this.state.board.rows.map((row) => row.key).filter((row) => found.has(row));
+  }
+
+  sourcesOf(clip) {
+    const changed = clip.frames.some((frame) => Object.values(frame.masks).some((pair) => pair[1] !== null));
+    const of = clip.predictions[this.state.track.name] || {};
+    const rows = this.rows().filter((row) => of[row]).map((row) => ({
+      key: row,
+      label: row,
+      counts: (frame, id) => ((of[row][frame.index] || { masks: {} }).masks[id] || null),
+      score: (frame, id) => ((of[row][frame.index] || { scores: {} }).scores[id]),
+    }));
+    return [CLEAN, ...(changed ? [GIVEN] : []), ...rows];
+  }
+
+  drawFilters() {
+    document.getElementById("clip-filters").replaceChildren(
+      h("label", {}, "find ", chooser("clips to find", Object.entries(KINDS), this.kind, (kind) => { this.kind = kind; this.apply(); })),
+      chooser("noun", [["", "any noun"], ...this.nouns.map((noun) => [noun, noun])], this.noun, (noun) => { this.noun = noun; this.apply(); }),
+      chooser("hands or objects", [["", "hands and objects"], ["hand", "with hands"], ["object", "without hands"]], this.only, (only) => { this.only = only; this.apply(); }),
+      this.search);
+  }
+
+  /** Return a clip's value of what is looked for, null where it has none. */
+  valueOf(clip) {
+    const of = clip.scores[this.state.track.name] || {};
+    const at = (row, name) => (of[row] ? of[row][DATA.shown.indexOf(name)] : name === "giou" ? (row === "clean" ? 1 : null) : null);
+    const [left, right] = this.viewer.chosen;
+    if (this.kind === "gap") { const [a, b] = [at(left, "giou"), at(right, "giou")]; return a === null || b === null ? null : Math.abs(a - b); }
+    if (this.kind === "worst" || this.kind === "best") { const value = at(right, "giou"); return value === null ? null : this.kind === "worst" ? 1 - value : value; }
+    return at(right, this.kind);
+  }
+
+  apply() {
+    const wanted = this.search.value.trim().toLowerCase();
+    const isHand = (noun) => /(^|[ _-])hand$/.test(noun);
+    let clips = DATA.clips.filter((clip) => clip.words.includes(wanted) && (!this.noun || clip.nouns.includes(this.noun)) &&
+      (!this.only || clip.nouns.some(isHand) === (this.only === "hand")));
+    if (this.kind !== "name") {
+      clips = clips.map((clip) => [clip, this.valueOf(clip)]).filter(([, value]) => value !== null && value !== undefined && (value > 0 || !(this.kind in BOARD.modes))).sort((a, b) => b[1] - a[1])
+        .map(([clip, value]) => ({ ...clip, note: `${KINDS[this.kind].split(" of ")[0].split(" between ")[0]} ${percent(this.kind === "worst" ? 1 - value : value)}` }));
+    }
+    this.viewer.setClips(clips);
+    writeAddress({ find: this.kind });
+  }
+
+  /** Find clips by what a row did there. */
+  find(row, kind) {
+    this.kind = kind;
+    this.viewer.chosen[1] = row;
+    this.drawFilters();
+    this.apply();
+    this.viewer.open(this.viewer.clips.length ? this.viewer.clips[0].id : null);
+    document.getElementById("clips").scrollIntoView();
+  }
+
+  refresh() {
+    this.apply();
+    this.viewer.refresh();
+  }
+}

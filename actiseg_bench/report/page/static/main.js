@@ -1,0 +1,71 @@
+// The report: one state, sections that draw it, and an address that leads back.
+
+const ADDRESS = readAddress();
+const BOARD = DATA.board;
+const STATE = {
+  board: BOARD,
+  track: BOARD.tracks.find((track) => track.name === ADDRESS.track) || BOARD.tracks[0],
+  metric: BOARD.metrics.find((metric) => metric.key === ADDRESS.metric) || BOARD.metrics[0],
+};
+let clipSection = null;
+
+function body(name) {
+  return document.getElementById(`${name}-body`);
+}
+
+function drawAll() {
+  drawRanking(body("found"), STATE);
+  drawMatrix(body("matrix"), STATE);
+  drawSensitivity(body("sensitivity"), STATE);
+  drawFailures(body("failures"), STATE);
+  drawTraining(body("training"), STATE);
+  writeAddress({ track: STATE.track.name, metric: STATE.metric.key });
+}
+
+function drawChoices() {
+  document.getElementById("choices").replaceChildren(
+    h("label", {}, "track ", chooser("track", BOARD.tracks.map((track) => [track.name, track.name]), STATE.track.name, (name) => {
+      STATE.track = BOARD.tracks.find((track) => track.name === name);
+      drawAll();
+      if (clipSection) clipSection.refresh();
+    })),
+    h("label", {}, "metric ", chooser("metric", BOARD.metrics.map((metric) => [metric.key, metric.title]), STATE.metric.key, (key) => {
+      STATE.metric = BOARD.metrics.find((metric) => metric.key === key);
+      drawAll();
+    })));
+}
+
+function drawProvenance() {
+  const runs = BOARD.tracks.flatMap((track) => Object.values(BOARD.cells[track.name]).flatMap((cell) => cell.runs));
+  const list = (values) => [...new Set(values)].filter(Boolean).join(", ") || "–";
+  const lines = [
+    ["evaluation labels", list(BOARD.tracks.map((track) => track.eval))],
+    ["package", list(runs.map((run) => run.provenance.version))],
+    ["Python, NumPy, torch", list(runs.map((run) => `${run.provenance.python}, ${run.provenance.numpy}, ${run.provenance.torch || "no torch"}`))],
+    ["machines", list(runs.map((run) => `${run.provenance.platform}; ${run.provenance.device}`))],
+    ["first and last run", list([runs.map((run) => run.provenance.when).sort()[0], runs.map((run) => run.provenance.when).sort().at(-1)])],
+  ];
+  const labels = BOARD.tracks.flatMap((track) => track.labels.filter(Boolean).map((digest) => [track.name, digest]));
+  body("provenance").replaceChildren(
+    h("div", { class: "scroll" }, h("table", {}, h("caption", {}, "What made the runs"), h("tbody", {}, lines.map(([name, text]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "prompt" }, text)))))),
+    h("div", { class: "scroll" }, h("table", {}, h("caption", {}, "Training labels, by digest"), h("tbody", {}, labels.map(([name, digest]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "text" }, h("code", {}, digest))))))),
+    h("h3", {}, "Notes"), h("ul", {}, BOARD.notes.map((note) => h("li", {}, note))));
+}
+
+/** List the clips in which a row fails in one way; the table of failures calls it. */
+function showFailures(row, mode) {
+  if (clipSection) clipSection.find(row, mode);
+}
+
+document.getElementById("about").append(...BOARD.title.flatMap((line, i) => (i ? [h("br"), line] : [line])));
+drawChoices();
+drawAll();
+drawProvenance();
+if (DATA.clips.length) clipSection = new ClipSection(STATE);
+else body("clips").append(h("p", { class: "note" }, "No clips are in this report."));
+const asked = BOARD.tracks.find((track) => track.name === ADDRESS.track);
+if (asked && ADDRESS.row && BOARD.cells[asked.name][ADDRESS.row]) openCell(ADDRESS.row, asked, BOARD.cells[asked.name][ADDRESS.row], STATE);
+for (const link of document.querySelectorAll("nav a")) {
+  link.addEventListener("click", (event) => { event.preventDefault(); document.querySelector(link.getAttribute("href")).scrollIntoView(); });
+}
+addEventListener("hashchange", () => { const now = readAddress(); if (clipSection && now.clip) clipSection.viewer.open(now.clip, now.frame); });

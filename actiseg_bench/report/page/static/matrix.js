@@ -1,0 +1,71 @@
+// Rows by tracks: one metric at a time; a click opens the cell.
+
+let sortedBy = null;
+
+function drawMatrix(place, state) {
+  const { board, metric } = state;
+  const rows = board.rows.map((row) => row.key);
+  if (sortedBy !== null) {
+    const value = (row) => { const cell = board.cells[sortedBy][row]; return cell && cell.values[metric.key][0]; };
+    const sign = metric.lower ? 1 : -1;
+    rows.sort((one, other) => value(one) === null || value(one) === undefined ? 1 : value(other) === null || value(other) === undefined ? -1 : sign * (value(one) - value(other)));
+  }
+  const head = board.tracks.map((track) => h("th", { scope: "col", "aria-sort": sortedBy === track.name ? (metric.lower ? "ascending" : "descending") : "none" },
+    h("button", { type: "button", title: "sort by this track", click: () => { sortedBy = sortedBy === track.name ? null : track.name; drawMatrix(place, state); } }, track.name + (sortedBy === track.name ? " ↓" : ""))));
+  place.replaceChildren(
+    h("p", { class: "note" }, `${metric.title} × 100, mean ± standard deviation of the runs. * best mean, ≈ not separable from it, ∅ a run predicts next to nothing, – did not run. The bluer, the nearer to the best of its track. Click a cell for what is behind it.`),
+    h("div", { class: "scroll" }, h("table", {},
+    h("caption", { class: "hidden" }, `${metric.title} of every strategy on every track`), h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "strategy"), head)),
+    h("tbody", {}, rows.map((row) => matrixRow(row, state))))));
+}
+
+function matrixRow(row, state) {
+  const { board, metric } = state;
+  const cells = board.tracks.map((track) => matrixCell(board.cells[track.name][row], row, track, metric, state));
+  const reference = board.tracks.some((track) => (board.cells[track.name][row] || {}).reference);
+  return h("tr", { class: reference ? "reference" : null }, h("th", { scope: "row" }, row), cells);
+}
+
+function matrixCell(cell, row, track, metric, state) {
+  if (!cell || cell.values[metric.key][0] === null) return h("td", { class: "none" }, "–");
+  const [mean, std] = cell.values[metric.key];
+  const means = Object.values(state.board.cells[track.name]).filter((one) => one.competes && !one.silent).map((one) => one.values[metric.key][0]).filter((value) => value !== null);
+  const [low, high] = [Math.min(...means), Math.max(...means)];
+  const share = high > low ? (mean - low) / (high - low) : 0.5;
+  const near = Math.min(1, Math.max(0, metric.lower ? 1 - share : share));
+  const mark = cell.silent ? "∅ " : cell.tied.includes(metric.key) ? "≈ " : "";
+  const lacks = cell.missing.length ? ` (${cell.runs.length} of ${cell.runs.length + cell.missing.length})` : "";
+  const open = () => openCell(row, track, cell, state);
+  const element = h("td", { tabindex: 0, role: "button", "data-row": row, "data-track": track.name, class: [cell.competes ? "heat" : "", cell.best.includes(metric.key) ? "best" : ""].join(" "), click: open,
+    keydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open(); } } },
+  mark + percent(mean) + (std === null ? "" : ` ± ${percent(std)}`) + (cell.best.includes(metric.key) ? " *" : "") + lacks);
+  element.style.setProperty("--near", near);
+  return element;
+}
+
+function openCell(row, track, cell, state) {
+  const { metric } = state;
+  const first = cell.runs[0];
+  const copy = h("button", { type: "button", click: async () => { copy.textContent = (await copyText(cell.command)) ? "Copied" : "Select it and copy"; } }, "Copy");
+  document.getElementById("cell").replaceChildren(...[
+    h("h3", {}, `${row} on ${track.name}`),
+    cell.oracle ? h("p", { class: "warn" }, `Knew what a user would not: ${cell.oracle}`) : null,
+    h("div", { class: "scroll" }, h("table", {}, h("caption", {}, `Its runs; ${Math.round(cell.updates)} updates and ${Math.round(cell.memory)} MiB in the mean`),
+      h("thead", {}, h("tr", {}, ["noise seed", "training seed", metric.title, "seconds", "labels", "predictions", "run"].map((name) => h("th", { scope: "col" }, name)))),
+      h("tbody", {}, cell.runs.map((run) => h("tr", {}, [run.noise, run.seed, percent(run.scores[metric.key]), run.train_s, (run.labels || "–").slice(0, 12), run.predictions.slice(0, 12), run.key.slice(0, 12)].map((value) => h("td", {}, String(value)))))))),
+    h("div", { class: "charts" }, lineChart({ title: "mean loss of an epoch", xTitle: "epoch", series: cell.runs.map((run) => ({ name: `seed ${run.noise}/${run.seed}`, colour: rowColour(row), points: run.loss.map((value, i) => [i + 1, value]) })) })),
+    cell.command ? h("div", { class: "row" }, h("span", {}, "To make it again:"), copy) : null,
+    cell.command ? h("pre", {}, h("code", {}, cell.command)) : null,
+    first ? h("details", {}, h("summary", {}, "Configuration and versions"), h("pre", {}, h("code", {}, JSON.stringify({ ...first.provenance, ...first.config }, null, 1)))) : null].filter(Boolean));
+  writeAddress({ row, track: track.name });
+  document.getElementById("cell").scrollIntoView({ block: "nearest" });
+}
+
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return false; // a page from disk may not, in some browsers
+  }
+}

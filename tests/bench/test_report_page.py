@@ -1,0 +1,237 @@
+"""``report``: what the page is given, and what a browser makes of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bench_fakes import PerfectRunner, run_grid
+
+import actiseg_noise
+from actiseg_bench.grid.run import RunSpec
+from actiseg_bench.grid.tracks import Track, open_track, reference_track
+from actiseg_bench.metrics.actionvos import actionvos_scores
+from actiseg_bench.metrics.failure_modes import ObjectFrames
+from actiseg_bench.report.page.clips import choose_clips
+from actiseg_bench.report.page.losses import giou_losses
+from actiseg_bench.report.page.write import Report, Sources, write_report
+from actiseg_bench.results.stored import read_results
+from actiseg_noise.errors import ActisegError
+from tests.browsing import canvas_of, chromium, opened
+
+Cli = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, kitchen_root: Path) -> Path:
+    """Two tracks, three rows, two seeds; on the second track a run of gce is missing."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    def build(recipe: str) -> Path:
+        place = folder / "manifests" / "kitchen" / "val" / f"{recipe}-s0"
+        options = {"split": "val", "limit": 4, "allow_eval": True, "gate": False, "workers": 1}
+        return actiseg_noise.build("kitchen", root=kitchen_root, recipe=recipe, out=place, **options)
+
+    clean = build("clean")
+
+    def track(recipe: str) -> Track:
+        return open_track(build(recipe), clean, kitchen_root, kitchen_root, name=recipe, protocol="mini-v1")
+
+    flip, more = track("flip-20"), track("flip-40")
+    names = ("baseline", "gce", "elr")
+    grid = [RunSpec(one, "tiny", name, "faithful", seed) for one in (flip, more) for name in names for seed in (0, 1)]
+    silent = RunSpec(reference_track(flip), "tiny", "silent", "-", 0)
+    assert not run_grid([silent, *grid[:-3], *grid[-2:]], PerfectRunner(), folder).failed
+    return folder
+
+
+@pytest.fixture(scope="module")
+def report(runs: Path, kitchen_root: Path) -> Report:
+    return write_report(read_results(runs).runs, Sources(runs, root=kitchen_root), runs / "page", clips=3)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as one:
+        yield one
+
+
+def data_of(page: Path) -> dict[str, Any]:
+    """Return the data that a page's scripts read."""
+    found = re.search(r'id="data">(.*?)</script>', page.read_text("utf-8"), re.DOTALL)
+    assert found is not None
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def object_frames(rows: list[tuple[bool, int, int, int, float]]) -> ObjectFrames:
+    """Return object-frames of (positive, intersection, predicted, true pixels, largest I/U with another)."""
+    positive, both, predicted, true, other = zip(*rows, strict=True)
+    zeros = np.zeros(len(rows), np.int64)
+    counts = [np.array(column, np.int64) for column in (both, predicted, true)]
+    flags = np.array(positive, bool)
+    return ObjectFrames(zeros, zeros, zeros + 1, flags, flags, *counts, zeros, zeros, np.array(other, float))
+
+
+FRAMES = object_frames(
+    [
+        (True, 6, 8, 8, 0.0),  # I/U .6, as much outside as left out
+        (True, 0, 0, 5, 0.0),  # missed
+        (True, 1, 10, 10, 0.7),  # on another object
+        (True, 1, 20, 20, 0.0),  # beside
+        (True, 0, 3, 0, 0.0),  # not visible
+        (False, 0, 4, 9, 0.0),  # takes no part
+        (False, 0, 0, 9, 0.0),  # rightly left alone
+        (True, 4, 8, 4, 0.0),  # I/U .5, all of it outside
+    ]
+)
+
+
+def test_every_object_frame_loses_to_one_cause() -> None:
+    lost = {name: round(8 * value, 4) for name, value in giou_losses(FRAMES).items()}
+    assert lost == {
+        "missed": 1.0,
+        "not_asked": 1.0,
+        "not_visible": 1.0,
+        "identity_substitution": round(1 - 1 / 19, 4),
+        "mislocalization": round(1 - 1 / 39, 4),
+        "too_large": 0.2 + 0.5,
+        "too_small": 0.2,
+    }
+
+
+def test_what_is_lost_adds_up_to_what_giou_lacks() -> None:
+    scores = actionvos_scores(FRAMES.counts)
+    assert scores.giou is not None
+    assert sum(giou_losses(FRAMES).values()) == pytest.approx(1 - scores.giou, abs=1e-12)
+
+
+def test_the_clips_that_show_most_are_chosen() -> None:
+    quiet = dict.fromkeys(("boundary_leakage", "boundary_loss", "mislocalization", "identity_substitution", "missed"))
+    rows = {
+        ("t", "a"): {"gap": {"giou": 1.0, **quiet}, "bad": {"giou": 0.1, **quiet}, "same": {"giou": 0.9, **quiet}},
+        ("t", "b"): {"gap": {"giou": 0.2, **quiet}, "bad": {"giou": 0.1, **quiet}, "same": {"giou": 0.9, **quiet}},
+    }
+    assert choose_clips(rows, 2) == ["bad", "gap"]
+    rows["t", "b"]["same"] = {"giou": 0.9, **quiet, "missed": 0.5}
+    assert choose_clips(rows, 3) == ["bad", "gap", "same"]
+    assert choose_clips({}, 3) == []
+
+
+def test_a_missing_run_is_shown_as_missing(report: Report) -> None:
+    data = data_of(report.pages[0])
+    lacking = {
+        (track, row): cell["missing"] for track, of in data["board"]["cells"].items() for row, cell in of.items()
+    }
+    assert {place: found for place, found in lacking.items() if found} == {("flip-40", "gce"): [[0, 1]]}
+    tracks = {track["name"]: track["found"] for track in data["board"]["tracks"]}
+    assert "gce lacks 1 of its runs." in tracks["flip-40"]
+
+
+def test_scores_on_the_page_are_those_of_the_results(report: Report, runs: Path) -> None:
+    cells = data_of(report.pages[0])["board"]["cells"]
+    for result in read_results(runs):
+        if not result.is_reference:
+            found = cells[result.track.name][result.strategy]["runs"][result.seed]
+            assert found["scores"]["giou"] == pytest.approx(result.scores["giou"], abs=1e-5)
+            assert found["key"] == result.run_key
+
+
+def test_a_report_has_its_pictures_beside_it_or_inside(report: Report, runs: Path, kitchen_root: Path) -> None:
+    assert report.pages == (runs / "page" / "index.html",)
+    frames = list((runs / "page" / "frames").iterdir())
+    assert frames
+    assert report.bytes == sum(path.stat().st_size for path in (*frames, *report.pages))
+    single = write_report(
+        read_results(runs).runs, Sources(runs, root=kitchen_root), runs / "one.html", clips=3, single_file=True
+    )
+    assert single.pages == (runs / "one.html",)
+    assert single.bytes == (runs / "one.html").stat().st_size
+
+
+def test_labels_that_are_not_at_hand_leave_a_report_without_clips(runs: Path, tmp_path: Path) -> None:
+    made = write_report(read_results(runs).runs, Sources(tmp_path), tmp_path / "page")
+    assert made.clips == 0
+    assert made.missing == ("no clips: the clean labels are not at hand (--manifest)",)
+
+
+def test_no_run_is_no_report(tmp_path: Path) -> None:
+    with pytest.raises(ActisegError, match="no finished run"):
+        write_report([], Sources(tmp_path), tmp_path / "page")
+
+
+def test_the_command_says_where_the_page_is(cli: Cli, runs: Path, tmp_path: Path, kitchen_root: Path) -> None:
+    code, printed, told = cli("report", runs, "--out", tmp_path / "r", "--clips", 1, "--root", kitchen_root)
+    assert (code, told) == (0, "")
+    assert printed.splitlines()[-1] == (tmp_path / "r" / "index.html").as_uri()
+    code, printed, _ = cli("report", runs, "--out", tmp_path / "r", "--clips", 1, "--root", kitchen_root, "--json")
+    assert json.loads(printed)["clips"] == 1
+
+
+def test_a_single_run_and_no_method_are_reports_too(runs: Path, tmp_path: Path) -> None:
+    stored = [run for run in read_results(runs).runs if run.result.is_reference]
+    assert write_report(stored, Sources(runs), tmp_path / "a").clips == 0
+    one = [run for run in read_results(runs).runs if run.result.strategy == "gce"][:1]
+    assert write_report(one, Sources(runs), tmp_path / "b", clips=1).clips == 1
+
+
+def test_a_damaged_table_is_named_and_the_rest_is_shown(runs: Path, tmp_path: Path) -> None:
+    stored = read_results(runs).runs
+    broken = [replace(run, folder=tmp_path / "nowhere") if run.result.strategy == "elr" else run for run in stored]
+    made = write_report(broken, Sources(runs), tmp_path / "page", clips=2)
+    assert any(line.startswith("no clips of flip-20 elr:") for line in made.missing)
+    cells = data_of(made.pages[0])["board"]["cells"]["flip-20"]
+    assert cells["elr"]["losses"] is None
+    assert cells["gce"]["losses"] is not None
+
+
+def test_the_page_opens_and_shows_its_tables(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0]) as page:
+        assert page.locator("#matrix-body tbody tr").count() == 4
+        assert "flip-20" in page.locator("#matrix-body thead").inner_text()
+        page.locator("#matrix-body td[data-row=gce][data-track=flip-40]").click()
+        assert "gce on flip-40" in page.locator("#cell h3").inner_text()
+        assert "row=gce" in page.url
+        page.locator("#choices select").nth(1).select_option("giou")
+        assert "gIoU" in page.locator("#matrix-body").inner_text()
+
+
+def test_the_matrix_sorts_by_a_track(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0]) as page:
+        page.locator("#matrix-body thead button").first.click()
+        assert page.locator("#matrix-body tbody th").first.inner_text() == "gce"
+        assert page.locator("#matrix-body thead th").nth(1).get_attribute("aria-sort") == "descending"
+
+
+def test_a_prediction_on_the_canvas_is_the_stored_one(report: Report, runs: Path, browser: Any) -> None:
+    clip = next(actiseg_noise.read_manifest(runs / "manifests/kitchen/val/clean-s0").iter_clips())
+    frame = clip.frames[2]
+    address = f"#clip={clip.clip_id}&frame={frame.frame_id}&find=name&a=clean&b=gce"
+    with opened(browser, report.pages[0], address) as page:
+        page.wait_for_function("document.querySelector('.viewer output').textContent.includes('3 of')")
+        drawn = canvas_of(page, "panel-1")[..., 3] > 0
+        expected = np.zeros(drawn.shape, bool)
+        for sample in clip.samples:
+            if sample.is_positive:
+                expected |= frame.masks[sample.object_id].decode("clean")
+        assert (drawn == expected).all()
+
+
+def test_the_clips_of_a_failure_are_one_click_away(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0]) as page:
+        page.locator("button[data-mode=missed][data-row=baseline]").click()
+        page.wait_for_selector(".clip-list .why")
+        assert page.locator("#panel-1 select").input_value() == "baseline"
+        assert "missed 100.0" in page.locator(".clip-list .why").first.inner_text()
+        assert "find=missed" in page.url
+
+
+def test_the_report_fits_a_telephone(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0], viewport={"width": 390, "height": 800}) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
