@@ -10,7 +10,10 @@ PYTEST := $(BIN)/pytest -n auto --maxprocesses 8 --dist worksteal
 # Processes of the tests reuse what one of them compiled, whatever the shell's setting is.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check lint coverage slow soak versions hooks bench weights manifests clean
+help: ## Say what can be made
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+.PHONY: help demo test check lint coverage slow soak versions hooks bench weights trained manifests clean
 
 demo: $(VENV)/.installed ## Train and score every strategy on every track of the quick protocol, print the leaderboard
 	$(BIN)/actiseg-bench run --all --jobs 2 --out $(DEMO)
@@ -59,6 +62,11 @@ bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 weights: $(VENV)/.installed-dev ## Make the bundled start weights again (`tiny`: about 20 minutes on two cores)
 	$(BIN)/actiseg-bench pretrain --model tiny --out models/tiny
 	$(BIN)/actiseg-bench pretrain --model referformer-mini --threads 1 --out models/referformer-mini
+
+trained: $(VENV)/.installed ## Train the `tiny` that `predict --video` takes by itself (11 minutes on one busy core)
+	$(BIN)/actiseg-noise build --dataset kitchen --split train --recipe clean --out out/trained/clean --resume
+	$(BIN)/actiseg-bench train --manifest out/trained/clean --model tiny --steps 600 --threads 1 --out out/trained/tiny
+	cp out/trained/tiny/checkpoint.safetensors models/tiny-trained/
 
 manifests: $(VENV)/.installed ## Make the published variants of `kitchen` again (about a minute)
 	$(BIN)/python manifests/make.py

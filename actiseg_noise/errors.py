@@ -18,14 +18,16 @@ class UnknownNameError(ActisegError):
     """A name that no registry, recipe folder or protocol knows.
 
     Args:
-        said: the message's first sentence, where ``unknown KIND 'NAME'`` would be none.
+        said: the message's first sentence, where ``unknown KIND 'NAME'`` would be none. more: its last one.
     """
 
-    def __init__(self, kind: str, name: object, known: Iterable[str], said: str | None = None) -> None:
+    def __init__(self, kind: str, name: object, known: Iterable[str], said: str | None = None, more: str = "") -> None:
         options = sorted(known)
-        near = difflib.get_close_matches(str(name), options, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"{said or f'unknown {kind} {name!r}'}.{hint} Known: {', '.join(options) or 'none'}")
+        by_lower = {option.lower(): option for option in options}
+        near = difflib.get_close_matches(str(name).lower(), by_lower, n=1)
+        hint = f" Did you mean {by_lower[near[0]]!r}?" if near else ""
+        known_names = f"Known: {', '.join(options) or 'none'}"
+        super().__init__(f"{said or f'unknown {kind} {name!r}'}.{hint} {known_names}{more and f'. {more}'}")
 
 
 class DataError(ActisegError):

@@ -11,6 +11,7 @@ from actiseg_noise.borders.named_files import MOST_BYTES, file_names, read_named
 from actiseg_noise.borders.text import read_json, read_toml
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 from actiseg_noise.fields import LARGEST, Fields, check_depth, is_number, is_text
+from actiseg_noise.recipe_families import FORMS, recipe_of_family
 
 TEMPORAL = ("frame", "clip")
 FOLDER = Path(__file__).parent / "recipes"
@@ -244,13 +245,19 @@ def recipe_names() -> list[str]:
 
 
 def load_recipe(name: str | Path) -> Recipe:
-    """Return a named recipe, or that of a TOML file.
+    """Return a named recipe, one that its name describes (``flip-35``), or that of a TOML file.
 
     Raises:
         UnknownNameError: neither a recipe of the package nor a file; the message has the nearest name.
-        ActisegError: a file that is no recipe.
+        ActisegError: a file that is no recipe; a rate over 100 %.
     """
-    data, path = read_named("recipe", name, FOLDER)
+    made = recipe_of_family(str(name)) if str(name) not in recipe_names() else None
+    if made is not None:
+        return Recipe.from_json(made, f"recipe {name}")
+    try:
+        data, path = read_named("recipe", name, FOLDER)
+    except UnknownNameError as error:
+        raise UnknownNameError("recipe", str(name), recipe_names(), more=f"Or any {', '.join(FORMS)}.") from error
     return Recipe.from_json(data, str(path), path.parent)
 
 

@@ -232,8 +232,11 @@ class ClipProgress(ProgressBars, Progress):
         self._clips.move(self._done, total)
 
 
-def number_reader(option: str) -> Callable[[str], float]:
+def number_reader(option: str, *, percent: bool = False) -> Callable[[str], float]:
     """Return what reads the number that was typed for an option.
+
+    Args:
+        percent: ``30%`` is .3; else the error proposes it.
 
     Raises (the reader):
         ActisegError: the text is no number; of a percentage, the number that was meant is proposed.
@@ -242,9 +245,12 @@ def number_reader(option: str) -> Callable[[str], float]:
     def read(text: str) -> float:
         with suppress(ValueError):
             return float(text)
-        hint = ""
+        share = None
         with suppress(ValueError):
-            hint = f"; did you mean {float(str(text).rstrip().removesuffix('%')) / 100:g}?"
+            share = float(str(text).rstrip().removesuffix("%")) / 100
+        if share is not None and percent:
+            return share
+        hint = "" if share is None else f"; did you mean {share:g}?"
         raise ActisegError(f"{option}: expected a number, got {text!r}{hint}")
 
     return read
@@ -263,7 +269,7 @@ class InterruptedCommandError(Exception):
         self.code, self.how = code, how
 
 
-def run_app(app: Callable[[], Any], known: type[Exception]) -> NoReturn:
+def run_app(app: Callable[..., Any], known: type[Exception]) -> NoReturn:
     """Run a typer app and end the process with its exit code.
 
     A ``known`` error, one of the system and a library that is not installed print one line and exit with 2.
@@ -288,29 +294,51 @@ def _cannot_print(error: OSError) -> int:
     return 2
 
 
-def _run(app: Callable[[], Any], known: type[Exception]) -> int | str | None:
+def _run(app: Callable[..., Any], known: type[Exception]) -> int | str | None:
     """Return the exit code of an app."""
+    code: int | str | None
     try:
-        app()
-    except SystemExit as end:
-        if end.code == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
+        ended = app(standalone_mode=False)  # the code of typer.Exit, or what a command returned: nothing
+        if ended == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
             print_error("interrupted")
-        return end.code
+        code = ended if isinstance(ended, int) else 0
+    except SystemExit as end:
+        code = end.code
     except OutputError as error:
-        return _cannot_print(error)
+        code = _cannot_print(error)
     except InterruptedCommandError as stop:
         print_error("; ".join(filter(None, (stop.how, str(stop)))))
-        return stop.code
+        code = stop.code
     except KeyboardInterrupt as stop:
         print_error("; ".join(filter(None, ("interrupted", str(stop)))))
-        return INTERRUPTED
+        code = INTERRUPTED
     except (known, MemoryError, OSError, ImportError, UnicodeEncodeError) as error:
         sentence = str(error) if isinstance(error, known) else _sentence(error)
         if sentence is None:
             raise
         print_error(sentence)
-        return 2
-    return 0
+        code = 2
+    except Exception as error:
+        code = _print_usage(error)
+    return code
+
+
+def _print_usage(error: Any) -> int:
+    """Say what was wrong with a command line, as all errors are said, and return the exit code of that.
+
+    Raises:
+        Exception: the error itself, where it is none of typer's.
+    """
+    if not hasattr(error, "format_message"):
+        raise error
+    if error.format_message() == "" or type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return int(error.exit_code)
+    context = getattr(error, "ctx", None)
+    advice = f"; see '{context.command_path} --help'" if context is not None else ""
+    message = error.format_message()
+    print_error(message[:1].lower() + message[1:].rstrip(".") + advice)
+    return int(error.exit_code)
 
 
 def _sentence(error: Exception) -> str | None:

@@ -14,7 +14,7 @@ MODULES = sorted(path for name in ("actiseg_noise", "actiseg_bench") for path in
 # A layer may import the layers before it and itself; layers in one tuple do not see each other.
 NOISE_LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors", "progress", "markdown", "plot_style", "plain", "version"),
-    ("fields", "registry", "key"),
+    ("fields", "registry", "key", "recipe_families"),
     ("records", "masks"),
     ("vocabulary",),
     ("borders",),

@@ -59,7 +59,7 @@ def test_a_training_that_is_interrupted_says_what_is_kept(words: list[str], kept
 
 
 def test_what_a_command_says_of_its_interruption_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    def work() -> None:
+    def work(**_: object) -> None:
         raise InterruptedCommandError("half is kept")
 
     with pytest.raises(SystemExit) as stopped:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="Train models under robust-learning strategies on noisy labels, score them, print tables.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

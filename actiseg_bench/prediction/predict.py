@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -56,7 +56,7 @@ def merge_objects(logits: Tensor) -> Tensor:
 @torch.no_grad()
 def iter_predictions_of(
     model: VosModel,
-    data: ManifestDataset,
+    data: ManifestDataset | Sequence[ClipItem],
     device: torch.device,
     clips: int = 8,
     *,
@@ -83,7 +83,7 @@ def iter_predictions_of(
             yield clip if is_scored else clip._replace(positive_scores=[None] * len(clip.object_ids))
 
 
-def _portions(data: ManifestDataset, clips: int, model: VosModel) -> Iterator[list[ClipItem]]:
+def _portions(data: ManifestDataset | Sequence[ClipItem], clips: int, model: VosModel) -> Iterator[list[ClipItem]]:
     """Yield what shares a forward pass: at most ``clips`` neighbours of equal size, within the card's bounds."""
     card = model.card
     group: list[ClipItem] = []

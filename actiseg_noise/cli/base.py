@@ -10,7 +10,8 @@ import typer
 app = typer.Typer(
     help="Build noisy variants of video object segmentation datasets, look at them, verify them, pass them on.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

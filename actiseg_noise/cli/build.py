@@ -21,7 +21,7 @@ def _flag(name: str, *declarations: str, **shown: Any) -> Any:
 
 def _rate(name: str) -> Any:
     """Return the command line's form of a rate."""
-    return _flag(name, metavar="RATE", parser=number_reader(f"--{name.replace('_', '-')}"))
+    return _flag(name, metavar="RATE", parser=number_reader(f"--{name.replace('_', '-')}", percent=True))
 
 
 @app.command(context_settings={"allow_extra_args": True})

@@ -245,7 +245,7 @@ def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(
         (["run", "--manifest", "m", "--eval-manifest", "e"], "no manifest.json here"),
         (["run", "--all", "--weights", "nowhere.safetensors"], "nowhere.safetensors: no such weights file"),
         (["run", "--all", "--device", "warp"], "--device warp: expected cpu, cuda, cuda:N or auto"),
-        (["run", "--all", "--seeds", "0"], "Invalid value for '--seeds'"),
+        (["run", "--all", "--seeds", "0"], "invalid value for '--seeds'"),
         (["leaderboard", "nowhere"], "nowhere: no such folder"),
         (["leaderboard", ".", "--format", "mdd"], "unknown format 'mdd'. Did you mean 'md'?"),
         (["list", "strategy"], "nothing to list is called 'strategy'. Did you mean 'strategies'?"),
