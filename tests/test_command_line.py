@@ -50,9 +50,9 @@ def test_a_word_that_is_no_option_is_an_error_of_one_line(say: Say, cli: ModuleT
 
 @pytest.mark.parametrize("cli", BOTH)
 def test_a_command_that_is_not_there_proposes_one(say: Say, cli: ModuleType) -> None:
-    code, _, told = say(cli, "verfy")
+    code, _, told = say(cli, "verif")
     assert code == 2
-    assert told.startswith("error: no such command 'verfy'. Did you mean 'verify'?")
+    assert told.startswith("error: no such command 'verif'. Did you mean 'verify'?")
 
 
 def test_a_value_of_another_type_names_its_option(say: Say) -> None:
