@@ -22,6 +22,13 @@ def publish(
         str, typer.Option(metavar="NAME", help="full, or recipe-only: without masks, which receivers rebuild.")
     ] = "full",
     repo_id: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Its name on the hub.")] = None,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The folder on the web that its files will be in, for Croissant.")
+    ] = None,
+    tool_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where this tool is installed from. [default: what its metadata say]"),
+    ] = None,
     shard_mb: Annotated[
         float,
         typer.Option(
@@ -43,7 +50,15 @@ def publish(
     try:
         with ClipProgress() as progress:
             made = run(
-                manifests, out, labels=labels, repo_id=repo_id, shard_mb=shard_mb, force=force, progress=progress
+                manifests,
+                out,
+                labels=labels,
+                repo_id=repo_id,
+                url=url,
+                tool_url=tool_url,
+                shard_mb=shard_mb,
+                force=force,
+                progress=progress,
             )
     except UnverifiedError as error:
         print_findings(error.findings)
@@ -66,3 +81,5 @@ def _print_publication(made: Publication, as_json: bool) -> None:
     for caution in made.cautions:
         err.print(f"caution: {caution}", soft_wrap=True)
     print_text("README.md says how it is read, checked and built again")
+    if made.places.tool_url is None:
+        print_text("it cannot say where this tool's source is, as its metadata name no address; --tool-url URL does")

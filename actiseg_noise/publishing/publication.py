@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,11 +21,11 @@ from actiseg_noise.publishing.card import card
 from actiseg_noise.publishing.checksums import check_output, seal
 from actiseg_noise.publishing.croissant import croissant
 from actiseg_noise.publishing.licence import find_licence
+from actiseg_noise.publishing.places import Places, find_places
 from actiseg_noise.publishing.shards import Published, folder_of, write_published
 
 LABELS = ("full", RECIPE_ONLY)
 SHARD_MB = 256.0
-_REPO_ID = re.compile(r"[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?")
 
 
 class UnverifiedError(ActisegError):
@@ -44,11 +43,13 @@ class Publication:
 
     Attributes:
         cautions: what to think of before it is passed on: a licence that may forbid it, files only the publisher has.
+        places: the addresses that its page names.
     """
 
     path: Path
     manifests: tuple[Published, ...]
     cautions: tuple[str, ...]
+    places: Places
 
 
 def publish(
@@ -57,6 +58,8 @@ def publish(
     *,
     labels: str = "full",
     repo_id: str | None = None,
+    url: str | None = None,
+    tool_url: str | None = None,
     shard_mb: float = SHARD_MB,
     force: bool = False,
     progress: Progress | None = None,
@@ -72,6 +75,8 @@ def publish(
         manifests: a manifest folder, or several. out: the folder to write; whole or not at all.
         labels: ``full``, or ``recipe-only``: without masks, which receivers rebuild.
         repo_id: ``owner/name`` on the hub, for the page's code and for Croissant.
+        url: the folder on the web that the files will be in, for Croissant, instead of ``repo_id``.
+        tool_url: where this tool is installed from: a Git repository or an archive; by default what its metadata say.
         shard_mb: size at which a table's next shard begins, in 10^6 bytes.
         force: replace an earlier publication at ``out``, once the new one is whole.
 
@@ -80,7 +85,8 @@ def publish(
         ActisegError: bad usage; manifests that do not belong together; an output that may not be replaced.
     """
     folder, notes = Path(out), progress or Progress()
-    _check_usage(labels, repo_id, shard_mb)
+    _check_usage(labels, shard_mb)
+    places = find_places(repo_id, url, tool_url)
     check_output(folder, force=force)
     paths = [manifests] if isinstance(manifests, str | Path) else manifests
     opened = [read_manifest(path) for path in paths]
@@ -97,22 +103,18 @@ def publish(
             write_published(manifest, draft.path, withhold=withhold, shard_bytes=size, progress=notes)
             for manifest in opened
         )
-        write_text(draft.path / "README.md", card(published, repo_id))
-        metadata = croissant(published, draft.path, repo_id=repo_id, date=_today())
+        write_text(draft.path / "README.md", card(published, places))
+        metadata = croissant(published, draft.path, places, date=_today())
         write_json(draft.path / "croissant.json", metadata)
         seal(draft.path)
         draft.commit()
-    return Publication(folder, published, tuple(_cautions(published)))
+    return Publication(folder, published, tuple(_cautions(published)), places)
 
 
-def _check_usage(labels: str, repo_id: str | None, shard_mb: float) -> None:
+def _check_usage(labels: str, shard_mb: float) -> None:
     """Refuse options that mean nothing."""
     if labels not in LABELS:
         raise UnknownNameError("--labels", labels, LABELS)
-    raise_if(
-        repo_id is not None and not _REPO_ID.fullmatch(repo_id),
-        f"--repo-id {repo_id}: expected OWNER/NAME, as the hub writes it",
-    )
     raise_if(not shard_mb > 0, f"--shard-mb must be above 0, got {shard_mb:g}")
 
 

@@ -87,8 +87,10 @@ def test_a_manifest_in_it_is_a_manifest_with_the_same_digest(made: Made) -> None
         before, after = actiseg_noise.read_manifest(source), actiseg_noise.read_manifest(made.out / folder)
         assert after.digest == before.digest
         assert verify(after) == []
-        for table in ("clips", "frames", "samples", "masks"):
+        for table in ("clips", "frames", "samples"):
             assert after.table(table) == before.table(table)
+        masks = [row | {"noisy_rle": row["noisy_rle"] or row["clean_rle"]} for row in before.table("masks").to_pylist()]
+        assert after.table("masks").to_pylist() == masks, "the code to train on is there even where it is the clean one"
 
 
 def test_the_files_of_a_manifest_have_the_hubs_names(made: Made) -> None:
@@ -102,6 +104,84 @@ def test_the_files_of_a_manifest_have_the_hubs_names(made: Made) -> None:
         "croissant.json",
         "train",
     ]
+
+
+def test_every_row_says_where_it_is_from_and_a_mask_its_size(made: Made) -> None:
+    for table in ("clips", "frames", "samples", "masks"):
+        rows = pq.read_table(made.out / f"train/toy-mix-s0/{table}-00000-of-00001.parquet").to_pylist()
+        assert {(row["split"], row["recipe"], row["seed"]) for row in rows} == {("train", "toy-mix", 0)}
+    assert {(row["height"], row["width"]) for row in rows} == {(24, 32)}
+    assert all(row["noisy_rle"] for row in rows)
+    assert {row["noisy_rle"] == row["clean_rle"] for row in rows} == {True, False}
+
+
+def test_the_columns_of_a_publication_are_no_part_of_its_manifest(made: Made) -> None:
+    before, after = (actiseg_noise.read_manifest(path).info for path in (made.noisy, made.out / "train/toy-mix-s0"))
+    assert {name: list(columns) for name, columns in after.columns.items()} == {
+        name: list(columns) for name, columns in before.columns.items()
+    }
+
+
+def test_a_publication_is_built_again_compared_and_published_again(made: Made, tmp_path: Path) -> None:
+    folder = made.out / "train/toy-mix-s0"
+    toy = write_toy(make_toy(), tmp_path / "root")
+    assert verify(folder, dataset=toy) == []
+    assert actiseg_noise.diff(made.noisy, folder).is_equal
+    again = publish([folder], tmp_path / "again").path
+    assert pq.read_table(again / MASKS).equals(pq.read_table(made.out / MASKS))
+
+
+def test_a_changed_code_of_a_publication_is_found_by_its_row(made: Made, tmp_path: Path) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(made.out / "train/toy-mix-s0", tmp_path / "m"))
+    table = pq.read_table(folder / "masks-00000-of-00001.parquet")
+    codes = table["noisy_rle"].to_pylist()
+    other = next(code for code in codes if code != codes[0])
+    index = table.column_names.index("noisy_rle")
+    changed = table.set_column(index, table.schema.field(index), [[other, *codes[1:]]])
+    pq.write_table(changed, folder / "masks-00000-of-00001.parquet")
+    assert "noisy_rle" in verify(folder)[0].where
+
+
+def test_the_decoding_on_the_page_needs_the_folder_pandas_and_pycocotools_alone(made: Made, tmp_path: Path) -> None:
+    import shutil
+
+    out = Path(shutil.copytree(made.out, tmp_path / "alone"))
+    blocks = [code for kind, code in BLOCK.findall((out / "README.md").read_text("utf-8")) if "decode(" in code]
+    assert len(blocks) == 1
+    without = "import sys\nsys.modules.update(actiseg_noise=None, actiseg_bench=None, torch=None)\n"
+    printed = run(sys.executable, "-c", without + blocks[0], cwd=out)
+    size, found, stated = re.fullmatch(r"(\(24, 32\)) (\d+) (\d+)\n", printed).groups()  # type: ignore[union-attr]
+    assert (size, found) == ("(24, 32)", stated)
+
+
+def test_without_masks_the_page_decodes_none(made: Made, tmp_path: Path) -> None:
+    page = (publish([made.noisy], tmp_path / "pub", labels="recipe-only").path / "README.md").read_text("utf-8")
+    assert "decode(" not in page
+
+
+def test_the_page_says_where_the_tool_is_installed_from(made: Made, tmp_path: Path) -> None:
+    page = (made.out / "README.md").read_text("utf-8")
+    assert f'pip install "actiseg-nl=={actiseg_noise.__version__}"' in page
+    out = publish([made.noisy], tmp_path / "pub", tool_url="https://example.org/actiseg-nl.git").path
+    page = (out / "README.md").read_text("utf-8")
+    assert 'pip install "actiseg-nl @ git+https://example.org/actiseg-nl.git"' in page
+    assert "Its source is at https://example.org/actiseg-nl.git." in page
+
+
+def test_the_tools_address_is_that_of_its_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    from email.message import Message
+
+    from actiseg_noise.publishing import places
+
+    stated = Message()
+    monkeypatch.setattr(places, "metadata", lambda _: stated)
+    assert places.tool_address() is None
+    stated["Project-URL"] = "Paper, https://arxiv.org/abs/2509.16677"
+    assert places.tool_address() is None, "a paper is no place to install from"
+    stated["Project-URL"] = "Repository, https://example.org/actiseg-nl"
+    assert places.tool_address() == "https://example.org/actiseg-nl"
 
 
 def test_large_tables_are_shards(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +308,8 @@ print(json.dumps(rows, default=lambda value: value.item()))
 def test_croissant_is_valid_and_reads_every_row(made: Made) -> None:
     rows = records(made.out / "croissant.json", "train/toy-mix-s0-samples")
     prefix = "train/toy-mix-s0-samples/"
-    expected = actiseg_noise.read_manifest(made.noisy).table("samples").to_pylist()
+    origin = {"split": "train", "recipe": "toy-mix", "seed": 0}
+    expected = [row | origin for row in actiseg_noise.read_manifest(made.noisy).table("samples").to_pylist()]
     assert [{key.removeprefix(prefix): value for key, value in row.items()} for row in rows] == expected
 
 
@@ -247,7 +328,7 @@ def test_the_page_can_be_followed_as_it_is_typed(
 ) -> None:
     more = {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "ACTISEG_KITCHEN_ROOT": str(kitchen_root)}
     blocks = BLOCK.findall((kitchen / "README.md").read_text("utf-8"))
-    assert [kind for kind, _ in blocks] == ["python", "python", "python", "bash", "bash"]
+    assert [kind for kind, _ in blocks] == ["python", "python", "python", "python", "bash", "bash"]
     for kind, code in blocks:
         command = ("bash", "-euo", "pipefail", "-c", code) if kind == "bash" else (sys.executable, "-c", code)
         assert run(*command, cwd=kitchen, **more).strip()
@@ -318,6 +399,10 @@ def test_manifests_that_do_not_belong_together_are_refused(made: Made, clean_val
         ({"labels": "recipe"}, r"unknown --labels 'recipe'\. Did you mean 'recipe-only'\?"),
         ({"repo_id": "a/b/c"}, r"--repo-id a/b/c: expected OWNER/NAME"),
         ({"repo_id": 'a"b'}, r"--repo-id a\"b: expected OWNER/NAME"),
+        ({"url": "data/here"}, r"--url: expected an address of the web without a user's name"),
+        ({"url": "https://me:word@example.org/a"}, r"--url: expected an address of the web without a user's name"),
+        ({"tool_url": "https://a.org/$(reboot)"}, r"--tool-url: expected an address of the web"),
+        ({"repo_id": "a/b", "url": "https://a.org"}, r"--repo-id and --url are two addresses; give one of them"),
         ({"shard_mb": 0}, r"--shard-mb must be above 0, got 0"),
     ],
 )
