@@ -29,6 +29,16 @@ def publish(
         str | None,
         typer.Option(metavar="URL", help="Where this tool is installed from. [default: what its metadata say]"),
     ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(metavar="N|all", help="Add the frames of N clips, or of all, with their masks drawn over them."),
+    ] = None,
+    images_allowed: Annotated[
+        bool, typer.Option("--images-allowed", help="I may pass on images whose licence does not say so.")
+    ] = False,
+    root: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The dataset's folder, for pictures. [default: the usual one]")
+    ] = None,
     shard_mb: Annotated[
         float,
         typer.Option(
@@ -56,6 +66,9 @@ def publish(
                 repo_id=repo_id,
                 url=url,
                 tool_url=tool_url,
+                images=images,
+                images_allowed=images_allowed,
+                root=root,
                 shard_mb=shard_mb,
                 force=force,
                 progress=progress,

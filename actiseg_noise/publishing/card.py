@@ -12,9 +12,10 @@ from actiseg_noise.manifest.schema import ACTION, MASKS, RECIPE_ONLY, SAMPLES, T
 from actiseg_noise.plain import markdown_block, markdown_code, markdown_text, web_address
 from actiseg_noise.publishing.citation import PAPER
 from actiseg_noise.publishing.columns import published_tables
-from actiseg_noise.publishing.front_matter import config_name, front_matter, pretty_name, split_name
+from actiseg_noise.publishing.front_matter import config_name, front_matter, pictures_name, pretty_name, split_name
 from actiseg_noise.publishing.licence import find_licence
 from actiseg_noise.publishing.places import Places, install_command
+from actiseg_noise.publishing.preview import PREVIEW_NAME
 from actiseg_noise.publishing.shards import Published
 from actiseg_noise.recipe import NoiseSpec
 
@@ -73,6 +74,7 @@ or newer:
 
 {source}The package has the commands `actiseg-noise` and, with its extra `bench`, `actiseg-bench`.
 """
+_SHEET = f"![Frames, clean masks, noisy masks and both prompts of a few clips]({PREVIEW_NAME})\n"
 _FROM_A_COPY = "Where no package index has it, `pip install .` in a copy of its source does the same. "
 
 
@@ -84,6 +86,7 @@ def card(published: Sequence[Published], places: Places | None = None) -> str:
         front_matter(published),
         f"# {pretty_name(info.dataset)}\n",
         _intro(published),
+        _SHEET,
         f"## What is here\n\n{manifest_table(published)}",
         _noise(published),
         _reading(published[0], places.repo_id),
@@ -108,11 +111,20 @@ def _intro(published: Sequence[Published]) -> str:
         f"{markdown_text(dataset['version'])}: *{markdown_text(dataset['title'])}*{where}. Each folder below is a "
         "*manifest*: Parquet tables of clips, frames, samples "
         "(prompts) and masks, and a `manifest.json` that says what they are. Equal digest, equal labels.\n\n"
-        f"Images are not included. {_get(dataset)}\n\n"
+        f"{_images(published)}{_get(dataset)}\n\n"
         f"Made with `{_TOOL}` {', '.join(map(markdown_text, versions))}, of the Python package "
         "`actiseg-nl`, which implements ActiSeg-NL "
         "([arXiv 2509.16677](https://arxiv.org/abs/2509.16677)).\n"
     )
+
+
+def _images(published: Sequence[Published]) -> str:
+    """Say whether the dataset's images are here."""
+    with_images = [pictures_name(item) for item in published if item.images is not None]
+    if not with_images:
+        return "The dataset's images are not included. "
+    names = ", ".join(map(markdown_code, with_images))
+    return f"Of the dataset's images a few are included, with the masks drawn over them: the configuration {names}. "
 
 
 def _get(dataset: dict[str, Any]) -> str:

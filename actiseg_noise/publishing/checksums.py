@@ -12,8 +12,18 @@ from actiseg_noise.errors import ActisegError, DataError
 
 SUMS_NAME = "SHA256SUMS"
 ATTRIBUTES_NAME = ".gitattributes"
-# Git for Windows rewrites the ends of lines on a clone, by default, and the checksums of text files would not hold.
-_ATTRIBUTES = "* -text\n"
+# Git for Windows rewrites the ends of lines on a clone, by default, and the checksums of text files would not hold: no
+# file is text but for those that are named, and their lines end as they were written. Large files go the way that the
+# hub has for them; without git-lfs they are in Git as they are.
+_IN_LFS = ("*.parquet", "*.png", "*.webp")
+_TEXTS = ("*.json", "*.md", "*.toml", "*.txt", ATTRIBUTES_NAME, SUMS_NAME)
+_ATTRIBUTES = "".join(
+    [
+        "* -text\n",
+        *(f"{name} text eol=lf\n" for name in _TEXTS),
+        *(f"{name} filter=lfs diff=lfs merge=lfs -text\n" for name in _IN_LFS),
+    ]
+)
 
 
 def check_output(out: Path, *, force: bool) -> None:

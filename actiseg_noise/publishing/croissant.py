@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from actiseg_noise.manifest.schema import Column, Table
+from actiseg_noise.borders.drafts import other_files
+from actiseg_noise.manifest.schema import TABLES, Column, Table
 from actiseg_noise.plain import markdown_text, printable
 from actiseg_noise.publishing.checksums import sha256_of
 from actiseg_noise.publishing.citation import citation
@@ -58,6 +59,8 @@ _CONTEXT: dict[str, Any] = {
 }
 _TYPES = {"str": "sc:Text", "bool": "sc:Boolean", "float64": "sc:Float"}
 _PARQUET = "application/x-parquet"
+_FORMATS = {"parquet": _PARQUET, "json": "application/json", "toml": "application/toml", "webp": "image/webp"}
+METADATA_NAME = "croissant.json"
 _REPOSITORY = "repository"
 _PAGE = "README.md"  # beside croissant.json: the address of a folder that may be anywhere
 
@@ -92,6 +95,7 @@ def croissant(published: Sequence[Published], root: Path, places: Places, *, dat
         "distribution": [
             *([_repository(str(places.home))] if places.repo_id else []),
             *(found for item, table in tables for found in _files(item, table, root, places)),
+            *(_file(name, root, places) for name in sorted(_beside_tables(published, root))),
         ],
         "recordSet": [_record_set(item, table) for item, table in tables],
     }
@@ -133,16 +137,27 @@ def _files(item: Published, table: Table, root: Path, places: Places) -> Iterato
         "encodingFormat": _PARQUET,
         "includes": paths if len(paths) > 1 else paths[0],
     } | inside
-    for path in paths:
-        yield {
-            "@type": "cr:FileObject",
-            "@id": path,
-            "name": path.replace("/", "-"),
-            "contentUrl": path if places.url is None else f"{places.url}/{quote(path)}",
-            "contentSize": f"{item.info.files[path.rpartition('/')[2]]} B",
-            "encodingFormat": _PARQUET,
-            "sha256": sha256_of(root / path),
-        } | inside
+    yield from (_file(path, root, places) for path in paths)
+
+
+def _beside_tables(published: Sequence[Published], root: Path) -> Iterator[str]:
+    """Yield the files that are there when the metadata is made and that no table has."""
+    in_tables = {path for item in published for table in TABLES for path in item.files(table)}
+    yield from (name for name in other_files(root, in_tables.__contains__) if name not in ("README.md", METADATA_NAME))
+
+
+def _file(path: str, root: Path, places: Places) -> dict[str, Any]:
+    """Return one file with its digest, where it will be found."""
+    inside = {"containedIn": {"@id": _REPOSITORY}} if places.repo_id else {}
+    return {
+        "@type": "cr:FileObject",
+        "@id": path,
+        "name": path.replace("/", "-"),
+        "contentUrl": path if places.url is None else f"{places.url}/{quote(path)}",
+        "contentSize": f"{(root / path).stat().st_size} B",
+        "encodingFormat": _FORMATS.get(path.rpartition(".")[2], "text/plain"),
+        "sha256": sha256_of(root / path),
+    } | inside
 
 
 def _set_id(item: Published, table: Table) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,13 @@ from actiseg_noise.manifest.schema import RECIPE_ONLY
 from actiseg_noise.progress import Progress
 from actiseg_noise.publishing.card import card
 from actiseg_noise.publishing.checksums import check_output, seal
-from actiseg_noise.publishing.croissant import croissant
+from actiseg_noise.publishing.croissant import METADATA_NAME, croissant
+from actiseg_noise.publishing.images import parse_images, write_images
 from actiseg_noise.publishing.licence import find_licence
 from actiseg_noise.publishing.places import Places, find_places
+from actiseg_noise.publishing.preview import image_refusal, write_preview
 from actiseg_noise.publishing.shards import Published, folder_of, write_published
+from actiseg_noise.view.preview_sheet import find_frames
 
 LABELS = ("full", RECIPE_ONLY)
 SHARD_MB = 256.0
@@ -60,6 +63,9 @@ def publish(
     repo_id: str | None = None,
     url: str | None = None,
     tool_url: str | None = None,
+    images: int | str | None = None,
+    images_allowed: bool = False,
+    root: str | Path | None = None,
     shard_mb: float = SHARD_MB,
     force: bool = False,
     progress: Progress | None = None,
@@ -77,6 +83,9 @@ def publish(
         repo_id: ``owner/name`` on the hub, for the page's code and for Croissant.
         url: the folder on the web that the files will be in, for Croissant, instead of ``repo_id``.
         tool_url: where this tool is installed from: a Git repository or an archive; by default what its metadata say.
+        images: of so many clips of each manifest, or ``all``, the frames with their masks, as a configuration.
+        images_allowed: the publisher may pass on images whose licence does not say so.
+        root: the dataset's folder, for pictures; by default the usual one.
         shard_mb: size at which a table's next shard begins, in 10^6 bytes.
         force: replace an earlier publication at ``out``, once the new one is whole.
 
@@ -86,13 +95,16 @@ def publish(
     """
     folder, notes = Path(out), progress or Progress()
     _check_usage(labels, shard_mb)
-    places = find_places(repo_id, url, tool_url)
+    places, clips = find_places(repo_id, url, tool_url), parse_images(images)
     check_output(folder, force=force)
     paths = [manifests] if isinstance(manifests, str | Path) else manifests
     opened = [read_manifest(path) for path in paths]
     _check_together(opened)
     for manifest in opened:
         _check_labels(manifest, labels)
+        if clips is not None:
+            _check_images(manifest, labels, images_allowed)
+    frames = _find_frames(opened, root, clips)
     for manifest in opened:
         if findings := verify(manifest):
             raise UnverifiedError(manifest.path, findings)
@@ -103,9 +115,12 @@ def publish(
             write_published(manifest, draft.path, withhold=withhold, shard_bytes=size, progress=notes)
             for manifest in opened
         )
+        write_preview(published, draft.path, frames, images_allowed=images_allowed)
+        if clips is not None:
+            published = tuple(_with_images(item, draft.path, frames, clips, size) for item in published)
         write_text(draft.path / "README.md", card(published, places))
         metadata = croissant(published, draft.path, places, date=_today())
-        write_json(draft.path / "croissant.json", metadata)
+        write_json(draft.path / METADATA_NAME, metadata)
         seal(draft.path)
         draft.commit()
     return Publication(folder, published, tuple(_cautions(published)), places)
@@ -150,6 +165,40 @@ def _check_labels(manifest: Manifest, labels: str) -> None:
             f"{manifest.path}: its masks were withheld (content recipe-only); publish it with --labels recipe-only, or "
             "build it from the dataset first"
         )
+
+
+def _check_images(manifest: Manifest, labels: str, is_allowed: bool) -> None:
+    """Refuse pictures that may not be passed on, or on which nothing would be seen."""
+    refusal = None if is_allowed else image_refusal(manifest.info)
+    if refusal is not None:
+        raise ActisegError(
+            f"--images: {refusal}, so the images of {manifest.info.dataset['name']} are not passed on. Leave it "
+            "out, or say --images-allowed where you have the right to"
+        )
+    if labels == RECIPE_ONLY or manifest.info.content != "full":
+        raise ActisegError(f"--images: {manifest.path} is published without masks, so there is nothing to draw")
+
+
+def _find_frames(manifests: Sequence[Manifest], root: str | Path | None, images: int | str | None) -> Path | None:
+    """Return the dataset's folder where pictures are asked for, or one is named; an embedded dataset is drawn there.
+
+    Raises:
+        ActisegError: there is none.
+    """
+    if root is None and images is None:
+        return None
+    found = [find_frames(manifest, None if root is None else Path(root)) for manifest in manifests]
+    if images is not None and found[0] is None:
+        raise ActisegError(f"--images: where is {manifests[0].info.dataset['name']}? Name its folder: --root DIR")
+    return found[0]
+
+
+def _with_images(item: Published, folder: Path, root: Path | None, clips: int | str, shard_bytes: int) -> Published:
+    """Write the pictures of a published manifest and return it with them."""
+    if root is None:
+        return item
+    made = write_images(read_manifest(folder / item.folder), item.folder, folder, root, clips, shard_bytes)
+    return replace(item, images=made)
 
 
 def _cautions(published: Sequence[Published]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from actiseg_noise.manifest.schema import RECIPE_ONLY, Table
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.progress import Progress
 from actiseg_noise.publishing.columns import iter_published, published_tables
+from actiseg_noise.publishing.images import PublishedImages
 from actiseg_noise.publishing.toml import recipe_toml
 
 _LEVEL = 19  # of zstd: a tenth smaller than the quickest, and a publication is written once
@@ -28,11 +29,13 @@ class Published:
         folder: relative to the publication, ``<split>/<recipe id>-s<seed>``.
         info: what its ``manifest.json`` says.
         in_memory: table → bytes of its rows in Arrow's layout.
+        images: its frames with masks drawn over them, None without ``--images``.
     """
 
     folder: str
     info: ManifestInfo
     in_memory: dict[str, int]
+    images: PublishedImages | None = None
 
     @property
     def variant(self) -> str:

@@ -83,15 +83,19 @@ def preview(
         ActisegError: an unknown clip, nothing to show, no such root, or ``out`` cannot be written.
     """
     opened = open_manifest(manifest)
-    folder = _find_frames(opened, None if root is None else Path(root))
+    folder = find_frames(opened, None if root is None else Path(root))
     sheet = draw_preview(opened, root=folder, clips=clips, limit=limit, noise_only=noise_only)
     if out is not None:
         write_png(Path(out), sheet.image)
     return sheet
 
 
-def _find_frames(manifest: Manifest, root: Path | None) -> Path | None:
-    """Return the dataset's folder: the one given, the usual one, or None; an embedded dataset is drawn when absent."""
+def find_frames(manifest: Manifest, root: Path | None) -> Path | None:
+    """Return the dataset's folder: the one given, the usual one, or None; an embedded dataset is drawn when absent.
+
+    Raises:
+        ActisegError: there is no such ``root``.
+    """
     if root is not None and not root.is_dir():
         raise ActisegError(f"--root {root}: no such folder; leave it out to see the masks on a plain canvas")
     name = manifest.info.dataset["name"]
