@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @app.command()
 def publish(
     manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST", help="Manifest folders of one dataset.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make, or an address: hf://…, s3://….")],
     labels: Annotated[
         str, typer.Option(metavar="NAME", help="full, or recipe-only: without masks, which receivers rebuild.")
     ] = "full",
@@ -83,14 +83,15 @@ def publish(
 
 def _print_publication(made: Publication, as_json: bool) -> None:
     """Print what was written, and what to think of before it is passed on."""
+    from actiseg_noise.borders.remote import shown
     from actiseg_noise.terminal import err, print_json, print_table, print_text
 
     if as_json:
         manifests = [{"folder": item.folder, "digest": item.info.digest} for item in made.manifests]
-        print_json({"path": str(made.path), "manifests": manifests, "cautions": made.cautions})
+        print_json({"path": shown(made.path), "manifests": manifests, "cautions": made.cautions})
         return
     rows = [(item.folder, item.info.content, item.info.digest) for item in made.manifests]
-    print_table(f"Published at {made.path}", ("manifest", "content", "digest"), rows)
+    print_table(f"Published at {shown(made.path)}", ("manifest", "content", "digest"), rows)
     for caution in made.cautions:
         err.print(f"caution: {caution}", soft_wrap=True)
     print_text("README.md says how it is read, checked and built again")

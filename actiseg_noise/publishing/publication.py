@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from actiseg_noise.borders.drafts import FolderDraft
+from actiseg_noise.borders.remote import Address, find_address
 from actiseg_noise.borders.writing import write_json, write_text
 from actiseg_noise.check.findings import Finding
 from actiseg_noise.check.verify import verify
@@ -25,6 +27,7 @@ from actiseg_noise.publishing.licence import find_licence
 from actiseg_noise.publishing.places import Places, find_places
 from actiseg_noise.publishing.preview import image_refusal, write_preview
 from actiseg_noise.publishing.shards import Published, folder_of, write_published
+from actiseg_noise.publishing.upload import publish_to
 from actiseg_noise.view.preview_sheet import find_frames
 
 LABELS = ("full", RECIPE_ONLY)
@@ -45,6 +48,7 @@ class Publication:
     """What was published.
 
     Attributes:
+        path: the folder, or the address as a path.
         cautions: what to think of before it is passed on: a licence that may forbid it, files only the publisher has.
         places: the addresses that its page names.
     """
@@ -78,7 +82,8 @@ def publish(
     ['val/text-and-masks-s0-first3']
 
     Args:
-        manifests: a manifest folder, or several. out: the folder to write; whole or not at all.
+        manifests: a manifest folder, or several. out: the folder to write, whole or not at all; or an address, such as
+            ``hf://datasets/OWNER/NAME`` or ``s3://BUCKET/FOLDER``.
         labels: ``full``, or ``recipe-only``: without masks, which receivers rebuild.
         repo_id: ``owner/name`` on the hub, for the page's code and for Croissant.
         url: the folder on the web that the files will be in, for Croissant, instead of ``repo_id``.
@@ -93,7 +98,13 @@ def publish(
         UnverifiedError: a manifest fails ``verify``.
         ActisegError: bad usage; manifests that do not belong together; an output that may not be replaced.
     """
-    folder, notes = Path(out), progress or Progress()
+    notes = progress or Progress()
+    address = find_address(out)
+    if address is not None:
+        options: dict[str, Any] = {"labels": labels, "repo_id": repo_id, "url": url, "tool_url": tool_url}
+        options |= {"images": images, "images_allowed": images_allowed, "root": root, "shard_mb": shard_mb}
+        return _publish_to(address, manifests, options, force=force, progress=notes)
+    folder = Path(out)
     _check_usage(labels, shard_mb)
     places, clips = find_places(repo_id, url, tool_url), parse_images(images)
     check_output(folder, force=force)
@@ -124,6 +135,24 @@ def publish(
         seal(draft.path)
         draft.commit()
     return Publication(folder, published, tuple(_cautions(published)), places)
+
+
+def _publish_to(
+    address: Address,
+    manifests: str | Path | Sequence[str | Path],
+    options: dict[str, Any],
+    *,
+    force: bool,
+    progress: Progress,
+) -> Publication:
+    """Publish to an address; see :func:`publish`."""
+    made: list[Publication] = []
+
+    def make(room: Path) -> None:
+        made.append(publish(manifests, room, force=True, progress=progress, **options))
+
+    publish_to(address, make, force=force, progress=progress)
+    return replace(made[0], path=Path(str(address)))
 
 
 def _check_usage(labels: str, shard_mb: float) -> None:
