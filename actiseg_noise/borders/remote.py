@@ -18,6 +18,7 @@ from actiseg_noise.errors import ActisegError, DataError, MissingExtraError
 
 _ADDRESS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+):/+(?P<rest>[^/\\].*)", re.DOTALL)  # one letter is a drive
 _PINNED = re.compile(r"hf://[^/]+(/[^/@]+)*@[0-9a-f]{40}(/|$)")
+_REPOSITORY = re.compile(r"hf://datasets/(?P<name>[^/@]+/[^/@]+)(@[^/]+)?")
 _DIGEST = "#digest="
 _HEX = re.compile(r"[0-9a-f]{8,64}")
 _EMBEDDED = re.compile(r"([a-z][a-z0-9+.-]+)://[^\s'\"<>()]*", re.IGNORECASE)
@@ -58,6 +59,12 @@ class Address:
     def name(self) -> str:
         """Return the folder's own name."""
         return self.folder.rpartition("/")[2]
+
+    @property
+    def repo_id(self) -> str | None:
+        """Return ``owner/name`` of a dataset repository of the hub, where the address is one."""
+        match = _REPOSITORY.fullmatch(self._place)
+        return match["name"] if match else None
 
     @property
     def scheme(self) -> str:

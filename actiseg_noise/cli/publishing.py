@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @app.command()
 def publish(
-    manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST", help="Manifest folders of one dataset.")],
+    manifests: Annotated[
+        list[Path], typer.Argument(metavar="MANIFEST", help="Manifest folders of one dataset, or addresses.")
+    ],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make, or an address: hf://…, s3://….")],
     labels: Annotated[
         str, typer.Option(metavar="NAME", help="full, or recipe-only: without masks, which receivers rebuild.")
@@ -50,7 +52,8 @@ def publish(
 ) -> None:
     """Make a folder ready to upload as a Hugging Face dataset repository: card, licence, shards, checksums.
 
-    Every manifest is verified first; one that fails is not published (exit 1).
+    Every manifest is verified first; one that fails is not published (exit 1). Images are added on request, and shown
+    on the page's picture, where the dataset's licence allows it.
     """
     from actiseg_noise.cli.checking import print_findings
     from actiseg_noise.publishing.publication import UnverifiedError

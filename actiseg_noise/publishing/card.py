@@ -51,7 +51,7 @@ print(pandas.read_parquet("{file}").is_harmful.mean())
 
 With `actiseg-nl` installed, a folder is a manifest for all of its tools: `actiseg_noise.read_manifest("{folder}")`,
 `actiseg-noise inspect {folder}` and, where masks are there, `actiseg_bench.ManifestDataset("{folder}")`.
-"""
+{address}"""
 _DECODING = """Masks are COCO's compressed run-length codes: `noisy_rle` is the one to train on, `clean_rle` the one to
 score with; where no noise changed a mask they are equal. With `pycocotools` a row is a mask:
 
@@ -202,6 +202,18 @@ def _reading(item: Published, repo_id: str | None) -> str:
         file=item.files(SAMPLES)[0],
         folder=item.folder,
         masks=_decoding(item),
+        address=_address(item, repo_id),
+    )
+
+
+def _address(item: Published, repo_id: str | None) -> str:
+    """Show the address of the first manifest, pinned to its labels; nothing where it has none on the hub."""
+    if repo_id is None:
+        return ""
+    address = f"hf://datasets/{repo_id}/{item.folder}#digest={item.info.digest}"
+    return (
+        "With its extra `remote` and `huggingface_hub` the same works from here, without a copy of your own:\n"
+        f"`actiseg-noise verify {address}`\n"
     )
 
 

@@ -101,6 +101,7 @@ def publish(
     notes = progress or Progress()
     address = find_address(out)
     if address is not None:
+        repo_id = repo_id or (None if url else address.repo_id)
         options: dict[str, Any] = {"labels": labels, "repo_id": repo_id, "url": url, "tool_url": tool_url}
         options |= {"images": images, "images_allowed": images_allowed, "root": root, "shard_mb": shard_mb}
         return _publish_to(address, manifests, options, force=force, progress=notes)

@@ -460,6 +460,8 @@ def test_croissant_of_a_repository_reads_files_of_the_repository(made: Made, tmp
     metadata = json.loads((out / "croissant.json").read_text("utf-8"))
     assert metadata["url"] == "https://huggingface.co/datasets/someone/toy-noise"
     assert metadata["distribution"][0]["contentUrl"] == metadata["url"]
+    page, digest = (out / "README.md").read_text("utf-8"), actiseg_noise.read_manifest(made.noisy).digest
+    assert f"verify hf://datasets/someone/toy-noise/train/toy-mix-s0#digest={digest}" in page
     assert 'load_dataset("someone/toy-noise", "toy-mix-s0-samples"' in (out / "README.md").read_text("utf-8")
     rows = records(out / "croissant.json", "train/toy-mix-s0-masks", repository=str(out))
     assert len(rows) == actiseg_noise.read_manifest(made.noisy).info.counts["masks"]
