@@ -122,7 +122,7 @@ def _images(published: Sequence[Published]) -> str:
     """Say whether the dataset's images are here."""
     with_images = [pictures_name(item) for item in published if item.images is not None]
     if not with_images:
-        return "The dataset's images are not included. "
+        return "The dataset's image files are not included. "
     names = ", ".join(map(markdown_code, with_images))
     return f"Of the dataset's images a few are included, with the masks drawn over them: the configuration {names}. "
 

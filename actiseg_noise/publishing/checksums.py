@@ -17,13 +17,13 @@ ATTRIBUTES_NAME = ".gitattributes"
 # hub has for them; without git-lfs they are in Git as they are.
 _IN_LFS = ("*.parquet", "*.png", "*.webp")
 _TEXTS = ("*.json", "*.md", "*.toml", "*.txt", ATTRIBUTES_NAME, SUMS_NAME)
-_ATTRIBUTES = "".join(
-    [
-        "* -text\n",
-        *(f"{name} text eol=lf\n" for name in _TEXTS),
-        *(f"{name} filter=lfs diff=lfs merge=lfs -text\n" for name in _IN_LFS),
-    ]
-)
+
+
+def _attributes(lfs: bool) -> str:
+    """Return the content of ``.gitattributes``."""
+    lines = ["* -text", *(f"{name} text eol=lf" for name in _TEXTS)]
+    lines += [f"{name} filter=lfs diff=lfs merge=lfs -text" for name in _IN_LFS if lfs]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def check_output(out: Path, *, force: bool) -> None:
@@ -48,10 +48,14 @@ def _listed_files(folder: Path) -> set[str] | None:
     return {line[66:] for line in lines} | {SUMS_NAME}
 
 
-def seal(folder: Path) -> None:
-    """Write ``.gitattributes``, then ``SHA256SUMS`` over every file of the folder, as ``sha256sum -c`` reads it."""
-    write_text(folder / ATTRIBUTES_NAME, _ATTRIBUTES)
-    names = sorted(other_files(folder, lambda _: False))
+def seal(folder: Path, *, lfs: bool = True) -> None:
+    """Write ``.gitattributes``, then ``SHA256SUMS`` over every file of the folder, as ``sha256sum -c`` reads it.
+
+    Args:
+        lfs: Parquet files and pictures go through git-lfs, as the hub has them; False: they are in Git themselves.
+    """
+    write_text(folder / ATTRIBUTES_NAME, _attributes(lfs))
+    names = sorted(other_files(folder, lambda name: name == SUMS_NAME))
     write_text(folder / SUMS_NAME, "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names))
 
 

@@ -455,6 +455,17 @@ def test_text_files_keep_their_ends_of_lines_and_large_ones_go_through_lfs(made:
     assert {"*.md text eol=lf", "SHA256SUMS text eol=lf", "*.parquet filter=lfs diff=lfs merge=lfs -text"} <= {*lines}
 
 
+def test_a_folder_that_lies_in_git_itself_is_sealed_without_lfs(made: Made, tmp_path: Path) -> None:
+    import shutil
+
+    from actiseg_noise.publishing.checksums import seal
+
+    out = Path(shutil.copytree(made.out, tmp_path / "pub"))
+    seal(out, lfs=False)
+    assert "lfs" not in (out / ".gitattributes").read_text("utf-8")
+    assert run("sha256sum", "-c", "SHA256SUMS", cwd=out).count(": OK\n") == 2 * 7 + 4
+
+
 def test_croissant_of_a_repository_reads_files_of_the_repository(made: Made, tmp_path: Path) -> None:
     out = publish([made.noisy], tmp_path / "pub", repo_id="someone/toy-noise").path
     metadata = json.loads((out / "croissant.json").read_text("utf-8"))

@@ -52,8 +52,8 @@ type; order of columns, other columns, row groups, compression and "nullable" do
 types below, and refuses a column whose values they cannot hold.
 
 From Python, `read_manifest(path)`, of a folder or an [address](publishing.md#manifests-by-address), gives whole tables
-(`table("samples")` for Arrow, `to_pandas("samples")`), batches of rows (`iter_batches`), and clips: `iter_clips()` yields
-one record per clip with its samples, frames and masks, in which a `noisy_rle` that is null has become the clean mask.
+(`table("samples")` for Arrow, `to_pandas("samples")`), batches of rows (`iter_batches`), and clips: `iter_clips()`
+yields one record per clip with its samples, frames and masks, in which a null `noisy_rle` has become the clean mask.
 """
 
 _ACTION = """
