@@ -131,7 +131,7 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_build_inspect_preview_and_verify_work_without_any_extra(tmp_path: Path) -> None:
     extras = [
-        *("matplotlib", "torch", "scipy", "safetensors", "lightning_fabric", "transformers", "nltk"),
+        *("matplotlib", "torch", "scipy", "safetensors", "lightning_fabric", "transformers", "nltk", "fsspec"),
         *("pandas", "skimage", "shapely", "duckdb", "datasets", "mlcroissant", "fontTools"),
     ]
     commands = [

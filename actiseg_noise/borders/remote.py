@@ -118,7 +118,7 @@ def find_address(path: str | Path) -> Address | None:
     place, _, fragment = match["rest"].partition("#")
     place, mark, query = place.partition("?")
     slashes = ":///" if match["scheme"] in ("file", "local") else "://"
-    digest = f"#{fragment}".removeprefix(_DIGEST) if fragment else None
+    digest = f"#{fragment}".removeprefix(_DIGEST).lower() if fragment else None
     address = Address(f"{match['scheme']}{slashes}{place.rstrip('/')}", f"{mark}{query}", digest)
     if digest is not None and not _HEX.fullmatch(digest):
         raise RemoteError(f"{address.folder}: expected {_DIGEST} and 8 to 64 digits of the labels' digest after it")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-PAPER = """@misc{li2025segmenttoact,
-  title = {Segment-to-Act: Label-Noise-Robust Action-Prompted Video Segmentation Towards Embodied Intelligence},
-  author = {Li, Wenxin and Peng, Kunyu and Wen, Di and Liu, Ruiping and Duan, Mengfei and Luo, Kai and Yang, Kailun},
-  year = {2025},
-  eprint = {2509.16677},
-  archivePrefix = {arXiv},
-  url = {https://arxiv.org/abs/2509.16677}
-}"""
+PAPER_URL = "https://arxiv.org/abs/2509.16677"
+PAPER = f"""@misc{{li2025segmenttoact,
+  title = {{Segment-to-Act: Label-Noise-Robust Action-Prompted Video Segmentation Towards Embodied Intelligence}},
+  author = {{Li, Wenxin and Peng, Kunyu and Wen, Di and Liu, Ruiping and Duan, Mengfei and Luo, Kai and Yang, Kailun}},
+  year = {{2025}},
+  eprint = {{2509.16677}},
+  archivePrefix = {{arXiv}},
+  url = {{{PAPER_URL}}}
+}}"""
 
 
 def citation(card: dict[str, Any]) -> str:

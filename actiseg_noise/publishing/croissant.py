@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 from actiseg_noise.borders.drafts import other_files
 from actiseg_noise.manifest.schema import TABLES, Column, Table
-from actiseg_noise.plain import markdown_text, printable
+from actiseg_noise.plain import markdown_text, printable, web_address
 from actiseg_noise.publishing.checksums import sha256_of
-from actiseg_noise.publishing.citation import citation
+from actiseg_noise.publishing.citation import PAPER_URL, citation
 from actiseg_noise.publishing.columns import published_tables
 from actiseg_noise.publishing.front_matter import config_name, pretty_name
 from actiseg_noise.publishing.licence import find_licence
@@ -62,7 +62,6 @@ _PARQUET = "application/x-parquet"
 _FORMATS = {"parquet": _PARQUET, "json": "application/json", "toml": "application/toml", "webp": "image/webp"}
 METADATA_NAME = "croissant.json"
 _REPOSITORY = "repository"
-_PAGE = "README.md"  # beside croissant.json: the address of a folder that may be anywhere
 
 
 def croissant(published: Sequence[Published], root: Path, places: Places, *, date: str) -> dict[str, Any]:
@@ -88,7 +87,7 @@ def croissant(published: Sequence[Published], root: Path, places: Places, *, dat
         "name": pretty_name(card).replace(" ", "-"),
         "description": f"Clean and noisy labels of {markdown_text(card['title'])}, side by side; images not included.",
         "license": licence.url or markdown_text(licence.text),
-        "url": places.home or _PAGE,
+        "url": places.home or web_address(card.get("homepage")) or places.tool_url or PAPER_URL,
         "citeAs": _without_tags(citation(card)),
         "datePublished": date,
         "version": f"1.0.0+{_digest(published)}",

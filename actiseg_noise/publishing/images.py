@@ -52,12 +52,14 @@ class PublishedImages:
 
     Attributes:
         files: relative to the publication. rows: frames. bytes_in_memory, bytes_on_disk: of all shards.
+        missing: frames that were asked for and could not be read.
     """
 
     files: tuple[str, ...]
     rows: int
     bytes_in_memory: int
     bytes_on_disk: int
+    missing: int
 
 
 def parse_images(text: str | int | None) -> int | str | None:
@@ -87,8 +89,8 @@ def write_images(
     writer = _Shards(folder, f"{IMAGES}/{place}", shard_bytes)
     for clip in _iter_clips(manifest, clips):
         for frame in clip.frames:
-            if frame.is_annotated and (row := _row(manifest, clip, frame, root)) is not None:
-                writer.add(row)
+            if frame.is_annotated:
+                writer.add(_row(manifest, clip, frame, root))
     if not writer.rows:
         raise ActisegError(f"--images: no frame of {manifest.path} is in {root}; --root DIR is the dataset's folder")
     return writer.close()
@@ -155,10 +157,13 @@ class _Shards:
         self._paths: list[Path] = []
         self._writer: pq.ParquetWriter | None = None
         self._waiting: list[dict[str, Any]] = []
-        self._in_memory = self._in_shard = 0
+        self._in_memory = self._in_shard = self._missing = 0
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Take in a row."""
+    def add(self, row: dict[str, Any] | None) -> None:
+        """Take in a row, or that there is none for a frame."""
+        if row is None:
+            self._missing += 1
+            return
         self.rows += 1
         self._waiting.append(row)
         if len(self._waiting) >= _ROWS_PER_GROUP:
@@ -197,4 +202,4 @@ class _Shards:
         for path, name in zip(self._paths, names, strict=True):
             move(path, self._folder / name)
         on_disk = sum((self._folder / name).stat().st_size for name in names)
-        return PublishedImages(names, self.rows, self._in_memory, on_disk)
+        return PublishedImages(names, self.rows, self._in_memory, on_disk, self._missing)

@@ -135,7 +135,7 @@ def publish(
         write_json(draft.path / METADATA_NAME, metadata)
         seal(draft.path)
         draft.commit()
-    return Publication(folder, published, tuple(_cautions(published)), places)
+    return Publication(folder, published, (*_cautions(published), *_missing(published, frames)), places)
 
 
 def _publish_to(
@@ -241,6 +241,17 @@ def _cautions(published: Sequence[Published]) -> Iterator[str]:
     options = {(n, str(v)) for item in published for n, v in item.info.dataset["options"].items() if os.sep in str(v)}
     for name, value in sorted(options):
         yield f"the option {name}={value} names a file of yours; who builds the labels again needs the same file"
+
+
+def _missing(published: Sequence[Published], root: Path | None) -> Iterator[str]:
+    """Yield which manifests have fewer pictures than were asked for."""
+    for item in published:
+        if item.images is not None and (count := item.images.missing):
+            verb = "is" if count == 1 else "are"
+            yield (
+                f"{count} of {count + item.images.rows} frames of {item.folder} {verb} not in {root}, or unreadable, "
+                f"and {verb} left out of the pictures"
+            )
 
 
 def _today() -> str:

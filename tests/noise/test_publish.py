@@ -335,6 +335,13 @@ def test_images_are_refused_where_the_licence_does_not_allow_them(tmp_path: Path
     assert not (tmp_path / "pub").exists()
     made = publish([manifest], tmp_path / "pub", images_allowed=True, **options)
     assert made.manifests[0].images is not None
+    assert made.manifests[0].images.rows == 2
+    assert not [caution for caution in made.cautions if "left out" in caution]
+    (toy.root / "clip000/f001.jpg").unlink()
+    few = publish([manifest], tmp_path / "pub", images_allowed=True, force=True, images="all", root=toy.root)
+    assert few.cautions[-1] == (
+        f"1 of 6 frames of train/toy-mix-s0 is not in {toy.root}, or unreadable, and is left out of the pictures"
+    )
     with pytest.raises(ActisegError, match=r"--images: .* is published without masks, so there is nothing to draw"):
         publish([manifest], tmp_path / "other", labels="recipe-only", images_allowed=True, **options)
     with pytest.raises(ActisegError, match=r"--images: where is toy\? Name its folder: --root DIR"):
@@ -434,7 +441,7 @@ def test_croissant_names_every_file_with_its_digest_and_its_true_address(made: M
     out = publish([made.noisy], tmp_path / "pub", url="https://example.org/toy/").path
     for folder, url in ((made.out, ""), (out, "https://example.org/toy/")):
         metadata = json.loads((folder / "croissant.json").read_text("utf-8"))
-        assert metadata["url"] == (url.rstrip("/") or "README.md")
+        assert metadata["url"] == (url.rstrip("/") or "https://arxiv.org/abs/2509.16677"), "the toy has no page"
         files = [entry for entry in metadata["distribution"] if entry["@type"] == "cr:FileObject"]
         for entry in files:
             path = folder / entry["contentUrl"].removeprefix(url)
