@@ -58,6 +58,7 @@ _EXTRAS = {
     **dict.fromkeys(("torch", "lightning_fabric", "safetensors", "scipy"), "bench"),
     **dict.fromkeys(("transformers", "tokenizers"), "referformer"),
     "nltk": "wordnet",
+    "fsspec": "remote",
     "matplotlib": "plots",
 }
 

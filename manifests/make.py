@@ -18,6 +18,7 @@ from pathlib import Path
 
 import actiseg_noise
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts, read_info
+from actiseg_noise.publishing.checksums import seal
 from actiseg_noise.publishing.publication import publish
 
 HERE = Path(__file__).parent
@@ -46,7 +47,7 @@ def make() -> None:
         for split, recipe, seed in wanted():
             out = Path(room) / split / recipe
             built.append(actiseg_noise.build("kitchen", split=split, recipe=recipe, seed=seed, out=out, workers=1))
-        publish(built, Path(room) / "kitchen")
+        seal(publish(built, Path(room) / "kitchen").path, lfs=False)
         shutil.rmtree(HERE / "kitchen", ignore_errors=True)
         shutil.copytree(Path(room) / "kitchen", HERE / "kitchen")
     (HERE / "README.md").write_text(page([read_info(folder_of(*variant)) for variant in wanted()]), "utf-8")

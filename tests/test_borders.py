@@ -146,6 +146,7 @@ ALLOWED = {
     ("actiseg_noise/manifest/write.py", "parquet"): "writes the tables of a manifest",
     ("actiseg_noise/manifest/write.py", "arrow"): "writes the tables of a manifest",
     ("actiseg_noise/manifest/mapped.py", "arrow"): "writes and maps row groups in the cache folder",
+    ("actiseg_noise/publishing/images.py", "parquet"): "writes pictures into a draft of a folder",
     ("actiseg_bench/results/predictions.py", "parquet"): "reads and writes predictions",
     ("actiseg_bench/scoring/object_frames.py", "parquet"): "reads and writes the table of object-frames",
     ("actiseg_bench/tensors.py", "tensors"): "reads and writes them",

@@ -96,7 +96,7 @@ BROUGHT_BY_USERS = {"pandas"}
 
 
 def test_the_noise_tool_imports_the_base_and_its_own_extras_alone() -> None:
-    known = declared() | declared("plots") | declared("wordnet") | BROUGHT_BY_USERS
+    known = declared() | declared("plots") | declared("wordnet") | declared("remote") | BROUGHT_BY_USERS
     undeclared = {name: path for name, path in imported("actiseg_noise").items() if name not in known}
     assert not undeclared
 
@@ -131,7 +131,7 @@ def run(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 def test_build_inspect_preview_and_verify_work_without_any_extra(tmp_path: Path) -> None:
     extras = [
-        *("matplotlib", "torch", "scipy", "safetensors", "lightning_fabric", "transformers", "nltk"),
+        *("matplotlib", "torch", "scipy", "safetensors", "lightning_fabric", "transformers", "nltk", "fsspec"),
         *("pandas", "skimage", "shapely", "duckdb", "datasets", "mlcroissant", "fontTools"),
     ]
     commands = [

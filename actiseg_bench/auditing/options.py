@@ -24,7 +24,7 @@ class AuditOptions(TrainingOptions):
         UnknownNameError: a check that there is not.
     """
 
-    manifest: Path = flag(MISSING, "The labels: a manifest folder.")
+    manifest: Path = flag(MISSING, "The labels: a manifest folder, or its address.")
     out: Path = flag(MISSING, "Where the audit goes; the same command continues an interrupted one.")
     folds: int = flag(3, "Parts that the videos are dealt into; each is judged by who learned from the others.")
     check: tuple[str, ...] = flag((), "What to look at: noun, mask, flag; repeatable. [default: all three]")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actiseg_bench.auditing.options import AuditOptions
@@ -24,12 +25,13 @@ def audit(options: AuditOptions, text_encoder: TextEncoder = None, json: AsJson 
     from actiseg_bench.auditing.run import run_audit
     from actiseg_bench.cli.progress import step_progress
     from actiseg_noise.borders.locks import locked
+    from actiseg_noise.borders.remote import shown
     from actiseg_noise.terminal import printed_results
 
     with (
         continued_later(f"the same command keeps the finished folds in {options.out}."),
         locked(options.out),
-        step_progress(f"audit of {options.manifest.name}") as on_progress,
+        step_progress(f"audit of {Path(shown(options.manifest)).name}") as on_progress,
     ):
         done = run_audit(options, on_progress)
     with printed_results(options.out):

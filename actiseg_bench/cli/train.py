@@ -36,6 +36,7 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
     from actiseg_noise.borders.locks import locked
     from actiseg_noise.borders.preemption import PreemptedError
     from actiseg_noise.borders.processes import end_with_launcher
+    from actiseg_noise.borders.remote import shown
 
     config, out, labels = options.run_config(), options.out, (options.manifest, options.root)
     check_usable(read_manifest(options.manifest), options.root)
@@ -48,7 +49,10 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
     items = config.train.clips_per_batch
     unit = "windows" if config.train.item == WINDOW else "clips"
     kept: dict[str, Any] = {"save_every": options.save_every, "workers": options.workers}
-    with locked(out), step_progress(f"{config.strategy} on {options.manifest.name}", items, unit) as on_progress:
+    with (
+        locked(out),
+        step_progress(f"{config.strategy} on {Path(shown(options.manifest)).name}", items, unit) as on_progress,
+    ):
         return train_to(out, config, *labels, on_progress=on_progress, logs=options.logs, **kept)
 
 

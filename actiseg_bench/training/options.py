@@ -169,7 +169,7 @@ def for_strategy(config: RunConfig, strategy: str) -> RunConfig:
 class TrainOptions(TrainingOptions):
     """What ``train`` is asked to do: one training, in a folder of its own."""
 
-    manifest: Path = flag(MISSING, "The labels: a manifest folder.")
+    manifest: Path = flag(MISSING, "The labels: a manifest folder, or its address.")
     out: Path = flag(MISSING, "Where the training goes; the same command continues an interrupted one.")
     strategy: str = flag("baseline", "How to learn; see 'list strategies'.")
     clips: int | None = flag(None, "Clips of one update. [default: the configuration's, else 8]", at_least=1)

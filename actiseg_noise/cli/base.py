@@ -36,4 +36,6 @@ def take_options(
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-ManifestFolder = Annotated[Path, typer.Argument(metavar="MANIFEST", help="A manifest folder.")]
+ManifestFolder = Annotated[
+    Path, typer.Argument(metavar="MANIFEST", help="A manifest folder, or its address: hf://…, s3://….")
+]

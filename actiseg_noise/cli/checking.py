@@ -70,7 +70,7 @@ def _count_others(finding: Finding) -> str:
 
 @app.command()
 def diff(
-    a: Annotated[Path, typer.Argument(metavar="A", help="A manifest folder.")],
+    a: Annotated[Path, typer.Argument(metavar="A", help="A manifest folder, or its address.")],
     b: Annotated[Path, typer.Argument(metavar="B", help="Another.")],
     top: Annotated[int, typer.Option(metavar="N", min=0, help="How many differing rows to show per table.")] = 5,
     json: AsJson = False,

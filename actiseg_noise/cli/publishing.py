@@ -16,12 +16,31 @@ if TYPE_CHECKING:
 
 @app.command()
 def publish(
-    manifests: Annotated[list[Path], typer.Argument(metavar="MANIFEST", help="Manifest folders of one dataset.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make.")],
+    manifests: Annotated[
+        list[Path], typer.Argument(metavar="MANIFEST", help="Manifest folders of one dataset, or addresses.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to make, or an address: hf://…, s3://….")],
     labels: Annotated[
         str, typer.Option(metavar="NAME", help="full, or recipe-only: without masks, which receivers rebuild.")
     ] = "full",
     repo_id: Annotated[str | None, typer.Option(metavar="OWNER/NAME", help="Its name on the hub.")] = None,
+    url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The folder on the web that its files will be in, for Croissant.")
+    ] = None,
+    tool_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where this tool is installed from. [default: what its metadata say]"),
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(metavar="N|all", help="Add the frames of N clips, or of all, with their masks drawn over them."),
+    ] = None,
+    images_allowed: Annotated[
+        bool, typer.Option("--images-allowed", help="I may pass on images whose licence does not say so.")
+    ] = False,
+    root: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="The dataset's folder, for pictures. [default: the usual one]")
+    ] = None,
     shard_mb: Annotated[
         float,
         typer.Option(
@@ -33,7 +52,8 @@ def publish(
 ) -> None:
     """Make a folder ready to upload as a Hugging Face dataset repository: card, licence, shards, checksums.
 
-    Every manifest is verified first; one that fails is not published (exit 1).
+    Every manifest is verified first; one that fails is not published (exit 1). Images are added on request, and shown
+    on the page's picture, where the dataset's licence allows it.
     """
     from actiseg_noise.cli.checking import print_findings
     from actiseg_noise.publishing.publication import UnverifiedError
@@ -43,7 +63,18 @@ def publish(
     try:
         with ClipProgress() as progress:
             made = run(
-                manifests, out, labels=labels, repo_id=repo_id, shard_mb=shard_mb, force=force, progress=progress
+                manifests,
+                out,
+                labels=labels,
+                repo_id=repo_id,
+                url=url,
+                tool_url=tool_url,
+                images=images,
+                images_allowed=images_allowed,
+                root=root,
+                shard_mb=shard_mb,
+                force=force,
+                progress=progress,
             )
     except UnverifiedError as error:
         print_findings(error.findings)
@@ -55,14 +86,17 @@ def publish(
 
 def _print_publication(made: Publication, as_json: bool) -> None:
     """Print what was written, and what to think of before it is passed on."""
+    from actiseg_noise.borders.remote import shown
     from actiseg_noise.terminal import err, print_json, print_table, print_text
 
     if as_json:
         manifests = [{"folder": item.folder, "digest": item.info.digest} for item in made.manifests]
-        print_json({"path": str(made.path), "manifests": manifests, "cautions": made.cautions})
+        print_json({"path": shown(made.path), "manifests": manifests, "cautions": made.cautions})
         return
     rows = [(item.folder, item.info.content, item.info.digest) for item in made.manifests]
-    print_table(f"Published at {made.path}", ("manifest", "content", "digest"), rows)
+    print_table(f"Published at {shown(made.path)}", ("manifest", "content", "digest"), rows)
     for caution in made.cautions:
         err.print(f"caution: {caution}", soft_wrap=True)
     print_text("README.md says how it is read, checked and built again")
+    if made.places.tool_url is None:
+        print_text("it cannot say where this tool's source is, as its metadata name no address; --tool-url URL does")

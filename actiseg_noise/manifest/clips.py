@@ -233,8 +233,11 @@ def check_labels(labels: str) -> str:
 
 
 def noisy_counts(clean_rle: str | None, noisy_rle: str | None) -> str | None:
-    """Return the run lengths of the noisy mask of a row of ``masks``: null is the clean ones. None: withheld."""
-    return clean_rle if noisy_rle is None else noisy_rle
+    """Return the run lengths of the noisy mask of a row of ``masks``: null is the clean ones. None: withheld.
+
+    Where both are equal, as in publications, it is the clean ones, the same object.
+    """
+    return clean_rle if noisy_rle is None or noisy_rle == clean_rle else noisy_rle
 
 
 def iter_clips(

@@ -205,10 +205,21 @@ def open_manifest(manifest: str | Path | Manifest) -> Manifest:
 def read_manifest(path: str | Path) -> Manifest:
     """Open a manifest folder, checking that everything it lists is there.
 
+    Args:
+        path: the folder, or its address, such as ``hf://datasets/OWNER/NAME@COMMIT/train/text-40-s0`` or
+            ``s3://BUCKET/m#digest=HEX``, which is fetched once into the cache folder.
+
     Raises:
         ManifestError: no manifest, a newer schema, a missing file, a table that cannot be read or lacks a column.
+        RemoteError: an address that nobody answers at, or whose labels have another digest.
     """
-    folder = Path(path)
+    from actiseg_noise.manifest.fetched import local_folder
+
+    return open_folder(local_folder(path))
+
+
+def open_folder(folder: Path) -> Manifest:
+    """Open a manifest folder of the disk; see :func:`read_manifest`."""
     info = read_info(folder)
     for name in info.files:
         if not (folder / name).exists():

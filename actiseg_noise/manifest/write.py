@@ -38,7 +38,7 @@ class TableWriter:
         self._folder = folder
         self._table = table
         self._schema = table.arrow()
-        self._group = min(MASKS_PER_GROUP, ROWS_PER_GROUP) if table is MASKS else ROWS_PER_GROUP
+        self._group = min(MASKS_PER_GROUP, ROWS_PER_GROUP) if table.name == MASKS.name else ROWS_PER_GROUP
         self._shard_bytes = shard_bytes
         self._level = level
         self._paths: list[Path] = []

@@ -8,10 +8,14 @@ from typing import Any
 
 from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
-from actiseg_noise.manifest.schema import ACTION, MASKS, RECIPE_ONLY, SAMPLES, Table, tables_of
+from actiseg_noise.manifest.schema import ACTION, MASKS, RECIPE_ONLY, SAMPLES, Table
 from actiseg_noise.plain import markdown_block, markdown_code, markdown_text, web_address
-from actiseg_noise.publishing.front_matter import config_name, front_matter, pretty_name, split_name
+from actiseg_noise.publishing.citation import PAPER
+from actiseg_noise.publishing.columns import published_tables
+from actiseg_noise.publishing.front_matter import config_name, front_matter, pictures_name, pretty_name, split_name
 from actiseg_noise.publishing.licence import find_licence
+from actiseg_noise.publishing.places import Places, install_command
+from actiseg_noise.publishing.preview import PREVIEW_NAME
 from actiseg_noise.publishing.shards import Published
 from actiseg_noise.recipe import NoiseSpec
 
@@ -43,22 +47,50 @@ import pandas
 print(pandas.read_parquet("{file}").is_harmful.mean())
 ```
 
+{masks}Every row says its `split`, `recipe` and `seed`, so that tables of several variants can be put together.
+
 With `actiseg-nl` installed, a folder is a manifest for all of its tools: `actiseg_noise.read_manifest("{folder}")`,
-`actiseg-noise inspect {folder}` and, where masks are there, `actiseg_bench.ManifestDataset("{folder}")`. Masks are
-COCO's compressed run-length codes; `pycocotools` decodes them with the frame's `height` and `width`.
+`actiseg-noise inspect {folder}` and, where masks are there, `actiseg_bench.ManifestDataset("{folder}")`.
+{address}"""
+_DECODING = """Masks are COCO's compressed run-length codes: `noisy_rle` is the one to train on, `clean_rle` the one to
+score with; where no noise changed a mask they are equal. With `pycocotools` a row is a mask:
+
+```python
+import pandas
+from pycocotools.mask import decode
+
+row = pandas.read_parquet("{file}").iloc[0]
+mask = decode({{"size": [row.height, row.width], "counts": row.noisy_rle}})
+print(mask.shape, mask.sum(), row.noisy_area)
+```
+
 """
+_INSTALLING = """## Install the tool
+
+Reading needs none of it. To check labels, draw them, build them again, train on them and score, it needs Python 3.11
+or newer:
+
+    {command}
+
+{source}The package has the commands `actiseg-noise` and, with its extra `bench`, `actiseg-bench`.
+"""
+_SHEET = f"![Frames, clean masks, noisy masks and both prompts of a few clips]({PREVIEW_NAME})\n"
+_FROM_A_COPY = "Where no package index has it, `pip install .` in a copy of its source does the same. "
 
 
-def card(published: Sequence[Published], repo_id: str | None = None) -> str:
+def card(published: Sequence[Published], places: Places | None = None) -> str:
     """Return the whole page."""
+    places = places or Places()
     info = published[0].info
     parts = [
         front_matter(published),
         f"# {pretty_name(info.dataset)}\n",
         _intro(published),
+        _SHEET,
         f"## What is here\n\n{manifest_table(published)}",
         _noise(published),
-        _reading(published[0], repo_id),
+        _reading(published[0], places.repo_id),
+        _installing(places.tool_url),
         _checking(published),
         _withheld(published) if info.content == RECIPE_ONLY else "",
         _rebuilding([item for item in published if not item.info.imported]),
@@ -79,11 +111,20 @@ def _intro(published: Sequence[Published]) -> str:
         f"{markdown_text(dataset['version'])}: *{markdown_text(dataset['title'])}*{where}. Each folder below is a "
         "*manifest*: Parquet tables of clips, frames, samples "
         "(prompts) and masks, and a `manifest.json` that says what they are. Equal digest, equal labels.\n\n"
-        f"Images are not included. {_get(dataset)}\n\n"
+        f"{_images(published)}{_get(dataset)}\n\n"
         f"Made with `{_TOOL}` {', '.join(map(markdown_text, versions))}, of the Python package "
         "`actiseg-nl`, which implements ActiSeg-NL "
         "([arXiv 2509.16677](https://arxiv.org/abs/2509.16677)).\n"
     )
+
+
+def _images(published: Sequence[Published]) -> str:
+    """Say whether the dataset's images are here."""
+    with_images = [pictures_name(item) for item in published if item.images is not None]
+    if not with_images:
+        return "The dataset's image files are not included. "
+    names = ", ".join(map(markdown_code, with_images))
+    return f"Of the dataset's images a few are included, with the masks drawn over them: the configuration {names}. "
 
 
 def _get(dataset: dict[str, Any]) -> str:
@@ -160,7 +201,33 @@ def _reading(item: Published, repo_id: str | None) -> str:
         glob=f"{item.folder}/{SAMPLES.name}-*.parquet",
         file=item.files(SAMPLES)[0],
         folder=item.folder,
+        masks=_decoding(item),
+        address=_address(item, repo_id),
     )
+
+
+def _address(item: Published, repo_id: str | None) -> str:
+    """Show the address of the first manifest, pinned to its labels; nothing where it has none on the hub."""
+    if repo_id is None:
+        return ""
+    address = f"hf://datasets/{repo_id}/{item.folder}#digest={item.info.digest}"
+    return (
+        "With its extra `remote` and `huggingface_hub` the same works from here, without a copy of your own:\n"
+        f"`actiseg-noise verify {address}`\n"
+    )
+
+
+def _decoding(item: Published) -> str:
+    """Show how a row of the first manifest's masks becomes a mask; nothing where there are none."""
+    if item.info.content != "full" or not item.info.counts[MASKS.name]:
+        return ""
+    return _DECODING.format(file=item.files(MASKS)[0])
+
+
+def _installing(tool_url: str | None) -> str:
+    """Say how a stranger gets this tool."""
+    source = _FROM_A_COPY if tool_url is None else f"Its source is at {tool_url}. "
+    return _INSTALLING.format(command=install_command(tool_url), source=source)
 
 
 def _checking(published: Sequence[Published]) -> str:
@@ -224,12 +291,12 @@ def _origins(published: Sequence[Published]) -> str:
 
 def _fields(published: Sequence[Published]) -> str:
     """Return every column of the tables that have rows."""
-    newest = tables_of(max(item.info.schema_version for item in published))
+    newest = published_tables(max(item.info.schema_version for item in published))
     tables = [table for table in newest if any(item.info.counts[table.name] for item in published)]
     lines = ["## Columns", "", "● marks the labels: what the digest is over.", ""]
     for table in tables:
         lines += [f"`{table.name}`: {table.meaning}. Sorted by {', '.join(table.sort_by)}.", "", _columns(table)]
-    if MASKS not in tables:
+    if all(table.name != MASKS.name for table in tables):
         lines += ["`masks` has no rows: these manifests carry text (content `text`).", ""]
     return "\n".join(lines)
 
@@ -256,13 +323,13 @@ def _licence(info: ManifestInfo) -> str:
 def _citation(dataset: dict[str, Any]) -> str:
     """Return what to cite; the embedded dataset is part of the package."""
     if dataset.get("is_embedded"):
-        return "Cite ActiSeg-NL (arXiv 2509.16677) and the package `actiseg-nl`, which the dataset is part of."
-    citation = str(dataset.get("citation") or "")
-    if not citation:
+        return f"The dataset is part of the package `actiseg-nl`. Cite ActiSeg-NL:\n\n{markdown_block(PAPER, 'bibtex')}"
+    stated = str(dataset.get("citation") or "")
+    if not stated:
         return "The dataset states no citation."
-    if citation.startswith("@"):
-        return f"Cite the dataset:\n\n{markdown_block(citation, 'bibtex')}"
-    return f"Citation: {markdown_text(citation)}"
+    if stated.startswith("@"):
+        return f"Cite the dataset:\n\n{markdown_block(stated, 'bibtex')}"
+    return f"Citation: {markdown_text(stated)}"
 
 
 def _changes(info: ManifestInfo) -> str:

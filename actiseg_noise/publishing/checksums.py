@@ -12,8 +12,18 @@ from actiseg_noise.errors import ActisegError, DataError
 
 SUMS_NAME = "SHA256SUMS"
 ATTRIBUTES_NAME = ".gitattributes"
-# Git for Windows rewrites the ends of lines on a clone, by default, and the checksums of text files would not hold.
-_ATTRIBUTES = "* -text\n"
+# Git for Windows rewrites the ends of lines on a clone, by default, and the checksums of text files would not hold: no
+# file is text but for those that are named, and their lines end as they were written. Large files go the way that the
+# hub has for them; without git-lfs they are in Git as they are.
+_IN_LFS = ("*.parquet", "*.png", "*.webp")
+_TEXTS = ("*.json", "*.md", "*.toml", "*.txt", ATTRIBUTES_NAME, SUMS_NAME)
+
+
+def _attributes(lfs: bool) -> str:
+    """Return the content of ``.gitattributes``."""
+    lines = ["* -text", *(f"{name} text eol=lf" for name in _TEXTS)]
+    lines += [f"{name} filter=lfs diff=lfs merge=lfs -text" for name in _IN_LFS if lfs]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def check_output(out: Path, *, force: bool) -> None:
@@ -38,10 +48,14 @@ def _listed_files(folder: Path) -> set[str] | None:
     return {line[66:] for line in lines} | {SUMS_NAME}
 
 
-def seal(folder: Path) -> None:
-    """Write ``.gitattributes``, then ``SHA256SUMS`` over every file of the folder, as ``sha256sum -c`` reads it."""
-    write_text(folder / ATTRIBUTES_NAME, _ATTRIBUTES)
-    names = sorted(other_files(folder, lambda _: False))
+def seal(folder: Path, *, lfs: bool = True) -> None:
+    """Write ``.gitattributes``, then ``SHA256SUMS`` over every file of the folder, as ``sha256sum -c`` reads it.
+
+    Args:
+        lfs: Parquet files and pictures go through git-lfs, as the hub has them; False: they are in Git themselves.
+    """
+    write_text(folder / ATTRIBUTES_NAME, _attributes(lfs))
+    names = sorted(other_files(folder, lambda name: name == SUMS_NAME))
     write_text(folder / SUMS_NAME, "".join(f"{sha256_of(folder / name)}  {name}\n" for name in names))
 
 

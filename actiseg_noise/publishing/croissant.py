@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from actiseg_noise.manifest.schema import Column, Table, tables_of
+from actiseg_noise.borders.drafts import other_files
+from actiseg_noise.manifest.schema import TABLES, Column, Table
 from actiseg_noise.plain import markdown_text, printable, web_address
 from actiseg_noise.publishing.checksums import sha256_of
+from actiseg_noise.publishing.citation import PAPER_URL, citation
+from actiseg_noise.publishing.columns import published_tables
 from actiseg_noise.publishing.front_matter import config_name, pretty_name
 from actiseg_noise.publishing.licence import find_licence
+from actiseg_noise.publishing.places import Places
 from actiseg_noise.publishing.shards import Published
 
 _CONTEXT: dict[str, Any] = {
@@ -55,24 +59,25 @@ _CONTEXT: dict[str, Any] = {
 }
 _TYPES = {"str": "sc:Text", "bool": "sc:Boolean", "float64": "sc:Float"}
 _PARQUET = "application/x-parquet"
+_FORMATS = {"parquet": _PARQUET, "json": "application/json", "toml": "application/toml", "webp": "image/webp"}
+METADATA_NAME = "croissant.json"
 _REPOSITORY = "repository"
 
 
-def croissant(published: Sequence[Published], root: Path, *, repo_id: str | None, date: str) -> dict[str, Any]:
+def croissant(published: Sequence[Published], root: Path, places: Places, *, date: str) -> dict[str, Any]:
     """Return the metadata of the publication at ``root``.
 
-    Without a ``repo_id`` files are found beside ``croissant.json``; with one, in the repository on the hub.
+    Files are found beside ``croissant.json``, or in the repository on the hub or below the address that ``places`` has.
 
     Args:
         date: of publication, ISO 8601.
     """
     card = published[0].info.dataset
     licence = find_licence(str(card.get("licence", "")))
-    home = None if repo_id is None else f"https://huggingface.co/datasets/{repo_id}"
     tables = [
         (item, table)
         for item in published
-        for table in tables_of(item.info.schema_version)
+        for table in published_tables(item.info.schema_version)
         if item.info.counts[table.name]
     ]
     metadata = {
@@ -82,23 +87,18 @@ def croissant(published: Sequence[Published], root: Path, *, repo_id: str | None
         "name": pretty_name(card).replace(" ", "-"),
         "description": f"Clean and noisy labels of {markdown_text(card['title'])}, side by side; images not included.",
         "license": licence.url or markdown_text(licence.text),
-        "url": home or _place(card.get("homepage")),
-        "citeAs": None if card.get("citation") is None else _without_tags(card["citation"]),
+        "url": places.home or web_address(card.get("homepage")) or places.tool_url or PAPER_URL,
+        "citeAs": _without_tags(citation(card)),
         "datePublished": date,
         "version": f"1.0.0+{_digest(published)}",
         "distribution": [
-            *([] if home is None else [_repository(home)]),
-            *(found for item, table in tables for found in _files(item, table, root, home)),
+            *([_repository(str(places.home))] if places.repo_id else []),
+            *(found for item, table in tables for found in _files(item, table, root, places)),
+            *(_file(name, root, places) for name in sorted(_beside_tables(published, root))),
         ],
         "recordSet": [_record_set(item, table) for item, table in tables],
     }
     return {key: value for key, value in metadata.items() if value is not None}
-
-
-def _place(homepage: object) -> str | None:
-    """Return where a dataset is described: an address of the web, or a path of ours; None where it says neither."""
-    is_path = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_./-]{0,200}", str(homepage)) is not None
-    return str(homepage) if is_path else web_address(homepage)
 
 
 def _without_tags(text: str) -> str:
@@ -124,9 +124,9 @@ def _repository(home: str) -> dict[str, Any]:
     }
 
 
-def _files(item: Published, table: Table, root: Path, home: str | None) -> Iterator[dict[str, Any]]:
+def _files(item: Published, table: Table, root: Path, places: Places) -> Iterator[dict[str, Any]]:
     """Yield the set of a table's shards, and each shard with its digest."""
-    inside = {} if home is None else {"containedIn": {"@id": _REPOSITORY}}
+    inside = {"containedIn": {"@id": _REPOSITORY}} if places.repo_id else {}
     set_id = _set_id(item, table)
     paths = item.files(table)
     yield {
@@ -136,16 +136,27 @@ def _files(item: Published, table: Table, root: Path, home: str | None) -> Itera
         "encodingFormat": _PARQUET,
         "includes": paths if len(paths) > 1 else paths[0],
     } | inside
-    for path in paths:
-        yield {
-            "@type": "cr:FileObject",
-            "@id": path,
-            "name": path.replace("/", "-"),
-            "contentUrl": path,
-            "contentSize": f"{item.info.files[path.rpartition('/')[2]]} B",
-            "encodingFormat": _PARQUET,
-            "sha256": sha256_of(root / path),
-        } | inside
+    yield from (_file(path, root, places) for path in paths)
+
+
+def _beside_tables(published: Sequence[Published], root: Path) -> Iterator[str]:
+    """Yield the files that are there when the metadata is made and that no table has."""
+    in_tables = {path for item in published for table in TABLES for path in item.files(table)}
+    yield from (name for name in other_files(root, in_tables.__contains__) if name not in ("README.md", METADATA_NAME))
+
+
+def _file(path: str, root: Path, places: Places) -> dict[str, Any]:
+    """Return one file with its digest, where it will be found."""
+    inside = {"containedIn": {"@id": _REPOSITORY}} if places.repo_id else {}
+    return {
+        "@type": "cr:FileObject",
+        "@id": path,
+        "name": path.replace("/", "-"),
+        "contentUrl": path if places.url is None else f"{places.url}/{quote(path)}",
+        "contentSize": f"{(root / path).stat().st_size} B",
+        "encodingFormat": _FORMATS.get(path.rpartition(".")[2], "text/plain"),
+        "sha256": sha256_of(root / path),
+    } | inside
 
 
 def _set_id(item: Published, table: Table) -> str:

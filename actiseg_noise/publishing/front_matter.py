@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from actiseg_noise.manifest.schema import SAMPLES, TABLES, Table
+from actiseg_noise.publishing.images import FEATURES, IMAGES, PublishedImages
 from actiseg_noise.publishing.licence import find_licence
 from actiseg_noise.publishing.shards import Published
 
@@ -35,9 +36,12 @@ def front_matter(published: Sequence[Published]) -> str:
     data |= find_licence(str(card.get("licence", ""))).front_matter
     data |= {"task_categories": ["image-segmentation"], "tags": [*_TAGS, str(card["name"])]}
     data["size_categories"] = [size_category(sum(item.info.counts["samples"] for item in published))]
+    pictures = list(_picture_configs(published).items())
     data["configs"] = [_config(name, parts) for name, parts in configs]
+    data["configs"] += [_picture_config(name, parts) for name, parts in pictures]
     data["configs"][0]["default"] = True
     data["dataset_info"] = [_dataset_info(name, parts) for name, parts in configs]
+    data["dataset_info"] += [_picture_info(name, parts) for name, parts in pictures]
     return f"---\n{yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)}---\n"
 
 
@@ -98,5 +102,36 @@ def _dataset_info(name: str, parts: Sequence[tuple[Published, Table]]) -> dict[s
         "config_name": name,
         "splits": splits,
         "download_size": on_disk,
+        "dataset_size": sum(split["num_bytes"] for split in splits),
+    }
+
+
+def pictures_name(item: Published) -> str:
+    """Return the configuration that the pictures of a variant are: ``text-40-s0-images``."""
+    return f"{item.variant}-{IMAGES}"
+
+
+def _picture_configs(published: Sequence[Published]) -> dict[str, list[tuple[str, PublishedImages]]]:
+    """Return configuration → (split, its pictures), of manifests that have any."""
+    configs: dict[str, list[tuple[str, PublishedImages]]] = {}
+    for item in published:
+        if item.images is not None:
+            configs.setdefault(pictures_name(item), []).append((split_name(item.info.split), item.images))
+    return configs
+
+
+def _picture_config(name: str, parts: Sequence[tuple[str, PublishedImages]]) -> dict[str, Any]:
+    """Return one configuration of pictures with its files."""
+    return {"config_name": name, "data_files": [{"split": split, "path": list(made.files)} for split, made in parts]}
+
+
+def _picture_info(name: str, parts: Sequence[tuple[str, PublishedImages]]) -> dict[str, Any]:
+    """Return the features of a configuration of pictures, by which the hub shows them, and its sizes."""
+    splits = [{"name": split, "num_bytes": made.bytes_in_memory, "num_examples": made.rows} for split, made in parts]
+    return {
+        "config_name": name,
+        "features": [{"name": column, "dtype": kind} for column, kind in FEATURES.items()],
+        "splits": splits,
+        "download_size": sum(made.bytes_on_disk for _, made in parts),
         "dataset_size": sum(split["num_bytes"] for split in splits),
     }

@@ -15,6 +15,8 @@ _OTHERS = {  # words → (identifier, address)
     "cc0-1.0": ("cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
     "cc0 1.0": ("cc0-1.0", "https://creativecommons.org/publicdomain/zero/1.0/"),
 }
+_FREE = frozenset(hub_id for hub_id, _ in _OTHERS.values())
+_FREE_CREATIVE = re.compile(r"cc-by(-sa)?-[0-9.]+")
 _UNSAID = ("", "none", "unknown")
 _LONGEST_NAME = 96
 
@@ -51,6 +53,15 @@ class Licence:
         if self.allows_derivatives is None:
             return f"whether {self.text!r} allows derived masks to be passed on is not known here"
         return f"{self.text!r} forbids passing on derived works"
+
+    @property
+    def image_refusal(self) -> str | None:
+        """Return why the dataset's images are not passed on, None where the licence allows that for any purpose."""
+        if self.hub_id in _FREE or _FREE_CREATIVE.fullmatch(self.hub_id):
+            return None
+        if self.hub_id.startswith("cc-"):
+            return f"{self.text!r} allows passing on images for some purposes alone"
+        return f"whether {self.text!r} allows its images to be passed on is not known here"
 
 
 def find_licence(text: str) -> Licence:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from actiseg_noise.borders.writing import write_text
 from actiseg_noise.datasets.selection import Selection
@@ -12,13 +11,12 @@ from actiseg_noise.errors import ManifestError, raise_if
 from actiseg_noise.manifest.command import CLIPS_NAME, RECIPE_NAME, names_clips
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.schema import RECIPE_ONLY, WITHHELD, Table
+from actiseg_noise.manifest.schema import RECIPE_ONLY, Table
 from actiseg_noise.manifest.write import Digests, ManifestWriter
 from actiseg_noise.progress import Progress
+from actiseg_noise.publishing.columns import iter_published, published_tables
+from actiseg_noise.publishing.images import PublishedImages
 from actiseg_noise.publishing.toml import recipe_toml
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _LEVEL = 19  # of zstd: a tenth smaller than the quickest, and a publication is written once
 
@@ -31,11 +29,13 @@ class Published:
         folder: relative to the publication, ``<split>/<recipe id>-s<seed>``.
         info: what its ``manifest.json`` says.
         in_memory: table → bytes of its rows in Arrow's layout.
+        images: its frames with masks drawn over them, None without ``--images``.
     """
 
     folder: str
     info: ManifestInfo
     in_memory: dict[str, int]
+    images: PublishedImages | None = None
 
     @property
     def variant(self) -> str:
@@ -71,26 +71,15 @@ def write_published(
         names = manifest.table("clips", ["clip_id"])["clip_id"].to_pylist()
         write_text(path / CLIPS_NAME, "".join(f"{name}\n" for name in names))
     in_memory = dict.fromkeys((table.name for table in manifest.schema), 0)
-    with ManifestWriter(path, manifest.schema, shard_bytes=shard_bytes, level=_LEVEL) as writer:
+    tables = published_tables(manifest.info.schema_version)
+    with ManifestWriter(path, tables, shard_bytes=shard_bytes, level=_LEVEL) as writer:
         for table in manifest.schema:
-            for batch in manifest.iter_batches(table.name, [column.name for column in table.columns]):
-                kept = _without_masks(batch) if withhold else batch
-                in_memory[table.name] += kept.nbytes
-                writer.append(table.name, kept)
+            for batch in iter_published(manifest, table, withhold=withhold):
+                in_memory[table.name] += batch.nbytes
+                writer.append(table.name, batch)
         info = writer.finish(lambda digests: _info(manifest, digests, withhold), manifest.vocabulary)
     progress.note(f"written: {folder}")
     return Published(folder, info, in_memory)
-
-
-def _without_masks(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the rows with every run-length code null."""
-    import pyarrow as pa
-
-    columns = [
-        pa.nulls(batch.num_rows, column.type) if name in WITHHELD else column
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=batch.schema)
 
 
 def _info(manifest: Manifest, digests: Digests, withhold: bool) -> ManifestInfo:
@@ -102,4 +91,9 @@ def _info(manifest: Manifest, digests: Digests, withhold: bool) -> ManifestInfo:
         ManifestError,
     )
     content = RECIPE_ONLY if withhold else manifest.info.content
-    return replace(manifest.info, files=digests.files, columns=digests.columns, content=content)
+    columns = {
+        table.name: {name: digest for name, digest in digests.columns[table.name].items() if name in known}
+        for table in manifest.schema
+        for known in [{column.name for column in table.columns}]
+    }
+    return replace(manifest.info, files=digests.files, columns=columns, content=content)

@@ -11,7 +11,11 @@ from actiseg_noise.manifest.read import Manifest
 
 
 def find_frames(manifest: Manifest, root: Path | None) -> Path | None:
-    """Return the dataset's folder: the one given, the usual one, or None; an embedded dataset is drawn when absent."""
+    """Return the dataset's folder: the one given, the usual one, or None; an embedded dataset is drawn when absent.
+
+    Raises:
+        ActisegError: there is no such ``root``.
+    """
     if root is not None and not root.is_dir():
         raise ActisegError(f"--root {root}: no such folder; leave it out to see the masks on a plain canvas")
     name = manifest.info.dataset["name"]

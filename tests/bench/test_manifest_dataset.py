@@ -88,6 +88,18 @@ def test_noisy_labels_are_read_from_the_manifest(noisy_val: Path, kitchen_root: 
     assert all(grown)
 
 
+def test_labels_are_read_from_an_address(
+    noisy_val: Path, kitchen_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("fsspec")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    digest = actiseg_noise.read_manifest(noisy_val).digest
+    address = f"file://{noisy_val}#digest={digest}"
+    here, there = (ManifestDataset(place, kitchen_root, size=(24, 40)) for place in (noisy_val, address))
+    assert there.manifest.path.is_relative_to(tmp_path)
+    assert torch.equal(here[0].masks, there[0].masks)
+
+
 def test_clips_of_one_video_are_one_group(clean_val: Path, kitchen_root: Path) -> None:
     data = open_clean(clean_val, kitchen_root)
     assert data.groups == [[0, 1], [2, 3], [4, 5], [6, 7]]

@@ -11,6 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -87,8 +88,10 @@ def test_a_manifest_in_it_is_a_manifest_with_the_same_digest(made: Made) -> None
         before, after = actiseg_noise.read_manifest(source), actiseg_noise.read_manifest(made.out / folder)
         assert after.digest == before.digest
         assert verify(after) == []
-        for table in ("clips", "frames", "samples", "masks"):
+        for table in ("clips", "frames", "samples"):
             assert after.table(table) == before.table(table)
+        masks = [row | {"noisy_rle": row["noisy_rle"] or row["clean_rle"]} for row in before.table("masks").to_pylist()]
+        assert after.table("masks").to_pylist() == masks, "the code to train on is there even where it is the clean one"
 
 
 def test_the_files_of_a_manifest_have_the_hubs_names(made: Made) -> None:
@@ -100,8 +103,87 @@ def test_the_files_of_a_manifest_have_the_hubs_names(made: Made) -> None:
         "README.md",
         "SHA256SUMS",
         "croissant.json",
+        "preview.webp",
         "train",
     ]
+
+
+def test_every_row_says_where_it_is_from_and_a_mask_its_size(made: Made) -> None:
+    for table in ("clips", "frames", "samples", "masks"):
+        rows = pq.read_table(made.out / f"train/toy-mix-s0/{table}-00000-of-00001.parquet").to_pylist()
+        assert {(row["split"], row["recipe"], row["seed"]) for row in rows} == {("train", "toy-mix", 0)}
+    assert {(row["height"], row["width"]) for row in rows} == {(24, 32)}
+    assert all(row["noisy_rle"] for row in rows)
+    assert {row["noisy_rle"] == row["clean_rle"] for row in rows} == {True, False}
+
+
+def test_the_columns_of_a_publication_are_no_part_of_its_manifest(made: Made) -> None:
+    before, after = (actiseg_noise.read_manifest(path).info for path in (made.noisy, made.out / "train/toy-mix-s0"))
+    assert {name: list(columns) for name, columns in after.columns.items()} == {
+        name: list(columns) for name, columns in before.columns.items()
+    }
+
+
+def test_a_publication_is_built_again_compared_and_published_again(made: Made, tmp_path: Path) -> None:
+    folder = made.out / "train/toy-mix-s0"
+    toy = write_toy(make_toy(), tmp_path / "root")
+    assert verify(folder, dataset=toy) == []
+    assert actiseg_noise.diff(made.noisy, folder).is_equal
+    again = publish([folder], tmp_path / "again").path
+    assert pq.read_table(again / MASKS).equals(pq.read_table(made.out / MASKS))
+
+
+def test_a_changed_code_of_a_publication_is_found_by_its_row(made: Made, tmp_path: Path) -> None:
+    import shutil
+
+    folder = Path(shutil.copytree(made.out / "train/toy-mix-s0", tmp_path / "m"))
+    table = pq.read_table(folder / "masks-00000-of-00001.parquet")
+    codes = table["noisy_rle"].to_pylist()
+    other = next(code for code in codes if code != codes[0])
+    index = table.column_names.index("noisy_rle")
+    changed = table.set_column(index, table.schema.field(index), [[other, *codes[1:]]])
+    pq.write_table(changed, folder / "masks-00000-of-00001.parquet")
+    assert "noisy_rle" in verify(folder)[0].where
+
+
+def test_the_decoding_on_the_page_needs_the_folder_pandas_and_pycocotools_alone(made: Made, tmp_path: Path) -> None:
+    import shutil
+
+    out = Path(shutil.copytree(made.out, tmp_path / "alone"))
+    blocks = [code for kind, code in BLOCK.findall((out / "README.md").read_text("utf-8")) if "decode(" in code]
+    assert len(blocks) == 1
+    without = "import sys\nsys.modules.update(actiseg_noise=None, actiseg_bench=None, torch=None)\n"
+    printed = run(sys.executable, "-c", without + blocks[0], cwd=out)
+    size, found, stated = re.fullmatch(r"(\(24, 32\)) (\d+) (\d+)\n", printed).groups()  # type: ignore[union-attr]
+    assert (size, found) == ("(24, 32)", stated)
+
+
+def test_without_masks_the_page_decodes_none(made: Made, tmp_path: Path) -> None:
+    page = (publish([made.noisy], tmp_path / "pub", labels="recipe-only").path / "README.md").read_text("utf-8")
+    assert "decode(" not in page
+
+
+def test_the_page_says_where_the_tool_is_installed_from(made: Made, tmp_path: Path) -> None:
+    page = (made.out / "README.md").read_text("utf-8")
+    assert f'pip install "actiseg-nl=={actiseg_noise.__version__}"' in page
+    out = publish([made.noisy], tmp_path / "pub", tool_url="https://example.org/actiseg-nl.git").path
+    page = (out / "README.md").read_text("utf-8")
+    assert 'pip install "actiseg-nl @ git+https://example.org/actiseg-nl.git"' in page
+    assert "Its source is at https://example.org/actiseg-nl.git." in page
+
+
+def test_the_tools_address_is_that_of_its_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
+    from email.message import Message
+
+    from actiseg_noise.publishing import places
+
+    stated = Message()
+    monkeypatch.setattr(places, "metadata", lambda _: stated)
+    assert places.tool_address() is None
+    stated["Project-URL"] = "Paper, https://arxiv.org/abs/2509.16677"
+    assert places.tool_address() is None, "a paper is no place to install from"
+    stated["Project-URL"] = "Repository, https://example.org/actiseg-nl"
+    assert places.tool_address() == "https://example.org/actiseg-nl"
 
 
 def test_large_tables_are_shards(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +237,7 @@ def test_the_page_shows_realised_rates_severity_and_digests(made: Made) -> None:
 
 def test_checksums_are_those_that_sha256sum_checks(made: Made) -> None:
     printed = run("sha256sum", "-c", "SHA256SUMS", cwd=made.out)
-    assert printed.count(": OK\n") == 2 * 7 + 3
+    assert printed.count(": OK\n") == 2 * 7 + 4
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -180,6 +262,126 @@ def test_any_title_and_option_is_read_back(title: str, value: object) -> None:
 
 def test_the_recipe_in_it_is_the_manifests(made: Made) -> None:
     assert load_recipe(made.out / "train/toy-mix-s0/recipe.toml") == MIX
+
+
+# --- pictures
+
+
+def toy_with_frames(root: Path, licence: str) -> Any:
+    """A toy whose frames are on disk, red, under a licence."""
+    from dataclasses import replace
+
+    from PIL import Image
+
+    toy = write_toy(make_toy(clips=3), root)
+    for clip in toy.clips:
+        for frame in clip.frames:
+            Image.new("RGB", (64, 48), (200, 30, 40)).save(root / str(frame.image_path))
+    toy.card = replace(toy.card, licence=licence)  # type: ignore[misc]
+    return toy
+
+
+def has_red(path: Path) -> bool:
+    from PIL import Image
+
+    pixels = np.asarray(Image.open(path).convert("RGB")).astype(int)
+    return bool((np.abs(pixels - (200, 30, 40)).max(2) < 20).sum() > 1000)
+
+
+def test_the_page_shows_a_small_picture(made: Made) -> None:
+    from PIL import Image
+
+    assert "](preview.webp)" in (made.out / "README.md").read_text("utf-8")
+    assert 0 < (made.out / "preview.webp").stat().st_size <= 300_000
+    with Image.open(made.out / "preview.webp") as picture:
+        assert (picture.format, picture.width) == ("WEBP", 1600)
+
+
+def test_a_picture_that_is_too_large_is_made_coarser_then_smaller() -> None:
+    from io import BytesIO
+
+    from PIL import Image
+
+    from actiseg_noise.borders.writing import webp_bytes
+
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    picture = Image.fromarray(noise)
+    fine, coarse, small = (webp_bytes(picture, most) for most in (100_000, 2_000, 600))
+    assert len(fine) > 2_000 >= len(coarse)
+    assert len(small) <= 600
+    assert [Image.open(BytesIO(data)).size for data in (fine, coarse, small)] == [(64, 64), (64, 64), (32, 32)]
+
+
+@pytest.mark.parametrize(
+    ("licence", "options", "shown"),
+    [("CC0-1.0", {}, True), ("CC BY-NC 4.0", {}, False), ("CC BY-NC 4.0", {"images_allowed": True}, True)],
+)
+def test_the_picture_shows_frames_that_may_be_passed_on(
+    tmp_path: Path, licence: str, options: dict[str, Any], shown: bool
+) -> None:
+    toy = toy_with_frames(tmp_path / "root", licence)
+    manifest = actiseg_noise.build(toy, recipe=MIX, out=tmp_path / "m", gate=False)
+    out = publish([manifest], tmp_path / "pub", root=toy.root, **options).path
+    assert has_red(out / "preview.webp") is shown
+
+
+def test_images_are_refused_where_the_licence_does_not_allow_them(tmp_path: Path) -> None:
+    toy = toy_with_frames(tmp_path / "root", "CC BY-NC 4.0")
+    manifest = actiseg_noise.build(toy, recipe=MIX, out=tmp_path / "m", gate=False)
+    options: dict[str, Any] = {"images": 1, "root": toy.root}
+    refused = r"--images: 'CC BY-NC 4.0' allows passing on images for some purposes alone, .*--images-allowed"
+    with pytest.raises(ActisegError, match=refused):
+        publish([manifest], tmp_path / "pub", **options)
+    assert not (tmp_path / "pub").exists()
+    made = publish([manifest], tmp_path / "pub", images_allowed=True, **options)
+    assert made.manifests[0].images is not None
+    assert made.manifests[0].images.rows == 2
+    assert not [caution for caution in made.cautions if "left out" in caution]
+    (toy.root / "clip000/f001.jpg").unlink()
+    few = publish([manifest], tmp_path / "pub", images_allowed=True, force=True, images="all", root=toy.root)
+    assert few.cautions[-1] == (
+        f"1 of 6 frames of train/toy-mix-s0 is not in {toy.root}, or unreadable, and is left out of the pictures"
+    )
+    with pytest.raises(ActisegError, match=r"--images: .* is published without masks, so there is nothing to draw"):
+        publish([manifest], tmp_path / "other", labels="recipe-only", images_allowed=True, **options)
+    with pytest.raises(ActisegError, match=r"--images: where is toy\? Name its folder: --root DIR"):
+        publish([manifest], tmp_path / "other", images=1, images_allowed=True)
+    with pytest.raises(ActisegError, match=r"--images: no frame of .* is in .*empty; --root DIR"):
+        (tmp_path / "empty").mkdir()
+        publish([manifest], tmp_path / "other", images=1, images_allowed=True, root=tmp_path / "empty")
+    with pytest.raises(ActisegError, match=r"--images few: expected how many clips, at least 1, or all"):
+        publish([manifest], tmp_path / "other", images="few")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "m", "pub", "root"]
+
+
+def test_hugging_face_datasets_see_the_images_as_pictures(tmp_path: Path) -> None:
+    toy = toy_with_frames(tmp_path / "root", "CC0-1.0")
+    manifest = actiseg_noise.build(toy, recipe=MIX, out=tmp_path / "m", gate=False)
+    out = publish([manifest], tmp_path / "pub", images="all", root=toy.root).path
+    code = """
+import sys
+from datasets import load_dataset
+rows = load_dataset(sys.argv[1], "toy-mix-s0-images", split="train")
+print(len(rows), *[type(rows.features[name]).__name__ for name in ("image", "clean_masks", "noisy_masks")])
+print(rows[0]["image"].size, rows[0]["noisy_masks"].size, rows[0]["image"].getpixel((3, 3)))
+"""
+    printed = run(sys.executable, "-c", code, out, cwd=tmp_path, HF_HOME=str(tmp_path), HF_HUB_OFFLINE="1")
+    count, size = printed.splitlines()
+    assert count == "6 Image Image Image"
+    assert size.startswith("(64, 48) (64, 48) (2")
+    assert verify(out / "train/toy-mix-s0") == []
+    assert "`toy-mix-s0-images`" in (out / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("licence", "is_free"),
+    [
+        *(("Apache-2.0", True), ("CC BY 4.0", True), ("CC BY-SA 4.0", True), ("CC0 1.0", True)),
+        *(("CC BY-NC-SA 4.0", False), ("CC BY-ND 4.0", False), ("not stated", False), ("my own", False)),
+    ],
+)
+def test_images_are_free_under_licences_that_ask_for_no_purpose(licence: str, is_free: bool) -> None:
+    assert (find_licence(licence).image_refusal is None) is is_free
 
 
 # --- other people's readers
@@ -228,8 +430,47 @@ print(json.dumps(rows, default=lambda value: value.item()))
 def test_croissant_is_valid_and_reads_every_row(made: Made) -> None:
     rows = records(made.out / "croissant.json", "train/toy-mix-s0-samples")
     prefix = "train/toy-mix-s0-samples/"
-    expected = actiseg_noise.read_manifest(made.noisy).table("samples").to_pylist()
+    origin = {"split": "train", "recipe": "toy-mix", "seed": 0}
+    expected = [row | origin for row in actiseg_noise.read_manifest(made.noisy).table("samples").to_pylist()]
     assert [{key.removeprefix(prefix): value for key, value in row.items()} for row in rows] == expected
+
+
+def test_croissant_names_every_file_with_its_digest_and_its_true_address(made: Made, tmp_path: Path) -> None:
+    from hashlib import sha256
+
+    out = publish([made.noisy], tmp_path / "pub", url="https://example.org/toy/").path
+    for folder, url in ((made.out, ""), (out, "https://example.org/toy/")):
+        metadata = json.loads((folder / "croissant.json").read_text("utf-8"))
+        assert metadata["url"] == (url.rstrip("/") or "https://arxiv.org/abs/2509.16677"), "the toy has no page"
+        files = [entry for entry in metadata["distribution"] if entry["@type"] == "cr:FileObject"]
+        for entry in files:
+            path = folder / entry["contentUrl"].removeprefix(url)
+            assert (entry["contentUrl"], entry["sha256"]) == (
+                f"{url}{entry['@id']}",
+                sha256(path.read_bytes()).hexdigest(),
+            )
+            assert entry["contentSize"] == f"{path.stat().st_size} B"
+        beside = {".gitattributes", "README.md", "SHA256SUMS", "croissant.json"}
+        there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+        assert {entry["@id"] for entry in files} == there - beside
+        assert "2509.16677" in metadata["citeAs"], "the toy states none of its own"
+
+
+def test_text_files_keep_their_ends_of_lines_and_large_ones_go_through_lfs(made: Made) -> None:
+    lines = (made.out / ".gitattributes").read_text("utf-8").splitlines()
+    assert lines[0] == "* -text"
+    assert {"*.md text eol=lf", "SHA256SUMS text eol=lf", "*.parquet filter=lfs diff=lfs merge=lfs -text"} <= {*lines}
+
+
+def test_a_folder_that_lies_in_git_itself_is_sealed_without_lfs(made: Made, tmp_path: Path) -> None:
+    import shutil
+
+    from actiseg_noise.publishing.checksums import seal
+
+    out = Path(shutil.copytree(made.out, tmp_path / "pub"))
+    seal(out, lfs=False)
+    assert "lfs" not in (out / ".gitattributes").read_text("utf-8")
+    assert run("sha256sum", "-c", "SHA256SUMS", cwd=out).count(": OK\n") == 2 * 7 + 4
 
 
 def test_croissant_of_a_repository_reads_files_of_the_repository(made: Made, tmp_path: Path) -> None:
@@ -237,6 +478,8 @@ def test_croissant_of_a_repository_reads_files_of_the_repository(made: Made, tmp
     metadata = json.loads((out / "croissant.json").read_text("utf-8"))
     assert metadata["url"] == "https://huggingface.co/datasets/someone/toy-noise"
     assert metadata["distribution"][0]["contentUrl"] == metadata["url"]
+    page, digest = (out / "README.md").read_text("utf-8"), actiseg_noise.read_manifest(made.noisy).digest
+    assert f"verify hf://datasets/someone/toy-noise/train/toy-mix-s0#digest={digest}" in page
     assert 'load_dataset("someone/toy-noise", "toy-mix-s0-samples"' in (out / "README.md").read_text("utf-8")
     rows = records(out / "croissant.json", "train/toy-mix-s0-masks", repository=str(out))
     assert len(rows) == actiseg_noise.read_manifest(made.noisy).info.counts["masks"]
@@ -247,7 +490,7 @@ def test_the_page_can_be_followed_as_it_is_typed(
 ) -> None:
     more = {"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1", "ACTISEG_KITCHEN_ROOT": str(kitchen_root)}
     blocks = BLOCK.findall((kitchen / "README.md").read_text("utf-8"))
-    assert [kind for kind, _ in blocks] == ["python", "python", "python", "bash", "bash"]
+    assert [kind for kind, _ in blocks] == ["python", "python", "python", "python", "bash", "bash"]
     for kind, code in blocks:
         command = ("bash", "-euo", "pipefail", "-c", code) if kind == "bash" else (sys.executable, "-c", code)
         assert run(*command, cwd=kitchen, **more).strip()
@@ -318,6 +561,10 @@ def test_manifests_that_do_not_belong_together_are_refused(made: Made, clean_val
         ({"labels": "recipe"}, r"unknown --labels 'recipe'\. Did you mean 'recipe-only'\?"),
         ({"repo_id": "a/b/c"}, r"--repo-id a/b/c: expected OWNER/NAME"),
         ({"repo_id": 'a"b'}, r"--repo-id a\"b: expected OWNER/NAME"),
+        ({"url": "data/here"}, r"--url: expected an address of the web without a user's name"),
+        ({"url": "https://me:word@example.org/a"}, r"--url: expected an address of the web without a user's name"),
+        ({"tool_url": "https://a.org/$(reboot)"}, r"--tool-url: expected an address of the web"),
+        ({"repo_id": "a/b", "url": "https://a.org"}, r"--repo-id and --url are two addresses; give one of them"),
         ({"shard_mb": 0}, r"--shard-mb must be above 0, got 0"),
     ],
 )

@@ -40,7 +40,8 @@ empty, `height` and `width` are null, and `frames.parquet` lists what the annota
 manifest whose run-length codes were withheld: areas, IoUs and digests stay.
 
 In a published manifest a table is one or several files, `samples-00000-of-00002.parquet` and so on, which hold its rows
-in this order; the digest is the same.
+in this order; the digest is the same. Its rows say their split, recipe and seed, too, masks their height and width, and
+`noisy_rle` is there even where it is the clean code: [publishing](publishing.md).
 
 Rows are sorted by the columns that are named under each table, which together are unique; strings sort by code point.
 Run-length codes are COCO's compressed ones; with the frame's `height` and `width`, pycocotools decodes them.
@@ -50,9 +51,9 @@ may be large strings, dictionaries or bytes, whole numbers any numbers, flags 0 
 type; order of columns, other columns, row groups, compression and "nullable" do not matter. `read_manifest` gives the
 types below, and refuses a column whose values they cannot hold.
 
-From Python, `read_manifest(path)` gives whole tables (`table("samples")` for Arrow, `to_pandas("samples")`), batches of
-rows (`iter_batches`), and clips: `iter_clips()` yields one record per clip with its samples, frames and masks, in which
-a `noisy_rle` that is null has become the clean mask.
+From Python, `read_manifest(path)`, of a folder or an [address](publishing.md#manifests-by-address), gives whole tables
+(`table("samples")` for Arrow, `to_pandas("samples")`), batches of rows (`iter_batches`), and clips: `iter_clips()`
+yields one record per clip with its samples, frames and masks, in which a null `noisy_rle` has become the clean mask.
 """
 
 _ACTION = """
