@@ -10,11 +10,14 @@ from typing import Any
 from actiseg_noise.borders.roots import check_drawn, find_root
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 from actiseg_noise.exchange.export_actionvos import export_actionvos
+from actiseg_noise.exchange.export_coco import export_coco
+from actiseg_noise.exchange.export_cvat import export_cvat
 from actiseg_noise.exchange.export_davis import export_davis
 from actiseg_noise.exchange.export_folder import check_outside
 from actiseg_noise.exchange.export_images import IMAGES, usual_images
 from actiseg_noise.exchange.export_refvos import export_refvos
 from actiseg_noise.exchange.export_sam2 import export_sam2
+from actiseg_noise.exchange.export_ytvis import export_sam3, export_ytvis
 from actiseg_noise.manifest.clips import LABELS
 from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.progress import Progress
@@ -40,8 +43,12 @@ class Format:
 FORMATS = {
     "actionvos": Format(export_actionvos, ("png",), needs_masks=False),
     "refvos": Format(export_refvos, ("png", "rle"), needs_masks=False),
+    "ytvis": Format(export_ytvis, ("rle",)),
+    "sam3": Format(export_sam3, ("rle",)),
+    "coco": Format(export_coco, ("rle", "polygon")),
     "davis": Format(export_davis, ("png",)),
     "sam2": Format(export_sam2, ("png", "objects")),
+    "cvat": Format(export_cvat, ("rle", "polygon")),
 }
 
 
