@@ -106,10 +106,16 @@ def import_(
 def export_(
     manifest: ManifestFolder,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.")],
-    layout: Annotated[str, typer.Option("--format", metavar="NAME", help="actionvos or refvos.")],
+    layout: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="actionvos, refvos, ytvis, sam3, coco, davis, sam2 or cvat.")
+    ],
     labels: Annotated[str, typer.Option(metavar="noisy|clean", help="noisy or clean.")] = "noisy",
     masks: Annotated[
-        str | None, typer.Option(metavar="NAME", help="refvos: png (Ref-YouTube-VOS) or rle (MeViS).")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="refvos: png (Ref-YouTube-VOS) or rle (MeViS); coco, cvat: rle or polygon; sam2: png or objects.",
+        ),
     ] = None,
     images: Annotated[
         str | None,

@@ -78,7 +78,7 @@ def export(
         labels: ``noisy`` or ``clean``.
         masks: the form of the masks; None: the format's first.
         images: ``none``, ``copy``, ``link`` or ``resize`` (to the size of the labels). None: ``none``, but ``resize``
-            where ``root`` is given and its images have another size than the labels.
+            where ``root`` is given and has all images, of another size than the labels.
         root: the dataset's folder, for images and actionvos's weight maps; by default the usual one when images are
             asked for.
         force: replace an earlier export.
@@ -119,5 +119,5 @@ def _check_words(name: str, labels: str, masks: str | None, images: str | None) 
     form = FORMATS[name]
     if masks is not None and masks not in form.masks:
         others = [other for other, format_ in FORMATS.items() if masks in format_.masks]
-        raise ActisegError(f"--masks {masks}: only with --format {' or '.join(others)}")
+        raise ActisegError(f"--masks {masks}: only with --format {', '.join(others)}")
     return form

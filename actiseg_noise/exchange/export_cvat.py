@@ -4,8 +4,8 @@
     images/<clip>/<frame>.jpg                    with images; the names in the file begin below ``images``
 
 masks="rle": ``mask`` elements, runs of the object's box, row by row, background first. masks="polygon": ``polygon``
-elements along the borders of pixels; an object that is several has a ``group_id``, its object id. The label is the
-noun; attributes say ``object_id``, ``positive`` and ``expression``. CVAT has no void: such pixels are background.
+elements along the borders of pixels; several of one object are a group. The label is the noun; attributes say
+``object_id``, ``positive`` and ``expression``. CVAT has no void: such pixels are background.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def _write_image(file: IO[str], clip: ExportClip, frame: ManifestFrame, number: 
     for item in clip.objects:
         if frame.frame_id in item.masks:
             mask = decode_rle(item.masks[frame.frame_id])
-            for tag, place in _box_of_runs(mask) if masks == "rle" else _points(mask, item.object_id):
+            for tag, place in _box_of_runs(mask) if masks == "rle" else _points(mask, 256 * number + item.object_id):
                 file.write(f'<{tag} label={_quoted(item.noun)} source="manual" occluded="0" {place} z_order="0">')
                 file.write(f"{_attributes(item)}</{tag}>\n")
     file.write("</image>\n")
@@ -115,10 +115,10 @@ def _box_of_runs(mask: BinaryMask) -> Iterator[tuple[str, str]]:
     yield "mask", f'rle="{rle}" left="{left}" top="{top}" width="{width}" height="{height}"'
 
 
-def _points(mask: BinaryMask, object_id: int) -> Iterator[tuple[str, str]]:
-    """Yield the polygons of a mask."""
+def _points(mask: BinaryMask, group_id: int) -> Iterator[tuple[str, str]]:
+    """Yield the polygons of a mask; several are a group, whose number no other object of the file has."""
     polygons = find_polygons(mask)
-    group = f' group_id="{object_id}"' if len(polygons) > 1 else ""
+    group = f' group_id="{group_id}"' if len(polygons) > 1 else ""
     for polygon in polygons:
         points = ";".join(f"{x:.2f},{y:.2f}" for x, y in polygon)
         yield "polygon", f'points="{points}"{group}'

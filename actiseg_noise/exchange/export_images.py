@@ -102,13 +102,17 @@ def find_inside(root: Path, name: str, where: str) -> Path:
 
 
 def usual_images(manifest: Manifest, root: Path | None) -> str:
-    """Return what is done with images where nobody says: ``resize`` where they have another size than their labels."""
+    """Return what is done with images where nobody says.
+
+    ``resize`` where all are there and the first has another size than its labels; else ``none``.
+    """
     if root is None or manifest.info.content == "text":
         return "none"
-    clip = next(manifest.iter_clips(), None)
-    labelled = [] if clip is None else [frame for frame in clip.frames if frame.size and frame.image_path]
-    for frame in labelled[:1]:
-        path = find_inside(root, str(frame.image_path), f"clip {clip.clip_id!r}" if clip else "")
-        if path.is_file() and frame_header(path).size != frame.size:
-            return "resize"
-    return "none"
+    first = None
+    for clip in manifest.iter_clips(with_masks=False):
+        for frame in (frame for frame in clip.frames if frame.size is not None):
+            path = None if frame.image_path is None else find_inside(root, frame.image_path, f"clip {clip.clip_id!r}")
+            if path is None or not path.is_file():
+                return "none"
+            first = first or (path, frame.size)
+    return "none" if first is None or frame_header(first[0]).size == first[1] else "resize"

@@ -70,7 +70,11 @@ def test_an_exported_tree_is_imported_again(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--format", "coco"), "unknown --format 'coco'. Known: actionvos, refvos"),
+        (("--format", "voc"), "unknown --format 'voc'. Known: actionvos, coco, cvat, davis, refvos, sam2, sam3, ytvis"),
+        (
+            ("--format", "coco", "--masks", "png"),
+            "--masks png: only with --format actionvos, refvos, davis, sam2",
+        ),
         (("--format", "actionvo"), "unknown --format 'actionvo'. Did you mean 'actionvos'?"),
         (("--format", "actionvos", "--labels", "dirty"), "unknown --labels 'dirty'"),
         (("--format", "actionvos", "--masks", "rle"), "--masks rle: only with --format refvos"),

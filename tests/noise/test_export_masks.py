@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -185,6 +186,43 @@ def test_what_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(KeyboardInterrupt):
         export(manifest, format=format_, out=tmp_path / "x", root=root)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest", "scene"]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str) -> None:
+    from actiseg_noise.borders import writing
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    root, manifest = make_scene(tmp_path)
+    monkeypatch.setattr(writing, "_replace_file", refuse)
+    with pytest.raises(ActisegError, match="no room to write: No space left on device"):
+        export(manifest, format=format_, out=tmp_path / "x", root=root)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest", "scene"]
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_links_below_the_root_are_read_and_names_that_leave_it_refused(tmp_path: Path, format_: str) -> None:
+    root, manifest = make_scene(tmp_path)
+    (root / "a").rename(tmp_path / "disk")
+    (root / "a").symlink_to(tmp_path / "disk")
+    report = export(manifest, format=format_, out=tmp_path / "x", root=root, images="resize")
+    written = [path for path in (tmp_path / "x").rglob("*.jpg") if not path.is_symlink()]
+    assert report["counts"]["images"] == len(written) == 3
+    (clip,) = manifest.iter_clips()
+    frames = tuple(replace(frame, image_path="../disk/8.jpg") for frame in clip.frames)
+    object.__setattr__(manifest, "iter_clips", lambda **_: iter([replace(clip, frames=frames)]))
+    with pytest.raises(DataError, match="names '../disk/8.jpg', which leaves the root"):
+        export(manifest, format=format_, out=tmp_path / "y", root=root, images="resize")
+    assert not (tmp_path / "y").exists()
+
+
+def test_the_page_of_exports_names_every_format_with_its_masks() -> None:
+    page = (Path(__file__).parents[2] / "docs/exports.md").read_text("utf-8")
+    for name, form in FORMATS.items():
+        lines = [line for line in page.splitlines() if line.startswith(f"| `{name}` |")]
+        assert all(any(f"`{word}`" in line for line in lines) for word in form.masks), name
 
 
 @pytest.mark.parametrize("format_", MADE_OF_MASKS)
