@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.images import Size, mask_size
 from actiseg_noise.borders.writing import write_text
 from actiseg_noise.datasets.actionvos import side_of
 from actiseg_noise.errors import DataError
@@ -191,6 +192,7 @@ class _ActionWriter:
         if frame.weight_path is not None and self.root is not None:
             source = find_weights(self.root, frame.weight_path, where)
             if source.is_file():
+                _check_weights(mask_size(source), frame.size, f"{where}: {source}")
                 self.folder.take_file(source, "copy", *place)
             self.counts["weights" if source.is_file() else "weights_not_found"] += 1
         elif self.drawn is not None and (weights := self.drawn.find(clip.clip_id, frame.frame_id)) is not None:
@@ -257,6 +259,13 @@ def _entry(clip: ManifestClip, name: str, narration: str, words: list[_Words], s
     }
     flags = {flag: getattr(clip, flag) for flag in FLAGS}
     return entry | (flags if split != "train" or any(flags.values()) else {})
+
+
+def _check_weights(weights: Size, masks: Size | None, where: str) -> None:
+    """Refuse weights of another size than their masks: the trainer multiplies the two."""
+    if masks is not None and weights != masks:
+        sizes = [f"{width}×{height}" for height, width in (weights, masks)]
+        raise DataError(f"{where}: the weights are {sizes[0]}, their masks {sizes[1]}; export without --root")
 
 
 def find_weights(root: Path, name: str, where: str) -> Path:

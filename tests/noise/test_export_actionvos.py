@@ -280,6 +280,13 @@ def test_weights_are_pngs_whatever_a_manifest_names(tmp_path: Path) -> None:
         export_actionvos(edit(manifest, "frames", "weight_path", "key"), tmp_path / "x", root=root)
 
 
+def test_weights_of_another_size_than_the_masks_are_refused(tmp_path: Path) -> None:
+    root, manifest = build_actionvos(tmp_path)
+    Image.new("P", (4, 4)).save(next((root / "Weights_Sparse").rglob("*.png")))
+    with pytest.raises(DataError, match="Weights_Sparse.*: the weights are 4×4, their masks "):
+        export_actionvos(manifest, tmp_path / "x", root=root)
+
+
 def test_every_evaluation_split_has_the_flags_that_the_metrics_script_asks_for(tmp_path: Path) -> None:
     toy = Toy(tmp_path, [make_clip("a", [thing(1, 1)], frames=0)])
     for split, flags in (("train", set()), ("val", {"redundant", "missing", "other"})):

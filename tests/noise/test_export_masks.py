@@ -175,6 +175,16 @@ def test_text_content_has_nothing_for_a_format_made_of_masks(tmp_path: Path, for
 
 
 @pytest.mark.parametrize("format_", MADE_OF_MASKS)
+def test_masks_that_were_withheld_are_written_in_no_format(tmp_path: Path, format_: str) -> None:
+    _, manifest = make_scene(tmp_path)
+    path = manifest.path / "manifest.json"
+    path.write_text(path.read_text("utf-8").replace('"content": "full"', '"content": "recipe-only"'), "utf-8")
+    with pytest.raises(ActisegError, match="withheld"):
+        export(manifest.path, format=format_, out=tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("format_", MADE_OF_MASKS)
 def test_what_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, format_: str) -> None:
     from actiseg_noise.exchange.export_folder import ExportFolder
 
