@@ -32,7 +32,7 @@ from actiseg_noise.datasets.actionvos import side_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
 from actiseg_noise.exchange.export_folder import ExportFolder
-from actiseg_noise.exchange.export_images import ExportImages, find_inside
+from actiseg_noise.exchange.export_images import ExportImages, find_inside, is_there
 from actiseg_noise.exchange.export_names import FolderNames, changed, sorted_names
 from actiseg_noise.exchange.export_weights import DrawnWeights
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestSample
@@ -191,10 +191,11 @@ class _ActionWriter:
         """Copy a frame's weight map, or write the one that the adapter draws."""
         if frame.weight_path is not None and self.root is not None:
             source = find_weights(self.root, frame.weight_path, where)
-            if source.is_file():
+            is_found = is_there(source)
+            if is_found:
                 _check_weights(mask_size(source), frame.size, f"{where}: {source}")
                 self.folder.take_file(source, "copy", *place)
-            self.counts["weights" if source.is_file() else "weights_not_found"] += 1
+            self.counts["weights" if is_found else "weights_not_found"] += 1
         elif self.drawn is not None and (weights := self.drawn.find(clip.clip_id, frame.frame_id)) is not None:
             self.folder.write_mask(weights, *place)
             self.counts["weights"] += 1

@@ -83,7 +83,7 @@ def find_image(root: Path, name: str | None, where: str, *, only_jpeg: bool = Tr
     if only_jpeg and not name.lower().endswith(_JPEG):
         raise DataError(f"{where}: expected a JPEG, the manifest names {name!r}; pass --images resize, or none")
     path = find_inside(root, name, where)
-    if not path.is_file():
+    if not is_there(path):
         raise DataError(f"{where}: {path} is missing. Point --root to the dataset's folder, or pass --images none.")
     return path
 
@@ -101,6 +101,14 @@ def find_inside(root: Path, name: str, where: str) -> Path:
     return root / name
 
 
+def is_there(path: Path) -> bool:
+    """Return whether a file is there; a name that the system does not even take is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def usual_images(manifest: Manifest, root: Path | None) -> str:
     """Return what is done with images where nobody says.
 
@@ -112,7 +120,7 @@ def usual_images(manifest: Manifest, root: Path | None) -> str:
     for clip in manifest.iter_clips(with_masks=False):
         for frame in (frame for frame in clip.frames if frame.size is not None):
             path = None if frame.image_path is None else find_inside(root, frame.image_path, f"clip {clip.clip_id!r}")
-            if path is None or not path.is_file():
+            if path is None or not is_there(path):
                 return "none"
             first = first or (path, frame.size)
     return "none" if first is None or frame_header(first[0]).size == first[1] else "resize"

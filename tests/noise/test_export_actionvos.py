@@ -273,6 +273,13 @@ def test_an_image_that_is_a_link_to_itself_is_missing(tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+def test_an_image_of_a_name_that_no_system_takes_is_missing(tmp_path: Path) -> None:
+    root, manifest = build_actionvos(tmp_path)
+    edited = edit(manifest, "frames", "image_path", f"{'x' * 300}.jpg")
+    with pytest.raises(DataError, match="is missing. Point --root"):
+        export_actionvos(edited, tmp_path / "x", root=root, images="resize")
+
+
 def test_weights_are_pngs_whatever_a_manifest_names(tmp_path: Path) -> None:
     root, manifest = build_actionvos(tmp_path)
     (root / "key").write_text("secret")
