@@ -32,7 +32,7 @@ from actiseg_noise.datasets.actionvos import side_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
 from actiseg_noise.exchange.export_folder import ExportFolder
-from actiseg_noise.exchange.export_images import ExportImages, find_inside, is_there
+from actiseg_noise.exchange.export_images import ExportImages, about_images, find_inside, is_there
 from actiseg_noise.exchange.export_names import FolderNames, changed, sorted_names
 from actiseg_noise.exchange.export_weights import DrawnWeights
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestSample
@@ -102,7 +102,7 @@ def export_actionvos(
         for clip in iter_export_clips(manifest, progress):
             writer.add(clip)
         writer.texts.write(folder, split)
-        what = {"format": "actionvos", "labels": labels, "split": split, "images": images}
+        what = {"format": "actionvos", "labels": labels, "split": split} | about_images(images)
         said = {"renumbered": writer.renumbered, "renamed_frames": writer.renamed_frames}
         folder.commit(manifest.info, what | {"counts": dict(writer.counts)} | said)
     return folder.report

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from actiseg_noise.borders.folders import is_inside
 from actiseg_noise.borders.images import FrameHeader, Size, check_shape, frame_header, read_frame, resize_frame
@@ -60,6 +61,11 @@ class ExportImages:
             self.folder.write_image(resize_frame(read_frame(source), size or header.size), JPEG_QUALITY, *parts)
             self.counts["images_resized"] += not fits
         self.counts["images"] += 1
+
+
+def about_images(how: str) -> dict[str, Any]:
+    """Return what ``export.json`` says of how images were taken."""
+    return {"images": how} | ({"jpeg_quality": JPEG_QUALITY} if how == "resize" else {})
 
 
 def _check_stored(header: FrameHeader, size: Size | None, where: str) -> None:

@@ -18,7 +18,7 @@ from actiseg_noise.borders.images import Size
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
 from actiseg_noise.exchange.export_folder import ExportFolder
-from actiseg_noise.exchange.export_images import ExportImages
+from actiseg_noise.exchange.export_images import ExportImages, about_images
 from actiseg_noise.exchange.export_names import FolderNames, changed
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest
@@ -120,7 +120,7 @@ class MaskExport:
         self.split = check_file_name(split or manifest.info.split, "split")
         self.counts: Counter[str] = Counter(clips=0, objects=0, masks=0)
         self.folder = ExportFolder(out, force=force)
-        self._what = {"format": format_, "labels": labels, "split": self.split, "images": images}
+        self._what = {"format": format_, "labels": labels, "split": self.split} | about_images(images)
         self._progress, self._name_frames = progress, name_frames
         self._names = FolderNames()
         self._renamed_frames: dict[str, dict[str, str]] = {}

@@ -34,7 +34,7 @@ from actiseg_noise.errors import ActisegError, DataError, raise_if
 from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
 from actiseg_noise.exchange.export_folder import ExportFolder
 from actiseg_noise.exchange.export_growing import GrowingObject
-from actiseg_noise.exchange.export_images import ExportImages
+from actiseg_noise.exchange.export_images import ExportImages, about_images
 from actiseg_noise.exchange.export_names import FolderNames, changed, sorted_names
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest
@@ -120,7 +120,7 @@ def export_refvos(
         for video in writer.videos(iter_export_clips(manifest, progress), labels):
             writer.add(video)
         writer.close()
-        what = {"format": "refvos", "labels": labels, "masks": masks, "split": split, "images": images}
+        what = {"format": "refvos", "labels": labels, "masks": masks, "split": split} | about_images(images)
         said = {"renamed": writer.names.renamed, "renamed_frames": writer.renamed_frames}
         folder.commit(manifest.info, what | {"counts": dict(writer.counts)} | said)
     return folder.report

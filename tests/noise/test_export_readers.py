@@ -87,6 +87,7 @@ def test_ref_youtube_vos_knows_every_category_and_opens_every_mask(tmp_path: Pat
         *((PANDA, "giant_panda", frame, [3, 9, 11, 17], 80, (24, 32)) for frame in ("08", "09", "10")),
     ]
     assert (report["counts"]["frames_without_mask_left_out"], report["images"]) == (1, "resize")
+    assert report["jpeg_quality"] == 95
     assert report["counts"]["objects_of_other_categories"] == 1
     assert report["renamed_frames"] == {"a": {"08": "8", "09": "9"}}
 
