@@ -12,15 +12,16 @@ whose object is negative is an expression without target, ``anno_id: []``, which
 cannot say that an object of an action takes no part in it: such objects are left out and counted. Run lengths have no
 void. Only frames that have a mask are listed: readers open the mask of every frame that is.
 
-``category`` is one of the 65 words of Ref-YouTube-VOS, ``others`` for what is none of them: the readers (ReferFormer,
-VISA) look it up in a table of these and know no other. ``noun`` beside ``others`` is what the object is called.
+``category`` is one of the 65 words of Ref-YouTube-VOS, ``others`` for what is none of them, because ReferFormer looks
+it up in a table and knows no other; of Ref-DAVIS's 78 where a dataset is of these. ``noun`` beside ``others`` is what
+the object is called.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
@@ -36,6 +37,7 @@ from actiseg_noise.exchange.export_folder import ExportFolder
 from actiseg_noise.exchange.export_growing import GrowingObject
 from actiseg_noise.exchange.export_images import ExportImages, about_images
 from actiseg_noise.exchange.export_names import FolderNames, changed, sorted_names
+from actiseg_noise.exchange.referring_categories import OTHERS, categories_for, describe
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import IndexMask, Rle
@@ -44,15 +46,6 @@ from actiseg_noise.progress import Progress
 SPLITS = ("train", "valid", "valid_u", "test")
 MASKS = ("png", "rle")
 VOID_ID = 255
-OTHERS = "others"
-_WORDS = """
-airplane ape bear bike bird boat bucket bus camel cat cow crocodile deer dog dolphin duck eagle earless_seal
-elephant fish fox frisbee frog giant_panda giraffe hand hat hedgehog horse knife leopard lion lizard monkey
-motorbike mouse others owl paddle parachute parrot penguin person plant rabbit raccoon sedan shark sheep sign
-skateboard snail snake snowboard squirrel surfboard tennis_racket tiger toilet train truck turtle umbrella whale
-zebra
-"""
-CATEGORIES = frozenset(_WORDS.split())
 
 Values = dict[str, Any]
 
@@ -115,7 +108,7 @@ def export_refvos(
     split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"], masks)
     with (
         ExportFolder(out, force=force) as folder,
-        _VideoWriter(folder, split, masks, is_text=is_text, root=root, images=images) as writer,
+        _VideoWriter(manifest, folder, split, masks, root=root, images=images) as writer,
     ):
         for video in writer.videos(iter_export_clips(manifest, progress), labels):
             writer.add(video)
@@ -130,12 +123,13 @@ class _VideoWriter:
     """Writes video after video; the JSON files grow with them. A context manager."""
 
     def __init__(
-        self, folder: ExportFolder, split: str, masks: str, *, is_text: bool, root: Path | None, images: str
+        self, manifest: Manifest, folder: ExportFolder, split: str, masks: str, *, root: Path | None, images: str
     ) -> None:
         self.folder = folder
         self.split = split
         self.masks = masks
-        self.is_text = is_text
+        self.is_text = manifest.info.content == "text"
+        self._known = categories_for(manifest.vocabulary)
         self.counts: Counter[str] = Counter(videos=0, expressions=0, masks=0)
         self.names = FolderNames()
         self.renamed_frames: dict[str, dict[str, str]] = {}
@@ -217,7 +211,7 @@ class _VideoWriter:
         expressions = {e.exp_id: {"exp": e.text, "obj_id": str(e.object_id)} for e in video.expressions}
         frames = [video.stems[frame.frame_id] for frame in video.frames]
         self._expressions_file.add(video.name, {"expressions": expressions, "frames": frames})
-        objects = _objects(video, self.is_text)
+        objects = _objects(video, self._known, self.is_text)
         self.counts["objects_of_other_categories"] += sum(item["category"] == OTHERS for item in objects.values())
         self._objects.add(video.name, {"objects": objects})
         for frame in video.frames:
@@ -298,25 +292,15 @@ def _index_mask(video: _Video, frame: ManifestFrame, size: tuple[int, int]) -> I
     return index_mask
 
 
-def _objects(video: _Video, is_text: bool) -> Values:
+def _objects(video: _Video, known: Collection[str], is_text: bool) -> Values:
     """Return a video's objects with their category and the frames that show them; the first expression names it."""
     objects: Values = {}
     for expression in video.expressions:
         masks = expression.masks
         shown = [f.frame_id for f in video.frames if is_text or (f.frame_id in masks and masks[f.frame_id].area)]
         frames = [video.stems[frame_id] for frame_id in shown]
-        objects.setdefault(str(expression.object_id), _category(expression.noun) | {"frames": frames})
+        objects.setdefault(str(expression.object_id), describe(expression.noun, known) | {"frames": frames})
     return objects
-
-
-def _category(noun: str) -> Values:
-    """Return what the readers' table knows an object as, and its noun where that says it less.
-
-    >>> _category("giant panda"), _category("cup")
-    ({'category': 'giant_panda'}, {'category': 'others', 'noun': 'cup'})
-    """
-    category = "_".join(noun.split())
-    return {"category": category} if category in CATEGORIES else {"category": OTHERS, "noun": noun}
 
 
 def _coco(rle: Rle | None) -> Values | None:

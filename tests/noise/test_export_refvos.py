@@ -17,7 +17,9 @@ from toys import VOID, Toy, make_clip, make_toy, thing
 import actiseg_noise
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.exchange.export_refvos import export_refvos
+from actiseg_noise.exchange.referring_categories import DAVIS, YOUTUBE_VOS, categories_for, describe
 from actiseg_noise.manifest.read import Manifest, read_manifest
+from actiseg_noise.vocabulary import Vocabulary
 
 HARD = actiseg_noise.Recipe(
     "hard",
@@ -211,6 +213,26 @@ def test_an_expression_without_target_is_written_without_annotation(tmp_path: Pa
     assert again.table("samples")["expression"].to_pylist() == manifest.table("samples")["expression"].to_pylist()
     counts = export_refvos(manifest, tmp_path / "y")["counts"]
     assert (counts["expressions"], counts["expressions_without_target_left_out"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("nouns", "found"),
+    [
+        (("golf cart", "person"), [{"category": "golf cart"}, {"category": "person"}]),
+        (("golf cart", "cup"), [{"category": "others", "noun": "golf cart"}, {"category": "others", "noun": "cup"}]),
+        (("tennis racket", "person"), [{"category": "tennis_racket"}, {"category": "person"}]),
+        (("tennis racket", "ape"), [{"category": "tennis_racket"}, {"category": "ape"}]),
+    ],
+)
+def test_categories_are_of_the_table_that_the_datasets_own_loader_has(
+    nouns: tuple[str, str], found: list[dict[str, str]]
+) -> None:
+    table = categories_for(Vocabulary({place: (noun,) for place, noun in enumerate(nouns)}, {}))
+    assert [describe(noun, table) for noun in nouns] == found
+
+
+def test_the_tables_are_as_long_as_the_loaders() -> None:
+    assert (len(YOUTUBE_VOS), len(DAVIS)) == (65, 78)
 
 
 def test_videos_that_are_one_folder_on_windows_and_macos_get_two(tmp_path: Path) -> None:
