@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from deposits import DEPOSITS
 from export_scene import make_scene, panda, scene_mask
 from pycocotools import mask as coco
 from pycocotools.coco import COCO
@@ -68,6 +69,17 @@ def test_coco_comes_back_pixel_for_pixel(tmp_path: Path, masks: str, labels: str
         words = (said["category_id"], said["noun"], said["expression"], said["positive"])
         found.append((image["video"], image["frame"], said["object_id"], *words, pixels.tobytes()))
     assert sorted(found) == labels_of(manifest, labels)
+
+
+@pytest.mark.parametrize("dataset", DEPOSITS)
+def test_every_dataset_is_written_with_all_its_pixels(tmp_path: Path, dataset: str) -> None:
+    root = DEPOSITS[dataset](tmp_path / "in")
+    manifest = read_manifest(actiseg_noise.build(dataset, root=root, recipe="clean", out=tmp_path / "m"))
+    export(manifest, format="coco", out=tmp_path / "x", root=root)
+    said = read_json(tmp_path / "x/annotations/instances_train.json")
+    areas = sorted(area for area in manifest.table("masks")["noisy_area"].to_pylist() if area)
+    assert sorted(item["area"] for item in said["annotations"]) == areas
+    assert len(said["images"]) == sum(row["is_annotated"] for row in manifest.table("frames").to_pylist())
 
 
 @pytest.mark.parametrize("labels", LABELS)
