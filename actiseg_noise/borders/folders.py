@@ -157,14 +157,6 @@ def is_inside(path: str) -> bool:
     )
 
 
-def leads_inside(path: Path, root: Path) -> bool:
-    """Return whether a path below ``root`` stays there when its links are followed; a link to itself leads nowhere."""
-    try:
-        return path.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError):
-        return False
-
-
 _PARTS = re.compile(r"[/\\]")
 _NOT_PORTABLE = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f%]|[. ]$')
 _DEVICES = re.compile(r"(?i)^(con|prn|aux|nul|com[0-9]|lpt[0-9])(\.|$)")

@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.borders.text import check_bytes, check_file
-from actiseg_noise.borders.writing import write_png
+from actiseg_noise.borders.writing import write_bytes, write_png
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 
@@ -86,6 +86,49 @@ def frame_size(path: Path) -> Size | None:
     with _opened(path, "image") as image:
         width, height = image.size
         return (width, height) if image.getexif().get(_ORIENTATION) in _ON_THE_SIDE else (height, width)
+
+
+class FrameHeader(NamedTuple):
+    """What an image's header says: (height, width) shown upright, its format, whether it is stored turned (EXIF)."""
+
+    size: Size
+    format: str
+    is_turned: bool
+
+
+def frame_header(path: Path) -> FrameHeader:
+    """Read what an image's header says.
+
+    Raises:
+        DataError: the file is missing or no image.
+    """
+    with _opened(path, "image") as image:
+        turn = image.getexif().get(_ORIENTATION, 1)
+        width, height = image.size
+        size = (width, height) if turn in _ON_THE_SIDE else (height, width)
+        return FrameHeader(size, str(image.format), turn != 1)
+
+
+def resize_frame(picture: Picture, size: Size) -> Picture:
+    """Return ``uint8 [H, W, 3]`` of ``size``: by areas where it becomes smaller (INTER_AREA), else bilinear."""
+    import cv2
+
+    if picture.shape[:2] == size:
+        return picture
+    how = cv2.INTER_AREA if size[0] * size[1] < picture.shape[0] * picture.shape[1] else cv2.INTER_LINEAR
+    return cv2.resize(picture, size[::-1], interpolation=how).astype(np.uint8, copy=False)
+
+
+def write_jpeg(path: Path, picture: Picture, quality: int) -> None:
+    """Write ``uint8 [H, W, 3]``, RGB, as a JPEG of a quality from 0 to 100, whole or not at all.
+
+    Raises:
+        WriteError: the file cannot be written.
+    """
+    import cv2
+
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    write_bytes(path, encoded.tobytes())
 
 
 def read_index_mask(path: Path, threshold: int | None = None) -> IndexMask:

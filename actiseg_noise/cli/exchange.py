@@ -106,12 +106,25 @@ def import_(
 def export_(
     manifest: ManifestFolder,
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to write.")],
-    layout: Annotated[str, typer.Option("--format", metavar="NAME", help="actionvos or refvos.")],
+    layout: Annotated[
+        str, typer.Option("--format", metavar="NAME", help="actionvos, refvos, ytvis, sam3, coco, davis, sam2 or cvat.")
+    ],
     labels: Annotated[str, typer.Option(metavar="noisy|clean", help="noisy or clean.")] = "noisy",
     masks: Annotated[
-        str, typer.Option(metavar="png|rle", help="refvos: png (Ref-YouTube-VOS) or rle (MeViS).")
-    ] = "png",
-    images: Annotated[str, typer.Option(metavar="NAME", help="none, copy or link.")] = "none",
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="refvos: png (Ref-YouTube-VOS) or rle (MeViS); coco, cvat: rle or polygon; sam2: png or objects.",
+        ),
+    ] = None,
+    images: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="none, copy, link, or resize: JPEGs of the labels' size. [default: none, or, where the images of "
+            "--root have another size, resize]",
+        ),
+    ] = None,
     root: Annotated[
         Path | None,
         typer.Option(
@@ -154,12 +167,16 @@ def _print_export(report: dict[str, Any], out: Path) -> None:
     rows = [("manifest", report["manifest"]["name"])]
     rows += [(key, str(report[key])) for key in ("split", "labels", "images")]
     rows += [(name.replace("_", " "), f"{count:,}") for name, count in report["counts"].items() if count]
-    for key, what in (("renumbered", "clips with object ids renumbered"), ("renamed", "videos renamed")):
+    for key, what in (
+        ("renumbered", "clips with object ids renumbered"),
+        ("renamed", "videos renamed"),
+        ("renamed_frames", "videos with frames renamed"),
+    ):
         if report.get(key):
             rows.append((what, f"{len(report[key]):,}, listed in export.json"))
     print_table(f"Export: {report['format']}", ("", ""), rows)
     if report["images"] == "none":
-        print_text("without images; --images copy or link adds them")
+        print_text("without images; --images resize, copy or link adds them")
     print_text(f"written to {out}")
 
 

@@ -46,7 +46,8 @@ class Categories:
                 "give the file of categories that belongs to the expressions (--option meta=FILE)"
             )
         fields = JsonFields(objects[key], self._videos.path, self._videos.number(video), f"{video}.objects.{key}")
-        noun = " ".join(fields.text("category").replace("_", " ").split())
+        said = fields.optional_text("noun")  # of our own export, beside a category that says less
+        noun = " ".join((said or fields.text("category").replace("_", " ")).split())
         if not noun:
             raise fields.error("category", "a word")
         return unknown_category_id(noun), noun

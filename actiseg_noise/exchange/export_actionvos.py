@@ -7,12 +7,13 @@
     Weights_Sparse/train/<FOLDER>/<frame>.png                  where the dataset has them or its adapter draws them
     JPEGImages_Sparse/<side>/<FOLDER>/<frame>.jpg              with images
 
-Keys, their order and their types are the published ones; noisy flags, of which none were published, stand in
-``positive``, beside ``positive_org`` (manifests of schema 2). Weight maps are of the clean flags, which they show;
-those of clips with another flag are counted. What a dataset does not say is written as ActionVOS's own preparation of
-VOST writes it: start and end 0, classes -1, handbox and narration as positive. The layout has no void: such pixels
-are background. It numbers a clip's objects without gaps: ids with gaps are renumbered, in order, and ``export.json``
-says how.
+Keys, their order and their types are the published ones, of ``val_human`` in every evaluation split: the published
+metrics script asks every clip for ``redundant``, ``missing`` and ``other``. Noisy flags, of which none were published,
+stand in ``positive``, beside ``positive_org`` (manifests of schema 2). Weight maps are of the clean flags, which they
+show; those of clips with another flag are counted. What a dataset does not say is written as ActionVOS's own
+preparation of VOST writes it: start and end 0, classes -1, handbox and narration as positive. The layout has no void:
+such pixels are background. It numbers a clip's objects without gaps: ids with gaps are renumbered, in order, and
+``export.json`` says how.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.images import Size, mask_size
 from actiseg_noise.borders.writing import write_text
 from actiseg_noise.datasets.actionvos import side_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
-from actiseg_noise.exchange.export_folder import ExportFolder, find_image, find_inside
+from actiseg_noise.exchange.export_folder import ExportFolder
+from actiseg_noise.exchange.export_images import ExportImages, about_images, find_inside, is_there
+from actiseg_noise.exchange.export_names import FolderNames, changed, sorted_names
 from actiseg_noise.exchange.export_weights import DrawnWeights
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestSample
 from actiseg_noise.manifest.read import Manifest
@@ -38,7 +42,6 @@ from actiseg_noise.progress import Progress
 from actiseg_noise.records import expression
 
 SPLITS = ("train", "val", "val_human", "val_novel")
-REVIEWED = ("val_human", "val_novel")
 FLAGS = ("redundant", "missing", "other")
 
 Values = dict[str, Any]
@@ -84,10 +87,11 @@ def export_actionvos(
 
     Args:
         labels: ``noisy`` or ``clean``. root: the dataset's folder; weight maps and images are taken from it.
-        images: ``none``, ``copy`` or ``link``.
+        images: ``none``, ``copy``, ``link`` or ``resize``.
 
     Raises:
-        ActisegError: masks were withheld, a name or path leads elsewhere, two objects overlap, or ``out`` is no export.
+        ActisegError: masks were withheld, a name or path leads elsewhere, two objects overlap, an image does not fit
+            its labels, or ``out`` is no export.
     """
     check_exportable(manifest)
     split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"])
@@ -98,8 +102,9 @@ def export_actionvos(
         for clip in iter_export_clips(manifest, progress):
             writer.add(clip)
         writer.texts.write(folder, split)
-        what = {"format": "actionvos", "labels": labels, "split": split, "images": images}
-        folder.commit(manifest.info, what | {"counts": dict(writer.counts), "renumbered": writer.renumbered})
+        what = {"format": "actionvos", "labels": labels, "split": split} | about_images(images)
+        said = {"renumbered": writer.renumbered, "renamed_frames": writer.renamed_frames}
+        folder.commit(manifest.info, what | {"counts": dict(writer.counts)} | said)
     return folder.report
 
 
@@ -123,33 +128,34 @@ class _ActionWriter:
         self.side = side_of(split)
         self.labels = labels
         self.root = root
-        self.images = images
         self.drawn = drawn
         self.texts = _Texts()
         self.counts: Counter[str] = Counter(clips=0, objects=0, masks=0)
         self.renumbered: dict[str, dict[str, int]] = {}
-        self._folders: set[str] = set()
+        self.renamed_frames: dict[str, dict[str, str]] = {}
+        self._images = ExportImages(folder, root, images, self.counts)
+        self._folders = FolderNames()
 
     def add(self, clip: ManifestClip) -> None:
         """Write one clip."""
         name = clip_folder(clip)
-        if name in self._folders:
-            raise DataError(f"clip {clip.clip_id!r}: another clip has the folder name {name!r} too")
-        self._folders.add(name)
+        self._folders.check(name, f"clip {clip.clip_id!r}")
         numbers = {sample.object_id: place for place, sample in enumerate(clip.samples, 1)}
         if any(new != old for old, new in numbers.items()):
             self.renumbered[name] = {str(new): old for old, new in numbers.items()}
         frames = [frame for frame in clip.frames if frame.is_annotated]
-        self._add_texts(clip, name, frames)
+        stems = sorted_names([frame.frame_id for frame in frames])
+        if others := changed(stems):
+            self.renamed_frames[name] = others
+        self._add_texts(clip, name, list(stems.values()))
         for frame in frames:
-            self._add_frame(clip, name, frame, numbers)
+            self._add_frame(clip, name, frame, stems[frame.frame_id], numbers)
         self.counts["clips"] += 1
         self.counts["objects"] += len(clip.samples)
 
-    def _add_texts(self, clip: ManifestClip, name: str, frames: list[ManifestFrame]) -> None:
+    def _add_texts(self, clip: ManifestClip, name: str, stems: list[str]) -> None:
         """Keep a clip's part of the JSON files."""
         words = [_Words(sample, self.labels, self.has_flags) for sample in clip.samples]
-        stems = [frame.frame_id for frame in frames]
         expressions = {str(i): word.expression(i + 1) for i, word in enumerate(words)}
         self.texts.add(
             clip.source_order,
@@ -163,9 +169,11 @@ class _ActionWriter:
             word.text != prompt for word, prompt in zip(words, prompts, strict=True)
         )
 
-    def _add_frame(self, clip: ManifestClip, name: str, frame: ManifestFrame, numbers: dict[int, int]) -> None:
-        """Write one frame's mask, weights and image."""
-        stem, where = frame.frame_id, f"clip {clip.clip_id!r}, frame {frame.frame_id!r}"
+    def _add_frame(
+        self, clip: ManifestClip, name: str, frame: ManifestFrame, stem: str, numbers: dict[int, int]
+    ) -> None:
+        """Write one frame's mask, weights and image, all of the name ``stem``."""
+        where = f"clip {clip.clip_id!r}, frame {frame.frame_id!r}"
         if frame.size is not None:
             index_mask, overlap = paint(masks_of(frame, self.labels), frame.size, numbers)
             if overlap:
@@ -177,18 +185,17 @@ class _ActionWriter:
             return
         if self.side == "train":
             self._add_weights(clip, frame, ("Weights_Sparse", self.side, name, f"{stem}.png"), where)
-        if self.images != "none":
-            source = find_image(self.root, frame.image_path, where)
-            self.folder.take_file(source, self.images, "JPEGImages_Sparse", self.side, name, f"{stem}.jpg")
-            self.counts["images"] += 1
+        self._images.take(frame, frame.size, where, "JPEGImages_Sparse", self.side, name, f"{stem}.jpg")
 
     def _add_weights(self, clip: ManifestClip, frame: ManifestFrame, place: tuple[str, ...], where: str) -> None:
         """Copy a frame's weight map, or write the one that the adapter draws."""
         if frame.weight_path is not None and self.root is not None:
-            source = find_inside(self.root, frame.weight_path, where)
-            if source.is_file():
+            source = find_weights(self.root, frame.weight_path, where)
+            is_found = is_there(source)
+            if is_found:
+                _check_weights(mask_size(source), frame.size, f"{where}: {source}")
                 self.folder.take_file(source, "copy", *place)
-            self.counts["weights" if source.is_file() else "weights_not_found"] += 1
+            self.counts["weights" if is_found else "weights_not_found"] += 1
         elif self.drawn is not None and (weights := self.drawn.find(clip.clip_id, frame.frame_id)) is not None:
             self.folder.write_mask(weights, *place)
             self.counts["weights"] += 1
@@ -252,7 +259,26 @@ def _entry(clip: ManifestClip, name: str, narration: str, words: list[_Words], s
         "object_classes": {str(i): word.object_class() for i, word in enumerate(words, 1)},
     }
     flags = {flag: getattr(clip, flag) for flag in FLAGS}
-    return entry | (flags if split in REVIEWED or any(flags.values()) else {})
+    return entry | (flags if split != "train" or any(flags.values()) else {})
+
+
+def _check_weights(weights: Size, masks: Size | None, where: str) -> None:
+    """Refuse weights of another size than their masks: the trainer multiplies the two."""
+    if masks is not None and weights != masks:
+        sizes = [f"{width}×{height}" for height, width in (weights, masks)]
+        raise DataError(f"{where}: the weights are {sizes[0]}, their masks {sizes[1]}; export without --root")
+
+
+def find_weights(root: Path, name: str, where: str) -> Path:
+    """Return the PNG that a frame's ``weight_path`` names. It need not be there.
+
+    Raises:
+        DataError: it names what is no PNG, or a file that leaves the root.
+    """
+    path = find_inside(root, name, where)
+    if path.suffix.lower() != ".png":
+        raise DataError(f"{where}: expected a PNG of weights, the manifest names {name!r}; export without --root")
+    return path
 
 
 def clip_folder(clip: ManifestClip) -> str:

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any
 
 from actiseg_noise.borders.drafts import FolderDraft, other_files
-from actiseg_noise.borders.folders import check_file_name, is_inside, leads_inside
-from actiseg_noise.borders.images import write_index_mask
+from actiseg_noise.borders.folders import check_file_name
+from actiseg_noise.borders.images import Picture, write_index_mask, write_jpeg
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import copy_file, link, write_json
 from actiseg_noise.errors import ActisegError, DataError
@@ -19,7 +19,6 @@ from actiseg_noise.masks import IndexMask
 from actiseg_noise.version import tool_version
 
 MARKER = "export.json"
-IMAGES = ("none", "copy", "link")
 _LONGEST_NAME = 255
 
 
@@ -65,6 +64,10 @@ class ExportFolder:
         """Write object ids as a palette PNG in the DAVIS colours."""
         write_index_mask(self.path(*parts), index_mask)
 
+    def write_image(self, picture: Picture, quality: int, *parts: str) -> None:
+        """Write a picture, ``uint8 [H, W, 3]``, as a JPEG."""
+        write_jpeg(self.path(*parts), picture, quality)
+
     def take_file(self, source: Path, how: str, *parts: str) -> None:
         """Copy a file, or link to it.
 
@@ -73,7 +76,7 @@ class ExportFolder:
         """
         path = self.path(*parts)
         if how == "link":
-            link(source, path, advice="; pass --images copy")
+            link(source, path, advice="; pass --images copy or resize")
         else:
             copy_file(source, path)
 
@@ -86,6 +89,16 @@ class ExportFolder:
         }
         write_json(self._draft.path / MARKER, self.report)
         self._draft.commit()
+
+
+def check_outside(out: Path, source: Path, what: str) -> None:
+    """Refuse to write an export into what it is made of: it would be read as a part of that the next time.
+
+    Raises:
+        ActisegError: ``out`` is the folder ``source``, or lies in it.
+    """
+    if out.resolve().is_relative_to(source.resolve()):
+        raise ActisegError(f"--out {out}: lies in {what}, {source}; choose a folder outside of it")
 
 
 def check_replaceable(out: Path, *, force: bool) -> None:
@@ -113,33 +126,3 @@ def _read_report(path: Path) -> dict[str, Any] | None:
     except DataError:
         return None
     return report if "manifest" in report else None
-
-
-def find_inside(root: Path, name: str, where: str) -> Path:
-    """Return the place of a file that a manifest names: inside the root, links followed. It need not be there.
-
-    Raises:
-        DataError: the name is absolute, has '..', or leads outside over a link.
-    """
-    if not is_inside(name):
-        raise DataError(f"{where}: the manifest names {name!r}, which leaves the root; such a manifest is not exported")
-    path = root / name
-    if not leads_inside(path, root):
-        raise DataError(
-            f"{where}: {name!r} is a link that leaves the root {root}, or leads to itself; put the file itself there"
-        )
-    return path
-
-
-def find_image(root: Path, name: str | None, where: str) -> Path:
-    """Return the JPEG that a frame's ``image_path`` names.
-
-    Raises:
-        DataError: it names none, or what is no JPEG, or a file that leaves the root or is not there.
-    """
-    if name is None or not name.lower().endswith((".jpg", ".jpeg")):
-        raise DataError(f"{where}: expected a JPEG, the manifest names {name!r}; pass --images none")
-    path = find_inside(root, name, where)
-    if not path.is_file():
-        raise DataError(f"{where}: {path} is missing. Point --root to the dataset's folder, or pass --images none.")
-    return path

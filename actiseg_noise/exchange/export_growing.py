@@ -1,4 +1,4 @@
-"""A JSON object that grows on disk: its members never lie in memory together."""
+"""JSON that grows on disk: the members of an object or the items of a list never lie in memory together."""
 
 from __future__ import annotations
 
@@ -31,3 +31,30 @@ class GrowingObject:
     def end(self) -> None:
         """Write what closes the object."""
         self._file.write(self._tail)
+
+
+class GrowingList:
+    """A JSON object whose first member, a list, is written item by item; the other members come at the end.
+
+    Args:
+        name: of the list.
+    """
+
+    def __init__(self, stack: ExitStack, path: Path, name: str) -> None:
+        self._file: IO[str] = stack.enter_context(whole_text(path))
+        self._file.write(f"{{{json.dumps(name)}: [")
+        self._separator = ""
+        self.count = 0
+
+    def add(self, item: Any) -> None:
+        """Write one item."""
+        self._file.write(f"{self._separator}{json.dumps(item)}")
+        self._separator = ", "
+        self.count += 1
+
+    def end(self, others: dict[str, Any]) -> None:
+        """Write the other members, and what closes the object."""
+        self._file.write("]")
+        for name, value in others.items():
+            self._file.write(f", {json.dumps(name)}: {json.dumps(value)}")
+        self._file.write("}")

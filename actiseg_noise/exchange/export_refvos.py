@@ -7,16 +7,21 @@
                   <split>/mask_dict.json                           annotation → run lengths, one per frame
     both          <split>/JPEGImages/<video>/<frame>.jpg           with images
 
-A clip is a video, but for clips ``<video>:<expression>``, which are expressions of one video again. The form cannot say
-that an object takes no part in the action: negative objects are left out and counted. Run lengths have no void, and
-cover the frames that have a mask; index masks leave the other frames without a file.
+A clip is a video, but for clips ``<video>:<expression>``, which are expressions of one video again. A clip of that kind
+whose object is negative is an expression without target, ``anno_id: []``, which only run lengths can say. The form
+cannot say that an object of an action takes no part in it: such objects are left out and counted. Run lengths have no
+void. Only frames that have a mask are listed: readers open the mask of every frame that is.
+
+``category`` is one of the 65 words of Ref-YouTube-VOS, ``others`` for what is none of them, because ReferFormer looks
+it up in a table and knows no other; of Ref-DAVIS's 78 where a dataset is of these. ``noun`` beside ``others`` is what
+the object is called.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import groupby
@@ -28,8 +33,11 @@ import numpy as np
 from actiseg_noise.borders.folders import natural_order
 from actiseg_noise.errors import ActisegError, DataError, raise_if
 from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
-from actiseg_noise.exchange.export_folder import ExportFolder, find_image
+from actiseg_noise.exchange.export_folder import ExportFolder
 from actiseg_noise.exchange.export_growing import GrowingObject
+from actiseg_noise.exchange.export_images import ExportImages, about_images
+from actiseg_noise.exchange.export_names import FolderNames, changed, sorted_names
+from actiseg_noise.exchange.referring_categories import OTHERS, categories_for, describe
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import IndexMask, Rle
@@ -46,21 +54,26 @@ _UNFIT = re.compile(r"[/\\\0:]")
 
 @dataclass(frozen=True, slots=True)
 class _Expression:
-    """One expression of a video: its text, which object it is about, and the object's masks by frame_id."""
+    """One expression of a video: its text, which object it is about (None: no target), and its masks by frame_id."""
 
     exp_id: str
     text: str
     noun: str
-    object_id: int
+    object_id: int | None
     masks: dict[str, Rle]
 
 
 @dataclass(frozen=True, slots=True)
 class _Video:
-    """One video of the export. ``frames``: in natural order, each once."""
+    """One video of the export.
+
+    Attributes:
+        frames: those that are listed, in natural order, each once. stems: frame_id → the frame's name in the export.
+    """
 
     name: str
     frames: tuple[ManifestFrame, ...]
+    stems: dict[str, str]
     expressions: tuple[_Expression, ...]
 
 
@@ -81,11 +94,11 @@ def export_refvos(
 
     Args:
         labels: ``noisy`` or ``clean``. masks: ``png`` or ``rle``. root: the dataset's folder, for images.
-        images: ``none``, ``copy`` or ``link``.
+        images: ``none``, ``copy``, ``link`` or ``resize``.
 
     Raises:
         ActisegError: masks were withheld, a name or path leads elsewhere, index masks cannot hold the labels, run
-            lengths are asked of text content, or ``out`` is no export.
+            lengths are asked of text content, an image does not fit its labels, or ``out`` is no export.
     """
     check_exportable(manifest)
     is_text = manifest.info.content == "text"
@@ -95,13 +108,14 @@ def export_refvos(
     split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"], masks)
     with (
         ExportFolder(out, force=force) as folder,
-        _VideoWriter(folder, split, masks, is_text=is_text, root=root, images=images) as writer,
+        _VideoWriter(manifest, folder, split, masks, root=root, images=images) as writer,
     ):
         for video in writer.videos(iter_export_clips(manifest, progress), labels):
             writer.add(video)
         writer.close()
-        what = {"format": "refvos", "labels": labels, "masks": masks, "split": split, "images": images}
-        folder.commit(manifest.info, what | {"counts": dict(writer.counts), "renamed": writer.renamed})
+        what = {"format": "refvos", "labels": labels, "masks": masks, "split": split} | about_images(images)
+        said = {"renamed": writer.names.renamed, "renamed_frames": writer.renamed_frames}
+        folder.commit(manifest.info, what | {"counts": dict(writer.counts)} | said)
     return folder.report
 
 
@@ -109,20 +123,21 @@ class _VideoWriter:
     """Writes video after video; the JSON files grow with them. A context manager."""
 
     def __init__(
-        self, folder: ExportFolder, split: str, masks: str, *, is_text: bool, root: Path | None, images: str
+        self, manifest: Manifest, folder: ExportFolder, split: str, masks: str, *, root: Path | None, images: str
     ) -> None:
         self.folder = folder
         self.split = split
         self.masks = masks
-        self.is_text = is_text
-        self.root = root
-        self.images = images
+        self.is_text = manifest.info.content == "text"
+        self._known = categories_for(manifest.vocabulary)
         self.counts: Counter[str] = Counter(videos=0, expressions=0, masks=0)
-        self.renamed: dict[str, str] = {}
-        self._names: set[str] = set()
+        self.names = FolderNames()
+        self.renamed_frames: dict[str, dict[str, str]] = {}
+        self._images = ExportImages(folder, root, images, self.counts)
         place = ("meta_expressions", split) if masks == "png" else (split,)
         self._open = ExitStack()
-        self._expressions = GrowingObject(
+        self._given: set[str] = set()
+        self._expressions_file = GrowingObject(
             self._open, folder.path(*place, "meta_expressions.json"), '{"videos": {', "}}"
         )
         if masks == "png":
@@ -138,7 +153,7 @@ class _VideoWriter:
 
     def close(self) -> None:
         """Make the JSON files whole."""
-        self._expressions.end()
+        self._expressions_file.end()
         (self._objects if self.masks == "png" else self._annotations).end()
         self._open.close()
 
@@ -146,21 +161,38 @@ class _VideoWriter:
         """Yield the videos that have an expression; negative objects and videos without another are counted."""
         for raw, group in groupby(clips, key=_video_of):
             members = list(group)
-            name = _UNFIT.sub("-", raw)
-            if name in self._names:
-                raise DataError(f"clip {members[0].clip_id!r}: another video is called {name!r} too")
-            self._names.add(name)
-            if name != raw:
-                self.renamed[name] = raw
-            expressions = tuple(found for clip in members for found in _expressions(clip, labels))
-            self.counts["negative_objects_left_out"] += sum(
-                not sample.flag(labels) for clip in members for sample in clip.samples
-            )
+            name = self._name(raw, members[0].clip_id)
+            expressions = tuple(found for clip in members for found in self._expressions(clip, labels))
             if not expressions:
                 self.counts["clips_without_positive_object"] += len(members)
                 continue
             frames = {frame.frame_id: frame for clip in members for frame in clip.frames}
-            yield _Video(name, tuple(frames[key] for key in sorted(frames, key=natural_order)), expressions)
+            ordered = sorted(frames, key=natural_order)
+            stems = sorted_names(ordered)
+            if others := changed(stems):
+                self.renamed_frames[name] = others
+            listed = tuple(frames[i] for i in ordered if self.is_text or frames[i].size is not None)
+            self.counts["frames_without_mask_left_out"] += len(ordered) - len(listed)
+            yield _Video(name, listed, stems, expressions)
+
+    def _name(self, raw: str, clip_id: str) -> str:
+        """Return the folder's name of a video."""
+        name = _UNFIT.sub("-", raw)
+        if name in self._given:
+            raise DataError(f"clip {clip_id!r}: another video is called {name!r} too")
+        self._given.add(name)
+        return self.names.give(name, raw)
+
+    def _expressions(self, clip: ManifestClip, labels: str) -> Iterator[_Expression]:
+        """Yield a clip's expressions; objects that the form has no place for are counted."""
+        for expression in _expressions(clip, labels):
+            if expression.object_id is None and self.masks == "png":
+                self.counts["expressions_without_target_left_out"] += 1
+            else:
+                self.counts["expressions_without_target"] += expression.object_id is None
+                yield expression
+        if _video_of(clip) == clip.clip_id:
+            self.counts["negative_objects_left_out"] += sum(not sample.flag(labels) for sample in clip.samples)
 
     def add(self, video: _Video) -> None:
         """Write one video."""
@@ -168,26 +200,24 @@ class _VideoWriter:
             self._add_png(video)
         else:
             self._add_rle(video)
-        for frame in video.frames if self.root is not None and self.images != "none" else ():
-            source = find_image(
-                Path(str(self.root)), frame.image_path, f"video {video.name!r}, frame {frame.frame_id!r}"
-            )
-            name = f"{frame.frame_id}.jpg"
-            self.folder.take_file(source, self.images, self.split, "JPEGImages", video.name, name)
-            self.counts["images"] += 1
+        for frame in video.frames:
+            where, stem = f"video {video.name!r}, frame {frame.frame_id!r}", video.stems[frame.frame_id]
+            self._images.take(frame, frame.size, where, self.split, "JPEGImages", video.name, f"{stem}.jpg")
         self.counts["videos"] += 1
         self.counts["expressions"] += len(video.expressions)
 
     def _add_png(self, video: _Video) -> None:
         """Write a video with index masks."""
         expressions = {e.exp_id: {"exp": e.text, "obj_id": str(e.object_id)} for e in video.expressions}
-        frame_ids = [frame.frame_id for frame in video.frames]
-        self._expressions.add(video.name, {"expressions": expressions, "frames": frame_ids})
-        self._objects.add(video.name, {"objects": _objects(video, frame_ids, self.is_text)})
+        frames = [video.stems[frame.frame_id] for frame in video.frames]
+        self._expressions_file.add(video.name, {"expressions": expressions, "frames": frames})
+        objects = _objects(video, self._known, self.is_text)
+        self.counts["objects_of_other_categories"] += sum(item["category"] == OTHERS for item in objects.values())
+        self._objects.add(video.name, {"objects": objects})
         for frame in video.frames:
             if frame.size is not None:
                 index_mask = _index_mask(video, frame, frame.size)
-                name = f"{frame.frame_id}.png"
+                name = f"{video.stems[frame.frame_id]}.png"
                 self.folder.write_mask(index_mask, self.split, "Annotations", video.name, name)
                 self.counts["masks"] += 1
 
@@ -195,18 +225,18 @@ class _VideoWriter:
         """Write a video with run lengths; expressions of one mask share its annotation."""
         known: dict[tuple[int | str | None, ...], int] = {}
         expressions = {}
-        frame_ids = [frame.frame_id for frame in video.frames if frame.size is not None]
         for expression in video.expressions:
-            rles = [expression.masks.get(frame_id) for frame_id in frame_ids]
+            rles = [expression.masks.get(frame.frame_id) for frame in video.frames]
             key = (expression.object_id, *(None if rle is None else rle.counts for rle in rles))
-            if key not in known:
+            if expression.object_id is not None and key not in known:
                 known[key] = self.counts["annotations"]
                 self.counts["annotations"] += 1
                 self._annotations.add(str(known[key]), [_coco(rle) for rle in rles])
-            entry = {"exp": expression.text, "obj_id": [expression.object_id], "anno_id": [known[key]]}
-            expressions[expression.exp_id] = entry
-        self._expressions.add(video.name, {"expressions": expressions, "frames": frame_ids})
-        self.counts["masks"] += len(known) * len(frame_ids)
+            targets = ([], []) if expression.object_id is None else ([expression.object_id], [known[key]])
+            expressions[expression.exp_id] = {"exp": expression.text, "obj_id": targets[0], "anno_id": targets[1]}
+        frames = [video.stems[frame.frame_id] for frame in video.frames]
+        self._expressions_file.add(video.name, {"expressions": expressions, "frames": frames})
+        self.counts["masks"] += len(known) * len(frames)
         self.counts["frames_with_void_as_background"] += sum(f.void_rle is not None for f in video.frames)
 
 
@@ -223,14 +253,19 @@ def _video_of(clip: ManifestClip) -> str:
 
 
 def _expressions(clip: ManifestClip, labels: str) -> Iterator[_Expression]:
-    """Yield the expressions of the objects that are positive by the clip's ``noisy`` or ``clean`` flags."""
+    """Yield a clip's expressions: of its objects that are positive by the ``noisy`` or ``clean`` flags.
+
+    A clip that is one expression of a video has one, and no target where its object is negative.
+    """
     video = _video_of(clip)
+    is_expression = video != clip.clip_id
     by_frame = {frame.frame_id: masks_of(frame, labels) for frame in clip.frames}
-    for number, sample in enumerate(sample for sample in clip.samples if sample.flag(labels)):
-        exp_id = str(number) if video == clip.clip_id else clip.clip_id.removeprefix(f"{video}:")
+    for number, sample in enumerate(s for s in clip.samples if s.flag(labels) or is_expression):
+        exp_id = clip.clip_id.removeprefix(f"{video}:") if is_expression else str(number)
         masks = {frame_id: rles[sample.object_id] for frame_id, rles in by_frame.items() if sample.object_id in rles}
         _, noun, text = sample.text(labels)
-        yield _Expression(exp_id, text, noun, sample.object_id, masks)
+        has_target = sample.flag(labels)
+        yield _Expression(exp_id, text, noun, sample.object_id if has_target else None, masks if has_target else {})
 
 
 def _index_mask(video: _Video, frame: ManifestFrame, size: tuple[int, int]) -> IndexMask:
@@ -244,8 +279,10 @@ def _index_mask(video: _Video, frame: ManifestFrame, size: tuple[int, int]) -> I
     advice = "which index masks cannot hold; use --masks rle"
     for expression in video.expressions:
         rle = expression.masks.get(frame.frame_id)
+        if rle is None or expression.object_id is None:
+            continue
         raise_if(expression.object_id == VOID_ID, f"{where}: object {VOID_ID} has the value of void, {advice}")
-        if rle is not None and masks.setdefault(expression.object_id, rle).counts != rle.counts:
+        if masks.setdefault(expression.object_id, rle).counts != rle.counts:
             raise ActisegError(f"{where}: object {expression.object_id} has other masks in two expressions, {advice}")
     index_mask, overlap = paint(masks, size, {i: i for i in masks})
     raise_if(overlap, f"{where}: two objects overlap, {advice}")
@@ -255,13 +292,14 @@ def _index_mask(video: _Video, frame: ManifestFrame, size: tuple[int, int]) -> I
     return index_mask
 
 
-def _objects(video: _Video, frame_ids: list[str], is_text: bool) -> Values:
+def _objects(video: _Video, known: Collection[str], is_text: bool) -> Values:
     """Return a video's objects with their category and the frames that show them; the first expression names it."""
     objects: Values = {}
     for expression in video.expressions:
         masks = expression.masks
-        shown = [i for i in frame_ids if is_text or (i in masks and masks[i].area)]
-        objects.setdefault(str(expression.object_id), {"category": expression.noun, "frames": shown})
+        shown = [f.frame_id for f in video.frames if is_text or (f.frame_id in masks and masks[f.frame_id].area)]
+        frames = [video.stems[frame_id] for frame_id in shown]
+        objects.setdefault(str(expression.object_id), describe(expression.noun, known) | {"frames": frames})
     return objects
 
 

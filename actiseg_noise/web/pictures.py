@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from actiseg_noise.borders.folders import is_inside, leads_inside
+from actiseg_noise.borders.folders import is_inside
 from actiseg_noise.borders.images import Picture, Size, read_frame
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.clips import ManifestFrame
@@ -19,10 +19,10 @@ QUALITY = 60
 def read_picture(frame: ManifestFrame | None, root: Path | None) -> Picture | None:
     """Return the frame's image, ``uint8 RGB [H, W, 3]``; None where there is no root, no image or not a readable one.
 
-    A path that leaves the root is not followed.
+    A path that leaves the root by its name is not followed; links below the root are the user's own.
     """
     path = None if frame is None else frame.image_path
-    if root is None or path is None or not is_inside(path) or not leads_inside(root / path, root):
+    if root is None or path is None or not is_inside(path):
         return None
     try:
         return read_frame(root / path)

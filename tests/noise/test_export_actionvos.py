@@ -250,19 +250,57 @@ def test_a_path_that_leaves_the_root_is_refused(tmp_path: Path, column: str, pat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m", "secret.jpg", "tree"]
 
 
-def test_a_link_that_leaves_the_root_is_refused(tmp_path: Path) -> None:
+def test_links_below_the_root_are_the_users_own_and_followed(tmp_path: Path) -> None:
+    root, manifest = build_actionvos(tmp_path)
+    images = root / "JPEGImages_Sparse"
+    images.rename(tmp_path / "other-disk")
+    images.symlink_to(tmp_path / "other-disk")
+    export_actionvos(manifest, tmp_path / "x", root=root, images="copy")
+    copies = sorted((tmp_path / "x/JPEGImages_Sparse").rglob("*.jpg"))
+    assert [copy.is_symlink() for copy in copies] == [False, False]
+    assert copies[0].read_bytes() == next((tmp_path / "other-disk").rglob("*954.jpg")).read_bytes()
+    export_actionvos(manifest, tmp_path / "y", root=root, images="link")
+    assert all(link.is_symlink() for link in (tmp_path / "y/JPEGImages_Sparse").rglob("*.jpg"))
+
+
+def test_an_image_that_is_a_link_to_itself_is_missing(tmp_path: Path) -> None:
     root, manifest = build_actionvos(tmp_path)
     image = root / manifest.table("frames").to_pylist()[0]["image_path"]
-    image.rename(tmp_path / "elsewhere.jpg")
-    image.symlink_to(tmp_path / "elsewhere.jpg")
-    for images in ("copy", "link"):
-        with pytest.raises(DataError, match="is a link that leaves the root"):
-            export_actionvos(manifest, tmp_path / "x", root=root, images=images)
     image.unlink()
     image.symlink_to(image.name)
-    with pytest.raises(DataError, match="or leads to itself; put the file itself there"):
+    with pytest.raises(DataError, match="is missing. Point --root"):
         export_actionvos(manifest, tmp_path / "x", root=root, images="copy")
     assert not (tmp_path / "x").exists()
+
+
+def test_an_image_of_a_name_that_no_system_takes_is_missing(tmp_path: Path) -> None:
+    root, manifest = build_actionvos(tmp_path)
+    edited = edit(manifest, "frames", "image_path", f"{'x' * 300}.jpg")
+    with pytest.raises(DataError, match="is missing. Point --root"):
+        export_actionvos(edited, tmp_path / "x", root=root, images="resize")
+
+
+def test_weights_are_pngs_whatever_a_manifest_names(tmp_path: Path) -> None:
+    root, manifest = build_actionvos(tmp_path)
+    (root / "key").write_text("secret")
+    with pytest.raises(DataError, match="expected a PNG of weights, the manifest names 'key'"):
+        export_actionvos(edit(manifest, "frames", "weight_path", "key"), tmp_path / "x", root=root)
+
+
+def test_weights_of_another_size_than_the_masks_are_refused(tmp_path: Path) -> None:
+    root, manifest = build_actionvos(tmp_path)
+    Image.new("P", (4, 4)).save(next((root / "Weights_Sparse").rglob("*.png")))
+    with pytest.raises(DataError, match="Weights_Sparse.*: the weights are 4×4, their masks "):
+        export_actionvos(manifest, tmp_path / "x", root=root)
+
+
+def test_every_evaluation_split_has_the_flags_that_the_metrics_script_asks_for(tmp_path: Path) -> None:
+    toy = Toy(tmp_path, [make_clip("a", [thing(1, 1)], frames=0)])
+    for split, flags in (("train", set()), ("val", {"redundant", "missing", "other"})):
+        built = actiseg_noise.build(toy, split=split, out=tmp_path / split, content="text")
+        export_actionvos(read_manifest(built), tmp_path / f"x-{split}")
+        (entry,) = json.loads((tmp_path / f"x-{split}/ImageSets/{split}.json").read_text("utf-8"))
+        assert {name for name in ("redundant", "missing", "other") if entry.get(name) is False} == flags
 
 
 def test_a_picture_that_is_a_link_to_itself_is_left_out_of_a_preview(tmp_path: Path) -> None:

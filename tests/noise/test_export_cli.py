@@ -39,10 +39,10 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp
 def test_what_was_written_is_printed_with_a_hint_about_images(run: Run) -> None:
     code, out, _ = run("export", "m", "--format", "actionvos", "--out", "x")
     assert code == 0
-    assert "without images; --images copy or link adds them" in out
+    assert "without images; --images resize, copy or link adds them" in out
     assert out.endswith("written to x\n")
     code, out, _ = run("export", "m", "--format", "refvos", "--out", "y", "--images", "link", "--root", "tree")
-    assert (code, "negative objects left out  1" in out, "without images" in out) == (0, True, False)
+    assert (code, "negative objects left out 1" in " ".join(out.split()), "without images" in out) == (0, True, False)
 
 
 def test_json_is_the_report(run: Run, tmp_path: Path) -> None:
@@ -70,7 +70,11 @@ def test_an_exported_tree_is_imported_again(run: Run) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--format", "coco"), "unknown --format 'coco'. Known: actionvos, refvos"),
+        (("--format", "voc"), "unknown --format 'voc'. Known: actionvos, coco, cvat, davis, refvos, sam2, sam3, ytvis"),
+        (
+            ("--format", "coco", "--masks", "png"),
+            "--masks png: only with --format actionvos, refvos, davis, sam2",
+        ),
         (("--format", "actionvo"), "unknown --format 'actionvo'. Did you mean 'actionvos'?"),
         (("--format", "actionvos", "--labels", "dirty"), "unknown --labels 'dirty'"),
         (("--format", "actionvos", "--masks", "rle"), "--masks rle: only with --format refvos"),

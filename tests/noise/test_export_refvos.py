@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 from deposit_refvos import write_refvos
-from deposits import write_vost
+from deposits import save_frame, write_vost
 from PIL import Image
 from toys import VOID, Toy, make_clip, make_toy, thing
 
 import actiseg_noise
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.exchange.export_refvos import export_refvos
+from actiseg_noise.exchange.referring_categories import DAVIS, YOUTUBE_VOS, categories_for, describe
 from actiseg_noise.manifest.read import Manifest, read_manifest
+from actiseg_noise.vocabulary import Vocabulary
 
 HARD = actiseg_noise.Recipe(
     "hard",
@@ -91,15 +93,17 @@ def test_kitchen_comes_back_with_its_noisy_labels(
     assert len(list((tmp_path / "x").rglob("*.jpg"))) == manifest.info.counts["frames"]
 
 
-def test_vost_comes_back_with_frames_that_have_no_mask(tmp_path: Path) -> None:
+def test_vost_comes_back_with_the_frames_that_have_a_mask(tmp_path: Path) -> None:
     root = write_vost(tmp_path / "vost")
     manifest = read_manifest(actiseg_noise.build("vost", root=root, recipe=HARD, out=tmp_path / "m"))
-    export_refvos(manifest, tmp_path / "x")
+    report = export_refvos(manifest, tmp_path / "x")
     again = read_back(tmp_path / "x")
     assert positives(again, "") == positives(manifest, "noisy_")
-    frames = [(row["frame_id"], row["is_annotated"]) for row in again.table("frames").to_pylist()]
-    assert frames[:4] == [("frame00000", True), ("frame00006", False), ("frame00012", True), ("frame00018", True)]
-    assert again.table("frames")["void_digest"].to_pylist() == manifest.table("frames")["void_digest"].to_pylist()
+    frames = again.table("frames").to_pylist()
+    assert [row["frame_id"] for row in frames[:3]] == ["frame00000", "frame00012", "frame00018"]
+    labelled = [row for row in manifest.table("frames").to_pylist() if row["is_annotated"]]
+    assert [row["void_digest"] for row in frames] == [row["void_digest"] for row in labelled]
+    assert report["counts"]["frames_without_mask_left_out"] == manifest.info.counts["frames"] - len(labelled) > 0
 
 
 def square(top: int, left: int, object_id: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
@@ -137,7 +141,7 @@ def test_expressions_of_one_video_share_its_masks(tmp_path: Path) -> None:
     }
     meta = json.loads((tmp_path / "x/train/meta.json").read_text("utf-8"))
     assert meta["videos"]["v"]["objects"] == {
-        "1": {"category": "cup", "frames": ["f000"]},
+        "1": {"category": "others", "noun": "cup", "frames": ["f000"]},
         "2": {"category": "knife", "frames": ["f000"]},
     }
     index_mask = np.asarray(Image.open(tmp_path / "x/train/Annotations/v/f000.png"))
@@ -188,6 +192,53 @@ def test_a_clip_without_positive_objects_is_counted(tmp_path: Path) -> None:
     manifest = read_manifest(actiseg_noise.build(Toy(tmp_path, clips), out=tmp_path / "m", content="text"))
     report = export_refvos(manifest, tmp_path / "x")
     assert (report["counts"]["videos"], report["counts"]["clips_without_positive_object"]) == (1, 1)
+
+
+def test_an_expression_without_target_is_written_without_annotation(tmp_path: Path) -> None:
+    clips = [
+        make_clip("vid:0", [thing(1, 1)], frames=1, video_id="vid"),
+        make_clip("vid:1", [thing(1, 2, positive=False)], frames=1, video_id="vid", source_order=1),
+    ]
+    masks = {"vid:0/f000.png": square(4, 4, 1), "vid:1/f000.png": square(0, 0, 0)}
+    for name in masks:
+        save_frame(tmp_path / f"in/{name.replace('png', 'jpg')}", 24, 32)
+    manifest = read_manifest(actiseg_noise.build(Toy(tmp_path, clips, masks), out=tmp_path / "m"))
+    report = export_refvos(manifest, tmp_path / "x", masks="rle", root=tmp_path / "in", images="copy")
+    said = json.loads((tmp_path / "x/train/meta_expressions.json").read_text("utf-8"))["videos"]["vid"]["expressions"]
+    assert {key: (value["obj_id"], value["anno_id"]) for key, value in said.items()} == {"0": ([1], [0]), "1": ([], [])}
+    assert list(json.loads((tmp_path / "x/train/mask_dict.json").read_text("utf-8"))) == ["0"]
+    assert report["counts"]["expressions_without_target"] == 1
+    again = read_back(tmp_path / "x")
+    assert again.table("samples")["is_positive"].to_pylist() == [True, False]
+    assert again.table("samples")["expression"].to_pylist() == manifest.table("samples")["expression"].to_pylist()
+    counts = export_refvos(manifest, tmp_path / "y")["counts"]
+    assert (counts["expressions"], counts["expressions_without_target_left_out"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("nouns", "found"),
+    [
+        (("golf cart", "person"), [{"category": "golf cart"}, {"category": "person"}]),
+        (("golf cart", "cup"), [{"category": "others", "noun": "golf cart"}, {"category": "others", "noun": "cup"}]),
+        (("tennis racket", "person"), [{"category": "tennis_racket"}, {"category": "person"}]),
+        (("tennis racket", "ape"), [{"category": "tennis_racket"}, {"category": "ape"}]),
+    ],
+)
+def test_categories_are_of_the_table_that_the_datasets_own_loader_has(
+    nouns: tuple[str, str], found: list[dict[str, str]]
+) -> None:
+    table = categories_for(Vocabulary({place: (noun,) for place, noun in enumerate(nouns)}, {}))
+    assert [describe(noun, table) for noun in nouns] == found
+
+
+def test_the_tables_are_as_long_as_the_loaders() -> None:
+    assert (len(YOUTUBE_VOS), len(DAVIS)) == (65, 78)
+
+
+def test_videos_that_are_one_folder_on_windows_and_macos_get_two(tmp_path: Path) -> None:
+    clips = [make_clip(name, [thing(1, 1)], frames=0) for name in ("Cut", "cut", "cut-2")]
+    manifest = read_manifest(actiseg_noise.build(Toy(tmp_path, clips), out=tmp_path / "m", content="text"))
+    assert export_refvos(manifest, tmp_path / "x")["renamed"] == {"cut-2": "cut", "cut-2-2": "cut-2"}
 
 
 def test_text_content_gives_the_json_files_alone(tmp_path: Path) -> None:

@@ -67,6 +67,9 @@ SLOW_ON_MANIFEST = (
     PUBLISH_RECIPE,
     noise("export {it} --format refvos --masks rle --images copy --out {out}"),
     noise("export {it} --format actionvos --images link --root {made}/kitchen --out {out}"),
+    noise("export {it} --format coco --masks polygon --out {out}"),
+    noise("export {it} --format sam3 --out {out}"),
+    noise("export {it} --format davis --images resize --root {made}/kitchen --out {out}"),
     bench("train --manifest {it} --steps 1 --threads 1 --out {out}"),
     PREDICT,
 )
