@@ -89,7 +89,10 @@ def _read_annotation(path: Path, anno_id: int, changed_ns: int, size: int) -> li
     if type(row) is dict and row and "counts" not in row:
         return _by_stem(row, f"{path}: annotation {anno_id}")
     if type(row) is not list:
-        raise DataError(f"{path}: annotation {anno_id}: expected a list of run lengths, found {str(row)[:80]!r}")
+        raise DataError(
+            f"{path}: annotation {anno_id}: expected a list of run lengths, found {str(row)[:80]!r}; fetch the file "
+            "again"
+        )
     return row
 
 
@@ -132,7 +135,7 @@ def _parse(value: Any, where: str) -> tuple[Size, str]:
     if not is_size or type(counts) is not str or not counts.isascii():
         raise DataError(
             f'{where}: expected null or {{"size": [height, width], "counts": compressed run lengths}}, '
-            f"found {str(value)[:80]}"
+            f"found {repr(value)[:80]}; fetch the file again"
         )
     return (size[0], size[1]), counts
 
