@@ -92,7 +92,7 @@ class RefVos(Dataset):
         version: of the expressions: ``2`` is ``meta_expressions_v2.json``, ``1`` the file whose name says none.
             Default: the newest that is there.
         meta: a file of categories in the form of ``meta.json``, relative to the root or to the working directory.
-            Default: ``<split>/meta.json`` where it is there.
+            Default: ``<split>/meta.json`` where it is there, ``meta.json`` of expressions at the root.
 
     Raises:
         ActisegError: a version that is no number.
@@ -145,7 +145,7 @@ class RefVos(Dataset):
         self.check_split(split)
         files = self._files(split)
         masks = SplitMasks(files)
-        categories = Categories(self._meta_path(split))
+        categories = Categories(self._meta_path(files))
         wanted = self._wanted(files, masks)
         kept = self._clips_with_masks(files, masks, wanted) if with_frames else wanted
         for video in iter_videos(files.expressions, masks.is_per_object):
@@ -169,9 +169,8 @@ class RefVos(Dataset):
         """
         found: set[tuple[int, str]] = set()
         on_disk = [split for split in splits_on_disk(self.root, self.version) if split in splits]
-        for split in on_disk or splits[:1]:
-            files = self._files(split)
-            categories = Categories(self._meta_path(split))
+        for files in {found.expressions: found for found in map(self._files, on_disk or splits[:1])}.values():
+            categories = Categories(self._meta_path(files))
             for video in iter_videos(files.expressions, SplitMasks(files).is_per_object):
                 found.update(categories.find(video.name, e) for e in video.expressions if e.names_object)
         for category_id, noun in sorted(found or {NO_CATEGORY}):
@@ -239,9 +238,9 @@ class RefVos(Dataset):
         self.skipped.extend(sorted(set(missing).difference(self.skipped)))
         return kept
 
-    def _meta_path(self, split: str) -> Path | None:
+    def _meta_path(self, files: SplitFiles) -> Path | None:
         """Return the split's file of categories, None where there is none."""
-        beside = self.root / split / "meta.json"
+        beside = self.root / files.folder / "meta.json"
         return self.meta or (beside if beside.is_file() else None)
 
     def _files(self, split: str) -> SplitFiles:

@@ -2,10 +2,9 @@
 
 Either a list, in the order of the frames, or an object that leads from a frame to its run lengths.
 
-
 The file is hundreds of megabytes. Each process reads it through once and keeps where every annotation lies, a few
 hundred bytes each; the run lengths of an annotation are decoded when one of its frames is asked for, and those of the
-last few annotations are kept, because the frames and expressions of one video come one after the other.
+last few annotations and expressions are kept, because those of one video come one after the other.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from actiseg_noise.errors import DataError
 from actiseg_noise.masks import MAX_SIDE, BinaryMask, IndexMask, decode_counts
 
 ANNOTATIONS_KEPT = 32
+UNIONS_KEPT = 2
 
 Size = tuple[int, int]
 """Height and width."""
@@ -58,18 +58,7 @@ def read_union(path: Path, anno_ids: tuple[int, ...], frame_ids: tuple[str, ...]
     """
     import cv2
 
-    stamp = file_stamp(path)
-    rows: dict[int, list[Any]] = {}
-    size: Size | None = None
-    for anno_id in anno_ids:
-        row = _in_order(_read_annotation(path, anno_id, *stamp), frame_ids, f"{path}: annotation {anno_id}")
-        rows[anno_id] = row
-        if len(row) != len(frame_ids):
-            raise DataError(
-                f"{path}: annotation {anno_id} has {len(row)} masks, but its video has {len(frame_ids)} frames; "
-                "expected one run-length mask or null per frame"
-            )
-        size = size or _first_size(row, path, anno_id, frame_ids)
+    rows, size = _read_rows(path, anno_ids, frame_ids, *file_stamp(path))
     if size is None:
         return None
     columns = np.zeros(size[::-1], bool)  # a decoded mask lies in memory column by column
@@ -77,6 +66,25 @@ def read_union(path: Path, anno_ids: tuple[int, ...], frame_ids: tuple[str, ...]
         if row[place] is not None:
             columns |= _decode(row[place], size, f"{path}: annotation {anno_id}, frame {frame_ids[place]!r}").T
     return np.asarray(cv2.transpose(columns.view(np.uint8)), np.uint8)
+
+
+@lru_cache(UNIONS_KEPT)
+def _read_rows(
+    path: Path, anno_ids: tuple[int, ...], frame_ids: tuple[str, ...], changed_ns: int, size: int
+) -> tuple[dict[int, list[Any]], Size | None]:
+    """Return the run lengths of annotations, one or None per frame each, and the size of the first one's first mask."""
+    rows: dict[int, list[Any]] = {}
+    found: Size | None = None
+    for anno_id in anno_ids:
+        row = _in_order(_read_annotation(path, anno_id, changed_ns, size), frame_ids, f"{path}: annotation {anno_id}")
+        rows[anno_id] = row
+        if len(row) != len(frame_ids):
+            raise DataError(
+                f"{path}: annotation {anno_id} has {len(row)} masks, but its video has {len(frame_ids)} frames; "
+                "expected one run-length mask or null per frame"
+            )
+        found = found or _first_size(row, path, anno_id, frame_ids)
+    return rows, found
 
 
 @lru_cache(ANNOTATIONS_KEPT)

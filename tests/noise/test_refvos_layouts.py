@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from deposit_refvos import FRAMES, refvos_mask, rle, video, write_json, write_me
 from deposits import save_frame, save_mask
 
 import actiseg_noise
+from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.check.rebuild import compare_with_dataset
+from actiseg_noise.datasets import refvos_masks
 from actiseg_noise.datasets.refvos import RefVos
 from actiseg_noise.errors import ActisegError, ActisegWarning, DataError
 from actiseg_noise.recipe import ad_hoc_recipe
@@ -153,6 +156,14 @@ def test_a_file_at_the_root_that_names_no_split_is_of_the_split_asked_for(tmp_pa
         texts(RefVos(tmp_path))
 
 
+def test_categories_may_lie_at_the_root_with_the_expressions(tmp_path: Path) -> None:
+    write_json(tmp_path / "meta_expressions.json", {"videos": {"v": video({"0": {"exp": "a cat", "obj_id": [1]}})}})
+    write_json(tmp_path / "meta.json", {"videos": {"v": {"objects": {"1": {"category": "cat"}}}}})
+    dataset = RefVos(tmp_path)
+    assert [clip.noun for clip in read(dataset, with_frames=False)] == ["cat"]
+    assert [o.noun for o in dataset.iter_vocabulary(dataset.card.splits)] == ["cat"]
+
+
 def test_the_folder_of_a_split_is_no_root(tmp_path: Path) -> None:
     write_mevis_split(tmp_path, "valid_u", said("it"))
     with pytest.raises(DataError, match=rf"Did you mean {tmp_path}\?"):
@@ -290,6 +301,21 @@ def test_two_folders_of_one_object_and_masks_of_two_sizes_are_refused(tmp_path: 
 
 
 # --- run lengths
+
+
+def test_more_annotations_than_are_kept_are_read_once_for_all_frames(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count = refvos_masks.ANNOTATIONS_KEPT + 8
+    runs = {str(n): [rle(refvos_mask(n % 3) == 1)] * 3 for n in range(count)}
+    dataset = RefVos(write_mevis_split(tmp_path, "train", said("all", anno_id=list(range(count))), runs))
+    (clip,) = read(dataset)
+    times: Counter[str] = Counter()
+    whole = JsonObject.read
+    monkeypatch.setattr(JsonObject, "read", lambda self, key: (times.update([key]), whole(self, key))[1])
+    assert [mask.sum() for mask in masks(dataset, clip)] == [24] * 3
+    assert set(times.values()) == {1}
+    assert len(times) == count
 
 
 def test_run_lengths_may_be_said_by_frame(tmp_path: Path) -> None:
