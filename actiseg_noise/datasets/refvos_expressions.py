@@ -67,11 +67,11 @@ class ReferredVideo:
     expressions: tuple[Expression, ...]
 
 
-def iter_videos(path: Path, is_per_object: Callable[[str], bool] | None = None) -> Iterator[ReferredVideo]:
+def iter_videos(path: Path, is_per_object: Callable[[str], bool]) -> Iterator[ReferredVideo]:
     """Yield the videos of a file in the order of their clip ids; each is decoded on its own.
 
     Args:
-        is_per_object: whether the masks of a video are a folder per object, whose ids need not fit into an image.
+        is_per_object: whether a video's masks are a folder per object, whose ids need not fit into an index mask.
 
     Raises:
         DataError: the file is missing or malformed; file, entry and key are named.
