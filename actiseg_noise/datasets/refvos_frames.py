@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from actiseg_noise.datasets.files import image_path
+from actiseg_noise.borders.folders import IMAGE_SUFFIXES, list_files
 from actiseg_noise.datasets.refvos_drawn import ANNOTATIONS, list_drawn, list_objects
 from actiseg_noise.datasets.refvos_expressions import Expression, ReferredVideo
 from actiseg_noise.datasets.refvos_files import SplitFiles
@@ -22,6 +22,7 @@ class SplitMasks:
         self._runs = files.find_masks()
         self._has_runs = (files.root / self._runs).is_file()
         self._list = lru_cache(16)(self._list_drawn)  # expressions of one video come one after the other
+        self._shown = lru_cache(1)(self._list_shown)
 
     def is_per_object(self, video: str) -> bool:
         """Return whether a video has a folder of masks per object."""
@@ -53,11 +54,11 @@ class SplitMasks:
             drawn = self._list(video.name, expression.object_ids or ())
         else:
             drawn = dict.fromkeys(video.frame_ids, self._runs)
-        images = f"{self._images}/{video.name}"
+        shown = self._shown(video.name)
         return tuple(
             FrameRecord(
                 frame_id=frame_id,
-                image_path=image_path(self._root, images, frame_id),
+                image_path=shown.get(frame_id),
                 mask_path=drawn.get(frame_id),
                 is_annotated=frame_id in drawn,
             )
@@ -68,3 +69,8 @@ class SplitMasks:
         """Return stem → path below the root of a video's masks of these objects."""
         folder = f"{self._drawn}/{video}"
         return {stem: f"{folder}/{name}" for stem, name in list_drawn(self._root / folder, object_ids).items()}
+
+    def _list_shown(self, video: str) -> dict[str, str]:
+        """Return stem → path below the root of a video's images."""
+        folder = f"{self._images}/{video}"
+        return {stem: f"{folder}/{name}" for stem, name in list_files(self._root / folder, IMAGE_SUFFIXES).items()}
