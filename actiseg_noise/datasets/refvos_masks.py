@@ -121,7 +121,8 @@ def _in_order(row: list[Any] | dict[str, Any], frame_ids: tuple[str, ...], where
     strange = sorted(by_frame.keys() - set(frame_ids))
     if strange:
         raise DataError(
-            f"{where} has a mask of frame {strange[0]!r}, which its video has not; the two files do not belong together"
+            f"{where} has a mask of frame {strange[0][:80]!r}, which its video has not; the two files do not belong "
+            "together"
         )
     return [by_frame.get(frame_id) for frame_id in frame_ids]
 

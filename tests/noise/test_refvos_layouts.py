@@ -328,6 +328,9 @@ def test_run_lengths_may_be_said_by_frame(tmp_path: Path) -> None:
         DataError, match=r"annotation 17 has a mask of frame '00016', which its video has not; .*'v:0'\)"
     ):
         masks(dataset, clip)
+    write_mevis_split(tmp_path, "train", said("it"), {"17": {"x" * 999: None}})
+    with pytest.raises(DataError, match=r"annotation 17 has a mask of frame 'x{80}', which"):
+        masks(dataset, clip)
     write_mevis_split(tmp_path, "train", said("it"), {"17": {"00015": None, "00015.jpg": None}})
     with pytest.raises(DataError, match=r"annotation 17: one frame stands twice in '00015', '00015\.jpg'; keep one"):
         masks(dataset, clip)
