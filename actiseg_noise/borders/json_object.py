@@ -55,7 +55,8 @@ class JsonObject:
         """Return the value of a key.
 
         Raises:
-            DataError: in an object inside it, a key stands twice.
+            DataError: in an object inside it, a key stands twice; or it is nested too deeply, or not whole any more, as
+                of a file that changes while it is read.
         """
         number, start, stop = self._places[key]
         with self.path.open("rb") as stream:
@@ -67,6 +68,15 @@ class JsonObject:
             raise DataError(
                 f"{self.path}: entry {number} ({key!r}): the key {error.args[0]!r} stands twice inside it; "
                 "keep one of them"
+            ) from None
+        except RecursionError:
+            raise DataError(
+                f"{self.path}: entry {number} ({key!r}) is nested too deeply; repair the file or fetch it again"
+            ) from None
+        except ValueError:
+            raise DataError(
+                f"{self.path}: entry {number} ({key!r}) is not what it was when the file was opened; let nothing write "
+                "to the file, and start again"
             ) from None
 
 

@@ -1,11 +1,12 @@
-"""Referring video object segmentation: Ref-YouTube-VOS, Ref-DAVIS and MeViS, whose files have one form.
+"""Referring video object segmentation: Ref-YouTube-VOS, Ref-DAVIS, MeViS, ReVOS and others, whose files have one form.
 
-What: videos with sentences, each of which refers to one object (MeViS: to several, or to none). How much:
+What: videos with sentences, each of which refers to one object (in MeViS and ReVOS: to several, or to none). How much:
 Ref-YouTube-VOS 3,978 videos with 15,009 expressions, Ref-DAVIS 90 videos, MeViS 2,006 videos with 28,570 (2023) or
 33,072 (2024) expressions. Licence: YouTube-VOS and MeViS are for non-commercial research, each under its own
-terms; Ref-DAVIS states none. Citation and how to get it: ``RefVos.card``.
+terms; Ref-DAVIS states none; ask the authors of others. Citation and how to get it: ``RefVos.card``.
 
-Layout, relative to the root; the first form is that of Ref-YouTube-VOS and Ref-DAVIS, the second that of MeViS::
+Layout, relative to the root; the first form is that of Ref-YouTube-VOS and Ref-DAVIS, the second that of MeViS, the
+third that of ReVOS::
 
     meta_expressions/<split>/meta_expressions.json      videos → expressions (exp, obj_id) and frames
     <split>/meta.json                                   videos → objects → category
@@ -14,7 +15,17 @@ Layout, relative to the root; the first form is that of Ref-YouTube-VOS and Ref-
     <split>/meta_expressions.json                       videos → expressions (exp, anno_id) and frames
     <split>/mask_dict.json                              annotation → run lengths or null, one per frame
 
-    <split>/JPEGImages/<video>/<frame>.jpg
+    meta_expressions_<split>_.json                      as MeViS; without ``_<split>_`` of whatever split is asked for
+    mask_dict.json                                      of all splits, or ``mask_dict_<split>.json``
+
+    <split>/JPEGImages/<video>/<frame>.jpg              or, like the masks, JPEGImages/… at the root
+
+MeViSv2's ``meta_expressions_v2.json`` may stand beside or instead of the first version's: the newest is read, and said.
+Masks of either form go with expressions of either place. A video's name may have folders (``UVO/train/v1``).
+
+An expression says what it refers to: ``anno_id``, the annotations whose run lengths are united, or ``obj_id``, the
+values in the index masks, one or a list; or the folders of an object each, where ``Annotations/<video>`` has such
+(``<obj_id>/<frame>.png``). An empty list refers to nothing: the object is negative, its masks are empty.
 
 One expression is one clip of one object, ``<video>:<exp_id>``. No action is named, so the verb is "refer" and the noun
 is the object's category ("giant panda" for ``giant_panda``), or "object" where none is known. The expression is the
@@ -31,20 +42,27 @@ from pathlib import Path
 
 import numpy as np
 
-from actiseg_noise.borders.folders import list_masks
 from actiseg_noise.borders.images import frame_size
 from actiseg_noise.datasets.base import DATASETS, Dataset
-from actiseg_noise.datasets.files import image_path, missing_clips, near_root
+from actiseg_noise.datasets.files import missing_clips, near_root
 from actiseg_noise.datasets.referring import VERB, make_template
 from actiseg_noise.datasets.refvos_categories import NO_CATEGORY, Categories
-from actiseg_noise.datasets.refvos_expressions import SEPARATOR, Expression, ReferredVideo, iter_videos
-from actiseg_noise.datasets.refvos_masks import MASK_FILE, find_absent, join_ids, read_union, split_ids
+from actiseg_noise.datasets.refvos_drawn import VOID_ID, read_drawn
+from actiseg_noise.datasets.refvos_expressions import SEPARATOR, Expression, iter_videos
+from actiseg_noise.datasets.refvos_files import (
+    SPLITS,
+    SplitFiles,
+    check_version,
+    describe_places,
+    find_split,
+    splits_on_disk,
+)
+from actiseg_noise.datasets.refvos_frames import SplitMasks
+from actiseg_noise.datasets.refvos_masks import join_ids, read_union, split_ids
 from actiseg_noise.datasets.selection import ALL
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
-
-VOID_ID = 255
 
 CITATION = """@inproceedings{seo2020urvos,
   title = {URVOS: Unified Referring Video Object Segmentation Network with a Large-Scale Benchmark},
@@ -68,11 +86,16 @@ CITATION = """@inproceedings{seo2020urvos,
 
 @DATASETS.register("refvos")
 class RefVos(Dataset):
-    """Referring video object segmentation in the form of Ref-YouTube-VOS or of MeViS.
+    """Referring video object segmentation in the form of Ref-YouTube-VOS, of MeViS or of ReVOS.
 
     Args:
+        version: of the expressions: ``2`` is ``meta_expressions_v2.json``, ``1`` the file whose name says none.
+            Default: the newest that is there.
         meta: a file of categories in the form of ``meta.json``, relative to the root or to the working directory.
-            Default: ``<split>/meta.json`` where it is there.
+            Default: ``<split>/meta.json`` where it is there, ``meta.json`` of expressions at the root.
+
+    Raises:
+        ActisegError: a version that is no number.
     """
 
     card = DatasetCard(
@@ -87,17 +110,28 @@ class RefVos(Dataset):
         homepage="https://youtube-vos.org/dataset/rvos",
         how_to_get="Ref-YouTube-VOS from https://youtube-vos.org/dataset/rvos, MeViS from "
         "https://henghuiding.com/MeViS; the root is the folder that holds train, valid, … and, for Ref-YouTube-VOS, "
-        "meta_expressions. Ref-DAVIS is made from DAVIS by ReferFormer's convert_davis_to_ytvos.py.",
-        splits=("train", "valid", "valid_u", "test"),
-        eval_splits=("valid", "valid_u", "test"),
+        "meta_expressions; of ReVOS (https://github.com/cilinyan/ReVOS-api) it is the one with its meta_expressions_… "
+        "files. Ref-DAVIS is made from DAVIS by ReferFormer's convert_davis_to_ytvos.py.",
+        splits=SPLITS,
+        eval_splits=SPLITS[1:],
         void_id=VOID_ID,
     )
 
-    layout = ("meta_expressions", *(f"{split}/meta_expressions.json" for split in card.splits))
+    layout = (
+        "meta_expressions",
+        *(f"{split}/meta_expressions.json" for split in card.splits),
+        "train/meta_expressions_v2.json",
+        "valid_u/meta_expressions_v2.json",
+        "meta_expressions_train_.json",
+        "meta_expressions_valid_.json",
+    )
     chooses = True
 
-    def __init__(self, root: Path, *, skip_missing: bool = False, meta: str | None = None) -> None:
+    def __init__(
+        self, root: Path, *, skip_missing: bool = False, meta: str | None = None, version: int | str | None = None
+    ) -> None:
         super().__init__(root, skip_missing=skip_missing)
+        self.version = check_version(version)
         self.meta = None if meta is None else near_root(root, meta)
 
     def iter_clips(self, split: str, *, with_frames: bool) -> Iterator[Clip]:
@@ -109,10 +143,12 @@ class RefVos(Dataset):
                 not say which object they refer to.
         """
         self.check_split(split)
-        categories = Categories(self._meta_path(split))
-        wanted = self._wanted(split)
-        kept = self._clips_with_masks(split, wanted) if with_frames else wanted
-        for video in iter_videos(self._json_path(split)):
+        files = self._files(split)
+        masks = SplitMasks(files)
+        categories = Categories(self._meta_path(files))
+        wanted = self._wanted(files, masks)
+        kept = self._clips_with_masks(files, masks, wanted) if with_frames else wanted
+        for video in iter_videos(files.expressions, masks.is_per_object):
             for expression in video.expressions:
                 clip_id = f"{video.name}{SEPARATOR}{expression.exp_id}"
                 if kept is not None and clip_id not in kept:
@@ -121,7 +157,7 @@ class RefVos(Dataset):
                     self.leave_out(clip_id, expression.problem)
                     continue
                 clip = _clip(video.name, expression, categories)
-                yield replace(clip, frames=self._frames(split, video, expression)) if with_frames else clip
+                yield replace(clip, frames=masks.frames(video, expression)) if with_frames else clip
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
         """Yield each category of the objects that expressions of ``splits`` refer to once, in ascending category_id.
@@ -132,10 +168,10 @@ class RefVos(Dataset):
             DataError: none of the splits is on disk, or one is malformed.
         """
         found: set[tuple[int, str]] = set()
-        on_disk = [split for split in splits if self._json_paths(split)]
-        for split in on_disk or splits[:1]:
-            categories = Categories(self._meta_path(split))
-            for video in iter_videos(self._json_path(split)):
+        on_disk = [split for split in splits_on_disk(self.root, self.version) if split in splits]
+        for files in {found.expressions: found for found in map(self._files, on_disk or splits[:1])}.values():
+            categories = Categories(self._meta_path(files))
+            for video in iter_videos(files.expressions, SplitMasks(files).is_per_object):
                 found.update(categories.find(video.name, e) for e in video.expressions if e.names_object)
         for category_id, noun in sorted(found or {NO_CATEGORY}):
             yield ObjectRecord(1, category_id, noun, noun, is_positive=True)
@@ -144,15 +180,23 @@ class RefVos(Dataset):
         """Return the clip's one object in the frame, ``uint8 [H, W]``: its id, 0 elsewhere; 255 is void.
 
         Raises:
-            DataError: a missing or malformed mask.
+            DataError: a missing or malformed mask; the clip is named.
         """
-        if frame.mask_path is None or not frame.mask_path.endswith(MASK_FILE):
-            return _keep_object(super().read_index_mask(clip, frame), clip.objects[0].object_id)
-        frame_ids = tuple(item.frame_id for item in clip.frames)
-        anno_ids = split_ids(str(clip.mask_address).rpartition("/")[2])
-        path = self.root / frame.mask_path
-        index_mask = read_union(path, anno_ids, frame_ids, frame_ids.index(frame.frame_id))
-        return self._empty_mask(path, clip, frame) if index_mask is None else index_mask
+        if frame.mask_path is None:
+            return super().read_index_mask(clip, frame)
+        object_id = clip.objects[0].object_id
+        ids = (object_id,) if clip.mask_address == clip.video_id else split_ids(str(clip.mask_address))
+        try:
+            if not frame.mask_path.endswith(".json"):
+                return read_drawn(self.root / frame.mask_path, clip.video_id, ids, object_id)
+            frame_ids = tuple(item.frame_id for item in clip.frames)
+            path = self.root / frame.mask_path
+            index_mask = read_union(path, ids, frame_ids, frame_ids.index(frame.frame_id))
+            return self._empty_mask(path, clip, frame) if index_mask is None else index_mask
+        except DataError as error:
+            if repr(clip.clip_id) in str(error):
+                raise
+            raise DataError(f"{error} (clip {clip.clip_id!r})") from None
 
     def _empty_mask(self, path: Path, clip: Clip, frame: FrameRecord) -> IndexMask:
         """Return an empty mask of the image's size."""
@@ -164,107 +208,68 @@ class RefVos(Dataset):
             )
         return np.zeros(size, np.uint8)
 
-    def _frames(self, split: str, video: ReferredVideo, expression: Expression) -> tuple[FrameRecord, ...]:
-        """Return the frames that the file lists, with masks where they are."""
-        images, masks = (f"{split}/{folder}/{video.name}" for folder in ("JPEGImages", "Annotations"))
-        if expression.anno_ids is None:
-            drawn = {stem: f"{masks}/{name}" for stem, name in list_masks(self.root / masks).items()}
-        else:
-            drawn = dict.fromkeys(video.frame_ids, f"{split}/{MASK_FILE}")
-        return tuple(
-            FrameRecord(
-                frame_id=frame_id,
-                image_path=image_path(self.root, images, frame_id),
-                mask_path=drawn.get(frame_id),
-                is_annotated=frame_id in drawn,
-            )
-            for frame_id in video.frame_ids
-        )
-
-    def _wanted(self, split: str) -> set[str] | None:
+    def _wanted(self, files: SplitFiles, masks: SplitMasks) -> set[str] | None:
         """Return the clip ids of this dataset's selection, None for all."""
         if self.selection == ALL:
             return None
-        videos = iter_videos(self._json_path(split))
-        return set(self.choose((f"{v.name}{SEPARATOR}{e.exp_id}" for v in videos for e in v.expressions), split))
+        videos = iter_videos(files.expressions, masks.is_per_object)
+        clip_ids = (f"{v.name}{SEPARATOR}{e.exp_id}" for v in videos for e in v.expressions)
+        return set(self.choose(clip_ids, files.split))
 
-    def _clips_with_masks(self, split: str, wanted: set[str] | None) -> set[str]:
+    def _clips_with_masks(self, files: SplitFiles, masks: SplitMasks, wanted: set[str] | None) -> set[str]:
         """Return the wanted clips that have a mask (None: of all); refuse or count the others."""
-        path = self._json_path(split)
         kept: set[str] = set()
         missing: list[str] = []
         unsaid = 0
-        for video in iter_videos(path):
-            stems = set(list_masks(self.root / split / "Annotations" / video.name))
+        for video in iter_videos(files.expressions, masks.is_per_object):
             for expression in video.expressions:
                 clip_id = f"{video.name}{SEPARATOR}{expression.exp_id}"
                 if wanted is not None and clip_id not in wanted:
                     continue
-                if self._has_masks(split, expression, not stems.isdisjoint(video.frame_ids)):
+                if masks.has(video, expression):
                     kept.add(clip_id)
                 else:
                     missing.append(clip_id)
                     unsaid += not expression.names_object
         if missing and not (self.skip_missing and kept):
             why = f" ({unsaid} of them do not say which object: no obj_id, no anno_id)" if unsaid else ""
-            what = f"expressions of {path} have no masks in {self.root / split}{why}"
+            what = f"expressions of {files.expressions} have no masks in {self.root / files.folder}{why}"
             raise missing_clips(what, missing, len(kept) + len(missing), self.card.how_to_get)
         self.skipped.extend(sorted(set(missing).difference(self.skipped)))
         return kept
 
-    def _has_masks(self, split: str, expression: Expression, has_png: bool) -> bool:
-        """Return whether an expression has a mask. An annotation that the file of masks does not know is an error."""
-        if expression.anno_ids is None:
-            return has_png and expression.object_id is not None
-        path = self.root / split / MASK_FILE
-        if not path.is_file():
-            return False
-        absent = find_absent(path, expression.anno_ids)
-        if absent:
-            raise DataError(f"{expression.where}: annotations {absent} are not in {path}; fetch both files again")
-        return True
-
-    def _meta_path(self, split: str) -> Path | None:
+    def _meta_path(self, files: SplitFiles) -> Path | None:
         """Return the split's file of categories, None where there is none."""
-        beside = self.root / split / "meta.json"
+        beside = self.root / files.folder / "meta.json"
         return self.meta or (beside if beside.is_file() else None)
 
-    def _json_paths(self, split: str) -> list[Path]:
-        """Return the split's files that are there."""
-        name = "meta_expressions.json"
-        paths = (self.root / "meta_expressions" / split / name, self.root / split / name)
-        return [path for path in paths if path.is_file()]
-
-    def _json_path(self, split: str) -> Path:
-        """Return the split's file.
+    def _files(self, split: str) -> SplitFiles:
+        """Return where the split's files are.
 
         Raises:
-            DataError: it is not there (the splits that are, are named), or it is there twice.
+            DataError: it has no expressions (the splits that have some are named), or two files of one version.
         """
-        paths = self._json_paths(split)
-        if len(paths) > 1:
-            raise DataError(f"{paths[0]} and {paths[1]} are both there; a split has one of them, remove the other")
-        if paths:
-            return paths[0]
-        found = [name for name in self.card.splits if self._json_paths(name)]
-        there = f"splits found: {', '.join(found)}" if found else "no split's file is there"
-        raise DataError(
-            f"{self.root / 'meta_expressions' / split / 'meta_expressions.json'}: no such file, nor "
-            f"{self.root / split / 'meta_expressions.json'} ({there}). Get it: {self.card.how_to_get}"
-        )
+        found = find_split(self.root, split, self.version)
+        if found is not None:
+            return found
+        others = splits_on_disk(self.root)
+        there = f"splits found: {', '.join(others)}" if others else "no split's file is there"
+        raise DataError(f"{describe_places(self.root, split)} ({there}). Get it: {self.card.how_to_get}")
 
 
 def _clip(video: str, expression: Expression, categories: Categories) -> Clip:
     """Return one expression as a clip without frames."""
     category_id, noun = categories.find(video, expression)
     known_noun = None if (category_id, noun) == NO_CATEGORY else noun
-    is_rle = expression.anno_ids is not None
+    object_id = expression.object_id
+    is_value = object_id is not None and 1 <= object_id < VOID_ID
+    ids = expression.object_ids if expression.anno_ids is None else expression.anno_ids
     item = ObjectRecord(
-        object_id=expression.object_id or 1,
+        object_id=object_id if object_id is not None and is_value else 1,
         category_id=category_id,
         category=noun,
         noun=noun,
-        is_positive=expression.anno_ids != (),
+        is_positive=not expression.refers_to_nothing,
         template=make_template(expression.text, known_noun, expression.where),
     )
     return Clip(
@@ -276,14 +281,5 @@ def _clip(video: str, expression: Expression, categories: Categories) -> Clip:
         noun=noun,
         objects=(item,),
         source_order=expression.source_order,
-        mask_address=f"{video}/{join_ids(expression.anno_ids or ())}" if is_rle else video,
+        mask_address=video if ids is None or is_value else f"{video}/{join_ids(ids)}",
     )
-
-
-def _keep_object(index_mask: IndexMask, object_id: int) -> IndexMask:
-    """Return ``index_mask`` with every id but ``object_id`` and void turned into 0."""
-    import cv2
-
-    table = np.zeros(256, np.uint8)
-    table[[object_id, VOID_ID]] = object_id, VOID_ID
-    return np.asarray(cv2.LUT(index_mask, table), np.uint8)

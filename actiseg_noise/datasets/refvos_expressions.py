@@ -1,20 +1,24 @@
-"""The file ``meta_expressions.json`` of referring video object segmentation: videos, their frames and expressions."""
+"""The files ``meta_expressions….json`` of referring video object segmentation: videos, their frames and expressions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.borders.folders import check_file_name, natural_order, stem_of
+from actiseg_noise.borders.folders import natural_order, stem_of
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.errors import DataError, MissingTextError
+from actiseg_noise.fields import shorten
 
 SEPARATOR = ":"
 """Between video and expression in a clip_id."""
+
+LONGEST_NAME = 240
+"""Bytes of a file's or folder's name; a suffix still fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +28,15 @@ class Expression:
     Attributes:
         text: as written; empty where there is a ``problem``: the file has a blank one.
         source_order: 0-based position among all expressions of the file.
-        object_id: the palette value of what it refers to; None where the file does not say.
+        object_ids: what it refers to in masks stored as images, ascending, none for nothing; None: not said, or said
+            by ``anno_ids``.
         anno_ids: what it refers to in ``mask_dict.json``, ascending, none for nothing; None: its masks are no RLE.
         where: its place in the file, for messages.
     """
 
     exp_id: str
     text: str
-    object_id: int | None
+    object_ids: tuple[int, ...] | None
     anno_ids: tuple[int, ...] | None
     source_order: int
     where: str
@@ -40,7 +45,17 @@ class Expression:
     @property
     def names_object(self) -> bool:
         """Return whether the file says what the expression refers to."""
-        return self.object_id is not None or self.anno_ids is not None
+        return self.object_ids is not None or self.anno_ids is not None
+
+    @property
+    def refers_to_nothing(self) -> bool:
+        """Return whether the file says that nothing is referred to."""
+        return self.anno_ids == () or (self.anno_ids is None and self.object_ids == ())
+
+    @property
+    def object_id(self) -> int | None:
+        """Return the one object that is referred to, by its value in masks stored as images."""
+        return self.object_ids[0] if self.object_ids is not None and len(self.object_ids) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +67,11 @@ class ReferredVideo:
     expressions: tuple[Expression, ...]
 
 
-def iter_videos(path: Path) -> Iterator[ReferredVideo]:
+def iter_videos(path: Path, is_per_object: Callable[[str], bool]) -> Iterator[ReferredVideo]:
     """Yield the videos of a file in the order of their clip ids; each is decoded on its own.
+
+    Args:
+        is_per_object: whether a video's masks are a folder per object, whose ids need not fit into an index mask.
 
     Raises:
         DataError: the file is missing or malformed; file, entry and key are named.
@@ -62,20 +80,38 @@ def iter_videos(path: Path) -> Iterator[ReferredVideo]:
     starts: dict[str, int] = {}
     total = 0
     for video in entries:
-        _check_name(video, f"{path}: entry {entries.number(video)}")
+        _check_video(video, f"{path}: entry {entries.number(video)}")
         starts[video] = total
         total += len(_expressions(entries.read(video), path, entries.number(video), video))
     for video in sorted(starts, key=lambda name: name + SEPARATOR):
-        yield _parse(entries.read(video), path, entries.number(video), video, starts[video])
+        found = _parse(entries.read(video), path, entries.number(video), video, starts[video])
+        _check_values(found, is_per_object)
+        yield found
 
 
 def _expressions(entry: Any, path: Path, number: int, video: str) -> dict[str, Any]:
     """Return the expressions of an entry by exp_id."""
     fields = JsonFields(entry, path, number, video)
     value = entry.get("expressions")
+    if type(value) is list and value:
+        return _by_exp_id(value, path, number, video)
     if type(value) is not dict:
         raise fields.error("expressions", "an object that leads from expression ids to expressions")
     return value
+
+
+def _by_exp_id(items: list[Any], path: Path, number: int, video: str) -> dict[str, Any]:
+    """Return expressions that are listed, by their ``exp_id`` or, where one has none, by their position."""
+    found: dict[str, Any] = {}
+    for place, item in enumerate(items):
+        fields = JsonFields(item, path, number, f"{video}.expressions.{place}")
+        exp_id = item.get("exp_id", place)
+        if type(exp_id) not in (str, int):
+            raise fields.error("exp_id", "a name or a number")
+        if str(exp_id) in found:
+            raise fields.error("exp_id", "an id that no other expression of the video has")
+        found[str(exp_id)] = item
+    return found
 
 
 def _parse(entry: Any, path: Path, number: int, video: str, start: int) -> ReferredVideo:
@@ -92,34 +128,46 @@ def _parse(entry: Any, path: Path, number: int, video: str, start: int) -> Refer
         )
         for exp_id in sorted(values)
     )
-    return ReferredVideo(video, _frame_ids(fields), expressions)
+    return ReferredVideo(video, _frame_ids(entry, fields, video), expressions)
 
 
 def _parse_expression(value: dict[str, Any], fields: JsonFields, exp_id: str, order: int) -> Expression:
     """Return one expression."""
     where = f"{fields.where}, expression {exp_id!r}"
-    _check_name(exp_id, where)
-    anno_ids = None if value.get("anno_id") is None else _anno_ids(value, fields)
-    object_id = None
+    _check_part(exp_id, exp_id, where)
+    anno_ids = None if value.get("anno_id") is None else _ids(value["anno_id"])
+    if value.get("anno_id") is not None and anno_ids is None:
+        raise fields.error("anno_id", "a list of annotation ids, as in [17, 18]")
+    object_ids = None
     if anno_ids is None and value.get("obj_id") is not None:
-        object_id = _number(value["obj_id"])
-        if object_id is None or not 1 <= object_id <= 254:
-            raise fields.error("obj_id", 'an object id, 1 … 254 or "1" … "254"')
+        object_ids = _ids(value["obj_id"])
+        if object_ids is None:
+            raise fields.error("obj_id", _OBJECT_ID)
     try:
         text, problem = fields.text("exp"), None
     except MissingTextError as error:
         text, problem = "", error
-    return Expression(exp_id, text, object_id, anno_ids, order, where, problem)
+    return Expression(exp_id, text, object_ids, anno_ids, order, where, problem)
 
 
-def _anno_ids(value: dict[str, Any], fields: JsonFields) -> tuple[int, ...]:
-    """Return the ids of an expression's annotations, each once, ascending."""
-    given = value["anno_id"]
+_OBJECT_ID = 'an object id, 1 … 254 or "1" … "254", or a list of them'
+
+
+def _check_values(video: ReferredVideo, is_per_object: Callable[[str], bool]) -> None:
+    """Raise DataError for an object that no index mask can show, where the masks are index masks."""
+    for expression in video.expressions:
+        strange = [object_id for object_id in expression.object_ids or () if not 1 <= object_id < 255]
+        if strange and not is_per_object(video.name):
+            place = f"{video.name}.expressions.{expression.exp_id}.obj_id"
+            where = expression.where.partition(", expression")[0]
+            raise DataError(f"{where}, key {place!r}: expected {_OBJECT_ID}, found {strange[0]}")
+
+
+def _ids(given: Any) -> tuple[int, ...] | None:
+    """Return one id or a list of them, each once, ascending; None for anything else."""
     numbers = [_number(item) for item in (given if type(given) is list else [given])]
-    found = {number for number in numbers if number is not None and number >= 0}
-    if None in numbers or len(found) < len(set(numbers)):
-        raise fields.error("anno_id", "a list of annotation ids, as in [17, 18]")
-    return tuple(sorted(found))
+    found = {number for number in numbers if number is not None and 0 <= number < 2**31}
+    return None if None in numbers or len(found) < len(set(numbers)) else tuple(sorted(found))
 
 
 def _number(value: Any) -> int | None:
@@ -129,21 +177,53 @@ def _number(value: Any) -> int | None:
     return value if type(value) is int else None
 
 
-def _frame_ids(fields: JsonFields) -> tuple[str, ...]:
+def _frame_ids(entry: dict[str, Any], fields: JsonFields, video: str) -> tuple[str, ...]:
     """Return the frames of an entry, which may or may not have the suffix of an image."""
     where = f"{fields.where}, key 'frames'"
-    frame_ids = tuple(check_file_name(stem_of(name), where) for name in fields.strings("frames"))
+    given = entry.get("frames")
+    if type(given) is not list:
+        raise fields.error("frames", "a list of different strings")
+    if not given:
+        raise fields.error("frames", "the names of the video's frames, at least one; remove the video, or list them")
+    for place, name in enumerate(given):
+        if type(name) is not str:
+            what = f"expected the name of a frame in quotes, found {shorten(name)} at position {place}"
+            raise DataError(f"{where}: {what} (video {video!r}); write it as its file is called, without suffix")
+    frame_ids = tuple(stem_of(name) for name in given)
+    for frame_id in frame_ids:
+        _check_part(frame_id, frame_id, where, can_have_colon=True)
     for first, second in pairwise(frame_ids):
         if natural_order(first) >= natural_order(second):
-            raise DataError(f"{where}: expected frames in ascending order, each once, found {second!r} after {first!r}")
+            what = f"expected frames in ascending order, each once, found {second!r} after {first!r}"
+            raise DataError(f"{where}: {what} (video {video!r}); repair the list, and its masks with it")
     return frame_ids
 
 
-def _check_name(name: str, where: str) -> None:
-    """Raise DataError unless ``name`` can be a folder and a part of a clip_id."""
-    check_file_name(name, where)
-    if SEPARATOR in name or not _is_writable(name):
-        raise DataError(f"{where}: {name!r} cannot be part of a clip id, <video>{SEPARATOR}<expression>; rename it")
+def _check_video(name: str, where: str) -> None:
+    """Raise DataError unless ``name`` can be a folder, or folders with '/' between, and the start of a clip_id."""
+    for part in name.split("/"):
+        _check_part(part, name, where)
+
+
+def _check_part(part: str, name: str, where: str, *, can_have_colon: bool = False) -> None:
+    """Raise DataError unless ``part``, of ``name``, can be a file or folder, and has no colon."""
+    if part in ("", ".", "..") or not _SEPARATORS.isdisjoint(part):
+        raise DataError(
+            f"{where}: {name[:80]!r} cannot be the name of a file or folder of the dataset; expected names without "
+            "'..', '\\\\' and empty parts, as 'v1' or, of a video, 'a/v1'"
+        )
+    if SEPARATOR in part and not can_have_colon:
+        raise DataError(
+            f"{where}: {name[:80]!r} cannot be part of a clip id, <video>{SEPARATOR}<expression>; rename it"
+        )
+    if not _is_writable(part) or len(part.encode()) > LONGEST_NAME:
+        raise DataError(
+            f"{where}: {name[:80]!r} has lone surrogates or more than {LONGEST_NAME} bytes; no file is called so, "
+            "rename it"
+        )
+
+
+_SEPARATORS = frozenset("/\\\0")
 
 
 def _is_writable(name: str) -> bool:

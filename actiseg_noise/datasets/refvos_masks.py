@@ -1,8 +1,10 @@
-"""Masks of MeViS: ``mask_dict.json`` leads from an annotation to its run lengths, one per frame of its video.
+"""Masks of MeViS and ReVOS: ``mask_dict.json`` leads from an annotation to its run lengths, one per frame of its video.
+
+Either a list, in the order of the frames, or an object that leads from a frame to its run lengths.
 
 The file is hundreds of megabytes. Each process reads it through once and keeps where every annotation lies, a few
 hundred bytes each; the run lengths of an annotation are decoded when one of its frames is asked for, and those of the
-last few annotations are kept, because the frames and expressions of one video come one after the other.
+last few annotations and expressions are kept, because those of one video come one after the other.
 """
 
 from __future__ import annotations
@@ -13,12 +15,13 @@ from typing import Any
 
 import numpy as np
 
+from actiseg_noise.borders.folders import stem_of
 from actiseg_noise.borders.json_object import JsonObject, file_stamp
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import MAX_SIDE, BinaryMask, IndexMask, decode_counts
 
-MASK_FILE = "mask_dict.json"
 ANNOTATIONS_KEPT = 32
+UNIONS_KEPT = 2
 
 Size = tuple[int, int]
 """Height and width."""
@@ -30,8 +33,8 @@ def join_ids(anno_ids: tuple[int, ...]) -> str:
 
 
 def split_ids(name: str) -> tuple[int, ...]:
-    """Return the annotations of a name made by ``join_ids``."""
-    return tuple(int(part) for part in name.split("+") if part)
+    """Return the ids at the end of a path whose last part was made by ``join_ids``."""
+    return tuple(int(part) for part in name.rpartition("/")[2].split("+") if part)
 
 
 def find_absent(path: Path, anno_ids: tuple[int, ...]) -> list[int]:
@@ -55,16 +58,7 @@ def read_union(path: Path, anno_ids: tuple[int, ...], frame_ids: tuple[str, ...]
     """
     import cv2
 
-    stamp = file_stamp(path)
-    rows = {anno_id: _read_annotation(path, anno_id, *stamp) for anno_id in anno_ids}
-    size: Size | None = None
-    for anno_id, row in rows.items():
-        if len(row) != len(frame_ids):
-            raise DataError(
-                f"{path}: annotation {anno_id} has {len(row)} masks, but its video has {len(frame_ids)} frames; "
-                "expected one run-length mask or null per frame"
-            )
-        size = size or _first_size(row, path, anno_id, frame_ids)
+    rows, size = _read_rows(path, anno_ids, frame_ids, *file_stamp(path))
     if size is None:
         return None
     columns = np.zeros(size[::-1], bool)  # a decoded mask lies in memory column by column
@@ -74,16 +68,63 @@ def read_union(path: Path, anno_ids: tuple[int, ...], frame_ids: tuple[str, ...]
     return np.asarray(cv2.transpose(columns.view(np.uint8)), np.uint8)
 
 
+@lru_cache(UNIONS_KEPT)
+def _read_rows(
+    path: Path, anno_ids: tuple[int, ...], frame_ids: tuple[str, ...], changed_ns: int, size: int
+) -> tuple[dict[int, list[Any]], Size | None]:
+    """Return the run lengths of annotations, one or None per frame each, and the size of the first one's first mask."""
+    rows: dict[int, list[Any]] = {}
+    found: Size | None = None
+    for anno_id in anno_ids:
+        row = _in_order(_read_annotation(path, anno_id, changed_ns, size), frame_ids, f"{path}: annotation {anno_id}")
+        rows[anno_id] = row
+        if len(row) != len(frame_ids):
+            raise DataError(
+                f"{path}: annotation {anno_id} has {len(row)} masks, but its video has {len(frame_ids)} frames; "
+                "expected one run-length mask or null per frame"
+            )
+        found = found or _first_size(row, path, anno_id, frame_ids)
+    return rows, found
+
+
 @lru_cache(ANNOTATIONS_KEPT)
-def _read_annotation(path: Path, anno_id: int, changed_ns: int, size: int) -> list[Any]:
+def _read_annotation(path: Path, anno_id: int, changed_ns: int, size: int) -> list[Any] | dict[str, Any]:
     """Return an annotation's run lengths, one object or None per frame, as long as the file stays as it is."""
     entries = JsonObject(path)
     if str(anno_id) not in entries:
         raise DataError(f"{path}: annotation {anno_id} is not in the file; it does not belong to these expressions")
-    row = entries.read(str(anno_id))
+    row: Any = entries.read(str(anno_id))
+    if type(row) is dict and row and "counts" not in row:
+        return _by_stem(row, f"{path}: annotation {anno_id}")
     if type(row) is not list:
-        raise DataError(f"{path}: annotation {anno_id}: expected a list of run lengths, found {str(row)[:80]!r}")
+        raise DataError(
+            f"{path}: annotation {anno_id}: expected a list of run lengths, found {str(row)[:80]!r}; fetch the file "
+            "again"
+        )
     return row
+
+
+def _by_stem(row: dict[str, Any], where: str) -> dict[str, Any]:
+    """Return the run lengths of frames whose names may have the suffix of an image."""
+    found = {stem_of(frame_id): value for frame_id, value in row.items()}
+    if len(found) < len(row):
+        names = ", ".join(repr(name) for name in row)[:80]
+        raise DataError(f"{where}: one frame stands twice in {names}; keep one of them")
+    return found
+
+
+def _in_order(row: list[Any] | dict[str, Any], frame_ids: tuple[str, ...], where: str) -> list[Any]:
+    """Return an annotation's run lengths in the order of the frames; a frame that is not said has none."""
+    if type(row) is list:
+        return row
+    by_frame: dict[str, Any] = dict(row)
+    strange = sorted(by_frame.keys() - set(frame_ids))
+    if strange:
+        raise DataError(
+            f"{where} has a mask of frame {strange[0][:80]!r}, which its video has not; the two files do not belong "
+            "together"
+        )
+    return [by_frame.get(frame_id) for frame_id in frame_ids]
 
 
 def _first_size(row: list[Any], path: Path, anno_id: int, frame_ids: tuple[str, ...]) -> Size | None:
@@ -103,7 +144,7 @@ def _parse(value: Any, where: str) -> tuple[Size, str]:
     if not is_size or type(counts) is not str or not counts.isascii():
         raise DataError(
             f'{where}: expected null or {{"size": [height, width], "counts": compressed run lengths}}, '
-            f"found {str(value)[:80]}"
+            f"found {repr(value)[:80]}; fetch the file again"
         )
     return (size[0], size[1]), counts
 

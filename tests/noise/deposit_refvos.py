@@ -1,4 +1,4 @@
-"""Tiny deposits of referring video object segmentation: Ref-YouTube-VOS's form and MeViS's."""
+"""Tiny deposits of referring video object segmentation: the forms of Ref-YouTube-VOS, MeViS and ReVOS."""
 
 from __future__ import annotations
 
@@ -66,20 +66,28 @@ def write_palette_split(
 
 
 def write_mevis_split(
-    root: Path, split: str, videos: Mapping[str, Mapping[str, Any]], masks: Mapping[str, object] | None = None
+    root: Path,
+    split: str,
+    videos: Mapping[str, Mapping[str, Any]],
+    masks: Mapping[str, object] | None = None,
+    *,
+    names: tuple[str, str] = ("meta_expressions.json", "mask_dict.json"),
 ) -> Path:
     """Write a split in MeViS's form and return the root.
 
     Annotation 17 is block 1, annotation 18 is block 2 from the second frame on (null in the first), 20 is never seen.
+
+    Args:
+        split: the folder, "." for files at the root. names: of expressions and masks.
     """
-    write_json(root / split / "meta_expressions.json", {"videos": videos})
+    write_json(root / split / names[0], {"videos": videos})
     blocks = [refvos_mask(step) for step in range(3)]
     default = {
         "17": [rle(block == 1) for block in blocks],
         "18": [None, *(rle(block == 2) for block in blocks[1:])],
         "20": [None, None, None],
     }
-    write_json(root / split / "mask_dict.json", default if masks is None else masks)
+    write_json(root / split / names[1], default if masks is None else masks)
     for name in videos:
         for frame in FRAMES:
             save_frame(root / f"{split}/JPEGImages/{name}/{frame}.jpg")
@@ -108,4 +116,9 @@ def write_refvos(root: Path) -> Path:
         )
         | {"vid_id": 0, "height": 12, "width": 16}
     }
-    return write_mevis_split(root, "valid_u", mevis)
+    write_mevis_split(root, "valid_u", mevis)
+    revos = {
+        "UVO/val/v1": video({"0": {"exp": "what can be sat on?", "obj_id": [0], "anno_id": [17], "type_id": 1}}),
+        "UVO/v2": video({"0": {"exp": "the dragon", "obj_id": [], "anno_id": [], "type_id": 2}}),
+    }
+    return write_mevis_split(root, ".", revos, names=("meta_expressions_val_.json", "mask_dict.json"))

@@ -372,7 +372,7 @@ def entry(**changes: object) -> dict[str, Any]:
             r"key 'v\.expressions\.0\.obj_id': expected an object id",
         ),
         ({"v": video({"0": {"exp": "it", "obj_id": 0}})}, r"0\.obj_id': expected an object id, 1 … 254"),
-        ({"v": video({"0": {"exp": "it", "obj_id": [3]}})}, r"0\.obj_id': expected an object id"),
+        ({"v": video({"0": {"exp": "it", "obj_id": [[3]]}})}, r"0\.obj_id': expected an object id"),
         ({"v": video({"0": {"exp": "it", "obj_id": True}})}, r"0\.obj_id': expected an object id"),
         ({"v": video({"0": {"exp": "it", "anno_id": ["a"]}})}, r"0\.anno_id': expected a list of annotation ids"),
         ({"v": video({"0": {"exp": "it", "anno_id": [-1]}})}, r"0\.anno_id': expected a list of annotation ids"),
