@@ -33,6 +33,7 @@ def evaluate_on_manifest(
     merge: bool = False,
     threshold: int | None = None,
     rules: Rules | None = None,
+    objects: bool = False,
 ) -> Evaluation:
     """Score ``<clip_id>/<frame_id>.png`` under ``pred``, pixel = object id, on the clean masks of a manifest.
 
@@ -46,6 +47,7 @@ def evaluate_on_manifest(
         failures: give the failure modes too, which takes several times as long.
         merge: whatever is not 0 is the clip's object, for clips of one object. threshold: cut at this grey level first.
         rules: what is done about masks that are missing or strange; by default they are refused.
+        objects: give J and F of every object too.
 
     Raises:
         ManifestError: the manifest carries no masks.
@@ -66,7 +68,7 @@ def evaluate_on_manifest(
                 yield truth.scored(mask, void)
 
     left_out = 0 if keep_flagged else len(flagged_clips(manifest))
-    result = measure_frames(read(), left_out, void, failures=failures, volumes=False).evaluation
+    result = measure_frames(read(), left_out, void, failures=failures, volumes=False, objects=objects).evaluation
     report.refuse("Masks are PNGs of object ids, as large as the manifest's.")
     return replace(result, allowed=report.to_json())
 
