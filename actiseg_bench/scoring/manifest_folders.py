@@ -18,7 +18,7 @@ from actiseg_bench.scoring.mask_folders import (
     read_prediction,
 )
 from actiseg_bench.scoring.measure import measure_frames
-from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth
+from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth, videos_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.read import Manifest
 
@@ -80,7 +80,9 @@ def _find_masks(pred: Path, manifest: Manifest, keep_flagged: bool, report: Mask
         for clip, group in groupby(_kept(manifest, keep_flagged), lambda truth: truth.clip_id)
     }
     folders = MaskFinder(pred).find_clips(list(frames))
-    hint = check_folder("--pred", pred, [folder.name for folder in folders.values()])
+    hint = check_folder(
+        "--pred", pred, [folder.name for folder in folders.values()] + list(videos_of(manifest).values())
+    )
     places = {}
     for clip, folder in folders.items():
         files = MaskFinder.find_frames(folder, list(frames[clip].values()))

@@ -324,6 +324,12 @@ def test_forms_are_told_apart_and_mixed_ones_refused(tmp_path: Path) -> None:
         form_of(tmp_path / "a", known)
 
 
+def test_a_folder_of_videos_one_level_off_is_met_with_the_right_one(tmp_path: Path) -> None:
+    save_binary(tmp_path / "pred" / "v" / "0", ONE)
+    with pytest.raises(DataError, match=r"--pred .* has no folder of a clip. Did you mean .*pred\?"):
+        evaluate_on_manifest(tmp_path, REFERRING)
+
+
 def test_a_frame_is_divided_where_masks_meet() -> None:
     masks = {1: np.array([[1, 1, 0]], bool), 2: np.array([[0, 1, 1]], bool), 3: np.array([[0, 0, 1]], bool)}
     (first, one), (second, two) = divide(masks, (1, 3))
