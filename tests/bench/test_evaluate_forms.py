@@ -200,6 +200,13 @@ def test_of_several_objects_of_a_category_the_truth_says_which_is_which_after_th
     assert ious(results(tmp_path, wrong)) == {("v", 1): 0, ("v", 2): 1}
 
 
+def test_results_without_a_category_of_the_ground_truth_are_refused(tmp_path: Path) -> None:
+    entries = [entry("v", only(1, TWO, TWO), category_id=40)]
+    with pytest.raises(DataError, match=r"no category of it \(40\) is one of the ground truth's \(1\).* say object_id"):
+        results(tmp_path, entries)
+    assert results(tmp_path, [*entries, entry("v", only(2, TWO, TWO))]).matching["unused"] == 1
+
+
 def test_an_entry_that_names_its_object_is_that_object_s(tmp_path: Path) -> None:
     one, two = only(1, TWO, TWO), only(2, TWO, TWO)
     swapped = [entry("v", one, object_id=2), entry("v", two, id=1)]
@@ -370,11 +377,11 @@ def test_perfect_folders_per_expression_score_100_on_the_manifest_that_refvos_ma
 
 
 def test_results_json_is_scored_on_a_manifest_from_the_command_line(referring: Path, cli: Cli, tmp_path: Path) -> None:
-    path = write_json(tmp_path / "results.json", [entry(3, [ONE, ONE], category_id=0)])
+    path = write_json(tmp_path / "results.json", [entry(3, [ONE, ONE], object_id=1)])
     listed = write_json(tmp_path / "train.json", {"videos": [{"id": 3, "file_names": ["vid:0/00000.jpg"]}]})
     given = ["evaluate", "--pred", path, "--manifest", referring / "labels"]
     exit_code, printed, _ = cli(*given, "--videos", listed)
-    assert (exit_code, "Predicted tracks: 0 name their object" in printed) == (0, True)
+    assert (exit_code, "Predicted tracks: 1 name their object" in printed) == (0, True)
     for options, message in (
         (["--merge"], "--merge goes with a folder of masks"),
         (["--frames", "all"], "--frames goes with --davis"),
