@@ -120,6 +120,15 @@ def test_padded_numbers_are_ids_where_all_of_them_are(tmp_path: Path) -> None:
     assert nested(tmp_path, PAIR).scores.p_miou == 1
 
 
+def test_names_are_the_objects_in_order_in_a_clip_that_has_the_folder_to_itself(tmp_path: Path) -> None:
+    for one, name in ((1, "cup10"), (2, "cup9")):
+        save_binary(tmp_path / "v" / name, *only(3 - one, TWO, TWO))
+    assert nested(tmp_path, PAIR).scores.p_miou == 1
+    layers = manifest_of({("v~1", "v"): [ONE, ONE], ("v~2", "v"): [[[2, 2, 2, 0], [0, 0, 0, 0]]] * 2})
+    with pytest.raises(DataError, match="number their objects each by itself"):
+        nested(tmp_path, layers)
+
+
 def test_a_folder_of_no_object_is_refused_or_background(tmp_path: Path) -> None:
     for name in ("1", "2", "9"):
         save_binary(tmp_path / "v" / name, *only(min(int(name), 2), TWO, TWO))
@@ -134,7 +143,9 @@ def test_the_layers_of_a_video_share_its_folder(tmp_path: Path) -> None:
     save_binary(tmp_path / "v" / "2", [[1, 1, 1, 0], [0, 0, 0, 0]])
     assert ious(nested(tmp_path, layers)) == {("v~1", 1): 1, ("v~2", 2): 1}
     alike = manifest_of({("v~1", "v"): [ONE], ("v~2", "v"): [ONE]})
-    with pytest.raises(DataError, match="divides this video among several clips that number their objects alike"):
+    with pytest.raises(
+        DataError, match="divides this video among several clips that number their objects each by itself"
+    ):
         nested(tmp_path, alike)
 
 
