@@ -259,6 +259,23 @@ def test_a_folder_one_level_off_is_met_with_the_right_one(twins: Path) -> None:
         score(twins / "above" / "pred", twins / "nowhere")
 
 
+@pytest.mark.parametrize("name", ["../gt/vid", "/etc", "vid/../../gt/vid"])
+def test_names_that_lead_out_of_the_folder_are_refused(twins: Path, name: str) -> None:
+    (twins / "clips.txt").write_text(f"{name}\n")
+    with pytest.raises(DataError, match="leads out of .*gt; expected names of folders in it"):
+        score(twins / "pred", twins / "gt", clip_list=twins / "clips.txt")
+
+
+def test_names_in_files_never_lead_out_of_the_folder_of_predictions(tmp_path: Path) -> None:
+    save_binary(tmp_path / "secret" / "0", *[ONE] * 4)
+    gt = mevis(tmp_path / "gt", TRACKS)
+    listed = json.loads((gt / "meta_expressions.json").read_text())
+    write_json(gt / "meta_expressions.json", {"videos": {"../secret": listed["videos"]["v"]}})
+    (tmp_path / "pred").mkdir()
+    with pytest.raises(DataError, match=r"pred/%2E.%2Fsecret%3A0/00001.png: the prediction is missing"):
+        score(tmp_path / "pred", gt)
+
+
 def test_a_truncated_mask_is_named_on_either_side(twins: Path) -> None:
     for side in ("pred", "gt"):
         path = twins / side / "vid" / "001" / "00001.png"
