@@ -13,6 +13,7 @@ from actiseg_noise.errors import DataError
 
 _SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 _DECODER = json.JSONDecoder()
+CHUNK_CHARS = 1 << 20
 
 
 class JsonWindow:
@@ -90,7 +91,9 @@ class JsonWindow:
         return bool(more)
 
 
-def iter_json_members(path: Path, key: str | None, chunk_chars: int = 1 << 20) -> Iterator[tuple[str, int, int, Any]]:
+def iter_json_members(
+    path: Path, key: str | None, chunk_chars: int = CHUNK_CHARS
+) -> Iterator[tuple[str, int, int, Any]]:
     """Yield (name, start, stop, value) for each member of a file's JSON object, or of the object under its ``key``.
 
     Bytes [start, stop) of the file are the value. Memory follows the largest member, not the file.
@@ -112,7 +115,7 @@ def _iter_members(window: JsonWindow, key: str | None) -> Iterator[tuple[str, in
     if key is None:
         yield from _iter_values(window, "an object")
     else:
-        for name in _iter_names(window, f"an object with the key {key!r}"):
+        for name in iter_names(window, f"an object with the key {key!r}"):
             if name == key:
                 is_found, window.entry = True, 0
                 yield from _iter_values(window, f"an object under {key!r}")
@@ -126,14 +129,14 @@ def _iter_members(window: JsonWindow, key: str | None) -> Iterator[tuple[str, in
 
 def _iter_values(window: JsonWindow, expected: str) -> Iterator[tuple[str, int, int, Any]]:
     """Yield (name, start, stop, value) for each member of the object that comes next."""
-    for name in _iter_names(window, expected):
+    for name in iter_names(window, expected):
         start = window.offset
         value = window.value()
         yield name, start, window.offset, value
         window.entry += 1
 
 
-def _iter_names(window: JsonWindow, expected: str) -> Iterator[str]:
+def iter_names(window: JsonWindow, expected: str) -> Iterator[str]:
     """Yield the names of a JSON object's members; the caller consumes the value after each."""
     window.take("{", expected)
     if window.peek() == "}":

@@ -1,0 +1,206 @@
+"""The entries of a JSON file of videos or images with masks, checked one by one; what is kept of each is numbers."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from actiseg_noise.datasets.ytvis_videos import (
+    LARGEST_CATEGORY,
+    name_of,
+    take_category,
+    take_file_names,
+    take_size,
+)
+from actiseg_noise.errors import DataError, raise_if
+from actiseg_noise.fields import Fields, is_text, shorten
+
+VideoId = int | str
+
+
+@dataclass
+class Table:
+    """Videos or images: what is known of each without reading it again."""
+
+    names: list[str] = field(default_factory=list)
+    ids: dict[VideoId, int] = field(default_factory=dict)
+    starts: array[int] = field(default_factory=lambda: array("q"))
+    stops: array[int] = field(default_factory=lambda: array("q"))
+
+    def add(self, fields: Fields, start: int, stop: int, *, is_image: bool) -> None:
+        """Take in an entry."""
+        number = take_id(fields, "id")
+        where, _, _ = fields.place
+        raise_if(number in self.ids, f"{where}: the id {number!r} stands twice; give each its own", DataError)
+        files = files_of(fields, is_image=is_image)
+        _check_size(fields)
+        self.ids[number] = len(self.names)
+        given = fields.raw("video_name", fields.raw("name", ""))
+        spare = given.replace("/", "_") if is_text(given, 200) and given.strip() else str(number)
+        self.names.append(name_of(files, is_image=is_image) or spare)
+        self.starts.append(start)
+        self.stops.append(stop)
+
+
+def files_of(fields: Fields, *, is_image: bool) -> tuple[str, ...]:
+    """Return the files of a video's frames."""
+    where, kind, _ = fields.place
+    if is_image:
+        return take_file_names(Fields({"file_name": [fields.text("file_name")]}, where, kind), "file_name")
+    files = take_file_names(fields, "file_names")
+    length = fields.raw("length", None)
+    if length is not None and (type(length) is not int or length != len(files)):
+        raise DataError(
+            f"{where}: length: expected {len(files)}, the number of file_names, found {shorten(length)}; fetch the "
+            "file again, or mend the entry"
+        )
+    return files
+
+
+def _check_size(fields: Fields) -> None:
+    """Refuse a size that no video has; the place is named."""
+    where, _, _ = fields.place
+    try:
+        take_size(fields)
+    except DataError as error:
+        raise error if str(error).startswith(where) else DataError(f"{where}: {error}") from None
+
+
+class Entries:
+    """Takes in the entries of a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.videos, self.images = Table(), Table()
+        self.categories: dict[int, str] = {}
+        self.annotations = Numbers()
+        self.pairs: list[Pair] = []
+        self._keys: set[str] = set()
+
+    def add(self, key: str, number: int, start: int, stop: int, value: Any) -> None:
+        """Take in one entry of a list."""
+        self._keys.add(key)
+        take = {
+            "videos": self._add_video,
+            "images": self._add_image,
+            "categories": self._add_category,
+            "annotations": self._add_annotation,
+            "video_np_pairs": self._add_pair,
+        }.get(key)
+        if take is None or (value is None and number < 0):
+            return
+        if number < 0:
+            raise DataError(f"{self.path}: {key}: expected a list, found {shorten(value)}")
+        take(Fields(value, f"{self.path}: {key}[{number}]"), start, stop)
+
+    def check(self) -> None:
+        """Refuse a file of another form, and one without annotations."""
+        has_videos, has_images = bool(self.videos.names), bool(self.images.names)
+        if not has_videos and not has_images:
+            found = ", ".join(sorted(self._keys)[:10]) or "none"
+            raise DataError(
+                f"{self.path}: expected a JSON object with 'videos' (YouTube-VIS) or 'images' (COCO), 'annotations' "
+                f"and 'categories'; none of its lists of videos or images has an entry. Keys found: {found}"
+            )
+        if has_videos and has_images:
+            raise DataError(
+                f"{self.path}: has both 'videos' and 'images' (TAO, CocoVID); expected videos with 'file_names' and "
+                "'segmentations' (YouTube-VIS), or images alone (COCO). Convert the file, or remove 'videos' to read "
+                "each image by itself"
+            )
+        for numbers in self.annotations.unknown_categories(self.categories):
+            number, category_id = numbers
+            raise DataError(
+                f"{self.path}: annotation {number}: category {category_id} is not among the {len(self.categories)} "
+                "categories of the file; add it there, or mend the annotation"
+            )
+
+    def _add_video(self, fields: Fields, start: int, stop: int) -> None:
+        self.videos.add(fields, start, stop, is_image=False)
+
+    def _add_image(self, fields: Fields, start: int, stop: int) -> None:
+        self.images.add(fields, start, stop, is_image=True)
+
+    def _add_category(self, fields: Fields, start: int, stop: int) -> None:
+        number, noun = take_category(fields)
+        where, _, _ = fields.place
+        raise_if(
+            number in self.categories, f"{where}: the id {number} stands twice; keep one category of it", DataError
+        )
+        self.categories[number] = noun
+
+    def _add_annotation(self, fields: Fields, start: int, stop: int) -> None:
+        number = fields.integer("id", least=0)
+        key = "image_id" if "image_id" in fields else "video_id"
+        category_id = fields.integer("category_id", least=0, most=LARGEST_CATEGORY)
+        self.annotations.add(number, take_id(fields, key), category_id, start, stop)
+
+    def _add_pair(self, fields: Fields, start: int, stop: int) -> None:
+        category_id = fields.integer("category_id", least=0, most=LARGEST_CATEGORY)
+        count = fields.integer("num_masklets", least=0)
+        video = take_id(fields, "video_id")
+        self.pairs.append(Pair(fields.place[0], video, category_id, count, phrase_of(fields)))
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A phrase and how many annotations of a video it names."""
+
+    where: str
+    video: VideoId
+    category_id: int
+    count: int
+    phrase: str | None
+
+
+class Numbers:
+    """What is kept of every annotation: one number each of five kinds."""
+
+    def __init__(self) -> None:
+        self.ids, self.categories, self.starts, self.stops = (array("q") for _ in range(4))
+        self.videos = array("q")
+        self.owners: dict[VideoId, int] = {}
+
+    def add(self, number: int, video: VideoId, category_id: int, start: int, stop: int) -> None:
+        """Take in one."""
+        self.ids.append(number)
+        self.videos.append(self.owners.setdefault(video, len(self.owners)))
+        self.categories.append(category_id)
+        self.starts.append(start)
+        self.stops.append(stop)
+
+    def unknown_categories(self, known: dict[int, str]) -> Iterator[tuple[int, int]]:
+        """Yield (annotation id, category) of those whose category is not known."""
+        if not len(self.ids):
+            return
+        unknown = set(np.unique(as_array(self.categories)).tolist()) - known.keys()
+        if unknown:
+            at = self.categories.index(min(unknown))
+            yield self.ids[at], min(unknown)
+
+
+def as_array(values: array[int]) -> npt.NDArray[np.int64]:
+    """Return numbers as an array."""
+    return np.frombuffer(values, np.int64) if len(values) else np.zeros(0, np.int64)
+
+
+def take_id(fields: Fields, key: str) -> VideoId:
+    """Return the id of a video or image: a whole number from 0 on, or a text."""
+    value = fields.raw(key)
+    if (type(value) is int and 0 <= value < 2**63) or (type(value) is str and value.strip() and is_text(value, 200)):
+        return value
+    where, _, _ = fields.place
+    raise DataError(
+        f"{where}: {key}: expected a whole number from 0 on, or a text, found {shorten(value)}; mend the id"
+    )
+
+
+def phrase_of(fields: Fields) -> str | None:
+    """Return an entry's own phrase, None where it has none."""
+    return None if fields.raw("noun_phrase", None) is None else fields.text("noun_phrase")
