@@ -129,10 +129,10 @@ class FolderPairs(Pairs):
                 if problem is not None:
                     frames.add(f"{sequence}/{stem}: {problem}")
                     self._left_out.add((sequence, stem))
-        if not self.skip_missing:
-            advice = "Pass --skip-missing to go on without them, or fetch them."
-            missing.refuse("sequences are on one side only", advice)
-            frames.refuse("frames have no pair of masks", advice)
+        for problems, what in ((missing, "sequences are on one side only"), (frames, "frames have no pair of masks")):
+            self.why_left_out += problems.describe(what)
+            if not self.skip_missing:
+                problems.refuse(what, "Pass --skip-missing to go on without them, or fetch them.")
         self._find_objects(common)
         self.texts.check(self._sequences)
         self._leave_out_blank()
