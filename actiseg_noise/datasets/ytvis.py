@@ -1,6 +1,7 @@
 """Videos and images with a mask per object, in the JSON of YouTube-VIS and of COCO.
 
-What: YouTube-VIS, OVIS, UVO, LV-VIS, SA-Co/VEval and what else has their form; COCO's instances and files like them.
+What: YouTube-VIS, OVIS, UVO, LV-VIS, SA-Co/VEval and what else has their form; COCO's instances and files like them;
+BURST; the masklets of SA-V.
 How much, licence, citation and how to get it: ``YtVis.card``.
 
 Layout, relative to the root; the first file that is there is read, and ``file`` names any other::
@@ -18,6 +19,10 @@ Layout, relative to the root; the first file that is there is read, and ``file``
     annotations  [{id, image_id, category_id, segmentation}]
     categories   [{id, name}]
 
+    <split>/all_classes.json                            BURST: sequences [{id, dataset, seq_name, width, height,
+                                                        annotated_image_paths, segmentations, track_category_ids}]
+    …/<video>_manual.json                               SA-V, at any depth: one file a video; split train
+
 A mask is run lengths, compressed or as a list, or polygons, whose union is drawn as COCO does; ``null`` and ``[]``
 say that the object is not visible. A video's name is the folder of its frames, an image's its file; where several have
 one, the id is added. A video without annotations is no clip. The noun is the category's name with ``_`` as a space, and
@@ -29,7 +34,9 @@ both cases objects are in ascending order of annotation id, and ``FrameRecord.ma
 
 SA-Co/VEval: each masklet is one object, and several may have one phrase. A phrase without masklets (``video_np_pairs``
 of ``num_masklets`` 0) is a negative object of the video's first clip that has room, after the others, and never
-visible. The pairs' counts must be those of the annotations.
+visible. The pairs' counts must be those of the annotations. So are the classes that BURST says are absent
+(``neg_category_ids``). SA-V names no classes: the noun is "object", and mask noise alone is possible; its masks are on
+every fourth frame, from ``00000`` on. ``file`` may name a folder of its files, or one ``<video>_auto.json``.
 """
 
 from __future__ import annotations
@@ -44,14 +51,15 @@ from actiseg_noise.datasets.ytvis_files import (
     SPLITS,
     Images,
     check_evaluation,
-    choose_file,
+    choose_files,
     find_files,
     iter_layout,
     named_file,
+    named_files,
 )
-from actiseg_noise.datasets.ytvis_index import open_annotations, read_video
 from actiseg_noise.datasets.ytvis_layers import Layer, join_ids, list_layers, object_ids, pick_joined
 from actiseg_noise.datasets.ytvis_masks import paint_spans, read_spans
+from actiseg_noise.datasets.ytvis_open import open_annotations, read_video
 from actiseg_noise.datasets.ytvis_videos import Annotation, Video
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.masks import IndexMask
@@ -123,20 +131,20 @@ class YtVis(Dataset):
             DataError: a missing or malformed file; file, video, annotation and frame are named.
         """
         self.check_split(split)
-        path = self._path(split)
+        paths = self._paths(split)
         images = Images(self.root, split, self.images)
-        layers = {layer.clip_id: layer for layer in list_layers(path)}
+        layers = {layer.clip_id: layer for layer in list_layers(paths)}
         if not layers:
             raise DataError(
-                f"{path}: no video or image has an annotation; the organisers keep those of some evaluation splits, "
-                "and there is nothing to noise without them"
+                f"{paths[0]}: no video or image has an annotation; the organisers keep those of some evaluation "
+                "splits, and there is nothing to noise without them"
             )
-        found = open_annotations(path)
         for clip_id in self.choose(layers, split):
             layer = layers[clip_id]
+            found = open_annotations(layer.path)
             video = found.read(layer.video, with_masks=False)
             members = layer.pick(video.annotations)
-            frames = self._frames(path, video, members, images) if with_frames else ()
+            frames = self._frames(layer.path, video, members, images) if with_frames else ()
             yield make_clip(layer, video, members, found.categories, frames)
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
@@ -147,7 +155,7 @@ class YtVis(Dataset):
         """
         on_disk = [split for split in splits if self.file is not None or find_files(self.root, split)]
         found: dict[int, tuple[str, Path]] = {}
-        for path in dict.fromkeys(self._path(split, is_checked=False) for split in on_disk or splits[:1]):
+        for path in dict.fromkeys(self._paths(split, is_checked=False)[0] for split in on_disk or splits[:1]):
             for number, noun in open_annotations(path).categories.items():
                 known, first = found.setdefault(number, (noun, path))
                 if known != noun:
@@ -177,13 +185,14 @@ class YtVis(Dataset):
         found = zip(video.frame_ids, images.find(video.file_names), strict=True)
         return tuple(FrameRecord(frame_id, image, mask_path, True, mask_key=key) for frame_id, image in found)
 
-    def _path(self, split: str, *, is_checked: bool = True) -> Path:
-        """Return the file of a split."""
-        if self.file is None:
-            return choose_file(self.root, split, self.card.how_to_get)
-        if is_checked:
-            check_evaluation(self.file, self.root, split)
-        return self.file
+    def _paths(self, split: str, *, is_checked: bool = True) -> list[Path]:
+        """Return the file of a split; of SA-V all its files, which have the same categories."""
+        name = "" if self.file is None else self.file.relative_to(self.root).as_posix()
+        given = self.file
+        paths = choose_files(self.root, split, self.card.how_to_get) if given is None else named_files(given)
+        for path in paths if is_checked else ():
+            check_evaluation(path, name, open_annotations(path).split, split)
+        return paths
 
 
 def make_clip(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +14,10 @@ import numpy.typing as npt
 
 from actiseg_noise.datasets.ytvis_videos import (
     LARGEST_CATEGORY,
+    check_size,
     name_of,
     take_category,
     take_file_names,
-    take_size,
 )
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.fields import Fields, is_text, shorten
@@ -39,11 +40,15 @@ class Table:
         where, _, _ = fields.place
         raise_if(number in self.ids, f"{where}: the id {number!r} stands twice; give each its own", DataError)
         files = files_of(fields, is_image=is_image)
-        _check_size(fields)
-        self.ids[number] = len(self.names)
+        check_size(fields)
         given = fields.raw("video_name", fields.raw("name", ""))
         spare = given.replace("/", "_") if is_text(given, 200) and given.strip() else str(number)
-        self.names.append(name_of(files, is_image=is_image) or spare)
+        self.add_place(number, name_of(files, is_image=is_image) or spare, start, stop)
+
+    def add_place(self, number: VideoId, name: str, start: int, stop: int) -> None:
+        """Take in what is kept of an entry."""
+        self.ids[number] = len(self.names)
+        self.names.append(name)
         self.starts.append(start)
         self.stops.append(stop)
 
@@ -63,15 +68,6 @@ def files_of(fields: Fields, *, is_image: bool) -> tuple[str, ...]:
     return files
 
 
-def _check_size(fields: Fields) -> None:
-    """Refuse a size that no video has; the place is named."""
-    where, _, _ = fields.place
-    try:
-        take_size(fields)
-    except DataError as error:
-        raise error if str(error).startswith(where) else DataError(f"{where}: {error}") from None
-
-
 class Entries:
     """Takes in the entries of a file."""
 
@@ -81,11 +77,14 @@ class Entries:
         self.categories: dict[int, str] = {}
         self.annotations = Numbers()
         self.pairs: list[Pair] = []
+        self.tracks = Tracks()
         self._keys: set[str] = set()
 
     def add(self, key: str, number: int, start: int, stop: int, value: Any) -> None:
         """Take in one entry of a list."""
         self._keys.add(key)
+        if self.tracks.add(self.path, key, number, start, stop, value):
+            return
         take = {
             "videos": self._add_video,
             "images": self._add_image,
@@ -106,7 +105,8 @@ class Entries:
             found = ", ".join(sorted(self._keys)[:10]) or "none"
             raise DataError(
                 f"{self.path}: expected a JSON object with 'videos' (YouTube-VIS) or 'images' (COCO), 'annotations' "
-                f"and 'categories'; none of its lists of videos or images has an entry. Keys found: {found}"
+                "and 'categories', with 'sequences' (BURST), or with 'masklet' (SA-V); none of these lists has an "
+                f"entry. Keys found: {found}"
             )
         if has_videos and has_images:
             raise DataError(
@@ -146,6 +146,49 @@ class Entries:
         count = fields.integer("num_masklets", least=0)
         video = take_id(fields, "video_id")
         self.pairs.append(Pair(fields.place[0], video, category_id, count, phrase_of(fields)))
+
+
+class Tracks:
+    """The entries of files whose masks are listed by frame: BURST's sequences, and SA-V's one video.
+
+    Attributes:
+        sequences: BURST. masklets: the frames of SA-V, first byte and byte after the last. facts: SA-V's other values.
+        masklet_ids: SA-V. split: what BURST says it is of.
+    """
+
+    def __init__(self) -> None:
+        self.sequences = Table()
+        self.has_objects: list[bool] = []
+        self.masklets: list[tuple[int, int]] = []
+        self.masklet_ids: list[Any] = []
+        self.facts: dict[str, Any] = {}
+        self.split = ""
+
+    def add(self, path: Path, key: str, number: int, start: int, stop: int, value: Any) -> bool:
+        """Take in an entry; return whether it was one of these."""
+        if key == "sequences" and number >= 0:
+            self._add_sequence(Fields(value, f"{path}: sequences[{number}]"), start, stop)
+        elif key == "masklet" and number >= 0:
+            self.masklets.append((start, stop))
+        elif key == "masklet_id" and number >= 0:
+            self.masklet_ids.append(value)
+        elif number < 0 and key.startswith("video_"):
+            self.facts[key] = value
+        elif number < 0 and key == "split":
+            self.split = value if is_text(value, 200) else ""
+        else:
+            return False
+        return True
+
+    def _add_sequence(self, fields: Fields, start: int, stop: int) -> None:
+        number = take_id(fields, "id")
+        where, _, _ = fields.place
+        raise_if(number in self.sequences.ids, f"{where}: the id {number!r} stands twice; give each its own", DataError)
+        check_size(fields)
+        name = "_".join(fields.text(key).replace("/", "_") for key in ("dataset", "seq_name") if fields.raw(key, None))
+        self.sequences.add_place(number, name or str(number), start, stop)
+        named = fields.table("track_category_ids"), fields.raw("neg_category_ids", None)
+        self.has_objects.append(bool(named[0] or named[1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,3 +247,14 @@ def take_id(fields: Fields, key: str) -> VideoId:
 def phrase_of(fields: Fields) -> str | None:
     """Return an entry's own phrase, None where it has none."""
     return None if fields.raw("noun_phrase", None) is None else fields.text("noun_phrase")
+
+
+def distinct(names: list[str], ids: dict[VideoId, int], path: Path) -> list[str]:
+    """Return the names, each once: those that several videos have get their id as well."""
+    several = {name for name, count in Counter(names).items() if count > 1}
+    if not several:
+        return names
+    found = [f"{name}-{number}" if name in several else name for name, number in zip(names, ids, strict=True)]
+    twice = next((name for name, count in Counter(found).items() if count > 1), None)
+    raise_if(twice is not None, f"{path}: two videos are called {twice!r}; rename the folder of one", DataError)
+    return found

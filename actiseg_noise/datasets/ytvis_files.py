@@ -6,15 +6,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from actiseg_noise.borders.folders import IMAGE_SUFFIXES, is_inside, leads_inside
+from actiseg_noise.borders.folders import IMAGE_SUFFIXES, is_inside, leads_inside, walk_files
 from actiseg_noise.borders.roots import full_path
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.datasets.files import find_name
 from actiseg_noise.datasets.ytvis_videos import frame_id_of
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import DataError, raise_if
 
 SPLITS = ("train", "val", "valid", "test")
 EVAL_SPLITS = ("val", "valid", "test")
+SAV_SPLIT, SAV_SUFFIX = "train", "_manual.json"
 
 _NAMES = ("{0}.json", "instances_{0}.json", "annotations_{0}.json", "{0}_instances.json")
 _YEARS = ("instances_{0}2017.json", "instances_{0}2014.json")
@@ -24,10 +25,11 @@ _FILES = (
     *_YEARS,
     "{0}/instances.json",
     "annotations/{0}/instances.json",
+    "{0}/all_classes.json",
 )
 _IMAGES = (
     *("{0}/JPEGImages", "JPEGImages/{0}", "JPEGImages", "{0}/images", "images/{0}", "images"),
-    *("{0}2017", "{0}2014", "images/{0}2017", "images/{0}2014", "{0}", "."),
+    *("{0}2017", "{0}2014", "images/{0}2017", "images/{0}2014", "frames/{0}", "{0}", "."),
 )
 _EVALUATION = re.compile(r"(?<![a-z])(val|valid|validation|veval|eval|test)(?![a-z])")
 
@@ -42,13 +44,15 @@ def find_files(root: Path, split: str) -> list[Path]:
     return [root / name for name in split_files(split) if (root / name).is_file()]
 
 
-def choose_file(root: Path, split: str, how_to_get: str) -> Path:
-    """Return the file of a split.
+def choose_files(root: Path, split: str, how_to_get: str) -> list[Path]:
+    """Return the file of a split, or SA-V's files, which are one a video.
 
     Raises:
         DataError: there is none (the splits that have one are named), or two that differ.
     """
     found = find_files(root, split)
+    if not found and split == SAV_SPLIT and (videos := list(walk_files(root, SAV_SUFFIX))):
+        return videos
     if not found:
         there = [name for name in SPLITS if find_files(root, name)]
         known = f"splits found: {', '.join(there)}" if there else "no split's file is there"
@@ -62,7 +66,16 @@ def choose_file(root: Path, split: str, how_to_get: str) -> Path:
             raise DataError(
                 f"{found[0]} and {other} are both there and differ; choose with --option file=FILE, or remove one"
             )
-    return found[0]
+    return found[:1]
+
+
+def named_files(path: Path) -> list[Path]:
+    """Return what the option ``file`` names: a file, or SA-V's files in a folder, at any depth."""
+    if not path.is_dir():
+        return [path]
+    found = list(walk_files(path, SAV_SUFFIX))
+    raise_if(not found, f"--option file={path}: the folder has no file *{SAV_SUFFIX}; name the file itself", DataError)
+    return found
 
 
 def named_file(root: Path, name: str) -> Path:
@@ -83,16 +96,22 @@ def named_file(root: Path, name: str) -> Path:
     return root / path.resolve().relative_to(root.resolve())
 
 
-def check_evaluation(path: Path, root: Path, split: str) -> None:
-    """Refuse a file that its own name calls one of evaluation, read as a split that is noised without asking."""
+def check_evaluation(path: Path, name: str, said: str, split: str) -> None:
+    """Refuse a file of evaluation that is read as a split which is noised without asking.
+
+    Args:
+        name: what the option ``file`` says; '' for a file that was found by the split.
+        said: the file's own word for its split.
+    """
     if split in EVAL_SPLITS:
         return
-    said = _EVALUATION.search(path.relative_to(root).as_posix().lower())
-    if said:
-        raise DataError(
-            f"--option file={path.relative_to(root)}: the name says {said[1]!r}, an evaluation split, but it is read "
-            f"as {split!r}; pass --split val (and --allow-eval to noise it), or rename the file"
-        )
+    for what, text in (("its name", name), ("it", said)):
+        found = _EVALUATION.search(text.lower())
+        if found:
+            raise DataError(
+                f"{path}: {what} says {found[1]!r}, an evaluation split, but it is read as {split!r}; pass --split val "
+                "(and --allow-eval to noise it), or rename the file"
+            )
 
 
 class Images:

@@ -5,56 +5,46 @@ Memory follows the number of videos and annotations, never the masks: an entry i
 
 from __future__ import annotations
 
-from collections import Counter
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.borders.json_lists import iter_json_lists, read_json_part
-from actiseg_noise.borders.json_object import file_stamp
+from actiseg_noise.borders.json_lists import read_json_part
 from actiseg_noise.datasets.ytvis_entries import (
     Entries,
     Numbers,
     Pair,
     VideoId,
     as_array,
+    distinct,
     files_of,
     phrase_of,
 )
 from actiseg_noise.datasets.ytvis_videos import (
     Annotation,
     Video,
+    VideoFile,
     take_size,
 )
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.fields import Fields, shorten
 
-FILES_KEPT = 8
-VIDEOS_KEPT = 2
 
-
-class AnnotationFile:
+class AnnotationFile(VideoFile):
     """A file in the form of COCO (``images``) or YouTube-VIS (``videos``).
 
-    Attributes:
-        names: of the videos, each once, in the file's order. categories: id → noun.
-
     Raises:
-        DataError: a missing or malformed file; file, entry and key are named.
+        DataError: entries that do not fit each other; file and entry are named.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, entries: Entries) -> None:
         self.path = path
-        entries = Entries(path)
-        for key, number, start, stop, value in iter_json_lists(path):
-            entries.add(key, number, start, stop, value)
         entries.check()
         self.is_images = not entries.videos.starts
         table = entries.images if self.is_images else entries.videos
-        self.names = _distinct(table.names, table.ids, path)
-        self.categories = entries.categories
+        self.names = distinct(table.names, table.ids, path)
+        self.categories, self.split = entries.categories, entries.tracks.split
         self._places = {name: place for place, name in enumerate(self.names)}
         self._starts, self._stops = table.starts, table.stops
         self._rows = _Rows(entries.annotations, table.ids, path, "image" if self.is_images else "video")
@@ -64,16 +54,12 @@ class AnnotationFile:
         return name in self._places
 
     def has_objects(self, name: str) -> bool:
-        """Return whether a video has an annotation, or a phrase that names nothing."""
+        """See :class:`VideoFile`."""
         place = self._places[name]
         return bool(len(self._rows.of(place))) or place in self._absent
 
     def read(self, name: str, *, with_masks: bool = True) -> Video:
-        """Return a video and its annotations, the masks as they are written; without masks nothing of them is read.
-
-        Raises:
-            DataError: an annotation has not one mask per frame.
-        """
+        """See :class:`VideoFile`; without masks nothing of them is read."""
         place = self._places[name]
         entry = read_json_part(self.path, self._starts[place], self._stops[place])
         fields = Fields(entry, f"{self.path}: {'image' if self.is_images else 'video'} {name!r}")
@@ -108,29 +94,6 @@ class AnnotationFile:
                 f"found {found}; fetch the file again, or mend the annotation"
             )
         return Annotation(number, category_id, masks)
-
-
-def open_annotations(path: Path) -> AnnotationFile:
-    """Return a file's index, made once per process as long as the file stays as it is."""
-    return _open(path, *file_stamp(path))
-
-
-def read_video(path: Path, name: str) -> Video:
-    """Return a video of a file; the last few are kept as long as the file stays as it is."""
-    return _read(path, name, *file_stamp(path))
-
-
-@lru_cache(FILES_KEPT)
-def _open(path: Path, changed_ns: int, size: int) -> AnnotationFile:
-    return AnnotationFile(path)
-
-
-@lru_cache(VIDEOS_KEPT)
-def _read(path: Path, name: str, changed_ns: int, size: int) -> Video:
-    found = _open(path, changed_ns, size)
-    if name not in found:
-        raise DataError(f"{path}: no video {name!r} in the file; it does not belong to this clip")
-    return found.read(name)
 
 
 class _Rows:
@@ -224,14 +187,3 @@ def _check_phrase(phrase: str | None, category_id: int, categories: dict[int, st
             f"{where}: noun_phrase is {shorten(phrase)}, but its category {category_id} is {shorten(noun)}; expected "
             "the name of the category. Mend one of them"
         )
-
-
-def _distinct(names: list[str], ids: dict[VideoId, int], path: Path) -> list[str]:
-    """Return the names, each once: those that several videos have get their id as well."""
-    several = {name for name, count in Counter(names).items() if count > 1}
-    if not several:
-        return names
-    found = [f"{name}-{number}" if name in several else name for name, number in zip(names, ids, strict=True)]
-    twice = next((name for name, count in Counter(found).items() if count > 1), None)
-    raise_if(twice is not None, f"{path}: two videos are called {twice!r}; rename the folder of one", DataError)
-    return found

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
 from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.datasets.layers import MOST_OBJECTS, divide_into_layers, layer_name
-from actiseg_noise.datasets.ytvis_index import FILES_KEPT, open_annotations, read_video
 from actiseg_noise.datasets.ytvis_masks import find_meetings, read_spans
+from actiseg_noise.datasets.ytvis_open import open_annotations, read_video
 from actiseg_noise.datasets.ytvis_videos import Annotation, Video
 from actiseg_noise.errors import DataError
 
@@ -19,6 +19,7 @@ Layers = list[tuple[int, ...]]
 """Positions among a video's annotations, per layer."""
 
 NO_ANNOTATION = "-"
+LISTS_KEPT = 65_536  # SA-V has a file for each video
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Layer:
         members: positions among the video's annotations; None: all of them.
     """
 
+    path: Path
     clip_id: str
     video: str
     source_order: int
@@ -40,23 +42,26 @@ class Layer:
         return list(annotations) if self.members is None else [annotations[place] for place in self.members]
 
 
-def list_layers(path: Path) -> list[Layer]:
-    """Return the clips of a file in ascending clip_id; every mask is read for it, once per process.
+def list_layers(paths: Sequence[Path]) -> list[Layer]:
+    """Return the clips of files in ascending clip_id; every mask is read for it, once per process.
 
     A video without annotations is no clip.
 
     Raises:
-        DataError: the file or one of its masks is malformed, or two clips have one name.
+        DataError: a file or one of its masks is malformed, or two clips have one name.
     """
-    return _list_layers(path, *file_stamp(path))
+    found: list[Layer] = []
+    for path in paths:
+        before = len(found)
+        mine = _list_layers(path, *file_stamp(path))
+        found += [replace(one, source_order=one.source_order + before) for one in mine] if before else mine
+    return check_names(sorted(found, key=lambda layer: layer.clip_id))
 
 
-@lru_cache(FILES_KEPT)
+@lru_cache(LISTS_KEPT)
 def _list_layers(path: Path, changed_ns: int, size: int) -> list[Layer]:
     found = open_annotations(path)
-    layers = list(_iter_layers(path, (name for name in found.names if found.has_objects(name))))
-    layers.sort(key=lambda layer: layer.clip_id)
-    return check_names(layers, path)
+    return list(_iter_layers(path, (name for name in found.names if found.has_objects(name))))
 
 
 def _iter_layers(path: Path, names: Iterable[str]) -> Iterator[Layer]:
@@ -64,16 +69,16 @@ def _iter_layers(path: Path, names: Iterable[str]) -> Iterator[Layer]:
     order = 0
     for name in names:
         video = read_video(path, name)
-        for layer in name_layers(name, divide([video]), order):
+        for layer in name_layers(path, name, divide([video]), order):
             yield layer
             order += 1
 
 
-def name_layers(video: str, layers: Layers, order: int) -> Iterator[Layer]:
+def name_layers(path: Path, video: str, layers: Layers, order: int) -> Iterator[Layer]:
     """Yield a video's layers with their names; ``order`` is the place of the first."""
     for place, members in enumerate(layers):
         kept = None if len(layers) == 1 else members
-        yield Layer(layer_name(video, place, len(layers)), video, order + place, kept)
+        yield Layer(path, layer_name(video, place, len(layers)), video, order + place, kept)
 
 
 def divide(versions: Sequence[Video]) -> Layers:
@@ -118,12 +123,12 @@ def pick_joined(annotations: Sequence[Annotation], word: str, where: str) -> lis
     return [one for one in picked if one is not None]
 
 
-def check_names(layers: list[Layer], path: Path) -> list[Layer]:
+def check_names(layers: list[Layer]) -> list[Layer]:
     """Return the layers, sorted, unless two have one name."""
     for first, second in pairwise(layers):
         if first.clip_id == second.clip_id:
             raise DataError(
-                f"{path}: videos {first.video!r} and {second.video!r} both give a clip {first.clip_id!r}; rename the "
-                "folder of one"
+                f"{first.path}: video {first.video!r}, and {second.path}: video {second.video!r}: both give a clip "
+                f"{first.clip_id!r}; rename the folder of one"
             )
     return layers

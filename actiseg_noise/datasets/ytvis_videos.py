@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from actiseg_noise.borders.folders import is_inside, stem_of
@@ -53,6 +54,36 @@ class Video:
         return tuple(map(frame_id_of, self.file_names))
 
 
+class VideoFile(ABC):
+    """A file of videos, whatever its form: what lies where in it is known, masks are read when they are asked for.
+
+    Attributes:
+        names: of the videos, each once, in the file's order. categories: id → noun.
+        split: what the file says it is of; '' where it does not say.
+    """
+
+    path: Path
+    names: list[str]
+    categories: dict[int, str]
+    split: str = ""
+
+    @abstractmethod
+    def __contains__(self, name: str) -> bool:
+        """Return whether the file has a video of this name."""
+
+    @abstractmethod
+    def has_objects(self, name: str) -> bool:
+        """Return whether a video has an annotation, or a phrase that names nothing."""
+
+    @abstractmethod
+    def read(self, name: str, *, with_masks: bool = True) -> Video:
+        """Return a video and its annotations, the masks as they are written; without masks nothing of them is kept.
+
+        Raises:
+            DataError: an annotation has not one mask per frame, or the file has changed.
+        """
+
+
 def frame_id_of(file_name: str) -> str:
     """Return the name of a frame's file without folder and suffix."""
     return stem_of(PurePosixPath(file_name).name)
@@ -67,6 +98,15 @@ def take_size(fields: Fields) -> tuple[int, int]:
     size = fields.integer("height", least=1, most=MAX_SIDE), fields.integer("width", least=1, most=MAX_SIDE)
     check_canvas(*size)
     return size
+
+
+def check_size(fields: Fields) -> None:
+    """Refuse a size that no video has; the place is named."""
+    where, _, _ = fields.place
+    try:
+        take_size(fields)
+    except DataError as error:
+        raise error if str(error).startswith(where) else DataError(f"{where}: {error}") from None
 
 
 def take_file_names(fields: Fields, key: str) -> tuple[str, ...]:

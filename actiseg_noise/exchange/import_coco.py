@@ -15,8 +15,8 @@ from typing import Any
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.datasets.ytvis import make_clip, paint
 from actiseg_noise.datasets.ytvis_files import Images
-from actiseg_noise.datasets.ytvis_index import open_annotations
 from actiseg_noise.datasets.ytvis_layers import Layer, check_names, divide, join_ids, name_layers, pick_joined
+from actiseg_noise.datasets.ytvis_open import open_annotations
 from actiseg_noise.datasets.ytvis_videos import Annotation, Video
 from actiseg_noise.exchange.import_folders import Folders, folder_card
 from actiseg_noise.exchange.import_pairs import NoisyLabel, PairedClip, Pairs, Problems
@@ -176,12 +176,12 @@ class CocoPairs(Pairs):
         for name in names:
             pair = self._pair(name, with_masks=True)
             if pair[0].annotations and pair[0].file_names:
-                layers.extend(name_layers(name, divide(pair), len(layers)))
+                layers.extend(name_layers(self.files.clean, name, divide(pair), len(layers)))
             else:
                 self.skipped.append(name)
         self.skipped.sort()
         layers.sort(key=lambda layer: layer.clip_id)
-        self._layers = check_names(layers, self.files.clean)
+        self._layers = check_names(layers)
 
     def _read(self, path: Path, name: str, *, with_masks: bool) -> Video:
         """Return one side of a video."""

@@ -28,6 +28,7 @@ from deposit_ytvis import (
     videos_file,
     write_ytvis,
 )
+from mutations import cut, mutate
 
 import actiseg_noise
 from actiseg_noise.check.verify import verify
@@ -161,7 +162,7 @@ def test_two_equal_files_of_a_split_are_one_and_two_different_ones_are_refused(t
 def test_an_evaluation_file_is_not_noised_as_if_it_were_of_train(tmp_path: Path) -> None:
     write_json(tmp_path / "saco_veval_sav.json", one_image([SQUARE]))
     options = {"root": tmp_path, "options": {"file": "saco_veval_sav.json"}, "recipe": "mask-15", "gate": False}
-    with pytest.raises(DataError, match="the name says 'veval', an evaluation split, but it is read as 'train'"):
+    with pytest.raises(DataError, match="its name says 'veval', an evaluation split, but it is read as 'train'"):
         actiseg_noise.build("ytvis", out=tmp_path / "m", **options)  # type: ignore[arg-type]
     with pytest.raises(ActisegError, match="'val' is an evaluation split .*--allow-eval"):
         actiseg_noise.build("ytvis", out=tmp_path / "m", split="val", **options)  # type: ignore[arg-type]
@@ -299,42 +300,6 @@ def test_paths_of_options_stay_below_the_root(tmp_path: Path) -> None:
         YtVis(tmp_path / "in", file=str(tmp_path / "train.json"))
     with pytest.raises(DataError, match=r"--option images=\.\./x: expected a folder below --root"):
         clips(YtVis(tmp_path, images="../x"))
-
-
-JUNK: tuple[object, ...] = (
-    *(None, True, -1, 0, 1.5, 2**70, float("nan"), float("inf"), "", "x", "../x", "\ud800"),
-    *([], {}, [[]], [[1, 2, 3, 4, 5, 6]], {"size": [12, 16], "counts": "0"}, [None] * 3),
-)
-
-
-def places(value: object, above: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Return the path of every value within a JSON value."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    return [path for key, inner in items for path in [(*above, key), *places(inner, (*above, key))]]
-
-
-def mutate(data: dict[str, Any], rng: random.Random) -> dict[str, Any]:
-    """Return a copy in which one or two values are something else, or are gone."""
-    copied = deepcopy(data)
-    for _ in range(rng.randint(1, 2)):
-        *keys, last = rng.choice(places(copied))
-        place: Any = copied
-        for key in keys:
-            place = place[key]
-        if rng.random() < 0.2:
-            del place[last]
-        else:
-            place[last] = rng.choice(JUNK)
-    return copied
-
-
-def cut(text: str, rng: random.Random) -> bytes:
-    """Return a text that ends early or in which a byte is another."""
-    data = bytearray(text.encode())
-    if rng.random() < 0.5:
-        return bytes(data[: rng.randrange(len(data))])
-    data[rng.randrange(len(data))] = rng.randrange(256)
-    return bytes(data)
 
 
 SACO = GOOD | {"video_np_pairs": [{"id": 1, "video_id": 1, "category_id": 9, "noun_phrase": "", "num_masklets": 0}]}

@@ -1,0 +1,178 @@
+"""JSON whose masks are listed by frame: BURST's, of many videos, and SA-V's, of one."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from deposit_refvos import rle, write_json
+from deposit_ytvis import CATEGORIES, HEIGHT, WIDTH, block, moving, save_frames
+from mutations import cut, mutate
+
+import actiseg_noise
+from actiseg_noise.datasets.ytvis import YtVis
+from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.records import Clip
+
+
+def code(top: int, left: int) -> dict[str, object]:
+    """Return a mask as BURST writes it: run lengths without a size."""
+    return {"rle": rle(block(top, left))["counts"], "is_gt": True}
+
+
+SEQUENCE: dict[str, Any] = {
+    "id": 3,
+    "width": WIDTH,
+    "height": HEIGHT,
+    "fps": 30,
+    "dataset": "YFCC100M",
+    "seq_name": "v_1",
+    "all_image_paths": ["frame0001.jpg", "frame0002.jpg", "frame0003.jpg"],
+    "annotated_image_paths": ["frame0001.jpg", "frame0003.jpg"],
+    "neg_category_ids": [9],
+    "not_exhaustive_category_ids": [],
+    "track_category_ids": {"10": 1, "2": 7},
+    "segmentations": [{"2": code(1, 1), "10": code(7, 1)}, {"10": code(7, 2)}],
+}
+BURST: dict[str, Any] = {"sequences": [SEQUENCE], "categories": list(CATEGORIES), "split": "train"}
+
+SAV: dict[str, Any] = {
+    "video_id": "sav_000001",
+    "video_height": float(HEIGHT),
+    "video_width": float(WIDTH),
+    "video_split": "train",
+    "masklet": [[first, second] for first, second in zip(moving(1, 1, 2), moving(2, 1, 2), strict=True)],
+    "masklet_id": [0, 5],
+    "masklet_num": 2,
+}
+
+
+def clips(dataset: YtVis, split: str = "train") -> list[Clip]:
+    return list(dataset.iter_clips(split, with_frames=True))
+
+
+def masks(dataset: YtVis, clip: Clip) -> list[Any]:
+    return [dataset.read_index_mask(clip, frame) for frame in clip.frames]
+
+
+def test_tracks_of_burst_are_objects_and_absent_classes_negative_ones(tmp_path: Path) -> None:
+    write_json(tmp_path / "train/all_classes.json", BURST)
+    save_frames(tmp_path / "frames/train/YFCC100M/v_1", ["frame0003.jpg"])
+    dataset = YtVis(tmp_path)
+    (clip,) = clips(dataset)
+    assert clip.clip_id == "YFCC100M_v_1"
+    assert [(item.object_id, item.noun, item.is_positive) for item in clip.objects] == [
+        (1, "giant panda", True),
+        (2, "person", True),
+        (3, "a red hat", False),
+    ]
+    paths = [(frame.frame_id, frame.image_path, frame.mask_key) for frame in clip.frames]
+    assert paths == [
+        ("frame0001", None, "2+10+-"),
+        ("frame0003", "frames/train/YFCC100M/v_1/frame0003.jpg", "2+10+-"),
+    ]
+    first, second = masks(dataset, clip)
+    assert np.array_equal(first, block(1, 1) + 2 * block(7, 1))
+    assert np.array_equal(second, 2 * block(7, 2))
+
+
+def test_a_file_that_says_it_is_of_val_is_not_noised_as_train(tmp_path: Path) -> None:
+    write_json(tmp_path / "all.json", BURST | {"split": "val"})
+    with pytest.raises(DataError, match="all.json: it says 'val', an evaluation split, but it is read as 'train'"):
+        clips(YtVis(tmp_path, file="all.json"))
+    assert len(clips(YtVis(tmp_path, file="all.json"), "val")) == 1
+
+
+def test_masklets_of_sav_are_objects_and_overlap(tmp_path: Path) -> None:
+    write_json(tmp_path / "sav_000/sav_000001_manual.json", SAV)
+    write_json(tmp_path / "sav_000/sav_000001_auto.json", {"unread": 1})
+    write_json(tmp_path / "sav_001/sav_000002_manual.json", SAV | {"video_id": "sav_000002"})
+    save_frames(tmp_path / "JPEGImages/sav_000001", ["00000.jpg", "00001.jpg", "00004.jpg"])
+    dataset = YtVis(tmp_path)
+    found = clips(dataset)
+    assert [(clip.clip_id, clip.source_order) for clip in found] == [
+        ("sav_000001~1", 0),
+        ("sav_000001~2", 1),
+        ("sav_000002~1", 2),
+        ("sav_000002~2", 3),
+    ]
+    first, second = found[:2]
+    assert [frame.image_path for frame in first.frames] == [
+        "JPEGImages/sav_000001/00000.jpg",
+        "JPEGImages/sav_000001/00004.jpg",
+    ]
+    assert [frame.mask_key for frame in first.frames + second.frames] == ["0", "0", "5", "5"]
+    assert [item.noun for item in first.objects] == ["object"]
+    assert np.array_equal(masks(dataset, second)[1], block(2, 2))
+
+
+def test_sav_can_be_built_with_noise_on_masks(tmp_path: Path) -> None:
+    write_json(tmp_path / "in/sav_000001_manual.json", SAV)
+    path = actiseg_noise.build("ytvis", root=tmp_path / "in", boundary=81, out=tmp_path / "m")
+    rows = actiseg_noise.read_manifest(path).table("masks", ["clean_area", "mask_noise"]).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [(20, "dilate-v1")] * 4
+
+
+def changed(data: dict[str, Any], **more: object) -> dict[str, Any]:
+    """Return BURST's file with other values in its sequence."""
+    return data | {"sequences": [SEQUENCE | more]}
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (
+            changed(BURST, track_category_ids={"10": 1}),
+            r"'YFCC100M_v_1': segmentations\[0\]: track '2' is not in",
+        ),
+        (changed(BURST, track_category_ids={"x": 1}), "track_category_ids: expected a track's number, found 'x'"),
+        (changed(BURST, track_category_ids={"2": 1.0}), "track_category_ids.2: expected a whole number"),
+        (changed(BURST, track_category_ids={"2": 4}), "track 2: category 4 is not among the 3 categories of the file"),
+        (changed(BURST, neg_category_ids=[7]), r"category \[7\] is in neg_category_ids and has a track"),
+        (changed(BURST, neg_category_ids=[True]), "neg_category_ids: expected a list of category ids"),
+        (changed(BURST, segmentations=[{}]), "segmentations: expected a list of 2 objects .* found 1 entries"),
+        (changed(BURST, segmentations=[{"2": {"rle": "1"}}, {}]), "annotation 2, frame 'frame0001': run lengths '1'…"),
+        (
+            changed(BURST, annotated_image_paths=["../a.jpg", "b.jpg"]),
+            r"image_paths\[0\]: .*below the folder",
+        ),
+        (changed(BURST, width=0), r"sequences\[0\]: width: expected a whole number from 1"),
+        (SAV | {"masklet_id": [0, 0]}, "masklet_id 0 stands twice"),
+        (SAV | {"masklet_id": [0, 1.0]}, r"masklet_id\[1\]: masklet_id: expected a whole number"),
+        (
+            SAV | {"masklet_id": [0]},
+            r"'sav_000001': masklet\[0\]: expected a list of 1 run lengths, .* found 2",
+        ),
+        (SAV | {"video_height": 12.5}, "height: expected a whole number from 1 to 16,384, found 12.5"),
+        (SAV | {"video_width": 12.0}, r"annotation 0, frame '00000': size: expected \[12, 12\].* found \[12, 16\]"),
+        (SAV | {"video_id": "../x"}, 'video_id: expected the name of a video, found "../x"'),
+    ],
+)
+def test_bad_input_is_one_line_that_says_where(data: dict[str, Any], message: str, tmp_path: Path) -> None:
+    write_json(tmp_path / "train.json", data)
+    with pytest.raises(DataError, match=message) as caught:
+        clips(YtVis(tmp_path))
+    assert str(tmp_path / "train.json") in str(caught.value)
+
+
+@pytest.mark.parametrize("data", [BURST, SAV], ids=["burst", "sav"])
+def test_whatever_is_wrong_with_a_file_is_said_in_one_line(data: dict[str, Any], tmp_path: Path) -> None:
+    rng = random.Random(0)  # noqa: S311
+    refused = 0
+    for number in range(150):
+        path = tmp_path / f"train{number}.json"
+        text = json.dumps(mutate(data, rng) if number % 3 else data)
+        path.write_bytes(text.encode("utf-8", "surrogatepass") if number % 3 else cut(text, rng))
+        dataset = YtVis(tmp_path, file=path.name)
+        try:
+            for clip in clips(dataset):
+                masks(dataset, clip)
+        except ActisegError as error:
+            refused += 1
+            assert "\n" not in str(error)
+            assert str(path) in str(error)
+    assert refused > 50
