@@ -29,7 +29,7 @@ def mutate(data: dict[str, Any], rng: random.Random) -> dict[str, Any]:
         if rng.random() < 0.2:
             del place[last]
         else:
-            place[last] = rng.choice(JUNK)
+            place[last] = deepcopy(rng.choice(JUNK))
     return copied
 
 
