@@ -1,7 +1,7 @@
 """Videos and images with a mask per object, in the JSON of YouTube-VIS and of COCO.
 
 What: YouTube-VIS, OVIS, UVO, LV-VIS, SA-Co/VEval and what else has their form; COCO's instances and files like them;
-BURST; the masklets of SA-V.
+BURST, TAO; the masklets of SA-V.
 How much, licence, citation and how to get it: ``YtVis.card``.
 
 Layout, relative to the root; the first file that is there is read, and ``file`` names any other::
@@ -18,6 +18,10 @@ Layout, relative to the root; the first file that is there is read, and ``file``
     images       [{id, width, height, file_name}]                 instead of videos: each is a clip of one frame
     annotations  [{id, image_id, category_id, segmentation}]
     categories   [{id, name}]
+
+    videos       [{id, name}]                             TAO, CocoVID: images and annotations of one frame each,
+    images       [{id, video_id, frame_index, …}]         which say their video and their track
+    annotations  [{id, image_id, track_id, category_id, segmentation}]
 
     <split>/all_classes.json                            BURST: sequences [{id, dataset, seq_name, width, height,
                                                         annotated_image_paths, segmentations, track_category_ids}]

@@ -57,7 +57,8 @@ def files_of(fields: Fields, *, is_image: bool) -> tuple[str, ...]:
     """Return the files of a video's frames."""
     where, kind, _ = fields.place
     if is_image:
-        return take_file_names(Fields({"file_name": [fields.text("file_name")]}, where, kind), "file_name")
+        name = _lvis_name(fields) if fields.raw("file_name", None) is None else fields.text("file_name")
+        return take_file_names(Fields({"file_name": [name]}, where, kind), "file_name")
     files = take_file_names(fields, "file_names")
     length = fields.raw("length", None)
     if length is not None and (type(length) is not int or length != len(files)):
@@ -66,6 +67,13 @@ def files_of(fields: Fields, *, is_image: bool) -> tuple[str, ...]:
             "file again, or mend the entry"
         )
     return files
+
+
+def _lvis_name(fields: Fields) -> str:
+    """Return the file of an image of LVIS, which has its address instead: the last two parts of that."""
+    if fields.raw("coco_url", None) is None:
+        return fields.text("file_name")
+    return "/".join(fields.text("coco_url").split("/")[-2:])
 
 
 class Entries:
@@ -78,6 +86,7 @@ class Entries:
         self.annotations = Numbers()
         self.pairs: list[Pair] = []
         self.tracks = Tracks()
+        self.links = Links()
         self._keys: set[str] = set()
 
     def add(self, key: str, number: int, start: int, stop: int, value: Any) -> None:
@@ -101,6 +110,10 @@ class Entries:
     def check(self) -> None:
         """Refuse a file of another form, and one without annotations."""
         has_videos, has_images = bool(self.videos.names), bool(self.images.names)
+        if self.links.videos.names and not has_images:
+            raise DataError(
+                f"{self.path}: videos without file_names, and no 'images' that say their video_id; expected one of them"
+            )
         if not has_videos and not has_images:
             found = ", ".join(sorted(self._keys)[:10]) or "none"
             raise DataError(
@@ -110,9 +123,9 @@ class Entries:
             )
         if has_videos and has_images:
             raise DataError(
-                f"{self.path}: has both 'videos' and 'images' (TAO, CocoVID); expected videos with 'file_names' and "
-                "'segmentations' (YouTube-VIS), or images alone (COCO). Convert the file, or remove 'videos' to read "
-                "each image by itself"
+                f"{self.path}: has both 'images' and 'videos' with file_names; expected videos with 'file_names' and "
+                "'segmentations' (YouTube-VIS), images alone (COCO), or videos without 'file_names' whose images say "
+                "their video_id (TAO). Remove one of them"
             )
         for numbers in self.annotations.unknown_categories(self.categories):
             number, category_id = numbers
@@ -122,10 +135,14 @@ class Entries:
             )
 
     def _add_video(self, fields: Fields, start: int, stop: int) -> None:
-        self.videos.add(fields, start, stop, is_image=False)
+        if "file_names" in fields:
+            self.videos.add(fields, start, stop, is_image=False)
+        else:
+            self.links.add_video(fields, start, stop)
 
     def _add_image(self, fields: Fields, start: int, stop: int) -> None:
         self.images.add(fields, start, stop, is_image=True)
+        self.links.add_image(fields)
 
     def _add_category(self, fields: Fields, start: int, stop: int) -> None:
         number, noun = take_category(fields)
@@ -140,12 +157,56 @@ class Entries:
         key = "image_id" if "image_id" in fields else "video_id"
         category_id = fields.integer("category_id", least=0, most=LARGEST_CATEGORY)
         self.annotations.add(number, take_id(fields, key), category_id, start, stop)
+        self.links.add_annotation(fields)
 
     def _add_pair(self, fields: Fields, start: int, stop: int) -> None:
         category_id = fields.integer("category_id", least=0, most=LARGEST_CATEGORY)
         count = fields.integer("num_masklets", least=0)
         video = take_id(fields, "video_id")
         self.pairs.append(Pair(fields.place[0], video, category_id, count, phrase_of(fields)))
+
+
+class Links:
+    """What leads from images to videos and from annotations to tracks, in files of TAO's form.
+
+    Attributes:
+        videos: those without ``file_names``. owners: a video's id → its number.
+        of_image: the number of each image's video, -1 for none. order: its place in the video, -1 for a wrong one.
+        tracks: of each annotation, -1 for none.
+    """
+
+    def __init__(self) -> None:
+        self.videos = Table()
+        self.owners: dict[VideoId, int] = {}
+        self.of_image, self.order, self.tracks = array("q"), array("q"), array("q")
+
+    def add_video(self, fields: Fields, start: int, stop: int) -> None:
+        """Take in a video without files."""
+        number = take_id(fields, "id")
+        where, _, _ = fields.place
+        raise_if(number in self.videos.ids, f"{where}: the id {number!r} stands twice; give each its own", DataError)
+        given = fields.raw("name", "")
+        name = given.replace("/", "_") if is_text(given, 200) and given.strip() else str(number)
+        self.videos.add_place(number, name, start, stop)
+
+    def add_image(self, fields: Fields) -> None:
+        """Take in an image's video and its place there: ``frame_index`` or ``frame_id``, else the image's own."""
+        if fields.raw("video_id", None) is None:
+            self.of_image.append(-1)
+            self.order.append(0)
+            return
+        self.of_image.append(self.owners.setdefault(take_id(fields, "video_id"), len(self.owners)))
+        self.order.append(_first_number(fields, ("frame_index", "frame_id"), len(self.order)))
+
+    def add_annotation(self, fields: Fields) -> None:
+        """Take in an annotation's track: ``track_id`` or ``instance_id``."""
+        self.tracks.append(_first_number(fields, ("track_id", "instance_id"), -1))
+
+
+def _first_number(fields: Fields, keys: tuple[str, ...], default: int) -> int:
+    """Return the whole number under the first of ``keys`` that is there, -1 where it is none."""
+    value = next((value for key in keys if (value := fields.raw(key, None)) is not None), default)
+    return value if type(value) is int and 0 <= value < 2**62 else -1
 
 
 class Tracks:

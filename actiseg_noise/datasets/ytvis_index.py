@@ -47,7 +47,7 @@ class AnnotationFile(VideoFile):
         self.categories, self.split = entries.categories, entries.tracks.split
         self._places = {name: place for place, name in enumerate(self.names)}
         self._starts, self._stops = table.starts, table.stops
-        self._rows = _Rows(entries.annotations, table.ids, path, "image" if self.is_images else "video")
+        self._rows = Rows(entries.annotations, table.ids, path, "image" if self.is_images else "video")
         self._absent = _absent(entries, table.ids, self._rows)
 
     def __contains__(self, name: str) -> bool:
@@ -96,8 +96,11 @@ class AnnotationFile(VideoFile):
         return Annotation(number, category_id, masks)
 
 
-class _Rows:
+class Rows:
     """The annotations in order of video and id.
+
+    Attributes:
+        order: their positions in the file. ids, categories, starts, stops: of each.
 
     Raises:
         DataError: an id stands twice, or an annotation is of a video that the file does not have.
@@ -115,7 +118,7 @@ class _Rows:
                 f"{path}: annotation {numbers.ids[first]}: {kind} {owner!r} is not among the {len(videos)} {kind}s of "
                 f"the file; add the {kind}, or mend the annotation"
             )
-        order = np.lexsort((as_array(numbers.ids), of_each))
+        self.order = order = np.lexsort((as_array(numbers.ids), of_each))
         self._videos = of_each[order]
         self.ids, self.categories, self.starts, self.stops = (
             as_array(values)[order] for values in (numbers.ids, numbers.categories, numbers.starts, numbers.stops)
@@ -143,7 +146,7 @@ class _Rows:
             )
 
 
-def _absent(entries: Entries, videos: dict[VideoId, int], rows: _Rows) -> dict[int, tuple[int, ...]]:
+def _absent(entries: Entries, videos: dict[VideoId, int], rows: Rows) -> dict[int, tuple[int, ...]]:
     """Return video → categories of the phrases that name nothing in it, ascending.
 
     Raises:
@@ -163,7 +166,7 @@ def _absent(entries: Entries, videos: dict[VideoId, int], rows: _Rows) -> dict[i
     return {place: tuple(sorted(categories)) for place, categories in found.items()}
 
 
-def _check_pair(pair: Pair, place: int, categories: dict[int, str], rows: _Rows) -> None:
+def _check_pair(pair: Pair, place: int, categories: dict[int, str], rows: Rows) -> None:
     """Hold a pair against the rest of the file; ``place`` is that of its video, -1 for none."""
     where, category_id = pair.where, pair.category_id
     raise_if(place < 0, f"{where}: video {pair.video!r} is not among the videos; mend the pair", DataError)

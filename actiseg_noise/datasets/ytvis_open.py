@@ -9,6 +9,7 @@ from actiseg_noise.borders.json_lists import iter_json_lists
 from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.datasets.ytvis_entries import Entries
 from actiseg_noise.datasets.ytvis_index import AnnotationFile
+from actiseg_noise.datasets.ytvis_linked import LinkedFile
 from actiseg_noise.datasets.ytvis_tracks import BurstFile, SavFile
 from actiseg_noise.datasets.ytvis_videos import Video, VideoFile
 from actiseg_noise.errors import DataError
@@ -36,6 +37,8 @@ def _open(path: Path, changed_ns: int, size: int) -> VideoFile:
         return BurstFile(path, entries)
     if entries.tracks.masklets:
         return SavFile(path, entries)
+    if entries.links.videos.names:
+        return LinkedFile(path, entries)
     return AnnotationFile(path, entries)
 
 

@@ -261,7 +261,7 @@ V5 = "video 'v', annotation 5"
             [],
             r"expected a JSON object with 'videos' \(YouTube-VIS\) or 'images' \(COCO\).* Keys found: annota",
         ),
-        ("images", [image(1, "a.jpg")], "has both 'videos' and 'images'"),
+        ("images", [image(1, "a.jpg")], "has both 'images' and 'videos' with file_names"),
     ],
 )
 def test_bad_input_is_one_line_that_says_where(path: str, value: object, message: str, tmp_path: Path) -> None:

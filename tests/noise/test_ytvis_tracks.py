@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from deposit_refvos import rle, write_json
-from deposit_ytvis import CATEGORIES, HEIGHT, WIDTH, block, moving, save_frames
+from deposit_ytvis import CATEGORIES, HEIGHT, WIDTH, block, image, instance, moving, save_frames
 from mutations import cut, mutate
 
 import actiseg_noise
@@ -39,6 +39,21 @@ SEQUENCE: dict[str, Any] = {
     "segmentations": [{"2": code(1, 1), "10": code(7, 1)}, {"10": code(7, 2)}],
 }
 BURST: dict[str, Any] = {"sequences": [SEQUENCE], "categories": list(CATEGORIES), "split": "train"}
+
+TAO: dict[str, Any] = {
+    "videos": [{"id": 5, "name": "train/LaSOT/zebra-1", "width": WIDTH, "height": HEIGHT}],
+    "images": [
+        image(31, "train/LaSOT/zebra-1/00000061.jpg") | {"video_id": 5, "frame_index": 60},
+        image(30, "train/LaSOT/zebra-1/00000031.jpg") | {"video_id": 5, "frame_index": 30},
+    ],
+    "tracks": [{"id": 800, "category_id": 7, "video_id": 5}, {"id": 900, "category_id": 1, "video_id": 5}],
+    "annotations": [
+        instance(1, 31, 7, rle(block(1, 2)), track_id=800, video_id=5),
+        instance(2, 30, 7, rle(block(1, 1)), track_id=800, video_id=5),
+        instance(3, 31, 1, [[1, 7, 6, 7, 6, 11, 1, 11]], track_id=900, video_id=5),
+    ],
+    "categories": list(CATEGORIES),
+}
 
 SAV: dict[str, Any] = {
     "video_id": "sav_000001",
@@ -78,6 +93,33 @@ def test_tracks_of_burst_are_objects_and_absent_classes_negative_ones(tmp_path: 
     first, second = masks(dataset, clip)
     assert np.array_equal(first, block(1, 1) + 2 * block(7, 1))
     assert np.array_equal(second, 2 * block(7, 2))
+
+
+def test_images_that_say_their_video_are_its_frames_and_tracks_its_objects(tmp_path: Path) -> None:
+    write_json(tmp_path / "train.json", TAO)
+    save_frames(tmp_path / "frames", ["train/LaSOT/zebra-1/00000031.jpg"])
+    dataset = YtVis(tmp_path, images="frames")
+    (clip,) = clips(dataset)
+    assert clip.clip_id == "train_LaSOT_zebra-1"
+    assert [(frame.frame_id, frame.mask_key) for frame in clip.frames] == [
+        ("00000031", "800+900"),
+        ("00000061", "800+900"),
+    ]
+    assert clip.frames[0].image_path == "frames/train/LaSOT/zebra-1/00000031.jpg"
+    assert [(item.object_id, item.noun) for item in clip.objects] == [(1, "giant panda"), (2, "person")]
+    first, second = masks(dataset, clip)
+    assert np.array_equal(first, block(1, 1))
+    assert np.array_equal(second, block(1, 2) + 2 * block(7, 1))
+
+
+def test_an_image_of_lvis_is_found_by_its_address(tmp_path: Path) -> None:
+    address = "http://images.cocodataset.org/val2017/000000397133.jpg"
+    entry = {"id": 1, "width": WIDTH, "height": HEIGHT, "coco_url": address}
+    data = {"images": [entry], "annotations": [instance(1, 1, 1, rle(block(1, 1)))], "categories": list(CATEGORIES)}
+    write_json(tmp_path / "train.json", data)
+    save_frames(tmp_path / "val2017", ["000000397133.jpg"])
+    (clip,) = clips(YtVis(tmp_path))
+    assert clip.frames[0].image_path == "val2017/000000397133.jpg"
 
 
 def test_a_file_that_says_it_is_of_val_is_not_noised_as_train(tmp_path: Path) -> None:
@@ -122,6 +164,13 @@ def changed(data: dict[str, Any], **more: object) -> dict[str, Any]:
     return data | {"sequences": [SEQUENCE | more]}
 
 
+def tao(number: int, **more: object) -> dict[str, Any]:
+    """Return TAO's file with other values in an annotation."""
+    found = [dict(one) for one in TAO["annotations"]]
+    found[number] |= more
+    return TAO | {"annotations": found}
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -141,6 +190,13 @@ def changed(data: dict[str, Any], **more: object) -> dict[str, Any]:
             r"image_paths\[0\]: .*below the folder",
         ),
         (changed(BURST, width=0), r"sequences\[0\]: width: expected a whole number from 1"),
+        (TAO | {"images": []}, "videos without file_names, and no 'images' that say their video_id"),
+        (TAO | {"videos": [{"id": 6}]}, r"images\[0\]: video_id: expected the id of one of the 1 videos"),
+        (tao(1, track_id=1.0), r"annotations\[1\]: expected a track_id or instance_id"),
+        (tao(1, track_id=True), r"annotations\[1\]: expected a track_id or instance_id"),
+        (tao(1, category_id=1), r"track 800: has categories \[1, 7\]; expected one category"),
+        (tao(1, image_id=31), "track 800: has two annotations of one image"),
+        (tao(1, segmentation=7), "annotation 800, frame '00000031': expected null, run lengths"),
         (SAV | {"masklet_id": [0, 0]}, "masklet_id 0 stands twice"),
         (SAV | {"masklet_id": [0, 1.0]}, r"masklet_id\[1\]: masklet_id: expected a whole number"),
         (
@@ -159,7 +215,7 @@ def test_bad_input_is_one_line_that_says_where(data: dict[str, Any], message: st
     assert str(tmp_path / "train.json") in str(caught.value)
 
 
-@pytest.mark.parametrize("data", [BURST, SAV], ids=["burst", "sav"])
+@pytest.mark.parametrize("data", [BURST, TAO, SAV], ids=["burst", "tao", "sav"])
 def test_whatever_is_wrong_with_a_file_is_said_in_one_line(data: dict[str, Any], tmp_path: Path) -> None:
     rng = random.Random(0)  # noqa: S311
     refused = 0
