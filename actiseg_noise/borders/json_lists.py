@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from actiseg_noise.borders.json_window import CHUNK_CHARS, JsonWindow, iter_names
 from actiseg_noise.borders.text import check_file, not_utf8
@@ -41,10 +41,19 @@ def read_json_part(path: Path, start: int, stop: int) -> Any:
     Raises:
         DataError: it is not there any more.
     """
+    return read_json_parts(path, [(start, stop)])[0]
+
+
+def read_json_parts(path: Path, places: Iterable[tuple[int, int]]) -> list[Any]:
+    """Return several values of a file; see :func:`read_json_part`."""
     check_file(path)
     with path.open("rb") as stream:
-        stream.seek(start)
-        data = stream.read(stop - start)
+        return [_read_part(stream, start, stop, path) for start, stop in places]
+
+
+def _read_part(stream: BinaryIO, start: int, stop: int, path: Path) -> Any:
+    stream.seek(start)
+    data = stream.read(stop - start)
     try:
         return json.loads(data)
     except ValueError:

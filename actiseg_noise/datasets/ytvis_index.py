@@ -6,11 +6,12 @@ Memory follows the number of videos and annotations, never the masks: an entry i
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.borders.json_lists import read_json_part
+from actiseg_noise.borders.json_lists import read_json_parts
 from actiseg_noise.datasets.ytvis_entries import (
     Entries,
     Numbers,
@@ -61,23 +62,22 @@ class AnnotationFile(VideoFile):
     def read(self, name: str, *, with_masks: bool = True) -> Video:
         """See :class:`VideoFile`; without masks nothing of them is read."""
         place = self._places[name]
-        entry = read_json_part(self.path, self._starts[place], self._stops[place])
+        rows = self._rows.of(place).tolist()
+        parts = [(self._starts[place], self._stops[place]), *map(self._rows.place_of, rows if with_masks else ())]
+        entry, *masks = read_json_parts(self.path, parts)
         fields = Fields(entry, f"{self.path}: {'image' if self.is_images else 'video'} {name!r}")
         files = files_of(fields, is_image=self.is_images)
-        rows = self._rows.of(place).tolist()
-        found = [self._read_annotation(row, name, len(files)) if with_masks else self._outline(row) for row in rows]
+        if with_masks:
+            found = [self._annotation(row, part, name, len(files)) for row, part in zip(rows, masks, strict=True)]
+        else:
+            found = [Annotation(int(self._rows.ids[row]), int(self._rows.categories[row])) for row in rows]
         found += [Annotation(None, category_id) for category_id in self._absent.get(place, ())]
         return Video(name, fields.place[0], *take_size(fields), files, tuple(found))
 
-    def _outline(self, row: int) -> Annotation:
-        """Return an annotation without its masks."""
-        return Annotation(int(self._rows.ids[row]), int(self._rows.categories[row]))
-
-    def _read_annotation(self, row: int, name: str, frames: int) -> Annotation:
-        """Return one annotation."""
+    def _annotation(self, row: int, entry: Any, name: str, frames: int) -> Annotation:
+        """Return one annotation with its masks."""
         rows = self._rows
         number = int(rows.ids[row])
-        entry = read_json_part(self.path, int(rows.starts[row]), int(rows.stops[row]))
         where = f"{self.path}: {'image' if self.is_images else 'video'} {name!r}, annotation {number}"
         key = "segmentation" if self.is_images else "segmentations"
         if type(entry) is not dict or key not in entry:
@@ -128,6 +128,10 @@ class Rows:
         """Return the rows of one video."""
         first, last = np.searchsorted(self._videos, (place, place + 1))
         return np.arange(first, last)
+
+    def place_of(self, row: int) -> tuple[int, int]:
+        """Return where an annotation lies in the file: its first byte and the byte after its last."""
+        return int(self.starts[row]), int(self.stops[row])
 
     def count(self, place: int, category_id: int) -> int:
         """Return how many annotations a video has of one category."""

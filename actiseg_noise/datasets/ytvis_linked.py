@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_noise.borders.json_lists import read_json_part
+from actiseg_noise.borders.json_lists import read_json_parts
 from actiseg_noise.datasets.ytvis_entries import Entries, as_array, distinct, files_of
 from actiseg_noise.datasets.ytvis_index import Rows
 from actiseg_noise.datasets.ytvis_videos import Annotation, Video, VideoFile, take_file_names, take_size
@@ -52,7 +52,8 @@ class LinkedFile(VideoFile):
         where = f"{self.path}: video {name!r}"
         images = self._images_of(name)
         raise_if(not images, f"{where}: no image says its video_id; expected one at least", DataError)
-        entries = [Fields(read_json_part(self.path, self._starts[i], self._stops[i]), where) for i in images]
+        parts = read_json_parts(self.path, ((self._starts[image], self._stops[image]) for image in images))
+        entries = [Fields(part, where) for part in parts]
         sizes = {take_size(fields) for fields in entries}
         raise_if(len(sizes) > 1, f"{where}: its images have {len(sizes)} sizes; expected one size for all", DataError)
         names = [file for fields in entries for file in files_of(fields, is_image=True)]
@@ -86,9 +87,9 @@ class LinkedFile(VideoFile):
             what = f"categories {categories[:2]}" if len(categories) > 1 else "two annotations of one image"
             raise DataError(f"{where}, track {track}: has {what}; expected one category, and one annotation an image")
         masks: list[Any] = [None] * frames
-        for frame_idx, _, start, stop in rows if with_masks else ():
-            fields = Fields(read_json_part(self.path, start, stop), f"{where}, track {track}, image {frame_idx}")
-            masks[frame_idx] = fields.raw("segmentation")
+        parts = read_json_parts(self.path, (row[2:] for row in rows)) if with_masks else []
+        for row, part in zip(rows, parts, strict=False):
+            masks[row[0]] = Fields(part, f"{where}, track {track}, image {row[0]}").raw("segmentation")
         return Annotation(track, categories[0], masks if with_masks else ())
 
     def _videos_of_images(self, entries: Entries) -> Any:

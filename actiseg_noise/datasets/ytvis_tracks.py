@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.borders.json_lists import read_json_part
+from actiseg_noise.borders.json_lists import read_json_part, read_json_parts
 from actiseg_noise.datasets.ytvis_entries import Entries, distinct
 from actiseg_noise.datasets.ytvis_videos import (
     LARGEST_CATEGORY,
@@ -153,16 +153,16 @@ class SavFile(VideoFile):
         """See :class:`VideoFile`."""
         where = f"{self.path}: video {name!r}"
         files = tuple(f"{name}/{SAV_STEP * number:05d}.jpg" for number in range(len(self._frames)))
-        frames = [self._read_frame(number, where) for number in range(len(files))] if with_masks else []
+        parts = read_json_parts(self.path, self._frames) if with_masks else []
+        frames = [self._check_frame(masks, number, where) for number, masks in enumerate(parts)]
         order = sorted(range(len(self._ids)), key=self._ids.__getitem__)
         found = tuple(
             Annotation(self._ids[place], NO_CATEGORY[0], [frame[place] for frame in frames]) for place in order
         )
         return Video(name, where, *take_size(self._fields), files, found)
 
-    def _read_frame(self, number: int, where: str) -> list[Any]:
+    def _check_frame(self, masks: Any, number: int, where: str) -> list[Any]:
         """Return the masks of one frame."""
-        masks = read_json_part(self.path, *self._frames[number])
         if type(masks) is not list or len(masks) != len(self._ids):
             found = f"{len(masks)} masks" if type(masks) is list else shorten(masks)
             raise DataError(
