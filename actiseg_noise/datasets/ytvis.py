@@ -1,7 +1,7 @@
 """Videos and images with a mask per object, in the JSON of YouTube-VIS and of COCO.
 
 What: YouTube-VIS, OVIS, UVO, LV-VIS, SA-Co/VEval and what else has their form; COCO's instances and files like them;
-BURST, TAO; the masklets of SA-V.
+BURST, TAO; the masklets of SA-V; Datumaro's own form, which CVAT exports.
 How much, licence, citation and how to get it: ``YtVis.card``.
 
 Layout, relative to the root; the first file that is there is read, and ``file`` names any other::
@@ -25,6 +25,8 @@ Layout, relative to the root; the first file that is there is read, and ``file``
 
     <split>/all_classes.json                            BURST: sequences [{id, dataset, seq_name, width, height,
                                                         annotated_image_paths, segmentations, track_category_ids}]
+    items        [{id, image, annotations}]               Datumaro: masks and polygons of each image, size [height,
+                                                        width]; polygons of one group and label are one object
     …/<video>_manual.json                               SA-V, at any depth: one file a video; split train
 
 A mask is run lengths, compressed or as a list, or polygons, whose union is drawn as COCO does; ``null`` and ``[]``

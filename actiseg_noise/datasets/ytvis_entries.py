@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,11 @@ def _lvis_name(fields: Fields) -> str:
 
 
 class Entries:
-    """Takes in the entries of a file."""
+    """Takes in the entries of a file.
+
+    Attributes:
+        items: Datumaro's images: first byte and byte after the last. labels: what it says of its labels.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -87,12 +91,20 @@ class Entries:
         self.pairs: list[Pair] = []
         self.tracks = Tracks()
         self.links = Links()
+        self.items: list[tuple[int, int]] = []
+        self.labels: object = None
         self._keys: set[str] = set()
 
     def add(self, key: str, number: int, start: int, stop: int, value: Any) -> None:
         """Take in one entry of a list."""
         self._keys.add(key)
         if self.tracks.add(self.path, key, number, start, stop, value):
+            return
+        if key == "items" and number >= 0:
+            self.items.append((start, stop))
+            return
+        if key == "categories" and type(value) is dict and number < 0 and "label" in value:
+            self.labels = value["label"]
             return
         take = {
             "videos": self._add_video,
@@ -118,8 +130,8 @@ class Entries:
             found = ", ".join(sorted(self._keys)[:10]) or "none"
             raise DataError(
                 f"{self.path}: expected a JSON object with 'videos' (YouTube-VIS) or 'images' (COCO), 'annotations' "
-                "and 'categories', with 'sequences' (BURST), or with 'masklet' (SA-V); none of these lists has an "
-                f"entry. Keys found: {found}"
+                "and 'categories', with 'sequences' (BURST), 'items' (Datumaro) or 'masklet' (SA-V); none of these lists "
+                f"has an entry. Keys found: {found}"
             )
         if has_videos and has_images:
             raise DataError(
@@ -310,7 +322,7 @@ def phrase_of(fields: Fields) -> str | None:
     return None if fields.raw("noun_phrase", None) is None else fields.text("noun_phrase")
 
 
-def distinct(names: list[str], ids: dict[VideoId, int], path: Path) -> list[str]:
+def distinct(names: list[str], ids: Iterable[VideoId], path: Path) -> list[str]:
     """Return the names, each once: those that several videos have get their id as well."""
     several = {name for name, count in Counter(names).items() if count > 1}
     if not several:

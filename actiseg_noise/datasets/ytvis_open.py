@@ -7,6 +7,7 @@ from pathlib import Path
 
 from actiseg_noise.borders.json_lists import iter_json_lists
 from actiseg_noise.borders.json_object import file_stamp
+from actiseg_noise.datasets.ytvis_datumaro import DatumaroFile
 from actiseg_noise.datasets.ytvis_entries import Entries
 from actiseg_noise.datasets.ytvis_index import AnnotationFile
 from actiseg_noise.datasets.ytvis_linked import LinkedFile
@@ -37,6 +38,8 @@ def _open(path: Path, changed_ns: int, size: int) -> VideoFile:
         return BurstFile(path, entries)
     if entries.tracks.masklets:
         return SavFile(path, entries)
+    if entries.labels is not None and entries.items:
+        return DatumaroFile(path, entries)
     if entries.links.videos.names:
         return LinkedFile(path, entries)
     return AnnotationFile(path, entries)

@@ -66,6 +66,25 @@ SAV: dict[str, Any] = {
 }
 
 
+DATUMARO: dict[str, Any] = {
+    "info": {},
+    "categories": {"label": {"labels": [{"name": "person", "parent": ""}, {"name": "giant_panda"}], "attributes": []}},
+    "items": [
+        {
+            "id": "a/1",
+            "image": {"path": "a/1.png", "size": [HEIGHT, WIDTH]},
+            "annotations": [
+                {"id": 0, "type": "polygon", "group": 3, "label_id": 1, "points": [1, 1, 6, 1, 6, 5, 1, 5]},
+                {"id": 0, "type": "bbox", "group": 3, "label_id": 1, "bbox": [1, 1, 5, 4]},
+                {"id": 0, "type": "polygon", "group": 3, "label_id": 1, "points": [9, 1, 14, 1, 14, 5, 9, 5]},
+                {"id": 0, "type": "mask", "group": 0, "label_id": 0, "rle": rle(block(7, 1))},
+            ],
+        },
+        {"id": "b", "image": {"path": "/home/someone/b.png", "size": [HEIGHT, WIDTH]}, "annotations": []},
+    ],
+}
+
+
 def clips(dataset: YtVis, split: str = "train") -> list[Clip]:
     return list(dataset.iter_clips(split, with_frames=True))
 
@@ -122,6 +141,16 @@ def test_an_image_of_lvis_is_found_by_its_address(tmp_path: Path) -> None:
     assert clip.frames[0].image_path == "val2017/000000397133.jpg"
 
 
+def test_items_of_datumaro_are_images_and_polygons_of_a_group_one_object(tmp_path: Path) -> None:
+    write_json(tmp_path / "annotations/train.json", DATUMARO)
+    save_frames(tmp_path / "images/train", ["a/1.jpg"])
+    dataset = YtVis(tmp_path)
+    (clip,) = clips(dataset)
+    assert (clip.clip_id, clip.frames[0].image_path) == ("a_1", "images/train/a/1.jpg")
+    assert [(item.object_id, item.noun) for item in clip.objects] == [(1, "giant panda"), (2, "person")]
+    assert np.array_equal(masks(dataset, clip)[0], block(1, 1) | block(1, 9) | 2 * block(7, 1))
+
+
 def test_a_file_that_says_it_is_of_val_is_not_noised_as_train(tmp_path: Path) -> None:
     write_json(tmp_path / "all.json", BURST | {"split": "val"})
     with pytest.raises(DataError, match="all.json: it says 'val', an evaluation split, but it is read as 'train'"):
@@ -164,6 +193,11 @@ def changed(data: dict[str, Any], **more: object) -> dict[str, Any]:
     return data | {"sequences": [SEQUENCE | more]}
 
 
+def item(**more: object) -> dict[str, Any]:
+    """Return Datumaro's file with other values in its first image."""
+    return DATUMARO | {"items": [DATUMARO["items"][0] | more]}
+
+
 def tao(number: int, **more: object) -> dict[str, Any]:
     """Return TAO's file with other values in an annotation."""
     found = [dict(one) for one in TAO["annotations"]]
@@ -197,6 +231,10 @@ def tao(number: int, **more: object) -> dict[str, Any]:
         (tao(1, category_id=1), r"track 800: has categories \[1, 7\]; expected one category"),
         (tao(1, image_id=31), "track 800: has two annotations of one image"),
         (tao(1, segmentation=7), "annotation 800, frame '00000031': expected null, run lengths"),
+        (item(image={"path": "a.png"}), r"items\[0\]: image.size: expected \[height, width\], found null"),
+        (item(image={"path": "a.png", "size": [1e9, 4]}), r"items\[0\]: image.size: height: expected a whole number"),
+        (item(annotations=[{"type": "mask", "id": 1, "label_id": 9}]), "label_id: 9 is none of the 2 labels"),
+        (item(annotations=[{"type": "mask", "id": True, "label_id": 0}]), "id: expected a whole number"),
         (SAV | {"masklet_id": [0, 0]}, "masklet_id 0 stands twice"),
         (SAV | {"masklet_id": [0, 1.0]}, r"masklet_id\[1\]: masklet_id: expected a whole number"),
         (
@@ -215,7 +253,7 @@ def test_bad_input_is_one_line_that_says_where(data: dict[str, Any], message: st
     assert str(tmp_path / "train.json") in str(caught.value)
 
 
-@pytest.mark.parametrize("data", [BURST, TAO, SAV], ids=["burst", "tao", "sav"])
+@pytest.mark.parametrize("data", [BURST, TAO, SAV, DATUMARO], ids=["burst", "tao", "sav", "datumaro"])
 def test_whatever_is_wrong_with_a_file_is_said_in_one_line(data: dict[str, Any], tmp_path: Path) -> None:
     rng = random.Random(0)  # noqa: S311
     refused = 0
