@@ -7,7 +7,8 @@ from typing import Any
 
 from actiseg_noise.borders.folders import is_inside
 from actiseg_noise.borders.json_lists import read_json_part
-from actiseg_noise.datasets.ytvis_entries import Entries, distinct
+from actiseg_noise.datasets.ytvis_entries import Entries
+from actiseg_noise.datasets.ytvis_table import distinct
 from actiseg_noise.datasets.ytvis_videos import (
     Annotation,
     Video,

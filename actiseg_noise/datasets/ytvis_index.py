@@ -12,16 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.borders.json_lists import read_json_parts
-from actiseg_noise.datasets.ytvis_entries import (
-    Entries,
-    Numbers,
-    Pair,
-    VideoId,
-    as_array,
-    distinct,
-    files_of,
-    phrase_of,
-)
+from actiseg_noise.datasets.ytvis_entries import Entries, Numbers, Pair, as_array, phrase_of
+from actiseg_noise.datasets.ytvis_table import VideoId, distinct, files_of
 from actiseg_noise.datasets.ytvis_videos import (
     Annotation,
     Video,

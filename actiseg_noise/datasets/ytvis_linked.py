@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from actiseg_noise.borders.json_lists import read_json_parts
-from actiseg_noise.datasets.ytvis_entries import Entries, as_array, distinct, files_of
+from actiseg_noise.datasets.ytvis_entries import Entries, as_array
 from actiseg_noise.datasets.ytvis_index import Rows
+from actiseg_noise.datasets.ytvis_table import distinct, files_of
 from actiseg_noise.datasets.ytvis_videos import Annotation, Video, VideoFile, take_file_names, take_size
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.fields import Fields

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.json_lists import read_json_part, read_json_parts
-from actiseg_noise.datasets.ytvis_entries import Entries, distinct
+from actiseg_noise.datasets.ytvis_entries import Entries
+from actiseg_noise.datasets.ytvis_table import distinct
 from actiseg_noise.datasets.ytvis_videos import (
     LARGEST_CATEGORY,
     Annotation,
