@@ -14,6 +14,7 @@ from actiseg_noise.errors import DataError
 _SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 _DECODER = json.JSONDecoder()
 CHUNK_CHARS = 1 << 20
+_NO_FIRST_BYTE = bytes(range(0x80, 0xC0))  # those that continue a character in UTF-8
 
 
 class JsonWindow:
@@ -67,10 +68,10 @@ class JsonWindow:
 
     def error(self, message: str, position: int) -> DataError:
         """Return the error that names file, line, column and entry of a place in ``text``."""
-        with self.path.open("rb") as file:
-            consumed = file.read(self.offset)
-        before = consumed.decode("utf-8", "replace") + self.text[self.position : position]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        lines, characters = _count(self.path, self.offset)
+        before = self.text[self.position : position]
+        line, end = lines + before.count("\n") + 1, before.rfind("\n")
+        column = len(before) - end if end >= 0 else characters + len(before) + 1
         rest = (self.text[position:] + self._stream.read(20))[:20]
         found = repr(rest) if rest else "the end of the file"
         return DataError(
@@ -89,6 +90,18 @@ class JsonWindow:
         if more:
             self.text, self.position = self.text[self.position :] + more, 0
         return bool(more)
+
+
+def _count(path: Path, offset: int, piece_bytes: int = CHUNK_CHARS) -> tuple[int, int]:
+    """Return the new lines before a byte of a file of any size, and the characters since the last of them."""
+    lines = characters = 0
+    with path.open("rb") as file:
+        while offset and (piece := file.read(min(offset, piece_bytes))):
+            offset -= len(piece)
+            lines += piece.count(b"\n")
+            start = piece.rfind(b"\n") + 1
+            characters = len(piece[start:].translate(None, _NO_FIRST_BYTE)) + (0 if start else characters)
+    return lines, characters
 
 
 def iter_json_members(

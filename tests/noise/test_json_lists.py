@@ -48,6 +48,14 @@ def test_what_is_no_object_of_lists_is_said_with_its_place(text: str, message: s
         list(iter_json_lists(path))
 
 
+@pytest.mark.parametrize("chunk", [1, 5, 1000])
+def test_the_place_is_counted_in_characters_whatever_was_read_before(chunk: int, tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": [1,\n"é…", 2,\n "é", "é" x]}', encoding="utf-8")
+    with pytest.raises(DataError, match=r"line 3, column 11 \(entry 4\): expected ',' or '\]', found 'x\]}'"):
+        list(iter_json_lists(path, chunk))
+
+
 def test_a_file_that_changed_meanwhile_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"a": [{"b": 1}]}')

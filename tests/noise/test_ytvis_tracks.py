@@ -55,7 +55,7 @@ TAO: dict[str, Any] = {
     "categories": list(CATEGORIES),
 }
 
-SAV: dict[str, Any] = {
+MASKLETS: dict[str, Any] = {
     "video_id": "sav_000001",
     "video_height": float(HEIGHT),
     "video_width": float(WIDTH),
@@ -159,9 +159,9 @@ def test_a_file_that_says_it_is_of_val_is_not_noised_as_train(tmp_path: Path) ->
 
 
 def test_masklets_of_sav_are_objects_and_overlap(tmp_path: Path) -> None:
-    write_json(tmp_path / "sav_000/sav_000001_manual.json", SAV)
+    write_json(tmp_path / "sav_000/sav_000001_manual.json", MASKLETS)
     write_json(tmp_path / "sav_000/sav_000001_auto.json", {"unread": 1})
-    write_json(tmp_path / "sav_001/sav_000002_manual.json", SAV | {"video_id": "sav_000002"})
+    write_json(tmp_path / "sav_001/sav_000002_manual.json", MASKLETS | {"video_id": "sav_000002"})
     save_frames(tmp_path / "JPEGImages/sav_000001", ["00000.jpg", "00001.jpg", "00004.jpg"])
     dataset = YtVis(tmp_path)
     found = clips(dataset)
@@ -182,7 +182,7 @@ def test_masklets_of_sav_are_objects_and_overlap(tmp_path: Path) -> None:
 
 
 def test_sav_can_be_built_with_noise_on_masks(tmp_path: Path) -> None:
-    write_json(tmp_path / "in/sav_000001_manual.json", SAV)
+    write_json(tmp_path / "in/sav_000001_manual.json", MASKLETS)
     path = actiseg_noise.build("ytvis", root=tmp_path / "in", boundary=81, out=tmp_path / "m")
     rows = actiseg_noise.read_manifest(path).table("masks", ["clean_area", "mask_noise"]).to_pylist()
     assert [tuple(row.values()) for row in rows] == [(20, "dilate-v1")] * 4
@@ -235,15 +235,18 @@ def tao(number: int, **more: object) -> dict[str, Any]:
         (item(image={"path": "a.png", "size": [1e9, 4]}), r"items\[0\]: image.size: height: expected a whole number"),
         (item(annotations=[{"type": "mask", "id": 1, "label_id": 9}]), "label_id: 9 is none of the 2 labels"),
         (item(annotations=[{"type": "mask", "id": True, "label_id": 0}]), "id: expected a whole number"),
-        (SAV | {"masklet_id": [0, 0]}, "masklet_id 0 stands twice"),
-        (SAV | {"masklet_id": [0, 1.0]}, r"masklet_id\[1\]: masklet_id: expected a whole number"),
+        (MASKLETS | {"masklet_id": [0, 0]}, "masklet_id 0 stands twice"),
+        (MASKLETS | {"masklet_id": [0, 1.0]}, r"masklet_id\[1\]: masklet_id: expected a whole number"),
         (
-            SAV | {"masklet_id": [0]},
+            MASKLETS | {"masklet_id": [0]},
             r"'sav_000001': masklet\[0\]: expected a list of 1 run lengths, .* found 2",
         ),
-        (SAV | {"video_height": 12.5}, "height: expected a whole number from 1 to 16,384, found 12.5"),
-        (SAV | {"video_width": 12.0}, r"annotation 0, frame '00000': size: expected \[12, 12\].* found \[12, 16\]"),
-        (SAV | {"video_id": "../x"}, 'video_id: expected the name of a video, found "../x"'),
+        (MASKLETS | {"video_height": 12.5}, "height: expected a whole number from 1 to 16,384, found 12.5"),
+        (
+            MASKLETS | {"video_width": 12.0},
+            r"annotation 0, frame '00000': size: expected \[12, 12\].* found \[12, 16\]",
+        ),
+        (MASKLETS | {"video_id": "../x"}, 'video_id: expected the name of a video, found "../x"'),
     ],
 )
 def test_bad_input_is_one_line_that_says_where(data: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -253,7 +256,7 @@ def test_bad_input_is_one_line_that_says_where(data: dict[str, Any], message: st
     assert str(tmp_path / "train.json") in str(caught.value)
 
 
-@pytest.mark.parametrize("data", [BURST, TAO, SAV, DATUMARO], ids=["burst", "tao", "sav", "datumaro"])
+@pytest.mark.parametrize("data", [BURST, TAO, MASKLETS, DATUMARO], ids=["burst", "tao", "sav", "datumaro"])
 def test_whatever_is_wrong_with_a_file_is_said_in_one_line(data: dict[str, Any], tmp_path: Path) -> None:
     rng = random.Random(0)  # noqa: S311
     refused = 0
