@@ -256,7 +256,7 @@ def test_bad_input_is_one_line_that_says_where(data: dict[str, Any], message: st
     assert str(tmp_path / "train.json") in str(caught.value)
 
 
-@pytest.mark.parametrize("data", [BURST, TAO, MASKLETS, DATUMARO], ids=["burst", "tao", "sav", "datumaro"])
+@pytest.mark.parametrize("data", [BURST, TAO, MASKLETS, DATUMARO], ids=["burst", "tao", "masklets", "datumaro"])
 def test_whatever_is_wrong_with_a_file_is_said_in_one_line(data: dict[str, Any], tmp_path: Path) -> None:
     rng = random.Random(0)  # noqa: S311
     refused = 0
