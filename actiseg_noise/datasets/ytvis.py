@@ -188,7 +188,7 @@ class YtVis(Dataset):
     ) -> tuple[FrameRecord, ...]:
         """Return the frames, each with the annotations that are read for it."""
         mask_path, key = path.relative_to(self.root).as_posix(), join_ids(members)
-        found = zip(video.frame_ids, images.find(video.file_names), strict=True)
+        found = zip(video.frame_ids, images.find(video.file_names, video.name), strict=True)
         return tuple(FrameRecord(frame_id, image, mask_path, True, mask_key=key) for frame_id, image in found)
 
     def _paths(self, split: str, *, is_checked: bool = True) -> list[Path]:

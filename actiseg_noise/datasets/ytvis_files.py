@@ -138,15 +138,17 @@ class Images:
             raise DataError(f"--option images={folder}: no folder {root / folder}")
         self.folders = (folder,)
 
-    def find(self, file_names: tuple[str, ...]) -> tuple[str | None, ...]:
+    def find(self, file_names: tuple[str, ...], video: str) -> tuple[str | None, ...]:
         """Return the path of each frame's image relative to the root, None where there is no file.
 
-        All are taken from the first folder that has any of them.
+        All are taken from the first folder that has any of them; names without a folder may lie in one of the video's.
         """
-        for folder in self.folders:
-            found = tuple(self._find(folder, name) for name in file_names)
-            if any(found):
-                return found
+        within = () if any("/" in name for name in file_names) else tuple(f"{video}/{name}" for name in file_names)
+        for names in filter(None, (file_names, within)):
+            for folder in self.folders:
+                found = tuple(self._find(folder, name) for name in names)
+                if any(found):
+                    return found
         return (None,) * len(file_names)
 
     def _find(self, folder: str, file_name: str) -> str | None:

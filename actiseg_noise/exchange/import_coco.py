@@ -204,7 +204,7 @@ class CocoPairs(Pairs):
     def _frames(self, video: Video, members: list[Annotation]) -> tuple[FrameRecord, ...]:
         """Return the frames of a clip."""
         mask_path, key = self.files.mask_path, join_ids(members)
-        found = zip(video.frame_ids, self.images.find(video.file_names), strict=True)
+        found = zip(video.frame_ids, self.images.find(video.file_names, video.name), strict=True)
         return tuple(FrameRecord(frame_id, image, mask_path, True, mask_key=key) for frame_id, image in found)
 
 

@@ -150,6 +150,14 @@ def test_a_file_may_have_any_name_and_its_images_any_place(tmp_path: Path) -> No
     assert {frame.mask_path for frame in clip.frames} == {"labels/ovis_train.json"}
 
 
+def test_images_without_a_folder_in_their_names_may_lie_in_one_of_their_video(tmp_path: Path) -> None:
+    entry = video(4, "x") | {"name": "kite", "file_names": ["0.jpg", "1.jpg"], "length": 2}
+    write_json(tmp_path / "train.json", videos_file([entry], [annotation(1, 4, 1, moving(1, 1, 2))]))
+    save_frames(tmp_path / "JPEGImages/kite", ["1.jpg"])
+    (clip,) = clips(YtVis(tmp_path))
+    assert (clip.clip_id, [frame.image_path for frame in clip.frames]) == ("kite", [None, "JPEGImages/kite/1.jpg"])
+
+
 def test_two_equal_files_of_a_split_are_one_and_two_different_ones_are_refused(tmp_path: Path) -> None:
     dataset = opened(tmp_path, one_image([SQUARE]))
     write_json(tmp_path / "train/instances.json", one_image([SQUARE]))
