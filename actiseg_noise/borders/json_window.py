@@ -13,6 +13,8 @@ from actiseg_noise.errors import DataError
 
 _SPACE = re.compile(r"[ \t\r\n\ufeff]*")
 _DECODER = json.JSONDecoder()
+CHUNK_CHARS = 1 << 20
+_NO_FIRST_BYTE = bytes(range(0x80, 0xC0))  # those that continue a character in UTF-8
 
 
 class JsonWindow:
@@ -66,10 +68,10 @@ class JsonWindow:
 
     def error(self, message: str, position: int) -> DataError:
         """Return the error that names file, line, column and entry of a place in ``text``."""
-        with self.path.open("rb") as file:
-            consumed = file.read(self.offset)
-        before = consumed.decode("utf-8", "replace") + self.text[self.position : position]
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        lines, characters = _count(self.path, self.offset)
+        before = self.text[self.position : position]
+        line, end = lines + before.count("\n") + 1, before.rfind("\n")
+        column = len(before) - end if end >= 0 else characters + len(before) + 1
         rest = (self.text[position:] + self._stream.read(20))[:20]
         found = repr(rest) if rest else "the end of the file"
         return DataError(
@@ -90,7 +92,21 @@ class JsonWindow:
         return bool(more)
 
 
-def iter_json_members(path: Path, key: str | None, chunk_chars: int = 1 << 20) -> Iterator[tuple[str, int, int, Any]]:
+def _count(path: Path, offset: int, piece_bytes: int = CHUNK_CHARS) -> tuple[int, int]:
+    """Return the new lines before a byte of a file of any size, and the characters since the last of them."""
+    lines = characters = 0
+    with path.open("rb") as file:
+        while offset and (piece := file.read(min(offset, piece_bytes))):
+            offset -= len(piece)
+            lines += piece.count(b"\n")
+            start = piece.rfind(b"\n") + 1
+            characters = len(piece[start:].translate(None, _NO_FIRST_BYTE)) + (0 if start else characters)
+    return lines, characters
+
+
+def iter_json_members(
+    path: Path, key: str | None, chunk_chars: int = CHUNK_CHARS
+) -> Iterator[tuple[str, int, int, Any]]:
     """Yield (name, start, stop, value) for each member of a file's JSON object, or of the object under its ``key``.
 
     Bytes [start, stop) of the file are the value. Memory follows the largest member, not the file.
@@ -112,7 +128,7 @@ def _iter_members(window: JsonWindow, key: str | None) -> Iterator[tuple[str, in
     if key is None:
         yield from _iter_values(window, "an object")
     else:
-        for name in _iter_names(window, f"an object with the key {key!r}"):
+        for name in iter_names(window, f"an object with the key {key!r}"):
             if name == key:
                 is_found, window.entry = True, 0
                 yield from _iter_values(window, f"an object under {key!r}")
@@ -126,14 +142,14 @@ def _iter_members(window: JsonWindow, key: str | None) -> Iterator[tuple[str, in
 
 def _iter_values(window: JsonWindow, expected: str) -> Iterator[tuple[str, int, int, Any]]:
     """Yield (name, start, stop, value) for each member of the object that comes next."""
-    for name in _iter_names(window, expected):
+    for name in iter_names(window, expected):
         start = window.offset
         value = window.value()
         yield name, start, window.offset, value
         window.entry += 1
 
 
-def _iter_names(window: JsonWindow, expected: str) -> Iterator[str]:
+def iter_names(window: JsonWindow, expected: str) -> Iterator[str]:
     """Yield the names of a JSON object's members; the caller consumes the value after each."""
     window.take("{", expected)
     if window.peek() == "}":

@@ -13,11 +13,9 @@ from actiseg_noise.cli.base import AsJson, ManifestFolder, app
 @app.command("import")
 def import_(
     clean: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Clean labels: mask folders, or an ActionVOS tree.")
+        Path | None, typer.Option(metavar="PATH", help="Clean labels: mask folders, an ActionVOS tree, or COCO JSON.")
     ] = None,
-    noisy: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Noisy labels: mask folders, or a noisy copy of the tree.")
-    ] = None,
+    noisy: Annotated[Path | None, typer.Option(metavar="PATH", help="Noisy labels: in the same form.")] = None,
     expressions: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A published *_meta_expressions_promptaction.json.")
     ] = None,
@@ -50,9 +48,12 @@ def import_(
     void: Annotated[
         int | None, typer.Option(metavar="ID", help="Mask folders: the value of pixels without label.")
     ] = None,
-    images: Annotated[Path | None, typer.Option(metavar="DIR", help="Mask folders: <sequence>/<frame>.jpg.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Mask folders: <sequence>/<frame>.jpg. JSON: its images.")
+    ] = None,
     root: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Mask folders: holds --clean and --images; paths begin here.")
+        Path | None,
+        typer.Option(metavar="DIR", help="Mask folders, JSON: holds --clean and --images; paths begin here."),
     ] = None,
     out: Annotated[
         Path | None,
@@ -67,8 +68,9 @@ def import_(
 ) -> None:
     """Make a manifest of other people's noisy labels and the clean ones they came from.
 
-    Three forms: --expressions FILE --categories FILE [--clean TREE] for the published ActiSeg-NL prompts;
-    --dataset actionvos --clean TREE --noisy TREE; --clean DIR --noisy DIR for folders <sequence>/<frame>.png.
+    Four forms: --expressions FILE --categories FILE [--clean TREE] for the published ActiSeg-NL prompts;
+    --dataset actionvos --clean TREE --noisy TREE; --clean DIR --noisy DIR for folders <sequence>/<frame>.png;
+    --clean FILE --noisy FILE for JSON in the form of COCO or YouTube-VIS.
     """
     from actiseg_noise.cli.build import print_built
     from actiseg_noise.exchange.import_labels import import_labels

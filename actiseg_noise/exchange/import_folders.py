@@ -1,5 +1,7 @@
 """Any pair of clean and noisy mask folders: ``<sequence>/<frame>.png`` on both sides.
 
+Sequences may lie one level deeper, ``<group>/<sequence>/<frame>.png`` with several groups, and are called
+``<group>_<sequence>``; two folders ``<frame>.png`` without any are one sequence, called after the clean folder.
 Ids are those on disk. A folder of 0/255 masks has one object, 1. Where one side has ids 1 … N and the other only a
 foreground, their unions are the common object: ``objects="union"``. Siblings ``<frame>_org.png`` are backups and are
 never read. Every object is positive: what takes part in an action is not in masks.
@@ -15,12 +17,19 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_noise.borders.folders import list_folders, list_masks, natural_order
+from actiseg_noise.borders.folders import IMAGE_SUFFIXES, list_folders, list_masks, natural_order
 from actiseg_noise.borders.images import check_shape, frame_size, read_index_mask
 from actiseg_noise.datasets.base import check_threshold
-from actiseg_noise.datasets.files import find_name, image_path
+from actiseg_noise.datasets.files import find_name
 from actiseg_noise.errors import ActisegError, MissingTextError, raise_if
-from actiseg_noise.exchange.import_pairs import FolderDigest, PairedClip, Pairs, Problems, mask_problem
+from actiseg_noise.exchange.import_pairs import (
+    FolderDigest,
+    PairedClip,
+    Pairs,
+    Problems,
+    mask_problem,
+    telling_name,
+)
 from actiseg_noise.exchange.import_texts import Texts
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord
@@ -107,6 +116,7 @@ class FolderPairs(Pairs):
         self.skip_missing = skip_missing
         self.texts = texts or Texts({})
         self._sequences: dict[str, tuple[int, ...]] = {}
+        self._places: dict[str, str] = {}
         self._left_out: set[tuple[str, str]] = set()
         self._digests = {side: FolderDigest(path) for side, path in self._sides()}
 
@@ -117,7 +127,8 @@ class FolderPairs(Pairs):
 
     def check(self) -> None:
         """See :class:`Pairs`; finds each sequence's object ids, so every mask is read once here."""
-        found = {side: _sequences(path, side) for side, path in self._sides()}
+        found = _find_sequences(self.folders)
+        self._places = found["clean"] | found["noisy"]
         missing, frames = Problems(), Problems()
         for sequence in sorted(set(found["clean"]) ^ set(found["noisy"])):
             missing.add(f"{sequence}: only in --{'clean' if sequence in found['clean'] else 'noisy'}")
@@ -125,16 +136,16 @@ class FolderPairs(Pairs):
         common = sorted(set(found["clean"]) & set(found["noisy"]))
         for sequence in common:
             for stem in self._stems(sequence):
-                problem = mask_problem(*(mask_file(path / sequence, stem) for _, path in self._sides()))
+                problem = mask_problem(*(mask_file(folder, stem) for folder in self._folders(sequence)))
                 if problem is not None:
                     frames.add(f"{sequence}/{stem}: {problem}")
                     self._left_out.add((sequence, stem))
-        if not self.skip_missing:
-            advice = "Pass --skip-missing to go on without them, or fetch them."
-            missing.refuse("sequences are on one side only", advice)
-            frames.refuse("frames have no pair of masks", advice)
+        for problems, what in ((missing, "sequences are on one side only"), (frames, "frames have no pair of masks")):
+            self.why_left_out += problems.describe(what)
+            if not self.skip_missing:
+                problems.refuse(what, "Pass --skip-missing to go on without them, or fetch them.")
         self._find_objects(common)
-        self.texts.check(self._sequences)
+        self.texts.check(self._sequences, self._stems)
         self._leave_out_blank()
 
     def _leave_out_blank(self) -> None:
@@ -161,8 +172,8 @@ class FolderPairs(Pairs):
     def read_masks(self, clip: Clip, frame: FrameRecord) -> tuple[IndexMask, IndexMask]:
         """See :class:`Pairs`."""
         masks = []
-        for side, path in self._sides():
-            file = mask_file(path / clip.clip_id, frame.frame_id)
+        for (side, _), folder in zip(self._sides(), self._folders(clip.clip_id), strict=True):
+            file = mask_file(folder, frame.frame_id)
             self._digests[side].add(file)
             masks.append(self._as_objects(read_index_mask(file, self.threshold)))
         self._check_shape(clip, frame, masks[0])
@@ -186,9 +197,14 @@ class FolderPairs(Pairs):
         """Return the two folders with their names."""
         return ("clean", self.folders.clean), ("noisy", self.folders.noisy)
 
+    def _folders(self, sequence: str) -> tuple[Path, Path]:
+        """Return where the clean and the noisy masks of a sequence are."""
+        place = self._places[sequence]
+        return self.folders.clean / place, self.folders.noisy / place
+
     def _stems(self, sequence: str) -> list[str]:
         """Return the frames that either side has, by number."""
-        return sorted({s for _, path in self._sides() for s in mask_stems(path / sequence)}, key=natural_order)
+        return sorted({s for folder in self._folders(sequence) for s in mask_stems(folder)}, key=natural_order)
 
     def _pairs(self, sequence: str) -> list[str]:
         """Return the frames that have a pair of masks, by number."""
@@ -202,7 +218,7 @@ class FolderPairs(Pairs):
             if not stems:
                 self.skipped.append(sequence)
                 continue
-            clean, noisy = (self._values(path / sequence, stems) for _, path in self._sides())
+            clean, noisy = (self._values(folder, stems) for folder in self._folders(sequence))
             if self.objects == "ids" and _are_unlike(clean, noisy):
                 unlike.add(f"{sequence}: clean {sorted(clean)}, noisy {sorted(noisy)}")
             self._sequences[sequence] = tuple(sorted(map(self._object_id, clean))) or (1,)
@@ -241,8 +257,8 @@ class FolderPairs(Pairs):
 
     def _frame(self, sequence: str, stem: str) -> FrameRecord:
         """Return one frame, its paths relative to the root."""
-        name = mask_file(self.folders.clean / sequence, stem).name
-        mask = f"{self.folders.inside_root(self.folders.clean)}{sequence}/{name}"
+        file = mask_file(self._folders(sequence)[0], stem)
+        mask = f"{self.folders.inside_root(self.folders.clean)}{file.relative_to(self.folders.clean).as_posix()}"
         return FrameRecord(stem, self._image(sequence, stem), mask, is_annotated=True)
 
     def _image(self, sequence: str, stem: str) -> str | None:
@@ -250,8 +266,9 @@ class FolderPairs(Pairs):
         folder = self.folders.images
         if folder is None:
             return None
-        path = image_path(folder, sequence, stem)
-        return None if path is None else f"{self.folders.inside_root(folder)}{path}"
+        name = find_name(folder / self._places[sequence], stem, IMAGE_SUFFIXES)
+        place = Path(self._places[sequence]) / (name or "")
+        return None if name is None else f"{self.folders.inside_root(folder)}{place.as_posix()}"
 
 
 def mask_file(folder: Path, stem: str) -> Path:
@@ -284,25 +301,42 @@ def folder_card(name: str, split: str, void_id: int | None) -> DatasetCard:
     )
 
 
-def _sequences(folder: Path, side: str) -> list[str]:
-    """Return the sub-folders that hold masks.
+def _find_sequences(folders: Folders) -> dict[str, dict[str, str]]:
+    """Return side → sequence → its folder below that of the side.
 
     Raises:
-        ActisegError: there is none; a folder one level below that has some is proposed.
+        ActisegError: a side has none; a folder one level below that has some is proposed.
     """
-    inner = list_folders(folder)
-    found = [name for name in inner if list_masks(folder / name)]
-    if not found:
-        deeper = [
-            folder / name
-            for name in inner
-            if any(list_masks(folder / name / below) for below in list_folders(folder / name))
-        ]
+    sides = {"clean": folders.clean, "noisy": folders.noisy}
+    if all(list_masks(path) and not _inner(path) for path in sides.values()):
+        name = telling_name(folders.clean)
+        return {side: {name: "."} for side in sides}
+    return {side: _sequences(path, side) for side, path in sides.items()}
+
+
+def _sequences(folder: Path, side: str) -> dict[str, str]:
+    """Return sequence → its folder, of the folders that hold masks, or of those within several groups."""
+    found = _inner(folder)
+    if found:
+        return {name: name for name in found}
+    groups = {name: inner for name in list_folders(folder) if (inner := _inner(folder / name))}
+    if len(groups) < 2:
+        deeper = [folder / name for name in groups]
         if list_masks(folder):
             deeper.append(folder.resolve().parent)
         hint = f" Did you mean {deeper[0]}?" if deeper else ""
         raise ActisegError(f"--{side} {folder}: expected folders <sequence>/<frame>.png, found none.{hint}")
-    return found
+    places = [(f"{group}_{name}", f"{group}/{name}") for group, inner in groups.items() for name in inner]
+    named = dict(places)
+    if len(named) < len(places):
+        twice = next(name for name, place in places if named[name] != place)
+        raise ActisegError(f"--{side} {folder}: two sequences would be called {twice!r}; rename a folder")
+    return dict(sorted(places))
+
+
+def _inner(folder: Path) -> list[str]:
+    """Return the folders in a folder that hold masks."""
+    return [name for name in list_folders(folder) if list_masks(folder / name)]
 
 
 def _are_unlike(clean: set[int], noisy: set[int]) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from actiseg_noise.building.request import BUILT_CONTENTS
 from actiseg_noise.datasets.base import DATASETS
 from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
+from actiseg_noise.exchange.import_coco import CocoPairs, FilePair
 from actiseg_noise.exchange.import_folders import FolderPairs, Folders
 from actiseg_noise.exchange.import_pairs import Pairs, telling_name
 from actiseg_noise.exchange.import_prompts import PromptPairs
@@ -44,9 +45,9 @@ def import_labels(
 ) -> Path:
     """Make a manifest of noisy labels and the clean ones they came from; return its folder.
 
-    Three forms: ``clean`` and ``noisy``, two folders ``<sequence>/<frame>.png``; with ``dataset="actionvos"`` two trees
-    in ActionVOS's layout; or ``expressions`` and ``categories``, the published ActiSeg-NL files, beside the tree
-    ``clean`` or without masks.
+    Four forms: ``clean`` and ``noisy``, two folders ``<sequence>/<frame>.png``, or two JSON files in the form of COCO
+    or YouTube-VIS; with ``dataset="actionvos"`` two trees in ActionVOS's layout; or ``expressions`` and ``categories``,
+    the published ActiSeg-NL files, beside the tree ``clean`` or without masks.
 
     >>> import actiseg_noise
     >>> path = actiseg_noise.import_labels(clean=clean_masks, noisy=noisy_masks, name="mine", out="imported")
@@ -58,10 +59,11 @@ def import_labels(
         categories: the ``*_objects_category.json`` of the same level.
         split: the split that the labels are of. content: ``full`` or ``text``; None: full where there are masks.
         name: what the import is called; None: after the noisy files.
-        texts: mask folders: JSON, what their objects are called. images: ``<sequence>/<frame>.jpg``.
+        texts: mask folders: JSON, what their objects are called. images: ``<sequence>/<frame>.jpg``; of JSON files
+            where the names of their images begin.
         objects: mask folders: ``ids`` as on disk, or ``union``, one foreground. void: the value of unlabelled pixels.
         threshold: mask folders: both sides show one object, where they are at least so bright, 1 … 255.
-        root: mask folders: holds ``clean`` and ``images``; the manifest's paths begin here.
+        root: mask folders, JSON files: holds ``clean`` and ``images``; the manifest's paths begin here.
         out: None: ``manifests/DATASET/SPLIT/imported-NAME-s0``. force: replace a manifest there.
         skip_missing: leave out what one side lacks, and count it. limit: only the first clips.
 
@@ -78,8 +80,10 @@ def import_labels(
         "--root": root,
         "--threshold": threshold,
     }
+    is_json = _are_files(clean, noisy)
     for option, place in {"--clean": clean, "--noisy": noisy, "--images": images, "--root": root}.items():
-        raise_if(place is not None and not Path(place).is_dir(), f"{option} {place}: no such folder")
+        is_file = is_json and option in ("--clean", "--noisy")
+        raise_if(place is not None and not is_file and not Path(place).is_dir(), f"{option} {place}: no such folder")
     if (expressions is None) != (categories is None):
         raise ActisegError("--expressions and --categories are the two files of one noise level: give both")
     if expressions is not None and categories is not None:
@@ -88,6 +92,16 @@ def import_labels(
         pairs = _published(files, _path(clean), split, content, skip_missing)
     elif clean is None or noisy is None:
         raise ActisegError("give --clean DIR and --noisy DIR, or --expressions FILE and --categories FILE")
+    elif is_json:
+        _refuse({**folder_options, "--images": None, "--root": None}, "two JSON files")
+        raise_if(dataset not in (None, "ytvis"), f"--dataset {dataset}: two JSON files are read in the form of ytvis")
+        pairs = CocoPairs(
+            FilePair(Path(clean), Path(noisy), _path(images), _path(root)),
+            _label(name, Path(noisy).with_suffix("")),
+            split=split,
+            with_masks=content != "text",
+            skip_missing=skip_missing,
+        )
     elif dataset is not None:
         _refuse(folder_options, f"--dataset {dataset}")
         _check_trees(dataset)
@@ -115,12 +129,24 @@ def _path(value: _Path) -> Path | None:
     return None if value is None else Path(value)
 
 
+def _are_files(clean: _Path, noisy: _Path) -> bool:
+    """Return whether both sides are files; one file beside a folder is refused."""
+    sides = [None if place is None else Path(place) for place in (clean, noisy)]
+    files = [place is not None and place.is_file() for place in sides]
+    if any(files) and None not in sides and not all(files):
+        raise ActisegError(
+            f"--clean {clean} --noisy {noisy}: expected two folders of masks, or two JSON files in the form of COCO or "
+            "YouTube-VIS; found one of each, or one that is not there"
+        )
+    return all(files)
+
+
 def _refuse(options: Mapping[str, object], beside: str) -> None:
     """Refuse options that another form of import has."""
     given = [option for option, value in options.items() if value is not None]
     if given:
         raise ActisegError(
-            f"{', '.join(given)}: not with {beside}; see 'actiseg-noise import --help' for the three forms"
+            f"{', '.join(given)}: not with {beside}; see 'actiseg-noise import --help' for the four forms"
         )
 
 

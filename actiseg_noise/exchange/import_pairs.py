@@ -55,6 +55,7 @@ class Pairs(ABC):
         has_masks: whether masks are compared; without, the manifest's content is text.
         skipped: clip ids, ascending, that ``check`` left out: one side lacks the clip or all its masks, or a text is
             empty.
+        why_left_out: what ``check`` found that does not fit, in a sentence; '' where all does.
     """
 
     card: DatasetCard
@@ -65,6 +66,7 @@ class Pairs(ABC):
     def __init__(self) -> None:
         self.options: dict[str, Any] = {}
         self.skipped: list[str] = []
+        self.why_left_out = ""
 
     @abstractmethod
     def check(self) -> None:
@@ -151,5 +153,9 @@ class Problems:
     def refuse(self, what: str, advice: str) -> None:
         """Raise DataError with the count, the first ten and what to do, when there are any."""
         if self.count:
-            shown = "; ".join(self._first) + ("; …" if self.count > SHOWN else "")
-            raise DataError(f"{self.count} {what}: {shown}. {advice}")
+            raise DataError(f"{self.describe(what).strip()} {advice}")
+
+    def describe(self, what: str) -> str:
+        """Return `` <count> <what>: <the first ten>.``, '' where there are none."""
+        shown = "; ".join(self._first) + ("; …" if self.count > SHOWN else "")
+        return f" {self.count} {what}: {shown}." if self.count else ""

@@ -6,7 +6,7 @@ A text is the whole expression. Where the noisy side calls an object something e
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,14 @@ class Texts:
 
     def __init__(self, data: Mapping[str, Any], path: Path | None = None) -> None:
         self.path = path
+        self._given = {sequence: tuple(value) if isinstance(value, dict) else () for sequence, value in data.items()}
         self._texts = {sequence: self._per_object(sequence, value) for sequence, value in data.items()}
 
-    def check(self, sequences: Mapping[str, tuple[int, ...]]) -> None:
+    def check(self, sequences: Mapping[str, tuple[int, ...]], frames: Callable[[str], Sequence[str]]) -> None:
         """Refuse texts of sequences or objects that are not there, and objects without text in a file that has some.
+
+        Args:
+            sequences: sequence → object ids. frames: gives the frames of a sequence.
 
         Raises:
             DataError: what does not fit is listed.
@@ -42,6 +46,8 @@ class Texts:
         for sequence, texts in self._texts.items():
             if sequence not in sequences:
                 problems.add(f"{sequence!r}: no such sequence")
+            elif _are_frames(self._given[sequence], frames(sequence)):
+                problems.add(f"{sequence!r}: texts per frame, but a text is of an object, in all of its frames")
             elif None not in texts and set(texts) != set(sequences[sequence]):
                 problems.add(f"{sequence!r}: texts of objects {sorted(map(str, texts))}, objects {sequences[sequence]}")
         problems.refuse(f"entries of {self.path} do not fit the masks", "Correct the file.")
@@ -81,6 +87,11 @@ class Texts:
 
     def _error(self, sequence: str, value: Any) -> str:
         return f"{self.path}: {sequence!r}: expected {_FORM}, found {shorten(value)}"
+
+
+def _are_frames(keys: tuple[str, ...], frames: Sequence[str]) -> bool:
+    """Return whether an entry's keys are the names of frames, which object ids never are that begin with zeros."""
+    return bool(keys) and set(keys) <= set(frames) and any(key != str(int(key)) for key in keys if key.isdecimal())
 
 
 def read_texts(path: Path) -> Texts:

@@ -134,10 +134,11 @@ class TreePairs(Pairs):
                 frames.add(f"{folder}, {frame.frame_id}: {text}")
                 self._left_out.add((folder, frame.frame_id))
         unlike.refuse("objects do not fit", "Both sides must be of one preparation of the dataset.")
-        if not self.skip_missing:
-            advice = "Pass --skip-missing to go on without them, or fetch them."
-            missing.refuse(f"clips of split {self.split!r} are on one side only", advice)
-            frames.refuse("frames have no pair of masks", advice)
+        alone = f"clips of split {self.split!r} are on one side only"
+        for problems, what in ((missing, alone), (frames, "frames have no pair of masks")):
+            self.why_left_out += problems.describe(what)
+            if not self.skip_missing:
+                problems.refuse(what, "Pass --skip-missing to go on without them, or fetch them.")
         self.skipped = sorted({*skipped, *self.clean.skipped})
 
     def iter_clips(self) -> Iterator[PairedClip]:

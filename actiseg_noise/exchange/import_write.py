@@ -125,7 +125,8 @@ def _in_order(clips: Iterator[PairedClip]) -> Iterator[PairedClip]:
 def _nothing(pairs: Pairs) -> str:
     """Return what is said when no clip is left."""
     gone = f"; {len(pairs.skipped)} were left out" if pairs.skipped else ""
-    return f"no clip has both clean and noisy labels{gone}. Check that the two sides are of the same split."
+    why = pairs.why_left_out or " Check that the two sides are of the same split."
+    return f"no clip has both clean and noisy labels{gone}.{why}"
 
 
 def _info(

@@ -159,4 +159,5 @@ DEPOSITS: dict[str, Callable[[Path], Path]] = {
     "vscos": _writer_of("vscos"),
     "davis": _writer_of("davis"),
     "refvos": _writer_of("refvos"),
+    "ytvis": _writer_of("ytvis"),
 }

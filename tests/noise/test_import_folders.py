@@ -201,6 +201,42 @@ def test_a_folder_one_level_too_high_is_refused_with_the_right_one(tmp_path: Pat
         import_pair(folders)
 
 
+def test_sequences_within_several_groups_are_called_after_both(tmp_path: Path) -> None:
+    names = ("P01/a/1", "P02/a/1")
+    folders = make_pair(tmp_path, dict.fromkeys(names, CLEAN), dict.fromkeys(names, NOISY))
+    save_frame(tmp_path / "images/P02/a/1.jpg", 2, 4)
+    manifest = import_pair(Folders(folders.clean, folders.noisy, tmp_path / "images", tmp_path))
+    assert [row[0] for row in areas(manifest)] == ["P01_a/1", "P01_a/2", "P02_a/1", "P02_a/2"]
+    rows = manifest.table("frames", ["image_path", "mask_path"]).to_pylist()
+    assert [tuple(row.values()) for row in rows] == [
+        (None, "clean/P01/a/1.png"),
+        ("images/P02/a/1.jpg", "clean/P02/a/1.png"),
+    ]
+
+
+def test_two_folders_of_masks_are_one_sequence(tmp_path: Path) -> None:
+    manifest = import_pair(make_pair(tmp_path, {"1": CLEAN, "2": CLEAN}, {"1": NOISY, "2": CLEAN}))
+    assert [row[:2] for row in areas(manifest)] == [
+        ("clean/1", "1"),
+        ("clean/2", "1"),
+        ("clean/1", "2"),
+        ("clean/2", "2"),
+    ]
+    assert [row["mask_path"] for row in manifest.table("frames", ["mask_path"]).to_pylist()] == ["1.png", "2.png"]
+
+
+def test_where_sizes_differ_that_is_said_even_where_nothing_is_left(tmp_path: Path) -> None:
+    folders = make_pair(tmp_path, {"a/1": CLEAN}, {"a/1": np.zeros((4, 8), np.uint8)})
+    with pytest.raises(DataError, match=r"1 were left out. 1 frames have no pair of masks: a/1: clean 4×2, noisy 8×4"):
+        import_pair(folders, skip_missing=True)
+
+
+def test_texts_per_frame_are_called_that(tmp_path: Path) -> None:
+    folders = make_pair(tmp_path, {"a/00001": CLEAN}, {"a/00001": NOISY})
+    with pytest.raises(DataError, match="'a': texts per frame, but a text is of an object, in all of its frames"):
+        import_pair(folders, texts=Texts({"a": {"00001": "a cup"}}))
+
+
 Run = Callable[..., tuple[int, str, str]]
 
 
