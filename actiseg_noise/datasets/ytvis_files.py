@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from actiseg_noise.borders.folders import IMAGE_SUFFIXES, is_inside, leads_inside, walk_files
+from actiseg_noise.borders.folders import IMAGE_SUFFIXES, is_inside, walk_files
 from actiseg_noise.borders.roots import full_path
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.datasets.files import find_name
@@ -129,7 +129,7 @@ class Images:
         if folder is None:
             self.folders = tuple(name.format(split) for name in _IMAGES)
             return
-        if folder != "." and (not is_inside(folder) or not leads_inside(root / folder, root)):
+        if folder != "." and not is_inside(folder):
             raise DataError(
                 f"--option images={folder}: expected a folder below --root {root}, from which the manifest's paths "
                 "begin"

@@ -73,9 +73,11 @@ class Folders:
 
 
 def _relative(path: Path, root: Path) -> str | None:
-    """Return ``path`` relative to ``root``, None for one outside."""
-    path, root = path.resolve(), root.resolve()
-    return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+    """Return ``path`` relative to ``root``, by their names or by where links lead; None for one outside."""
+    for one, base in ((path.absolute(), root.absolute()), (path.resolve(), root.resolve())):
+        if one.is_relative_to(base):
+            return one.relative_to(base).as_posix()
+    return None
 
 
 class FolderPairs(Pairs):

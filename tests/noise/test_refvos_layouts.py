@@ -69,7 +69,9 @@ def test_of_two_versions_the_newest_is_read_and_said_or_the_one_asked_for(tmp_pa
 
 def test_a_version_that_is_not_there_names_those_that_are(tmp_path: Path) -> None:
     write_mevis_split(tmp_path, "train", said("old"))
-    with pytest.raises(DataError, match=r"split 'train' has no expressions of it; it has version 1 \(.*ons\.json\)"):
+    with pytest.raises(
+        DataError, match=r"split 'train' has no expressions of it; it has version 1 \(.*expressions\.json\)"
+    ):
         texts(RefVos(tmp_path, version=2))
 
 
