@@ -170,6 +170,12 @@ def kinds_of(recipe: Recipe) -> set[str]:
     return {NOISES[spec.noise_id].kind for spec in recipe.noises}
 
 
+def needs_verbs(recipe: Recipe) -> bool:
+    """Return whether a noise of the recipe asks which action a narration names."""
+    noises = (NOISES[spec.noise_id] for spec in recipe.noises)
+    return any(isinstance(noise, NarrationNoise) and noise.needs_verbs for noise in noises)
+
+
 def schema_of(recipe: Recipe) -> int:
     """Return the schema of a recipe's manifests: the oldest that can say their labels."""
     return ACTION if kinds_of(recipe).intersection(ACTION_KINDS) else PLAIN

@@ -34,7 +34,8 @@ def noise_text(clip: Clip, plan: Plan, tally: Tally) -> Iterator[NoisyText]:
             continue
         slot, key = hit
         label = slot.noise.apply(key, clean, plan.vocabulary_of(slot, local), **slot.options)
-        yield NoisyText(label, slot.noise.noise_id, is_harmful(label, item, clip, plan.vocabulary))
+        harmful = slot.noise.misnames or is_harmful(label, item, clip, plan.vocabulary)
+        yield NoisyText(label, slot.noise.noise_id, harmful)
 
 
 def text_uniforms(clip: Clip, plan: Plan) -> Iterator[list[float]]:
