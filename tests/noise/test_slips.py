@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from actiseg_noise.noises.base import NOISES, Label, NarrationNoise, TextNoise
 from actiseg_noise.noises.typo import QWERTY
 from actiseg_noise.noises.verb_swap import Actions
 from actiseg_noise.noises.wordnet import VARIABLE
-from actiseg_noise.recipe import NoiseSpec, Recipe
+from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe
 from actiseg_noise.records import ObjectRecord
 from actiseg_noise.vocabulary import Vocabulary
 
@@ -393,3 +394,28 @@ def test_the_digest_is_golden(noise_id: str, options: dict[str, Any], tmp_path: 
     manifest = read_manifest(actiseg_noise.build(people(), recipe=recipe, content="text", out=tmp_path / "m"))
     assert manifest.digest == GOLDEN[f"{noise_id} {json.dumps(options)}"]
     assert verify(manifest, dataset=people()) == []
+
+
+# --- the recipes made of them
+
+LEVELS = ("human-easy", "human-medium", "human-hard")
+
+
+def test_levels_have_the_same_noises_each_harder_than_the_one_before() -> None:
+    easy, medium, hard = ([(s.noise_id, s.options.get("level")) for s in load_recipe(name).noises] for name in LEVELS)
+    assert easy == medium == hard
+    for low, high in pairwise(map(load_recipe, LEVELS)):
+        for spec, harder in zip(low.noises, high.noises, strict=True):
+            assert spec.rate < harder.rate
+            for option in ("sigma", "tolerance", "length", "kernel"):
+                assert spec.options.get(option, 0) < harder.options.get(option, 1)
+
+
+@pytest.mark.parametrize("name", LEVELS)
+def test_a_level_builds_on_kitchen_within_the_gate(name: str, kitchen_root: Path, tmp_path: Path) -> None:
+    where = {"root": kitchen_root, "split": "val", "allow_eval": True}
+    path = actiseg_noise.build("kitchen", recipe=name, limit=30, out=tmp_path / "m", **where)
+    manifest = read_manifest(path)
+    assert {slot.realised > 0 for slot in manifest.info.noises if slot.requested * slot.eligible > 20} <= {True}
+    assert len({row["text_noise"] for row in manifest.table("samples").to_pylist()}) >= 4
+    assert verify(manifest) == []
