@@ -303,11 +303,8 @@ def _in_order(dataset: Dataset, split: str, *, with_frames: bool) -> Iterator[Cl
                 f"dataset {dataset.card.name!r}, split {split!r}: clip {clip.clip_id!r} comes after {previous!r}; "
                 "clip ids must ascend, each once"
             )
-        raise_if(
-            clip.address in addresses,
-            f"clip {clip.clip_id!r}: another clip has the address {clip.address!r}",
-            DataError,
-        )
+        if clip.address in addresses:
+            raise DataError(f"clip {clip.clip_id!r}: another clip has the address {clip.address!r}")
         addresses.add(clip.address)
         previous = clip.clip_id
         yield clip
