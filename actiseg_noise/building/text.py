@@ -67,15 +67,13 @@ class _Samples:
     def apply(self, slot: Slot[TextNoise], hit: list[int], texts: list[NoisyText | None]) -> None:
         """Put the noisy texts of the samples that the slot's noise hit into ``texts``."""
         apply, noise_id, misnames, options = slot.noise.apply, slot.noise.noise_id, slot.noise.misnames, slot.options
-        all_nouns = self.plan.vocabulary
-        last = -1
+        last, all_nouns = -1, self.plan.vocabulary
         for index in hit:
-            number = self.numbers[index]
+            number, item = self.numbers[index], self.objects[index]
             if number != last:
                 clip, last = self.clips[number], number
                 clip_key, nouns = slot.base.child(clip.address), [other.noun for other in clip.objects]
                 vocabulary = self.plan.vocabulary_of(slot, self.locals[number])
-            item = self.objects[index]
             label = apply(clip_key.child(item.object_id), self.labels[index][0], vocabulary, **options)
             harmful = misnames or _is_harmful(label, item, nouns, all_nouns)
             texts[index] = NoisyText(label, noise_id, harmful)

@@ -52,57 +52,51 @@ def seal_columns(table: Table, columns: Sequence[Sequence[Any]], schema: pa.Sche
     arrays = [to_array(values, field.type) for values, field in zip(columns, schema, strict=False)]
     digests = _digests(table, arrays)
     if digests is None:
-        digests = list(map(RowDigest(table), zip(*columns, strict=True)))
-    return pa.RecordBatch.from_arrays([*arrays, to_array(digests, pa.string())], schema=schema)
+        digests = to_array(list(map(RowDigest(table), zip(*columns, strict=True))), pa.string())
+    return pa.RecordBatch.from_arrays([*arrays, digests], schema=schema)
 
 
 def add_batch(digest: TableDigest, batch: pa.RecordBatch) -> None:
     """Add the next rows of a table to its digest."""
     if _is_plain(batch.columns):
-        digest.add(bytes.fromhex(_joined(batch.column("row_digest"), "").decode()), _column_texts(digest, batch))
+        row_digests = bytes.fromhex(bytes(_joined(batch.column("row_digest"), "")).decode())
+        digest.add(row_digests, ((name, _json_of_array(batch.column(name))) for name in digest.names))
     else:
         digest.update(batch.to_pydict())
 
 
-def _column_texts(digest: TableDigest, batch: pa.RecordBatch) -> Iterator[tuple[str, bytes]]:
-    """Yield (column, its values as compact JSON, commas between them) of the columns that have a digest."""
-    for name in digest.names:
-        yield name, _json_of_array(batch.column(name))
-
-
-def _json_of_array(array: pa.Array) -> bytes:
-    """Return what ``json_of_column`` gives for the values of an array."""
-    if str(array.type) == "string":
-        return json_of_column(array.to_pylist()) if array.null_count or _is_escaped(array) else _quoted(array)
+def _json_of_array(array: pa.Array) -> list[Any]:
+    """Return, in pieces, what ``json_of_column`` gives for the values of an array."""
     if str(array.type) in _SAME_IN_JSON:
-        return _joined(array.cast("string").fill_null("null"), ",")
-    return json_of_column(array.to_pylist())
+        return [_joined(array.cast("string").fill_null("null"), ",")]
+    if str(array.type) != "string" or array.null_count or _is_escaped(array):
+        return [json_of_column(array.to_pylist())]
+    return [b'"', _joined(array, '","'), b'"']
 
 
-def _quoted(array: pa.Array) -> bytes:
-    """Return texts in quotes, commas between them."""
-    return b'"' + _joined(array, '","') + b'"'
-
-
-def _joined(array: pa.Array, separator: str) -> bytes:
+def _joined(array: pa.Array, separator: str) -> pa.Buffer:
     """Return texts one after the other, the separator between them."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
     whole = pa.ListArray.from_arrays(to_array([0, len(array)], pa.int32()), array)
-    return bytes(pc.binary_join(whole, separator)[0].as_buffer())
+    return pc.binary_join(whole, separator)[0].as_buffer()
 
 
-def _digests(table: Table, arrays: Sequence[pa.Array]) -> list[str] | None:
+def _digests(table: Table, arrays: Sequence[pa.Array]) -> pa.Array | None:
     """Return the digest of each row, None where Arrow cannot write the rows as JSON."""
+    import pyarrow as pa
+
     names = [column.name for column in table.columns]
     labels = [arrays[names.index(name)] for name in table.label_columns]
     if not (_is_plain(labels) and all(map(_is_writable, labels))):
         return None
     _, offsets, data = _row_texts(labels).buffers()
-    view = memoryview(data)
-    bounds = np.frombuffer(offsets, np.int32)[: len(labels[0]) + 1].tolist()
-    return RowDigest(table).of_texts(view[start:stop] for start, stop in pairwise(bounds))
+    view, count = memoryview(data), len(labels[0])
+    bounds = np.frombuffer(offsets, np.int32)[: count + 1].tolist()
+    digests = RowDigest(table).of_texts(view[start:stop] for start, stop in pairwise(bounds)).hex()
+    places = np.arange(count + 1, dtype=np.int32) * (len(digests) // count)
+    return pa.Array.from_buffers(pa.string(), count, [None, pa.py_buffer(places), pa.py_buffer(digests.encode())])
 
 
 def _row_texts(labels: Sequence[pa.Array]) -> pa.Array:

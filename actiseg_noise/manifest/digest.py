@@ -63,15 +63,15 @@ class RowDigest:
         state.update(compact_json(self._labels(row)).encode())
         return state.hexdigest()
 
-    def of_texts(self, rows: Iterable[bytes | memoryview]) -> list[str]:
-        """Return the hex digest of rows whose label columns are given as compact JSON, in UTF-8."""
+    def of_texts(self, rows: Iterable[bytes | memoryview]) -> bytes:
+        """Return the digests, 16 bytes each, of rows whose label columns are given as compact JSON, in UTF-8."""
         copy = self._state.copy
         found = []
         for row in rows:
             state = copy()
             state.update(row)
-            found.append(state.hexdigest())
-        return found
+            found.append(state.digest())
+        return b"".join(found)
 
     def seal(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return ``row`` with its digest as the last column."""
@@ -89,19 +89,20 @@ class TableDigest:
         """Add the next rows, given as one list of values per column."""
         digests = columns["row_digest"]
         if digests:
-            texts = ((name, json_of_column(columns[name])) for name in self._columns)
+            texts = ((name, [json_of_column(columns[name])]) for name in self._columns)
             self.add(bytes.fromhex("".join(digests)), texts)
 
-    def add(self, row_digests: bytes, columns: Iterable[tuple[str, bytes]]) -> None:
+    def add(self, row_digests: bytes, columns: Iterable[tuple[str, Sequence[Any]]]) -> None:
         """Add the next rows, at least one.
 
         Args:
-            row_digests: one after the other. columns: name and ``json_of_column`` of each column that has a digest.
+            row_digests: one after the other. columns: name and, in pieces of bytes, ``json_of_column`` of each column
+                that has a digest.
         """
         self._rows.update(row_digests)
-        for name, text in columns:
-            self._columns[name].update(text)
-            self._columns[name].update(b",")
+        for name, pieces in columns:
+            for piece in (*pieces, b","):
+                self._columns[name].update(piece)
 
     @property
     def names(self) -> tuple[str, ...]:
