@@ -123,8 +123,8 @@ def _is_writable(array: pa.Array) -> bool:
 
 def _is_escaped(array: pa.Array) -> bool:
     """Return whether JSON escapes a character of these texts."""
-    data = array.buffers()[2]
-    if data is None:
+    _, offsets, data = array.buffers()
+    if data is None or array.null_count == len(array):
         return False
-    text = data.to_pybytes()
+    text = data.slice(0, int(np.frombuffer(offsets, np.int32)[array.offset + len(array)])).to_pybytes()
     return b'"' in text or b"\\" in text or bool(np.frombuffer(text, np.uint8).min(initial=32) < 32)

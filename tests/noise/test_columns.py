@@ -137,6 +137,26 @@ def test_a_part_of_a_batch_has_the_digest_of_its_rows() -> None:
     assert (fast.rows, fast.columns) == (slow.rows, slow.columns)
 
 
+def test_a_build_of_plain_texts_goes_through_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "LEAST_ROWS", 1)
+    monkeypatch.setattr(bulk, "RowDigest", OnlyTexts)
+    monkeypatch.setattr(bulk, "json_of_column", None)  # not called
+    batches, _ = worker_of(RECIPES[3], CLIPS_[:30]).batches(tuple(CLIPS_[:30]))
+    assert batches["masks"].num_rows == 0
+    for table in ACTION_TABLES[:3]:
+        assert len(batches[table.name].column("row_digest")[0].as_py()) == 32
+        values = [column for column in table.columns if column.null and column.type == "str"]
+        if not values:
+            add_batch(TableDigest(table), batches[table.name])
+
+
+class OnlyTexts(RowDigest):
+    """A digest of rows that none is given to as a tuple."""
+
+    def __call__(self, row: Sequence[Any]) -> str:
+        raise AssertionError(row)
+
+
 def test_texts_too_long_for_one_array_are_not_joined(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "LEAST_ROWS", 1)
     monkeypatch.setattr(bulk, "MOST_BYTES", 0)
