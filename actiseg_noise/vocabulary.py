@@ -23,7 +23,7 @@ class Vocabulary:
         names: category_id → category name.
         origin: ``dataset`` (train and evaluation splits, as published), ``train``, or a file's name.
         narrations: narration → clips of the split that have it, in ascending order; empty unless noise draws from them.
-        verbs: narration → the verb of most clips that have it; empty unless noise asks which action a narration names.
+        verbs: narration → the action that most of its clips are, a verb or verb class; empty unless noise asks for it.
     """
 
     nouns: dict[int, tuple[str, ...]]

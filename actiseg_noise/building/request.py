@@ -207,20 +207,25 @@ def with_narrations_of(vocabulary: Vocabulary, dataset: Dataset, split: str, *, 
     It never depends on which clips are selected, nor on whether their frames are there.
 
     Args:
-        verbs: with the verb of each narration, that of most clips; of as many the first in the alphabet.
+        verbs: with the action that each narration names, that of most clips; of as many the first in the alphabet.
     """
     everyone = copy.copy(dataset)
     everyone.selection, everyone.skip_missing, everyone.skipped = ALL, True, []
     told: dict[str, Counter[str]] = {}
     for clip in everyone.iter_clips(split, with_frames=False):
         if any(names_narration(clip, item) for item in clip.objects):
-            told.setdefault(clip.narration, Counter())[clip.verb] += 1
+            told.setdefault(clip.narration, Counter())[_action_of(clip)] += 1
     counts = {text: found.total() for text, found in told.items()}
     if not verbs:
         return vocabulary.with_narrations(counts)
     return vocabulary.with_narrations(
         counts, {text: max(sorted(found), key=found.__getitem__) for text, found in told.items()}
     )
+
+
+def _action_of(clip: Clip) -> str:
+    """Return what a clip's action is called: several verbs may be of one class."""
+    return clip.verb if clip.verb_class is None or clip.verb_class < 0 else f"verb class {clip.verb_class}"
 
 
 def describe_skipped(clip_ids: Sequence[str]) -> str:

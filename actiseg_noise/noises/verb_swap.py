@@ -17,6 +17,11 @@ from actiseg_noise.vocabulary import Vocabulary
 
 ARTICLES = frozenset({"a", "an", "her", "his", "my", "some", "that", "the", "their", "this", "your"})
 PRONOUNS = frozenset({"it", "them"})
+PARTICLES = frozenset(
+    {"around", "at", "away", "back", "down", "for", "from", "in", "inside", "into", "of", "off", "on", "onto", "out"}
+    | {"over", "through", "to", "together", "towards", "under", "up", "with"}
+)
+STILL = frozenset({"begin", "continue", "finish", "keep", "start", "still", "stop"})
 A_NOUN, A_PRONOUN, NOTHING = "noun", "pronoun", "nothing"
 Choices = tuple[tuple[str, ...], tuple[int, ...]]  # verb phrases, ascending, and their clips, added up
 
@@ -25,8 +30,8 @@ class Told(NamedTuple):
     """A narration taken apart.
 
     Attributes:
-        phrase: what stands before the first noun or pronoun, article left out: ``pour from`` of "pour from the mug".
-        rest: from the article on. form: what ``phrase`` is followed by. category_id: of the noun, None without one.
+        phrase: the verb before the first noun or pronoun: ``pour from`` of "pour from the mug".
+        rest: what follows it. form: what ``phrase`` is followed by. category_id: of the noun, None without one.
     """
 
     phrase: str
@@ -60,7 +65,7 @@ class Actions:
             category_id = self._category_at(lower, place)
             if category_id is None and lower[place] not in PRONOUNS:
                 continue
-            start = next((i for i in range(place, 1, -1) if lower[i - 1] not in ARTICLES), 1)
+            start = _end_of_verb(lower[:place])
             before, rest = narration[: words[start - 1].end()], narration[words[start].start() :]
             return Told(before.strip(), rest, A_PRONOUN if category_id is None else A_NOUN, category_id)
         return Told(narration.strip(), "", NOTHING, None)
@@ -87,6 +92,17 @@ class Actions:
             found = _others(self._of_form.get(told.form), told, own)
         phrases = tuple(sorted(found))
         return phrases, tuple(accumulate(found[phrase] for phrase in phrases))
+
+
+def _end_of_verb(words: list[str]) -> int:
+    """Return how many of the words before a noun are the verb: all up to an article that end in a particle, else one.
+
+    "put spring" of "put spring onion" is no verb; "keep stirring" is one.
+    """
+    count = next((place for place, word in enumerate(words) if place and word in ARTICLES), len(words))
+    if words[count - 1] in PARTICLES:
+        return count
+    return min(count, 2 if words[0] in STILL else 1)
 
 
 def _names(vocabulary: Vocabulary) -> dict[str, int]:
@@ -136,9 +152,9 @@ def has_another_verb(narration: str, vocabulary: Vocabulary, *, actions: Actions
 def verb_swap(key: Key, narration: str, vocabulary: Vocabulary, *, actions: Actions) -> str:
     """Return the narration with the verb of another action that clips of the split do to a thing of the same category.
 
-    The verb is what stands before the narration's first noun, "pour from" of "pour from the mug"; what follows stays.
+    The verb is what stands before the narration's first noun, "pour from" of "pour from the mug"; the rest stays.
     It is drawn in proportion to the clips that have it. Another word for the clip's own action is not among them where
-    the dataset says which action a narration names: "chop" is no other verb for a clip of the action "cut". With
+    the dataset says what they are one class of: "chop" is no other verb for a clip of the action "cut". With
     `any_verb`, where no other verb is told of the thing, or the narration names none ("pour it"), any verb of the split
     is drawn.
     """

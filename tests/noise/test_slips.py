@@ -150,6 +150,10 @@ def test_the_wrong_side_is_harmful_within_a_category_too() -> None:
         ("peel the red onions", "peel", "the red onions", 1),
         ("Pour from a mug  into it", "Pour from", "a mug  into it", 3),
         ("take it to the mug", "take", "it to the mug", 8),  # the vocabulary's noun
+        ("put spring onion", "put", "spring onion", 1),  # no verb "put spring"
+        ("turn the large mug over", "turn", "the large mug over", 3),
+        ("keep stirring an onion", "keep stirring", "an onion", 1),
+        ("peel skin off onion", "peel skin off", "onion", 1),
         ("onion", "onion", "", None),
         ("stir well", "stir well", "", None),
         ("", "", "", None),
@@ -173,6 +177,17 @@ def test_another_word_for_the_same_action_is_no_other_verb() -> None:
     assert {tells("cut onion", key=i, words=WORDS.with_narrations(POOL)) for i in range(99)} == {
         *("chop onion", "peel onion", "wash onion"),
     }
+
+
+def test_verbs_of_one_class_are_one_action() -> None:
+    told = [("cut", 3), ("chop", 3), ("peel", 4), ("slice", -1), ("dice", None)]
+    onion = [thing(1, 1, "onion")]
+    clips = [make_clip(v, onion, 0, narration=f"{v} onion", verb=v, verb_class=c) for v, c in sorted(told, key=str)]
+    request = make_request(People(Path("people"), clips), BuildOptions(recipe=Recipe("toy", (NoiseSpec(VERB, 0.5),))))
+    words = request.vocabulary
+    assert words.verbs["cut onion"] == words.verbs["chop onion"] == "verb class 3"
+    assert (words.verbs["slice onion"], words.verbs["dice onion"]) == ("slice", "dice")
+    assert {tells("cut onion", key=i, words=words) for i in range(99)} == {"peel onion", "slice onion", "dice onion"}
 
 
 def test_a_thing_without_another_verb_takes_any_where_that_is_asked_for() -> None:
