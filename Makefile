@@ -50,6 +50,7 @@ bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 	$(BIN)/python benchmarks/mask_noises.py
 	$(BIN)/python benchmarks/build_memory.py
 	$(BIN)/python benchmarks/build_text.py
+	$(BIN)/python benchmarks/build_samples.py
 	$(BIN)/python benchmarks/polygon_noises.py
 	$(BIN)/python benchmarks/kitchen_render.py
 	$(BIN)/python benchmarks/strategy_steps.py

@@ -13,12 +13,15 @@ from struct import Struct
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import numpy as np
 
 Part = str | int
 
 _DOMAIN = b"actiseg-key-1"
 _first_uint64 = Struct("<Q").unpack_from
+_first_two_uint64 = Struct("<QQ").unpack_from
 
 
 def encode_part(part: Part) -> bytes:
@@ -42,6 +45,12 @@ def _encode_again(part: Part) -> bytes:
     return encode_part(part)
 
 
+@lru_cache(maxsize=4096, typed=True)
+def _encode_pair(part: int, purpose: str) -> bytes:
+    """Return the bytes of a part and a purpose, remembered: objects of all clips have the same ids."""
+    return encode_part(part) + encode_part(purpose)
+
+
 class Key:
     """A hashed address. Immutable; ``child`` extends the address, the draws read from it.
 
@@ -49,32 +58,44 @@ class Key:
     True
     """
 
-    __slots__ = ("_state",)
+    __slots__ = ("_state", "_tail")
 
     def __init__(self, *parts: Part) -> None:
-        state = blake2b(_DOMAIN, digest_size=32)
-        for part in parts:
-            state.update(encode_part(part))
-        self._state = state
+        self._state = blake2b(_DOMAIN + b"".join(map(encode_part, parts)), digest_size=32)
+        self._tail = b""  # of the address, not hashed yet: most keys are read once or never
 
     def child(self, *parts: Part) -> Key:
         """Return the key of this address followed by ``parts``."""
         key = Key.__new__(Key)
-        key._state = self._state.copy()
+        key._state = self._state
+        tail = self._tail
         for part in parts:
-            key._state.update(_encode_again(part) if type(part) is int else encode_part(part))
+            tail += _encode_again(part) if type(part) is int else encode_part(part)
+        key._tail = tail
         return key
 
     def digest(self, purpose: str) -> bytes:
         """Return the 32 bytes of this address followed by ``purpose``; draws for two purposes are independent."""
         state = self._state.copy()
-        state.update(_encode_again(purpose))
+        state.update(self._tail + _encode_again(purpose))
         return state.digest()
 
     def uniform(self, purpose: str) -> float:
         """Return a float in [0, 1) with 53 random bits."""
         bits: int = _first_uint64(self.digest(purpose))[0]
         return (bits >> 11) * 2.0**-53
+
+    def uniforms(self, parts: Iterable[int], purpose: str) -> list[float]:
+        """Return ``child(part).uniform(purpose)`` of each part: the address up to here is hashed once for all."""
+        address = self._state.copy()
+        address.update(self._tail)
+        found = []
+        for part in parts:
+            state = address.copy()
+            state.update(_encode_pair(part, purpose))
+            bits: int = _first_uint64(state.digest())[0]
+            found.append((bits >> 11) * 2.0**-53)
+        return found
 
     def below(self, purpose: str, count: int) -> int:
         """Return an integer in [0, count), uniform up to a bias below ``count / 2**128``.
@@ -84,7 +105,12 @@ class Key:
         """
         if count <= 0:
             raise ValueError(f"count must be positive, got {count}")
-        return int.from_bytes(self.digest(purpose)[:16], "little") * count >> 128
+        state = self._state.copy()
+        state.update(self._tail + _encode_again(purpose))
+        low, high = _first_two_uint64(state.digest())
+        return (
+            high * count + (low * count >> 64) >> 64
+        )  # of the number of 128 bits times count, the whole part of 2^-128
 
     def generator(self, purpose: str) -> np.random.Generator:
         """Return a fresh NumPy generator seeded by this address: for draws that need many numbers."""

@@ -23,12 +23,14 @@ class Vocabulary:
         names: category_id → category name.
         origin: ``dataset`` (train and evaluation splits, as published), ``train``, or a file's name.
         narrations: narration → clips of the split that have it, in ascending order; empty unless noise draws from them.
+        verbs: narration → the action that most of its clips are, a verb or verb class; empty unless noise asks for it.
     """
 
     nouns: dict[int, tuple[str, ...]]
     names: dict[int, str]
     origin: str = "dataset"
     narrations: dict[str, int] = field(default_factory=dict)
+    verbs: dict[str, str] = field(default_factory=dict)
     category_ids: tuple[int, ...] = field(init=False)
     _position: dict[int, int] = field(init=False, repr=False, compare=False)
     _others: dict[tuple[int, str], tuple[str, ...]] = field(init=False, repr=False, compare=False)
@@ -66,9 +68,11 @@ class Vocabulary:
             self._others[category_id, noun] = others
         return others
 
-    def with_narrations(self, narrations: Mapping[str, int]) -> Vocabulary:
-        """Return this vocabulary with other narrations."""
-        return replace(self, narrations={text: narrations[text] for text in sorted(narrations)})
+    def with_narrations(self, narrations: Mapping[str, int], verbs: Mapping[str, str] | None = None) -> Vocabulary:
+        """Return this vocabulary with other narrations and their verbs."""
+        told = sorted(narrations)
+        said = {} if verbs is None else {text: verbs[text] for text in told if text in verbs}
+        return replace(self, narrations={text: narrations[text] for text in told}, verbs=said)
 
     def other_clips(self, narration: str) -> int:
         """Return how many clips have another narration."""
@@ -86,12 +90,13 @@ class Vocabulary:
         return told[bisect_right(bounds, place) - 1]
 
     def digest(self) -> str:
-        """Return the BLAKE2b hex (32 characters) of categories and nouns, and of narrations where there are any.
+        """Return the BLAKE2b hex (32 characters) of categories, nouns and, where there are any, narrations and verbs.
 
         Names and origin do not enter.
         """
         rows: list[object] = [[c, self.nouns[c]] for c in self.category_ids]
         rows += [{"narrations": list(self.narrations.items())}] if self.narrations else []
+        rows += [{"verbs": list(self.verbs.items())}] if self.verbs else []
         text = json.dumps(rows, ensure_ascii=False)
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -101,7 +106,10 @@ class Vocabulary:
             {"category_id": c, "name": self.names[c], "nouns": self.nouns[c]} for c in self.category_ids
         ]
         data: dict[str, object] = {"origin": self.origin, "digest": self.digest(), "categories": rows}
-        told = [{"narration": text, "clips": clips} for text, clips in self.narrations.items()]
+        told = [
+            {"narration": text, "clips": clips} | ({"verb": self.verbs[text]} if text in self.verbs else {})
+            for text, clips in self.narrations.items()
+        ]
         return data | ({"narrations": told} if told else {})
 
     @classmethod
@@ -121,8 +129,10 @@ class Vocabulary:
             nouns[category], names[category] = row.texts("nouns"), row.text("name")
             raise_if(not nouns[category], f"{where}: the category {category} has no noun", kind)
         narrations: dict[str, int] = {}
+        verbs: dict[str, str] = {}
         for row in fields_.each("narrations") if "narrations" in fields_ else ():
             told = row.text("narration")
             raise_if(told in narrations, f"{where}: the narration {told!r:.60} stands twice", kind)
             narrations[told] = row.integer("clips", least=1)
-        return cls(nouns, names, fields_.text("origin")).with_narrations(narrations)
+            verbs |= {told: row.text("verb")} if "verb" in row else {}
+        return cls(nouns, names, fields_.text("origin")).with_narrations(narrations, verbs)

@@ -29,8 +29,10 @@ Rows = Mapping[str, Sequence[TableRow]]
 
 def check_object_ids(clip: Clip, void_id: int | None) -> None:
     """Raise DataError unless the clip's objects have ascending ids from 1 to 255, none of them void."""
-    where = f"clip {clip.clip_id!r}"
     ids = [item.object_id for item in clip.objects]
+    if ids == sorted(set(ids)) and void_id not in ids and (not ids or 1 <= ids[0] <= ids[-1] <= 255):
+        return
+    where = f"clip {clip.clip_id!r}"
     raise_if(ids != sorted(set(ids)), f"{where}: object ids must ascend without repeats, got {ids}", DataError)
     raise_if(bool(ids) and not 1 <= ids[0] <= ids[-1] <= 255, f"{where}: object ids are 1–255, got {ids}", DataError)
     raise_if(void_id in ids, f"{where}: object id {void_id} means void in this dataset", DataError)

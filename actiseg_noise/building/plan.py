@@ -41,6 +41,13 @@ class Slot(Generic[NoiseT]):
         """Return whether the draw at ``key`` corrupts."""
         return self.threshold >= 1 or key.uniform("decide") < self.threshold
 
+    def fires_on(self, address: str, object_ids: Sequence[int]) -> list[bool]:
+        """Return whether the draw of each of these objects corrupts, of the clip at ``address``."""
+        if self.threshold >= 1:
+            return [True] * len(object_ids)
+        uniforms = self.base.child(address).uniforms(object_ids, "decide")
+        return [uniform < self.threshold for uniform in uniforms]
+
 
 class Plan:
     """A recipe bound to a source and a vocabulary.
@@ -170,6 +177,12 @@ def kinds_of(recipe: Recipe) -> set[str]:
     return {NOISES[spec.noise_id].kind for spec in recipe.noises}
 
 
+def needs_verbs(recipe: Recipe) -> bool:
+    """Return whether a noise of the recipe asks which action a narration names."""
+    noises = (NOISES[spec.noise_id] for spec in recipe.noises)
+    return any(isinstance(noise, NarrationNoise) and noise.needs_verbs for noise in noises)
+
+
 def schema_of(recipe: Recipe) -> int:
     """Return the schema of a recipe's manifests: the oldest that can say their labels."""
     return ACTION if kinds_of(recipe).intersection(ACTION_KINDS) else PLAIN
@@ -188,6 +201,12 @@ class Tally:
         self.eligible[index] += 1
         self.realised[index] += fired
         self.on_positives[index] += fired and is_positive
+
+    def count_all(self, index: int, drawn: int, fired: int, on_positives: int) -> None:
+        """Count eligible draws of the slot at ``index``, those that corrupt, and those of them on positive objects."""
+        self.eligible[index] += drawn
+        self.realised[index] += fired
+        self.on_positives[index] += on_positives
 
     def add(self, rows: Sequence[Sequence[int]]) -> None:
         """Add the counts of another tally, given as its ``rows``."""

@@ -18,7 +18,7 @@ from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.building.action import names_narration
 from actiseg_noise.building.chunk import Job
 from actiseg_noise.building.options import BuildOptions
-from actiseg_noise.building.plan import kinds_of, schema_of
+from actiseg_noise.building.plan import kinds_of, needs_verbs, schema_of
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.selection import ALL, Selection
 from actiseg_noise.errors import ActisegError, DataError, UnknownNameError, raise_if
@@ -139,7 +139,9 @@ def make_request(dataset: str | Dataset, options: BuildOptions | None = None) ->
     if "narration" not in kinds_of(variant):
         vocabulary = vocabulary.with_narrations({})
     elif not vocabulary.narrations:
-        vocabulary = vocabulary.with_narrations(narrations_of(found, asked.split))
+        vocabulary = with_narrations_of(vocabulary, found, asked.split, verbs=needs_verbs(variant))
+    elif not needs_verbs(variant):
+        vocabulary = vocabulary.with_narrations(vocabulary.narrations)
     request = Request(asked, found.select(selection), variant, vocabulary, selection)
     _check_text(request)
     return request
@@ -199,15 +201,31 @@ def find_vocabulary(dataset: Dataset, origin: str | Path) -> Vocabulary:
     return replace(vocabulary, origin=path.name)
 
 
-def narrations_of(dataset: Dataset, split: str) -> Counter[str]:
-    """Return narration → clips of the split that have it, of the clips with a text that names it.
+def with_narrations_of(vocabulary: Vocabulary, dataset: Dataset, split: str, *, verbs: bool = False) -> Vocabulary:
+    """Return a vocabulary with the narrations of a split's clips that have a text that names it.
 
     It never depends on which clips are selected, nor on whether their frames are there.
+
+    Args:
+        verbs: with the action that each narration names, that of most clips; of as many the first in the alphabet.
     """
     everyone = copy.copy(dataset)
     everyone.selection, everyone.skip_missing, everyone.skipped = ALL, True, []
-    clips = everyone.iter_clips(split, with_frames=False)
-    return Counter(clip.narration for clip in clips if any(names_narration(clip, item) for item in clip.objects))
+    told: dict[str, Counter[str]] = {}
+    for clip in everyone.iter_clips(split, with_frames=False):
+        if any(names_narration(clip, item) for item in clip.objects):
+            told.setdefault(clip.narration, Counter())[_action_of(clip)] += 1
+    counts = {text: found.total() for text, found in told.items()}
+    if not verbs:
+        return vocabulary.with_narrations(counts)
+    return vocabulary.with_narrations(
+        counts, {text: max(sorted(found), key=found.__getitem__) for text, found in told.items()}
+    )
+
+
+def _action_of(clip: Clip) -> str:
+    """Return what a clip's action is called: several verbs may be of one class."""
+    return clip.verb if clip.verb_class is None or clip.verb_class < 0 else f"verb class {clip.verb_class}"
 
 
 def describe_skipped(clip_ids: Sequence[str]) -> str:
@@ -259,6 +277,12 @@ def _check_text(request: Request) -> None:
     if plan.is_narration_idle:
         count = len(request.vocabulary.narrations)
         told = f"{count or 'no'} narration{'s' * (count > 1)}"
+        if count > 1:
+            raise ActisegError(
+                f"recipe {request.recipe.recipe_id!r} has noise on narrations, but none of the {told} in split "
+                f"{request.split!r} of dataset {request.dataset.card.name!r} can take it: `actiseg-noise noises` and "
+                "docs/noises.md say what each noise takes. Use a recipe of another noise."
+            )
         raise ActisegError(
             f"recipe {request.recipe.recipe_id!r} swaps narrations, but the texts of the clips in split "
             f"{request.split!r} of dataset {request.dataset.card.name!r} name {told}: "
@@ -284,11 +308,8 @@ def _in_order(dataset: Dataset, split: str, *, with_frames: bool) -> Iterator[Cl
                 f"dataset {dataset.card.name!r}, split {split!r}: clip {clip.clip_id!r} comes after {previous!r}; "
                 "clip ids must ascend, each once"
             )
-        raise_if(
-            clip.address in addresses,
-            f"clip {clip.clip_id!r}: another clip has the address {clip.address!r}",
-            DataError,
-        )
+        if clip.address in addresses:
+            raise DataError(f"clip {clip.clip_id!r}: another clip has the address {clip.address!r}")
         addresses.add(clip.address)
         previous = clip.clip_id
         yield clip

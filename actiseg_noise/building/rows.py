@@ -59,8 +59,9 @@ def clip_rows(clip: Clip, plan: Plan, tally: Tally, read_mask: ReadMask | None, 
 def check_clip(clip: Clip, plan: Plan) -> None:
     """Raise DataError unless the objects have ascending ids from 1 to 255, none of them void, and known categories."""
     check_object_ids(clip, plan.void_id)
+    nouns = plan.vocabulary.nouns
     for item in clip.objects if plan.text else ():
-        if item.category_id not in plan.vocabulary.nouns:
+        if item.category_id not in nouns:
             raise DataError(
                 f"clip {clip.clip_id!r}: category {item.category_id} ({item.category!r}) is not in the vocabulary "
                 f"({plan.vocabulary.origin}), so text noise cannot draw for it. Use --vocabulary dataset."

@@ -11,7 +11,7 @@ from actiseg_noise.borders.roots import check_drawn
 from actiseg_noise.building.build import find_thresholds
 from actiseg_noise.building.chunk import Worker, split_chunks
 from actiseg_noise.building.options import BuildOptions
-from actiseg_noise.building.request import Request, find_vocabulary, make_request, narrations_of
+from actiseg_noise.building.request import Request, find_vocabulary, make_request, with_narrations_of
 from actiseg_noise.check.findings import Finding, brief, compare_rows
 from actiseg_noise.check.registered import compare_card
 from actiseg_noise.check.tables import MAX_OTHERS, where_is
@@ -122,7 +122,8 @@ def _compare_vocabulary(manifest: Manifest, request: Request) -> list[Finding]:
         return []
     again = find_vocabulary(request.dataset, origin)
     if manifest.vocabulary.narrations:
-        again = again.with_narrations(narrations_of(request.dataset, request.split))
+        verbs = bool(manifest.vocabulary.verbs)
+        again = with_narrations_of(again, request.dataset, request.split, verbs=verbs)
     expected, found = again.digest(), manifest.vocabulary.digest()
     return [] if expected == found else [Finding(f"vocabulary ({origin}), digest", expected, found, _ADVICE)]
 

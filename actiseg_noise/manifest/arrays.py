@@ -29,6 +29,8 @@ def to_array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     import pyarrow as pa
 
     valid = None
+    if values and values[0] is None and values.count(None) == len(values):
+        return pa.nulls(len(values), kind)
     if None in values:
         valid = _bits([value is not None for value in values])
         fill = "" if kind == pa.string() else 0

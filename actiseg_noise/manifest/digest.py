@@ -10,7 +10,7 @@ first row to the last, each as compact JSON followed by a comma; it lets ``verif
 from __future__ import annotations
 
 import json.encoder
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from operator import itemgetter
 from typing import Any
@@ -63,6 +63,16 @@ class RowDigest:
         state.update(compact_json(self._labels(row)).encode())
         return state.hexdigest()
 
+    def of_texts(self, rows: Iterable[bytes | memoryview]) -> bytes:
+        """Return the digests, 16 bytes each, of rows whose label columns are given as compact JSON, in UTF-8."""
+        copy = self._state.copy
+        found = []
+        for row in rows:
+            state = copy()
+            state.update(row)
+            found.append(state.digest())
+        return b"".join(found)
+
     def seal(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         """Return ``row`` with its digest as the last column."""
         return (*row, self(row))
@@ -78,11 +88,26 @@ class TableDigest:
     def update(self, columns: Mapping[str, list[Any]]) -> None:
         """Add the next rows, given as one list of values per column."""
         digests = columns["row_digest"]
-        if not digests:
-            return
-        self._rows.update(bytes.fromhex("".join(digests)))
-        for name, state in self._columns.items():
-            state.update(json_of_column(columns[name]) + b",")
+        if digests:
+            texts = ((name, [json_of_column(columns[name])]) for name in self._columns)
+            self.add(bytes.fromhex("".join(digests)), texts)
+
+    def add(self, row_digests: bytes, columns: Iterable[tuple[str, Sequence[Any]]]) -> None:
+        """Add the next rows, at least one.
+
+        Args:
+            row_digests: one after the other. columns: name and, in pieces of bytes, ``json_of_column`` of each column
+                that has a digest.
+        """
+        self._rows.update(row_digests)
+        for name, pieces in columns:
+            for piece in (*pieces, b","):
+                self._columns[name].update(piece)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the columns that have a digest."""
+        return tuple(self._columns)
 
     @property
     def rows(self) -> bytes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.borders.folders import list_names
 from actiseg_noise.borders.writing import WriteError, move, write_json
+from actiseg_noise.manifest.bulk import BatchColumns, add_batch
 from actiseg_noise.manifest.digest import TableDigest, manifest_digest
 from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo
 from actiseg_noise.manifest.schema import MASKS, TABLES, Table
@@ -47,12 +48,11 @@ class TableWriter:
         self._waiting_rows = 0
         self._open()
 
-    def append(self, batch: pa.RecordBatch) -> dict[str, list[Any]]:
+    def append(self, batch: pa.RecordBatch) -> Mapping[str, list[Any]]:
         """Add rows that follow those already written; return them as a list per column."""
         import pyarrow as pa
 
-        columns = batch.to_pydict()
-        self.digest.update(columns)
+        add_batch(self.digest, batch)
         self.count += batch.num_rows
         self._waiting.append(batch)
         self._waiting_rows += batch.num_rows
@@ -60,7 +60,7 @@ class TableWriter:
             self._waiting = pa.Table.from_batches(self._waiting).combine_chunks().to_batches()
         if self._waiting_rows >= self._group:
             self._write_waiting(least=self._group)
-        return columns
+        return BatchColumns(batch)
 
     def close(self) -> None:
         """Write what is left, close the file, and give shards their names, which say how many there are."""
@@ -177,7 +177,7 @@ class ManifestWriter:
             with suppress(Exception) if kind else nullcontext():  # what went wrong first is what is said
                 table.close()
 
-    def append(self, name: str, batch: pa.RecordBatch) -> dict[str, list[Any]]:
+    def append(self, name: str, batch: pa.RecordBatch) -> Mapping[str, list[Any]]:
         """Add rows to the table called ``name``; return them as a list per column."""
         return self.tables[name].append(batch)
 

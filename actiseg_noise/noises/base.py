@@ -58,6 +58,7 @@ class TextNoise:
             (its objects' categories and nouns) instead of the dataset's.
         uses: ``parameters → name → what it is``: what besides the dataset the draws depend on (a dictionary's
             version), for ``manifest.json``.
+        misnames: what it writes never names the object any more, even where it is a noun of the same category.
     """
 
     noise_id: str
@@ -69,6 +70,7 @@ class TextNoise:
     resolve: Callable[[Options, Vocabulary], Parameters] = _as_written
     within_clip: Callable[[Parameters], bool] = _never
     uses: Callable[[Parameters], dict[str, str]] = _nothing
+    misnames: bool = False
     kind: str = "text"
 
 
@@ -111,6 +113,7 @@ class NarrationNoise:
             stands in one of its texts.
         resolve: ``(options, vocabulary) → parameters``, once per build; raises ActisegError for options that make no
             noise.
+        needs_verbs: ``vocabulary.verbs`` has the verb of each narration of the split.
     """
 
     noise_id: str
@@ -120,6 +123,7 @@ class NarrationNoise:
     source: str
     defaults: Options = field(default_factory=dict)
     resolve: Callable[[Options, Vocabulary], Parameters] = _as_written
+    needs_verbs: bool = False
     kind: str = "narration"
 
 

@@ -30,6 +30,8 @@ HOW_TO_GET = (
 _LEXNAMES = "".join(f"{number:02d} {number:02d} 1\n" for number in range(45)).encode()
 ARTIFACT, FOOD, SUBSTANCE = "06", "13", "27"
 ANIMAL, BODY, OBJECT, PLANT = "05", "08", "17", "20"
+ON_COUNTER = (ARTIFACT, FOOD, SUBSTANCE)
+TANGIBLE = (*ON_COUNTER, ANIMAL, BODY, OBJECT, PLANT)
 
 
 class Dictionary:
@@ -44,6 +46,7 @@ class Dictionary:
         digest = blake2b(_read(root, "data.noun"), digest_size=16).hexdigest()
         self.description = f"{self._reader.get_version()} ({origin}), data.noun {digest}"
         self.synonyms = cache(self._synonyms)
+        self.parents = cache(self._parents)
 
     def _synonyms(self, noun: str) -> tuple[str, ...]:
         """Return the other words for the thing that ``noun`` names, in ascending order.
@@ -54,26 +57,47 @@ class Dictionary:
         """
         names = [self._base(name.strip()) for name in noun.split("/")]
         own = {name + ending for name in names for ending in ("", "s", "es")}
-        words = {word for word in self._sense(names[0]) if word.islower() and word not in own}
+        sense = self._sense(names[0])
+        words = {word for word in _words(sense) if word.islower() and word not in own}
         return tuple(sorted(word.replace("_", " ") for word in words))
+
+    def _parents(self, noun: str, depth: int) -> tuple[str, ...]:
+        """Return the words for what ``noun`` is a kind of, the nearest first: vegetable, produce, food for onion.
+
+        The noun is looked up as for synonyms. Of each level up to ``depth`` the first word of each sense that is a
+        thing one can touch, in the dictionary's order; a word that the noun holds already is no parent.
+        """
+        names = [self._base(name.strip()) for name in noun.split("/")]
+        sense = self._sense(names[0])
+        level = [] if sense is None else [sense]
+        found: dict[str, None] = {}
+        for _ in range(depth):
+            level = [parent for one in level for parent in one.hypernyms() if parent.lexname() in TANGIBLE]
+            found |= dict.fromkeys(_words(parent)[0] for parent in level)
+        return tuple(word.replace("_", " ") for word in found if word.islower() and word not in names)
 
     def _base(self, word: str) -> str:
         """Return a word's singular as WordNet writes it: ``cutting_board``."""
         form = word.lower().replace(" ", "_")
         return self._reader.morphy(form, "n") or form
 
-    def _sense(self, form: str) -> list[str]:
-        """Return the words of the most frequent sense that can lie on a counter.
+    def _sense(self, form: str) -> Any:
+        """Return the most frequent sense that can lie on a counter, None where there is none.
 
         That is an artifact, a food or a substance, else another thing one can touch: the most frequent sense of all is
         a dancer's for peeler, a goblin's for hob.
         """
         senses = self._reader.synsets(form, "n")
-        for kinds in ((ARTIFACT, FOOD, SUBSTANCE), (ANIMAL, BODY, OBJECT, PLANT)):
+        for kinds in (ON_COUNTER, TANGIBLE):
             for sense in senses:
                 if sense.lexname() in kinds:
-                    return list(sense.lemma_names())
-        return []
+                    return sense
+        return None
+
+
+def _words(sense: Any) -> list[str]:
+    """Return the words of a sense, none of None."""
+    return [] if sense is None else list(sense.lemma_names())
 
 
 def load_dictionary() -> Dictionary:
@@ -86,7 +110,7 @@ def load_dictionary() -> Dictionary:
     try:
         import nltk.data  # noqa: F401
     except ImportError:
-        raise ActisegError('wordnet_synonym needs NLTK: pip install "actiseg-nl[wordnet]"') from None
+        raise ActisegError('noise from WordNet needs NLTK: pip install "actiseg-nl[wordnet]"') from None
     return _load(os.environ.get(VARIABLE))
 
 

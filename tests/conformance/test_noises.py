@@ -21,11 +21,11 @@ TEXT, MASK, NARRATION, FLAG = (
     [name for name in NOISES if NOISES[name].kind == kind] for kind in ("text", "mask", "narration", "flag")
 )
 VOCABULARY = Vocabulary(
-    {1: ("cup", "mug"), 2: ("cleaver", "knife"), 3: ("onion",), 7: ("pan",)},
-    {1: "cup", 2: "knife", 3: "onion", 7: "pan"},
+    {1: ("cup", "mug"), 2: ("cleaver", "knife"), 3: ("onion",), 7: ("pan",), 8: ("left hand",), 9: ("right hand",)},
+    {1: "cup", 2: "knife", 3: "onion", 7: "pan", 8: "left hand", 9: "right hand"},
 )
 LABELS = [Label(category, noun) for category, nouns in VOCABULARY.nouns.items() for noun in nouns]
-TOLD = VOCABULARY.with_narrations({"cut onion": 3, "pour milk": 1, "wash the pan": 2, "stir": 1})
+TOLD = VOCABULARY.with_narrations({"cut onion": 3, "peel the onion": 1, "pour milk": 1, "wash the pan": 2, "stir": 1})
 KEYS = [Key("conformance", i) for i in range(20)]
 CANVAS = (480, 854)
 
@@ -106,9 +106,9 @@ def test_the_key_chooses_where_there_is_a_choice(name: str) -> None:
 
 @pytest.mark.parametrize("name", TEXT)
 def test_there_is_a_label_that_no_other_can_replace(name: str) -> None:
-    alone = Vocabulary({1: ("qwertz",)}, {1: "qwertz"})
+    alone = Vocabulary({1: ("it",)}, {1: "it"})  # too short to be mistyped, and nothing is vaguer
     noise = noise_of(TextNoise, name)
-    assert not noise.is_eligible(Label(1, "qwertz"), alone, **noise.resolve(noise.defaults, alone))
+    assert not noise.is_eligible(Label(1, "it"), alone, **noise.resolve(noise.defaults, alone))
 
 
 # --- narrations
@@ -116,7 +116,7 @@ def test_there_is_a_label_that_no_other_can_replace(name: str) -> None:
 
 @pytest.mark.parametrize("name", NARRATION)
 @pytest.mark.parametrize("narration", [*TOLD.narrations, "of no clip"])
-def test_an_eligible_narration_becomes_another_of_the_split(name: str, narration: str) -> None:
+def test_an_eligible_narration_becomes_another(name: str, narration: str) -> None:
     noise = noise_of(NarrationNoise, name)
     parameters = noise.resolve(noise.defaults, TOLD)
     if not noise.is_eligible(narration, TOLD, **parameters):
@@ -124,15 +124,16 @@ def test_an_eligible_narration_becomes_another_of_the_split(name: str, narration
     for key in KEYS:
         noisy = noise.apply(key, narration, TOLD, **parameters)
         assert noisy != narration
-        assert noisy in TOLD.narrations
+        assert noisy.strip() == noisy
+        assert noisy
 
 
 @pytest.mark.parametrize("name", NARRATION)
 def test_the_key_alone_chooses_the_narration(name: str) -> None:
     noise = noise_of(NarrationNoise, name)
-    wide = VOCABULARY.with_narrations({f"do {i}": 1 + i % 3 for i in range(30)})
+    wide = VOCABULARY.with_narrations({f"do{i} the onion": 1 + i % 3 for i in range(30)})
     parameters = noise.resolve(noise.defaults, wide)
-    first, second = ([noise.apply(key, "do 0", wide, **parameters) for key in KEYS] for _ in range(2))
+    first, second = ([noise.apply(key, "do0 the onion", wide, **parameters) for key in KEYS] for _ in range(2))
     assert first == second
     assert len(set(first)) > 3
 

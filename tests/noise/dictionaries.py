@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ACT, ANIMAL, ARTIFACT, FOOD, PERSON, PLANT = 4, 5, 6, 13, 18, 20
@@ -27,8 +27,16 @@ SENSES: tuple[tuple[int, tuple[str, ...], str], ...] = (
 )
 
 
-def write_wordnet(folder: Path, senses: Sequence[tuple[int, tuple[str, ...], str]] = SENSES) -> Path:
-    """Write data, index and exception files; return the folder."""
+def write_wordnet(
+    folder: Path,
+    senses: Sequence[tuple[int, tuple[str, ...], str]] = SENSES,
+    kinds: Mapping[str, str] | None = None,
+) -> Path:
+    """Write data, index and exception files; return the folder.
+
+    Args:
+        kinds: first word of a sense → first word of the sense, further up in ``senses``, that it is a kind of.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for part in ("noun", "verb", "adj", "adv"):
         (folder / f"index.{part}").write_text(LICENCE)
@@ -36,12 +44,15 @@ def write_wordnet(folder: Path, senses: Sequence[tuple[int, tuple[str, ...], str
         (folder / f"{part}.exc").write_text("knives knife\n" if part == "noun" else "")
     data = LICENCE
     offsets: dict[str, list[str]] = {}
+    at: dict[str, str] = {}
     for file, words, gloss in senses:
-        offset = f"{len(data):08d}"
-        data += f"{offset} {file:02d} n {len(words):02x} {''.join(f'{word} 0 ' for word in words)}000 | {gloss}  \n"
+        offset = at[words[0]] = f"{len(data):08d}"
+        kind = (kinds or {}).get(words[0])
+        up = "000" if kind is None else f"001 @ {at[kind]} n 0000"
+        data += f"{offset} {file:02d} n {len(words):02x} {''.join(f'{word} 0 ' for word in words)}{up} | {gloss}  \n"
         for word in words:
             offsets.setdefault(word.lower(), []).append(offset)
-    index = "".join(f"{w} n {len(at)} 0 {len(at)} 0 {' '.join(at)}  \n" for w, at in sorted(offsets.items()))
+    index = "".join(f"{w} n {len(o)} 0 {len(o)} 0 {' '.join(o)}  \n" for w, o in sorted(offsets.items()))
     (folder / "data.noun").write_text(data)
     (folder / "index.noun").write_text(LICENCE + index)
     return folder

@@ -276,7 +276,7 @@ def test_the_gate_can_be_overridden(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     from actiseg_noise.building.plan import Slot
 
     toy = Toy(tmp_path, [make_clip(f"c{i:03d}", [thing(1, 1), thing(2, 2)], 0) for i in range(100)])
-    monkeypatch.setattr(Slot, "fires", lambda *_: False)
+    monkeypatch.setattr(Slot, "fires_on", lambda _slot, _address, ids: [False] * len(ids))
     with pytest.raises(GateError, match=r"category_flip-v1: 0 of 200 draws were corrupted, but a rate of 0\.4 allows"):
         actiseg_noise.build(toy, recipe="flip-40", out=tmp_path / "m")
     assert not (tmp_path / "m").exists()

@@ -59,3 +59,15 @@ def test_uniforms_fill_the_unit_interval_evenly() -> None:
     for i in range(20_000):
         tenths[int(Key("even", i).uniform("u") * 10)] += 1
     assert all(1800 < count < 2200 for count in tenths)  # 2000 ± 42
+
+
+@given(parts, st.lists(st.integers(), max_size=4), st.text(max_size=5))
+def test_uniforms_are_those_of_the_children(address: list[str | int], children: list[int], purpose: str) -> None:
+    key = Key("a").child(*address)
+    assert key.uniforms(children, purpose) == [key.child(child).uniform(purpose) for child in children]
+
+
+@given(st.integers(1, 2**70), st.integers())
+def test_below_is_a_number_of_128_bits_scaled(count: int, part: int) -> None:
+    number = int.from_bytes(Key(part).digest("n")[:16], "little")
+    assert Key(part).below("n", count) == number * count // 2**128

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from actiseg_noise.building.action import noise_narration
 from actiseg_noise.building.plan import Plan, Tally
-from actiseg_noise.building.request import narrations_of
+from actiseg_noise.building.request import with_narrations_of
 from actiseg_noise.building.text import noise_text
 from actiseg_noise.datasets.kitchen import Kitchen
 from actiseg_noise.manifest.schema import NO_NOISE
@@ -158,11 +158,12 @@ def _examples(noise: TextNoise) -> Iterator[tuple[str, str, str, str]]:
 def _show_narrations(noise: NarrationNoise) -> Iterator[str]:
     """Yield the first clips of kitchen that it changes, drawn with seed 0."""
     kitchen = Kitchen(Path())
-    pool = _vocabulary().with_narrations(narrations_of(kitchen, "train"))
+    pool = with_narrations_of(_vocabulary(), kitchen, "train", verbs=noise.needs_verbs)
     plan = Plan(Recipe("page", (NoiseSpec(noise.noise_id, 1.0),)), kitchen.card.source, pool)
-    clips = islice(kitchen.iter_clips("train", with_frames=False), EXAMPLES)
-    yield "The first clips of kitchen's `train`, seed 0:\n"
-    rows = [(clip.clip_id, clip.narration, noise_narration(clip, plan, Tally(1)).text) for clip in clips]
+    yield "The first clips of kitchen's `train` that it takes, seed 0:\n"
+    drawn = ((clip, noise_narration(clip, plan, Tally(1))) for clip in kitchen.iter_clips("train", with_frames=False))
+    taken = ((clip.clip_id, clip.narration, told.text) for clip, told in drawn if told.noise_id != NO_NOISE)
+    rows = list(islice(taken, EXAMPLES))
     yield table(("clip", "narration", "becomes"), rows) + "\n"
 
 
