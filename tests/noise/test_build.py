@@ -236,7 +236,7 @@ def test_an_evaluation_split_is_noised_only_on_purpose(toy: Toy, tmp_path: Path)
     ("options", "message"),
     [
         ({"split": "tset"}, r"dataset 'toy' has no split 'tset'\. Known: train, val"),
-        ({"recipe": "flip-4"}, r"unknown recipe 'flip-4'\. Did you mean 'flip-40'\?"),
+        ({"recipe": "flop-40"}, r"unknown recipe 'flop-40'\. Did you mean 'flip-40'\?"),
         ({"content": "texts"}, r"unknown content 'texts'\. Did you mean 'text'\?"),
         ({"content": "recipe-only"}, r"unknown content 'recipe-only'"),
         ({"recipe": "mask-9", "content": "text"}, r"has mask noise \(dilate-v1\), but --content text carries no masks"),
