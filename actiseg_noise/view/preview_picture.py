@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.borders.folders import is_inside, leads_inside
+from actiseg_noise.borders.folders import is_inside
 from actiseg_noise.borders.images import Picture, Size, read_frame
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.clips import ManifestFrame
@@ -34,10 +34,11 @@ def colour_of(object_id: int) -> Colour:
 def read_picture(frame: ManifestFrame | None, root: Path | None) -> Picture | None:
     """Return the frame's image, ``uint8 RGB [H, W, 3]``; None where there is no root, no image or not a readable one.
 
-    A path that leaves the root is not followed.
+    A path that leaves the root by its name is not followed. A link below the root is: the disk's owner put it there, as
+    people do whose images lie on another disk.
     """
     path = None if frame is None else frame.image_path
-    if root is None or path is None or not is_inside(path) or not leads_inside(root / path, root):
+    if root is None or path is None or not is_inside(path):
         return None
     try:
         return read_frame(root / path)
