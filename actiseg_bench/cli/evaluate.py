@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 OF_FOLDERS = (
     *("--pred", "--gt", "--davis", "--set", "--merge", "--threshold", "--split-json", "--failures"),
-    *("--skip-missing", "--missing", "--resize", "--unknown-ids"),
+    *("--skip-missing", "--missing", "--resize", "--unknown-ids", "--unknown-clips"),
+    *("--frames", "--videos", "--per-clip"),
 )
 OF_NETWORKS = (
     *("--checkpoint", "--model", "--weights", "--network", "--positive-threshold"),
@@ -40,10 +41,15 @@ def evaluate(
     ctx: typer.Context,
     pred: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Folder of predicted masks: <clip>/<frame>.png, pixel = object id."),
+        typer.Option(
+            metavar="PATH",
+            help="Predictions: <clip>/<frame>.png, pixel = object id; <video>/<object or expression>/<frame>.png; "
+            "or results.json of YouTube-VIS.",
+        ),
     ] = None,
     gt: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder of ground-truth masks, laid out the same.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Ground truth, laid out the same; with --davis JSON of YouTube-VIS too."),
     ] = None,
     split_json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --gt: ActionVOS's split file, such as val_human.json.")
@@ -87,6 +93,22 @@ def evaluate(
     unknown_ids: Annotated[
         str, typer.Option(metavar="NAME", help="Ids of no object: refuse, or background.")
     ] = "refuse",
+    unknown_clips: Annotated[
+        str, typer.Option(metavar="NAME", help="Predictions of other videos or expressions: refuse, or ignore.")
+    ] = "refuse",
+    frames: Annotated[
+        str, typer.Option(metavar="NAME", help="With --davis: inner (not the first and last of a clip), or all.")
+    ] = "inner",
+    videos: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With results.json and --manifest: the dataset's JSON, which names its videos' numbers.",
+        ),
+    ] = None,
+    per_clip: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the scores of every clip and object as CSV.")
+    ] = None,
     root: Annotated[Path | None, typer.Option(metavar="DIR", help="Of a network: the dataset's folder.")] = None,
     checkpoint: ACheckpoint = None,
     model: AModel = None,
@@ -98,7 +120,7 @@ def evaluate(
     text_encoder: TextEncoder = None,
     json: AsJson = False,
 ) -> None:
-    """Score anyone's masks, or a network: the six metrics, or J and F as DAVIS and VOST define them.
+    """Score anyone's masks, or a network: the six metrics and J&F, or J and F as DAVIS and VOST define them.
 
     Masks: --pred, on --manifest, or on --gt with --split-json or --davis. A network: --manifest, with --checkpoint, or
     with --model and --weights; 'predict' gives the same scores and keeps the masks.
@@ -114,9 +136,10 @@ def evaluate(
     if pred is None or (gt is None and manifest is None):
         raise ActisegError("say what to score: --pred DIR and --manifest DIR or --gt DIR; or a network")
     rules = {"skip_missing": skip_missing, "missing": missing, "resize": resize, "unknown_ids": unknown_ids}
+    more = {"unknown_clips": unknown_clips, "frames": frames, "videos": videos}
     masks = {"keep_flagged": keep_flagged, "void": void, "merge": merge, "threshold": threshold, "failures": failures}
     truth = {"gt": gt, "split_json": split_json, "manifest": manifest, "davis": davis, "clip_list": clip_list}
-    _score_masks(pred, json, **truth, **masks, **rules)
+    _score_masks(pred, json, per_clip, **truth, **masks, **rules, **more)
 
 
 def _typed(ctx: typer.Context) -> list[str]:
@@ -140,12 +163,15 @@ def _check_network_options(typed: list[str], manifest: Path | None, root: Path |
     return manifest
 
 
-def _score_masks(pred: Path, as_json: bool, **options: Any) -> None:
+def _score_masks(pred: Path, as_json: bool, per_clip: Path | None, **options: Any) -> None:
     from actiseg_bench.scoring.davis_folders import DavisEvaluation
     from actiseg_bench.scoring.evaluate import evaluate as score
+    from actiseg_bench.scoring.per_clip import write_per_clip
     from actiseg_noise.terminal import print_json
 
     result: Evaluation | DavisEvaluation = score(pred, **options)
+    if per_clip is not None:
+        write_per_clip(per_clip, result)
     if as_json:
         print_json(result.to_json())
     elif isinstance(result, DavisEvaluation):

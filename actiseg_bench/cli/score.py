@@ -14,27 +14,34 @@ def print_evaluation(result: Evaluation) -> None:
     """Print scores times 100 and what they were computed on."""
     from actiseg_bench.metrics.actionvos import TITLES
     from actiseg_bench.metrics.failure_modes import TITLES as MODES
+    from actiseg_bench.metrics.object_scores import JF_TITLES, mean_scores
     from actiseg_noise.terminal import print_text
 
     titles = TITLES | {"p_miou_hands": "p-mIoU hands", "p_miou_objects": "p-mIoU objects"}
     _print_scores(result.scores_dict(), titles)
+    if result.objects:
+        _print_scores(mean_scores(result.objects), JF_TITLES, "J and F × 100, of positive objects")
     if result.failures:
         _print_scores(result.failures, MODES, "Failure modes × 100")
     _print_counts(result.counts_dict(), f"void pixels: {result.void}")
     _print_allowed(result.allowed)
+    _print_matching(result.matching)
     _print_names("Objects without a pixel in any scored frame, scored all the same", result.never_visible)
     print_text("gIoU is the GRES generalised IoU with its no-target rule, not box GIoU.")
 
 
 def print_davis(result: DavisEvaluation) -> None:
     """Print the means over objects times 100 and what they were computed on."""
+    from actiseg_bench.metrics.object_scores import JF_TITLES
     from actiseg_noise.terminal import print_text
 
-    _print_scores(result.scores_dict(), {"j_and_f": "J&F", "j": "J", "f": "F", "j_last": "J_last"})
+    _print_scores(result.scores_dict(), JF_TITLES | {"j_last": "J_last"})
     merged = "; all ids are one object" if result.merged else ""
     _print_counts(result.counts_dict(), f"void pixels: {result.void}{merged}")
     _print_allowed(result.allowed)
-    print_text("First and last frames are not scored; J_last is J over the last quarter of the others.")
+    _print_matching(result.matching)
+    scored = "All frames are" if result.every else "First and last frames are not"
+    print_text(f"{scored} scored; J_last is J over the last quarter of {'them' if result.every else 'the others'}.")
     _print_names("Clips of fewer than three masks, not scored", result.short)
     _print_names("Ids that the first frame skips, scored all the same", result.unseen)
     what = "Ids without a pixel in any frame, below a clip's largest id"
@@ -63,6 +70,22 @@ def _print_counts(counts: Mapping[str, int], more: str) -> None:
 
     text = ", ".join(f"{name.replace('_', ' ')} {value:,}" for name, value in counts.items())
     print_text(f"{text}; {more}")
+
+
+def _print_matching(matching: Mapping[str, Any]) -> None:
+    """Print how predictions that do not say their object were given to objects."""
+    from actiseg_noise.terminal import print_text
+
+    if matching:
+        print_text(
+            f"Predicted tracks: {matching['by_id']:,} name their object, {matching['by_score']:,} are the best of "
+            f"their category, {matching['by_truth']:,} were assigned by the truth, {matching['unused']:,} are not "
+            f"used; {matching['objects_without']:,} objects have none."
+        )
+    if matching.get("by_truth"):
+        print_text(
+            "Assigning by the truth is an oracle: it alone says which of several objects of a category is which."
+        )
 
 
 def _print_allowed(allowed: Mapping[str, Any]) -> None:

@@ -34,6 +34,7 @@ def evaluate_folders(
     void: str = "ignore",
     failures: bool = False,
     rules: Rules | None = None,
+    objects: bool = False,
 ) -> Evaluation:
     """Score palette PNGs laid out as ActionVOS lays them out: ``<clip folder>/<frame>.png``, pixel = object id.
 
@@ -44,6 +45,7 @@ def evaluate_folders(
         void: what ground-truth pixels of 255 are, where 255 is no object: ``ignore`` or ``background``.
         failures: give the failure modes too, which takes several times as long.
         rules: what is done about masks that are missing or strange; by default they are refused.
+        objects: give J and F of every object too.
 
     Raises:
         DataError: a malformed split; masks that are missing, unreadable, of another size than the ground truth, or
@@ -60,7 +62,8 @@ def evaluate_folders(
     report.refuse(f"Every frame that the split lists needs a mask in both folders.{hint}")
     raise_if(not any(pairs), f"{split_json}: no frame that it lists has a ground truth in {gt}.{hint}", DataError)
     frames = (frame for entry, own in zip(kept, pairs, strict=True) for frame in _read_entry(entry, own, void, report))
-    result = measure_frames(frames, len(entries) - len(kept), void, failures=failures, volumes=False).evaluation
+    options = {"failures": failures, "volumes": False, "objects": objects}
+    result = measure_frames(frames, len(entries) - len(kept), void, **options).evaluation
     report.refuse("Masks are PNGs of object ids, as large as their ground truth.")
     return replace(result, allowed=report.to_json())
 

@@ -7,13 +7,14 @@ mean over an object's frames, then over objects. J_last is J over the last quart
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from actiseg_bench.metrics.davis import boundary_f, jaccard
+from actiseg_bench.metrics.davis import boundary_f
 from actiseg_bench.scoring.evaluation import VOID_ID, check_void
 from actiseg_bench.scoring.mask_folders import (
     MaskFinder,
@@ -31,19 +32,25 @@ from actiseg_noise.borders.folders import list_masks, other_form, suggest_root
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.text import read_lines
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.masks import BinaryMask, IndexMask
 
 
 @dataclass(frozen=True)
 class ObjectScores:
-    """Scores in [0, 1] of one object over the scored frames of its clip."""
+    """Scores in [0, 1] of one object over the scored frames of its clip.
+
+    Attributes:
+        object_id: a number, or the name of the object's folder.
+        j_volume: Σ I / Σ U over the frames; None where both masks are empty in all of them.
+    """
 
     clip: str
-    object_id: int
+    object_id: int | str
     frames: int
     j: float
     f: float
     j_last: float
+    j_volume: float | None
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class DavisEvaluation:
             has J and F 1 where nothing is predicted of it.
         short: clips of fewer than three masks, which have no frame to score.
         allowed: see :class:`MaskReport`.
+        every: the first and the last frame of a clip were scored too.
+        matching: see :class:`Evaluation`.
     """
 
     objects: list[ObjectScores]
@@ -69,11 +78,18 @@ class DavisEvaluation:
     never_visible: list[str]
     short: list[str]
     allowed: dict[str, Any]
+    every: bool = False
+    matching: dict[str, Any] = field(default_factory=dict)
 
     def scores_dict(self) -> dict[str, float]:
-        """Return ``j_and_f``, ``j``, ``f`` and ``j_last``, means over objects, in [0, 1]."""
+        """Return ``j_and_f``, ``j``, ``f``, ``j_last`` and ``j_volume``, means over objects, in [0, 1].
+
+        ``j_volume`` is left out where no object has one.
+        """
         j, f, j_last = (float(np.mean([getattr(o, name) for o in self.objects])) for name in ("j", "f", "j_last"))
-        return {"j_and_f": (j + f) / 2, "j": j, "f": f, "j_last": j_last}
+        volumes = [o.j_volume for o in self.objects if o.j_volume is not None]
+        scores = {"j_and_f": (j + f) / 2, "j": j, "f": f, "j_last": j_last}
+        return scores | ({"j_volume": float(np.mean(volumes))} if volumes else {})
 
     def counts_dict(self) -> dict[str, int]:
         """Return how many clips, objects and object-frames were scored, and how many clips were too short."""
@@ -88,13 +104,13 @@ class DavisEvaluation:
             "counts": self.counts_dict(),
             "void": self.void,
             "merged": self.merged,
-            "frames_not_scored": "first and last of every clip",
+            "frames_not_scored": "none" if self.every else "first and last of every clip",
             "objects_not_in_the_first_frame": self.unseen,
             "objects_never_visible": self.never_visible,
             "short_clips": self.short,
             "allowed": self.allowed,
             "objects": [asdict(one) for one in self.objects],
-        }
+        } | ({"matching": self.matching} if self.matching else {})
 
 
 def evaluate_davis(
@@ -106,6 +122,7 @@ def evaluate_davis(
     merge: bool = False,
     threshold: int | None = None,
     rules: Rules | None = None,
+    every: bool = False,
 ) -> DavisEvaluation:
     """Score ``<clip>/<frame>.png`` under ``pred`` on the masks under ``gt``.
 
@@ -116,6 +133,7 @@ def evaluate_davis(
             255, that is its object.
         threshold: masks are cut at this grey level, 1–255, for ``merge``: edges that were smoothed are 0 or 255 again.
         rules: what is done about masks that are missing or strange; by default they are refused.
+        every: score the first and the last frame too.
 
     Raises:
         DataError: no clip to score; a clip without ground truth or object; masks that the rules refuse.
@@ -126,8 +144,9 @@ def evaluate_davis(
     hint, report = check_folders(pred, gt, names), MaskReport(rules or Rules())
     predicted = MaskFinder(pred).find_clips(names)
     pairs = {name: _pairs(predicted[name], gt / name) for name in names}
-    short = [name for name in names if len(pairs[name]) < 3]
-    wanted = {name: pairs[name][1:-1] for name in names if len(pairs[name]) >= 3}
+    least = 1 if every else 3
+    short = [name for name in names if len(pairs[name]) < least]
+    wanted = {name: own if every else own[1:-1] for name, own in pairs.items() if len(own) >= least}
     raise_if(
         not wanted, f"{gt}: no clip has three masks; the first and the last frame are not scored.{hint}", DataError
     )
@@ -143,7 +162,22 @@ def evaluate_davis(
         unseen += clip.unseen
         never += clip.never_visible()
     report.refuse("Masks are PNGs of object ids, as large as their ground truth.")
-    return DavisEvaluation(objects, void, merge, unseen, never, short, report.to_json())
+    return DavisEvaluation(objects, void, merge, unseen, never, short, report.to_json(), every)
+
+
+FrameScore = tuple[float, float, int, int]
+"""J, F, and the pixels of intersection and union, of one object in one frame."""
+
+
+def score_frame(pred: BinaryMask, gt: BinaryMask) -> FrameScore:
+    """Score two ``bool [H, W]``."""
+    intersection, union = int(np.count_nonzero(pred & gt)), int(np.count_nonzero(pred | gt))
+    return intersection / union if union else 1.0, boundary_f(pred, gt), intersection, union
+
+
+def volume(intersection: npt.NDArray[np.float64], union: npt.NDArray[np.float64]) -> float | None:
+    """Return Σ I / Σ U over frames; None where both masks are empty in all of them."""
+    return float(intersection.sum() / union.sum()) if union.any() else None
 
 
 class _ScoredClip:
@@ -171,12 +205,10 @@ class _ScoredClip:
         frames = [scores for pair in pairs if (scores := self._score_frame(pair, report)) is not None]
         if len(frames) < len(pairs):
             return []
-        j, f = np.array(frames).transpose(2, 1, 0)
         last = int(0.75 * len(pairs))
-        rows = zip(self.ids, j, f, strict=True)
         return [
-            ObjectScores(self.name, k, len(pairs), float(a.mean()), float(b.mean()), float(a[last:].mean()))
-            for k, a, b in rows
+            ObjectScores(self.name, k, len(pairs), float(j.mean()), float(f.mean()), float(j[last:].mean()), volume(*n))
+            for k, (j, f, *n) in zip(self.ids, np.array(frames).transpose(1, 2, 0), strict=True)
         ]
 
     def never_visible(self) -> list[str]:
@@ -186,8 +218,8 @@ class _ScoredClip:
         visible = self._visible | _ids(read_index_mask(self._last))
         return [f"{self.name} {k}" for k in self.ids if k not in visible]
 
-    def _score_frame(self, pair: Pair, report: MaskReport) -> list[tuple[float, float]] | None:
-        """Return (J, F) of every object in one frame; None when a mask is refused."""
+    def _score_frame(self, pair: Pair, report: MaskReport) -> list[FrameScore] | None:
+        """Return the scores of every object in one frame; None when a mask is refused."""
         known = list(range(1, 256)) if self.merge else self.ids
         masks = read_pair(pair, known, VOID_ID, report, self._threshold)
         if masks is None:
@@ -199,7 +231,7 @@ class _ScoredClip:
             pred = pred * (gt != VOID_ID)
         if self.merge:
             pred, gt = _merged(pred), _merged(gt if self.is_binary else gt * (gt != VOID_ID))
-        return [(jaccard(pred == k, gt == k), boundary_f(pred == k, gt == k)) for k in self.ids]
+        return [score_frame(pred == k, gt == k) for k in self.ids]
 
 
 def _ids(mask: IndexMask) -> set[int]:
@@ -215,8 +247,15 @@ def _merged(mask: IndexMask) -> IndexMask:
 def _clip_names(pred: Path, gt: Path, clip_list: Path | None) -> list[str]:
     """Return the clips to score."""
     check_folders(pred, gt, [])
-    if clip_list is None:
-        return clip_folders("--gt", gt, pred)
+    return clip_folders("--gt", gt, pred) if clip_list is None else listed_clips(gt, clip_list)
+
+
+def listed_clips(gt: Path, clip_list: Path) -> list[str]:
+    """Return the clips of a list.
+
+    Raises:
+        DataError: there is none, or one has no folder under ``gt``.
+    """
     names = [line for _, line in read_lines(clip_list)]
     raise_if(not names, f"{clip_list}: no clip to score", DataError)
     absent = [name for name in names if not (gt / name).is_dir()]

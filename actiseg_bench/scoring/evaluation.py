@@ -8,6 +8,7 @@ from typing import Any
 
 from actiseg_bench.metrics.actionvos import METRICS, ActionVosScores, ObjectFrameCounts, actionvos_scores
 from actiseg_bench.metrics.failure_modes import ObjectFrames
+from actiseg_bench.metrics.object_scores import ObjectScore, mean_scores
 from actiseg_noise.errors import raise_if
 
 VOID_ID = 255
@@ -29,6 +30,8 @@ class Evaluation:
             says: silence about them is right, a positive one does not enter ``p_miou`` unless it is predicted.
         allowed: masks that were missing or strange and scored all the same, because it was asked for: kind → how
             many and the first ones.
+        objects: J, F and volumetric J of every object, where they were asked for.
+        matching: how predictions without an object of their own were given to objects; empty where none was.
     """
 
     scores: ActionVosScores
@@ -42,6 +45,8 @@ class Evaluation:
     failures: dict[str, float | None] = field(default_factory=dict)
     never_visible: tuple[str, ...] = ()
     allowed: dict[str, Any] = field(default_factory=dict)
+    objects: tuple[ObjectScore, ...] = ()
+    matching: dict[str, Any] = field(default_factory=dict)
 
     def scores_dict(self) -> dict[str, float | None]:
         """Return the six metrics, and hands and objects apart, in [0, 1]."""
@@ -61,6 +66,11 @@ class Evaluation:
             report["failures"] = self.failures
         if self.never_visible:
             report["objects_never_visible"] = list(self.never_visible)
+        if self.objects:
+            report["j_and_f"] = mean_scores(self.objects)
+            report["objects"] = [asdict(one) for one in self.objects]
+        if self.matching:
+            report["matching"] = self.matching
         return report | ({"allowed": self.allowed} if self.allowed else {})
 
 

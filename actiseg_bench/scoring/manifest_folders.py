@@ -18,7 +18,7 @@ from actiseg_bench.scoring.mask_folders import (
     read_prediction,
 )
 from actiseg_bench.scoring.measure import measure_frames
-from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth
+from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth, videos_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.read import Manifest
 
@@ -33,6 +33,7 @@ def evaluate_on_manifest(
     merge: bool = False,
     threshold: int | None = None,
     rules: Rules | None = None,
+    objects: bool = False,
 ) -> Evaluation:
     """Score ``<clip_id>/<frame_id>.png`` under ``pred``, pixel = object id, on the clean masks of a manifest.
 
@@ -46,6 +47,7 @@ def evaluate_on_manifest(
         failures: give the failure modes too, which takes several times as long.
         merge: whatever is not 0 is the clip's object, for clips of one object. threshold: cut at this grey level first.
         rules: what is done about masks that are missing or strange; by default they are refused.
+        objects: give J and F of every object too.
 
     Raises:
         ManifestError: the manifest carries no masks.
@@ -66,7 +68,7 @@ def evaluate_on_manifest(
                 yield truth.scored(mask, void)
 
     left_out = 0 if keep_flagged else len(flagged_clips(manifest))
-    result = measure_frames(read(), left_out, void, failures=failures, volumes=False).evaluation
+    result = measure_frames(read(), left_out, void, failures=failures, volumes=False, objects=objects).evaluation
     report.refuse("Masks are PNGs of object ids, as large as the manifest's.")
     return replace(result, allowed=report.to_json())
 
@@ -78,7 +80,9 @@ def _find_masks(pred: Path, manifest: Manifest, keep_flagged: bool, report: Mask
         for clip, group in groupby(_kept(manifest, keep_flagged), lambda truth: truth.clip_id)
     }
     folders = MaskFinder(pred).find_clips(list(frames))
-    hint = check_folder("--pred", pred, [folder.name for folder in folders.values()])
+    hint = check_folder(
+        "--pred", pred, [folder.name for folder in folders.values()] + list(videos_of(manifest).values())
+    )
     places = {}
     for clip, folder in folders.items():
         files = MaskFinder.find_frames(folder, list(frames[clip].values()))

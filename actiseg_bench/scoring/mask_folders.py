@@ -22,19 +22,27 @@ from actiseg_noise.masks import IndexMask
 LISTED = 10
 
 NO_TRUTH, NO_PREDICTION, OTHER_SIZE, UNKNOWN_IDS = "no_ground_truth", "no_prediction", "other_size", "unknown_ids"
+UNKNOWN_CLIPS = "unknown_clips"
 ALLOWED = {
     NO_TRUTH: "frames without ground truth, left out",
     NO_PREDICTION: "frames without prediction, scored as empty",
     OTHER_SIZE: "predictions of another size, resized to their ground truth by nearest pixel",
-    UNKNOWN_IDS: "masks with ids of no object, which became background",
+    UNKNOWN_IDS: "predictions of no object, which became background",
+    UNKNOWN_CLIPS: "predictions of clips that the ground truth does not have, left out",
 }
 _OPTION = {
     NO_TRUTH: "--skip-missing leaves frames without ground truth out",
     NO_PREDICTION: "--missing empty scores frames without prediction as empty",
     OTHER_SIZE: "--resize nearest resizes predictions",
     UNKNOWN_IDS: "--unknown-ids background takes ids of no object for background",
+    UNKNOWN_CLIPS: "--unknown-clips ignore leaves out predictions of other videos and expressions",
 }
-_CHOICES = {"missing": ("refuse", "empty"), "resize": ("refuse", "nearest"), "unknown_ids": ("refuse", "background")}
+_CHOICES = {
+    "missing": ("refuse", "empty"),
+    "resize": ("refuse", "nearest"),
+    "unknown_ids": ("refuse", "background"),
+    "unknown_clips": ("refuse", "ignore"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,8 @@ class Rules:
         skip_missing: leave out frames without ground truth. missing: ``empty`` scores a frame without prediction as
             one with nothing predicted. resize: ``nearest`` brings predictions to the size of their ground truth.
         unknown_ids: ``background`` turns ids of no object into background.
+        unknown_clips: ``ignore`` leaves out predictions of videos and expressions that the ground truth does not have,
+            where their form says what they are of (folders in folders, results.json).
 
     Raises:
         ActisegError: another word.
@@ -54,6 +64,7 @@ class Rules:
     missing: str = "refuse"
     resize: str = "refuse"
     unknown_ids: str = "refuse"
+    unknown_clips: str = "refuse"
 
     def __post_init__(self) -> None:
         for name, known in _CHOICES.items():
@@ -67,6 +78,7 @@ class Rules:
             NO_PREDICTION: self.missing == "empty",
             OTHER_SIZE: self.resize == "nearest",
             UNKNOWN_IDS: self.unknown_ids == "background",
+            UNKNOWN_CLIPS: self.unknown_clips == "ignore",
         }.get(kind, False)
 
 
@@ -91,14 +103,18 @@ class MaskReport:
             self.problems.append(line)
             self._kinds.append(kind)
 
-    def refuse(self, advice: str) -> None:
-        """Raise DataError with the first problems, the number of all, and the options that would let them pass."""
+    def refuse(self, advice: str, what: str = "mask file") -> None:
+        """Raise DataError with the first problems, the number of all, and the options that would let them pass.
+
+        Args:
+            what: the word for one of them.
+        """
         if self.problems:
             shown = "\n  ".join(self.problems[:LISTED])
             more = f"\n  … and {len(self.problems) - LISTED} more" if len(self.problems) > LISTED else ""
             options = [text for kind, text in _OPTION.items() if kind in self._kinds]
             advice = " ".join([advice, *(f"{text}." for text in options)])
-            files = f"{len(self.problems)} mask file{'s' if len(self.problems) > 1 else ''}"
+            files = f"{len(self.problems)} {what}{'s' if len(self.problems) > 1 else ''}"
             raise DataError(f"{files} cannot be scored. {advice}\n  {shown}{more}")
 
     def to_json(self) -> dict[str, Any]:
@@ -252,7 +268,7 @@ def read_prediction(
     if merge:
         mask = (mask > 0) * np.uint8(ids[0])
     known = _known(path, mask, {0, *ids}, report)
-    return None if known is None else _sized(path, known, size, report)
+    return None if known is None else resized(path, known, size, report)
 
 
 def _known(path: Path, mask: IndexMask, known: set[int], report: MaskReport) -> IndexMask | None:
@@ -271,7 +287,7 @@ def _known(path: Path, mask: IndexMask, known: set[int], report: MaskReport) -> 
     return table[mask]
 
 
-def _sized(path: Path, mask: IndexMask, size: tuple[int, int], report: MaskReport) -> IndexMask | None:
+def resized(path: Path, mask: IndexMask, size: tuple[int, int], report: MaskReport) -> IndexMask | None:
     """Return the prediction at the size of its ground truth; None when another size is refused."""
     if mask.shape == size:
         return mask

@@ -16,6 +16,7 @@ import numpy as np
 from actiseg_bench.metrics.actionvos import is_hand
 from actiseg_bench.metrics.davis import BoundaryCounts, count_boundary, tolerance_px
 from actiseg_bench.metrics.failure_modes import ObjectFrames, failure_modes, measure_frame
+from actiseg_bench.metrics.object_scores import object_scores
 from actiseg_bench.results.predictions import PredictedMask, PredictionError
 from actiseg_bench.scoring.evaluation import Evaluation, check_void, evaluate_object_frames
 from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth, videos_of
@@ -49,6 +50,7 @@ def measure(
     void: str = "ignore",
     failures: bool = True,
     volumes: bool = True,
+    objects: bool = False,
     labels: str = "clean",
 ) -> Measurement:
     """Measure predictions, which come in the order of the manifest's mask table.
@@ -59,6 +61,7 @@ def measure(
         failures: measure boundaries too, for the failure modes; several times slower on large frames.
         volumes: with ``failures``, count boundary pixels too, for the volumetric J&F of a table of object-frames; takes
             about as long again.
+        objects: give J and F of every object too.
         labels: ``clean``, or ``noisy``, the labels as given, which no score in a table is on.
 
     Raises:
@@ -70,34 +73,47 @@ def measure(
         frame.scored(mask, void) for frame, mask in _paired(iter_truth(manifest, labels), predictions, keep_flagged)
     )
     left_out = 0 if keep_flagged else len(flagged_clips(manifest))
-    found = measure_frames(frames, left_out, void, failures=failures, volumes=volumes)
+    found = measure_frames(frames, left_out, void, failures=failures, volumes=volumes, objects=objects)
     return replace(found, videos=videos_of(manifest))
 
 
 def measure_frames(
-    scored: Iterable[ScoredFrame], flagged_clips: int, void: str, *, failures: bool = True, volumes: bool = True
+    scored: Iterable[ScoredFrame],
+    flagged_clips: int,
+    void: str,
+    *,
+    failures: bool = True,
+    volumes: bool = True,
+    objects: bool = False,
 ) -> Measurement:
-    """Measure frames, clip by clip; ``flagged_clips`` says how many clips were left out, ``void`` what void is."""
+    """Measure frames, clip by clip; ``flagged_clips`` says how many clips were left out, ``void`` what void is.
+
+    Predictions that overlap come as several frames of one place, each with some of the objects.
+    """
     clips: list[str] = []
     rows: list[tuple[Any, ...]] = []
     for frame in scored:
         if not clips or clips[-1] != frame.clip_id:
             clips.append(frame.clip_id)
-        objects = zip(frame.object_ids, frame.is_positive, is_hand(frame.nouns).tolist(), strict=True)
+        named = zip(frame.object_ids, frame.is_positive, is_hand(frame.nouns).tolist(), strict=True)
         numbers = measure_frame(frame.prediction, frame.truth, frame.object_ids, boundaries=failures)
         edges: list[tuple[int, ...]] = [()] * len(numbers)
-        if failures and volumes:
-            ids = [k for k, takes_part in zip(frame.object_ids, frame.is_positive, strict=True) if takes_part]
+        if objects or (failures and volumes):
+            flags = zip(frame.object_ids, frame.is_positive, strict=True)
+            ids = [k for k, takes_part in flags if frame.is_about(k) and (objects or takes_part)]
             counted = dict(zip(ids, count_boundaries(frame.prediction, frame.truth, ids), strict=True))
             edges = [counted.get(object_id, NO_BOUNDARY) for object_id in frame.object_ids]
         rows += [
             (len(clips) - 1, frame.frame_idx, *one, *its, *edge)
-            for one, its, edge in zip(objects, numbers, edges, strict=True)
+            for one, its, edge in zip(named, numbers, edges, strict=True)
+            if frame.is_about(one[0])
         ]
     frames = _columns(rows)
     evaluation = evaluate_object_frames(frames, clips, flagged_clips, void)
     if failures:
         evaluation = replace(evaluation, failures=failure_modes(frames))
+    if objects:
+        evaluation = replace(evaluation, objects=object_scores(frames, clips))
     return Measurement(evaluation, clips, frames)
 
 

@@ -124,8 +124,9 @@ def _predict(
         report |= trained.about
         report["folders"] = {clip: name for clip, name in names.items() if name != clip}
         report["predictions"] = write_predictions(folder / PREDICTIONS_NAME, rows)
-    evaluation = measure(manifest, iter_predictions(folder / PREDICTIONS_NAME), failures=False).evaluation
-    report |= evaluation.to_json()
+    rows = iter_predictions(folder / PREDICTIONS_NAME)
+    evaluation = measure(manifest, rows, failures=False, objects=True).evaluation
+    report |= {name: value for name, value in evaluation.to_json().items() if name != "objects"}
     write_json(folder / PREDICT_NAME, report)
     return PredictedFolder(folder, evaluation, report)
 
@@ -151,7 +152,8 @@ def evaluate_network(
     threshold = trained.threshold(positive_threshold)
     with process_state(threads or trained.threads):
         rows = _rows(_iter_clips(trained, data, threshold, device, on_clip))
-        return measure(data.manifest, rows, keep_flagged=keep_flagged, void=void, failures=False).evaluation
+        options: dict[str, Any] = {"keep_flagged": keep_flagged, "void": void, "failures": False, "objects": True}
+        return measure(data.manifest, rows, **options).evaluation
 
 
 def _open(trained: TrainedNetwork, manifest: Manifest, root: str | Path | None) -> ManifestDataset:

@@ -15,7 +15,11 @@ from actiseg_noise.masks import IndexMask, Rle, decode_rle, paint_rles
 
 
 class ScoredFrame(NamedTuple):
-    """A frame of K objects with its two index masks, ``uint8 [H, W]``; pixels without label are 0 in both."""
+    """A frame of K objects with its two index masks, ``uint8 [H, W]``; pixels without label are 0 in both.
+
+    Attributes:
+        about: the objects that the prediction is about, where others have one of their own; None: all of them.
+    """
 
     clip_id: str
     frame_idx: int
@@ -24,6 +28,11 @@ class ScoredFrame(NamedTuple):
     nouns: Sequence[str]
     truth: IndexMask
     prediction: IndexMask
+    about: frozenset[int] | None = None
+
+    def is_about(self, object_id: int) -> bool:
+        """Return whether the prediction is about an object."""
+        return self.about is None or object_id in self.about
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +73,12 @@ class TruthFrame:
         except DataError as error:
             raise ManifestError(f"the manifest's {self.where}: {error}") from None
 
-    def scored(self, prediction: IndexMask, void: str) -> ScoredFrame:
+    def scored(self, prediction: IndexMask, void: str, about: frozenset[int] | None = None) -> ScoredFrame:
         """Return the frame with a prediction of its size; ``void``: ``ignore`` or ``background``."""
         if self.void is not None and void == "ignore":
             prediction = np.where(decode_rle(self.void), np.uint8(0), prediction)
         objects = (self.object_ids, self.is_positive, self.nouns)
-        return ScoredFrame(self.clip_id, self.frame_idx, *objects, self.paint(), prediction)
+        return ScoredFrame(self.clip_id, self.frame_idx, *objects, self.paint(), prediction, about)
 
 
 def iter_truth(manifest: Manifest, labels: str = "clean") -> Iterator[TruthFrame]:

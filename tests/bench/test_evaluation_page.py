@@ -19,32 +19,43 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "evaluation.md").read_tex
 BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
+def run(line: str, cli: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch) -> str:
+    """Run a command of the page and return what it printed."""
+    tool, *words = shlex.split(line)
+    if tool == "actiseg-noise":
+        monkeypatch.setattr("sys.argv", [tool, *words])
+        with pytest.raises(SystemExit, match="0"):
+            actiseg_noise.cli.main()
+        return ""
+    code, printed, _ = cli(*words)
+    assert code == 0, line
+    return printed
+
+
 def test_what_the_page_shows_runs(
     cli: Callable[..., tuple[int, str, str]], kitchen_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ACTISEG_KITCHEN_ROOT", str(kitchen_root))
-    (_, commands), (_, code) = BLOCK.findall(PAGE)
-    for line in commands.splitlines():
-        tool, *words = shlex.split(line)
-        if tool == "actiseg-noise":
-            monkeypatch.setattr("sys.argv", [tool, *words])
-            with pytest.raises(SystemExit, match="0"):
-                actiseg_noise.cli.main()
+    printed, scored = io.StringIO(), []
+    for language, block in BLOCK.findall(PAGE):
+        if language == "python":
+            with redirect_stdout(printed):
+                exec(block, {})  # noqa: S102 - the page's own block
         else:
-            assert cli(*words)[0] == 0, line
-    printed = io.StringIO()
-    with redirect_stdout(printed):
-        exec(code, {})  # noqa: S102 - the page's own block
+            scored += [run(line, cli, monkeypatch) for line in block.splitlines()]
     report = json.loads((tmp_path / "masks" / "predict.json").read_text())
-    _, scored, _ = cli("evaluate", "--pred", "masks", "--manifest", "val", "--failures", "--json")
-    again = json.loads(scored)
+    again = json.loads(cli("evaluate", "--pred", "masks", "--manifest", "val", "--failures", "--json")[1])
     assert again["scores"] == report["scores"]
     assert list(map(float, printed.getvalue().split())) == [
         report["scores"]["p_miou"],
         report["scores"]["giou"],
         again["failures"]["missed"],
+        next((one["j"] + one["f"]) / 2 for one in again["objects"] if one["is_positive"]),
     ]
+    assert [text.split()[9:11] for text in scored[-2:]] == [["100.0", "100.0"], ["50.0", "50.0"]]
+    assert "1 are the best of their category" in " ".join(scored[-1].split())
+    assert (tmp_path / "table.csv").read_text().splitlines()[1].startswith("dog,1,,2,0.5,0.5,0.5,")
 
 
 def test_the_page_names_the_options_of_the_messages_and_every_choice() -> None:
@@ -52,11 +63,12 @@ def test_the_page_names_the_options_of_the_messages_and_every_choice() -> None:
     named = re.findall(r"`(--[^`]+)`", section.split("\n## ")[0])
     assert named == [
         *("--skip-missing", "--missing empty", "--resize nearest", "--unknown-ids background"),
+        *("--unknown-clips ignore",),
         *("--merge", "--davis", "--manifest", "--merge --threshold 128", "--keep-flagged", "--void background"),
     ]
     in_messages = [text.partition(" ")[0] for text in _OPTION.values()]
-    assert in_messages == ["--skip-missing", "--missing", "--resize", "--unknown-ids"]
+    assert in_messages == ["--skip-missing", "--missing", "--resize", "--unknown-ids", "--unknown-clips"]
     for text in _OPTION.values():
-        assert any(text.startswith(f"{option} ") for option in named[:4]), text
+        assert any(text.startswith(f"{option} ") for option in named[:5]), text
     choices = [f"--{name.replace('_', '-')} {value}" for name, (_, value) in _CHOICES.items()]
-    assert choices == named[1:4]
+    assert choices == named[1:5]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from skimage.morphology import dilation, disk
 
 from actiseg_bench.scoring.davis_folders import evaluate_davis
-from actiseg_noise.borders.images import read_index_mask
+from actiseg_bench.scoring.davis_forms import evaluate_davis_of_any_form
+from actiseg_noise.borders.images import read_index_mask, write_index_mask
 
 
 def reference_boundary(mask: np.ndarray) -> np.ndarray:
@@ -56,3 +59,45 @@ def test_ten_objects_score_one_on_themselves(real_davis: Path) -> None:
     found = evaluate_davis(folder, folder)
     assert len(found.objects) == 10
     assert set(found.scores_dict().values()) == {1}
+
+
+TOOLS = {"foreground": (0.7068926368942532, 0.7468272268355897), "objects": (0.6919297583024134, 0.8504523224367638)}
+"""J and F that davis2017-evaluation (semi-supervised) gave for the masks that the next tests write. vos-benchmark gave
+the same to 1e-15, and so did SA-V's program for the objects in folders."""
+
+
+def nearest_ids(foreground: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    """Give every pixel of a foreground the id of the nearest pixel that has one."""
+    _, nearest = cv2.distanceTransformWithLabels(
+        (ids == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    of_label = np.zeros(nearest.max() + 1, np.uint8)
+    of_label[nearest[ids > 0]] = ids[ids > 0]
+    return np.where(foreground, of_label[nearest], 0).astype(np.uint8)
+
+
+def test_the_foreground_of_people_against_osvos_has_the_numbers_of_the_challenge_s_programs(real_davis: Path) -> None:
+    folders = (real_davis / "Annotations_human" / "480p", real_davis / "Annotations" / "480p")
+    scores = evaluate_davis(*folders, merge=True).scores_dict()
+    assert (scores["j"], scores["f"]) == pytest.approx(TOOLS["foreground"], abs=1e-4)
+
+
+def test_objects_have_the_numbers_of_the_challenge_s_programs_as_index_masks_and_one_by_one(
+    real_davis: Path, tmp_path: Path
+) -> None:
+    people, gt = real_davis / "Annotations_human" / "480p", real_davis / "Annotations" / "480p"
+    for path in sorted(gt.glob("*/*.png")):
+        place = path.relative_to(gt)
+        ids = read_index_mask(path)
+        mask = nearest_ids(read_index_mask(people / place) > 0, ids)
+        write_index_mask(tmp_path / "index" / place, mask)
+        if path.parent.name == "soapbox":
+            for side, of in (("pred", mask), ("gt", ids)):
+                for one in (1, 2, 3):
+                    write_index_mask(tmp_path / side / "soapbox" / str(one) / path.name, (of == one).astype(np.uint8))
+    index = evaluate_davis(tmp_path / "index", gt)
+    scores = index.scores_dict()
+    assert (scores["j"], scores["f"]) == pytest.approx(TOOLS["objects"], abs=1e-4)
+    found = evaluate_davis_of_any_form(tmp_path / "pred", tmp_path / "gt")
+    own = [replace(one, object_id=str(one.object_id)) for one in index.objects if one.clip == "soapbox"]
+    assert found.objects == own

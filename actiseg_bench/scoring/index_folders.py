@@ -1,0 +1,73 @@
+"""Predicted index masks, ``<video>/<frame>.png``, held against objects that have masks of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from actiseg_bench.scoring.mask_folders import MaskFinder, MaskReport, note_missing, read_prediction
+from actiseg_bench.scoring.wanted import ObjectId, Size, Tracks, WantedClip
+from actiseg_noise.errors import DataError
+from actiseg_noise.masks import BinaryMask, IndexMask
+
+MOST_ID = 254
+
+
+class IndexMasks:
+    """Masks in ``<video>/<frame>.png`` below a root; an object's id is its number, or that of its folder's name."""
+
+    what = "mask file"
+
+    def __init__(self, root: Path) -> None:
+        self._finder = MaskFinder(root)
+        self._files: dict[str, dict[str, Path]] = {}
+        self._ids: dict[str, dict[ObjectId, int]] = {}
+        self._last: tuple[Path, IndexMask | None] | None = None
+
+    def find(self, clips: Sequence[WantedClip], known: Mapping[str, str], report: MaskReport) -> None:
+        """Find the file of every frame; see :class:`ObjectMasks`."""
+        for clip, folder in self._finder.find_clips([clip.clip_id for clip in clips]).items():
+            wanted = next(one for one in clips if one.clip_id == clip)
+            self._ids[clip] = _index_ids(wanted)
+            self._files[clip] = files = MaskFinder.find_frames(folder, list(wanted.frames.values()))
+            for path in files.values():
+                if not path.is_file():
+                    note_missing(path, report)
+
+    def group_of(self, clip_id: str) -> str:
+        """Return the clip: each has its own files."""
+        return clip_id
+
+    def match(self, group: Sequence[tuple[WantedClip, Callable[[], Tracks]]]) -> None:
+        """Do nothing: an id says whose a pixel is."""
+
+    def read(
+        self, clip: WantedClip, place: int, object_id: ObjectId, size: Size, report: MaskReport
+    ) -> BinaryMask | None:
+        """Return an object's pixels; see :class:`ObjectMasks`. The last file stays in memory for the next object."""
+        path, ids = self._files[clip.clip_id][clip.frames[place]], self._ids[clip.clip_id]
+        if self._last is None or self._last[0] != path:
+            self._last = path, read_prediction(path, list(ids.values()), size, report)
+        mask = self._last[1]
+        return None if mask is None else mask == ids[object_id]
+
+    def matching(self) -> dict[str, Any]:
+        """Return nothing: an id says whose a pixel is."""
+        return {}
+
+
+def _index_ids(clip: WantedClip) -> dict[ObjectId, int]:
+    """Return object → its value in an index mask.
+
+    Raises:
+        DataError: an object that no value stands for.
+    """
+    ids = {one: int(one) if str(one).isdecimal() else 0 for one in clip.objects}
+    bad = [one for one, value in ids.items() if not 1 <= value <= MOST_ID]
+    if bad or len(set(ids.values())) < len(ids):
+        raise DataError(
+            f"clip {clip.clip_id}: an index mask cannot hold object {(bad or list(ids))[0]!r}: ids are 1 … {MOST_ID}. "
+            "Give a folder of masks per object: <video>/<object>/<frame>.png."
+        )
+    return ids
