@@ -11,20 +11,25 @@ Layout, relative to the root; the level ``480p`` may be absent::
     Annotations_unsupervised/480p/…                 of the unsupervised track: 255 is void
     JPEGImages/480p/<sequence>/<frame>.jpg
 
-Other folders, and what to say of them; what stands in the last column alone is found without an option::
+Other folders, what of them is found without a word, and what is said with ``--option``::
 
-    SA-V val, test      masks=Annotations_6fps             <video>/<object>/<frame>.png: a file per object, may overlap
-    Long-RVOS           masks=FOLDER                       the same
-    YouTube-VOS, MOSE   --root .../train                   objects that appear later; texts of meta.json
-    LVOS, PUMaVOS       -                                  objects that appear later
-    VISOR-VOS           texts=train_data_mapping.json      ImageSets/2022, objects that appear later
-    VSPW                -                                  data/<video>/{origin,mask}, lists train.txt, val.txt
-    video by video      -                                  <video>/{JPEGImages,Annotations}
-    CVAT                -                                  JPEGImages, SegmentationClass, labelmap.txt: flat, in colours
-    CVAT, one video     masks={video}/SegmentationClass/{frame} images={video}/JPEGImages/{frame}
-    MOTS                -                                  16 bits: class × 1000 + instance, 10000 is void; instances/
-    flat pairs          -                                  images/a.jpg, masks/a.png: each a clip of one frame
-    anything else       masks=PATTERN images=PATTERN lists=PATTERN void=N
+    YouTube-VOS, MOSE   all of it, with --root …/train: objects that appear later, the categories of meta.json
+    LVOS, PUMaVOS       all of it: objects that appear later
+    VISOR-VOS           all but texts=train_data_mapping.json: ImageSets/2022, 480p, objects that appear later
+    SA-V val, test      masks=Annotations_6fps; a mask file per object, <video>/<object>/<frame>.png, may overlap
+    Long-RVOS           all of it: a mask file per object
+    VSPW                all of it: data/<video>/{origin,mask}/<frame>, train.txt, val.txt, grey numbers
+    video by video      all of it: <video>/{JPEGImages,Annotations}/<frame>, perhaps train.txt, val.txt
+    CVAT masks          all of it: JPEGImages, SegmentationClass, labelmap.txt, colours; every frame is a clip
+    CVAT, tasks side    masks={video}/SegmentationClass/{frame} images={video}/JPEGImages/{frame}
+      by side           labels=TASK/labelmap.txt; a task is a clip
+    MOTS                all but labels=FILE: instances/<video>/<frame>, 16 bits: class × 1000 + instance, void 10000
+    KITTI MOTS          images=training/image_02/{video}/{frame}
+    CVAT MOTS           masks={video}/instances/{frame} images={video}/images/{frame} labels=TASK/instances/labels.txt
+    flat pairs          all of it: images/a.jpg, masks/a.png; every frame is a clip
+    a split's folder    masks={split}/{video}/GT/{frame} images={split}/{video}/RGB/{frame}
+    lists elsewhere     lists=sav_{split}.txt
+    other void          void=11, void=none
 
 A layout without lists has one split, ``train``: every sequence in the folder of masks; or those that ``{split}`` in
 the pattern says. Where masks of two objects meet, the video is several clips, ``<video>~1``, ``<video>~2``, on the same
@@ -49,7 +54,15 @@ from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.datasets.base import DATASETS, Dataset, check_threshold
 from actiseg_noise.datasets.davis_labels import USUAL_LABELS, LabelMap
-from actiseg_noise.datasets.davis_lists import SPLITS, SplitLists, check_lists, check_year, is_davis, year_on_disk
+from actiseg_noise.datasets.davis_lists import (
+    SPLITS,
+    YEARS,
+    SplitLists,
+    check_lists,
+    check_year,
+    is_davis,
+    year_on_disk,
+)
 from actiseg_noise.datasets.davis_masks import (
     MaskNumbers,
     VideoNumbers,
@@ -116,9 +129,9 @@ class Davis(Dataset):
             all masks, which are read twice then.
         threshold: a grey level, 1 … 255: masks show one object, where they are at least so bright. For masks whose
             edges are smooth.
-        masks: the folder of masks, or a pattern of ``{split}``, ``{video}``, ``{object}`` and ``{frame}``, such as
-            ``{video}/Annotations/{frame}``. Default: ``Annotations``, or what the table above finds. Without
-            ``{video}`` every frame is a clip; with ``{object}`` a mask file shows one object.
+        masks: the folder of masks below the root, or a pattern of ``{split}``, ``{video}``, ``{object}`` and
+            ``{frame}``, such as ``{video}/Annotations/{frame}``. Default: ``Annotations``, or what the table above
+            finds. Without ``{video}`` every frame is a clip; with ``{object}`` a mask file shows one object.
         images: the same for images. Default: ``JPEGImages``, or the only folder whose name begins so.
         lists: the folder in the place of ImageSets, or a pattern such as ``{split}.txt``.
         texts: a file of texts, relative to the root or to the working directory: JSON that leads from a sequence to its
@@ -360,7 +373,8 @@ class _Reader:
     def __init__(self, dataset: Davis, places: Places, split: str, *, with_frames: bool) -> None:
         self._dataset, self._places, self._split, self._with_frames = dataset, places, split, with_frames
         self._texts = dataset.read_texts()
-        self._takes_all = (dataset.ids or ("first" if is_davis(dataset.root) else "all")) == "all"
+        is_own = is_davis(dataset.root) and dataset.year in YEARS
+        self._takes_all = (dataset.ids or ("first" if is_own else "all")) == "all"
         self.late: tuple[int, ...] = ()
         self._layers: list[tuple[Thing, ...]] = []
         self._is_foreground = False

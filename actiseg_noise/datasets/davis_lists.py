@@ -7,7 +7,7 @@ from pathlib import Path
 from actiseg_noise.borders.folders import check_file_name, list_folders, walk_files
 from actiseg_noise.borders.patterns import PathPattern
 from actiseg_noise.borders.text import read_lines
-from actiseg_noise.datasets.davis_places import Places
+from actiseg_noise.datasets.davis_places import Places, check_place, is_pattern
 from actiseg_noise.errors import ActisegError, DataError
 
 SPLITS = ("train", "val")
@@ -32,7 +32,7 @@ class SplitLists:
         self._root, self._year, self._places, self._how_to_get = places.root, year, places, how_to_get
         if lists is None and not (self._root / USUAL_LISTS).is_dir():
             lists = next((places.lists for split in SPLITS if _has_list(self._root, places.lists, split)), None)
-        self._is_pattern = lists is not None and "{" in lists
+        self._is_pattern = lists is not None and is_pattern(lists)
         self._pattern = lists if self._is_pattern else None
         self._sets = self._root / (USUAL_LISTS if lists is None or self._is_pattern else lists)
         self._is_asked = lists is not None
@@ -142,9 +142,10 @@ def check_lists(lists: str | None) -> str | None:
         ActisegError: it leads out of the root, or has no ``{split}``.
     """
     if lists is not None:
-        PathPattern(lists, ("split",), "--option lists", needs="split") if "{" in lists else check_file_name(
-            lists, "--option lists"
-        )
+        if is_pattern(lists):
+            PathPattern(lists, ("split",), "--option lists", needs="split")
+        else:
+            check_place(lists, "--option lists")
     return lists
 
 

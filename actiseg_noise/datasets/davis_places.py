@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from actiseg_noise.borders.folders import IMAGE_SUFFIXES, check_file_name, list_files, list_folders, list_masks
+from actiseg_noise.borders.folders import (
+    IMAGE_SUFFIXES,
+    check_file_name,
+    is_inside,
+    list_files,
+    list_folders,
+    list_masks,
+)
 from actiseg_noise.borders.object_folders import has_object_folders
 from actiseg_noise.borders.patterns import Found, PathPattern
 from actiseg_noise.errors import DataError
@@ -47,7 +54,7 @@ class PlaceOptions:
     """What a caller says of the places, each None where nothing is said.
 
     Attributes:
-        masks, images: a folder's name or a pattern. resolution: the level below plain folders.
+        masks, images: a folder or a pattern. resolution: the level below plain folders.
     """
 
     masks: str | None = None
@@ -57,7 +64,7 @@ class PlaceOptions:
     def __post_init__(self) -> None:
         for option, value in (("--option masks", self.masks), ("--option images", self.images)):
             if value is not None:
-                _pattern(value, option) if is_pattern(value) else check_file_name(value, option)
+                check_place(value, option)
         if self.resolution is not None:
             check_file_name(self.resolution, "--option resolution")
 
@@ -86,7 +93,7 @@ class PlaceOptions:
         """Return the pattern that an option stands for; ``follow``: that of the masks, whose shape images have."""
         if is_pattern(value):
             return _pattern(value, option)
-        folder = self._with_level(root, value)
+        folder = self._with_level(root, value.rstrip("/"))
         if follow is None:
             shape = _shape_of_masks(root, folder)
         else:
@@ -175,6 +182,18 @@ class Places:
     def _split(self, split: str) -> dict[str, str]:
         """Return the field of the split."""
         return {"split": split}
+
+
+def check_place(value: str, option: str) -> None:
+    """Check an option that is a pattern or a folder below the root.
+
+    Raises:
+        ActisegError: it leaves the root, or is no pattern of images or masks.
+    """
+    if is_pattern(value):
+        _pattern(value, option)
+    elif not is_inside(value.rstrip("/")) or "." in value.split("/"):
+        check_file_name(value, option)
 
 
 def is_pattern(value: str) -> bool:

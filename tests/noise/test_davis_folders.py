@@ -17,6 +17,7 @@ from PIL import Image
 import actiseg_noise
 from actiseg_noise.datasets.base import DATASETS
 from actiseg_noise.datasets.davis import Davis
+from actiseg_noise.datasets.selection import Selection
 from actiseg_noise.errors import ActisegError, ActisegWarning, DataError, MissingTextError
 from actiseg_noise.records import Clip
 
@@ -158,6 +159,9 @@ def test_several_years_are_refused_with_their_names(late: Path) -> None:
 def test_lists_may_lie_in_imagesets_itself_or_anywhere(late: Path) -> None:
     lists(late, "train.txt")
     assert [clip.source_order for clip in read(Davis(late, ids="all"))] == [1, 0]
+    (late / "more/sets").mkdir(parents=True)
+    (late / "more/sets/train.txt").write_text("b\n")
+    assert [clip.clip_id for clip in read(Davis(late, ids="all", lists="more/sets"))] == ["b"]
     (late / "sets").mkdir()
     (late / "sets/my_train.txt").write_text("b\n")
     assert [clip.clip_id for clip in read(Davis(late, ids="all", lists="sets/my_{split}.txt"))] == ["b"]
@@ -178,6 +182,15 @@ def test_a_pattern_says_where_files_lie(tmp_path: Path) -> None:
     (clip,) = read(dataset)
     assert paths_of(clip)[0] == ("train/a/rgb/00000.PNG", "train/a/masks/00000.png")
     assert [clip.clip_id for clip in read(dataset, "val")] == ["b"]
+
+
+def test_a_folder_may_lie_deeper(tmp_path: Path) -> None:
+    write(tmp_path / "gt/masks/480p/a", mask(1))
+    (clip,) = read(Davis(tmp_path, masks="gt/masks/"))
+    assert paths_of(clip) == [(None, "gt/masks/480p/a/00000.png")]
+    for wrong in ("../gt", "gt/../..", "/gt", "./gt", "/"):
+        with pytest.raises(DataError, match=r"--option masks: '.*' cannot be the name of a file or folder"):
+            Davis(tmp_path, masks=wrong)
 
 
 def test_a_part_may_hold_several_fields_and_other_letters(tmp_path: Path) -> None:
@@ -331,6 +344,20 @@ def test_layers_are_built_verified_and_chosen_by_name(sav: Path, tmp_path: Path)
         assert [clip.clip_id for clip in actiseg_noise.read_manifest(some)] == sorted(found)
     with pytest.raises(ActisegError, match=r"'v~9'.* Did you mean 'v~"):
         actiseg_noise.build("davis", root=sav, options=options, recipe="clean", out=tmp_path / "n", clips=["v~9"])
+
+
+def test_the_first_clips_are_layers_and_videos_without_masks_are_left_out(sav: Path, tmp_path: Path) -> None:
+    (sav / "ImageSets").mkdir()
+    (sav / "ImageSets/train.txt").write_text("v\nvw\nvx\n")
+    with pytest.raises(
+        DataError, match=r"1 of 3 sequences .*: vx\. .*nothing in .*Annotations_6fps fits 'vx'; it holds"
+    ):
+        read(Davis(sav, masks="Annotations_6fps"))
+    dataset = Davis(sav, masks="Annotations_6fps", skip_missing=True)
+    assert [clip.clip_id for clip in read(dataset)] == ["vw", "v~1", "v~2"]
+    assert dataset.skipped == ["vx"]
+    some = dataset.select(Selection(limit=2))
+    assert [clip.clip_id for clip in read(some)] == ["vw", "v~1"]
 
 
 def test_ids_from_one_stay_and_a_frame_may_lack_an_object(tmp_path: Path) -> None:
