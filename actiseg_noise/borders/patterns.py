@@ -76,12 +76,16 @@ class PathPattern:
     def values(self, root: Path, suffixes: tuple[str, ...], field: str, **known: str) -> list[str]:
         """Return what a field stands for in the folders that fit, or, where it is of the file's name, in the files.
 
-        In code point order, each once. Folders are not looked into below the one that names the field.
+        In code point order, each once. Of the folders below the one that names the field, those that have one name
+        must be there; the others are not looked into.
         """
         depth = next((n for n, part in enumerate(self._folders) if f"{{{field}}}" in part), None)
         if depth is None:
             return sorted({fields[field] for fields, _ in self.find(root, suffixes, **known)})
-        return sorted({fields[field] for fields, _ in _walk(root, "", self._folders[: depth + 1], known)})
+        end = depth + 1
+        while end < len(self._folders) and set(_FIELD.findall(self._folders[end])) <= {field, *known}:
+            end += 1
+        return sorted({fields[field] for fields, _ in _walk(root, "", self._folders[:end], known)})
 
     def folder_before(self, field: str, fields: dict[str, str]) -> str:
         """Return the folder that holds the part in which a field first stands, all fields before it filled in."""

@@ -130,5 +130,7 @@ def missing_clips(
         if len(missing) == total
         else "Pass --skip-missing to go on without them"
     )
-    end = f"{advice}. {otherwise}." if otherwise else f"{advice}, or get them: {how_to_get}"
+    end = f"{advice}, or get them: {how_to_get}"
+    if otherwise:
+        end = f"{otherwise}." if len(missing) == total else f"{advice}. {otherwise}."
     return DataError(f"{len(missing)} of {total} {what}: {shown}{form}. {end}")

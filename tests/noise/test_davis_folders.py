@@ -249,6 +249,7 @@ def test_folders_that_are_not_davis_are_not_told_to_download_it(late: Path) -> N
 def test_a_folder_per_video_is_found(tmp_path: Path) -> None:
     write(tmp_path / "v1/Annotations", mask(1), mask(1))
     write_images(tmp_path / "v1/JPEGImages")
+    (tmp_path / "notes/old").mkdir(parents=True)
     dataset = Davis(tmp_path)
     dataset.check_root()
     (clip,) = read(dataset)
