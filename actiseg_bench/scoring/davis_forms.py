@@ -15,6 +15,7 @@ from actiseg_bench.scoring.index_folders import IndexMasks
 from actiseg_bench.scoring.mask_folders import Rules, check_folder
 from actiseg_bench.scoring.nested_folders import NestedMasks
 from actiseg_bench.scoring.results_masks import ResultsMasks
+from actiseg_bench.scoring.truth_expressions import ExpressionVideos, find_expressions
 from actiseg_bench.scoring.truth_videos import FolderVideos, IndexVideos, JsonVideos, TruthVideos
 from actiseg_bench.scoring.wanted import ObjectMasks
 from actiseg_noise.borders.folders import list_folders, list_masks
@@ -38,16 +39,16 @@ def evaluate_davis_of_any_form(
 
     Args:
         pred: index masks, a folder per object or expression, or ``results.json``.
-        gt: index masks, a folder per object or expression, or a JSON file of YouTube-VIS.
+        gt: index masks, a folder per object or expression, a JSON file of YouTube-VIS, or a folder of MeViS's two.
         threshold: with ``merge``, or for folders of single objects.
 
     Raises:
         ActisegError: options that the form does not have; see :func:`evaluate_davis` for the rest.
     """
     check_void(void)
-    form = form_of(gt, {name: name for name in list_folders(gt)})
-    truth = JsonVideos(gt, _lines(clip_list), every=every) if form == RESULTS else None
-    known = _folders(gt, form) if truth is None else {name: name for name in truth.names.values()}
+    truth = _open_json(gt, clip_list, every=every)
+    form = form_of(gt, {name: name for name in list_folders(gt)}) if truth is None else RESULTS
+    known = _folders(gt, form) if truth is None else truth.known
     given = form_of(pred, known)
     raise_if(ROWS in (form, given), f"{gt if form == ROWS else pred}: expected a folder of masks, or a .json file")
     if form == given == INDEX:
@@ -71,6 +72,17 @@ def evaluate_davis_of_any_form(
     return replace(scored, late=late)
 
 
+JsonTruth = JsonVideos | ExpressionVideos
+
+
+def _open_json(gt: Path, clip_list: Path | None, *, every: bool) -> JsonTruth | None:
+    """Return the videos of a ground truth in JSON: a file of YouTube-VIS, a folder of MeViS; None for another."""
+    expressions = find_expressions(gt)
+    if expressions is not None:
+        return ExpressionVideos(expressions, _lines(clip_list), every=every)
+    return JsonVideos(gt, _lines(clip_list), every=every) if form_of(gt, {}) == RESULTS else None
+
+
 def _lines(clip_list: Path | None) -> list[str] | None:
     """Return the names of a list, None without one."""
     return None if clip_list is None else [line for _, line in read_lines(clip_list)]
@@ -88,7 +100,7 @@ def _folders(gt: Path, form: str) -> dict[str, str]:
 
 
 def _open_predictions(
-    pred: Path, form: str, threshold: int | None, known: dict[str, str], truth: JsonVideos | None
+    pred: Path, form: str, threshold: int | None, known: dict[str, str], truth: JsonTruth | None
 ) -> ObjectMasks:
     """Return the predictions.
 
@@ -97,6 +109,6 @@ def _open_predictions(
     """
     if form == RESULTS:
         return ResultsMasks(pred, None if truth is None else truth.names)
-    hint = check_folder("--pred", pred, list(known))
+    hint = check_folder("--pred", pred, [*known, *known.values()])
     raise_if(bool(hint), hint.strip(), DataError)
     return NestedMasks(pred, threshold) if form == FOLDER else IndexMasks(pred)

@@ -84,7 +84,7 @@ class NestedMasks:
     def _find_objects(self, folder: Path, clips: list[WantedClip], report: MaskReport) -> None:
         """Find the files of a video's objects, which several clips may share among them."""
         ids = [object_id for clip in clips for object_id in clip.objects]
-        names = name_objects(folder, ids)
+        names = name_objects(folder, ids, len(clips))
         for name in sorted(set(list_folders(folder)) - set(names.values()), key=natural_order):
             report.add(UNKNOWN_IDS, f"{folder / name}: none of the clip's objects {ids[:MOST_SHOWN]}")
         for clip in clips:
@@ -127,48 +127,53 @@ class NestedMasks:
         return {}
 
 
-def name_objects(folder: Path, ids: Sequence[ObjectId]) -> dict[ObjectId, str]:
+def name_objects(folder: Path, ids: Sequence[ObjectId], clips: int = 1) -> dict[ObjectId, str]:
     """Return object → its folder's name.
 
-    Folders are called by the ids. Where an id has no place in an index mask, as SA-V's ``000``, the dataset's reader
-    numbers the folders from 1 in natural order: then there must be as many folders as objects.
+    Folders are called by the ids. Where a name has no place in an index mask, as SA-V's ``000`` or ``cup``, the
+    dataset's reader numbers the folders from 1 in natural order: then there must be as many folders as objects.
+
+    Args:
+        clips: how many clips share the folder; each numbers such objects by itself.
 
     Raises:
         DataError: folders that can be given to the objects in more than one way.
     """
     names = sorted(list_folders(folder), key=natural_order)
-    if len(set(ids)) == len(ids):
-        named = {object_id: name for object_id in ids for name in names if name == str(object_id)}
-        if len(named) == len(names) or not all(name.isdecimal() for name in names) or _are_names(ids):
-            return named
-        if any(name != str(int(name)) or name == "0" for name in names):
-            return _by_number(folder, names, ids)
+    if len(set(ids)) < len(ids):
+        raise _is_divided(folder)
+    named = {object_id: name for object_id in ids for name in names if name == str(object_id)}
+    if len(named) == len(names) or any(isinstance(one, str) for one in ids):
         return named
-    raise DataError(
-        f"{folder}: the ground truth divides this video among several clips that number their objects alike, so a "
-        "folder does not say which object it is. Give predictions by clip: <clip>/<object>/<frame>.png."
-    )
+    are_numbers = all(name.isascii() and name.isdecimal() for name in names)
+    if are_numbers and all(name == str(int(name)) != "0" for name in names):
+        return named
+    numbers = {int(name): name for name in names} if are_numbers else {}
+    if set(numbers) == set(ids) and len(numbers) == len(names):
+        return {object_id: numbers[int(object_id)] for object_id in ids}
+    return named if named and not are_numbers else _by_position(folder, names, ids, clips)
 
 
-def _are_names(ids: Sequence[ObjectId]) -> bool:
-    """Return whether the objects are called by names of folders, which are compared as they are."""
-    return any(isinstance(one, str) for one in ids)
-
-
-def _by_number(folder: Path, names: list[str], ids: Sequence[ObjectId]) -> dict[ObjectId, str]:
-    """Return object → folder for names such as ``001``: by their numbers, or by position where one of them is 0."""
-    if len(names) != len(ids):
+def _by_position(folder: Path, names: list[str], ids: Sequence[ObjectId], clips: int) -> dict[ObjectId, str]:
+    """Return object → folder in natural order."""
+    if clips > 1:
+        raise _is_divided(folder)
+    if len(names) != len(ids) or set(ids) != set(range(1, len(ids) + 1)):
         raise DataError(
             f"{folder}: {len(names)} folders of objects ({', '.join(names[:MOST_SHOWN])}) and {len(ids)} objects "
             f"{list(ids)[:MOST_SHOWN]}: which is which cannot be told. Give a folder for every object, an empty one "
             "too, or call them by the ids."
         )
-    numbers = {int(name): name for name in names}
-    if set(numbers) == set(ids):
-        return {object_id: numbers[int(object_id)] for object_id in ids}
-    if sorted(map(str, ids)) != sorted(str(place + 1) for place in range(len(ids))):
-        raise DataError(f"{folder}: the folders {names[:MOST_SHOWN]} are none of the objects {list(ids)[:MOST_SHOWN]}")
     return dict(enumerate(names, start=1))
+
+
+def _is_divided(folder: Path) -> DataError:
+    """Return the error for a video whose clips number their objects each by itself."""
+    return DataError(
+        f"{folder}: the ground truth divides this video among several clips that number their objects each by itself, "
+        "so a folder does not say which object it is. Give predictions by clip, <clip>/<object>/<frame>.png, or score "
+        "them on the dataset's own folders: --davis --gt DIR."
+    )
 
 
 def read_one_object(path: Path, threshold: int | None) -> IndexMask:

@@ -51,6 +51,18 @@ class ResultsMasks:
                 report.add(UNKNOWN_CLIPS, f"{self._where(entry)}: {self._no_clip(entry.video)}")
             elif group in groups and self._fits(entry, groups[group], report):
                 self._entries.setdefault(group, []).append(entry)
+        self._check_categories(clips)
+
+    def _check_categories(self, clips: Sequence[WantedClip]) -> None:
+        """Raise DataError where entries are to be matched by category, and none has one of the ground truth's."""
+        true = {one.category_id for clip in clips for one in clip.objects.values()}
+        found = {entry.category_id for entries in self._entries.values() for entry in entries}
+        if found and None not in true and not found & true:
+            lists = [", ".join(map(str, sorted(map(_number, ids))[:MOST_SHOWN])) for ids in (found, true)]
+            raise DataError(
+                f"{self.path}: no category of it ({lists[0]}) is one of the ground truth's ({lists[1]}), so that no "
+                "entry can be matched. Use its category ids, or say object_id in every entry."
+            )
 
     def _called(self, known: Mapping[str, str]) -> dict[str, str]:
         """Return what an entry may call its video → the group of clips."""
@@ -162,6 +174,11 @@ class ResultsMasks:
     def matching(self) -> dict[str, Any]:
         """Return how many entries were given to objects in which way."""
         return dict(self._counts)
+
+
+def _number(category: int | None) -> int:
+    """Return a category that there is."""
+    return -1 if category is None else category
 
 
 def _group(clip: WantedClip) -> str:

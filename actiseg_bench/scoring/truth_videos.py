@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -179,11 +180,12 @@ class JsonVideos:
         self._path = path
         data = read_json_object(path)
         self._masks: dict[tuple[str, ObjectId], tuple[Rle | None, ...]] = {}
-        videos = {number: (name, frames) for number, name, frames in read_videos(data, path)}
-        self.names = {str(number): name for number, (name, _) in videos.items()}
+        videos = {str(number): (name, frames) for number, name, frames in read_videos(data, path)}
+        self.names = {number: name for number, (name, _) in videos.items()}
         annotations = self._annotations(data, {number: len(frames) for number, (_, frames) in videos.items()})
-        chosen = set(self.names.values()) if names is None else {self.names.get(name, name) for name in names}
-        absent = sorted(chosen - set(self.names.values()))
+        self.known = {name: name for name in self.names.values()}
+        chosen = set(self.known) if names is None else {self.names.get(name, name) for name in names}
+        absent = sorted(chosen - self.known.keys())
         raise_if(
             bool(absent), f"{path}: {len(absent)} clips of the list are not in it, such as {absent[:1]}", DataError
         )
@@ -195,13 +197,13 @@ class JsonVideos:
             if number in annotations and name in chosen and is_long[name]
         ]
 
-    def _annotations(self, data: dict[str, Any], lengths: Mapping[int, int]) -> dict[int, list[_Annotation]]:
+    def _annotations(self, data: dict[str, Any], lengths: Mapping[str, int]) -> dict[str, list[_Annotation]]:
         """Return video → its objects; crowds are none."""
-        found: dict[int, list[_Annotation]] = {}
+        found: dict[str, list[_Annotation]] = {}
         seen: set[int] = set()
         for number, item in enumerate(_list(data, "annotations", self._path)):
             fields = JsonFields(item, self._path, number, "annotations")
-            video = fields.integer("video_id")
+            video = str(item["video_id"] if type(item.get("video_id")) is str else fields.integer("video_id"))
             if fields.optional_flag("iscrowd"):
                 continue
             one = fields.integer("id")
@@ -219,7 +221,7 @@ class JsonVideos:
         return found
 
     def _clip(
-        self, number: int, name: str, frames: list[str], annotations: list[_Annotation], *, every: bool
+        self, number: str, name: str, frames: list[str], annotations: list[_Annotation], *, every: bool
     ) -> WantedClip:
         """Return a video; its size is that of its masks, which have one."""
         sizes = {(mask.height, mask.width) for one in annotations for mask in one.masks if mask is not None}
@@ -244,28 +246,30 @@ class JsonVideos:
         return TruthMasks({k: np.zeros(size, bool) if c is None else decode_rle(c) for k, c in codes.items()})
 
 
-def read_videos(data: dict[str, Any], path: Path) -> list[tuple[int, str, list[str]]]:
-    """Return (id, name, frames without suffix) of the videos of a JSON file; the name is the folder of the frames.
+def read_videos(data: dict[str, Any], path: Path) -> list[tuple[int | str, str, list[str]]]:
+    """Return (id, name, frames without suffix) of the videos of a JSON file.
+
+    The name is the folder of the frames, where they are in one, ``/`` written as ``_``; else what the video says its
+    name is, or its id. Names that several have get the id as well, ``<name>-<id>``; a manifest calls its clips so too.
 
     Raises:
-        DataError: no list of videos; an id or a name that two have; a video without frames.
+        DataError: no list of videos; an id that two have; a video without frames.
     """
-    found: list[tuple[int, str, list[str]]] = []
-    ids: set[int] = set()
-    names: set[str] = set()
+    found: dict[int | str, tuple[str, list[str]]] = {}
     for number, item in enumerate(_list(data, "videos", path)):
         fields = JsonFields(item, path, number, "videos")
-        video, files = fields.integer("id"), [PurePosixPath(name) for name in fields.strings("file_names")]
+        video = item["id"] if type(item.get("id")) is str and item["id"] else fields.integer("id")
+        files = [PurePosixPath(name) for name in fields.strings("file_names")]
         if not files:
             raise fields.error("file_names", "the names of the video's frames")
-        folder = str(files[0].parent)
-        name = str(video) if folder == "." else folder
-        if video in ids or name in names:
-            raise fields.error("id" if video in ids else "file_names", f"a video that is not there twice ({name!r})")
-        ids.add(video)
-        names.add(name)
-        found.append((video, name, [stem_of(file.name) for file in files]))
-    return found
+        if video in found:
+            raise fields.error("id", "an id that no other video has")
+        folders = {str(file.parent) for file in files} - {"."}
+        given = fields.optional_text("video_name") or fields.optional_text("name") or str(video)
+        name = (folders.pop() if len(folders) == 1 else given).replace("/", "_")
+        found[video] = name, [stem_of(file.name) for file in files]
+    count = Counter(name for name, _ in found.values())
+    return [(one, name if count[name] == 1 else f"{name}-{one}", files) for one, (name, files) in found.items()]
 
 
 def _list(data: dict[str, Any], key: str, path: Path) -> list[Any]:

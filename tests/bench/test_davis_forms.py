@@ -14,6 +14,7 @@ from form_fakes import ONE, TWO, code, entry, only, save_binary, truth_json, wri
 from actiseg_bench.scoring.davis_folders import DavisEvaluation, evaluate_davis
 from actiseg_bench.scoring.davis_forms import evaluate_davis_of_any_form
 from actiseg_bench.scoring.mask_folders import Rules
+from actiseg_bench.scoring.truth_videos import video_names
 from actiseg_noise.borders.images import write_index_mask
 from actiseg_noise.errors import ActisegError, DataError
 
@@ -161,8 +162,7 @@ def test_a_ground_truth_that_is_not_as_it_should_be_is_named(
     [
         ({}, "expected an object with a list 'videos'"),
         ([{"id": 1, "file_names": []}], "the names of the video's frames"),
-        ([{"id": 1, "file_names": ["a/0.jpg"]}, {"id": 1, "file_names": ["b/0.jpg"]}], "not there twice"),
-        ([{"id": 1, "file_names": ["a/0.jpg"]}, {"id": 2, "file_names": ["a/0.jpg"]}], "not there twice"),
+        ([{"id": 1, "file_names": ["a/0.jpg"]}, {"id": 1, "file_names": ["b/0.jpg"]}], "that no other video has"),
         ([{"id": 1, "file_names": ["a/0.jpg"]}], "no clip has an object with three masks"),
     ],
 )
@@ -170,6 +170,59 @@ def test_videos_that_are_not_as_they_should_be_are_named(tmp_path: Path, videos:
     gt = write_json(tmp_path / "train.json", {"videos": videos, "annotations": []})
     with pytest.raises(DataError, match=message):
         score(write_json(tmp_path / "results.json", []), gt)
+
+
+def test_videos_are_called_by_their_folder_their_name_or_their_id(tmp_path: Path) -> None:
+    files = {1: ["a/b/0.jpg"], 2: ["c/0.jpg"], 3: ["c/1.jpg"], 4: ["0.jpg"], "five": ["x/0.jpg", "y/0.jpg"]}
+    videos: list[dict[str, Any]] = [{"id": number, "file_names": names} for number, names in files.items()]
+    videos[3]["name"] = "kitchen"
+    path = write_json(tmp_path / "train.json", {"videos": videos})
+    assert video_names(path) == {"1": "a_b", "2": "c-2", "3": "c-3", "4": "kitchen", "five": "five"}
+
+
+def mevis(folder: Path, masks: dict[str, Any], **more: Any) -> Path:
+    """Write a ground truth of MeViS's form: a video of four frames, one expression of one object and one of two."""
+    folder.mkdir(parents=True, exist_ok=True)
+    said: dict[str, Any] = {"0": {"exp": "one", "anno_id": [7]}, "1": {"exp": "both", "anno_id": [7, 8]}}
+    frames = [f"{place:05d}" for place in range(4)]
+    write_json(folder / "meta_expressions.json", {"videos": {"v": {"expressions": said | more, "frames": frames}}})
+    write_json(folder / "mask_dict.json", masks)
+    return folder
+
+
+TRACKS: dict[str, Any] = {"7": [code(ONE)] * 4, "8": [None, *[code([[0, 0, 0, 1], [0, 0, 0, 1]])] * 3]}
+
+
+def test_the_expressions_of_mevis_are_scored_each_as_the_union_of_its_annotations(tmp_path: Path) -> None:
+    gt = mevis(tmp_path / "gt", TRACKS)
+    save_binary(tmp_path / "pred" / "v" / "0", ONE, ONE, HALF, ONE)
+    save_binary(tmp_path / "pred" / "v" / "1", ONE, TWO, TWO, TWO)
+    assert j_of(score(tmp_path / "pred", gt)) == {("v:0", 1): 3 / 4, ("v:1", 1): 1}
+    assert j_of(score(tmp_path / "pred", gt, every=True)) == {("v:0", 1): 7 / 8, ("v:1", 1): 1}
+    (tmp_path / "one.txt").write_text("v:1\n")
+    assert j_of(score(tmp_path / "pred", gt, clip_list=tmp_path / "one.txt")) == {("v:1", 1): 1}
+    save_binary(tmp_path / "pred" / "v" / "2", ONE)
+    with pytest.raises(DataError, match="v/2: the ground truth has no such expression of this video"):
+        score(tmp_path / "pred", gt)
+
+
+@pytest.mark.parametrize(
+    ("masks", "more", "message"),
+    [
+        ({"7": TRACKS["7"]}, {}, r"mask_dict.json: annotation 8 of clip 'v:1' is not in it"),
+        (TRACKS | {"8": [None]}, {}, "annotation 8: 1 masks, clip 'v:1' has 4 frames"),
+        (TRACKS | {"8": [code([[1]])] * 4}, {}, "video 'v' has masks of 2 sizes"),
+        ({"7": [None] * 4, "8": [None] * 4}, {}, "video 'v' has no mask"),
+        (TRACKS | {"7": ["x", None, None, None]}, {}, "annotation 7, frame 0: expected null or"),
+        (TRACKS, {"2": {"exp": "none", "anno_id": "7"}}, "anno_id.*a list of annotation ids"),
+    ],
+)
+def test_what_does_not_fit_in_mevis_s_files_is_named(
+    tmp_path: Path, masks: dict[str, Any], more: dict[str, Any], message: str
+) -> None:
+    save_binary(tmp_path / "pred" / "v" / "0", ONE)
+    with pytest.raises(DataError, match=message):
+        score(tmp_path / "pred", mevis(tmp_path / "gt", masks, **more))
 
 
 def test_crowds_are_no_objects(tmp_path: Path) -> None:

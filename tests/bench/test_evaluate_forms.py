@@ -120,6 +120,15 @@ def test_padded_numbers_are_ids_where_all_of_them_are(tmp_path: Path) -> None:
     assert nested(tmp_path, PAIR).scores.p_miou == 1
 
 
+def test_names_are_the_objects_in_order_in_a_clip_that_has_the_folder_to_itself(tmp_path: Path) -> None:
+    for one, name in ((1, "cup10"), (2, "cup9")):
+        save_binary(tmp_path / "v" / name, *only(3 - one, TWO, TWO))
+    assert nested(tmp_path, PAIR).scores.p_miou == 1
+    layers = manifest_of({("v~1", "v"): [ONE, ONE], ("v~2", "v"): [[[2, 2, 2, 0], [0, 0, 0, 0]]] * 2})
+    with pytest.raises(DataError, match="number their objects each by itself"):
+        nested(tmp_path, layers)
+
+
 def test_a_folder_of_no_object_is_refused_or_background(tmp_path: Path) -> None:
     for name in ("1", "2", "9"):
         save_binary(tmp_path / "v" / name, *only(min(int(name), 2), TWO, TWO))
@@ -134,7 +143,9 @@ def test_the_layers_of_a_video_share_its_folder(tmp_path: Path) -> None:
     save_binary(tmp_path / "v" / "2", [[1, 1, 1, 0], [0, 0, 0, 0]])
     assert ious(nested(tmp_path, layers)) == {("v~1", 1): 1, ("v~2", 2): 1}
     alike = manifest_of({("v~1", "v"): [ONE], ("v~2", "v"): [ONE]})
-    with pytest.raises(DataError, match="divides this video among several clips that number their objects alike"):
+    with pytest.raises(
+        DataError, match="divides this video among several clips that number their objects each by itself"
+    ):
         nested(tmp_path, alike)
 
 
@@ -198,6 +209,13 @@ def test_of_several_objects_of_a_category_the_truth_says_which_is_which_after_th
     assert (ious(found), found.matching["by_truth"]) == ({("v", 1): 1, ("v", 2): 1}, 2)
     wrong = [entry("v", [NOTHING, NOTHING], score=0.9), entry("v", two, score=0.8), entry("v", one, score=0.7)]
     assert ious(results(tmp_path, wrong)) == {("v", 1): 0, ("v", 2): 1}
+
+
+def test_results_without_a_category_of_the_ground_truth_are_refused(tmp_path: Path) -> None:
+    entries = [entry("v", only(1, TWO, TWO), category_id=40)]
+    with pytest.raises(DataError, match=r"no category of it \(40\) is one of the ground truth's \(1\).* say object_id"):
+        results(tmp_path, entries)
+    assert results(tmp_path, [*entries, entry("v", only(2, TWO, TWO))]).matching["unused"] == 1
 
 
 def test_an_entry_that_names_its_object_is_that_object_s(tmp_path: Path) -> None:
@@ -370,11 +388,11 @@ def test_perfect_folders_per_expression_score_100_on_the_manifest_that_refvos_ma
 
 
 def test_results_json_is_scored_on_a_manifest_from_the_command_line(referring: Path, cli: Cli, tmp_path: Path) -> None:
-    path = write_json(tmp_path / "results.json", [entry(3, [ONE, ONE], category_id=0)])
+    path = write_json(tmp_path / "results.json", [entry(3, [ONE, ONE], object_id=1)])
     listed = write_json(tmp_path / "train.json", {"videos": [{"id": 3, "file_names": ["vid:0/00000.jpg"]}]})
     given = ["evaluate", "--pred", path, "--manifest", referring / "labels"]
     exit_code, printed, _ = cli(*given, "--videos", listed)
-    assert (exit_code, "Predicted tracks: 0 name their object" in printed) == (0, True)
+    assert (exit_code, "Predicted tracks: 1 name their object" in printed) == (0, True)
     for options, message in (
         (["--merge"], "--merge goes with a folder of masks"),
         (["--frames", "all"], "--frames goes with --davis"),

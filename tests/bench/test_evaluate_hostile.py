@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from form_fakes import ONE, TWO, entry, manifest_of, only, save_binary, truth_json, write_json
+from form_fakes import ONE, TWO, code, entry, manifest_of, only, save_binary, truth_json, write_json
 
 from actiseg_bench.scoring.davis_forms import evaluate_davis_of_any_form
 from actiseg_bench.scoring.manifest_objects import evaluate_objects
@@ -151,6 +151,22 @@ def test_damaged_json_is_scored_or_refused(predictions: dict[str, Callable[[], P
         broken = predictions["truth"]()
         damage_json(chance, broken)
         is_scored(lambda gt=broken: evaluate_davis_of_any_form(predictions["results"](), gt, rules=rules))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_expressions_are_a_ground_truth_or_refused(
+    predictions: dict[str, Callable[[], Path]], seed: int, tmp_path: Path
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - damage is no secret
+    pred = predictions["expressions"]()
+    said = {str(one): {"exp": "a box", "anno_id": [one]} for one in range(2)}
+    listed = {"videos": {"v": {"expressions": said, "frames": ["00000", "00001", "00002"]}}}
+    for _ in range(12):
+        files = [write_json(tmp_path / "meta_expressions.json", listed)]
+        files.append(write_json(tmp_path / "mask_dict.json", {str(one): [code(ONE)] * 3 for one in range(2)}))
+        assert is_scored(lambda: evaluate_davis_of_any_form(pred, tmp_path))
+        damage_json(chance, chance.choice(files))
+        is_scored(lambda: evaluate_davis_of_any_form(pred, tmp_path, rules=LENIENT))
 
 
 def test_undamaged_predictions_are_scored(predictions: dict[str, Callable[[], Path]]) -> None:

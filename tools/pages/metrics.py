@@ -18,6 +18,7 @@ from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS, TITLES, sc
 from actiseg_bench.metrics.davis import tolerance_px
 from actiseg_bench.metrics.failure_modes import MODES, ObjectFrames, band_px, failure_modes
 from actiseg_bench.metrics.failure_modes import TITLES as MODE_TITLES
+from actiseg_bench.metrics.object_scores import mean_scores, object_scores
 from actiseg_bench.metrics.ranking import average_precision
 from actiseg_bench.metrics.volume import volume_scores
 from actiseg_bench.scoring.evaluation import Evaluation
@@ -184,6 +185,7 @@ def _beside(frames: ObjectFrames) -> Iterator[str]:
         ["**mean**", "", *(f"**{volume[name] / 100:.3f}**" for name in ("p_j_volume", "p_f_volume", "p_jf_volume"))]
     )
     yield table(("positive object", "Σ I / Σ U", "J", "F", "J&F"), rows) + "\n"
+    yield SIX_TEXT["frames"].format(**mean_scores(object_scores(frames, ["clip"])))
     ranked = sorted(OBJECTS.values(), key=lambda one: -one.score)
     scores = np.array([one.score for one in ranked])
     found = average_precision(scores, np.array([one.is_positive for one in ranked]))

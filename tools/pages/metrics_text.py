@@ -44,6 +44,11 @@ are summed over the frames before they are divided. J&F is the mean of both, ove
 visible nor predicted in any frame are left out. A mean over frames, as in `evaluate --davis`, gives a frame in
 which an object is hardly visible the weight of one that it fills.
 """,
+    "frames": """\
+`evaluate` and `predict` give J and F as the challenges average them, too: the mean over an object's frames, 1 where
+it is neither visible nor predicted, then over the positive objects. In the example J is {j:.3f}, F {f:.3f}, J&F
+{j_and_f:.3f}; `J volume` beside them is the table's {j_volume:.3f}.
+""",
     "ap": """\
 **AP** ↑ is the average precision of the positive scores, and no threshold enters it: samples (clip, object) are
 ranked by their score, and AP = Σ (recall_k − recall_k−1) · precision_k over the distinct scores from the highest,
