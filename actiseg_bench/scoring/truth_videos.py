@@ -17,11 +17,11 @@ import numpy as np
 
 from actiseg_bench.scoring.davis_ids import find_ids
 from actiseg_bench.scoring.json_tracks import read_track
-from actiseg_bench.scoring.nested_folders import read_one_object
 from actiseg_bench.scoring.wanted import ObjectId, Size, Tracks, WantedClip, WantedObject
 from actiseg_noise.borders.folders import list_folders, list_masks, natural_order, stem_of
 from actiseg_noise.borders.images import mask_size, read_index_mask
 from actiseg_noise.borders.json_list import JsonFields
+from actiseg_noise.borders.object_folders import read_object_mask
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.masks import BinaryMask, Box, Rle, decode_rle, encode_rle
@@ -110,7 +110,7 @@ class FolderVideos:
         for one in clip.objects:
             path = self._files.get((clip.clip_id, one, place))
             if path is not None:
-                found[one] = read_one_object(path, self._threshold) > 0
+                found[one] = read_object_mask(path, self._threshold)
                 if found[one].shape != clip.sizes[place]:
                     sizes = f"{found[one].shape[0]}×{found[one].shape[1]}, another object's of this frame is "
                     raise DataError(f"{path}: the mask is {sizes}{clip.sizes[place][0]}×{clip.sizes[place][1]}")

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from actiseg_noise.borders.folders import list_folders, list_masks, natural_order
-from actiseg_noise.borders.images import read_foreground
-from actiseg_noise.masks import BinaryMask
+import numpy as np
+
+from actiseg_noise.borders.folders import list_folders, list_masks
+from actiseg_noise.borders.images import read_foreground, read_index_mask
+from actiseg_noise.errors import DataError
+from actiseg_noise.masks import BinaryMask, IndexMask
+
+MOST_SHOWN = 10
 
 
 def has_object_folders(folder: Path) -> bool:
@@ -20,22 +25,33 @@ def has_object_folders(folder: Path) -> bool:
     return any(list_masks(folder / name) for name in list_folders(folder))
 
 
-def list_object_masks(folder: Path) -> dict[str, dict[str, Path]]:
-    """Return object's folder name → frame stem → mask file of a video's folder, both in natural order."""
-    names = sorted(list_folders(folder), key=natural_order)
-    files = {name: list_masks(folder / name) for name in names}
-    return {
-        name: {stem: folder / name / file for stem, file in masks.items()} for name, masks in files.items() if masks
-    }
-
-
 def read_object_mask(path: Path, threshold: int | None = None) -> BinaryMask:
     """Return where a mask file shows its object, ``bool [H, W]``: whatever is not 0, or at least so bright.
 
     Raises:
-        DataError: see :func:`actiseg_noise.borders.images.read_foreground`.
+        DataError: see :func:`actiseg_noise.borders.images.read_foreground`; or a mask with several ids.
     """
-    return read_foreground(path, threshold).view(bool)
+    if threshold is not None:
+        return read_foreground(path, threshold).view(np.bool_)
+    try:
+        mask = read_index_mask(path)
+    except DataError:
+        return read_foreground(path).view(np.bool_)  # colours and 16 bits may be one object too
+    _check_one(path, mask)
+    return mask != 0
+
+
+def _check_one(path: Path, mask: IndexMask) -> None:
+    """Raise DataError for a mask with several ids."""
+    import cv2
+
+    values = np.flatnonzero(cv2.calcHist([mask], [0], None, [256], [0, 256]))
+    ids = values[values > 0].tolist()
+    if len(ids) > 1:
+        raise DataError(
+            f"{path}: the values {ids[:MOST_SHOWN]}, expected a mask of one object: 0, and one other value. "
+            "A threshold of 128 cuts one that was smoothed."
+        )
 
 
 def object_number(name: str) -> int | None:

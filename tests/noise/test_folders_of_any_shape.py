@@ -402,6 +402,12 @@ def test_folders_of_one_number_and_masks_of_two_sizes_are_refused(tmp_path: Path
         read(Davis(tmp_path))
 
 
+def test_a_mask_of_several_ids_is_not_one_object(tmp_path: Path) -> None:
+    write(tmp_path / "Annotations/v/000", mask(1, 2))
+    with pytest.raises(DataError, match=r"000/00000\.png: the values \[1, 2\], expected a mask of one object"):
+        read(Davis(tmp_path))
+
+
 def test_a_level_of_a_resolution_is_no_video(tmp_path: Path) -> None:
     write(tmp_path / "Annotations/1080p/v", mask(1))
     write_images(tmp_path / "JPEGImages/1080p/v", 1)
