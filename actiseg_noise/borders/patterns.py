@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterator
+from itertools import takewhile
 from pathlib import Path
 
 from actiseg_noise.borders.folders import IMAGE_SUFFIXES, is_inside, list_files, list_folders, natural_order
@@ -87,11 +88,10 @@ class PathPattern:
             end += 1
         return sorted({fields[field] for fields, _ in _walk(root, "", self._folders[:end], known)})
 
-    def folder_before(self, field: str, fields: dict[str, str]) -> str:
-        """Return the folder that holds the part in which a field first stands, all fields before it filled in."""
-        parts = [*self._folders, self._last]
-        depth = next(n for n, part in enumerate(parts) if f"{{{field}}}" in part)
-        return "/".join(_FIELD.sub(lambda match: fields[match[1]], part) for part in parts[:depth])
+    def folder(self, **known: str) -> str:
+        """Return the deepest folder that holds all files of the known fields."""
+        parts = [_FIELD.sub(lambda match: known.get(match[1], match[0]), part) for part in self._folders]
+        return "/".join(takewhile(lambda part: not _FIELD.search(part), parts))
 
     def nearest(self, root: Path, suffixes: tuple[str, ...], **known: str) -> str:
         """Return what is there instead of files that fit: the deepest folder that does, and what it holds."""

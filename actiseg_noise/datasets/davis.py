@@ -261,7 +261,7 @@ class Davis(Dataset):
             return merge(read_index_mask(path, self.threshold), None)
         known = None if key is None else key_numbers(key)
         if key is not None and known is None:
-            return paint_files(path, key, self.threshold)
+            return paint_files(self.root, key, self.threshold)
         numbers, reader = self.reader().read(path), self.reader()
         void = reader.void_of(numbers)
         void = None if known is not None and void in known else void
@@ -344,8 +344,7 @@ class Davis(Dataset):
 
     def _with_masks(self, split: str, sequences: Iterable[str], places: Places) -> list[str]:
         """Return the sequences that have a mask; refuse or count the others."""
-        field = "frame" if places.is_flat else "video"
-        folder = self.root / places.masks.folder_before(field, {"split": split})
+        folder = self.root / places.masks.folder(split=split)
         names = list(sequences)
         kept = [name for name in names if places.find_masks(split, name)]
         missing = sorted(set(names).difference(kept))
@@ -435,11 +434,11 @@ class _Reader:
                 files.setdefault(frame, []).append((1 if is_merged else ids.get(name, 0), path))
         return {frame: self._of_files(pairs) for frame, pairs in files.items()}
 
-    def _of_files(self, pairs: list[tuple[int, str]]) -> tuple[str, str]:
-        """Return the folder that holds a frame's masks, and the key of those of the layer (of one, where none is)."""
-        folder = self._folder
-        own = [(object_id, path.removeprefix(f"{folder}/")) for object_id, path in pairs if object_id]
-        return folder, files_key(own or [(0, pairs[0][1].removeprefix(f"{folder}/"))])
+    @staticmethod
+    def _of_files(pairs: list[tuple[int, str]]) -> tuple[str, str]:
+        """Return the first file of a frame's masks of a layer, and the key of all; of another's where it has none."""
+        own = [pair for pair in pairs if pair[0]] or pairs[:1]
+        return own[0][1], files_key(own)
 
     def _read_merged(self, video: str) -> None:
         """Find out whether 255 is the object, of masks that are read at all."""
@@ -456,7 +455,8 @@ class _Reader:
         kept = [name for name in names if name in visible]
         places = {place: kept.index(name) for place, name in enumerate(self._objects) if name in visible}
         pairs = {tuple(sorted((places[i], places[j]))) for i, j in overlaps}
-        return place_things(kept, {(i, j) for i, j in pairs}, f"{self._dataset.root / self._folder}") or [()]
+        where = self._dataset.root / self._places.find_folder(self._split, video)
+        return place_things(kept, {(i, j) for i, j in pairs}, str(where)) or [()]
 
     def _read_numbers(self, video: str) -> list[tuple[Thing, ...]]:
         """Return the layers of a video of index masks: one, but where there are more objects than ids."""
@@ -468,7 +468,6 @@ class _Reader:
     def _find_objects(self, video: str) -> None:
         """Find the files of a video with a mask file per object."""
         self._objects = self._places.find_objects(self._split, video)
-        self._folder = self._places.masks.folder_before("object", {"split": self._split, "video": video})
 
     def _masks(self, video: str) -> list[Path]:
         """Return a video's masks in order."""

@@ -104,7 +104,7 @@ def read_overlaps(root: Path, objects: Mapping[str, Mapping[str, str]]) -> tuple
 
 
 def files_key(things: Iterable[tuple[int, str]]) -> str:
-    """Return what leads from ids to files: pairs of an id and a file below the folder of the mask."""
+    """Return what leads from ids to files: pairs of an id, 0 for none, and a file below the root."""
     return json.dumps({"files": list(things)}, ensure_ascii=False)
 
 
@@ -122,7 +122,7 @@ def key_numbers(key: str) -> dict[int, int] | None:
     return {int(number): int(object_id) for number, object_id in value["numbers"]} if "numbers" in value else None
 
 
-def paint_files(folder: Path, key: str, threshold: int | None = None) -> IndexMask:
+def paint_files(root: Path, key: str, threshold: int | None = None) -> IndexMask:
     """Return the index mask of a frame with a file per object.
 
     Raises:
@@ -130,11 +130,11 @@ def paint_files(folder: Path, key: str, threshold: int | None = None) -> IndexMa
     """
     canvas: IndexMask | None = None
     for object_id, name in json.loads(key)["files"]:
-        mask = _read_of_size(folder / name, [] if canvas is None else [canvas], threshold)
+        mask = _read_of_size(root / name, [] if canvas is None else [canvas], threshold)
         canvas = np.zeros(mask.shape, np.uint8) if canvas is None else canvas
         canvas[mask] = object_id
     if canvas is None:
-        raise DataError(f"{folder}: no mask of the frame is there any more")
+        raise DataError(f"{root}: no mask of the frame is there any more")
     return canvas
 
 

@@ -154,6 +154,10 @@ class Places:
             found.setdefault(fields["object"], {})[fields["frame"]] = path
         return found
 
+    def find_folder(self, split: str, video: str) -> str:
+        """Return the folder below the root that holds all masks of a video."""
+        return self.masks.folder(**self._known(self.masks, split, video))
+
     def has_masks(self) -> bool:
         """Return whether there is any mask."""
         return next(self.masks.find(self.root, IMAGE_SUFFIXES), None) is not None

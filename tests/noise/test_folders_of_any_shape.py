@@ -328,6 +328,8 @@ def test_masks_that_overlap_are_layers_on_the_same_frames(sav: Path) -> None:
         ("00002", False),
         ("00004", True),
     ]
+    assert clips[1].frames[0].mask_path == "Annotations_6fps/v/000/00000.png"
+    assert clips[2].frames[0].mask_path == "Annotations_6fps/v/001/00000.png"
     assert [m[0].tolist() for m in masks_of(dataset, clips[1])] == [[1, 1, 0, 2], [1, 1, 0, 2]]
     assert [m[0].tolist() for m in masks_of(dataset, clips[2])] == [[0, 0, 1, 0], [0, 1, 1, 0]]
 
@@ -372,13 +374,24 @@ def test_ids_from_one_stay_and_a_frame_may_lack_an_object(tmp_path: Path) -> Non
     assert [m[0].tolist() for m in masks_of(Davis(tmp_path, objects="merged"), merged)] == [[1, 1, 0, 0], [1, 0, 0, 0]]
 
 
-def test_objects_may_be_any_part_of_a_path(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "gt/{video}/{frame}_{object}",
+        "gt/{video}/{frame}/{object}",
+        "{object}/{video}/{frame}.png",
+        "gt/{frame}/{object}",
+    ],
+)
+def test_objects_may_be_any_part_of_a_path(tmp_path: Path, pattern: str) -> None:
     for frame in ("0", "1"):
         for name, row in (("cup", [1, 0, 0, 0]), ("lid", [0, 1, 0, 0])):
-            save_grey(tmp_path / f"gt/v/{frame}_{name}.png", np.array([row] * 4, np.uint8))
-    dataset = Davis(tmp_path, masks="gt/{video}/{frame}_{object}")
-    (clip,) = read(dataset)
-    assert [m[0].tolist() for m in masks_of(dataset, clip)] == [[1, 2, 0, 0]] * 2
+            path = pattern.removesuffix(".png").format(video="v", frame=frame, object=name)
+            save_grey(tmp_path / f"{path}.png", np.array([row] * 4, np.uint8))
+    dataset = Davis(tmp_path, masks=pattern)
+    clips = read(dataset)
+    assert [clip.clip_id for clip in clips] == (["v"] if "{video}" in pattern else ["0", "1"])
+    assert [m[0].tolist() for clip in clips for m in masks_of(dataset, clip)] == [[1, 2, 0, 0]] * 2
 
 
 def test_texts_of_objects_counted_from_zero_go_by_their_place(sav: Path) -> None:
