@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
 
@@ -69,10 +70,12 @@ class PathPattern:
             DataError: a folder cannot be read.
         """
         for fields, folder in _walk(root, "", self._folders, known):
-            for stem, name in list_files(root / folder, self.suffixes or suffixes).items():
+            files = _files(root / folder, self.suffixes or suffixes)
+            exact = _fill(self._last, fields)
+            for stem in files if _FIELD.search(exact) else {exact} & files.keys():
                 match = _fit(self._last, stem, fields)
                 if match is not None:
-                    yield match, f"{folder}/{name}" if folder else name
+                    yield match, f"{folder}/{files[stem]}" if folder else files[stem]
 
     def values(self, root: Path, suffixes: tuple[str, ...], field: str, **known: str) -> list[str]:
         """Return what a field stands for in the folders that fit, or, where it is of the file's name, in the files.
@@ -90,7 +93,7 @@ class PathPattern:
 
     def folder(self, **known: str) -> str:
         """Return the deepest folder that holds all files of the known fields."""
-        parts = [_FIELD.sub(lambda match: known.get(match[1], match[0]), part) for part in self._folders]
+        parts = [_fill(part, known) for part in self._folders]
         return "/".join(takewhile(lambda part: not _FIELD.search(part), parts))
 
     def nearest(self, root: Path, suffixes: tuple[str, ...], **known: str) -> str:
@@ -102,7 +105,7 @@ class PathPattern:
             if below is None:
                 break
             folder, depth = below, depth + 1
-        wanted = _FIELD.sub(lambda match: known.get(match[1], match[0]), parts[depth])
+        wanted = _fill(parts[depth], known)
         held = list_folders(root / folder)
         files = list(list_files(root / folder, self.suffixes or suffixes).values())
         if depth == len(self._folders) and files:
@@ -114,17 +117,36 @@ class PathPattern:
         return f"nothing in {root / folder} fits {wanted!r}; {holds}"
 
 
+def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
+    """Return stem → file name of a folder, in natural order; none where there is no folder."""
+    try:
+        return _files_of(folder, suffixes, folder.stat().st_mtime_ns)
+    except OSError:
+        return {}
+
+
+@lru_cache(8)
+def _files_of(folder: Path, suffixes: tuple[str, ...], changed_ns: int) -> dict[str, str]:
+    """Return stem → file name; those of the last few folders are kept while they stay the same."""
+    return list_files(folder, suffixes)
+
+
 def _walk(root: Path, folder: str, parts: list[str], known: dict[str, str]) -> Iterator[Found]:
     """Yield the folders that fit ``parts``, below ``folder``."""
     if not parts:
         yield known, folder
         return
-    exact = _FIELD.sub(lambda match: known.get(match[1], match[0]), parts[0])
+    exact = _fill(parts[0], known)
     names = [exact] if not _FIELD.search(exact) and (root / folder / exact).is_dir() else _by_number(root / folder)
     for name in names:
         fields = _fit(parts[0], name, known)
         if fields is not None:
             yield from _walk(root, f"{folder}/{name}" if folder else name, parts[1:], fields)
+
+
+def _fill(part: str, known: dict[str, str]) -> str:
+    """Return a part of a pattern with the known fields filled in."""
+    return _FIELD.sub(lambda match: known.get(match[1], match[0]), part)
 
 
 def _by_number(folder: Path) -> list[str]:
