@@ -29,7 +29,7 @@ from actiseg_bench.scoring.mask_folders import (
     pair_files,
     read_pair,
 )
-from actiseg_noise.borders.folders import list_masks, other_form, suggest_root
+from actiseg_noise.borders.folders import is_inside, list_masks, other_form, suggest_root
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.text import read_lines
 from actiseg_noise.errors import DataError, raise_if
@@ -279,6 +279,8 @@ def listed_clips(gt: Path, clip_list: Path) -> list[str]:
     """
     names = [line for _, line in read_lines(clip_list)]
     raise_if(not names, f"{clip_list}: no clip to score", DataError)
+    outside = [name for name in names if not is_inside(name)]
+    raise_if(bool(outside), f"{clip_list}: {outside[:1]} leads out of {gt}; expected names of folders in it", DataError)
     absent = [name for name in names if not (gt / name).is_dir()]
     if absent:
         hint = suggest_root(gt, names) or other_form(gt / absent[0])

@@ -30,8 +30,10 @@ def form_of(path: Path, known: Mapping[str, str]) -> str:
     Raises:
         DataError: folders of two forms.
     """
+    if path.suffix.lower() == ".json" and not path.is_dir():
+        return RESULTS
     if path.is_file():
-        return RESULTS if path.suffix.lower() == ".json" else ROWS
+        return ROWS
     expressions = {expression_of(*clip) for clip in known.items()}
     names = find_names({*known, *known.values()}, list_folders(path)).values()
     index, folder = [], []

@@ -38,7 +38,7 @@ def save_index(folder: Path, *masks: list[list[int]]) -> Path:
 
 
 @pytest.fixture
-def sav(tmp_path: Path) -> Path:
+def twins(tmp_path: Path) -> Path:
     """Two objects that overlap, on four frames; of the first, half is found in the third."""
     for side, masks in (("gt", [ONE] * 4), ("pred", [NOTHING, ONE, HALF, NOTHING])):
         save_binary(tmp_path / side / "vid" / "000", *masks)
@@ -46,8 +46,8 @@ def sav(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_objects_in_folders_are_scored_each_by_itself_but_for_first_and_last_frames(sav: Path) -> None:
-    found = score(sav / "pred", sav / "gt")
+def test_objects_in_folders_are_scored_each_by_itself_but_for_first_and_last_frames(twins: Path) -> None:
+    found = score(twins / "pred", twins / "gt")
     assert j_of(found) == {("vid", "000"): 3 / 4, ("vid", "001"): 1}
     assert found.objects[0].j_last == 1 / 2
     assert found.objects[0].j_volume == 3 / 4
@@ -55,15 +55,15 @@ def test_objects_in_folders_are_scored_each_by_itself_but_for_first_and_last_fra
     assert found.to_json()["frames_not_scored"] == "first and last of every clip"
 
 
-def test_all_frames_are_scored_when_asked(sav: Path) -> None:
-    found = score(sav / "pred", sav / "gt", every=True)
+def test_all_frames_are_scored_when_asked(twins: Path) -> None:
+    found = score(twins / "pred", twins / "gt", every=True)
     assert j_of(found) == {("vid", "000"): 3 / 8, ("vid", "001"): 1}
     assert found.to_json()["frames_not_scored"] == "none"
-    save_index(sav / "a" / "dog", TWO, TWO)
-    save_index(sav / "b" / "dog", TWO, only(1, TWO)[0])
-    assert j_of(evaluate_davis(sav / "b", sav / "a", every=True)) == {("dog", 1): 1, ("dog", 2): 1 / 2}
+    save_index(twins / "a" / "dog", TWO, TWO)
+    save_index(twins / "b" / "dog", TWO, only(1, TWO)[0])
+    assert j_of(evaluate_davis(twins / "b", twins / "a", every=True)) == {("dog", 1): 1, ("dog", 2): 1 / 2}
     with pytest.raises(DataError, match="no clip has three masks"):
-        evaluate_davis(sav / "b", sav / "a")
+        evaluate_davis(twins / "b", twins / "a")
 
 
 def test_an_object_that_comes_late_has_its_own_first_and_last_frame(tmp_path: Path) -> None:
@@ -76,15 +76,15 @@ def test_an_object_that_comes_late_has_its_own_first_and_last_frame(tmp_path: Pa
     assert [(one.object_id, one.frames) for one in found.objects] == [("a", 4), ("b", 2)]
 
 
-def test_what_is_missing_or_strange_in_folders_of_objects_is_listed(sav: Path) -> None:
-    (sav / "pred" / "vid" / "000" / "00002.png").unlink()
-    save_binary(sav / "pred" / "vid" / "7", ONE)
-    save_binary(sav / "pred" / "other" / "000", ONE)
+def test_what_is_missing_or_strange_in_folders_of_objects_is_listed(twins: Path) -> None:
+    (twins / "pred" / "vid" / "000" / "00002.png").unlink()
+    save_binary(twins / "pred" / "vid" / "7", ONE)
+    save_binary(twins / "pred" / "other" / "000", ONE)
     listed = r"(?s)^3 mask files.*other: .*no such video.*vid/7: none of the clip's objects.*000/00002.png: the pred"
     with pytest.raises(DataError, match=listed):
-        score(sav / "pred", sav / "gt")
+        score(twins / "pred", twins / "gt")
     rules = Rules(missing="empty", unknown_ids="background", unknown_clips="ignore")
-    assert j_of(score(sav / "pred", sav / "gt", rules=rules))["vid", "000"] == 1 / 2
+    assert j_of(score(twins / "pred", twins / "gt", rules=rules))["vid", "000"] == 1 / 2
 
 
 def test_index_masks_and_folders_of_objects_are_held_against_each_other(tmp_path: Path) -> None:
@@ -232,16 +232,16 @@ def test_crowds_are_no_objects(tmp_path: Path) -> None:
     assert len(score(write_json(tmp_path / "results.json", []), write_json(gt, data)).objects) == 1
 
 
-def test_an_object_that_no_scored_frame_shows_is_named(sav: Path) -> None:
+def test_an_object_that_no_scored_frame_shows_is_named(twins: Path) -> None:
     for side in ("gt", "pred"):
-        save_binary(sav / side / "vid" / "002", *[NOTHING] * 4)
-    found = score(sav / "pred", sav / "gt")
+        save_binary(twins / side / "vid" / "002", *[NOTHING] * 4)
+    found = score(twins / "pred", twins / "gt")
     assert (found.never_visible, j_of(found)["vid", "002"], found.objects[2].j_volume) == (["vid 002"], 1, None)
 
 
-def test_options_of_index_masks_are_refused_for_other_forms(sav: Path, tmp_path: Path) -> None:
+def test_options_of_index_masks_are_refused_for_other_forms(twins: Path, tmp_path: Path) -> None:
     with pytest.raises(ActisegError, match="--merge goes with index masks on both sides"):
-        score(sav / "pred", sav / "gt", merge=True)
+        score(twins / "pred", twins / "gt", merge=True)
     gt = truth_json(tmp_path / "train.json", {"dog": [[ONE] * 3]})
     with pytest.raises(ActisegError, match="--threshold goes with masks of one object each"):
         score(write_json(tmp_path / "results.json", []), gt, threshold=128)
@@ -250,30 +250,47 @@ def test_options_of_index_masks_are_refused_for_other_forms(sav: Path, tmp_path:
         score(tmp_path / "masks.zip", gt)
 
 
-def test_a_folder_one_level_off_is_met_with_the_right_one(sav: Path) -> None:
-    (sav / "above").mkdir()
-    (sav / "pred").rename(sav / "above" / "pred")
+def test_a_folder_one_level_off_is_met_with_the_right_one(twins: Path) -> None:
+    (twins / "above").mkdir()
+    (twins / "pred").rename(twins / "above" / "pred")
     with pytest.raises(DataError, match=r"--pred .*above has no folder of a clip. Did you mean .*above/pred\?"):
-        score(sav / "above", sav / "gt")
+        score(twins / "above", twins / "gt")
     with pytest.raises(DataError, match=r"--gt .*nowhere: no such folder"):
-        score(sav / "above" / "pred", sav / "nowhere")
+        score(twins / "above" / "pred", twins / "nowhere")
 
 
-def test_a_truncated_mask_is_named_on_either_side(sav: Path) -> None:
+@pytest.mark.parametrize("name", ["../gt/vid", "/etc", "vid/../../gt/vid"])
+def test_names_that_lead_out_of_the_folder_are_refused(twins: Path, name: str) -> None:
+    (twins / "clips.txt").write_text(f"{name}\n")
+    with pytest.raises(DataError, match="leads out of .*gt; expected names of folders in it"):
+        score(twins / "pred", twins / "gt", clip_list=twins / "clips.txt")
+
+
+def test_names_in_files_never_lead_out_of_the_folder_of_predictions(tmp_path: Path) -> None:
+    save_binary(tmp_path / "secret" / "0", *[ONE] * 4)
+    gt = mevis(tmp_path / "gt", TRACKS)
+    listed = json.loads((gt / "meta_expressions.json").read_text())
+    write_json(gt / "meta_expressions.json", {"videos": {"../secret": listed["videos"]["v"]}})
+    (tmp_path / "pred").mkdir()
+    with pytest.raises(DataError, match=r"pred/%2E.%2Fsecret%3A0/00001.png: the prediction is missing"):
+        score(tmp_path / "pred", gt)
+
+
+def test_a_truncated_mask_is_named_on_either_side(twins: Path) -> None:
     for side in ("pred", "gt"):
-        path = sav / side / "vid" / "001" / "00001.png"
+        path = twins / side / "vid" / "001" / "00001.png"
         whole = path.read_bytes()
         path.write_bytes(whole[:40])
         with pytest.raises(DataError, match=rf"{side}/vid/001/00001.png: not a readable PNG"):
-            score(sav / "pred", sav / "gt")
+            score(twins / "pred", twins / "gt")
         path.write_bytes(whole)
 
 
-def test_the_command_prints_and_writes_what_it_found(sav: Path, cli: Cli) -> None:
-    given = ["evaluate", "--davis", "--pred", sav / "pred", "--gt", sav / "gt", "--per-clip", sav / "table.csv"]
+def test_the_command_prints_and_writes_what_it_found(twins: Path, cli: Cli) -> None:
+    given = ["evaluate", "--davis", "--pred", twins / "pred", "--gt", twins / "gt", "--per-clip", twins / "table.csv"]
     exit_code, printed, _ = cli(*given)
     assert (exit_code, "First and last frames are not scored" in printed) == (0, True)
-    _, first, second = (sav / "table.csv").read_text().splitlines()
+    _, first, second = (twins / "table.csv").read_text().splitlines()
     assert first.startswith("vid,000,,2,0.75,") and first.endswith(",0.75,,,0.5")
     assert second == "vid,001,,2,1.0,1.0,1.0,1.0,,,1.0"
     assert "All frames are scored; J_last is J over the last quarter of them." in cli(*given, "--frames", "all")[1]

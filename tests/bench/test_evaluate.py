@@ -16,6 +16,7 @@ from actiseg_bench.scoring.actionvos_folders import evaluate_folders
 from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_bench.scoring.mask_folders import Rules
 from actiseg_bench.scoring.measure import measure
+from actiseg_bench.scoring.per_clip import write_per_clip
 from actiseg_noise import read_manifest
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
 from actiseg_noise.masks import empty_rle
@@ -74,6 +75,23 @@ def test_folders_are_scored_with_hands_and_objects_apart(layout: Path) -> None:
         "fp": 0,
         "fn": 0,
     }
+
+
+def test_positive_and_negative_objects_have_rows_of_their_own_in_the_table_per_clip(layout: Path) -> None:
+    found = score(layout, objects=True)
+    write_per_clip(layout / "table.csv", found)
+    header, *rows = [line.split(",") for line in (layout / "table.csv").read_text().splitlines()]
+    told = [dict(zip(header, row, strict=True)) for row in rows]
+    assert [(row["clip_id"], row["object_id"], row["is_positive"]) for row in told] == [
+        (NAME, "1", "1"),
+        (NAME, "2", "1"),
+        (NAME, "3", "0"),
+    ]
+    assert [(row["p_iou"], row["n_iou"], row["j"], row["frames"]) for row in told] == [
+        ("0.5", "", "0.5", "1"),
+        ("1.0", "", "1.0", "1"),
+        ("", "0.0", "0.0", "1"),
+    ]
 
 
 @pytest.mark.parametrize("flag", ["redundant", "missing", "other"])

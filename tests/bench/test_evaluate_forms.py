@@ -329,6 +329,12 @@ def test_a_file_of_another_kind_is_said(tmp_path: Path, text: str, message: str)
         evaluate_objects(ResultsMasks(tmp_path / "results.json"), PAIR)
 
 
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    assert form_of(tmp_path / "results.json", {}) == "results"
+    with pytest.raises(DataError, match=r"results.json: the file is missing"):
+        evaluate_objects(ResultsMasks(tmp_path / "results.json"), PAIR)
+
+
 def test_forms_are_told_apart_and_mixed_ones_refused(tmp_path: Path) -> None:
     known = {"v:0": "v", "w:0": "w"}
     save_binary(tmp_path / "a" / "v" / "0", ONE)
