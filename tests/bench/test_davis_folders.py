@@ -260,6 +260,22 @@ def test_an_object_that_appears_later_is_scored_from_there_and_named(late: Path,
     assert [o.frames for o in score(late, ids=ids, every=True).objects] == [5, 3]
 
 
+def test_scores_of_objects_that_appear_later_are_those_of_vos_benchmark(tmp_path: Path) -> None:
+    for t in range(8):
+        gt = np.zeros((120, 160), np.uint8)
+        gt[10:60, 10 + 2 * t : 70 + 2 * t] = 1
+        gt[70:110, 20 + 3 * t : 60 + 3 * t] = 2 * (t >= 3)
+        gt[5:40, 100:150] = 7 if t >= 5 else gt[5:40, 100:150]
+        pred = np.roll(gt, (2, 3), (0, 1))
+        write_index_mask(tmp_path / f"gt/a/{t:05d}.png", gt)
+        write_index_mask(tmp_path / f"pred/a/{t:05d}.png", pred * (pred != 7) if t == 6 else pred)
+    expected = [(1, 0.8382352941176471, 0.5545454545454545), (2, 0.7837235228539576, 0.5125)]
+    expected.append((7, 0.3978963571062083, 0.3))  # all six by hkchengrex/vos-benchmark, frames 1 to 6
+    for ids in (None, "all"):
+        found = score(tmp_path, ids=ids).objects
+        assert [(o.object_id, o.j, o.f) for o in found] == [pytest.approx(one) for one in expected]
+
+
 def test_the_first_mask_decides_when_asked_for(late: Path) -> None:
     with pytest.raises(DataError, match=r"(?s)--unknown-ids background.*00002\.png: ids \[2\] are none of .* \[1\]"):
         score(late, ids="first")
