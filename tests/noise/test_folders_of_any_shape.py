@@ -558,3 +558,9 @@ def test_a_video_is_read_when_its_clip_is_wanted(late: Path) -> None:
     dataset = DATASETS["davis"](late, ids="all")  # type: ignore[call-arg]
     with warnings.catch_warnings():
         assert next(iter(dataset.iter_clips("train", with_frames=True))).clip_id == "a"
+
+
+def test_options_of_the_command_line_are_texts(tmp_path: Path) -> None:
+    save_grey(tmp_path / "Annotations/v/0.png", np.repeat(np.array([[10, 50, 90, 200, 251]], np.uint8), 4, 0))
+    dataset = Davis(tmp_path, threshold="128")  # type: ignore[arg-type]
+    assert masks_of(dataset, read(dataset)[0])[0][0].tolist() == [0, 0, 0, 1, 1]
