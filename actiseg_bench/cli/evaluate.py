@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 OF_FOLDERS = (
     *("--pred", "--gt", "--davis", "--set", "--merge", "--threshold", "--split-json", "--failures"),
     *("--skip-missing", "--missing", "--resize", "--unknown-ids", "--unknown-clips"),
-    *("--frames", "--videos", "--per-clip"),
+    *("--frames", "--ids", "--videos", "--per-clip"),
 )
 OF_NETWORKS = (
     *("--checkpoint", "--model", "--weights", "--network", "--positive-threshold"),
@@ -99,6 +99,14 @@ def evaluate(
     frames: Annotated[
         str, typer.Option(metavar="NAME", help="With --davis: inner (not the first and last of a clip), or all.")
     ] = "inner",
+    ids: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="With --davis: first (1 to the largest id of a clip's first mask) or all ids. "
+            "[default: all for clips where ids appear later]",
+        ),
+    ] = None,
     videos: Annotated[
         Path | None,
         typer.Option(
@@ -136,7 +144,7 @@ def evaluate(
     if pred is None or (gt is None and manifest is None):
         raise ActisegError("say what to score: --pred DIR and --manifest DIR or --gt DIR; or a network")
     rules = {"skip_missing": skip_missing, "missing": missing, "resize": resize, "unknown_ids": unknown_ids}
-    more = {"unknown_clips": unknown_clips, "frames": frames, "videos": videos}
+    more = {"unknown_clips": unknown_clips, "frames": frames, "ids": ids, "videos": videos}
     masks = {"keep_flagged": keep_flagged, "void": void, "merge": merge, "threshold": threshold, "failures": failures}
     truth = {"gt": gt, "split_json": split_json, "manifest": manifest, "davis": davis, "clip_list": clip_list}
     _score_masks(pred, json, per_clip, **truth, **masks, **rules, **more)

@@ -43,6 +43,7 @@ def print_davis(result: DavisEvaluation) -> None:
     scored = "All frames are" if result.every else "First and last frames are not"
     print_text(f"{scored} scored; J_last is J over the last quarter of {'them' if result.every else 'the others'}.")
     _print_names("Clips of fewer than three masks, not scored", result.short)
+    _print_names("Objects that appear after the first frame, scored from there on", result.late)
     _print_names("Ids that the first frame skips, scored all the same", result.unseen)
     what = "Ids without a pixel in any frame, below a clip's largest id"
     _print_names(f"{what}: scored as DAVIS's toolkit does, 1 where nothing is predicted of them", result.never_visible)

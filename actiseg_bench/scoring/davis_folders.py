@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_bench.metrics.davis import boundary_f
+from actiseg_bench.scoring.davis_ids import ClipIds, check_ids, find_ids
 from actiseg_bench.scoring.evaluation import VOID_ID, check_void
 from actiseg_bench.scoring.mask_folders import (
     MaskFinder,
@@ -69,6 +70,8 @@ class DavisEvaluation:
         allowed: see :class:`MaskReport`.
         every: the first and the last frame of a clip were scored too.
         matching: see :class:`Evaluation`.
+        late: ``clip object`` of the objects that a clip's first mask does not show, scored from where they appear; see
+            :mod:`davis_ids`.
     """
 
     objects: list[ObjectScores]
@@ -80,6 +83,7 @@ class DavisEvaluation:
     allowed: dict[str, Any]
     every: bool = False
     matching: dict[str, Any] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)
 
     def scores_dict(self) -> dict[str, float]:
         """Return ``j_and_f``, ``j``, ``f``, ``j_last`` and ``j_volume``, means over objects, in [0, 1].
@@ -107,6 +111,7 @@ class DavisEvaluation:
             "frames_not_scored": "none" if self.every else "first and last of every clip",
             "objects_not_in_the_first_frame": self.unseen,
             "objects_never_visible": self.never_visible,
+            "objects_scored_from_where_they_appear": self.late,
             "short_clips": self.short,
             "allowed": self.allowed,
             "objects": [asdict(one) for one in self.objects],
@@ -123,6 +128,7 @@ def evaluate_davis(
     threshold: int | None = None,
     rules: Rules | None = None,
     every: bool = False,
+    ids: str | None = None,
 ) -> DavisEvaluation:
     """Score ``<clip>/<frame>.png`` under ``pred`` on the masks under ``gt``.
 
@@ -134,12 +140,15 @@ def evaluate_davis(
         threshold: masks are cut at this grey level, 1–255, for ``merge``: edges that were smoothed are 0 or 255 again.
         rules: what is done about masks that are missing or strange; by default they are refused.
         every: score the first and the last frame too.
+        ids: ``first``, ``all`` or None, see :mod:`davis_ids`; not with ``merge``.
 
     Raises:
         DataError: no clip to score; a clip without ground truth or object; masks that the rules refuse.
     """
     check_void(void)
     check_threshold(threshold, merge=merge)
+    check_ids(ids)
+    raise_if(merge and ids is not None, "--ids says what the objects are, --merge takes all for one: give one of them")
     names = _clip_names(pred, gt, clip_list)
     hint, report = check_folders(pred, gt, names), MaskReport(rules or Rules())
     predicted = MaskFinder(pred).find_clips(names)
@@ -156,13 +165,15 @@ def evaluate_davis(
     objects: list[ObjectScores] = []
     unseen: list[str] = []
     never: list[str] = []
+    late: list[str] = []
     for name, own in wanted.items():
-        clip = _ScoredClip(name, pairs[name], void, merge, threshold)
-        objects += clip.score(own, report)
+        clip = _ScoredClip(name, pairs[name], void, merge, threshold, ids)
+        objects += clip.score(own, report, 0 if every else 1)
         unseen += clip.unseen
         never += clip.never_visible()
+        late += [f"{name} {k}" for k in clip.late]
     report.refuse("Masks are PNGs of object ids, as large as their ground truth.")
-    return DavisEvaluation(objects, void, merge, unseen, never, short, report.to_json(), every)
+    return DavisEvaluation(objects, void, merge, unseen, never, short, report.to_json(), every, late=late)
 
 
 FrameScore = tuple[float, float, int, int]
@@ -183,33 +194,43 @@ def volume(intersection: npt.NDArray[np.float64], union: npt.NDArray[np.float64]
 class _ScoredClip:
     """One clip: its objects, and what its pixel values mean."""
 
-    def __init__(self, name: str, pairs: list[Pair], void: str, merge: bool, threshold: int | None) -> None:
+    def __init__(
+        self, name: str, pairs: list[Pair], void: str, merge: bool, threshold: int | None, ids: str | None
+    ) -> None:
         first, self._last = pairs[0].truth, pairs[-1].truth
         values = _ids(read_index_mask(first, threshold))
         self.name, self.merge, self._threshold = name, merge, threshold
         self.is_binary = merge and values == {VOID_ID}
         self.ignores_void = void == "ignore" and not self.is_binary
-        seen = values - {VOID_ID}
+        found = ClipIds((1,), frozenset(values)) if merge else find_ids([pair.truth for pair in pairs], ids)
         raise_if(
-            not seen and not self.is_binary,
+            not found.ids or (merge and not values - {VOID_ID} and not self.is_binary),
             f"{first}: no object in the clip's first mask, its values are {sorted(values)}; "
             "masks of 0 and 255 are scored with --merge",
             DataError,
         )
         self._visible = values
-        self.ids = [1] if merge else list(range(1, max(seen) + 1))
-        self.unseen = [] if merge else [f"{name} {k}" for k in self.ids if k not in seen]
+        self.ids, self.late, self._start = list(found.ids), list(found.late), found.start
+        self.unseen = [] if merge else [f"{name} {k}" for k in self.ids if k not in found.first | found.late.keys()]
 
-    def score(self, pairs: list[Pair], report: MaskReport) -> list[ObjectScores]:
-        """Return the scores of every object; none when a mask is refused."""
+    def score(self, pairs: list[Pair], report: MaskReport, skipped: int) -> list[ObjectScores]:
+        """Return the scores of every object; none when a mask is refused.
+
+        Args:
+            skipped: how many masks of the clip come before ``pairs``.
+        """
         frames = [scores for pair in pairs if (scores := self._score_frame(pair, report)) is not None]
         if len(frames) < len(pairs):
             return []
-        last = int(0.75 * len(pairs))
-        return [
-            ObjectScores(self.name, k, len(pairs), float(j.mean()), float(f.mean()), float(j[last:].mean()), volume(*n))
-            for k, (j, f, *n) in zip(self.ids, np.array(frames).transpose(1, 2, 0), strict=True)
-        ]
+        by_object = zip(self.ids, np.array(frames).transpose(1, 2, 0), strict=True)
+        own = [(k, columns[:, max(0, self._start(k) - skipped) :]) for k, columns in by_object]
+        return [self._object(k, columns) for k, columns in own if columns.shape[1]]
+
+    def _object(self, k: int, columns: npt.NDArray[np.float64]) -> ObjectScores:
+        """Return the scores of an object over its frames, ``float64 [4, T]``."""
+        (j, f, *counts), count = columns, columns.shape[1]
+        last = j[int(0.75 * count) :]
+        return ObjectScores(self.name, k, count, float(j.mean()), float(f.mean()), float(last.mean()), volume(*counts))
 
     def never_visible(self) -> list[str]:
         """Return ``clip object`` of the ids that no frame shows, after the frames were scored."""

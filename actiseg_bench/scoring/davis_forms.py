@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from actiseg_bench.scoring.davis_folders import DavisEvaluation, evaluate_davis, listed_clips
+from actiseg_bench.scoring.davis_ids import check_ids
 from actiseg_bench.scoring.davis_objects import evaluate_davis_objects
 from actiseg_bench.scoring.evaluation import check_void
 from actiseg_bench.scoring.forms import FOLDER, INDEX, RESULTS, ROWS, form_of
@@ -31,6 +33,7 @@ def evaluate_davis_of_any_form(
     threshold: int | None = None,
     rules: Rules | None = None,
     every: bool = False,
+    ids: str | None = None,
 ) -> DavisEvaluation:
     """Score predictions; the options are those of :func:`evaluate_davis`, and what is refused is too.
 
@@ -49,23 +52,24 @@ def evaluate_davis_of_any_form(
     given = form_of(pred, known)
     raise_if(ROWS in (form, given), f"{gt if form == ROWS else pred}: expected a folder of masks, or a .json file")
     if form == given == INDEX:
-        options: dict[str, Any] = {"merge": merge, "threshold": threshold, "every": every}
+        options: dict[str, Any] = {"merge": merge, "threshold": threshold, "every": every, "ids": ids}
         return evaluate_davis(pred, gt, clip_list, void=void, rules=rules, **options)
+    check_ids(ids)
+    raise_if(ids is not None and form != INDEX, "--ids goes with a ground truth of index masks")
     raise_if(merge, "--merge goes with index masks on both sides")
     raise_if(threshold is not None and FOLDER not in (form, given), "--threshold goes with masks of one object each")
     predictions = _open_predictions(pred, given, threshold, known, truth)
     names = list(known) if clip_list is None or truth else listed_clips(gt, clip_list)
-    videos = truth or _open_folders(gt, form, names, threshold, void, every=every)
-    return evaluate_davis_objects(predictions, videos, known, gt, void=void, rules=rules, every=every)
-
-
-def _open_folders(
-    gt: Path, form: str, names: list[str], threshold: int | None, void: str, *, every: bool
-) -> TruthVideos:
-    """Return the videos to score."""
-    if form == FOLDER:
-        return FolderVideos(gt, names, threshold, every=every)
-    return IndexVideos(gt, names, void, every=every)
+    late: list[str] = []
+    if truth is not None:
+        videos: TruthVideos = truth
+    elif form == FOLDER:
+        videos = FolderVideos(gt, names, threshold, every=every)
+    else:
+        videos = index = IndexVideos(gt, names, void, every=every, ids=ids)
+        late = index.late
+    scored = evaluate_davis_objects(predictions, videos, known, gt, void=void, rules=rules, every=every)
+    return replace(scored, late=late)
 
 
 JsonTruth = JsonVideos | ExpressionVideos

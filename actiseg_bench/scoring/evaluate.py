@@ -51,6 +51,7 @@ def evaluate(
     unknown_ids: str = "refuse",
     unknown_clips: str = "refuse",
     frames: str = "inner",
+    ids: str | None = None,
 ) -> DavisEvaluation: ...
 
 
@@ -73,6 +74,7 @@ def evaluate(
     unknown_ids: str = "refuse",
     unknown_clips: str = "refuse",
     frames: str = "inner",
+    ids: str | None = None,
     videos: str | Path | None = None,
 ) -> Evaluation | DavisEvaluation:
     """Score predicted masks: with the six metrics and J&F on a manifest or on ActionVOS's folders; or with J and F.
@@ -102,6 +104,9 @@ def evaluate(
         unknown_ids: ``background`` turns ids of no object into background.
         unknown_clips: ``ignore`` leaves out predictions of videos and expressions that the truth does not have.
         frames: with ``davis``: ``inner`` leaves out the first and the last frame of every clip, ``all`` does not.
+        ids: with ``davis`` and index masks: ``first`` takes 1 to the largest id of a clip's first mask for its objects,
+            as DAVIS's toolkit does, ``all`` the ids of all its masks, each scored from where it appears; None: ``all``
+            for clips with a larger id in a later mask, which the result names, else ``first``.
         videos: with ``results.json`` and ``manifest``: the dataset's JSON, which says what video numbers stand for.
 
     Returns:
@@ -124,9 +129,16 @@ def evaluate(
             "videos": videos,
         }
         _refuse("does not go with --davis", skip_missing=skip_missing, **of_the_six)
-        how = {"void": void, "merge": merge, "threshold": threshold, "rules": rules, "every": frames == "all"}
+        how = {
+            "void": void,
+            "merge": merge,
+            "threshold": threshold,
+            "rules": rules,
+            "every": frames == "all",
+            "ids": ids,
+        }
         return _davis(Path(pred), gt, clip_list, how)
-    _refuse("goes with --davis", set=clip_list, frames=frames != "inner")
+    _refuse("goes with --davis", set=clip_list, ids=ids, frames=frames != "inner")
     if manifest is not None:
         _refuse(
             "does not go with --manifest, the ground truth", gt=gt, split_json=split_json, skip_missing=skip_missing

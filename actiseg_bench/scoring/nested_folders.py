@@ -22,9 +22,9 @@ from actiseg_bench.scoring.mask_folders import (
 )
 from actiseg_bench.scoring.wanted import ObjectId, Size, Tracks, WantedClip, expression_of
 from actiseg_noise.borders.folders import list_folders, list_masks, natural_order
-from actiseg_noise.borders.images import read_foreground, read_index_mask
+from actiseg_noise.borders.object_folders import read_object_mask
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import BinaryMask, IndexMask
+from actiseg_noise.masks import BinaryMask
 
 MOST_SHOWN = 10
 
@@ -115,7 +115,7 @@ class NestedMasks:
         if not path.is_file():
             return np.zeros(size, bool)
         try:
-            mask = read_one_object(path, self._threshold)
+            mask = read_object_mask(path, self._threshold).view(np.uint8)
         except DataError as error:
             report.add("unreadable", str(error))
             return None
@@ -174,27 +174,3 @@ def _is_divided(folder: Path) -> DataError:
         "so a folder does not say which object it is. Give predictions by clip, <clip>/<object>/<frame>.png, or score "
         "them on the dataset's own folders: --davis --gt DIR."
     )
-
-
-def read_one_object(path: Path, threshold: int | None) -> IndexMask:
-    """Read a mask of one object as ``uint8 [H, W]``, 0 where it is not.
-
-    Raises:
-        DataError: see :func:`read_foreground`; or a mask with several ids.
-    """
-    if threshold is not None:
-        return read_foreground(path, threshold)
-    import cv2
-
-    try:
-        mask = read_index_mask(path)
-    except DataError:
-        return read_foreground(path)  # colours may be one object too
-    values = np.flatnonzero(cv2.calcHist([mask], [0], None, [256], [0, 256]))
-    ids = values[values > 0].tolist()
-    if len(ids) > 1:
-        raise DataError(
-            f"{path}: the values {ids[:MOST_SHOWN]}, expected a mask of one object: 0, and one other value. "
-            "--threshold 128 cuts one that was smoothed."
-        )
-    return mask

@@ -2,7 +2,7 @@
 
 * ``<video>/<name>/<frame>.png``: a folder per object (SA-V) or expression, not 0 = there;
 * the JSON of YouTube-VIS: videos, and annotations with run lengths or null per frame;
-* ``<video>/<frame>.png``, pixel = object id, 255 = void: the objects are 1 … the largest id of the first mask.
+* ``<video>/<frame>.png``, pixel = object id, 255 = void: see :mod:`davis_ids` for the objects.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from actiseg_bench.scoring.davis_ids import find_ids
 from actiseg_bench.scoring.json_tracks import read_track
-from actiseg_bench.scoring.nested_folders import read_one_object
 from actiseg_bench.scoring.wanted import ObjectId, Size, Tracks, WantedClip, WantedObject
 from actiseg_noise.borders.folders import list_folders, list_masks, natural_order, stem_of
 from actiseg_noise.borders.images import mask_size, read_index_mask
 from actiseg_noise.borders.json_list import JsonFields
+from actiseg_noise.borders.object_folders import read_object_mask
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.masks import BinaryMask, Box, Rle, decode_rle, encode_rle
@@ -109,7 +110,7 @@ class FolderVideos:
         for one in clip.objects:
             path = self._files.get((clip.clip_id, one, place))
             if path is not None:
-                found[one] = read_one_object(path, self._threshold) > 0
+                found[one] = read_object_mask(path, self._threshold)
                 if found[one].shape != clip.sizes[place]:
                     sizes = f"{found[one].shape[0]}×{found[one].shape[1]}, another object's of this frame is "
                     raise DataError(f"{path}: the mask is {sizes}{clip.sizes[place][0]}×{clip.sizes[place][1]}")
@@ -117,10 +118,15 @@ class FolderVideos:
 
 
 class IndexVideos:
-    """``<video>/<frame>.png`` of object ids."""
+    """``<video>/<frame>.png`` of object ids.
 
-    def __init__(self, root: Path, names: Sequence[str], void: str, *, every: bool) -> None:
-        self._root, self._void = root, void
+    Args:
+        ids: which are objects, see :mod:`davis_ids`; ``late`` names those that are scored from where they appear.
+    """
+
+    def __init__(self, root: Path, names: Sequence[str], void: str, *, every: bool, ids: str | None = None) -> None:
+        self._root, self._void, self._ids = root, void, ids
+        self.late: list[str] = []
         self._files: dict[tuple[str, int], Path] = {}
         clips = [self._clip(name, every=every) for name in names]
         self.clips: Sequence[WantedClip] = [clip for clip in clips if clip.frames]
@@ -134,18 +140,20 @@ class IndexVideos:
         self._files |= {(name, place): self._root / name / files[frames[place]] for place in places}
         if not places:
             return WantedClip(name, name, len(frames), {}, {}, {})
-        first = self._root / name / files[frames[0]]
-        ids = set(np.unique(read_index_mask(first)).tolist()) - {0, VOID_ID}
-        raise_if(not ids, f"{first}: no object in the clip's first mask", DataError)
+        paths = [self._root / name / file for file in files.values()]
+        found = find_ids(paths, self._ids)
+        raise_if(not found.ids, f"{paths[0]}: no object in the clip's first mask", DataError)
+        self.late += [f"{name} {one}" for one in found.late]
         sizes = {place: mask_size(self._files[name, place]) for place in places}
-        objects: dict[ObjectId, WantedObject] = {one: WantedObject(None, places) for one in range(1, max(ids) + 1)}
+        own = {one: tuple(place for place in places if place >= found.start(one)) for one in found.ids}
+        objects: dict[ObjectId, WantedObject] = {one: WantedObject(None, at) for one, at in own.items() if at}
         return WantedClip(name, name, len(frames), {place: frames[place] for place in places}, sizes, objects)
 
     def read(self, clip: WantedClip, place: int) -> TruthMasks:
         """Return the masks of a frame; see :class:`TruthVideos`."""
         mask = read_index_mask(self._files[clip.clip_id, place])
         void = (mask == VOID_ID) if self._void == "ignore" else None
-        return TruthMasks({one: mask == one for one in clip.objects}, void)
+        return TruthMasks({one: mask == one for one, item in clip.objects.items() if place in item.places}, void)
 
 
 @dataclass(frozen=True, slots=True)

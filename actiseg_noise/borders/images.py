@@ -145,11 +145,31 @@ def read_index_mask(path: Path, threshold: int | None = None) -> IndexMask:
         _check_upright(path, image)
         if threshold is not None:
             return ((np.asarray(_grey(image)) >= threshold) * np.uint8(FOREGROUND)).astype(np.uint8)
-        if image.format != "PNG":
-            lossy = ", which does not keep numbers" if image.format in ("JPEG", "WEBP") else ""
-            raise DataError(f"{path}: expected a PNG of object ids, found {image.format} by content{lossy}. {_CUT}")
+        _check_keeps_numbers(path, image)
         stored = _stored_numbers(path, image)
         if image.mode == "L":
+            _check_not_smooth(path, stored)
+        return stored
+
+
+def read_mask_values(path: Path, *, are_numbers: bool = False) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
+    """Read what a mask file stores: ``uint8 [H, W]``, ``uint16 [H, W]`` of 16 bits, or ``uint8 [H, W, 3]`` of colours.
+
+    Args:
+        are_numbers: grey levels are numbers for certain, so that none of them looks like a smooth edge.
+
+    Raises:
+        DataError: as :func:`read_index_mask`, but for colours and 16 bits.
+    """
+    with _opened(path, "mask file") as image:
+        _check_upright(path, image)
+        _check_keeps_numbers(path, image)
+        if image.mode.startswith("I"):
+            return np.asarray(image).astype(np.uint16)
+        if image.mode in ("RGB", "RGBA"):
+            return np.asarray(image.convert("RGB"))
+        stored = _stored_numbers(path, image)
+        if image.mode == "L" and not are_numbers:
             _check_not_smooth(path, stored)
         return stored
 
@@ -283,6 +303,13 @@ def _check_upright(path: Path, image: Image.Image) -> None:
     turn = image.getexif().get(_ORIENTATION, 1)
     if turn != 1:
         raise DataError(f"{path}: the mask has the EXIF orientation {turn}. Store it upright, without that tag.")
+
+
+def _check_keeps_numbers(path: Path, image: Image.Image) -> None:
+    """Raise DataError for a file that is no PNG by content."""
+    if image.format != "PNG":
+        lossy = ", which does not keep numbers" if image.format in ("JPEG", "WEBP") else ""
+        raise DataError(f"{path}: expected a PNG of object ids, found {image.format} by content{lossy}. {_CUT}")
 
 
 def _stored_numbers(path: Path, image: Image.Image) -> IndexMask:

@@ -90,7 +90,7 @@ class ActionVos(Dataset):
             except MissingTextError as why:
                 self.leave_out(clip_id, why)
             else:
-                yield replace(clip, frames=self._on_disk(clip, side_of(split))) if with_frames else clip
+                yield replace(clip, frames=self._on_disk(clip, side_of(split), with_masks=with_frames))
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
         """Yield each (class, noun) seen in ``splits`` once, in ascending order.
@@ -127,12 +127,16 @@ class ActionVos(Dataset):
             )
         return index_mask
 
-    def _on_disk(self, clip: Clip, side: str) -> tuple[FrameRecord, ...]:
-        """Return the clip's frames by the files that are there; a missing mask keeps the name it should have."""
+    def _on_disk(self, clip: Clip, side: str, *, with_masks: bool) -> tuple[FrameRecord, ...]:
+        """Return the clip's frames by the files that are there; a missing mask keeps the name it should have.
+
+        Args:
+            with_masks: look for masks, too; else each has the name it should have.
+        """
         images, masks = (f"{kind}_Sparse/{side}/{clip.clip_id}" for kind in ("JPEGImages", "Annotations"))
         frames = []
         for frame in clip.frames:
-            mask = find_name(self.root / masks, frame.frame_id)
+            mask = find_name(self.root / masks, frame.frame_id) if with_masks else None
             frames.append(
                 replace(
                     frame,

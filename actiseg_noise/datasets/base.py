@@ -142,12 +142,13 @@ class Dataset(ABC):
             raise ActisegError(f"dataset {self.card.name!r} has no split {split!r}. Known: {known}")
 
 
-def check_threshold(value: int | None) -> int | None:
-    """Return an adapter's option ``threshold``.
+def check_threshold(value: int | str | None) -> int | None:
+    """Return an adapter's option ``threshold``, which the command line has as text.
 
     Raises:
         ActisegError: it is no grey level from 1 to 255.
     """
+    value = int(value) if isinstance(value, str) and value.isdecimal() else value
     if value is not None and not (isinstance(value, int) and 1 <= value <= 255):
         raise ActisegError(f"--option threshold={value}: expected a grey level from 1 to 255, for example 128")
     return value

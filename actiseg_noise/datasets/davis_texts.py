@@ -114,3 +114,72 @@ def _iter_lines(path: Path) -> Iterator[Entry]:
         if match is None:
             raise DataError(f"{where}: expected a sequence, perhaps an object id, and a text, found {line[:80]!r}")
         yield match["sequence"], None if match["object_id"] is None else int(match["object_id"]), text, where
+
+
+class MetaTexts:
+    """The categories of YouTube-VOS's ``meta.json``: ``{"videos": {v: {"objects": {"1": {"category": …}}}}}``.
+
+    An object without a category, and one of a video that the file does not list, has the video's name.
+
+    Raises:
+        DataError: the file is malformed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._videos = path, JsonObject(path, "videos")
+
+    def of_sequence(self, sequence: str) -> list[str]:
+        """Return every text of a sequence."""
+        return list(self._categories(sequence).values()) or [readable(sequence)]
+
+    def of_object(self, sequence: str, name: str) -> str:
+        """Return the text of an object.
+
+        Args:
+            name: its id or folder as the masks have it.
+
+        Raises:
+            MissingTextError: the file lists the sequence without this object; those that it lists are named.
+        """
+        categories = self._categories(sequence)
+        for key in (name, str(int(name)) if name.isdecimal() else name):
+            if key in categories:
+                return categories[key]
+        if sequence not in self._videos:
+            return readable(sequence)
+        raise MissingTextError(
+            f"{self.path}: sequence {sequence!r} has an object {name!r} in its masks, the file lists only "
+            f"{', '.join(map(repr, categories)) or 'none'}; --option texts=FILE reads other texts instead"
+        )
+
+    def _categories(self, sequence: str) -> dict[str, str]:
+        """Return object → text of a sequence."""
+        if sequence not in self._videos:
+            return {}
+        where = f"{self.path}, {sequence!r}"
+        video = self._videos.read(sequence)
+        objects = video.get("objects") if type(video) is dict else None
+        if type(objects) is not dict:
+            raise DataError(f"{where}: expected an object with 'objects', found {str(video)[:80]!r}")
+        return {key: self._category(item, sequence, f"{where}, object {key!r}") for key, item in objects.items()}
+
+    def _category(self, item: Any, sequence: str, where: str) -> str:
+        """Return the text of one entry."""
+        if type(item) is not dict:
+            raise DataError(f"{where}: expected an object with 'category', found {str(item)[:80]!r}")
+        return _text(item.get("category"), where) or readable(sequence)
+
+
+def find_meta_texts(root: Path) -> MetaTexts | None:
+    """Return the categories of the root's ``meta.json``, None where there is none of this form."""
+    path = root / "meta.json"
+    return MetaTexts(path) if path.is_file() and "videos" in JsonObject(path) else None
+
+
+def readable(sequence: str) -> str:
+    """Return a sequence's name as text.
+
+    >>> readable("motocross-jump")
+    'motocross jump'
+    """
+    return " ".join(re.split(r"[-_\s]+", sequence)).strip() or sequence

@@ -110,12 +110,18 @@ def find_other_ids(index_mask: IndexMask, known: Iterable[int], void_id: int | N
 
 
 def missing_clips(
-    what: str, missing: Sequence[str], total: int, how_to_get: str, folder: Path | None = None
+    what: str,
+    missing: Sequence[str],
+    total: int,
+    how_to_get: str,
+    folder: Path | None = None,
+    otherwise: str | None = None,
 ) -> DataError:
     """Return the error for listed clips whose files are absent: the count, the first ten, what to do.
 
     Args:
         folder: where a folder of each clip's name is expected; one in another Unicode form is named.
+        otherwise: a sentence in the place of how to get the dataset, for folders that are nobody's dataset.
     """
     form = "" if folder is None else next(filter(None, (other_form(folder / name) for name in missing[:10])), "")
     shown = ", ".join(missing[:10]) + (", …" if len(missing) > 10 else "")
@@ -124,4 +130,7 @@ def missing_clips(
         if len(missing) == total
         else "Pass --skip-missing to go on without them"
     )
-    return DataError(f"{len(missing)} of {total} {what}: {shown}{form}. {advice}, or get them: {how_to_get}")
+    end = f"{advice}, or get them: {how_to_get}"
+    if otherwise:
+        end = f"{otherwise}." if len(missing) == total else f"{advice}. {otherwise}."
+    return DataError(f"{len(missing)} of {total} {what}: {shown}{form}. {end}")

@@ -241,6 +241,85 @@ def test_an_id_that_no_frame_shows_is_scored_as_the_toolkit_does_and_named(
     assert (code, "Ids without a pixel in any frame" in printed, printed.endswith("dog 2")) == (0, True, True)
 
 
+# --- objects that appear later
+
+
+@pytest.fixture
+def late(tmp_path: Path) -> Path:
+    """Object 2 appears in the third of five masks; it is found in the third and half found in the fourth."""
+    save(tmp_path / "gt" / "dog", [[1, 0, 0]], [[1, 0, 0]], [[1, 2, 2]], [[1, 2, 2]], [[1, 2, 2]])
+    save(tmp_path / "pred" / "dog", [[1, 0, 0]], [[1, 0, 0]], [[1, 2, 2]], [[1, 2, 0]], [[1, 0, 0]])
+    return tmp_path
+
+
+@pytest.mark.parametrize("ids", [None, "all"])
+def test_an_object_that_appears_later_is_scored_from_there_and_named(late: Path, ids: str | None) -> None:
+    found = score(late, ids=ids)
+    assert [(o.object_id, o.frames, o.j, o.j_last) for o in found.objects] == [(1, 3, 1, 1), (2, 2, 3 / 4, 1 / 2)]
+    assert found.late == found.to_json()["objects_scored_from_where_they_appear"] == ["dog 2"]
+    assert [o.frames for o in score(late, ids=ids, every=True).objects] == [5, 3]
+
+
+def test_scores_of_objects_that_appear_later_are_those_of_vos_benchmark(tmp_path: Path) -> None:
+    for t in range(8):
+        gt = np.zeros((120, 160), np.uint8)
+        gt[10:60, 10 + 2 * t : 70 + 2 * t] = 1
+        gt[70:110, 20 + 3 * t : 60 + 3 * t] = 2 * (t >= 3)
+        gt[5:40, 100:150] = 7 if t >= 5 else gt[5:40, 100:150]
+        pred = np.roll(gt, (2, 3), (0, 1))
+        write_index_mask(tmp_path / f"gt/a/{t:05d}.png", gt)
+        write_index_mask(tmp_path / f"pred/a/{t:05d}.png", pred * (pred != 7) if t == 6 else pred)
+    expected = [(1, 0.8382352941176471, 0.5545454545454545), (2, 0.7837235228539576, 0.5125)]
+    expected.append((7, 0.3978963571062083, 0.3))  # all six by hkchengrex/vos-benchmark, frames 1 to 6
+    for ids in (None, "all"):
+        found = score(tmp_path, ids=ids).objects
+        assert [(o.object_id, o.j, o.f) for o in found] == [pytest.approx(one) for one in expected]
+
+
+def test_the_first_mask_decides_when_asked_for(late: Path) -> None:
+    with pytest.raises(DataError, match=r"(?s)--unknown-ids background.*00002\.png: ids \[2\] are none of .* \[1\]"):
+        score(late, ids="first")
+    found = score(late, ids="first", rules=Rules(unknown_ids="background"))
+    assert ([o.object_id for o in found.objects], found.late) == ([1], [])
+
+
+def test_all_ids_are_those_with_a_pixel_and_one_of_the_last_mask_alone_has_no_score(tmp_path: Path) -> None:
+    for side in ("gt", "pred"):
+        save(tmp_path / side / "cup", [[1, 0, 4]], [[1, 3, 4]], [[1, 3, 0]], [[9, 3, 0]])
+    found = score(tmp_path, ids="all")
+    assert [(o.object_id, o.frames) for o in found.objects] == [(1, 2), (3, 2), (4, 2)]
+    assert (found.unseen, found.never_visible, found.late) == ([], [], ["cup 3", "cup 9"])
+
+
+def test_a_first_mask_may_be_empty_when_objects_come_later(tmp_path: Path) -> None:
+    for side in ("gt", "pred"):
+        save(tmp_path / side / "cup", [[0, 0]], [[1, 0]], [[1, 0]])
+    assert [(o.object_id, o.j) for o in score(tmp_path).objects] == [(1, 1)]
+    with pytest.raises(DataError, match="no object in the clip's first mask"):
+        score(tmp_path, ids="first")
+
+
+def test_ids_that_cannot_be_are_refused(late: Path) -> None:
+    with pytest.raises(ActisegError, match="--ids is one of first, all, got 'some'"):
+        score(late, ids="some")
+    with pytest.raises(ActisegError, match="--ids says what the objects are, --merge takes all for one"):
+        score(late, ids="all", merge=True)
+
+
+def test_predictions_per_object_are_held_to_the_same_objects(
+    late: Path, cli: Callable[..., tuple[int, str, str]]
+) -> None:
+    for one in (1, 2):
+        for number in range(5):
+            mask = np.array(Image.open(late / f"pred/dog/{number:05d}.png"))
+            write_index_mask(late / f"own/dog/{one}/{number:05d}.png", (mask == one).astype(np.uint8))
+    code, printed, _ = cli("--davis", "--pred", late / "own", "--gt", late / "gt", "--ids", "all", "--json")
+    told = json.loads(printed)
+    assert (code, [(o["frames"], o["j"]) for o in told["objects"]]) == (0, [(3, 1.0), (2, 0.75)])
+    printed = cli("--davis", "--pred", late / "pred", "--gt", late / "gt")[1]
+    assert "Objects that appear after the first frame, scored from there on: dog 2" in printed
+
+
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
     def call(*words: object) -> tuple[int, str, str]:
@@ -275,6 +354,7 @@ def test_evaluate_davis_prints_means_and_what_they_leave_out(
     [
         (["--davis", "--split-json", "a.json"], "--split-json does not go with --davis"),
         (["--set", "val.txt"], "--set goes with --davis"),
+        (["--ids", "all"], "--ids goes with --davis"),
         (["--split-json", "a.json", "--merge"], "--merge goes with --davis or --manifest"),
         (["--davis", "--threshold", 128], "--threshold cuts masks of one object: it goes with --merge"),
         ([], "the six metrics need --split-json FILE or --manifest DIR; J and F need --davis"),

@@ -202,6 +202,15 @@ def test_frames_are_unique_relative_and_in_order(with_split: tuple[Dataset, str]
                 assert "\\" not in path
 
 
+@every_split
+def test_a_path_of_an_image_is_that_of_a_file(with_split: tuple[Dataset, str]) -> None:
+    dataset, split = with_split
+    for with_frames in (False, True) if not dataset.card.is_embedded else ():  # an embedded one draws what is missing
+        for clip in dataset.iter_clips(split, with_frames=with_frames):
+            paths = [frame.image_path for frame in clip.frames if frame.image_path is not None]
+            assert [path for path in paths if not (dataset.root / path).is_file()] == []
+
+
 @every_split_with_frames
 def test_masks_hold_the_ids_of_the_clip(with_split: tuple[Dataset, str]) -> None:
     dataset, split = with_split

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from deposits import actionvos_entry, actionvos_folder, actionvos_mask, actionvos_object, save_mask, write_actionvos
+from deposits import (
+    actionvos_entry,
+    actionvos_folder,
+    actionvos_mask,
+    actionvos_object,
+    save_frame,
+    save_mask,
+    write_actionvos,
+)
 
 from actiseg_noise.borders.json_list import JsonList, iter_json_list
 from actiseg_noise.datasets.actionvos import ActionVos
@@ -29,8 +37,10 @@ def read_text(dataset: ActionVos, split: str = "val_human") -> list[Clip]:
 
 
 def test_an_entry_becomes_a_clip(tmp_path: Path) -> None:
-    (clip,) = read_text(write_split(tmp_path, actionvos_entry(4, redundant=True, other=False)))
     place = f"val/{FOLDER}/frame_0000000954"
+    save_frame(tmp_path / f"JPEGImages_Sparse/{place}.jpg")
+    (clip,) = read_text(write_split(tmp_path, actionvos_entry(4, redundant=True, other=False)))
+    assert clip.frames[1].image_path is None
     assert clip == Clip(
         clip_id=FOLDER,
         address="P01_107/1352-1392/put-into/bag:cereal",

@@ -122,6 +122,19 @@ def test_images_come_from_the_root_and_never_from_outside(toy: Toy, tmp_path: Pa
     assert read_picture(replace(shown.frame, image_path="../outside.png"), toy.root) is None
 
 
+def test_images_on_another_disk_are_shown_through_a_link(toy: Toy, tmp_path: Path) -> None:
+    manifest = open_built(toy, DILATE, tmp_path / "m")
+    (shown,) = choose_rows(manifest, clips=["clip002"])
+    assert shown.frame is not None
+    image = toy.root / str(shown.frame.image_path)
+    image.rename(tmp_path / "elsewhere.png")
+    image.symlink_to(tmp_path / "elsewhere.png")
+    assert read_picture(shown.frame, toy.root) is not None
+    image.unlink()
+    image.symlink_to(image)
+    assert read_picture(shown.frame, toy.root) is None
+
+
 def test_a_sheet_is_drawn_with_and_without_frames(toy: Toy, tmp_path: Path) -> None:
     manifest = open_built(toy, DILATE, tmp_path / "m")
     sheet = draw_preview(manifest, root=toy.root, clips=[f"clip{n:03d}" for n in range(4, 8)])
