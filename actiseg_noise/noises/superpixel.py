@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from math import ceil
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -25,6 +26,7 @@ from actiseg_noise.noises.view import View
 DEFAULTS: Options = {"size": 24, "compactness": 10, "covered": 0.5, "unit": "480p"}
 SIDE = 8  # pixels of a region's side while regions are sought: the picture is scaled down to that
 ROUNDS = 5
+SPECK = 4  # parts below one in so many of a region's pixels, as in SLIC
 UNIT = 16  # of a pixel, and of a grey level
 
 Whole = npt.NDArray[np.int32]
@@ -66,8 +68,8 @@ def superpixel(
     """Return the regions of the image of which the object covers at least the share ``covered``; no draw, no key.
 
     Regions are about ``size_px`` wide and follow edges of the image, the more so the smaller ``compactness`` is. They
-    are those of the object's box and twice their width around it. An object that covers enough of none keeps that of
-    which it covers most.
+    are those of the object's box and twice their width around it; parts of less than a quarter of a region join what is
+    around them. An object that covers enough of no region keeps that of which it covers most.
     """
     if not mask.any():
         return mask.copy()
@@ -81,8 +83,18 @@ def superpixel(
     shares = inside / np.maximum(sizes, 1)
     chosen = shares >= min(covered, shares.max())
     out = np.zeros_like(mask)
-    out[near.slices] = chosen[labels]
+    out[near.slices] = without_specks(chosen[labels], int(size_px * size_px) // SPECK)
     return out
+
+
+def without_specks(mask: BinaryMask, least: int) -> BinaryMask:
+    """Return ``mask`` without parts, and then without holes, of fewer than ``least`` pixels."""
+    for is_hole in (False, True):
+        _, parts, stats, _ = cv2.connectedComponentsWithStats((mask ^ is_hole).view(np.uint8), connectivity=4)
+        small = stats[:, cv2.CC_STAT_AREA] < least
+        small[0] = False
+        mask = mask ^ small[parts]
+    return mask
 
 
 def regions(picture: Picture, size: float, compactness: int) -> Labels:
