@@ -41,7 +41,7 @@ LEVELS: dict[str, tuple[Mapping[str, Any], ...]] = {
     "clicks-v1": tuple({"clicks": n, "sigma": s} for n, s in ((40, 1.5), (20, 3), (12, 5))),
     "keyframes-v1": tuple({"every": n} for n in (2, 5, 10)),
     "lag-v1": tuple({"delay": n} for n in (1, 2, 4)),
-    "boundary_walk-v1": tuple({"steps": n} for n in (60, 120, 180)),
+    "boundary_walk-v1": ({"steps": 60, "expand": 0.5}, *({"steps": n} for n in (60, 120, 180))),
     "drop_frames-v1": tuple({"share": n} for n in (0.1, 0.2, 0.3)),
     "merge_instances-v1": ({},),
     "split_instance-v1": tuple({"lost": n} for n in (0.1, 0.25, 0.5)),

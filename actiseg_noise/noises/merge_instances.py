@@ -66,7 +66,7 @@ def merge_instances(key: Key, mask: BinaryMask, view: View) -> BinaryMask:
 
     Only an object that gives way in an overlap can be taken: a negative one, or a positive one with a larger id. It
     loses all its pixels then. No object takes two others, or takes one and is taken; one that touches none to
-    take stays as it is.
+    take stays as it is. Whom an object takes is looked at in every frame anew, under ``temporal = "clip"`` too.
     """
     taken = partners(view.objects).get(view.object_id)
     return mask.copy() if taken is None else mask | view.objects.mask(taken, view.box)

@@ -62,7 +62,10 @@ fires is applied, with `sequential = true` all that fire. Void pixels are never 
 pixel the earlier one keeps it. A noise that would leave nothing of an object keeps it as it was, and its row says so,
 unless erasing is what the noise is for or the recipe says `allow_erase = true`. Some noises *look at* more than the
 object's mask: at the object in the clip's other annotated frames, at the frame's other objects, at its image; always as
-they are before any noise ([decision 22](decisions/0022-noises-that-see-more-than-a-mask.md)).
+they are before any noise ([decision 22](decisions/0022-noises-that-see-more-than-a-mask.md)). Those that look at other
+frames put the mask that they find there in the place of what noises before them made: name them first where
+`sequential = true`. How far noisy masks are from clean ones, beside a real disagreement:
+[realistic_noise.md](realistic_noise.md).
 
 In the pictures the blue line is the clean outline of one object, the filled area its noisy mask before any overlap is
 settled; grey are the other objects. For noises that look at other frames the object goes 6 pixels to the right in each
