@@ -77,37 +77,41 @@ def superpixel(
     tight = mask[near.slices]
     top, left = view.box.top, view.box.left
     picture = view.image(Box(top + near.top, left + near.left, top + near.bottom, left + near.right))
-    labels = regions(picture, size_px, compactness)
+    found = regions(picture, size_px, compactness)
+    to_found = _to_scale(found.shape, tight.shape)
+    labels = found[to_found]
     inside = np.bincount(labels[tight], minlength=int(labels.max()) + 1)
     sizes = np.bincount(labels.ravel(), minlength=len(inside))
     shares = inside / np.maximum(sizes, 1)
     chosen = shares >= min(covered, shares.max())
     out = np.zeros_like(mask)
-    out[near.slices] = without_specks(chosen[labels], int(size_px * size_px) // SPECK)
+    out[near.slices] = without_specks(chosen[found], int(min(size_px, SIDE) ** 2) // SPECK)[to_found]
     return out
 
 
 def without_specks(mask: BinaryMask, least: int) -> BinaryMask:
     """Return ``mask`` without parts, and then without holes, of fewer than ``least`` pixels."""
+    out = mask.copy()
     for is_hole in (False, True):
-        _, parts, stats, _ = cv2.connectedComponentsWithStats((mask ^ is_hole).view(np.uint8), connectivity=4)
-        small = stats[:, cv2.CC_STAT_AREA] < least
-        small[0] = False
-        mask = mask ^ small[parts]
-    return mask
+        _, parts, stats, _ = cv2.connectedComponentsWithStats((out ^ is_hole).view(np.uint8), connectivity=4)
+        for part in 1 + np.flatnonzero(stats[1:, cv2.CC_STAT_AREA] < least):
+            left, top, width, height = stats[part, :4].tolist()
+            around = np.s_[top : top + height, left : left + width]
+            out[around] ^= parts[around] == part
+    return out
 
 
 def regions(picture: Picture, size: float, compactness: int) -> Labels:
-    """Return the region of every pixel, ``int32 [h, w]``, sought on the picture scaled so that they are 8 wide."""
-    shape = picture.shape[:2]
+    """Return the region of every pixel, ``int32``, of the picture scaled down so that they are 8 wide."""
     scale = min(1.0, SIDE / size)
-    small = [max(1, round(side * scale)) for side in shape]
-    if tuple(small) != shape:
-        rows, columns = (np.arange(n) * have // n for n, have in zip(small, shape, strict=True))
-        picture = picture[rows[:, None], columns]
-    found = slic(picture, min(size, SIDE), compactness)
-    rows, columns = (np.arange(n) * have // n for n, have in zip(shape, small, strict=True))
-    return np.asarray(found[rows[:, None], columns], np.int32)
+    small = tuple(max(1, round(side * scale)) for side in picture.shape[:2])
+    return slic(picture[_to_scale(picture.shape, small)], min(size, SIDE), compactness)
+
+
+def _to_scale(have: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[Whole, Whole]:
+    """Return the index that takes an array of one size to another, (rows, columns): every pixel the nearest one."""
+    rows, columns = (np.arange(n, dtype=np.int32) * size // n for n, size in zip(wanted, have, strict=False))
+    return rows[:, None], columns
 
 
 def slic(picture: Picture, side: float, compactness: int) -> Labels:
@@ -148,6 +152,6 @@ def _nearest(features: Whole, seeds: Whole, cell_row: Whole, cell_column: Whole)
             away = features - seeds[:, rows[:, None], columns]
             distance = np.einsum("frc,frc->rc", away, away)
             nearer = distance < best
-            best[nearer] = distance[nearer]
-            labels[nearer] = (rows[:, None] * across + columns)[nearer]
+            np.copyto(best, distance, where=nearer)
+            np.copyto(labels, rows[:, None] * across + columns, where=nearer)
     return labels
