@@ -18,6 +18,8 @@ from actiseg_noise.errors import DataError
 
 IndexMask = npt.NDArray[np.uint8]
 BinaryMask = npt.NDArray[np.bool_]
+Picture = npt.NDArray[np.uint8]
+"""``uint8 [H, W, 3]``, RGB."""
 
 MAX_SIDE = 16_384
 """Pixels of a side of a canvas that is read from a file."""
@@ -46,6 +48,32 @@ class Box:
             max(self.left - margin, 0),
             min(self.bottom + margin, height),
             min(self.right + margin, width),
+        )
+
+    def intersection(self, other: Box) -> Box | None:
+        """Return the pixels that two boxes share, None where there are none."""
+        box = Box(
+            max(self.top, other.top),
+            max(self.left, other.left),
+            min(self.bottom, other.bottom),
+            min(self.right, other.right),
+        )
+        return box if box.top < box.bottom and box.left < box.right else None
+
+    def union(self, other: Box) -> Box:
+        """Return the smallest box around both."""
+        return Box(
+            min(self.top, other.top),
+            min(self.left, other.left),
+            max(self.bottom, other.bottom),
+            max(self.right, other.right),
+        )
+
+    def within(self, window: Box) -> tuple[slice, slice]:
+        """Return the index that cuts this box out of an array that shows ``window``."""
+        return (
+            slice(self.top - window.top, self.bottom - window.top),
+            slice(self.left - window.left, self.right - window.left),
         )
 
     @property

@@ -25,7 +25,7 @@ from actiseg_noise.borders.processes import end_with_parent
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import write_json
 from actiseg_noise.building.columns import text_columns
-from actiseg_noise.building.plan import Plan, Tally
+from actiseg_noise.building.plan import Plan, Tally, needs_of
 from actiseg_noise.building.rows import clip_rows
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.errors import ActisegWarning, DataError
@@ -75,14 +75,16 @@ class Worker:
         self.job = job
         self.plan = job.plan()
         self.read_mask = job.dataset.read_checked_mask if job.content == "full" else None
+        self.read_image = job.dataset.read_image
         self.tables = tables_of(job.schema_version)
 
     def rows(self, clips: Iterable[Clip]) -> tuple[dict[str, list[TableRow]], Tally]:
         """Return the rows of all tables and the counts of draws."""
         tally = Tally(len(self.job.recipe.noises))
         rows: dict[str, list[TableRow]] = {table.name: [] for table in self.tables}
+        version = self.job.schema_version
         for clip in clips:
-            for name, found in clip_rows(clip, self.plan, tally, self.read_mask, self.job.schema_version).items():
+            for name, found in clip_rows(clip, self.plan, tally, self.read_mask, version, self.read_image).items():
                 rows[name].extend(found)
         return rows, tally
 
@@ -163,8 +165,10 @@ def iter_batches(folder: Path, table: Table) -> Iterator[Any]:
 def _inputs_digest(job: Job, clips: tuple[Clip, ...]) -> str:
     """Return a digest of what a chunk is made from, beside the request that names the workspace.
 
-    It is the clips with all they say, their mask files' sizes and times, and the thresholds, which depend on all clips.
+    It is the clips with all they say, their mask files' sizes and times, those of the images where a noise looks at
+    them, and the thresholds, which depend on all clips.
     """
+    looks_at_images = "image" in needs_of(job.recipe)
     state = blake2b(json.dumps(job.thresholds).encode(), digest_size=16)
     records = [
         [(*_CLIP(clip), len(clip.objects), len(clip.frames)) for clip in clips],
@@ -172,7 +176,8 @@ def _inputs_digest(job: Job, clips: tuple[Clip, ...]) -> str:
         [_FRAME(frame) for clip in clips for frame in clip.frames],
     ]
     masks = [frame.mask_path for clip in clips for frame in clip.frames] if job.content == "full" else []
-    stamps = [_stamp(job.dataset.root / path) for path in masks if path]
+    images = [frame.image_path for clip in clips for frame in clip.frames] if looks_at_images else []
+    stamps = [_stamp(job.dataset.root / path) for path in (*masks, *images) if path]
     state.update(marshal.dumps([records, stamps], _WITHOUT_REFERENCES))
     return state.hexdigest()
 

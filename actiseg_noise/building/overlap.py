@@ -6,8 +6,9 @@ only what is left; void is never painted. Nothing here is larger than the box ar
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -16,8 +17,11 @@ from actiseg_noise.building.plan import Plan, Slot
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask, Box, IndexMask
 from actiseg_noise.noises.base import MaskNoise
+from actiseg_noise.noises.view import View
 
 Hit = tuple[Slot[MaskNoise], Key]
+Look = Callable[[Slot[MaskNoise], int], View]
+"""Slot, object id → what the slot's noise may see of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +56,27 @@ class FrameMasks:
         return self.index_mask[box.slices] == object_id
 
 
-def perturb(scene: FrameMasks, object_id: int, hits: Sequence[Hit], plan: Plan) -> Patch:
+def perturb(scene: FrameMasks, object_id: int, hits: Sequence[Hit], plan: Plan, look: Look) -> Patch:
     """Return one object after the noises that hit it, in order, before any overlap is settled.
 
     A noise that would erase the object leaves it as it was, for an annotator who sees an object marks something; unless
-    erasing is what the noise is for, or the recipe allows it.
+    erasing is what the noise is for, or the recipe allows it. What a noise sees beside the mask is as it was before
+    any noise.
     """
     height, width = scene.index_mask.shape
     applied = [(slot, key, plan.parameters(slot, height, width)) for slot, key in hits]
+    views = [look(slot, object_id) if slot.noise.needs else None for slot, _ in hits]
     reach = sum(slot.noise.reach(parameters) for slot, _, parameters in applied)
-    area = scene.boxes[object_id].padded(reach + 1, height, width)
+    area = scene.boxes[object_id]
+    for (slot, _, parameters), view in zip(applied, views, strict=True):
+        if slot.noise.area is not None:
+            area = area.union(slot.noise.area(view, **parameters))
+    area = area.padded(reach + 1, height, width)
     crop = scene.crop(object_id, area)
     would_erase = False
-    for slot, key, parameters in applied:
-        noisy = slot.noise.apply(key, crop, **parameters)
+    for (slot, key, parameters), view in zip(applied, views, strict=True):
+        seen = () if view is None else (replace(view, box=area),)
+        noisy = slot.noise.apply(key, crop, *seen, **parameters)
         if noisy.any():
             crop = noisy
         elif slot.noise.erases or plan.recipe.allow_erase:
@@ -83,18 +94,18 @@ def settle(scene: FrameMasks, noised: dict[int, Patch]) -> dict[int, Patch]:
     """
     if not noised:
         return {}
-    window = _union([patch.box for patch in noised.values()])
+    window = reduce(Box.union, (patch.box for patch in noised.values()))
     canvas = _paint(scene, noised, window)
     after = {}
     for object_id, box in scene.boxes.items():
         if object_id in noised:
             area = noised[object_id].box
-            after[object_id] = replace(noised[object_id], crop=canvas[_inside(area, window)] == object_id)
-        elif object_id != scene.void_id and (shared := _intersection(box, window)) is not None:
-            left = canvas[_inside(shared, window)] == object_id
+            after[object_id] = replace(noised[object_id], crop=canvas[area.within(window)] == object_id)
+        elif object_id != scene.void_id and (shared := box.intersection(window)) is not None:
+            left = canvas[shared.within(window)] == object_id
             if not np.array_equal(left, scene.crop(object_id, shared)):
                 crop = scene.crop(object_id, box)
-                crop[_inside(shared, box)] = left
+                crop[shared.within(box)] = left
                 after[object_id] = Patch(crop, box)
     return after
 
@@ -108,33 +119,9 @@ def _paint(scene: FrameMasks, noised: dict[int, Patch], window: Box) -> IndexMas
     for object_id in reversed(scene.positives):
         if object_id in noised:
             patch = noised[object_id]
-            np.copyto(canvas[_inside(patch.box, window)], np.uint8(object_id), where=patch.crop)
-        elif object_id in scene.boxes and (shared := _intersection(scene.boxes[object_id], window)) is not None:
-            np.copyto(canvas[_inside(shared, window)], np.uint8(object_id), where=scene.crop(object_id, shared))
+            np.copyto(canvas[patch.box.within(window)], np.uint8(object_id), where=patch.crop)
+        elif object_id in scene.boxes and (shared := scene.boxes[object_id].intersection(window)) is not None:
+            np.copyto(canvas[shared.within(window)], np.uint8(object_id), where=scene.crop(object_id, shared))
     if scene.void_id in scene.boxes:
         np.copyto(canvas, clean, where=clean == scene.void_id)
     return canvas
-
-
-def _union(boxes: Sequence[Box]) -> Box:
-    """Return the smallest box around all ``boxes``."""
-    return Box(
-        min(box.top for box in boxes),
-        min(box.left for box in boxes),
-        max(box.bottom for box in boxes),
-        max(box.right for box in boxes),
-    )
-
-
-def _intersection(a: Box, b: Box) -> Box | None:
-    """Return the pixels that two boxes share, None where there are none."""
-    box = Box(max(a.top, b.top), max(a.left, b.left), min(a.bottom, b.bottom), min(a.right, b.right))
-    return box if box.top < box.bottom and box.left < box.right else None
-
-
-def _inside(box: Box, window: Box) -> tuple[slice, slice]:
-    """Return the index that cuts ``box`` out of an array that shows ``window``."""
-    return (
-        slice(box.top - window.top, box.bottom - window.top),
-        slice(box.left - window.left, box.right - window.left),
-    )

@@ -183,6 +183,12 @@ def needs_verbs(recipe: Recipe) -> bool:
     return any(isinstance(noise, NarrationNoise) and noise.needs_verbs for noise in noises)
 
 
+def needs_of(recipe: Recipe) -> frozenset[str]:
+    """Return what a recipe's mask noises need to see beside the masks that they hit."""
+    noises = [NOISES[spec.noise_id] for spec in recipe.noises if spec.rate]
+    return frozenset(need for noise in noises if isinstance(noise, MaskNoise) for need in noise.needs)
+
+
 def schema_of(recipe: Recipe) -> int:
     """Return the schema of a recipe's manifests: the oldest that can say their labels."""
     return ACTION if kinds_of(recipe).intersection(ACTION_KINDS) else PLAIN

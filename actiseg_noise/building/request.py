@@ -18,7 +18,8 @@ from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.building.action import names_narration
 from actiseg_noise.building.chunk import Job
 from actiseg_noise.building.options import BuildOptions
-from actiseg_noise.building.plan import kinds_of, needs_verbs, schema_of
+from actiseg_noise.building.plan import kinds_of, needs_of, needs_verbs, schema_of
+from actiseg_noise.building.views import check_images
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.selection import ALL, Selection
 from actiseg_noise.errors import ActisegError, DataError, UnknownNameError, raise_if
@@ -102,15 +103,19 @@ class Request:
         """Yield the selected clips, objects in ascending object_id.
 
         Raises:
-            DataError: the adapter's clips do not ascend, or two have one address.
+            DataError: the adapter's clips do not ascend, two have one address, or an image is missing that a noise of
+                the recipe looks at.
             ActisegError: a clip that was asked for by name is not in the split, or every clip was left out.
         """
+        looks_at_images = self.content == "full" and "image" in needs_of(self.recipe)
         clips = _in_order(self.dataset, self.split, with_frames=self.content == "full")
         if not self.dataset.chooses:
             clips = self.selection.choose(clips, attrgetter("clip_id"), self.split, self.dataset.skipped)
         is_empty = True
         for clip in clips:
             is_empty = False
+            if looks_at_images:
+                check_images(clip, self.dataset.root, self.recipe)
             ids = [item.object_id for item in clip.objects]
             yield clip if ids == sorted(ids) else _with_sorted_objects(clip)
         if is_empty and self.dataset.skipped:

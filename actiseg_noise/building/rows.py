@@ -25,6 +25,7 @@ from actiseg_noise.building.compose import (
 from actiseg_noise.building.overlap import FrameMasks, Hit, Patch, perturb, settle
 from actiseg_noise.building.plan import Plan, Tally
 from actiseg_noise.building.text import noise_text
+from actiseg_noise.building.views import ClipViews, ReadImage
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.records import FrameRow, MaskLabels, MaskRow
 from actiseg_noise.manifest.schema import ACTION, CLIPS, FRAMES, MASKS, NO_NOISE, PLAIN, SAMPLES
@@ -34,19 +35,27 @@ from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
 ReadMask = Callable[[Clip, FrameRecord], IndexMask]
 
 
-def clip_rows(clip: Clip, plan: Plan, tally: Tally, read_mask: ReadMask | None, schema_version: int = PLAIN) -> Rows:
+def clip_rows(
+    clip: Clip,
+    plan: Plan,
+    tally: Tally,
+    read_mask: ReadMask | None,
+    schema_version: int = PLAIN,
+    read_image: ReadImage | None = None,
+) -> Rows:
     """Return the clip's rows per table, noised by ``plan``; draws are counted in ``tally``.
 
     Args:
         clip: objects in ascending object_id. schema_version: of the rows.
         read_mask: reads a frame's index mask; None for content without masks.
+        read_image: reads a frame's picture, for noises that need it.
 
     Raises:
         DataError: the clip or one of its masks is not what the layout promises.
     """
     check_clip(clip, plan)
     texts = zip(clip.objects, noise_text(clip, plan, tally), strict=True)
-    frames, masks = FrameRows(clip, plan, tally, read_mask).rows()
+    frames, masks = FrameRows(clip, plan, tally, read_mask, read_image).rows()
     rows: Rows = {FRAMES.name: frames, MASKS.name: masks}
     if schema_version < ACTION:
         return {**rows, CLIPS.name: [clip_row(clip)], SAMPLES.name: [sample_row(clip, *text) for text in texts]}
@@ -71,7 +80,9 @@ def check_clip(clip: Clip, plan: Plan) -> None:
 class FrameRows:
     """The frame and mask rows of one clip; remembers what draws once per (clip, object)."""
 
-    def __init__(self, clip: Clip, plan: Plan, tally: Tally, read_mask: ReadMask | None) -> None:
+    def __init__(
+        self, clip: Clip, plan: Plan, tally: Tally, read_mask: ReadMask | None, read_image: ReadImage | None = None
+    ) -> None:
         self.clip = clip
         self.plan = plan
         self.tally = tally
@@ -80,6 +91,7 @@ class FrameRows:
         self.positives = [item.object_id for item in clip.objects if item.is_positive]
         self.keys = [(slot, slot.base.child(clip.mask_address or clip.address)) for slot in plan.masks]
         self.once: dict[int, list[Hit]] = {}
+        self.views = ClipViews(clip, plan, read_mask, read_image)
 
     def rows(self) -> tuple[list[FrameRow], list[MaskRow]]:
         """Return the rows of frames and of masks."""
@@ -102,7 +114,8 @@ class FrameRows:
         """Yield one row per object of the clip."""
         hits = {i: self._hits(i, frame) for i in self.positives if i in boxes}
         scene = FrameMasks(index_mask, boxes, self.positives, self.plan.void_id)
-        after = settle(scene, {i: perturb(scene, i, hits[i], self.plan) for i in hits if hits[i]})
+        look = self.views.at(frame_idx, scene, hits)
+        after = settle(scene, {i: perturb(scene, i, hits[i], self.plan, look) for i in hits if hits[i]})
         for item in self.clip.objects:
             patch, box = after.get(item.object_id), boxes.get(item.object_id)
             labels = self._mask_labels(index_mask, item, box, patch, hits.get(item.object_id, []))

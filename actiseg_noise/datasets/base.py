@@ -12,7 +12,7 @@ from actiseg_noise.borders.folders import suggest_root
 from actiseg_noise.borders.roots import find_root
 from actiseg_noise.datasets.selection import ALL, Selection
 from actiseg_noise.errors import ActisegError, DataError, MissingTextError
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.masks import IndexMask, Picture
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 from actiseg_noise.registry import Registry
 
@@ -89,6 +89,18 @@ class Dataset(ABC):
             where = f"clip {clip.clip_id!r}, mask {frame.mask_path}, image {frame.image_path}"
             check_shape(shape, frame_size(self.root / frame.image_path), where, may_scale=self.masks_may_be_scaled)
         return index_mask
+
+    def read_image(self, clip: Clip, frame: FrameRecord) -> Picture:
+        """Return the frame's picture, ``uint8 RGB [H, W, 3]``: for noises that look at it.
+
+        Raises:
+            DataError: the frame names none, or it cannot be read.
+        """
+        from actiseg_noise.borders.images import read_frame
+
+        if frame.image_path is None:
+            raise DataError(f"clip {clip.clip_id!r}, frame {frame.frame_id}: the dataset names no image for it")
+        return read_frame(self.root / frame.image_path)
 
     def check_root(self, flag: str = "--root") -> None:
         """Raise DataError where the root is one folder too high or too low: what is there instead is proposed.

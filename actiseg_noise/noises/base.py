@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from actiseg_noise.masks import BinaryMask
+from actiseg_noise.masks import BinaryMask, Box
 from actiseg_noise.registry import Registry
 from actiseg_noise.vocabulary import Vocabulary
+
+NEEDS = frozenset({"frames", "objects", "image"})
+"""What a mask noise may need to see beside the mask: see ``noises/view.py``."""
 
 Options = Mapping[str, Any]
 Parameters = dict[str, Any]
@@ -81,13 +84,18 @@ class MaskNoise:
     Attributes:
         apply: ``(key, mask, **parameters) → mask``; ``mask`` is ``bool [h, w]``, a crop around the object with at least
             ``reach`` free pixels on every side that the canvas allows; the result has the same shape. More free
-            pixels change nothing: what is drawn is anchored to the object, not to the crop.
+            pixels change nothing: what is drawn is anchored to the object, not to the crop. Of a noise with ``needs``:
+            ``(key, mask, view, **parameters) → mask``.
         resolve: ``(options, height, width) → parameters``: options as written in the recipe become the pixel values
             of this canvas; they are stored in the manifest. Raises ActisegError for options that make no noise.
         reach: ``parameters → px``: how far outside the object's box the noise may paint.
         defaults: option → default value; an option not named here is refused.
         strength: the option that says how hard the noise is: what ``--boundary K`` sets.
         erases: making the object disappear is what it is for; any other noise that does leaves the object as it was.
+        needs: what it sees beside the mask: ``frames``, the object in other frames of the clip; ``objects``, the
+            others of the frame; ``image``, the frame's picture. The build gives a :class:`View` with these and no more.
+        area: ``(view, **parameters) → Box``: what it may paint beside what ``reach`` says, for a noise with ``needs``;
+            ``view.box`` is the object's box then.
     """
 
     noise_id: str
@@ -99,7 +107,16 @@ class MaskNoise:
     defaults: Options = field(default_factory=dict)
     strength: str | None = None
     erases: bool = False
+    needs: frozenset[str] = frozenset()
+    area: Callable[..., Box] | None = None
     kind: str = "mask"
+
+    def __post_init__(self) -> None:
+        if not self.needs <= NEEDS or (self.area is not None and not self.needs):
+            raise ValueError(
+                f"{self.noise_id}: a mask noise needs some of {sorted(NEEDS)}, and has an area only if it needs any; "
+                f"got needs {sorted(self.needs)}"
+            )
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def redraw(mask: BinaryMask, move: Move, reach: int) -> BinaryMask:
     canvas = np.zeros((tight.shape[0] + 2 * reach, tight.shape[1] + 2 * reach), np.uint8)
     for outer, holes in sorted(trace(tight), key=lambda part: not part[1]):  # islands lie in holes: holes come first
         _draw_part(canvas, outer, holes, move, reach)
-    return _cut(canvas, reach - box.top, reach - box.left, mask.shape)
+    return cut(canvas, reach - box.top, reach - box.left, mask.shape)
 
 
 def box_of(mask: BinaryMask) -> Box:
@@ -95,7 +95,7 @@ def _cut_hole(layer: Pixels, outline: Outline) -> bool:
     return True
 
 
-def _cut(canvas: Pixels, top: int, left: int, shape: tuple[int, ...]) -> BinaryMask:
+def cut(canvas: Pixels, top: int, left: int, shape: tuple[int, ...]) -> BinaryMask:
     """Return what a crop shows whose first pixel is (``top``, ``left``) of the canvas, possibly outside of it."""
     out = np.zeros(shape, np.uint8)
     rows, columns = max(top, 0), max(left, 0)

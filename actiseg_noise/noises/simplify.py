@@ -60,7 +60,7 @@ def simplified(outline: Outline, tolerance: float) -> Outline:
     One that would be left with fewer than three corners is simplified at half the tolerance, and so on: the knife that
     is narrower than the tolerance stays a knife. A line one pixel wide stays as it is.
     """
-    ring = _canonical(outline.astype(np.int64))
+    ring = canonical(outline.astype(np.int64))
     while tolerance >= FINEST_PX:
         corners = ring[corner_indices(ring, tolerance)]
         if len(corners) >= 3:
@@ -80,7 +80,7 @@ def corner_indices(ring: Points, tolerance: float) -> list[int]:
     chains = [(0, furthest), (furthest, len(ring))]
     while chains:
         first, last = chains.pop()
-        between = _squared_distances(closed[first + 1 : last], closed[first], closed[last])
+        between = squared_distances(closed[first + 1 : last], closed[first], closed[last])
         if len(between) and between.max() > tolerance**2:
             corner = first + 1 + int(np.argmax(between))
             kept.add(corner)
@@ -88,7 +88,7 @@ def corner_indices(ring: Points, tolerance: float) -> list[int]:
     return sorted(kept)
 
 
-def _squared_distances(points: Points, start: Points, end: Points) -> npt.NDArray[np.float64]:
+def squared_distances(points: Points, start: Points, end: Points) -> npt.NDArray[np.float64]:
     """Return the squared distance of each point to the line from ``start`` to ``end``, its ends included."""
     x, y = (points - start).T
     dx, dy = (int(step) for step in end - start)
@@ -99,7 +99,7 @@ def _squared_distances(points: Points, start: Points, end: Points) -> npt.NDArra
     return np.where((along > 0) & (along < length), across * across / max(length, 1), to_nearer_end)
 
 
-def _canonical(ring: Points) -> Points:
+def canonical(ring: Points) -> Points:
     """Return the ring clockwise from its topmost, there leftmost, point: whatever order it was traced in."""
     x, y = ring.T
     if np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)) < 0:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
 
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
+from actiseg_noise.masks import Box
 from actiseg_noise.noises.base import NOISES, FlagNoise, Label, MaskNoise, NarrationNoise, TextNoise
 from actiseg_noise.vocabulary import Vocabulary
+from tools.pages.scenes import noised, view_of
 
 Kind = TypeVar("Kind", TextNoise, MaskNoise, NarrationNoise, FlagNoise)
 ALL = list(NOISES)
@@ -64,7 +67,8 @@ def test_the_id_has_a_version_and_the_texts_are_there(name: str) -> None:
 def test_the_key_comes_first_and_options_are_keyword_only(name: str) -> None:
     parameters = list(inspect.signature(NOISES[name].apply).parameters.values())
     assert parameters[0].name == "key"
-    positional = 3 if NOISES[name].kind in ("text", "narration") else 2
+    noise = NOISES[name]
+    positional = 3 if noise.kind in ("text", "narration") or (isinstance(noise, MaskNoise) and noise.needs) else 2
     assert all(p.kind is p.KEYWORD_ONLY for p in parameters[positional:])
 
 
@@ -178,7 +182,7 @@ def test_a_mask_keeps_its_shape_and_the_argument_its_pixels(name: str) -> None:
     mask = disc()
     before = mask.copy()
     for key in KEYS[:5]:
-        noisy = noise.apply(key, mask, **parameters)
+        noisy = noised(noise, key, mask, parameters)
         assert noisy.shape == mask.shape
         assert noisy.dtype == np.bool_
         assert np.array_equal(mask, before)
@@ -189,7 +193,7 @@ def test_a_mask_keeps_its_shape_and_the_argument_its_pixels(name: str) -> None:
 def test_the_same_key_gives_the_same_mask(name: str) -> None:
     noise = noise_of(MaskNoise, name)
     parameters = noise.resolve(dict(noise.defaults), *CANVAS)
-    first, second = (noise.apply(KEYS[0], disc(), **parameters) for _ in range(2))
+    first, second = (noised(noise, KEYS[0], disc(), parameters) for _ in range(2))
     assert np.array_equal(first, second)
 
 
@@ -197,18 +201,16 @@ def test_the_same_key_gives_the_same_mask(name: str) -> None:
 def test_a_mask_changes(name: str) -> None:
     noise = noise_of(MaskNoise, name)
     parameters = noise.resolve(dict(noise.defaults), *CANVAS)
-    assert any(not np.array_equal(noise.apply(key, disc(), **parameters), disc()) for key in KEYS)
+    assert any(not np.array_equal(noised(noise, key, disc(), parameters), disc()) for key in KEYS)
 
 
 @pytest.mark.parametrize("name", MASK)
 def test_nothing_is_painted_beyond_the_reach(name: str) -> None:
     noise = noise_of(MaskNoise, name)
     parameters = noise.resolve(dict(noise.defaults), *CANVAS)
-    rows, columns = np.nonzero(disc())
-    margin = noise.reach(parameters)
-    near = np.s_[rows.min() - margin : rows.max() + margin + 1, columns.min() - margin : columns.max() + margin + 1]
     for key in KEYS[:5]:
-        noisy = noise.apply(key, disc(), **parameters)
+        near = room_for(noise, key, parameters, noise.reach(parameters)).slices
+        noisy = noised(noise, key, disc(), parameters)
         assert noisy.sum() == noisy[near].sum()
 
 
@@ -216,16 +218,31 @@ def test_nothing_is_painted_beyond_the_reach(name: str) -> None:
 def test_what_is_drawn_is_anchored_to_the_object_not_to_the_crop(name: str) -> None:
     noise = noise_of(MaskNoise, name)
     parameters = noise.resolve(noise.defaults, *CANVAS)
-    rows, columns = np.nonzero(disc())
-    first, last = (rows.min(), columns.min()), (rows.max() + 1, columns.max() + 1)
     for key in KEYS[:5]:
-        tight, wide = (
-            np.s_[first[0] - m : last[0] + m, first[1] - n : last[1] + n]
-            for m, n in (2 * [noise.reach(parameters) + 1], [noise.reach(parameters) + 20, noise.reach(parameters) + 7])
-        )
+        tight = room_for(noise, key, parameters, noise.reach(parameters) + 1)
+        wide = Box(tight.top - 19, tight.left - 6, tight.bottom + 19, tight.right + 6)
         noisy = np.zeros(CANVAS, bool)
-        noisy[tight] = noise.apply(key, disc()[tight], **parameters)
-        assert np.array_equal(noisy[wide], noise.apply(key, disc()[wide], **parameters))
+        noisy[tight.slices] = noised(noise, key, disc(), parameters, tight)
+        assert np.array_equal(noisy[wide.slices], noised(noise, key, disc(), parameters, wide))
+
+
+def room_for(noise: MaskNoise, key: Key, parameters: dict[str, Any], margin: int) -> Box:
+    """Return the box of the disc and of what else the noise may paint, with a margin."""
+    view = view_of(noise, key, disc())
+    area = view.box if noise.area is None else view.box.union(noise.area(view, **parameters))
+    return area.padded(margin, *CANVAS)
+
+
+@pytest.mark.parametrize("name", MASK)
+def test_a_noise_sees_what_it_needs_and_no_more(name: str) -> None:
+    noise = noise_of(MaskNoise, name)
+    parameters = noise.resolve(dict(noise.defaults), *CANVAS)
+    positional = [p for p in inspect.signature(noise.apply).parameters.values() if p.kind is not p.KEYWORD_ONLY]
+    assert len(positional) == 2 + bool(noise.needs)
+    for missing in noise.needs:
+        poor = view_of(replace(noise, needs=noise.needs - {missing}, area=None), KEYS[0], disc(), Box(0, 0, *CANVAS))
+        with pytest.raises(LookupError, match=f"needs=frozenset\\({{'{missing}'}}\\)"):
+            noise.apply(KEYS[0], disc(), poor, **parameters)
 
 
 @pytest.mark.parametrize("name", MASK)
@@ -248,4 +265,4 @@ def test_an_object_at_the_border_and_a_single_pixel_are_no_trouble(name: str) ->
     noise = noise_of(MaskNoise, name)
     parameters = noise.resolve(dict(noise.defaults), *CANVAS)
     for mask in (disc(centre=(0, 0)), disc(centre=(479, 853)), disc(radius=0), np.ones((1, 1), bool)):
-        assert noise.apply(KEYS[0], mask, **parameters).shape == mask.shape
+        assert noised(noise, KEYS[0], mask, parameters).shape == mask.shape

@@ -9,10 +9,11 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 from deposits import save_mask
+from PIL import Image
 
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.key import Key
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.masks import IndexMask, Picture
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 
 NOUNS = {
@@ -72,6 +73,11 @@ class Toy(Dataset):
         if frame.mask_path in self.masks:
             return self.masks[frame.mask_path]
         return super().read_index_mask(clip, frame)
+
+    def read_image(self, clip: Clip, frame: FrameRecord) -> Picture:
+        if frame.mask_path in self.masks and not (self.root / str(frame.image_path)).exists():
+            return draw_picture(self.masks[frame.mask_path])
+        return super().read_image(clip, frame)
 
 
 def thing(object_id: int, category_id: int, *, noun: int = 0, positive: bool = True) -> ObjectRecord:
@@ -135,3 +141,20 @@ def write_toy(toy: Toy, root: Path) -> Toy:
     for path, mask in toy.masks.items():
         save_mask(root / path, mask)
     return Toy(root, toy.clips)
+
+
+def make_pictured_toy(root: Path, clips: int = 3, frames: int = 6, scale: int = 10) -> Toy:
+    """Return a toy with images on disk."""
+    toy = make_toy(clips=clips, frames=frames, root=root, scale=scale)
+    for path, mask in toy.masks.items():
+        image = (root / path).with_suffix(".jpg")  # by name; the content is PNG, which keeps every pixel
+        image.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(draw_picture(mask)).save(image, format="PNG")
+    return toy
+
+
+def draw_picture(mask: IndexMask) -> Picture:
+    """Return each object as a colour, lighter to the right, half a toy's pixel off."""
+    shifted = np.roll(mask, (mask.shape[0] // HEIGHT // 2,) * 2, (0, 1)).astype(np.uint32)
+    shade = np.arange(mask.shape[1]) * WIDTH // mask.shape[1]
+    return (np.stack([shifted * 73, shifted * 151 + shade, shifted * 29 + 2 * shade], 2) % 256).astype(np.uint8)

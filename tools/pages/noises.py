@@ -21,6 +21,7 @@ from tools.pages.pictures import Picture, draw_noise, plan_panels
 
 EXAMPLES = 6
 KINDS = ("text", "narration", "flag", "mask")
+SEEN = {"frames": "the object in other frames", "objects": "the frame's other objects", "image": "the image"}
 WITHOUT_EXAMPLES = {
     "wordnet_synonym-v1": "What it draws depends on the WordNet data at hand, so no example is printed here.",
 }
@@ -59,10 +60,16 @@ of the objects whose clean flag is positive, whatever flag they are given.
 (`temporal = "clip"`): then every frame of the object gets the same draw, one annotator's habit. The first noise that
 fires is applied, with `sequential = true` all that fire. Void pixels are never painted, and of two objects that claim a
 pixel the earlier one keeps it. A noise that would leave nothing of an object keeps it as it was, and its row says so,
-unless erasing is what the noise is for or the recipe says `allow_erase = true`.
+unless erasing is what the noise is for or the recipe says `allow_erase = true`. Some noises *look at* more than the
+object's mask: at the object in the clip's other annotated frames, at the frame's other objects, at its image; always as
+they are before any noise ([decision 22](decisions/0022-noises-that-see-more-than-a-mask.md)). Those that look at other
+frames put the mask that they find there in the place of what noises before them made: name them first where
+`sequential = true`. How far noisy masks are from clean ones, beside a real disagreement:
+[realistic_noise.md](realistic_noise.md).
 
 In the pictures the blue line is the clean outline of one object, the filled area its noisy mask before any overlap is
-settled; grey are the other objects.
+settled; grey are the other objects. For noises that look at other frames the object goes 6 pixels to the right in each
+of nine frames, and is wider by a pixel on all sides for every frame that it is away from the fifth, which is shown.
 """
 
 
@@ -94,6 +101,8 @@ def _describe(noise: Noise) -> Iterator[str]:
     rows = [("kind", noise.kind), ("options", options or "none"), ("eligible", _eligible(noise))]
     if isinstance(noise, MaskNoise):
         rows.append(("strength", f"`{noise.strength}`, which `build --boundary` sets" if noise.strength else "none"))
+        if noise.needs:
+            rows.append(("looks at", ", ".join(SEEN[need] for need in sorted(noise.needs))))
     elif isinstance(noise, TextNoise):
         rows.append(("drawn from", "the clip's own objects" if _is_local(noise) else "the vocabulary"))
     elif isinstance(noise, NarrationNoise):

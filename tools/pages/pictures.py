@@ -14,10 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.datasets.kitchen import plan_video, render_video
+from actiseg_noise.datasets.kitchen.render import RenderedFrame
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
-from actiseg_noise.masks import BinaryMask, IndexMask
+from actiseg_noise.masks import BinaryMask, Box, IndexMask
 from actiseg_noise.noises.base import MaskNoise
+from tools.pages.scenes import view_of
 
 Picture = npt.NDArray[np.uint8]
 
@@ -66,7 +68,12 @@ def apply(noise: MaskNoise, panel: Panel) -> BinaryMask:
     """Return the object's noisy mask on the whole canvas."""
     mask = _frame() == OBJECT
     parameters = noise.resolve(panel.options, *mask.shape)
-    return noise.apply(Key("page", noise.noise_id, panel.draw), mask, **parameters)
+    key = Key("page", noise.noise_id, panel.draw)
+    if not noise.needs:
+        return noise.apply(key, mask, **parameters)
+    box, frame = Box(0, 0, *mask.shape), _drawn()
+    view = view_of(noise, key, mask, box, index_mask=frame.mask, object_id=OBJECT, picture=frame.image)
+    return noise.apply(key, mask, view, **parameters)
 
 
 def _nearest(noise: MaskNoise, value: float) -> float:
@@ -84,9 +91,14 @@ def _nearest(noise: MaskNoise, value: float) -> float:
 
 
 @cache
+def _drawn() -> RenderedFrame:
+    """Return the frame that is shown."""
+    return render_video(plan_video("train", VIDEO))[FRAME]
+
+
 def _frame() -> IndexMask:
-    """Return the index mask of the frame that is shown."""
-    return render_video(plan_video("train", VIDEO))[FRAME].mask
+    """Return its index mask."""
+    return _drawn().mask
 
 
 def _draw(noisy: BinaryMask) -> Picture:
