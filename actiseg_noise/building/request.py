@@ -279,7 +279,8 @@ def _check_allowed(dataset: Dataset, recipe: Recipe, asked: BuildOptions) -> Non
 def _check_text(request: Request) -> None:
     """Refuse bad noise options, and text noise that no noun of the dataset can take, before any work."""
     plan = request.job().plan()
-    if plan.is_narration_idle:
+    others = [s for s in request.recipe.noises if s.rate and NOISES[s.noise_id].kind != "narration"]
+    if plan.is_narration_idle and not others:  # one idle noise beside a working one is fine (decision 0006)
         count = len(request.vocabulary.narrations)
         told = f"{count or 'no'} narration{'s' * (count > 1)}"
         if count > 1:

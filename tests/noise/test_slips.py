@@ -422,8 +422,11 @@ def test_levels_have_the_same_noises_each_harder_than_the_one_before() -> None:
     for low, high in pairwise(map(load_recipe, LEVELS)):
         for spec, harder in zip(low.noises, high.noises, strict=True):
             assert spec.rate < harder.rate
-            for option in ("sigma", "tolerance", "length", "kernel"):
+            for option in ("sigma", "every", "length", "kernel", "lost", "share"):
                 assert spec.options.get(option, 0) < harder.options.get(option, 1)
+            for option in ("delay", "steps", "expand"):
+                assert spec.options.get(option, 0) <= harder.options.get(option, 0)
+            assert spec.options.get("clicks", 2) > harder.options.get("clicks", 1)
 
 
 @pytest.mark.parametrize("name", LEVELS)
