@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from actiseg_bench.grid.api import run, train
     from actiseg_bench.metrics.actionvos import ObjectFrameCounts, actionvos_scores, count_object_frames
     from actiseg_bench.metrics.davis import boundary_f, jaccard
+    from actiseg_bench.prediction.video import predict_video
     from actiseg_bench.records import collate
     from actiseg_bench.report.leaderboard import leaderboard
     from actiseg_bench.results.stored import read_results
@@ -34,6 +35,7 @@ __all__ = [  # noqa: RUF022 - in the order of their use
     "tune",
     "train",
     "predict",
+    "predict_video",
     "evaluate",
     "read_results",
     "leaderboard",
@@ -53,6 +55,7 @@ _HOMES = {
     "tune": "tuning.api",
     "train": "grid.api",
     "predict": "scoring.prediction_folder",
+    "predict_video": "prediction.video",
     "evaluate": "scoring.evaluate",
     "read_results": "results.stored",
     "leaderboard": "report.leaderboard",

@@ -20,10 +20,10 @@ from actiseg_bench.results.result import write_result
 from actiseg_bench.results.stored import Results
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
-ON_THE_COMMAND_LINE_ALONE = {"analyze", "convert-checkpoint", "list", "pretrain", "verify"}
+ON_THE_COMMAND_LINE_ALONE = {"analyze", "convert-checkpoint", "doctor", "list", "pretrain", "report", "verify"}
 OTHERS = {
     *("ManifestDataset", "collate", "read_results", "actionvos_scores", "count_object_frames", "ObjectFrameCounts"),
-    *("jaccard", "boundary_f", "__version__"),
+    *("jaccard", "boundary_f", "predict_video", "__version__"),
 }
 
 

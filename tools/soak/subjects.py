@@ -63,6 +63,7 @@ SLOW_ON_MANIFEST = (
     REBUILD,
     noise("diff {made}/manifest {it} --json"),
     noise("inspect {it} --json --plot {out}"),
+    noise("view {it} --root {made}/kitchen --out {out}"),
     noise("clean {it} --corrections {made}/corrections/corrections.csv --out {out}"),
     PUBLISH_RECIPE,
     noise("export {it} --format refvos --masks rle --images copy --out {out}"),
@@ -198,6 +199,7 @@ SUBJECTS = (
         ),
         (
             bench("analyze {it} --out {out}"),
+            bench("report {it} --manifest {made}/evaluation --out {out}"),
             bench("leaderboard {it} --json"),
             bench("leaderboard {it} --format latex"),
         ),
