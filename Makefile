@@ -13,7 +13,7 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## Say what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-.PHONY: help demo test check lint coverage slow soak versions hooks bench weights trained manifests clean
+.PHONY: help demo test check lint coverage slow soak versions hooks bench site weights trained manifests clean
 
 demo: $(VENV)/.installed ## Train and score every strategy on every track of the quick protocol, print the leaderboard
 	$(BIN)/actiseg-bench run --all --jobs 2 --out $(DEMO)
@@ -60,6 +60,10 @@ bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 	$(BIN)/python benchmarks/referformer.py
 	$(BIN)/python benchmarks/published_checkpoint.py
 
+site: $(VENV)/.installed-docs ## Build the pages as a website, from this folder alone: out/site/index.html
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet -d out/.doctrees docs out/site
+	@echo out/site/index.html
+
 weights: $(VENV)/.installed-dev ## Make the bundled start weights again (`tiny`: about 20 minutes on two cores)
 	$(BIN)/actiseg-bench pretrain --model tiny --out models/tiny
 	$(BIN)/actiseg-bench pretrain --model referformer-mini --threads 1 --out models/referformer-mini
@@ -83,4 +87,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[docs]"
 	touch $@

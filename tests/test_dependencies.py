@@ -31,7 +31,9 @@ COMMANDS = {
     "ruff",
     "setuptools",
 }  # not imported
+WEBSITE = [ROOT / "docs" / "conf.py", ROOT / "docs" / "reading.md", ROOT / "tests" / "test_site.py"]
 STUBS = {"types-pyyaml"}
+FOR_SPHINX = {"furo", "ipykernel"}  # named by docs/conf.py and the notebooks, not imported
 
 
 def normal(name: str) -> str:
@@ -78,7 +80,7 @@ def imported(*folders: str, in_strings: bool = False) -> dict[str, str]:
     return {name: path for name, path in found.items() if name != NAME}
 
 
-@pytest.mark.parametrize("extra", [None, *sorted(set(EXTRAS) - {"dev"})], ids=str)
+@pytest.mark.parametrize("extra", [None, *sorted(set(EXTRAS) - {"dev", "docs"})], ids=str)
 def test_everything_declared_is_imported_by_shipped_code(extra: str | None) -> None:
     unused = declared(extra) - set(imported(*SHIPPED))
     assert not unused, (
@@ -89,6 +91,13 @@ def test_everything_declared_is_imported_by_shipped_code(extra: str | None) -> N
 def test_everything_for_developers_is_imported_by_tests_or_tools_or_is_a_command() -> None:
     used = imported("tests", "tools", "benchmarks", in_strings=True)
     assert declared("dev") - set(used) == COMMANDS | STUBS
+
+
+def test_everything_for_the_website_is_used_by_it_or_by_its_tests() -> None:
+    text = "\n".join(path.read_text("utf-8") for path in WEBSITE)
+    unused = {name for name in declared("docs") - FOR_SPHINX if not re.search(rf"\b{name.replace('-', '_')}\b", text)}
+    assert not unused
+    assert all(name in text for name in FOR_SPHINX)
 
 
 # What a user brings: ``to_pandas()`` is for those who have pandas, and says so to the others.
