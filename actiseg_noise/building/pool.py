@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actiseg_noise.borders.processes import no_interrupts
-from actiseg_noise.building.chunk import Job, Worker, is_finished, start_process, write_in_process
+from actiseg_noise.building.chunk import Job, Place, Worker, is_finished, start_process, write_in_process
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.records import Clip
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -45,16 +44,14 @@ def _check_script() -> None:
         raise ActisegError(_NO_MAIN_MODULE.format(what=f"worker processes cannot import the script {file}"))
 
 
-def finished_chunks(
-    job: Job, chunks: Iterable[tuple[Clip, ...]], folder: Path, workers: int
-) -> Generator[tuple[Path, int]]:
+def finished_chunks(job: Job, wanted: Iterable[Place], workers: int) -> Generator[tuple[Path, int]]:
     """Yield (chunk folder, clips in it) in order, making those that are not there.
 
     A few chunks are made in this process: they are done before others have started.
     """
-    numbered = ((folder / f"{index:06d}", clips) for index, clips in enumerate(chunks))
-    first = list(islice(numbered, workers * CHUNKS_WORTH_A_PROCESS))
-    places = chain(first, numbered)
+    remaining = iter(wanted)
+    first = list(islice(remaining, workers * CHUNKS_WORTH_A_PROCESS))
+    places = chain(first, remaining)
     if workers == 1 or len(first) < workers * CHUNKS_WORTH_A_PROCESS:
         worker = Worker(job)
         for place, clips in places:
@@ -65,9 +62,7 @@ def finished_chunks(
     yield from _in_processes(job, places, workers)
 
 
-def _in_processes(
-    job: Job, places: Iterator[tuple[Path, tuple[Clip, ...]]], workers: int
-) -> Generator[tuple[Path, int]]:
+def _in_processes(job: Job, places: Iterator[Place], workers: int) -> Generator[tuple[Path, int]]:
     """Make chunks in worker processes, a few ahead of what is consumed; the processes end with the generator."""
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool

@@ -19,6 +19,7 @@ from actiseg_noise.building.action import names_narration
 from actiseg_noise.building.chunk import Job
 from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.building.plan import kinds_of, schema_of
+from actiseg_noise.building.shards import Shard
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.selection import ALL, Selection
 from actiseg_noise.errors import ActisegError, DataError, UnknownNameError, raise_if
@@ -63,6 +64,11 @@ class Request:
             return Path(self.asked.out)
         name = f"{self.recipe.recipe_id}-s{self.recipe.seed}{self.selection.suffix}"
         return Path("manifests") / self.dataset.card.name / self.split / name
+
+    @property
+    def shard(self) -> Shard | None:
+        """Return the part of the build that is asked for, None for the whole."""
+        return None if self.asked.shard is None else Shard.parse(self.asked.shard)
 
     @property
     def schema_version(self) -> int:
@@ -128,6 +134,8 @@ def make_request(dataset: str | Dataset, options: BuildOptions | None = None) ->
         raise UnknownNameError("content", asked.content, BUILT_CONTENTS)
     raise_if(asked.limit is not None and asked.limit < 1, f"--limit must be at least 1, got {asked.limit}")
     raise_if(asked.processes < 1, f"--workers must be at least 1, got {asked.processes}")
+    if asked.shard is not None:
+        Shard.parse(asked.shard)
     selection = Selection(asked.limit, None if asked.clips is None else tuple(sorted(set(asked.clips))))
     found = _open_dataset(dataset, asked)
     found.check_root()
