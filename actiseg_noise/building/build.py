@@ -62,7 +62,7 @@ def run_build(request: Request) -> Path:
     """Build what ``request`` asks for and return the manifest's folder."""
     asked, out = request.asked, request.out
     progress = asked.progress or Progress()
-    if asked.processes > 1:
+    if asked.processes > 1 or not request.engine.is_own:
         check_main_module()
     if asked.resume and is_built(request, out):
         _clean_up(request, out)
@@ -99,7 +99,7 @@ def run_shard(request: Request, shard: Shard) -> ShardReport:
     """
     asked, out = request.asked, request.out
     progress = asked.progress or Progress()
-    if asked.processes > 1:
+    if asked.processes > 1 or not request.engine.is_own:
         check_main_module()
     if is_built(request, out):
         progress.note(f"{out} is already built")
@@ -124,7 +124,7 @@ def _write_shard(request: Request, shard: Shard, chunks: Path, progress: Progres
     job = request.job(_thresholds(request, progress))
     with (
         _dealt(request, shard, chunks) as (wanted, total),
-        closing(finished_chunks(job, wanted, request.asked.processes)) as finished,
+        closing(finished_chunks(job, wanted, request.asked.processes, request.engine)) as finished,
     ):
         for _, count in finished:
             made, clips = made + 1, clips + count
@@ -261,7 +261,7 @@ def _write_manifest(request: Request, space: Workspace, progress: Progress) -> N
     with _counted(request, space.scratch) as (clips, total), ManifestWriter(space.manifest, tables) as writer:
         thresholds = _thresholds(request, progress)
         wanted = numbered(split_chunks(clips, request.content), space.chunks)
-        finished = finished_chunks(request.job(thresholds), wanted, request.asked.processes)
+        finished = finished_chunks(request.job(thresholds), wanted, request.asked.processes, request.engine)
         with closing(finished):  # an error ends the worker processes before the workspace goes
             for folder, count in finished:
                 tally.add(read_chunk_info(folder)["tally"])

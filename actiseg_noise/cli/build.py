@@ -54,6 +54,7 @@ def build(
     workers: Annotated[
         int | None, typer.Option(metavar="N", help=f"{HELP['workers']} [default: one per core; 1 for text]")
     ] = None,
+    engine: Annotated[str, _flag("engine", metavar="NAME")] = "processes",
     shard: Annotated[str | None, _flag("shard", metavar="N/COUNT")] = None,
     resume: Annotated[bool, _flag("resume", "--resume")] = False,
     force: Annotated[bool, _flag("force", "--force")] = False,
@@ -95,6 +96,7 @@ def build(
         gate=gate,
         out=out,
         workers=workers,
+        engine=engine,
         shard=shard,
         resume=resume,
         force=force,
