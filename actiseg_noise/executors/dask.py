@@ -7,9 +7,11 @@ scheduler that people run; workers may join it and leave at any time. A piece wh
 from __future__ import annotations
 
 import logging
+import socket
 import warnings
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.borders.processes import no_interrupts
@@ -17,7 +19,6 @@ from actiseg_noise.errors import ActisegError, ActisegWarning, MissingExtraError
 from actiseg_noise.executors.base import EXECUTORS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from concurrent.futures import Future
 
 CONNECT_S = 5.0
@@ -64,7 +65,8 @@ def open_dask(address: str | None, workers: int) -> Iterator[DaskExecutor]:
             where = stack.enter_context(_start_workers(distributed, workers))
         else:
             where = _checked(distributed, address)
-        client = stack.enter_context(_client(distributed, where))
+        client = _client(distributed, where)
+        stack.callback(_let_go, client.close)
         if not client.nthreads():
             warnings.warn(
                 f"no worker has joined {where} yet; waiting. Start one: dask worker {where}",
@@ -72,8 +74,14 @@ def open_dask(address: str | None, workers: int) -> Iterator[DaskExecutor]:
                 stacklevel=3,
             )
         executor = DaskExecutor(client)
-        stack.callback(executor.cancel)
+        stack.callback(_let_go, executor.cancel)
         yield executor
+
+
+def _let_go(end: Callable[[], Any]) -> None:
+    """End something of a scheduler that may be gone; why the work failed has been said."""
+    with suppress(OSError, RuntimeError, CancelledError):
+        end()
 
 
 def _start_workers(distributed: Any, workers: int) -> Any:
@@ -85,14 +93,21 @@ def _start_workers(distributed: Any, workers: int) -> Any:
 
 
 def _checked(distributed: Any, address: str) -> str:
-    """Return an address; a client of what is none takes 20 s to say so.
+    """Return an address at which a scheduler answers.
+
+    The library's client takes long to say that an address is none, and waits for ever where somebody listens who is no
+    scheduler. A scheduler speaks first.
 
     Raises:
-        ActisegError: it is none.
+        ActisegError: nobody is there, or no scheduler.
     """
     try:
-        distributed.comm.get_address_host_port(address)
-    except ValueError as error:
+        host, port = distributed.comm.get_address_host_port(address)
+        is_plain = address.startswith("tcp:") or "://" not in address
+        with socket.create_connection((host, port), timeout=CONNECT_S) as connection:
+            if is_plain and not connection.recv(1):
+                raise ConnectionError("who listens there closes the connection")
+    except (OSError, ValueError) as error:
         raise _no_scheduler(address, error) from None
     return address
 
@@ -120,7 +135,7 @@ def _no_scheduler(where: Any, error: Exception) -> ActisegError:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep the library from printing pages about connections that end: what matters is said in one line."""
-    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]
+    names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in ("distributed", "tornado")]
     logs = [(log := logging.getLogger(name), log.level) for name in names]
     for log, _ in logs:
         log.setLevel(logging.CRITICAL)
