@@ -111,9 +111,9 @@ def test_an_executor_makes_the_same_manifest(
     toy: Toy, tmp_path: Path, engine: Callable[..., str], options: dict[str, Any]
 ) -> None:
     made: list[Counting] = []
-    words = {"recipe": RECIPE, "workers": 2} | options
+    words = {"recipe": RECIPE} | options
     out = actiseg_noise.build(
-        toy, out=tmp_path / "m", engine=engine(on_threads(made)), progress=(heard := Notes()), **words
+        toy, out=tmp_path / "m", engine=engine(on_threads(made)), workers=2, progress=(heard := Notes()), **words
     )
     chunks = len(list(chunk.split_chunks(toy.clips, options.get("content", "full"))))
     assert len(made[0].arguments) == chunks > 1
