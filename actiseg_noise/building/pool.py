@@ -111,7 +111,7 @@ def _by_executor(job: Job, places: Iterable[Place], workers: int, engine: Engine
     """
     versions, sent = versions_here(), packed(job)
     waiting: deque[tuple[Future[str | None] | None, Path, int]] = deque()
-    with engine.open(workers) as executor:
+    with engine.start(workers) as executor:
         for place, clips in places:
             arguments = (versions, sent, str(place.absolute()), packed(clips))
             future = None if is_finished(job, place, clips) else _submit(executor, place, engine, *arguments)

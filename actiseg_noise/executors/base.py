@@ -65,7 +65,7 @@ class Engine:
         """Return whether the work is done by a build's own processes."""
         return self.name == PROCESSES
 
-    def open(self, workers: int) -> AbstractContextManager[Executor]:
+    def start(self, workers: int) -> AbstractContextManager[Executor]:
         """Return the executor as a context.
 
         Raises:
