@@ -223,7 +223,8 @@ def _print_shard(report: ShardReport, as_json: bool) -> None:
         print_text(f"nothing to do for shard {report.shard}: {report.folder} is built")
     else:
         print_text(
-            f"shard {report.shard}: {report.chunks:,} chunks of {report.clips:,} clips are in {report.folder}. "
+            f"shard {report.shard}: finished, {report.clips:,} clips in {report.chunks:,} "
+            f"chunk{'s' * (report.chunks != 1)} in {report.folder}. "
             "The same command without --shard joins what all shards have made."
         )
 
