@@ -60,6 +60,7 @@ _EXTRAS = {
     "nltk": "wordnet",
     "fsspec": "remote",
     "matplotlib": "plots",
+    "distributed": "cluster",
 }
 
 

@@ -18,7 +18,7 @@ NOISE_LAYERS: tuple[tuple[str, ...], ...] = (
     ("records", "masks"),
     ("vocabulary",),
     ("borders",),
-    ("datasets", "noises"),
+    ("datasets", "noises", "executors"),
     ("recipe",),
     ("manifest",),
     ("building", "web"),

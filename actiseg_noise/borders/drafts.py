@@ -5,32 +5,55 @@ Like a file (:mod:`actiseg_noise.borders.writing`), a folder is made beside its 
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from actiseg_noise.borders.locks import hold
+from actiseg_noise.borders.locks import hold, host_name
 from actiseg_noise.borders.writing import PARTIAL, WriteError, move, partial_of
 from actiseg_noise.errors import ActisegError
 
 
 @contextmanager
-def whole_folder(place: Path) -> Iterator[Path]:
+def whole_folder(
+    place: Path, *, keep: Callable[[Path], bool] = lambda _: False, parents: bool = True
+) -> Iterator[Path]:
     """Give a new folder that takes the place of ``place`` at the end, or is removed.
 
-    It is for folders of our own making that nobody else works at: nothing is locked, and what was there goes.
+    It is for folders of our own making: nothing is locked. While it is written it has a name that no other process of
+    any machine gives, so that several may make the same folder, where it is the same whoever makes it.
+
+    Args:
+        keep: whether the folder that is there is as good as the new one: it stays then. Otherwise it goes.
+        parents: make the folders above, too.
+
+    Raises:
+        OSError: the folder cannot be made, as where another process removed the one above it.
     """
-    partial = place.with_name(f".{place.name}.{os.getpid()}{PARTIAL}")
+    partial = place.with_name(f".{place.name}.{host_name()}.{os.getpid()}.{secrets.token_hex(4)}{PARTIAL}")
     try:
-        partial.mkdir(parents=True)
+        partial.mkdir(parents=parents)
         yield partial
-        remove_folder(place)
-        move(partial, place)
+        _give_place(partial, place, keep)
     finally:
         remove_folder(partial)
+
+
+def _give_place(partial: Path, place: Path, keep: Callable[[Path], bool]) -> None:
+    """Give a folder its place, unless what is there may stay, or another process puts such a one there meanwhile."""
+    if keep(place):
+        return
+    remove_folder(place)
+    try:
+        move(partial, place)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST) or not keep(place):
+            raise
 
 
 class FolderDraft:
@@ -61,9 +84,9 @@ class FolderDraft:
         advice: str = "use another --out",
         wait: bool = False,
     ) -> None:
-        self.place = place.resolve() if place.is_symlink() or place.name in ("", "..") else place
+        self.place = _without_links(place)
         self.room = partial_of(self.place)
-        self.path = self.room / f"new-{os.getpid()}"
+        self.path = self.room / f"new-{host_name()}-{os.getpid()}"
         self._old = self.room / "old"
         self._check, self._what, self._advice, self._wait = check, what, advice, wait
         self._stack = ExitStack()
@@ -104,6 +127,11 @@ class FolderDraft:
         """
         return path.parent / name if path.parent.name.endswith(PARTIAL) else None
 
+    @staticmethod
+    def room_of(place: Path) -> Path:
+        """Return the room that the draft of ``place`` has, or would have."""
+        return partial_of(_without_links(place))
+
     def commit(self) -> None:
         """Give the folder its place; a folder that is replaced goes only then.
 
@@ -132,6 +160,11 @@ class FolderDraft:
             remove_folder(self._old)
         for folder in unfinished:
             remove_folder(folder)
+
+
+def _without_links(place: Path) -> Path:
+    """Return where a folder really is to be: a link's target, and a name for ``.`` and ``..``."""
+    return place.resolve() if place.is_symlink() or place.name in ("", "..") else place
 
 
 _EARLIER_ROOMS = ("building", "exporting", "publishing")

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.borders.drafts import remove_folder
-from actiseg_noise.building.chunk import iter_batches, read_chunk_info, split_chunks, spooled
+from actiseg_noise.borders.writing import WriteError
+from actiseg_noise.building.chunk import Place, iter_batches, numbered, read_chunk_info, split_chunks, spooled
 from actiseg_noise.building.counts import FramePairs, Severity, check_gate, slot_counts
 from actiseg_noise.building.exact import exact_thresholds
 from actiseg_noise.building.options import BuildOptions, with_keywords
 from actiseg_noise.building.plan import Tally
 from actiseg_noise.building.pool import check_main_module, finished_chunks
 from actiseg_noise.building.request import Request, describe_skipped, make_request, untitled
+from actiseg_noise.building.shards import Shard, ShardReport, SharedWork
 from actiseg_noise.building.workspace import Workspace, check_output
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.errors import ActisegError
@@ -44,24 +46,37 @@ def build(dataset: str | Dataset, options: BuildOptions) -> Path:
         dataset: a registered name, or an adapter made by the caller.
         {options}
 
+    With ``shard`` only that part of the work is done, and the folder of the finished parts is returned; the same call
+    without it makes the manifest.
+
     Raises:
         ActisegError: bad usage or bad input; nothing half-written is left.
     """
-    return run_build(make_request(dataset, options))
+    request = make_request(dataset, options)
+    if request.shard is not None:
+        return run_shard(request, request.shard).folder
+    return run_build(request)
 
 
 def run_build(request: Request) -> Path:
     """Build what ``request`` asks for and return the manifest's folder."""
     asked, out = request.asked, request.out
     progress = asked.progress or Progress()
-    if asked.processes > 1:
+    if asked.processes > 1 or not request.engine.is_own:
         check_main_module()
     if asked.resume and is_built(request, out):
         _clean_up(request, out)
         progress.note(f"{out} is already built")
         return out
     check_output(out, force=asked.force, differs=_other_build(request, out))
-    with Workspace(out, request.fingerprint, force=asked.force) as space, _rare_collections(), _plain_allocation():
+    shared = work if (work := SharedWork(request)).is_begun else None
+    with (
+        Workspace(out, request.fingerprint, force=asked.force, shared=shared) as space,
+        _rare_collections(),
+        _plain_allocation(),
+    ):
+        if shared is not None:
+            progress.note(shared.describe())
         if space.kept:
             progress.note(f"continuing an interrupted build: {space.kept} chunks are finished")
         if space.has_removed:
@@ -73,10 +88,92 @@ def run_build(request: Request) -> Path:
     return out
 
 
+def run_shard(request: Request, shard: Shard) -> ShardReport:
+    """Make the chunks of one shard, and leave its mark; the same build without a shard joins what all have made.
+
+    Nothing is locked: shards on any number of machines work at one output, each at its own chunks. A shard that is
+    killed and begins again keeps its finished chunks.
+
+    Raises:
+        ActisegError: bad input, an output that may not be replaced, or shards of another build beside it.
+    """
+    asked, out = request.asked, request.out
+    progress = asked.progress or Progress()
+    if asked.processes > 1 or not request.engine.is_own:
+        check_main_module()
+    if is_built(request, out):
+        progress.note(f"{out} is already built")
+        return ShardReport(shard, out, is_built=True)
+    check_output(out, force=asked.force, differs=_other_build(request, out))
+    shared = SharedWork(request)
+    shared.begin()
+    try:
+        with _rare_collections(), _plain_allocation():
+            report = _write_shard(request, shard, shared.chunks, progress)
+        shared.mark(shard)
+    except (OSError, WriteError):
+        if shared.is_there:
+            raise
+        return _shard_too_late(request, shard, shared, progress)
+    return report if shared.is_there else _shard_too_late(request, shard, shared, progress)
+
+
+def _write_shard(request: Request, shard: Shard, chunks: Path, progress: Progress) -> ShardReport:
+    """Make the chunks of a shard that are not there."""
+    made = clips = 0
+    job = request.job(_thresholds(request, progress))
+    with (
+        _dealt(request, shard, chunks) as (wanted, total),
+        closing(finished_chunks(job, wanted, request.asked.processes, request.engine)) as finished,
+    ):
+        for _, count in finished:
+            made, clips = made + 1, clips + count
+            progress.advance(count, total)
+    return ShardReport(shard, chunks, made, clips)
+
+
+@contextmanager
+def _dealt(request: Request, shard: Shard, chunks: Path) -> Iterator[tuple[Iterator[Place], int | None]]:
+    """Give the chunks of a shard and the number of their clips, which is not known for text."""
+    everything = numbered(split_chunks(request.iter_clips(), request.content), chunks)
+    mine = (place for place in everything if shard.has(place[0].name))
+    if request.content == "text":
+        yield mine, None
+        return
+    total = 0
+
+    def counted() -> Iterator[Place]:
+        nonlocal total
+        for folder, clips in mine:
+            total += len(clips)
+            yield folder, clips
+
+    with spooled(counted(), chunks) as (wanted, _):
+        yield wanted, total
+
+
+def _shard_too_late(request: Request, shard: Shard, shared: SharedWork, progress: Progress) -> ShardReport:
+    """Say what a shard finds whose folder is gone: the manifest, which was finished without it.
+
+    Raises:
+        ActisegError: the manifest is not there either.
+    """
+    shared.remove()  # what this shard wrote after the folder was gone
+    if not is_built(request, request.out):
+        raise ActisegError(
+            f"{shared.chunks}: was removed while shard {shard} worked there, and {request.out} is not built. "
+            "Run the same command again."
+        )
+    progress.note(f"{request.out} was finished meanwhile")
+    return ShardReport(shard, request.out, is_built=True)
+
+
 def _clean_up(request: Request, out: Path) -> None:
     """Remove what a build left that was killed between the end of its work and its own end."""
     with suppress(ActisegError), Workspace(out, request.fingerprint, force=True) as space:
         remove_folder(space.chunks)
+        if (shared := SharedWork(request)).is_begun:
+            shared.remove()
 
 
 @contextmanager
@@ -158,16 +255,13 @@ def _statements(info: ManifestInfo) -> dict[str, Any]:
 
 def _write_manifest(request: Request, space: Workspace, progress: Progress) -> None:
     """Write the whole manifest into the workspace."""
-    thresholds = None
     tally = Tally(len(request.recipe.noises))
     severity, pairs = Severity(), FramePairs()
     tables = tables_of(request.schema_version)
     with _counted(request, space.scratch) as (clips, total), ManifestWriter(space.manifest, tables) as writer:
-        if request.recipe.exact_rate:
-            progress.note("finding exact rates")
-            thresholds = find_thresholds(request)
-        chunks = split_chunks(clips, request.content)
-        finished = finished_chunks(request.job(thresholds), chunks, space.chunks, request.asked.processes)
+        thresholds = _thresholds(request, progress)
+        wanted = numbered(split_chunks(clips, request.content), space.chunks)
+        finished = finished_chunks(request.job(thresholds), wanted, request.asked.processes, request.engine)
         with closing(finished):  # an error ends the worker processes before the workspace goes
             for folder, count in finished:
                 tally.add(read_chunk_info(folder)["tally"])
@@ -189,6 +283,17 @@ def _counted(request: Request, folder: Path) -> AbstractContextManager[tuple[Ite
     if request.content == "text":
         return nullcontext((request.iter_clips(), None))
     return spooled(request.iter_clips(), folder)
+
+
+def _thresholds(request: Request, progress: Progress) -> list[float] | None:
+    """Return the thresholds of a build: None where its rates are left to chance.
+
+    They follow from all clips, and every shard finds them itself: a pass over the draws of all clips, masks included.
+    """
+    if not request.recipe.exact_rate:
+        return None
+    progress.note("finding exact rates")
+    return find_thresholds(request)
 
 
 def find_thresholds(request: Request) -> list[float]:

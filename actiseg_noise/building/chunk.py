@@ -18,7 +18,7 @@ from hashlib import blake2b
 from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from actiseg_noise.borders.drafts import whole_folder
 from actiseg_noise.borders.processes import end_with_parent
@@ -42,10 +42,15 @@ if TYPE_CHECKING:
 
     from pyarrow import RecordBatch
 
+T = TypeVar("T")
+
 FRAMES_PER_CHUNK = 64
 SAMPLES_PER_CHUNK = 16_384
 
 _WITHOUT_REFERENCES = 2  # a version of marshal: equal records give equal bytes
+Place: TypeAlias = tuple[Path, tuple[Clip, ...]]
+"""The folder of a chunk and its clips."""
+
 _CLIP = attrgetter(*(f.name for f in fields(Clip) if f.name not in ("objects", "frames")))
 _OBJECT = attrgetter(*(f.name for f in fields(ObjectRecord)))
 _FRAME = attrgetter(*(f.name for f in fields(FrameRecord)))
@@ -98,29 +103,29 @@ class Worker:
         return {t.name: seal_columns(t, columns[t.name], _arrow_schema(t)) for t in self.tables}, tally
 
     def write(self, folder: Path, clips: tuple[Clip, ...]) -> None:
-        """Write the chunk's folder, whole or not at all."""
+        """Write the chunk's folder, whole or not at all; one that another process made of the same stays."""
         made_from = _inputs_digest(self.job, clips)
         batches, tally = self.batches(clips)
-        with whole_folder(folder) as part:
+        with whole_folder(folder, keep=lambda there: _is_made_from(there, made_from), parents=False) as part:
             for table in self.tables:
                 _write_arrow(part / f"{table.name}.arrow", batches[table.name])
             write_json(part / "chunk.json", {"inputs": made_from, "tally": tally.rows}, indent=None)
 
 
 @contextmanager
-def spooled(clips: Iterable[Clip], folder: Path) -> Iterator[tuple[Iterator[Clip], int]]:
-    """Write all clips to an unnamed file in ``folder``; give them back one after another, once, and their number."""
+def spooled(items: Iterable[T], folder: Path) -> Iterator[tuple[Iterator[T], int]]:
+    """Write all items to an unnamed file in ``folder``; give them back one after another, once, and their number."""
     with TemporaryFile(dir=folder) as file:
         total = 0
-        for clip in clips:
-            pickle.dump(clip, file, pickle.HIGHEST_PROTOCOL)
+        for item in items:
+            pickle.dump(item, file, pickle.HIGHEST_PROTOCOL)
             total += 1
         file.seek(0)
         yield _unpickled(file, total), total
 
 
-def _unpickled(file: IO[bytes], count: int) -> Iterator[Clip]:
-    """Yield ``count`` clips from where the file stands."""
+def _unpickled(file: IO[bytes], count: int) -> Iterator[Any]:
+    """Yield ``count`` items from where the file stands."""
     for _ in range(count):
         yield pickle.load(file)  # noqa: S301 - this process wrote it
 
@@ -140,10 +145,20 @@ def split_chunks(clips: Iterable[Clip], content: str) -> Iterator[tuple[Clip, ..
         yield tuple(chunk)
 
 
+def numbered(chunks: Iterable[tuple[Clip, ...]], folder: Path) -> Iterator[Place]:
+    """Yield every chunk with the folder that it gets: ``000000``, ``000001``, …"""
+    return ((folder / f"{index:06d}", clips) for index, clips in enumerate(chunks))
+
+
 def is_finished(job: Job, folder: Path, clips: tuple[Clip, ...]) -> bool:
     """Return whether the chunk of exactly these clips, made from the files as they are now, is there."""
+    return _is_made_from(folder, _inputs_digest(job, clips)) if folder.is_dir() else False
+
+
+def _is_made_from(folder: Path, inputs: str) -> bool:
+    """Return whether a finished chunk is there that was made from these inputs."""
     try:
-        return bool(read_chunk_info(folder)["inputs"] == _inputs_digest(job, clips))
+        return bool(read_chunk_info(folder)["inputs"] == inputs)
     except (DataError, KeyError):
         return False
 

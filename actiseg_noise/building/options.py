@@ -72,6 +72,14 @@ class BuildOptions:
         default=None, metadata=_means("The manifest's folder. [default: manifests/DATASET/SPLIT/RECIPE-sSEED]")
     )
     workers: int | None = field(default=1, metadata=_means("Number of processes; the labels do not depend on it."))
+    engine: str = field(
+        default="processes",
+        metadata=_means("Who does the work: processes, dask, dask=ADDRESS, or one of a plug-in. See docs/cluster.md."),
+    )
+    shard: str | None = field(
+        default=None,
+        metadata=_means("Do only part NUMBER of COUNT, as in 3/16; the same without it joins. See docs/cluster.md."),
+    )
     resume: bool = field(
         default=False,
         metadata=_means("Return a manifest that is built already; one begun is always continued."),

@@ -1,4 +1,4 @@
-"""Finish chunks in order, in this process or in several, keeping those that an earlier build finished."""
+"""Finish chunks in order, in this process, in several or by an executor; those of an earlier build are kept."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from actiseg_noise.borders.processes import no_interrupts
-from actiseg_noise.building.chunk import Job, Worker, is_finished, start_process, write_in_process
+from actiseg_noise.building.chunk import Job, Place, Worker, is_finished, start_process, write_in_process
+from actiseg_noise.building.remote import is_shown, packed, versions_here, write_piece
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.records import Clip
+from actiseg_noise.executors.base import Engine, Executor
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 CHUNKS_AHEAD = 2  # per worker
 CHUNKS_WORTH_A_PROCESS = 2
+OWN_PROCESSES = Engine()
+_KEPT = ". Finished work is kept: the same command continues from it."
 
 _NO_MAIN_MODULE = (
     "{what}. A worker process imports the script that calls build as the module `__main__`, so the script must be a "
@@ -46,15 +49,21 @@ def _check_script() -> None:
 
 
 def finished_chunks(
-    job: Job, chunks: Iterable[tuple[Clip, ...]], folder: Path, workers: int
+    job: Job, wanted: Iterable[Place], workers: int, engine: Engine = OWN_PROCESSES
 ) -> Generator[tuple[Path, int]]:
     """Yield (chunk folder, clips in it) in order, making those that are not there.
 
-    A few chunks are made in this process: they are done before others have started.
+    In processes of our own a few chunks are made in this one: they are done before others have started.
+
+    Args:
+        engine: who makes them.
     """
-    numbered = ((folder / f"{index:06d}", clips) for index, clips in enumerate(chunks))
-    first = list(islice(numbered, workers * CHUNKS_WORTH_A_PROCESS))
-    places = chain(first, numbered)
+    if not engine.is_own:
+        yield from _by_executor(job, wanted, workers, engine)
+        return
+    remaining = iter(wanted)
+    first = list(islice(remaining, workers * CHUNKS_WORTH_A_PROCESS))
+    places = chain(first, remaining)
     if workers == 1 or len(first) < workers * CHUNKS_WORTH_A_PROCESS:
         worker = Worker(job)
         for place, clips in places:
@@ -65,9 +74,7 @@ def finished_chunks(
     yield from _in_processes(job, places, workers)
 
 
-def _in_processes(
-    job: Job, places: Iterator[tuple[Path, tuple[Clip, ...]]], workers: int
-) -> Generator[tuple[Path, int]]:
+def _in_processes(job: Job, places: Iterator[Place], workers: int) -> Generator[tuple[Path, int]]:
     """Make chunks in worker processes, a few ahead of what is consumed; the processes end with the generator."""
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
@@ -94,6 +101,56 @@ def _in_processes(
         raise ActisegError(_why_it_broke([p.exitcode for p in processes], has_started=started.is_set())) from None
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _by_executor(job: Job, places: Iterable[Place], workers: int, engine: Engine) -> Generator[tuple[Path, int]]:
+    """Have chunks made by an executor, a few ahead of what is consumed for each that it works at at once.
+
+    Raises:
+        ActisegError: a worker that could not make a chunk says why, or the executor lost one.
+    """
+    versions, sent = versions_here(), packed(job)
+    waiting: deque[tuple[Future[str | None] | None, Path, int]] = deque()
+    with engine.start(workers) as executor:
+        for place, clips in places:
+            arguments = (versions, sent, str(place.absolute()), packed(clips))
+            future = None if is_finished(job, place, clips) else _submit(executor, place, engine, *arguments)
+            waiting.append((future, place, len(clips)))
+            if len(waiting) > CHUNKS_AHEAD * getattr(executor, "slots", workers):
+                yield _wait_for_piece(*waiting.popleft(), engine)
+        while waiting:
+            yield _wait_for_piece(*waiting.popleft(), engine)
+
+
+def _submit(executor: Executor, place: Path, engine: Engine, *arguments: Any) -> Future[str | None]:
+    """Give a chunk to an executor."""
+    try:
+        return executor.submit(write_piece, *arguments)
+    except Exception as error:
+        raise _lost(place, engine, error) from error
+
+
+def _lost(place: Path, engine: Engine, error: Exception) -> ActisegError:
+    """Return what is said of a chunk that an executor did not make, for a reason of its own."""
+    reason = " ".join(f"{type(error).__name__} {error}".split())
+    return ActisegError(f"--engine {engine}: chunk {place.name} was not made ({reason}){_KEPT}")
+
+
+def _wait_for_piece(future: Future[str | None] | None, place: Path, clips: int, engine: Engine) -> tuple[Path, int]:
+    """Return the chunk once an executor has made it."""
+    trouble: str | None = None
+    if future is not None:
+        try:
+            trouble = future.result()
+        except Exception as error:
+            raise _lost(place, engine, error) from error
+        if trouble is None and not is_shown(place):
+            trouble = (
+                f"{place}: a worker made it, and it is not here; every worker needs the build's --out at this path"
+            )
+    if trouble is not None:
+        raise ActisegError(f"{trouble}{_KEPT}")
+    return place, clips
 
 
 def _why_it_broke(exit_codes: Sequence[int | None], *, has_started: bool) -> str:

@@ -19,10 +19,12 @@ from actiseg_noise.building.action import names_narration
 from actiseg_noise.building.chunk import Job
 from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.building.plan import kinds_of, needs_of, needs_verbs, schema_of
+from actiseg_noise.building.shards import Shard
 from actiseg_noise.building.views import check_images
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.selection import ALL, Selection
 from actiseg_noise.errors import ActisegError, DataError, UnknownNameError, raise_if
+from actiseg_noise.executors.base import Engine
 from actiseg_noise.noises.base import NOISES
 from actiseg_noise.recipe import Recipe, ad_hoc_recipe, load_recipe
 from actiseg_noise.records import Clip
@@ -64,6 +66,16 @@ class Request:
             return Path(self.asked.out)
         name = f"{self.recipe.recipe_id}-s{self.recipe.seed}{self.selection.suffix}"
         return Path("manifests") / self.dataset.card.name / self.split / name
+
+    @property
+    def engine(self) -> Engine:
+        """Return who does the work."""
+        return Engine.parse(self.asked.engine)
+
+    @property
+    def shard(self) -> Shard | None:
+        """Return the part of the build that is asked for, None for the whole."""
+        return None if self.asked.shard is None else Shard.parse(self.asked.shard)
 
     @property
     def schema_version(self) -> int:
@@ -133,6 +145,9 @@ def make_request(dataset: str | Dataset, options: BuildOptions | None = None) ->
         raise UnknownNameError("content", asked.content, BUILT_CONTENTS)
     raise_if(asked.limit is not None and asked.limit < 1, f"--limit must be at least 1, got {asked.limit}")
     raise_if(asked.processes < 1, f"--workers must be at least 1, got {asked.processes}")
+    Engine.parse(asked.engine)
+    if asked.shard is not None:
+        Shard.parse(asked.shard)
     selection = Selection(asked.limit, None if asked.clips is None else tuple(sorted(set(asked.clips))))
     found = _open_dataset(dataset, asked)
     found.check_root()
@@ -248,7 +263,10 @@ def _open_dataset(dataset: str | Dataset, asked: BuildOptions) -> Dataset:
     for name in options:
         if known is not None and name not in known:
             raise UnknownNameError("option", name, known, f"dataset {dataset!r} has no option {name!r}")
-    return kind(find_root(kind.card, asked.root), skip_missing=asked.skip_missing, **options)
+    root = find_root(kind.card, asked.root)
+    if not Engine.parse(asked.engine).is_own:
+        root = root.absolute()  # workers may stand in another folder
+    return kind(root, skip_missing=asked.skip_missing, **options)
 
 
 def _list_options(kind: type[Dataset]) -> list[str] | None:

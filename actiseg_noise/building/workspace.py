@@ -12,6 +12,7 @@ from actiseg_noise.borders.drafts import FolderDraft, check_nothing_else, remove
 from actiseg_noise.borders.folders import list_names
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import PARTIAL, partial_of
+from actiseg_noise.building.shards import SharedWork
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import INFO_NAME
 from actiseg_noise.manifest.schema import TABLES
@@ -25,15 +26,20 @@ class Workspace:
     Finished chunks lie in the draft's hidden folder, in one named by the build's fingerprint. When a build is killed
     they stay, and the next build with the same fingerprint continues from them; chunks of another build are removed.
 
+    Args:
+        shared: the work of shards that is to be joined: finished chunks are there then, for others to add to.
+
     Attributes:
         chunks: where finished chunks go. manifest: the folder that becomes the output. scratch: for temporary files.
         kept: number of finished chunks that an earlier build of the same left. has_removed: whether there were chunks
             of another build.
     """
 
-    def __init__(self, out: Path, fingerprint: str, *, force: bool = False) -> None:
+    def __init__(self, out: Path, fingerprint: str, *, force: bool = False, shared: SharedWork | None = None) -> None:
         self._draft = FolderDraft(out, partial(check_output, force=force), what="build", advice="choose another --out")
-        self.chunks = self._draft.room / f"{_CHUNKS}{fingerprint}"
+        self._own = self._draft.room / f"{_CHUNKS}{fingerprint}"
+        self._shared = shared
+        self.chunks = self._own if shared is None else shared.chunks
         self.manifest = self._draft.path
         self.scratch = self._draft.room
         self.kept = 0
@@ -51,9 +57,11 @@ class Workspace:
     def _prepare(self) -> None:
         """Remove what belongs to another build; count what is finished of this one."""
         for folder in (self._draft.room / name for name in list_names(self._draft.room) if name.startswith(_CHUNKS)):
-            if folder != self.chunks:
+            if folder != self._own:
                 self.has_removed = True
                 remove_folder(folder)
+        if self._shared is not None:
+            return
         self.chunks.mkdir(exist_ok=True)
         for name in list_names(self.chunks):
             if name.endswith(PARTIAL):
@@ -67,14 +75,16 @@ class Workspace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._count():
+        if self._shared is None and not self._count():
             remove_folder(self.chunks)
         self._draft.__exit__(kind, error, trace)
 
     def commit(self) -> None:
         """Give the whole manifest its place; an output that is replaced goes only then."""
         self._draft.commit()
-        remove_folder(self.chunks)
+        remove_folder(self._own)
+        if self._shared is not None:
+            self._shared.remove()
 
 
 def check_output(out: Path, *, force: bool, differs: Sequence[str] = ()) -> None:

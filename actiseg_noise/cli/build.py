@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from actiseg_noise.building.options import HELP, BuildOptions
+from actiseg_noise.building.shards import ShardReport
 from actiseg_noise.cli.base import AsJson, app
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.terminal import number_reader
@@ -53,6 +54,8 @@ def build(
     workers: Annotated[
         int | None, typer.Option(metavar="N", help=f"{HELP['workers']} [default: one per core; 1 for text]")
     ] = None,
+    engine: Annotated[str, _flag("engine", metavar="NAME")] = "processes",
+    shard: Annotated[str | None, _flag("shard", metavar="N/COUNT")] = None,
     resume: Annotated[bool, _flag("resume", "--resume")] = False,
     force: Annotated[bool, _flag("force", "--force")] = False,
     skip_missing: Annotated[bool, _flag("skip_missing", "--skip-missing")] = False,
@@ -93,13 +96,21 @@ def build(
         gate=gate,
         out=out,
         workers=workers,
+        engine=engine,
+        shard=shard,
         resume=resume,
         force=force,
     )
     if dry_run:
         _print_dry_run(chosen, options, json)
-    else:
-        print_built(_run_build(chosen, options), json)
+        return
+    done = _run_build(chosen, options)
+    if isinstance(done, ShardReport):
+        _print_shard(done, json)
+        return
+    print_built(done.folder, json)
+    if done.is_joined:
+        _verify_joined(done.folder, json)
 
 
 def _named_dataset(name: str | None, words: list[str]) -> str:
@@ -149,18 +160,29 @@ def _read_clips(values: list[str] | None) -> list[str] | None:
     return names
 
 
-def _run_build(dataset: str, options: BuildOptions) -> Path:
-    """Build with a progress bar; say what Ctrl-C leaves behind."""
+class Built(NamedTuple):
+    """A manifest that was built, and whether of the work of shards."""
+
+    folder: Path
+    is_joined: bool
+
+
+def _run_build(dataset: str, options: BuildOptions) -> Built | ShardReport:
+    """Build, or do a shard's part of it, with a progress bar; say what Ctrl-C leaves behind."""
     from actiseg_noise.borders.writing import WriteError, is_no_room
-    from actiseg_noise.building.build import run_build
+    from actiseg_noise.building.build import run_build, run_shard
     from actiseg_noise.building.request import make_request
+    from actiseg_noise.building.shards import SharedWork
     from actiseg_noise.terminal import ClipProgress, InterruptedCommandError
 
     progress = ClipProgress()
     request = make_request(dataset, replace(options, progress=progress))
     try:
         with progress:
-            return run_build(request)
+            if request.shard is not None:
+                return run_shard(request, request.shard)
+            is_joined = SharedWork(request).is_begun
+            return Built(run_build(request), is_joined)
     except KeyboardInterrupt:
         raise InterruptedCommandError(
             f"nothing is at {request.out}. The same command continues from the finished work."
@@ -189,6 +211,37 @@ def print_built(folder: Path, as_json: bool) -> None:
             if section.rows:
                 print_table(section.title, section.header, section.rows)
         print_text(f"written to {folder}")
+
+
+def _print_shard(report: ShardReport, as_json: bool) -> None:
+    """Print what a shard has made."""
+    from actiseg_noise.terminal import print_json, print_text
+
+    if as_json:
+        print_json(report.to_json())
+    elif report.is_built:
+        print_text(f"nothing to do for shard {report.shard}: {report.folder} is built")
+    else:
+        print_text(
+            f"shard {report.shard}: finished, {report.clips:,} clips in {report.chunks:,} "
+            f"chunk{'s' * (report.chunks != 1)} in {report.folder}. "
+            "The same command without --shard joins what all shards have made."
+        )
+
+
+def _verify_joined(folder: Path, as_json: bool) -> None:
+    """Verify a manifest that was made on several machines; print what is found, exit 1 when anything is wrong."""
+    from actiseg_noise.check.verify import verify
+    from actiseg_noise.cli.checking import print_findings
+    from actiseg_noise.terminal import ClipProgress, print_text
+
+    with ClipProgress() as progress:
+        findings = verify(folder, progress=progress)
+    if not as_json or findings:
+        print_findings(findings)
+        print_text(findings.summary())
+    if findings:
+        raise typer.Exit(1)
 
 
 def _print_dry_run(dataset: str, options: BuildOptions, as_json: bool) -> None:

@@ -357,8 +357,8 @@ def test_a_worker_that_was_killed_is_an_error_that_names_the_signal(toy: Toy, tm
 
 def test_worker_processes_end_with_the_generator_that_is_abandoned(toy: Toy, tmp_path: Path) -> None:
     before = set(active_children())
-    chunks = chunk.split_chunks(toy.clips, "full")
-    finished = finished_chunks(make_request(toy).job(), chunks, tmp_path, 2)
+    wanted = chunk.numbered(chunk.split_chunks(toy.clips, "full"), tmp_path)
+    finished = finished_chunks(make_request(toy).job(), wanted, 2)
     assert next(finished)[1] > 0
     assert len(set(active_children()) - before) == 2
     finished.close()
