@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
-from actiseg_noise.borders.locks import hold
+from actiseg_noise.borders.locks import hold, host_name
 from actiseg_noise.borders.writing import PARTIAL, WriteError, move, partial_of
 from actiseg_noise.errors import ActisegError
 
@@ -33,13 +33,32 @@ def whole_folder(place: Path) -> Iterator[Path]:
         remove_folder(partial)
 
 
+def place_folder(folder: Path, place: Path) -> bool:
+    """Give a finished folder its place, or remove it where another one is there by then; return whether it has it.
+
+    For folders that several processes may make at once, of which each is as good as the others: nothing is locked.
+
+    Raises:
+        WriteError: the system refused.
+    """
+    try:
+        folder.rename(place)
+    except OSError as error:
+        if not os.path.lexists(place):
+            raise WriteError(place, error) from None
+        remove_folder(folder)
+        return False
+    return True
+
+
 class FolderDraft:
     """A folder in the making, beside its place, held by one process at a time. A context manager.
 
     The hidden folder ``.<name>.partial`` beside the place holds the lock, the new folder and, while the two change
     places, the old one; it is gone afterwards, unless the caller keeps something of its own in it. What a killed
-    process left is cleaned up: an old folder whose successor never came is put back, half-written ones are removed.
-    Nothing else is ever removed.
+    process left is cleaned up: an old folder whose successor never came is put back, half-written ones are removed,
+    but for those of other machines, of which nobody here can say whether they are at work. Nothing else is ever
+    removed.
 
     Args:
         check: raises ActisegError unless the folder at the place may be replaced; asked when there is one, before the
@@ -63,7 +82,7 @@ class FolderDraft:
     ) -> None:
         self.place = place.resolve() if place.is_symlink() or place.name in ("", "..") else place
         self.room = partial_of(self.place)
-        self.path = self.room / f"new-{os.getpid()}"
+        self.path = self.room / f"{_NEW}{host_name()}-{os.getpid()}"
         self._old = self.room / "old"
         self._check, self._what, self._advice, self._wait = check, what, advice, wait
         self._stack = ExitStack()
@@ -127,11 +146,19 @@ class FolderDraft:
 
     def _clean_up(self) -> None:
         """Remove what a killed process left: an old folder whose successor has come, and half-written new ones."""
-        unfinished = list(self.room.glob("new-*"))
+        unfinished = [path for path in self.room.glob(f"{_NEW}*") if _is_of_this_machine(path.name)]
         if not unfinished:
             remove_folder(self._old)
         for folder in unfinished:
             remove_folder(folder)
+
+
+_NEW = "new-"
+
+
+def _is_of_this_machine(name: str) -> bool:
+    """Return whether a process of this machine made a new folder; earlier versions did not name the machine."""
+    return name.startswith(f"{_NEW}{host_name()}-") or name.removeprefix(_NEW).isdecimal()
 
 
 _EARLIER_ROOMS = ("building", "exporting", "publishing")

@@ -39,11 +39,11 @@ class Holder(NamedTuple):
     host: str
 
     def __str__(self) -> str:
-        where = "" if self.host == _host() else f" on {self.host}"
+        where = "" if self.host == host_name() else f" on {self.host}"
         return f"process {self.pid}{where}"
 
 
-def _host() -> str:
+def host_name() -> str:
     """Return the name of this machine, one word."""
     return socket.gethostname().strip().replace(" ", "-") or "localhost"
 
@@ -182,7 +182,7 @@ def _take(lock: BaseFileLock, file: Path, while_held: Callable[[], bool]) -> Non
 
 def _sign(file: Path) -> None:
     """Write into a lock file that this process holds who that is, without ever leaving it empty."""
-    data = f"{os.getpid()}\n{_host()}\n".encode()
+    data = f"{os.getpid()}\n{host_name()}\n".encode()
     with suppress(OSError):
         descriptor = os.open(file, os.O_WRONLY)
         try:
