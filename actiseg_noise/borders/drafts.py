@@ -82,7 +82,7 @@ class FolderDraft:
     ) -> None:
         self.place = place.resolve() if place.is_symlink() or place.name in ("", "..") else place
         self.room = partial_of(self.place)
-        self.path = self.room / f"{_NEW}{host_name()}-{os.getpid()}"
+        self.path = self.room / f"new-{host_name()}-{os.getpid()}"
         self._old = self.room / "old"
         self._check, self._what, self._advice, self._wait = check, what, advice, wait
         self._stack = ExitStack()
@@ -146,19 +146,16 @@ class FolderDraft:
 
     def _clean_up(self) -> None:
         """Remove what a killed process left: an old folder whose successor has come, and half-written new ones."""
-        unfinished = [path for path in self.room.glob(f"{_NEW}*") if _is_of_this_machine(path.name)]
+        unfinished = [path for path in self.room.glob("new-*") if _is_of_this_machine(path.name)]
         if not unfinished:
             remove_folder(self._old)
         for folder in unfinished:
             remove_folder(folder)
 
 
-_NEW = "new-"
-
-
 def _is_of_this_machine(name: str) -> bool:
     """Return whether a process of this machine made a new folder; earlier versions did not name the machine."""
-    return name.startswith(f"{_NEW}{host_name()}-") or name.removeprefix(_NEW).isdecimal()
+    return name.startswith(f"new-{host_name()}-") or name.removeprefix("new-").isdecimal()
 
 
 _EARLIER_ROOMS = ("building", "exporting", "publishing")

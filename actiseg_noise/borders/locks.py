@@ -45,7 +45,7 @@ class Holder(NamedTuple):
 
 def host_name() -> str:
     """Return the name of this machine, one word."""
-    return socket.gethostname().strip().replace(" ", "-") or "localhost"
+    return "-".join(socket.gethostname().replace("/", " ").split()) or "localhost"
 
 
 @contextmanager
