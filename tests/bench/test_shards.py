@@ -6,6 +6,7 @@ import errno
 import fcntl
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +15,10 @@ from typing import Any
 import pytest
 from bench_fakes import PerfectRunner
 from deposits import save_frame, write_vost
+from typer.main import get_command
 
 import actiseg_noise
+from actiseg_bench.cli.commands import app
 from actiseg_bench.grid import plan, run
 from actiseg_bench.grid.options import RunOptions
 from actiseg_bench.grid.plan import make_runs
@@ -333,3 +336,14 @@ def test_a_part_may_have_several_jobs(vost: Path, tmp_path: Path) -> None:
     asked = options(vost, tmp_path, "1/2", jobs=8)
     assert (asked.part, asked.jobs) == (Shard(1, 2), 8)
     assert options(vost, tmp_path).part is None
+
+
+@pytest.mark.parametrize("page", ["cluster.md", "submitting.md"])
+def test_the_commands_on_the_pages_have_the_options_that_there_are(page: str) -> None:
+    text = (Path(__file__).resolve().parents[2] / "docs" / page).read_text("utf-8")
+    lines = re.findall(r"actiseg-bench (\w+) ([^\n]*)", "\n".join(re.findall(r"^    .*$", text, re.MULTILINE)))
+    assert len(lines) > 3
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    for name, words in lines:
+        known = {word for one in commands[name].params for word in one.opts}
+        assert set(re.findall(r"(?<!\S)--[a-z-]+", words)) <= known
