@@ -92,9 +92,9 @@ def collect_runs(
 
 
 def _check_places(sources: Sequence[Path], out: Path) -> None:
-    """Refuse an output that is one of the sources, or inside of one, or around it."""
+    """Refuse an output that is one of the folders, or inside of one, or around it."""
     here = out.resolve()
-    for source in sources:
+    for source in (one for one in sources if one.is_dir()):
         there = source.resolve()
         is_apart = here not in (there, *there.parents) and there not in (here, *here.parents)
         raise_if(not is_apart, f"--out {out}: expected another folder than {source}, neither in it nor around it")

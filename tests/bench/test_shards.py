@@ -20,11 +20,13 @@ from typer.main import get_command
 import actiseg_noise
 from actiseg_bench.cli.commands import app
 from actiseg_bench.grid import plan, run
+from actiseg_bench.grid.collect import collect_runs
 from actiseg_bench.grid.options import RunOptions
 from actiseg_bench.grid.plan import make_runs
 from actiseg_bench.grid.run import GridOutcome, OnProgress, Outcome, RunSpec
 from actiseg_bench.grid.shards import Shard
 from actiseg_bench.grid.tracks import load_protocol, manifest_finder
+from actiseg_bench.report.leaderboard import leaderboard
 from actiseg_bench.results.stored import read_results
 from actiseg_noise.borders import drafts
 from actiseg_noise.borders.drafts import FolderDraft, place_folder
@@ -157,6 +159,25 @@ def test_the_command_without_a_part_makes_what_is_missing(vost: Path, tmp_path: 
     fake.clear()
     assert make(options(vost, tmp_path)).kept == ALL_RUNS // 2
     assert len(fake) == ALL_RUNS // 2
+
+
+def test_parts_in_folders_of_their_own_are_collected_and_nothing_is_left_to_make(
+    vost: Path, tmp_path: Path, fake: list[str]
+) -> None:
+    for i in (1, 2):
+        make(options(vost, tmp_path / str(i), f"{i}/2"))
+    assert collect_runs([tmp_path / "1", tmp_path / "2"], tmp_path / "all").runs == ALL_RUNS
+    fake.clear()
+    assert (make(options(vost, tmp_path / "all")).kept, fake) == (ALL_RUNS, [])
+    whole = make(options(vost, tmp_path / "whole"))
+    assert str(leaderboard(tmp_path / "all")) == str(leaderboard(tmp_path / "whole"))
+    assert len(whole.results) == ALL_RUNS
+
+
+def test_a_folder_that_cannot_be_written_is_said(vost: Path, tmp_path: Path, fake: list[str]) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ActisegError, match="cannot be written"):
+        make(options(vost, tmp_path / "file", "1/2"))
 
 
 def test_two_manifests_have_parts_too(vost: Path, tmp_path: Path, fake: list[str]) -> None:

@@ -337,7 +337,9 @@ def test_a_run_with_its_predictions_goes_before_the_same_one_submitted(
 
 
 def test_a_submitted_row_can_be_collected_and_submitted_again(submitted: Path, tmp_path: Path) -> None:
-    collect_runs([submitted], tmp_path / "one")
+    (tmp_path / "one").mkdir()
+    inside = Path(shutil.copy(submitted, tmp_path / "one" / "mail.json"))
+    collect_runs([inside], tmp_path / "one")
     assert collect_runs([tmp_path / "one"], tmp_path / "two").submitted == 2
     write_submission(tmp_path / "again.json", list_submittable(tmp_path / "two"))
     assert (tmp_path / "again.json").read_bytes() == submitted.read_bytes()
