@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 CLOSE = 1e-9
+WITHOUT = "submitted: their predictions are not at hand"
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,15 @@ from actiseg_bench.check.files import verify_predictions, verify_scores
 from actiseg_bench.check.findings import NotChecked, Outcome, RunFinding
 from actiseg_bench.check.labels import verify_labels, verify_pictures
 from actiseg_bench.check.statements import verify_digest, verify_key, verify_place, verify_sums
+from actiseg_bench.check.submitted import is_submitted, verify_tables, verify_truth
 from actiseg_bench.results.result import ResultError, RunResult, find_results, read_statements
 from actiseg_bench.results.stored import StoredRun
 from actiseg_bench.results.typed import plain
+
+
+def always(_: Case) -> bool:
+    """Return True: a check that is made of every run."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,13 @@ class Check:
         name: of what is checked, as it is printed. verify: yields findings, or why it cannot be done.
         covers: the statements of a result that it holds against something, by their dotted names; ``scores`` stands
             for all below it, ``*`` for everything.
+        applies: says of which runs it is made.
     """
 
     name: str
     verify: Callable[[Case], Outcome]
     covers: tuple[str, ...] = ()
+    applies: Callable[[Case], bool] = always
 
 
 @dataclass(frozen=True)
@@ -121,7 +129,7 @@ class _Record:
     def add(self, case: Case) -> None:
         """Make every check of a run."""
         covered: list[str] = []
-        for check in CHECKS:
+        for check in (one for one in CHECKS if one.applies(case)):
             outcome = list(check.verify(case))
             why = [one.why for one in outcome if isinstance(one, NotChecked)]
             self.findings += [one for one in outcome if isinstance(one, RunFinding)]
@@ -181,4 +189,11 @@ CHECKS: list[Check] = [
         verify_scores,
         ("scores", "counts", "failures", "track.eval_manifest"),
     ),
+    Check(
+        "scores, counts and failure modes from the submitted tables",
+        verify_tables,
+        ("scores", "counts", "failures"),
+        is_submitted,
+    ),
+    Check("truth in the submitted tables", verify_truth, ("track.eval_manifest",), is_submitted),
 ]

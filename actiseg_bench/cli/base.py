@@ -58,6 +58,15 @@ TextEncoder = Annotated[
         help="ReferFormer's tokenizer: a folder, or a hub id. [default: $ACTISEG_ROBERTA, or RoBERTa-base's]",
     ),
 ]
+
+
+def recipe_has_noise(recipe: str) -> bool:
+    """Return whether another seed of a recipe draws other labels."""
+    import actiseg_noise
+
+    return bool(actiseg_noise.load_recipe(recipe).noises)
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 

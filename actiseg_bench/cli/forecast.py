@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from actiseg_bench.cli.base import build_manifest
+from actiseg_bench.cli.base import build_manifest, recipe_has_noise
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,9 +23,6 @@ def print_forecast(options: RunOptions, seconds: float | None, *, as_json: bool)
     from actiseg_bench.cli.progress import GridProgress
     from actiseg_bench.grid.forecast import forecast
     from actiseg_noise.terminal import print_json, print_table
-
-    def recipe_has_noise(recipe: str) -> bool:
-        return bool(actiseg_noise.load_recipe(recipe).noises)
 
     find_root = actiseg_noise.dataset_root
     with GridProgress() as progress:
@@ -46,7 +43,8 @@ def _lines(found: Forecast) -> Iterator[tuple[str, str]]:
 
     tracks, methods = len(found.tracks), len(found.strategies)
     trained = f"{methods} strategies × {tracks} tracks × {found.seeds} {'seed' if found.seeds == 1 else 'seeds'}"
-    yield "runs", f"{found.runs:,}: {trained}, and {found.references} reference rows"
+    runs = f"{found.runs:,}: {trained}, and {found.references} reference rows"
+    yield "runs", f"{found.runs:,} in part {found.shard} of {trained}, and reference rows" if found.shard else runs
     yield "done", f"{found.done:,} of them, in {found.out}"
     yield "labels", f"{found.clips:,} clips, {found.samples:,} samples, {found.items:,} items an epoch"
     yield "an epoch", f"{found.epoch_steps:,.0f} updates"

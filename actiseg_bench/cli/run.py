@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from actiseg_bench.cli.base import AsJson, TextEncoder, app, build_manifest, continued_later, wide_console
+from actiseg_bench.cli.base import (
+    AsJson,
+    TextEncoder,
+    app,
+    build_manifest,
+    continued_later,
+    recipe_has_noise,
+    wide_console,
+)
 from actiseg_bench.cli.forecast import print_forecast
 from actiseg_bench.cli.options import with_flags_of
 from actiseg_bench.grid.options import RunOptions
@@ -41,7 +49,11 @@ def run(
     text_encoder: TextEncoder = None,
     json: AsJson = False,
 ) -> None:
-    """Train and score strategies on tracks, then print the leaderboard. The same command continues after a stop."""
+    """Train and score strategies on tracks, then print the leaderboard. The same command continues after a stop.
+
+    With --shard I/N, one part of the runs is made, beside others at work in the same --out; the command without it
+    makes what is missing and prints the leaderboard of all.
+    """
     from actiseg_noise.terminal import printed_results
 
     raise_if(time is not None and not dry_run, "--time goes with --dry-run: a run says what it takes by itself")
@@ -54,11 +66,33 @@ def run(
         from actiseg_bench.cli.progress import GridProgress
         from actiseg_bench.grid.plan import make_runs
 
-        outcome = make_runs(options, build_manifest, GridProgress(), find_root=actiseg_noise.dataset_root)
+        known = {"find_root": actiseg_noise.dataset_root, "recipe_has_noise": recipe_has_noise}
+        outcome = make_runs(options, build_manifest, GridProgress(), **known)  # type: ignore[arg-type]
     with printed_results(options.out):
-        _print_grid(outcome, options.out, json)
+        if options.shard is None:
+            _print_grid(outcome, options.out, json)
+        else:
+            _print_part(outcome, options.shard, json)
     if outcome.failed:
         raise typer.Exit(1)
+
+
+def _print_part(outcome: GridOutcome, shard: str, as_json: bool) -> None:
+    """Print what a part of a grid made: no table, which other parts' runs belong in, too."""
+    from actiseg_noise.terminal import print_error, print_json, print_text
+
+    made = len(outcome.results) - outcome.kept
+    if as_json:
+        failed = [{"run": name, "error": message} for name, message in outcome.failed]
+        results = [result.to_json() for result in outcome.results]
+        print_json({"shard": shard, "kept": outcome.kept, "failed": failed, "results": results})
+    else:
+        print_text(
+            f"part {shard}: {made} runs made, {outcome.kept} were there, {len(outcome.failed)} failed. When all parts "
+            "have ended, the same command without --shard makes what is missing and prints the leaderboard."
+        )
+    for name, message in outcome.failed:
+        print_error(f"{name} failed: {message}")
 
 
 def _print_grid(outcome: GridOutcome, out: Path, as_json: bool) -> None:

@@ -32,7 +32,8 @@ def run(
         strategy, track: some of its names; none for all.
         manifest, eval_manifest: instead: train on the noisy labels of one manifest, score on the clean ones of another.
         reporter: is entered as a context manager and called as runs begin and end.
-        options: the other fields of :class:`RunOptions`, such as ``root``, ``seeds``, ``steps``, ``model``, ``jobs``.
+        options: the other fields of :class:`RunOptions`, such as ``root``, ``seeds``, ``steps``, ``model``, ``jobs``,
+            ``shard``.
 
     Returns:
         The results, those of earlier calls too, and in ``failed`` what could not be made.
@@ -59,7 +60,13 @@ def run(
         "everything": everything,
     }
     asked = RunOptions(out=Path(out), **names, **own, **options)
-    outcome = make_runs(asked, actiseg_noise.build, reporter, find_root=actiseg_noise.dataset_root)
+    outcome = make_runs(
+        asked,
+        actiseg_noise.build,
+        reporter,
+        find_root=actiseg_noise.dataset_root,
+        recipe_has_noise=lambda recipe: bool(actiseg_noise.load_recipe(recipe).noises),
+    )
     return Results([find_run(result, Path(out)) for result in outcome.results], outcome.failed)
 
 

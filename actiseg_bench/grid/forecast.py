@@ -8,7 +8,8 @@ some seconds, as its runs do.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,17 +17,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actiseg_bench.device import pick_device
 from actiseg_bench.grid import execution
-from actiseg_bench.grid.plan import MANIFESTS, Plan, fit_variant, kept_apart, prepare
-from actiseg_bench.grid.run import Reporter, RunSpec, make_grid
+from actiseg_bench.grid.plan import MANIFESTS, Part, Plan, kept_apart, list_runs, plan_part, prepare, wanted_draws
+from actiseg_bench.grid.run import Reporter, RunSpec
 from actiseg_bench.grid.runner import TorchRunner
 from actiseg_bench.grid.tracks import (
     Build,
+    Draw,
     FindRoot,
+    HasNoise,
     Track,
     find_eval_manifest,
+    list_draws,
     manifest_finder,
     manifest_folder,
     open_track,
+    planned_track,
 )
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.results.result import REFERENCES, RESULT_NAME, read_old_result
@@ -48,7 +53,6 @@ if TYPE_CHECKING:
 
 WARM_UP = 2
 """Updates that are not timed: the first ones pay for what is set up once."""
-HasNoise = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,7 @@ class Forecast:
             evaluation's masks or, where there are runs, as theirs, weights of ``--keep-weights``.
         device: where time was measured; None where it was not. predict_s: seconds to predict all evaluation clips with
             one network.
+        shard: the part that is counted, None for all.
     """
 
     protocol: str
@@ -117,6 +122,7 @@ class Forecast:
     weight_bytes: int
     device: str | None = None
     predict_s: float | None = None
+    shard: str | None = None
 
     @property
     def runs(self) -> int:
@@ -187,13 +193,16 @@ def forecast(
         ActisegError: what :func:`make_runs` refuses.
     """
     plan, runner, chosen = prepare(options, find_root)
-    cells = _list_cells(plan, chosen, build, recipe_has_noise)
+    shard = plan.options.part
+    part = None if shard is None else plan_part(plan, shard, chosen, recipe_has_noise)
+    cells = _list_cells(plan, chosen, build, recipe_has_noise, part)
     built = [track for track in cells.values() if track is not None]
     watched = _watched(plan)
     first, model = built[0], plan.base.model
-    grid = [fit_variant(one) for one in make_grid([first], plan.strategies, plan.variant, plan.seeds, model)]
+    grid = list_runs(plan, [first])
     specs = {one.strategy: one for one in grid if one.seed == 0}
-    finished = _count_finished(grid, built, runner, plan.options.out)
+    finished = _count_finished(grid, built, runner, plan.options.out, part)
+    runs = Counter(one.strategy for one in list_runs(plan, _planned(plan, chosen, recipe_has_noise, first), part))
     data = open_training(plan.base, _labels(first), first.root)
     configs = {name: runner.config_of(specs[name]) for name in plan.strategies}
     rows = tuple(
@@ -202,7 +211,7 @@ def forecast(
             variant=config.variant,
             networks=STRATEGIES[name].card.networks,
             steps=_steps(config, data),
-            runs=len(cells) * plan.seeds,
+            runs=runs[name],
             done=finished[name].runs,
         )
         for name, config in configs.items()
@@ -219,13 +228,14 @@ def forecast(
         items=round(epoch * plan.base.train.clips_per_batch),
         epoch_steps=epoch,
         strategies=rows,
-        references=len(REFERENCES),
+        references=sum(runs[name] for name in REFERENCES),
         references_done=sum(finished[name].runs for name in REFERENCES),
         manifests=len(cells) + 1 + len(watched),
         manifests_built=len(built) + 1 + sum((folder / INFO_NAME).is_file() for folder in watched),
         manifest_bytes=_manifest_bytes(built, len(cells)),
         run_bytes=_run_bytes(finished, rows, first.eval_manifest),
         weight_bytes=_weight_bytes(model, rows) if plan.options.keep_weights else 0,
+        shard=plan.options.shard,
     )
     return found if seconds is None else _timed(found, configs, first, seconds, reporter or Reporter())
 
@@ -250,10 +260,20 @@ def _steps(config: RunConfig, data: ManifestDataset) -> int:
     return steps + updates_before(make_options(config), steps)
 
 
-def _list_cells(plan: Plan, chosen: Sequence[str], build: Build, recipe_has_noise: HasNoise) -> dict[str, Track | None]:
+def _planned(plan: Plan, chosen: Sequence[str], recipe_has_noise: HasNoise, own: Track) -> list[Track]:
+    """Return every track as far as its runs' names need it; ``own`` is that of two manifests that options name."""
+    if plan.protocol is None:
+        return [own]
+    protocol = kept_apart(plan.protocol, plan.options)
+    return [planned_track(protocol, draw) for draw in list_draws(protocol, chosen, recipe_has_noise)]
+
+
+def _list_cells(
+    plan: Plan, chosen: Sequence[str], build: Build, recipe_has_noise: HasNoise, part: Part | None
+) -> dict[str, Track | None]:
     """Return ``<track>`` or ``<track> noise <seed>`` → the track with its labels, None where they are not built yet.
 
-    At least one has them: where none is there, those of the first are built.
+    At least one has them: where none is there, those of the first are built. Of a part, those that it trains on.
     """
     options = plan.options
     if options.own_manifests is not None:
@@ -262,15 +282,18 @@ def _list_cells(plan: Plan, chosen: Sequence[str], build: Build, recipe_has_nois
     if plan.protocol is None:
         raise ValueError("without a protocol, options name the manifests")
     protocol, places = kept_apart(plan.protocol, options), options.out / MANIFESTS
-    recipes, seeds, split = protocol.tracks, protocol.noise_seeds, protocol.train_split
+    recipes, split, aside = protocol.tracks, protocol.train_split, part.aside if part else ""
     roots = options.root, protocol.scored_root(options.root, options.eval_root)
-    evaluation = find_eval_manifest(protocol, places, build, roots[1])
-    draws = [(name, seed) for name in chosen for seed in (seeds if recipe_has_noise(recipes[name]) else seeds[:1])]
+    evaluation = find_eval_manifest(protocol, places, build, roots[1], aside)
+    wanted = wanted_draws(part, plan, chosen) if part else None
+    draws: list[Draw] = [
+        draw for draw in list_draws(protocol, chosen, recipe_has_noise) if wanted is None or draw in wanted
+    ]
     folders = {draw: manifest_folder(protocol, places, split, recipes[draw[0]], draw[1]) for draw in draws}
     built = {draw for draw, folder in folders.items() if (folder / INFO_NAME).is_file()}
     if not built:
         name, seed = draws[0]
-        manifest_finder(protocol, places, build, options.root)(split, recipes[name], seed)
+        manifest_finder(protocol, places, build, options.root, aside)(split, recipes[name], seed)
         built = {draws[0]}
     known: dict[str, Any] = {"protocol": protocol.id, "with_pictures": False}
     return {
@@ -291,11 +314,13 @@ def _watched(plan: Plan) -> list[Path]:
 
 
 def _count_finished(
-    grid: Sequence[RunSpec], tracks: Sequence[Track], runner: TorchRunner, out: Path
+    grid: Sequence[RunSpec], tracks: Sequence[Track], runner: TorchRunner, out: Path, part: Part | None
 ) -> dict[str, _Finished]:
-    """Return strategy → what is there of its runs."""
+    """Return strategy → what is there of its runs, or of those of a part."""
     found = {spec.strategy: _Finished() for spec in grid}
     for spec in _on_all_tracks(grid, tracks):
+        if part is not None and spec.name not in part.runs:
+            continue
         folder = spec.folder(out)
         old, _ = read_old_result(folder / RESULT_NAME)
         if old is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from actiseg_bench.grid.shards import Shard
 from actiseg_bench.training.options import TrainingOptions, flag
 from actiseg_noise.errors import ActisegError, raise_if
 
@@ -29,6 +30,9 @@ class RunOptions(TrainingOptions):
         None, "CPU threads; equal threads, equal results. [default: 2, or 1 per job]", at_least=1
     )
     jobs: int = flag(1, "Runs at once, each in a process of its own; several GPUs are dealt out to them.", at_least=1)
+    shard: str | None = flag(
+        None, "Part I of N of the runs; without it, what no part made yet is made and the table printed.", metavar="I/N"
+    )
     manifest: Path | None = flag(None, "Train on this manifest instead of a protocol's.")
     eval_manifest: Path | None = flag(None, "Score on this manifest; goes with --manifest.")
     eval_root: Path | None = flag(None, "The folder of the dataset that is scored on. [default: --root]")
@@ -43,6 +47,7 @@ class RunOptions(TrainingOptions):
         for name in ("strategy", "track"):
             value = getattr(self, name)
             raise_if(isinstance(value, str), f"{name}: expected a tuple of names, got {value!r}; write ({value!r},)")
+        self.part  # noqa: B018 - a part that there is not is refused
         protocol = (("--all", self.everything), ("--protocol", self.protocol), ("--track", self.track))
         given = [name for name, value in protocol if value]
         if self.manifest is None and self.eval_manifest is None:
@@ -68,6 +73,15 @@ class RunOptions(TrainingOptions):
         if self.manifest is None or self.eval_manifest is None:
             return None
         return self.manifest, self.eval_manifest
+
+    @property
+    def part(self) -> Shard | None:
+        """Return the part of the grid that is made, None for all of it.
+
+        Raises:
+            ActisegError: no such part.
+        """
+        return None if self.shard is None else Shard.parse(self.shard)
 
     @property
     def threads_per_run(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -12,21 +13,27 @@ from actiseg_bench.grid.jobs import at_once, list_gpus
 from actiseg_bench.grid.options import RunOptions
 from actiseg_bench.grid.run import GridOutcome, Reporter, Runner, RunSpec, collect, make_grid, one_by_one
 from actiseg_bench.grid.runner import TorchRunner
+from actiseg_bench.grid.shards import Shard
 from actiseg_bench.grid.tracks import (
     Build,
+    Draw,
     FindRoot,
+    HasNoise,
     Protocol,
     Track,
     check_roots,
     choose,
+    list_draws,
     load_protocol,
     open_track,
+    planned_track,
     protocol_tracks,
     shared_clips,
 )
-from actiseg_bench.results.result import REFERENCES
+from actiseg_bench.results.result import REFERENCES, RESULT_NAME, read_old_result
 from actiseg_bench.training.options import VARIANT, check_strategies
-from actiseg_noise.borders.locks import locked
+from actiseg_noise.borders.locks import host_name, locked
+from actiseg_noise.errors import ActisegError
 
 if TYPE_CHECKING:
     from actiseg_bench.training.config import RunConfig
@@ -90,31 +97,101 @@ def make_plan(options: RunOptions) -> Plan:
 
 
 def make_runs(
-    options: RunOptions, build: Build, reporter: Reporter | None = None, *, find_root: FindRoot | None = None
+    options: RunOptions,
+    build: Build,
+    reporter: Reporter | None = None,
+    *,
+    find_root: FindRoot | None = None,
+    recipe_has_noise: HasNoise | None = None,
 ) -> GridOutcome:
     """Make every run that is asked for and not there yet, into ``options.out``, which is locked meanwhile.
+
+    Of one part of a grid (``options.shard``) these are its runs alone, and ``options.out`` is not locked: parts work
+    there at once.
 
     Args:
         build: ``actiseg_noise.build``, for the manifests that a protocol names.
         reporter: is entered as a context manager when all manifests are there.
         find_root: ``actiseg_noise.dataset_root``, to say before anything is built which folder of a protocol is
             missing; None leaves that to ``build``.
+        recipe_has_noise: see :func:`list_draws`; a part of a protocol's grid needs it.
 
     Raises:
-        ActisegError: what cannot be run, before anything is built or trained; ``out`` is in use or cannot be written.
+        ActisegError: what cannot be run, before anything is built or trained; ``out`` is in use or cannot be written;
+            a part whose grid is not the one that is in ``out``.
     """
     reporter = reporter or Reporter()
     plan, runner, chosen = prepare(options, find_root)
-    options, model = plan.options, plan.base.model
-    with locked(options.out):
-        tracks = find_tracks(plan, chosen, build)
-        grid = [fit_variant(spec) for spec in make_grid(tracks, plan.strategies, plan.variant, plan.seeds, model)]
+    options, shard = plan.options, plan.options.part
+    part = None if shard is None else plan_part(plan, shard, chosen, recipe_has_noise)
+    with nullcontext() if part else locked(options.out):
+        tracks = find_tracks(plan, chosen, build, part)
+        grid = list_runs(plan, tracks, part)
         for spec in grid:
             spec.folder(options.out)  # a name that cannot be a folder's is refused before anything is made
+        if part:
+            check_same_grid(list_runs(plan, tracks), runner, options.out)
         with reporter:
             for text in list_shared_clips(tracks):
                 reporter.note(f"warning: {text}")
             return make_all(grid, runner, options.out, reporter, options.jobs, options.device)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a grid.
+
+    Attributes:
+        runs: their names. draws: of a protocol's labels, those that they train on. aside: a name that no other process
+            at work in the same folder has.
+    """
+
+    runs: frozenset[str]
+    draws: frozenset[Draw]
+    aside: str
+
+
+def plan_part(plan: Plan, shard: Shard, chosen: Sequence[str], recipe_has_noise: HasNoise | None) -> Part:
+    """Return what a part of a grid is, from names alone: nothing is built for it.
+
+    Args:
+        recipe_has_noise: see :func:`list_draws`; None is enough for manifests of one's own.
+    """
+    aside = f"{host_name()}-{shard.index}-of-{shard.count}"
+    if plan.protocol is None:
+        tracks = [_own_track(plan.options, with_pictures=False)]
+    elif recipe_has_noise is None:
+        raise ValueError("a part of a protocol's grid needs recipe_has_noise")
+    else:
+        own = kept_apart(plan.protocol, plan.options)
+        tracks = [planned_track(own, draw) for draw in list_draws(own, chosen, recipe_has_noise)]
+    grid = list_runs(plan, tracks)
+    runs = shard.choose(spec.name for spec in grid)
+    infos = [spec.track.info for spec in grid if spec.name in runs and spec.strategy not in REFERENCES]
+    return Part(runs, frozenset((info.name, info.noise_seed or 0) for info in infos), aside)
+
+
+def list_runs(plan: Plan, tracks: Sequence[Track], part: Part | None = None) -> list[RunSpec]:
+    """Return the runs of a plan on its tracks, those of a part alone where one is given."""
+    grid = make_grid(tracks, plan.strategies, plan.variant, plan.seeds, plan.base.model)
+    fitted = [fit_variant(spec) for spec in grid]
+    return [spec for spec in fitted if part is None or spec.name in part.runs]
+
+
+def check_same_grid(grid: Sequence[RunSpec], runner: Runner, out: Path) -> None:
+    """Refuse a part whose runs are not of the grid that other parts made in ``out``: runs of one place that differ.
+
+    Raises:
+        ActisegError: a finished run of another configuration, of other labels or code; what differs is named.
+    """
+    for spec in grid:
+        place = spec.folder(out)
+        old, _ = read_old_result(place / RESULT_NAME)
+        if old is not None and old.run_key != (identity := runner.identity(spec)).key():
+            raise ActisegError(
+                f"{place}: the run there is of another grid: {identity.changes_since(old)} changed. The parts of a "
+                "grid share protocol, options, labels and code: use another --out, or make it again without --shard"
+            )
 
 
 def make_all(
@@ -153,15 +230,34 @@ def prepare(options: RunOptions, find_root: FindRoot | None = None) -> tuple[Pla
     return plan, runner, chosen
 
 
-def find_tracks(plan: Plan, chosen: Sequence[str], build: Build) -> list[Track]:
-    """Return the tracks of a plan; the manifests of its protocol that are not there yet are built."""
+def find_tracks(plan: Plan, chosen: Sequence[str], build: Build, part: Part | None = None) -> list[Track]:
+    """Return the tracks of a plan, or of a part of its runs; the manifests that are not there yet are built.
+
+    A part without a training has the first track all the same, for what the reference rows are scored on.
+    """
     options = plan.options
     if plan.protocol is not None:
-        own, folders = kept_apart(plan.protocol, options), {"root": options.root, "eval_root": options.eval_root}
+        own = kept_apart(plan.protocol, options)
+        folders: dict[str, Any] = {"root": options.root, "eval_root": options.eval_root}
+        if part is not None:
+            folders |= {"draws": wanted_draws(part, plan, chosen), "aside": part.aside}
         return protocol_tracks(own, chosen, options.out / MANIFESTS, build, **folders)
+    return [_own_track(options)]
+
+
+def _own_track(options: RunOptions, *, with_pictures: bool = True) -> Track:
+    """Return the track of two manifests that options name."""
     if options.own_manifests is None:
         raise ValueError("without a protocol, options name the manifests")
-    return [open_track(*options.own_manifests, options.root, options.eval_root or options.root)]
+    roots = options.root, options.eval_root or options.root
+    return open_track(*options.own_manifests, *roots, with_pictures=with_pictures)
+
+
+def wanted_draws(part: Part, plan: Plan, chosen: Sequence[str]) -> frozenset[Draw]:
+    """Return the draws of a protocol's labels that a part needs: the first one where it trains on none."""
+    if plan.protocol is None or part.draws:
+        return part.draws
+    return frozenset({(chosen[0], plan.protocol.noise_seeds[0])})
 
 
 def kept_apart(protocol: Protocol, options: RunOptions) -> Protocol:

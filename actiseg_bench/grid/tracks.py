@@ -6,7 +6,7 @@ columns: dataset × split × recipe, with the manifests that make it concrete.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from actiseg_bench.results.result import OWN_PROTOCOL, TrackInfo, folder_name
 from actiseg_bench.results.typed import is_line
+from actiseg_noise.borders.drafts import place_folder
 from actiseg_noise.borders.named_files import file_names, read_named
 from actiseg_noise.errors import ActisegError, DataError, UnknownNameError, raise_if
+from actiseg_noise.manifest.info import INFO_NAME
 
 if TYPE_CHECKING:
     from actiseg_noise.manifest.read import Manifest
@@ -220,6 +222,27 @@ def choose(kind: str, wanted: Iterable[str], known: Sequence[str]) -> list[str]:
 
 Build = Callable[..., Path]
 FindRoot = Callable[..., Path]
+HasNoise = Callable[[str], bool]
+Draw = tuple[str, int]
+"""A track's name and a noise seed."""
+
+
+def list_draws(protocol: Protocol, names: Sequence[str], recipe_has_noise: HasNoise) -> list[Draw]:
+    """Return every draw of the labels of the tracks ``names``, in order; nothing is built for it.
+
+    Args:
+        recipe_has_noise: says of a recipe's name whether another seed draws other labels.
+    """
+    seeds = protocol.noise_seeds
+    noisy = {name: recipe_has_noise(protocol.tracks[name]) for name in names}
+    return [(name, seed) for name in names for seed in (seeds if noisy[name] else seeds[:1])]
+
+
+def planned_track(protocol: Protocol, draw: Draw) -> Track:
+    """Return a track as far as it is known before its labels are built: enough to name its runs."""
+    name, seed = draw
+    info = TrackInfo(name, protocol.id, protocol.dataset, "", "", Path(protocol.tracks[name]).stem, seed, {})
+    return Track(info, Path(), Path())
 
 
 def check_roots(protocol: Protocol, root: Path | None, eval_root: Path | None, find_root: FindRoot) -> None:
@@ -254,13 +277,16 @@ def manifest_folder(protocol: Protocol, out: Path, split: str, recipe: str, seed
 
 
 def manifest_finder(
-    protocol: Protocol, out: Path, build: Build, root: Path | None = None
+    protocol: Protocol, out: Path, build: Build, root: Path | None = None, aside: str = ""
 ) -> Callable[[str, str, int], Path]:
     """Return what finds the manifest of (split, recipe, noise seed) under ``out``, built if it is not there yet.
 
     Args:
         build: ``actiseg_noise.build``; called with ``resume`` and ``force``, so that a manifest of this very request
             is kept and one of another request or tool version is replaced.
+        aside: empty for the only process at work there. Of one of several, a name that no other has: what is missing
+            is built in a hidden folder of this name and moved to its place, unless another's is there by then; what is
+            there and is of another request is refused.
     """
 
     def find(split: str, recipe: str, seed: int) -> Path:
@@ -268,15 +294,23 @@ def manifest_finder(
         options = {"root": root, "split": split, "recipe": recipe, "seed": seed, "out": folder}
         if split == protocol.validation_split:
             options["allow_eval"] = True  # to choose on noisy labels is what this split is for, and no table shows it
-        return build(protocol.dataset, resume=True, force=True, **options)
+        if not aside:
+            return build(protocol.dataset, resume=True, force=True, **options)
+        if not (folder / INFO_NAME).is_file():
+            own = folder.with_name(f".{folder.name}.{aside}")
+            place_folder(build(protocol.dataset, resume=True, force=True, **options | {"out": own}), folder)
+        return build(protocol.dataset, resume=True, **options)
 
     return find
 
 
-def find_eval_manifest(protocol: Protocol, out: Path, build: Build, eval_root: Path | None) -> Path:
-    """Return the clean labels that a protocol's runs are scored on, built where they are not there yet."""
+def find_eval_manifest(protocol: Protocol, out: Path, build: Build, eval_root: Path | None, aside: str = "") -> Path:
+    """Return the clean labels that a protocol's runs are scored on, built where they are not there yet.
+
+    ``aside``: see :func:`manifest_finder`.
+    """
     scored = replace(protocol, dataset=protocol.scored_dataset)
-    return manifest_finder(scored, out, build, eval_root)(protocol.eval_split, "clean", protocol.noise_seeds[0])
+    return manifest_finder(scored, out, build, eval_root, aside)(protocol.eval_split, "clean", protocol.noise_seeds[0])
 
 
 def protocol_tracks(
@@ -287,28 +321,34 @@ def protocol_tracks(
     *,
     root: Path | None = None,
     eval_root: Path | None = None,
+    draws: Collection[Draw] | None = None,
+    aside: str = "",
 ) -> list[Track]:
     """Return the tracks called ``names``, building under ``out`` the manifests that are not there yet.
 
     A track comes once per seed of the noise; one whose recipe has no noise, once.
 
     Args:
-        build: see :func:`manifest_finder`. root, eval_root: see :meth:`Protocol.scored_root`.
+        build, aside: see :func:`manifest_finder`. root, eval_root: see :meth:`Protocol.scored_root`.
+        draws: only these, None for all.
     """
-    find, first = manifest_finder(protocol, out, build, root), protocol.noise_seeds[0]
+    find, first = manifest_finder(protocol, out, build, root, aside), protocol.noise_seeds[0]
     eval_root = protocol.scored_root(root, eval_root)
-    eval_manifest = find_eval_manifest(protocol, out, build, eval_root)
-    watched = find(protocol.validation_split, "clean", first) if protocol.validation_split else None
+    eval_manifest = find_eval_manifest(protocol, out, build, eval_root, aside)
+    is_watched = bool(protocol.validation_split) and (draws is None or bool(draws))
+    watched = find(protocol.validation_split, "clean", first) if is_watched else None
 
-    def draws(name: str) -> Iterator[Track]:
+    def tracks_of(name: str) -> Iterator[Track]:
         for seed in protocol.noise_seeds:
+            if draws is not None and (name, seed) not in draws:
+                continue
             labels = find(protocol.train_split, protocol.tracks[name], seed)
             track = open_track(labels, eval_manifest, root, eval_root, name=name, protocol=protocol.id)
             yield replace(track, validation=watched)
             if not has_noise(labels):
                 return
 
-    return [track for name in names for track in draws(name)]
+    return [track for name in names for track in tracks_of(name)]
 
 
 def validation_track(track: Track, labels: Path) -> Track:

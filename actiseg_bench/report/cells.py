@@ -25,6 +25,8 @@ SUMMARY = ("giou", "p_miou")
 SUMMARY_TITLE = " / ".join(TITLES[name] for name in SUMMARY)
 SUMMARY_TRACKS = 5
 BEST, TIED, SILENT = "*", "≈", "∅"
+SUBMITTED = "§"
+"""Behind the name of a row with runs that came in submissions."""
 
 
 class Cell(NamedTuple):
@@ -81,7 +83,8 @@ def row_cells(row: Row) -> list[Cell]:
     seeds = "–" if row.is_reference else count_runs(row)
     scores = [score_cell(row, name) for name in (*COLUMNS, *BESIDE)]
     cost = [Cell(format_cost(row, name)) for name in COST]
-    return [Cell(row.strategy), Cell(row.variant), Cell(seeds), *scores, *cost, Cell(row.oracle or "–")]
+    name = row.strategy + (SUBMITTED if row.submitted else "")
+    return [Cell(name), Cell(row.variant), Cell(seeds), *scores, *cost, Cell(row.oracle or "–")]
 
 
 def bold_notes(board: Leaderboard) -> list[str]:

@@ -137,6 +137,7 @@ _CSV: dict[str, _CsvColumn] = {
     "time_of_baseline": lambda at: _factor(at.row.time),
     "memory_of_baseline": lambda at: _factor(at.row.memory),
     "oracle": lambda at: at.row.oracle,
+    "submitted": lambda at: at.row.submitted,
     "recipe": lambda at: at.block.track.recipe,
     "noise_seed": lambda at: _each(at.block, "noise_seed"),
     "train_manifest": lambda at: _each(at.block, "train_manifest"),

@@ -30,6 +30,7 @@ _SIGNS = {
     "±": r"$\pm$",
     "≈": r"$\approx$",
     "∅": r"$\emptyset$",
+    "§": r"\S{}",
     "·": r"$\cdot$",
     "–": "--",
     "…": r"\ldots{}",
@@ -80,6 +81,7 @@ def _caption(board: Leaderboard, block: Block) -> str:
     marks = " Bold: best mean." if any(row.best for row in block.rows) else why_none
     tied = " ≈: not separable from it at 5 % after Holm's correction." if block.compared else ""
     tied += " ∅: predicts next to nothing." * any(row.silent for row in block.rows)
+    tied += " §: submitted, predictions not at hand." * any(row.submitted for row in block.rows)
     what = "; ".join(title_lines(board)).replace(" · ", ", ")
     return f"{block.track.name}: {track_line(block).replace(' · ', ', ')}; {what}. Scores × 100.{marks}{tied}"
 

@@ -78,4 +78,6 @@ def leaderboard(runs: str | Path | Results) -> Leaderboards:
             is left out, with an ActisegWarning.
     """
     results = runs if isinstance(runs, Results) else read_results(runs)
-    return Leaderboards(make_leaderboards(results, sums_reader(results.runs), extras_reader(results.runs)))
+    submitted = {(run.result.track.protocol, run.result.run_key) for run in results.runs if run.is_submitted}
+    known = sums_reader(results.runs), extras_reader(results.runs)
+    return Leaderboards(make_leaderboards(results, *known, submitted))

@@ -68,6 +68,22 @@ def make_notes(
     return notes
 
 
+def submission_notes(blocks: Sequence[Block]) -> Iterator[str]:
+    """Name the rows whose runs came in submissions."""
+    rows = [(block, row) for block in blocks for row in block.rows if row.submitted]
+    if rows:
+        names = ", ".join(dict.fromkeys(f"{block.track.name} {_submitted(row)}" for block, row in rows))
+        yield (
+            f"§ submitted: predictions not at hand, so that scores follow from submitted tables alone and AP is "
+            f"unknown (docs/submitting.md): {names}."
+        )
+
+
+def _submitted(row: Row) -> str:
+    """Name a row, with how many of its runs came in submissions where not all did."""
+    return row.name if row.submitted == len(row.runs) else f"{row.name} ({row.submitted} of {len(row.runs)} runs)"
+
+
 def _seed_notes(blocks: Sequence[Block]) -> Iterator[str]:
     """Say what the numbers of seeds allow to conclude."""
     marked = [block for block in blocks if any(row.best for row in block.rows)]

@@ -11,6 +11,7 @@ from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.report.cells import (
     BESIDE,
     COLUMNS,
+    SUBMITTED,
     SUMMARY_TITLE,
     chunks,
     count_runs,
@@ -132,7 +133,8 @@ def _block_table(block: Block, names: Sequence[str]) -> Table:
 def _row_name(row: Row, several: bool) -> str:
     """Name a row, with its number of runs where one lacks some, and with a sign where it had oracle knowledge."""
     seeds = f" ×{count_runs(row)}" if several and not row.is_reference else ""
-    return short_name(row.strategy, row.variant) + (_KNOWS if row.oracle else "") + seeds
+    signs = (_KNOWS if row.oracle else "") + (SUBMITTED if row.submitted else "")
+    return short_name(row.strategy, row.variant) + signs + seeds
 
 
 def _cell(row: Row, name: str) -> str:

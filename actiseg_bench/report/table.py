@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import groupby
 from statistics import fmean, stdev
@@ -13,7 +14,7 @@ from actiseg_bench.report.bootstrap import ClipSums, Run, are_comparable
 from actiseg_bench.report.extras import EXTRAS, ExtrasOf, no_extras
 from actiseg_bench.report.inference import Difference
 from actiseg_bench.report.marks import compare_rows, correct_blocks, is_silent, mark_best
-from actiseg_bench.report.notes import make_notes
+from actiseg_bench.report.notes import make_notes, submission_notes
 from actiseg_bench.report.sums import SumsOf, no_sums
 from actiseg_bench.results.networks import count_networks
 from actiseg_bench.results.result import REFERENCES, SCORES, SILENT, START, YARDSTICKS, RunResult, TrackInfo
@@ -51,6 +52,7 @@ class Row:
         train_s, peak_rss_mb: means over the runs. time, memory: the same against the baseline's row of the block,
             None without one.
         oracle: what it knew that a user would not.
+        submitted: how many of its runs came in submissions: their predictions are not at hand.
     """
 
     strategy: str
@@ -67,6 +69,7 @@ class Row:
     time: float | None
     memory: float | None
     oracle: str | None
+    submitted: int = 0
 
     @property
     def is_reference(self) -> bool:
@@ -137,7 +140,10 @@ class Leaderboard:
 
 
 def make_leaderboards(
-    results: Iterable[RunResult], sums_of: SumsOf = no_sums, extras_of: ExtrasOf = no_extras
+    results: Iterable[RunResult],
+    sums_of: SumsOf = no_sums,
+    extras_of: ExtrasOf = no_extras,
+    submitted: Collection[tuple[str, str]] = (),
 ) -> list[Leaderboard]:
     """Group results by model, dataset and protocol, and each group by track.
 
@@ -148,9 +154,36 @@ def make_leaderboards(
     Args:
         sums_of: gives a result's clip sums, from which it is told what is separable from the best.
         extras_of: gives what stands beside a result's scores.
+        submitted: protocol and key of runs that came in submissions.
     """
     ordered = sorted(results, key=_group_key)
-    return [_leaderboard(*key, list(group), sums_of, extras_of) for key, group in groupby(ordered, _group_key)]
+    made = [_leaderboard(*key, list(group), sums_of, extras_of) for key, group in groupby(ordered, _group_key)]
+    return [mark_submitted(board, ordered, submitted) for board in made] if submitted else made
+
+
+def mark_submitted(
+    board: Leaderboard, results: Sequence[RunResult], submitted: Collection[tuple[str, str]]
+) -> Leaderboard:
+    """Return a leaderboard whose rows say how many of their runs came in submissions, with a note on them."""
+    counts = Counter(_cell_key(r) for r in results if (r.track.protocol, r.run_key) in submitted)
+    at = board.protocol, board.dataset, board.model
+
+    def count(block: Block, row: Row) -> int:
+        return counts[(*at, "" if row.is_reference else block.track.name, block.track.eval_manifest, row.name)]
+
+    blocks = tuple(
+        replace(block, rows=tuple(replace(row, submitted=count(block, row)) for row in block.rows))
+        for block in board.blocks
+    )
+    notes = submission_notes(blocks)
+    return replace(board, blocks=blocks, notes=(*board.notes[:-1], *notes, *board.notes[-1:]))
+
+
+def _cell_key(result: RunResult) -> tuple[str, ...]:
+    """Return which row of which block a run stands in; the reference rows stand in all of them."""
+    track, name = result.track, row_name(result.strategy, result.variant)
+    place = "" if result.is_reference else track.name
+    return track.protocol, track.dataset, result.model, place, track.eval_manifest, name
 
 
 def _group_key(result: RunResult) -> tuple[str, str, str]:

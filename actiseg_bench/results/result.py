@@ -186,11 +186,11 @@ class RunResult:
 
 def result_digest(data: Mapping[str, Any]) -> str:
     """Return the BLAKE2b hex (32 characters) over the JSON form of a result, without the digest in it."""
-    return _digest({name: value for name, value in data.items() if name != DIGEST})
+    return json_digest({name: value for name, value in data.items() if name != DIGEST})
 
 
-def _digest(data: Mapping[str, Any]) -> str:
-    """Hash JSON in one form: sorted keys, no space."""
+def json_digest(data: Mapping[str, Any]) -> str:
+    """Return the BLAKE2b hex (32 characters) of JSON in one form: sorted keys, no space."""
     text = json.dumps(data, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
@@ -320,7 +320,7 @@ class RunIdentity:
         data = asdict(self)
         if self.eval_images is None:
             data = {name: value for name, value in data.items() if name not in _SINCE_3}
-        return _digest(data)
+        return json_digest(data)
 
     def changes_since(self, old: RunResult) -> str:
         """Say what differs from the run that made ``old``: ``code, config.epochs``."""

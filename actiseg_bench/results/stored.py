@@ -27,12 +27,21 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+SUBMITTED_NAME = "submitted.json"
+"""Beside a result that came in a submission: from which, and the digests of its tables."""
+
+
 @dataclass(frozen=True)
 class StoredRun:
     """A finished run and the folder it lies in."""
 
     folder: Path
     result: RunResult
+
+    @property
+    def is_submitted(self) -> bool:
+        """True for a run that came in a submission: its predictions are not at hand."""
+        return (self.folder / SUBMITTED_NAME).is_file()
 
     def files(self, first: str) -> list[Path]:
         """Return the file of every network; ``first`` names the first network's."""

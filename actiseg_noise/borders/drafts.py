@@ -56,13 +56,32 @@ def _give_place(partial: Path, place: Path, keep: Callable[[Path], bool]) -> Non
             raise
 
 
+def place_folder(folder: Path, place: Path) -> bool:
+    """Give a finished folder its place, or remove it where another one is there by then; return whether it has it.
+
+    For folders that several processes may make at once, of which each is as good as the others: nothing is locked.
+
+    Raises:
+        WriteError: the system refused.
+    """
+    try:
+        folder.rename(place)
+    except OSError as error:
+        if not os.path.lexists(place):
+            raise WriteError(place, error) from None
+        remove_folder(folder)
+        return False
+    return True
+
+
 class FolderDraft:
     """A folder in the making, beside its place, held by one process at a time. A context manager.
 
     The hidden folder ``.<name>.partial`` beside the place holds the lock, the new folder and, while the two change
     places, the old one; it is gone afterwards, unless the caller keeps something of its own in it. What a killed
-    process left is cleaned up: an old folder whose successor never came is put back, half-written ones are removed.
-    Nothing else is ever removed.
+    process left is cleaned up: an old folder whose successor never came is put back, half-written ones are removed,
+    but for those of other machines, of which nobody here can say whether they are at work. Nothing else is ever
+    removed.
 
     Args:
         check: raises ActisegError unless the folder at the place may be replaced; asked when there is one, before the
@@ -155,7 +174,7 @@ class FolderDraft:
 
     def _clean_up(self) -> None:
         """Remove what a killed process left: an old folder whose successor has come, and half-written new ones."""
-        unfinished = list(self.room.glob("new-*"))
+        unfinished = [path for path in self.room.glob("new-*") if _is_of_this_machine(path.name)]
         if not unfinished:
             remove_folder(self._old)
         for folder in unfinished:
@@ -165,6 +184,11 @@ class FolderDraft:
 def _without_links(place: Path) -> Path:
     """Return where a folder really is to be: a link's target, and a name for ``.`` and ``..``."""
     return place.resolve() if place.is_symlink() or place.name in ("", "..") else place
+
+
+def _is_of_this_machine(name: str) -> bool:
+    """Return whether a process of this machine made a new folder; earlier versions did not name the machine."""
+    return name.startswith(f"new-{host_name()}-") or name.removeprefix("new-").isdecimal()
 
 
 _EARLIER_ROOMS = ("building", "exporting", "publishing")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,11 @@ from bench_fakes import FakeRunner, make_track
 import actiseg_noise
 from actiseg_bench.grid.jobs import at_once
 from actiseg_bench.grid.options import RunOptions
-from actiseg_bench.grid.plan import make_runs
+from actiseg_bench.grid.plan import list_runs, make_plan, make_runs
 from actiseg_bench.grid.run import GridOutcome, OnProgress, Outcome, Reporter, RunSpec, collect, make_grid
+from actiseg_bench.grid.shards import Shard
+from actiseg_bench.grid.tracks import open_track
+from actiseg_noise.borders import drafts
 from actiseg_noise.borders.preemption import PreemptedError, deferred, preemptible, preemption
 
 
@@ -64,6 +67,23 @@ def test_a_run_at_work_goes_on_from_its_checkpoint_to_the_same_predictions(
     assert second.steps == [("elr", 4)]
     assert part.kept == len(part.results) - 1
     assert scores(part) == scores(whole)
+    assert not [path for path in asked.out.rglob(".*") if path.is_dir()], "nothing unfinished is left"
+
+
+def test_a_part_of_a_grid_goes_on_from_its_checkpoint_on_another_machine(
+    noisy_val: Path, kitchen_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = options(tmp_path, noisy_val, kitchen_root)
+    names = [spec.name for spec in list_runs(make_plan(whole), [open_track(noisy_val, noisy_val, with_pictures=False)])]
+    index = next(i for i in (1, 2) if any(" elr" in name for name in Shard(i, 2).choose(names)))
+    asked = replace(whole, shard=f"{index}/2")
+    first, second = Preempting("elr", at=3), Preempting()
+    with pytest.raises(PreemptedError, match="SIGTERM after step 3 of 4"), preemptible():
+        make_runs(asked, actiseg_noise.build, first)
+    monkeypatch.setattr(drafts, "host_name", lambda: "another")
+    part = make_runs(asked, actiseg_noise.build, second)
+    assert [step for step in second.steps if step[0] == "elr"] == [("elr", 4)]
+    assert {result.strategy for result in part.results} < {"start", "silent", "baseline", "elr"}
     assert not [path for path in asked.out.rglob(".*") if path.is_dir()], "nothing unfinished is left"
 
 

@@ -95,7 +95,8 @@ def write_report(
         ActisegError: no run; an ``out`` that cannot be written.
     """
     raise_if(not runs, "there is no finished run to report")
-    boards = make_leaderboards([run.result for run in runs], sums_reader(runs), extras_reader(runs))
+    submitted = {(run.result.track.protocol, run.result.run_key) for run in runs if run.is_submitted}
+    boards = make_leaderboards([run.result for run in runs], sums_reader(runs), extras_reader(runs), submitted)
     index = ManifestIndex(sources.folder, sources.manifest)
     pages, written, missing, shown = [], 0, [], 0
     for board in boards:
