@@ -121,6 +121,18 @@ def test_distances_are_negative_inside_and_half_a_pixel_at_the_outline() -> None
     assert distances[2].tolist() == [1.5, 0.5, -0.5, 0.5, 1.5]
 
 
+def test_distances_are_found_in_whole_numbers_whatever_opencv_was_built_with() -> None:
+    mask = np.ones((200, 200), bool)
+    mask[0, 0] = False
+    down, right = np.indices(mask.shape)
+    long, short = np.maximum(down, right), np.minimum(down, right)
+    straight, diagonal, knight = 65536, 91750, 143976  # 1, 1.4 and 2.1969 in 1/65536
+    steep = knight * (long - short) + diagonal * (2 * short - long)
+    flat = knight * short + straight * (long - 2 * short)
+    expected = np.rint(np.where(2 * short > long, steep, flat) / 4096).astype(int)  # in 1/16
+    assert (8 - signed_distance(mask))[mask].tolist() == expected[mask].tolist()
+
+
 def test_between_a_small_and_a_large_square_lies_the_middle_one() -> None:
     small, large = (np.zeros((24, 24), bool) for _ in range(2))
     small[10:14, 10:14], large[4:20, 4:20] = True, True
