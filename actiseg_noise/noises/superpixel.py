@@ -127,21 +127,24 @@ def slic(picture: Picture, side: float, compactness: int) -> Labels:
     features = np.concatenate([place, picture.transpose(2, 0, 1).astype(np.int32) * UNIT])
     labels = (cell_row[:, None] * across + cell_column).astype(np.int32)
     for _ in range(ROUNDS):
-        seeds = _means(features, labels, down * across)
-        labels = _nearest(features, seeds.reshape(5, down, across), cell_row, cell_column)
+        labels = _nearest(features, *_seeds(features, labels, (down, across)), cell_row, cell_column)
     return labels
 
 
-def _means(features: Whole, labels: Labels, count: int) -> Whole:
-    """Return the mean features of each region, whole numbers, ``[5, count]``; of one without pixels far from all."""
-    flat = labels.ravel()
+def _seeds(features: Whole, labels: Labels, shape: tuple[int, int]) -> tuple[Whole, BinaryMask]:
+    """Return the mean features of each region, whole numbers ``[5, *shape]``, and whether it has a pixel."""
+    flat, count = labels.ravel(), shape[0] * shape[1]
     sizes = np.bincount(flat, minlength=count)
     sums = np.stack([np.bincount(flat, weights=plane.ravel(), minlength=count) for plane in features])
-    return np.where(sizes > 0, sums // np.maximum(sizes, 1), 1 << 14).astype(np.int32)
+    means = (sums // np.maximum(sizes, 1)).astype(np.int32)
+    return means.reshape(5, *shape), (sizes > 0).reshape(shape)
 
 
-def _nearest(features: Whole, seeds: Whole, cell_row: Whole, cell_column: Whole) -> Labels:
-    """Return for every pixel the nearest of the nine seeds around its cell, of equal ones the first."""
+def _nearest(features: Whole, seeds: Whole, has_pixel: BinaryMask, cell_row: Whole, cell_column: Whole) -> Labels:
+    """Return for every pixel the nearest of the nine seeds around its cell that have a pixel, of equal ones the first.
+
+    The squared distance to a seed without one need not fit into 32 bits: it lies anywhere.
+    """
     down, across = seeds.shape[1:]
     best = np.full(features.shape[1:], np.iinfo(np.int32).max, np.int32)
     labels = np.zeros_like(best)
@@ -151,7 +154,7 @@ def _nearest(features: Whole, seeds: Whole, cell_row: Whole, cell_column: Whole)
             columns = np.clip(cell_column + column_step, 0, across - 1)
             away = features - seeds[:, rows[:, None], columns]
             distance = np.einsum("frc,frc->rc", away, away)
-            nearer = distance < best
+            nearer = (distance < best) & has_pixel[rows[:, None], columns]
             np.copyto(best, distance, where=nearer)
             np.copyto(labels, rows[:, None] * across + columns, where=nearer)
     return labels

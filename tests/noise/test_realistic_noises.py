@@ -350,6 +350,35 @@ def test_a_picture_of_one_colour_has_regions_of_a_grid() -> None:
     assert np.array_equal(labels, np.kron(np.arange(32).reshape(4, 8), np.ones((8, 8), int)))
 
 
+def slow_regions(picture: np.ndarray, side: int, compactness: int) -> list[list[int]]:
+    """Return what ``slic`` does for sides that divide the picture, pixel by pixel, in numbers of any size."""
+    down, across = picture.shape[0] // side, picture.shape[1] // side
+    weight = 16 * compactness // side
+    features = {
+        (row, column): (weight * row, weight * column, *(16 * level for level in picture[row, column].tolist()))
+        for row, column in np.ndindex(picture.shape[:2])
+    }
+    labels = {(row, column): row // side * across + column // side for row, column in features}
+    for _ in range(5):
+        regions: dict[int, list[tuple[int, ...]]] = {}
+        for place, label in labels.items():
+            regions.setdefault(label, []).append(features[place])
+        seeds = {label: [sum(plane) // len(plane) for plane in zip(*regions[label], strict=True)] for label in regions}
+        for (row, column), own in features.items():
+            near_rows = range(max(row // side - 1, 0), min(row // side + 2, down))
+            near_columns = range(max(column // side - 1, 0), min(column // side + 2, across))
+            near = [label for r in near_rows for c in near_columns if (label := r * across + c) in seeds]
+            labels[row, column] = min(near, key=lambda n: sum((a - b) ** 2 for a, b in zip(own, seeds[n], strict=True)))
+    return [[labels[row, column] for column in range(picture.shape[1])] for row in range(picture.shape[0])]
+
+
+def test_regions_without_a_pixel_stay_so_in_a_wide_picture() -> None:
+    picture = np.random.default_rng(0).integers(0, 2, (8, 480, 1), np.uint8).repeat(3, 2) * np.uint8(255)
+    labels = slic(picture, 8, 100)
+    assert len(np.unique(labels)) < 60
+    assert labels.tolist() == slow_regions(picture, 8, 100)
+
+
 def test_an_outline_beside_an_edge_snaps_to_it() -> None:
     picture = np.full((120, 160, 3), 60, np.uint8)
     picture[40:80, 50:110] = (190, 160, 90)
