@@ -52,12 +52,3 @@ def _check_one(path: Path, mask: IndexMask) -> None:
             f"{path}: the values {ids[:MOST_SHOWN]}, expected a mask of one object: 0, and one other value. "
             "A threshold of 128 cuts one that was smoothed."
         )
-
-
-def object_number(name: str) -> int | None:
-    """Return the number that an object's folder is called by, None where its name is none.
-
-    >>> object_number("003"), object_number("cup")
-    (3, None)
-    """
-    return int(name) if name.isascii() and name.isdigit() else None

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.borders.object_folders import object_number
 from actiseg_noise.borders.text import read_lines
 from actiseg_noise.errors import DataError, MissingTextError
+from actiseg_noise.fields import parse_number
 from actiseg_noise.masks import IndexMask
 
 USUAL_LABELS = "labelmap.txt"
@@ -83,7 +83,7 @@ class LabelMap:
         Raises:
             MissingTextError: the file has no such label.
         """
-        number = source if isinstance(source, int) else object_number(source) or 0
+        number = source if isinstance(source, int) else parse_number(source) or 0
         name = self.names.get(number) or self.names.get(number // CLASS_STEP)
         if name is None:
             raise MissingTextError(

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from actiseg_noise.borders.object_folders import object_number, read_object_mask
+from actiseg_noise.borders.object_folders import read_object_mask
 from actiseg_noise.datasets.davis_masks import Numbers, present
 from actiseg_noise.datasets.layers import MOST_OBJECTS, divide_into_layers, find_overlaps
 from actiseg_noise.errors import DataError
+from actiseg_noise.fields import parse_number
 from actiseg_noise.masks import BinaryMask, IndexMask
 
 VOID_ID = 255
@@ -48,7 +49,7 @@ def place_things(sources: Sequence[Source], overlaps: set[tuple[int, int]], wher
     Raises:
         DataError: two folders have one number; ``where`` is named.
     """
-    numbers = [source if isinstance(source, int) else object_number(source) for source in sources]
+    numbers = [source if isinstance(source, int) else parse_number(source) for source in sources]
     _check_distinct(sources, numbers, where)
     own = [number for number in numbers if number is not None and 1 <= number <= VOID_ID]
     text_ids = own if len(own) == len(sources) else range(1, len(sources) + 1)

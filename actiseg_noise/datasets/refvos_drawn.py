@@ -11,6 +11,7 @@ from actiseg_noise.borders.folders import list_folders, list_masks
 from actiseg_noise.borders.images import mask_size, read_foreground, read_index_mask
 from actiseg_noise.datasets.files import find_name
 from actiseg_noise.errors import DataError
+from actiseg_noise.fields import parse_number
 from actiseg_noise.masks import IndexMask
 
 VOID_ID = 255
@@ -34,10 +35,11 @@ def _list_objects(folder: Path, changed_ns: int) -> dict[int, str]:
     """Return what ``list_objects`` promises; that of the last few folders is kept while they stay the same."""
     found: dict[int, str] = {}
     for name in list_folders(folder):
-        if name.isascii() and name.isdigit() and len(name) < 10:
-            if int(name) in found:
-                raise DataError(f"{folder}: the folders {found[int(name)]!r} and {name!r} are of one object; keep one")
-            found[int(name)] = name
+        object_id = parse_number(name)
+        if object_id is not None:
+            if object_id in found:
+                raise DataError(f"{folder}: the folders {found[object_id]!r} and {name!r} are of one object; keep one")
+            found[object_id] = name
     return {} if found and list_masks(folder) else found
 
 
