@@ -15,6 +15,7 @@ import numpy.typing as npt
 from actiseg_noise.borders.images import is_palette_mask, read_mask_values
 from actiseg_noise.datasets.davis_labels import VOID_NUMBER, LabelMap
 from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.masks import find_values
 
 USUAL_VOID = 255
 WIDE_VOID = 10_000
@@ -69,7 +70,7 @@ class MaskNumbers:
 
     def present(self, numbers: Numbers) -> set[int]:
         """Return the numbers of objects that have a pixel."""
-        return present(numbers) - {0, self.void_of(numbers)}
+        return set(find_values(numbers)) - {0, self.void_of(numbers)}
 
 
 @dataclass(frozen=True)
@@ -131,14 +132,6 @@ def shows_foreground(path: Path, reader: MaskNumbers) -> bool:
     """Return whether 255 is the object, not void: the mask has no other number, and nothing says what void is."""
     numbers = reader.read(path)
     return reader.is_plain and numbers.dtype == np.uint8 and not reader.present(numbers)
-
-
-def present(numbers: Numbers) -> set[int]:
-    """Return the numbers that have a pixel, 0 too."""
-    import cv2
-
-    count = 1 << (8 * numbers.itemsize)
-    return set(np.flatnonzero(cv2.calcHist([numbers], [0], None, [count], [0, count])).tolist())
 
 
 def check_void(value: int | str | None) -> int | str | None:

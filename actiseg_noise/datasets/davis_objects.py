@@ -14,11 +14,11 @@ from pathlib import Path
 import numpy as np
 
 from actiseg_noise.borders.object_folders import read_object_mask
-from actiseg_noise.datasets.davis_masks import Numbers, present
+from actiseg_noise.datasets.davis_masks import Numbers
 from actiseg_noise.datasets.layers import MOST_OBJECTS, divide_into_layers, find_overlaps
 from actiseg_noise.errors import DataError
 from actiseg_noise.fields import parse_number
-from actiseg_noise.masks import BinaryMask, IndexMask
+from actiseg_noise.masks import BinaryMask, IndexMask, find_values
 
 VOID_ID = 255
 Source = int | str
@@ -141,7 +141,7 @@ def paint_files(root: Path, key: str, threshold: int | None = None) -> IndexMask
 
 def to_ids(numbers: Numbers, ids: Mapping[int, int], void: int | None) -> tuple[IndexMask, list[int]]:
     """Return the index mask of a mask of numbers, and the numbers that are none of ``ids``, ascending."""
-    unknown = sorted(present(numbers) - {0, void} - ids.keys())
+    unknown = sorted(set(find_values(numbers)) - {0, void} - ids.keys())
     if void in (None, VOID_ID) and numbers.dtype == np.uint8 and all(key == value for key, value in ids.items()):
         return numbers.astype(np.uint8, copy=False), unknown
     table = np.zeros(1 << (8 * numbers.itemsize), np.uint8)
