@@ -14,6 +14,8 @@ from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import IndexMask, Rle, decode_rle
 from actiseg_noise.progress import Progress
 
+VOID_ID = 255
+
 
 def check_exportable(manifest: Manifest) -> None:
     """Refuse a manifest whose masks were withheld.
@@ -85,3 +87,11 @@ def paint(masks: Mapping[int, Rle], size: tuple[int, int], numbers: Mapping[int,
             overlap = overlap or bool((mask & ~free).any())
             canvas[mask & free] = numbers[object_id]
     return canvas, overlap
+
+
+def paint_void(index_mask: IndexMask, frame: ManifestFrame) -> IndexMask:
+    """Paint a frame's void as 255 where no object is, and return the index mask."""
+    void = frame.void_mask()
+    if void is not None:
+        index_mask[void & (index_mask == 0)] = np.uint8(VOID_ID)
+    return index_mask

@@ -24,8 +24,6 @@ from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import IndexMask, Rle, Size
 from actiseg_noise.progress import Progress
 
-VOID_ID = 255
-
 
 @dataclass(frozen=True, slots=True)
 class ExportObject:
