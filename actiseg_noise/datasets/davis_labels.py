@@ -21,7 +21,7 @@ from actiseg_noise.masks import IndexMask
 USUAL_LABELS = "labelmap.txt"
 CLASS_STEP = 1000
 """Of masks of 16 bits: class × 1000 + instance."""
-VOID_NUMBER = 255
+VOID_ID = 255
 MOST_LABELS = 254
 _LINE = re.compile(r"(?P<name>[^:]+?)\s*(?::\s*(?P<colour>\d+\s*,\s*\d+\s*,\s*\d+)?\s*(?::.*)?)?")
 
@@ -135,7 +135,7 @@ def _number_of(name: str, before: int) -> int:
     (0, 255, 4)
     """
     word = name.lower()
-    return 0 if word == "background" else VOID_NUMBER if word in ("void", "ignore", "unlabeled") else before + 1
+    return 0 if word == "background" else VOID_ID if word in ("void", "ignore", "unlabeled") else before + 1
 
 
 def _codes(colours: Colours) -> npt.NDArray[np.uint32]:

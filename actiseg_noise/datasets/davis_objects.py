@@ -14,13 +14,13 @@ from pathlib import Path
 import numpy as np
 
 from actiseg_noise.borders.object_folders import read_object_mask
+from actiseg_noise.datasets.davis_labels import VOID_ID
 from actiseg_noise.datasets.davis_masks import Numbers
 from actiseg_noise.datasets.layers import MOST_OBJECTS, divide_into_layers, find_overlaps
 from actiseg_noise.errors import DataError
 from actiseg_noise.fields import parse_number
 from actiseg_noise.masks import BinaryMask, IndexMask, find_values
 
-VOID_ID = 255
 Source = int | str
 FOREGROUND_KEY = '{"numbers": [[1, 1], [255, 1]]}'
 """Of masks whose object is 255, as grey masks have it, or 1."""
