@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -95,3 +95,8 @@ def paint_void(index_mask: IndexMask, frame: ManifestFrame) -> IndexMask:
     if void is not None:
         index_mask[void & (index_mask == 0)] = np.uint8(VOID_ID)
     return index_mask
+
+
+def count_void(frames: Iterable[ManifestFrame]) -> int:
+    """Return how many frames have void, which a format without it says as background."""
+    return sum(frame.void_rle is not None for frame in frames)

@@ -34,6 +34,7 @@ from actiseg_noise.exchange.coco_json import run_lengths
 from actiseg_noise.exchange.export_clips import (
     VOID_ID,
     check_exportable,
+    count_void,
     iter_export_clips,
     masks_of,
     paint,
@@ -242,7 +243,7 @@ class _VideoWriter:
         frames = [video.stems[frame.frame_id] for frame in video.frames]
         self._expressions_file.add(video.name, {"expressions": expressions, "frames": frames})
         self.counts["masks"] += len(known) * len(frames)
-        self.counts["frames_with_void_as_background"] += sum(f.void_rle is not None for f in video.frames)
+        self.counts["frames_with_void_as_background"] += count_void(video.frames)
 
 
 def layout_split(split: str, eval_splits: list[str], masks: str) -> str:
