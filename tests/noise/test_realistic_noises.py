@@ -410,6 +410,7 @@ def test_specks_and_pinholes_join_what_is_around_them() -> None:
         ("lag-v1", {"delay": 1.5}, "the option delay must be a whole number from 1 to 10,000, got 1.5"),
         ("boundary_walk-v1", {"expand": 1.2}, "the option expand must be a number from 0 to 1, got 1.2"),
         ("boundary_walk-v1", {"flip": 0}, "the option flip must be above 0"),
+        ("boundary_walk-v1", {"flip": 1e-6}, "the option flip must be above 0.00001, got 1e-06"),
         ("drop_frames-v1", {"share": 1}, "the option share must be above 0 and below 1, got 1"),
         ("drop_frames-v1", {"share": 0.9, "run": 2}, "runs of 2 frames that make 0.9 of all leave gaps of 0.22 frames"),
         ("split_instance-v1", {"cut": "zigzag"}, "unknown cut 'zigzag'"),
