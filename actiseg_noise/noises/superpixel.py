@@ -3,7 +3,8 @@
 The regions are those of SLIC (Achanta et al., "SLIC Superpixels Compared to State-of-the-art Superpixel Methods", IEEE
 TPAMI 34(11), 2012): k-means of colour and place around seeds on a grid, every pixel near one of nine seeds. Here it is
 in whole numbers, on a grid anchored to the object and for the surroundings of its box alone, so that every machine and
-every version of every library finds the same regions, and in RGB. Libraries' are in floating point.
+every version of every library finds the same regions in the same pixels, and in RGB. Libraries' are in floating point.
+Which pixels a JPEG has is up to Pillow's decoder: another one's may differ by a grey level, and a region with it.
 """
 
 from __future__ import annotations
