@@ -151,6 +151,17 @@ def is_number(value: object) -> bool:
     return isinstance(value, float) and math.isfinite(value)
 
 
+def parse_number(text: str) -> int | None:
+    """Return the whole number from 0 to ``LARGEST`` that ASCII digits say; None for any other text.
+
+    >>> parse_number("003"), parse_number("cup"), parse_number("9" * 5000)
+    (3, None, None)
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST))):
+        return None
+    return number if (number := int(text)) <= LARGEST else None
+
+
 def is_hex(value: object, digits: int) -> bool:
     """Return whether a value is a text of so many hexadecimal digits, lower case."""
     return isinstance(value, str) and len(value) == digits and set(value) <= set("0123456789abcdef")

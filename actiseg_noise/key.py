@@ -108,9 +108,7 @@ class Key:
         state = self._state.copy()
         state.update(self._tail + _encode_again(purpose))
         low, high = _first_two_uint64(state.digest())
-        return (
-            high * count + (low * count >> 64) >> 64
-        )  # of the number of 128 bits times count, the whole part of 2^-128
+        return (high * count + (low * count >> 64)) >> 64  # 128 bits as a fraction of 1, times count, rounded down
 
     def generator(self, purpose: str) -> np.random.Generator:
         """Return a fresh NumPy generator seeded by this address: for draws that need many numbers."""

@@ -20,6 +20,8 @@ IndexMask = npt.NDArray[np.uint8]
 BinaryMask = npt.NDArray[np.bool_]
 Picture = npt.NDArray[np.uint8]
 """``uint8 [H, W, 3]``, RGB."""
+Size = tuple[int, int]
+"""Height and width in pixels."""
 
 MAX_SIDE = 16_384
 """Pixels of a side of a canvas that is read from a file."""
@@ -100,6 +102,15 @@ class Rle:
         return blake2b(f"{self.height} {self.width} {self.counts}".encode(), digest_size=16).hexdigest()
 
 
+def find_values(values: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> list[int]:
+    """Return the numbers that have a pixel, ascending, 0 among them."""
+    import cv2
+
+    count = 1 << (8 * values.itemsize)
+    found: list[int] = np.flatnonzero(cv2.calcHist([values], [0], None, [count], [0, count])).tolist()
+    return found
+
+
 def find_boxes(index_mask: IndexMask) -> dict[int, Box]:
     """Return the bounding box of every non-zero id present in ``index_mask``, ids ascending."""
     import cv2
@@ -108,9 +119,8 @@ def find_boxes(index_mask: IndexMask) -> dict[int, Box]:
     if not width:
         return {}
     around = index_mask[top : top + height, left : left + width]
-    present = np.flatnonzero(cv2.calcHist([around], [0], None, [256], [0, 256]))
     boxes = {}
-    for value in present[present > 0].tolist():
+    for value in filter(None, find_values(around)):
         x, y, w, h = cv2.boundingRect((around == value).view(np.uint8))
         boxes[value] = Box(top + y, left + x, top + y + h, left + x + w)
     return boxes

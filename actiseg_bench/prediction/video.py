@@ -30,11 +30,11 @@ from actiseg_bench.records import ClipItem
 from actiseg_bench.results.result import CHECKPOINT_NAME
 from actiseg_bench.training.process import process_state
 from actiseg_noise.borders.drafts import FolderDraft, check_nothing_else
-from actiseg_noise.borders.images import Picture, write_index_mask
+from actiseg_noise.borders.images import write_index_mask
 from actiseg_noise.borders.videos import VideoWriter, open_video
 from actiseg_noise.borders.writing import whole_csv, write_json
 from actiseg_noise.errors import raise_if
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.masks import IndexMask, Picture
 from actiseg_noise.plot_style import colour_of
 
 VIDEO_NAME, MASKS, OVERLAY, SCORES = "video.json", "masks", "overlay.mp4", "scores.csv"

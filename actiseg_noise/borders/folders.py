@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from actiseg_noise.errors import DataError
@@ -75,6 +76,23 @@ def list_masks(folder: Path) -> dict[str, str]:
     What a file is, its content says when it is read: a PNG that is called ``.jpg`` is fine, a JPEG is refused as lossy.
     """
     return list_files(folder, (".png",)) or list_files(folder, IMAGE_SUFFIXES)
+
+
+def remembered_files(folder: Path, suffixes: tuple[str, ...] | None) -> dict[str, str]:
+    """Return what ``list_files`` does, for suffixes of None ``list_masks``: for whoever asks file by file.
+
+    The lists of the last few folders are kept as long as the folders stay the same; leave them as they are.
+    """
+    try:
+        return _list_once(folder, suffixes, folder.stat().st_mtime_ns)
+    except OSError:
+        return {}
+
+
+@lru_cache(8)
+def _list_once(folder: Path, suffixes: tuple[str, ...] | None, changed_ns: int) -> dict[str, str]:
+    """Return stem → file name of a folder that was changed then."""
+    return list_masks(folder) if suffixes is None else list_files(folder, suffixes)
 
 
 def list_folders(folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,17 +24,13 @@ import numpy.typing as npt
 from actiseg_noise.borders.text import check_bytes, check_file
 from actiseg_noise.borders.writing import write_bytes, write_png
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.masks import IndexMask, Picture, Size, find_values
 
 if TYPE_CHECKING:
     from PIL import Image
 
-Picture = npt.NDArray[np.uint8]
-"""``uint8 [H, W, 3]``, RGB."""
-Size = tuple[int, int]
-"""Height and width in pixels."""
-
 FOREGROUND = 255
+_WEBP_QUALITIES = (90, 80, 65, 50, 30, 10)
 LEVELS_LET_PASS = 3
 _ORIENTATION = 0x0112  # of EXIF: 1 upright, 5–8 lie on the side
 _ON_THE_SIDE = (5, 6, 7, 8)
@@ -81,11 +78,7 @@ def frame_size(path: Path) -> Size | None:
     Raises:
         DataError: it is there and no image.
     """
-    if not path.exists():
-        return None
-    with _opened(path, "image") as image:
-        width, height = image.size
-        return (width, height) if image.getexif().get(_ORIENTATION) in _ON_THE_SIDE else (height, width)
+    return frame_header(path).size if path.exists() else None
 
 
 class FrameHeader(NamedTuple):
@@ -129,6 +122,16 @@ def write_jpeg(path: Path, picture: Picture, quality: int) -> None:
 
     encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     write_bytes(path, encoded.tobytes())
+
+
+def webp_bytes(image: Image.Image, most: int) -> bytes:
+    """Return a picture as WebP of at most ``most`` bytes: as good as fits, in the end at half the size."""
+    for quality in _WEBP_QUALITIES:
+        buffer = BytesIO()
+        image.save(buffer, "WEBP", quality=quality)
+        if buffer.tell() <= most:
+            return buffer.getvalue()
+    return webp_bytes(image.reduce(2), most) if min(image.size) > 1 else buffer.getvalue()
 
 
 def read_index_mask(path: Path, threshold: int | None = None) -> IndexMask:
@@ -251,9 +254,7 @@ def write_index_mask(path: Path, mask: IndexMask) -> None:
 
 def palette_png(mask: IndexMask) -> bytes:
     """Return the bytes of the PNG that :func:`write_index_mask` writes."""
-    import io
-
-    buffer = io.BytesIO()
+    buffer = BytesIO()
     palette_image(mask).save(buffer, "PNG")
     return buffer.getvalue()
 
@@ -345,11 +346,9 @@ def _check_not_smooth(path: Path, levels: IndexMask) -> None:
 
     Ids are small numbers that follow each other, void is 255 beside them; levels of a smooth edge are spread.
     """
-    import cv2
-
-    present = np.flatnonzero(cv2.calcHist([levels], [0], None, [256], [0, 256]))
-    between = present[(present > 0) & (present < FOREGROUND)]
-    is_bright = len(present) and present[-1] >= FOREGROUND - 5
+    present = find_values(levels)
+    between = [level for level in present if 0 < level < FOREGROUND]
+    is_bright = max(present, default=0) >= FOREGROUND - 5
     if is_bright and len(between) > LEVELS_LET_PASS and (between[-1] > 2 * len(between) or len(between) > 127):
         raise DataError(
             f"{path}: expected object ids, or a mask of 0 and 255; found {len(between)} grey levels between "

@@ -10,8 +10,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.borders.json_window import JsonWindow
-from actiseg_noise.borders.text import check_file, not_utf8
+from actiseg_noise.borders.json_window import CHUNK_CHARS, iter_items, open_window
+from actiseg_noise.borders.text import check_file
 from actiseg_noise.errors import DataError, MissingTextError
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -74,7 +74,7 @@ def _read_whole(path: Path, changed_ns: int, size: int) -> list[Any] | None:
     return entries if type(entries) is list else None
 
 
-def iter_json_list(path: Path, chunk_chars: int = 1 << 20) -> Iterator[tuple[int, int, Any]]:
+def iter_json_list(path: Path, chunk_chars: int = CHUNK_CHARS) -> Iterator[tuple[int, int, Any]]:
     """Yield (start, stop, entry) for each entry of a file that holds one JSON list; bytes [start, stop) are the entry.
 
     Memory follows the largest entry, not the file.
@@ -82,30 +82,8 @@ def iter_json_list(path: Path, chunk_chars: int = 1 << 20) -> Iterator[tuple[int
     Raises:
         DataError: the file is no UTF-8, no JSON (line, column and entry number are named) or no list.
     """
-    check_file(path)
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            yield from _iter_entries(JsonWindow(path, stream, chunk_chars))
-    except UnicodeDecodeError as error:
-        raise not_utf8(path, error) from None
-
-
-def _iter_entries(window: JsonWindow) -> Iterator[tuple[int, int, Any]]:
-    """Yield what ``iter_json_list`` promises."""
-    window.take("[", "a list of entries")
-    if window.peek() == "]":
-        window.take("]", "']'")
-    else:
-        separator = ","
-        while separator == ",":
-            window.peek()
-            start = window.offset
-            entry = window.value()
-            yield start, window.offset, entry
-            separator = window.take(",]", "',' or ']'")
-            window.entry += 1
-    if window.peek():
-        raise window.error("expected the end of the file", window.position)
+    with open_window(path, chunk_chars) as window:
+        yield from iter_items(window, "a list of entries")
 
 
 class JsonFields:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from actiseg_noise.borders.json_window import CHUNK_CHARS, JsonWindow, iter_names
-from actiseg_noise.borders.text import check_file, not_utf8
+from actiseg_noise.borders.json_window import CHUNK_CHARS, JsonWindow, iter_items, iter_names, open_window
+from actiseg_noise.borders.text import check_file
 from actiseg_noise.errors import DataError
 
 Entry = tuple[str, int, int, int, Any]
@@ -24,15 +24,8 @@ def iter_json_lists(path: Path, chunk_chars: int = CHUNK_CHARS) -> Iterator[Entr
         DataError: the file is no UTF-8, no JSON (line, column and entry number are named), holds no object, or one with
             a key that stands twice.
     """
-    check_file(path)
-    try:
-        with path.open(encoding="utf-8", newline="") as stream:
-            window = JsonWindow(path, stream, chunk_chars)
-            yield from _iter_entries(window)
-            if window.peek():
-                raise window.error("expected the end of the file", window.position)
-    except UnicodeDecodeError as error:
-        raise not_utf8(path, error) from None
+    with open_window(path, chunk_chars) as window:
+        yield from _iter_entries(window)
 
 
 def read_json_part(path: Path, start: int, stop: int) -> Any:
@@ -69,24 +62,9 @@ def _iter_entries(window: JsonWindow) -> Iterator[Entry]:
         seen.add(name)
         window.entry = 0
         if window.peek() == "[":
-            yield from _iter_list(window, name)
+            for start, stop, value in iter_items(window, "a list"):
+                yield name, window.entry, start, stop, value
         else:
             start = window.offset
             value = window.value()
             yield name, -1, start, window.offset, value
-
-
-def _iter_list(window: JsonWindow, name: str) -> Iterator[Entry]:
-    """Yield the entries of the list that comes next."""
-    window.take("[", "a list")
-    if window.peek() == "]":
-        window.take("]", "']'")
-        return
-    separator = ","
-    while separator == ",":
-        window.peek()
-        start = window.offset
-        value = window.value()
-        yield name, window.entry, start, window.offset, value
-        separator = window.take(",]", "',' or ']'")
-        window.entry += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -114,12 +115,42 @@ def iter_json_members(
     Raises:
         DataError: the file is no UTF-8, no JSON (line, column and member number are named), or has no such object.
     """
+    with open_window(path, chunk_chars) as window:
+        yield from _iter_members(window, key)
+
+
+@contextmanager
+def open_window(path: Path, chunk_chars: int = CHUNK_CHARS) -> Iterator[JsonWindow]:
+    """Give a window on a file; after its value nothing may follow.
+
+    Raises:
+        DataError: the file is missing or no UTF-8, or something follows.
+    """
     check_file(path)
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            yield from _iter_members(JsonWindow(path, stream, chunk_chars), key)
+            window = JsonWindow(path, stream, chunk_chars)
+            yield window
+            if window.peek():
+                raise window.error("expected the end of the file", window.position)
     except UnicodeDecodeError as error:
         raise not_utf8(path, error) from None
+
+
+def iter_items(window: JsonWindow, expected: str) -> Iterator[tuple[int, int, Any]]:
+    """Yield (start, stop, value) for each item of the list that comes next; bytes [start, stop) are the value."""
+    window.take("[", expected)
+    if window.peek() == "]":
+        window.take("]", "']'")
+        return
+    separator = ","
+    while separator == ",":
+        window.peek()
+        start = window.offset
+        value = window.value()
+        yield start, window.offset, value
+        separator = window.take(",]", "',' or ']'")
+        window.entry += 1
 
 
 def _iter_members(window: JsonWindow, key: str | None) -> Iterator[tuple[str, int, int, Any]]:
@@ -134,9 +165,7 @@ def _iter_members(window: JsonWindow, key: str | None) -> Iterator[tuple[str, in
                 yield from _iter_values(window, f"an object under {key!r}")
             else:
                 window.value()
-    if window.peek():
-        raise window.error("expected the end of the file", window.position)
-    if not is_found:
+    if not is_found and not window.peek():
         raise DataError(f"{window.path}: expected a JSON object with the key {key!r}, found none")
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from actiseg_noise.borders.folders import list_folders, list_masks
 from actiseg_noise.borders.images import read_foreground, read_index_mask
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import BinaryMask, IndexMask
+from actiseg_noise.masks import BinaryMask, IndexMask, find_values
 
 MOST_SHOWN = 10
 
@@ -43,21 +43,9 @@ def read_object_mask(path: Path, threshold: int | None = None) -> BinaryMask:
 
 def _check_one(path: Path, mask: IndexMask) -> None:
     """Raise DataError for a mask with several ids."""
-    import cv2
-
-    values = np.flatnonzero(cv2.calcHist([mask], [0], None, [256], [0, 256]))
-    ids = values[values > 0].tolist()
+    ids = [value for value in find_values(mask) if value]
     if len(ids) > 1:
         raise DataError(
             f"{path}: the values {ids[:MOST_SHOWN]}, expected a mask of one object: 0, and one other value. "
             "A threshold of 128 cuts one that was smoothed."
         )
-
-
-def object_number(name: str) -> int | None:
-    """Return the number that an object's folder is called by, None where its name is none.
-
-    >>> object_number("003"), object_number("cup")
-    (3, None)
-    """
-    return int(name) if name.isascii() and name.isdigit() else None

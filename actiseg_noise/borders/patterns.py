@@ -9,11 +9,17 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Collection, Iterator
-from functools import lru_cache
 from itertools import takewhile
 from pathlib import Path
 
-from actiseg_noise.borders.folders import IMAGE_SUFFIXES, is_inside, list_files, list_folders, natural_order
+from actiseg_noise.borders.folders import (
+    IMAGE_SUFFIXES,
+    is_inside,
+    list_files,
+    list_folders,
+    natural_order,
+    remembered_files,
+)
 from actiseg_noise.errors import ActisegError
 
 NAMES_SHOWN = 6
@@ -70,7 +76,7 @@ class PathPattern:
             DataError: a folder cannot be read.
         """
         for fields, folder in _walk(root, "", self._folders, known):
-            files = _files(root / folder, self.suffixes or suffixes)
+            files = remembered_files(root / folder, self.suffixes or suffixes)
             exact = _fill(self._last, fields)
             for stem in files if _FIELD.search(exact) else {exact} & files.keys():
                 match = _fit(self._last, stem, fields)
@@ -115,20 +121,6 @@ class PathPattern:
         more = ", …" if len(held) > len(shown) else ""
         holds = f"it holds {', '.join(map(repr, shown))}{more}" if shown else "it holds nothing of the kind"
         return f"nothing in {root / folder} fits {wanted!r}; {holds}"
-
-
-def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
-    """Return stem → file name of a folder, in natural order; none where there is no folder."""
-    try:
-        return _files_of(folder, suffixes, folder.stat().st_mtime_ns)
-    except OSError:
-        return {}
-
-
-@lru_cache(8)
-def _files_of(folder: Path, suffixes: tuple[str, ...], changed_ns: int) -> dict[str, str]:
-    """Return stem → file name; those of the last few folders are kept while they stay the same."""
-    return list_files(folder, suffixes)
 
 
 def _walk(root: Path, folder: str, parts: list[str], known: dict[str, str]) -> Iterator[Found]:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from actiseg_noise.borders.folders import IMAGE_SUFFIXES, list_files, list_names
-from actiseg_noise.borders.images import Picture, read_frame
+from actiseg_noise.borders.images import read_frame
 from actiseg_noise.borders.text import check_file
 from actiseg_noise.errors import DataError
+from actiseg_noise.masks import Picture
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
 CODECS = ("vp09", "mp4v")  # VP9 plays in browsers; OpenCV's own builds have no H.264

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import blake2b, file_digest
-from io import BytesIO, StringIO
+from io import StringIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -239,19 +239,6 @@ def write_png(path: Path, image: Image) -> Path:
     with whole_file(path) as partial:
         image.save(partial, "PNG")
     return path
-
-
-def webp_bytes(image: Image, most: int) -> bytes:
-    """Return a picture as WebP of at most ``most`` bytes: as good as fits, in the end at half the size."""
-    for quality in _QUALITIES:
-        buffer = BytesIO()
-        image.save(buffer, "WEBP", quality=quality)
-        if buffer.tell() <= most:
-            return buffer.getvalue()
-    return webp_bytes(image.reduce(2), most) if min(image.size) > 1 else buffer.getvalue()
-
-
-_QUALITIES = (90, 80, 65, 50, 30, 10)
 
 
 def write_figure(path: Path, figure: Figure, dpi: float) -> Path:

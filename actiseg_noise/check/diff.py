@@ -12,8 +12,9 @@ from actiseg_noise.check.tables import where_is
 from actiseg_noise.errors import DataError, ManifestError
 from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.manifest.read import Manifest, open_manifest
-from actiseg_noise.manifest.rows import FrameSizes, Row, Size, iter_rows, mask_iou
+from actiseg_noise.manifest.rows import FrameSizes, Row, iter_rows, mask_iou
 from actiseg_noise.manifest.schema import ACTION_TABLES, MASKS, SAMPLES, Table
+from actiseg_noise.masks import Size
 
 _CODES = ("clean_rle", "noisy_rle")
 

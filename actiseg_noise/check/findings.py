@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from actiseg_noise.manifest.clips import noisy_counts
-from actiseg_noise.manifest.rows import Size, mask_box, mask_iou
+from actiseg_noise.manifest.rows import mask_box, mask_iou
 from actiseg_noise.manifest.schema import MASKS, SAMPLES, Table
-from actiseg_noise.masks import Rle, read_areas
+from actiseg_noise.masks import Rle, Size, read_areas
 
 FETCH = "fetch the manifest again, or build it again"
 MARK = "◄"

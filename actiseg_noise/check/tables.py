@@ -17,9 +17,9 @@ from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.manifest.digest import RowDigest, TableDigest
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.rows import FrameSizes, Size, frame_size, iou_of_checked, overlap
+from actiseg_noise.manifest.rows import FrameSizes, frame_size, iou_of_checked, overlap
 from actiseg_noise.manifest.schema import MASKS, NO_NOISE, RECIPE_ONLY, WITHHELD, Column, Table
-from actiseg_noise.masks import Rle, read_areas, read_runs
+from actiseg_noise.masks import Rle, Size, read_areas, read_runs
 
 SCHEMA, COUNTS, ORDER, DIGESTS, RUN_LENGTHS = "schema", "counts", "order", "digests", "run lengths"
 """What one pass over a table checks."""

@@ -13,15 +13,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.borders.object_folders import object_number
 from actiseg_noise.borders.text import read_lines
 from actiseg_noise.errors import DataError, MissingTextError
+from actiseg_noise.fields import parse_number
 from actiseg_noise.masks import IndexMask
 
 USUAL_LABELS = "labelmap.txt"
 CLASS_STEP = 1000
 """Of masks of 16 bits: class × 1000 + instance."""
-VOID_NUMBER = 255
+VOID_ID = 255
 MOST_LABELS = 254
 _LINE = re.compile(r"(?P<name>[^:]+?)\s*(?::\s*(?P<colour>\d+\s*,\s*\d+\s*,\s*\d+)?\s*(?::.*)?)?")
 
@@ -83,7 +83,7 @@ class LabelMap:
         Raises:
             MissingTextError: the file has no such label.
         """
-        number = source if isinstance(source, int) else object_number(source) or 0
+        number = source if isinstance(source, int) else parse_number(source) or 0
         name = self.names.get(number) or self.names.get(number // CLASS_STEP)
         if name is None:
             raise MissingTextError(
@@ -135,7 +135,7 @@ def _number_of(name: str, before: int) -> int:
     (0, 255, 4)
     """
     word = name.lower()
-    return 0 if word == "background" else VOID_NUMBER if word in ("void", "ignore", "unlabeled") else before + 1
+    return 0 if word == "background" else VOID_ID if word in ("void", "ignore", "unlabeled") else before + 1
 
 
 def _codes(colours: Colours) -> npt.NDArray[np.uint32]:

@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.borders.images import is_palette_mask, read_mask_values
-from actiseg_noise.datasets.davis_labels import VOID_NUMBER, LabelMap
+from actiseg_noise.datasets.davis_labels import VOID_ID, LabelMap
 from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.masks import find_values
 
-USUAL_VOID = 255
 WIDE_VOID = 10_000
 """Of masks of 16 bits, whose numbers are class × 1000 + instance: what MOTS calls to be ignored."""
 _NO_VOID = "none"
@@ -62,14 +62,14 @@ class MaskNumbers:
     def void_of(self, numbers: Numbers) -> int | None:
         """Return the number without label of a mask, None where there is none."""
         if self.void is None:
-            return WIDE_VOID if numbers.dtype == np.uint16 else USUAL_VOID
+            return WIDE_VOID if numbers.dtype == np.uint16 else VOID_ID
         if self.labels is not None and numbers.dtype == np.uint8 and self.void == _NO_VOID:
-            return VOID_NUMBER
+            return VOID_ID
         return None if isinstance(self.void, str) else self.void
 
     def present(self, numbers: Numbers) -> set[int]:
         """Return the numbers of objects that have a pixel."""
-        return present(numbers) - {0, self.void_of(numbers)}
+        return set(find_values(numbers)) - {0, self.void_of(numbers)}
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def read_video_numbers(paths: Sequence[Path], reader: MaskNumbers) -> VideoNumbe
         first = set(here) if first is None else first
         is_plain = is_plain and numbers.dtype == np.uint8
     if not seen and is_plain and not is_palette_mask(paths[0]):
-        return VideoNumbers((USUAL_VOID,), is_foreground=True)
+        return VideoNumbers((VOID_ID,), is_foreground=True)
     largest = max(first or (0,))
     return VideoNumbers(tuple(sorted(seen)), tuple(sorted(one for one in seen if one > largest)))
 
@@ -118,7 +118,7 @@ def read_first_numbers(paths: Sequence[Path], reader: MaskNumbers) -> VideoNumbe
     numbers = reader.read(paths[0])
     seen = reader.present(numbers)
     if not seen and reader.is_plain and numbers.dtype == np.uint8 and not is_palette_mask(paths[0]):
-        return VideoNumbers((USUAL_VOID,), is_foreground=True)
+        return VideoNumbers((VOID_ID,), is_foreground=True)
     largest = max(seen, default=0)
     for path in paths[1:]:
         if len(seen) == largest:
@@ -131,14 +131,6 @@ def shows_foreground(path: Path, reader: MaskNumbers) -> bool:
     """Return whether 255 is the object, not void: the mask has no other number, and nothing says what void is."""
     numbers = reader.read(path)
     return reader.is_plain and numbers.dtype == np.uint8 and not reader.present(numbers)
-
-
-def present(numbers: Numbers) -> set[int]:
-    """Return the numbers that have a pixel, 0 too."""
-    import cv2
-
-    count = 1 << (8 * numbers.itemsize)
-    return set(np.flatnonzero(cv2.calcHist([numbers], [0], None, [count], [0, count])).tolist())
 
 
 def check_void(value: int | str | None) -> int | str | None:

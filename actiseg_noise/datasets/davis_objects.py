@@ -13,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from actiseg_noise.borders.object_folders import object_number, read_object_mask
-from actiseg_noise.datasets.davis_masks import Numbers, present
+from actiseg_noise.borders.object_folders import read_object_mask
+from actiseg_noise.datasets.davis_labels import VOID_ID
+from actiseg_noise.datasets.davis_masks import Numbers
 from actiseg_noise.datasets.layers import MOST_OBJECTS, divide_into_layers, find_overlaps
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import BinaryMask, IndexMask
+from actiseg_noise.fields import parse_number
+from actiseg_noise.masks import BinaryMask, IndexMask, find_values
 
-VOID_ID = 255
 Source = int | str
 FOREGROUND_KEY = '{"numbers": [[1, 1], [255, 1]]}'
 """Of masks whose object is 255, as grey masks have it, or 1."""
@@ -48,7 +49,7 @@ def place_things(sources: Sequence[Source], overlaps: set[tuple[int, int]], wher
     Raises:
         DataError: two folders have one number; ``where`` is named.
     """
-    numbers = [source if isinstance(source, int) else object_number(source) for source in sources]
+    numbers = [source if isinstance(source, int) else parse_number(source) for source in sources]
     _check_distinct(sources, numbers, where)
     own = [number for number in numbers if number is not None and 1 <= number <= VOID_ID]
     text_ids = own if len(own) == len(sources) else range(1, len(sources) + 1)
@@ -140,7 +141,7 @@ def paint_files(root: Path, key: str, threshold: int | None = None) -> IndexMask
 
 def to_ids(numbers: Numbers, ids: Mapping[int, int], void: int | None) -> tuple[IndexMask, list[int]]:
     """Return the index mask of a mask of numbers, and the numbers that are none of ``ids``, ascending."""
-    unknown = sorted(present(numbers) - {0, void} - ids.keys())
+    unknown = sorted(set(find_values(numbers)) - {0, void} - ids.keys())
     if void in (None, VOID_ID) and numbers.dtype == np.uint8 and all(key == value for key, value in ids.items()):
         return numbers.astype(np.uint8, copy=False), unknown
     table = np.zeros(1 << (8 * numbers.itemsize), np.uint8)

@@ -21,10 +21,11 @@ from typing import Any
 from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.borders.text import read_lines
 from actiseg_noise.errors import DataError, MissingTextError
+from actiseg_noise.fields import parse_number
 
 SPELLINGS = {"clasic-car": "classic-car", "dog-scale": "dogs-scale", "motor-bike": "motorbike"}
 
-_LINE = re.compile(r"(?P<sequence>\S+)(?:\s+(?P<object_id>\d+)(?=\s))?\s+(?P<text>\S.*)")
+_LINE = re.compile(r"(?P<sequence>\S+)(?:\s+(?P<object_id>\d{1,18})(?=\s))?\s+(?P<text>\S.*)")
 
 Entry = tuple[str, int | None, str, str]
 """Sequence, object id (None: all its objects), text, place for messages."""
@@ -89,9 +90,10 @@ def _iter_json(path: Path) -> Iterator[Entry]:
             continue
         for key, text in value.items():
             where = f"{path}, {sequence!r}, {key!r}"
-            if not (key.isascii() and key.isdigit() and 1 <= int(key) <= 255):
-                raise DataError(f"{where}: expected an object id in 1 … 255 as the key, found {key!r}")
-            yield sequence, int(key), _text(text, where), where
+            object_id = parse_number(key)
+            if object_id is None or not 1 <= object_id <= 255:
+                raise DataError(f"{where}: expected an object id in 1 … 255 as the key, found {key!r:.80}")
+            yield sequence, object_id, _text(text, where), where
 
 
 def _text(value: Any, where: str) -> str:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
-from actiseg_noise.borders.folders import IMAGE_SUFFIXES, list_files, list_masks, natural_order, other_form
+from actiseg_noise.borders.folders import (
+    IMAGE_SUFFIXES,
+    list_files,
+    list_masks,
+    natural_order,
+    other_form,
+    remembered_files,
+)
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.roots import full_path
 from actiseg_noise.errors import DataError
@@ -39,27 +45,13 @@ def image_path(root: Path, folder: str, stem: str) -> str | None:
     return None if name is None else f"{folder}/{name}"
 
 
-def find_name(folder: Path, stem: str, suffixes: tuple[str, ...] = ()) -> str | None:
+def find_name(folder: Path, stem: str, suffixes: tuple[str, ...] | None = None) -> str | None:
     """Return the name of the file in ``folder`` with this stem, None where there is none.
 
     Args:
-        suffixes: which it may have; none: those of masks, see ``list_masks``.
+        suffixes: which it may have, lower case; None: those of masks, see ``list_masks``.
     """
-    return _names(folder, suffixes).get(stem)
-
-
-def _names(folder: Path, suffixes: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return stem → name of a folder's files, in order; none where there is no folder."""
-    try:
-        return _names_of(folder, suffixes, folder.stat().st_mtime_ns)
-    except OSError:
-        return {}
-
-
-@lru_cache(8)
-def _names_of(folder: Path, suffixes: tuple[str, ...], changed_ns: int) -> dict[str, str]:
-    """Return stem → name of a folder's files; those of the last few folders are kept while they stay the same."""
-    return list_files(folder, suffixes) if suffixes else list_masks(folder)
+    return remembered_files(folder, suffixes).get(stem)
 
 
 def near_root(root: Path, path: str) -> Path:
@@ -71,7 +63,7 @@ def near_root(root: Path, path: str) -> Path:
 
 def first_mask(folder: Path) -> Path | None:
     """Return the mask of a clip's first annotated frame, None where the folder has no mask."""
-    name = next(iter(_names(folder).values()), None)
+    name = next(iter(remembered_files(folder, None).values()), None)
     return None if name is None else folder / name
 
 

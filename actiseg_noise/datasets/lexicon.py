@@ -7,6 +7,7 @@ from hashlib import blake2b
 
 from actiseg_noise.borders.text import parse_toml
 from actiseg_noise.errors import DataError
+from actiseg_noise.fields import parse_number
 
 FIRST_UNKNOWN_ID = 100_000
 """Ids of a lexicon lie in 1 … FIRST_UNKNOWN_ID - 1; words it does not know get an id from here to 2**31 - 1."""
@@ -70,11 +71,12 @@ def parse_lexicon(text: str, origin: str) -> Lexicon:
 
 def _category(key: str, nouns: object, origin: str) -> Category:
     """Return one line of the lexicon."""
-    if not (key.isascii() and key.isdigit() and 1 <= int(key) < FIRST_UNKNOWN_ID):
-        raise DataError(f"{origin}: a category id is an integer in 1 … {FIRST_UNKNOWN_ID - 1}, found {key!r}")
+    category_id = parse_number(key)
+    if category_id is None or not 1 <= category_id < FIRST_UNKNOWN_ID:
+        raise DataError(f"{origin}: a category id is an integer in 1 … {FIRST_UNKNOWN_ID - 1}, found {key!r:.80}")
     if not isinstance(nouns, list) or not nouns or not all(isinstance(n, str) and n for n in nouns):
         raise DataError(f"{origin}: category {key} must be a list of nouns, the name first, found {nouns!r}")
-    return Category(int(key), nouns[0], tuple(nouns))
+    return Category(category_id, nouns[0], tuple(nouns))
 
 
 def _check_unique(categories: tuple[Category, ...], origin: str) -> None:

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from actiseg_noise.borders.folders import list_folders, list_masks
-from actiseg_noise.borders.images import mask_size, read_foreground, read_index_mask
+from actiseg_noise.borders.images import mask_size, read_index_mask
+from actiseg_noise.borders.object_folders import read_object_mask
 from actiseg_noise.datasets.files import find_name
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.fields import parse_number
+from actiseg_noise.masks import BinaryMask, IndexMask
 
 VOID_ID = 255
 ANNOTATIONS = "Annotations"
@@ -34,10 +36,11 @@ def _list_objects(folder: Path, changed_ns: int) -> dict[int, str]:
     """Return what ``list_objects`` promises; that of the last few folders is kept while they stay the same."""
     found: dict[int, str] = {}
     for name in list_folders(folder):
-        if name.isascii() and name.isdigit() and len(name) < 10:
-            if int(name) in found:
-                raise DataError(f"{folder}: the folders {found[int(name)]!r} and {name!r} are of one object; keep one")
-            found[int(name)] = name
+        object_id = parse_number(name)
+        if object_id is not None:
+            if object_id in found:
+                raise DataError(f"{folder}: the folders {found[object_id]!r} and {name!r} are of one object; keep one")
+            found[object_id] = name
     return {} if found and list_masks(folder) else found
 
 
@@ -71,12 +74,12 @@ def read_drawn(path: Path, video: str, object_ids: tuple[int, ...], value: int) 
     if path.parts[-depth - 2] == ANNOTATIONS:
         return _keep(read_index_mask(path), object_ids, value)
     objects = list_objects(path.parent.parent)
-    found: IndexMask = np.zeros(mask_size(path), np.uint8)
+    found: BinaryMask = np.zeros(mask_size(path), bool)
     for object_id in object_ids:
         folder = path.parent.parent / objects[object_id] if object_id in objects else None
         name = None if folder is None else find_name(folder, path.stem)
         if folder is not None and name is not None:
-            mask = read_foreground(folder / name)
+            mask = read_object_mask(folder / name)
             if mask.shape != found.shape:
                 raise DataError(
                     f"{folder / name}: the mask is {mask.shape[1]}×{mask.shape[0]}, but {path} is "

@@ -12,7 +12,7 @@ from actiseg_noise.borders.folders import natural_order, stem_of
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.errors import DataError, MissingTextError
-from actiseg_noise.fields import shorten
+from actiseg_noise.fields import parse_number, shorten
 
 SEPARATOR = ":"
 """Between video and expression in a clip_id."""
@@ -172,8 +172,8 @@ def _ids(given: Any) -> tuple[int, ...] | None:
 
 def _number(value: Any) -> int | None:
     """Return an integer that may be written as a string of digits, None for anything else."""
-    if type(value) is str and value.isascii() and value.isdigit() and len(value) < 10:
-        return int(value)
+    if type(value) is str:
+        return parse_number(value)
     return value if type(value) is int else None
 
 

@@ -18,13 +18,10 @@ import numpy as np
 from actiseg_noise.borders.folders import stem_of
 from actiseg_noise.borders.json_object import JsonObject, file_stamp
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import MAX_SIDE, BinaryMask, IndexMask, decode_counts
+from actiseg_noise.masks import MAX_SIDE, BinaryMask, IndexMask, Size, decode_counts
 
 ANNOTATIONS_KEPT = 32
 UNIONS_KEPT = 2
-
-Size = tuple[int, int]
-"""Height and width."""
 
 
 def join_ids(anno_ids: tuple[int, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from actiseg_noise.datasets.ytvis_videos import (
     take_size,
 )
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.fields import Fields, is_name, shorten
+from actiseg_noise.fields import Fields, is_name, parse_number, shorten
 
 NO_CATEGORY = (0, "object")
 """Category id and noun of what has no class: all masklets of SA-V."""
@@ -69,13 +70,12 @@ class BurstFile(VideoFile):
         """Return track → category."""
         inner = fields.inner("track_category_ids")
         found: dict[int, int] = {}
+        where, _, _ = inner.place
         for key in inner:
-            where, _, _ = inner.place
-            is_track = key.isascii() and key.isdigit() and str(int(key)) == key
-            raise_if(
-                not is_track, f"{where}: track_category_ids: expected a track's number, found {key!r:.60}", DataError
-            )
-            found[int(key)] = self._known(inner.integer(key, least=0, most=LARGEST_CATEGORY), f"{where}, track {key}")
+            number = parse_number(key)
+            if number is None or str(number) != key:
+                raise DataError(f"{where}: track_category_ids: expected a track's number, found {key!r:.60}")
+            found[number] = self._known(inner.integer(key, least=0, most=LARGEST_CATEGORY), f"{where}, track {key}")
         return found
 
     def _absent(self, fields: Fields, present: set[int]) -> list[int]:
@@ -183,7 +183,7 @@ class SavFile(VideoFile):
         """Return the ids of the masklets."""
         for place, number in enumerate(found):
             Fields({"masklet_id": number}, f"{self.path}: masklet_id[{place}]").integer("masklet_id", least=0)
-        twice = next((number for number in found if found.count(number) > 1), None) if len(found) < 10_000 else None
+        twice = next((number for number, count in Counter(found).items() if count > 1), None)
         raise_if(twice is not None, f"{self.path}: masklet_id {twice} stands twice; give each its own", DataError)
         return found
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.borders.images import Size, mask_size
+from actiseg_noise.borders.images import mask_size
 from actiseg_noise.borders.writing import write_text
 from actiseg_noise.datasets.actionvos import side_of
 from actiseg_noise.errors import DataError
@@ -38,6 +38,7 @@ from actiseg_noise.exchange.export_weights import DrawnWeights
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestSample
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.schema import ACTION, NO_NOISE
+from actiseg_noise.masks import Size
 from actiseg_noise.progress import Progress
 from actiseg_noise.records import expression
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +13,8 @@ from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import IndexMask, Rle, decode_rle
 from actiseg_noise.progress import Progress
+
+VOID_ID = 255
 
 
 def check_exportable(manifest: Manifest) -> None:
@@ -85,3 +87,16 @@ def paint(masks: Mapping[int, Rle], size: tuple[int, int], numbers: Mapping[int,
             overlap = overlap or bool((mask & ~free).any())
             canvas[mask & free] = numbers[object_id]
     return canvas, overlap
+
+
+def paint_void(index_mask: IndexMask, frame: ManifestFrame) -> IndexMask:
+    """Paint a frame's void as 255 where no object is, and return the index mask."""
+    void = frame.void_mask()
+    if void is not None:
+        index_mask[void & (index_mask == 0)] = np.uint8(VOID_ID)
+    return index_mask
+
+
+def count_void(frames: Iterable[ManifestFrame]) -> int:
+    """Return how many frames have void, which a format without it says as background."""
+    return sum(frame.void_rle is not None for frame in frames)

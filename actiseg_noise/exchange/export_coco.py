@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.exchange.coco_json import Categories, about, box_of, file_names, run_lengths, words_of
+from actiseg_noise.exchange.export_clips import count_void
 from actiseg_noise.exchange.export_growing import GrowingList
 from actiseg_noise.exchange.export_masks import ExportClip, MaskExport
 from actiseg_noise.exchange.export_names import sorted_names
@@ -55,7 +56,7 @@ def export_coco(manifest: Manifest, out: Path, *, masks: str = "rle", **options:
                 export.counts["masks"] += len(found)
             for item in clip.visible:
                 categories.add(item)
-            export.counts["frames_with_void_as_background"] += sum(f.void_rle is not None for f in clip.frames)
+            export.counts["frames_with_void_as_background"] += count_void(clip.frames)
             export.take_images(clip, export.split, clip.name)
         export.counts["nouns_that_the_categories_do_not_say"] = categories.other_nouns
         others = {"images": images, "categories": categories.to_json(), "licenses": []}

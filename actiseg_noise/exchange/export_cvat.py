@@ -20,6 +20,7 @@ from xml.sax.saxutils import escape, quoteattr
 import numpy as np
 
 from actiseg_noise.borders.writing import whole_text
+from actiseg_noise.exchange.export_clips import count_void
 from actiseg_noise.exchange.export_masks import ExportClip, ExportObject, MaskExport
 from actiseg_noise.exchange.export_names import sorted_names
 from actiseg_noise.exchange.polygons import find_polygons
@@ -55,7 +56,7 @@ def export_cvat(manifest: Manifest, out: Path, *, masks: str = "rle", **options:
                 _write_image(file, clip, frame, number, masks)
                 number += 1
             export.counts["masks"] += sum(len(item.masks) for item in clip.objects)
-            export.counts["frames_with_void_as_background"] += sum(f.void_rle is not None for f in clip.frames)
+            export.counts["frames_with_void_as_background"] += count_void(clip.frames)
             export.take_images(clip, "images", clip.name)
         file.write("</annotations>\n")
         stack.close()

@@ -16,12 +16,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from actiseg_noise.borders.writing import write_text
 from actiseg_noise.errors import DataError, raise_if
+from actiseg_noise.exchange.export_clips import VOID_ID, paint_void
 from actiseg_noise.exchange.export_growing import GrowingObject
-from actiseg_noise.exchange.export_masks import VOID_ID, ExportClip, MaskExport
+from actiseg_noise.exchange.export_masks import ExportClip, MaskExport
 from actiseg_noise.exchange.export_names import sorted_names
 from actiseg_noise.manifest.read import Manifest
 
@@ -65,10 +64,7 @@ def _add(export: MaskExport, clip: ExportClip, numbers: dict[int, int]) -> None:
         index_mask = clip.index_mask(frame, numbers, _ADVICE)
         if place == 0:
             export.counts["objects_above_the_first_mask"] += len(numbers) - int(index_mask.max())
-        void = frame.void_mask()
-        if void is not None:
-            index_mask[void & (index_mask == 0)] = np.uint8(VOID_ID)
         stem = clip.stems[frame.frame_id]
-        export.folder.write_mask(index_mask, "Annotations", LEVEL, clip.name, f"{stem}.png")
+        export.folder.write_mask(paint_void(index_mask, frame), "Annotations", LEVEL, clip.name, f"{stem}.png")
         export.counts["masks"] += 1
     export.take_images(clip, "JPEGImages", LEVEL, clip.name)

@@ -10,12 +10,12 @@ from typing import Any
 
 from actiseg_noise.borders.drafts import FolderDraft, other_files
 from actiseg_noise.borders.folders import check_file_name
-from actiseg_noise.borders.images import Picture, write_index_mask, write_jpeg
+from actiseg_noise.borders.images import write_index_mask, write_jpeg
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import copy_file, link, write_json
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.manifest.info import ManifestInfo
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.masks import IndexMask, Picture
 from actiseg_noise.version import tool_version
 
 MARKER = "export.json"

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.folders import is_inside
-from actiseg_noise.borders.images import FrameHeader, Size, check_shape, frame_header, read_frame, resize_frame
+from actiseg_noise.borders.images import FrameHeader, check_shape, frame_header, read_frame, resize_frame
 from actiseg_noise.errors import DataError
 from actiseg_noise.exchange.export_folder import ExportFolder
 from actiseg_noise.manifest.clips import ManifestFrame
 from actiseg_noise.manifest.read import Manifest
+from actiseg_noise.masks import Size
 
 IMAGES = ("none", "copy", "link", "resize")
 JPEG_QUALITY = 95

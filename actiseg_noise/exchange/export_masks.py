@@ -14,7 +14,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from actiseg_noise.borders.folders import check_file_name, portable_name
-from actiseg_noise.borders.images import Size
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
 from actiseg_noise.exchange.export_folder import ExportFolder
@@ -22,10 +21,8 @@ from actiseg_noise.exchange.export_images import ExportImages, about_images
 from actiseg_noise.exchange.export_names import FolderNames, changed
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.masks import IndexMask, Rle
+from actiseg_noise.masks import IndexMask, Rle, Size
 from actiseg_noise.progress import Progress
-
-VOID_ID = 255
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,18 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from actiseg_noise.borders.folders import natural_order
 from actiseg_noise.errors import ActisegError, DataError, raise_if
-from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
+from actiseg_noise.exchange.coco_json import run_lengths
+from actiseg_noise.exchange.export_clips import (
+    VOID_ID,
+    check_exportable,
+    count_void,
+    iter_export_clips,
+    masks_of,
+    paint,
+    paint_void,
+)
 from actiseg_noise.exchange.export_folder import ExportFolder
 from actiseg_noise.exchange.export_growing import GrowingObject
 from actiseg_noise.exchange.export_images import ExportImages, about_images
@@ -45,7 +52,6 @@ from actiseg_noise.progress import Progress
 
 SPLITS = ("train", "valid", "valid_u", "test")
 MASKS = ("png", "rle")
-VOID_ID = 255
 
 Values = dict[str, Any]
 
@@ -231,13 +237,13 @@ class _VideoWriter:
             if expression.object_id is not None and key not in known:
                 known[key] = self.counts["annotations"]
                 self.counts["annotations"] += 1
-                self._annotations.add(str(known[key]), [_coco(rle) for rle in rles])
+                self._annotations.add(str(known[key]), [None if rle is None else run_lengths(rle) for rle in rles])
             targets = ([], []) if expression.object_id is None else ([expression.object_id], [known[key]])
             expressions[expression.exp_id] = {"exp": expression.text, "obj_id": targets[0], "anno_id": targets[1]}
         frames = [video.stems[frame.frame_id] for frame in video.frames]
         self._expressions_file.add(video.name, {"expressions": expressions, "frames": frames})
         self.counts["masks"] += len(known) * len(frames)
-        self.counts["frames_with_void_as_background"] += sum(f.void_rle is not None for f in video.frames)
+        self.counts["frames_with_void_as_background"] += count_void(video.frames)
 
 
 def layout_split(split: str, eval_splits: list[str], masks: str) -> str:
@@ -286,10 +292,7 @@ def _index_mask(video: _Video, frame: ManifestFrame, size: tuple[int, int]) -> I
             raise ActisegError(f"{where}: object {expression.object_id} has other masks in two expressions, {advice}")
     index_mask, overlap = paint(masks, size, {i: i for i in masks})
     raise_if(overlap, f"{where}: two objects overlap, {advice}")
-    void = frame.void_mask()
-    if void is not None:
-        index_mask[void & (index_mask == 0)] = np.uint8(VOID_ID)
-    return index_mask
+    return paint_void(index_mask, frame)
 
 
 def _objects(video: _Video, known: Collection[str], is_text: bool) -> Values:
@@ -301,8 +304,3 @@ def _objects(video: _Video, known: Collection[str], is_text: bool) -> Values:
         frames = [video.stems[frame_id] for frame_id in shown]
         objects.setdefault(str(expression.object_id), describe(expression.noun, known) | {"frames": frames})
     return objects
-
-
-def _coco(rle: Rle | None) -> Values | None:
-    """Return run lengths as COCO writes them."""
-    return None if rle is None else {"size": [rle.height, rle.width], "counts": rle.counts}

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.writing import write_text
+from actiseg_noise.exchange.export_clips import count_void
 from actiseg_noise.exchange.export_masks import ExportClip, MaskExport
 from actiseg_noise.exchange.export_names import number_names
 from actiseg_noise.manifest.read import Manifest
@@ -44,7 +45,7 @@ def export_sam2(manifest: Manifest, out: Path, *, masks: str = "png", **options:
                 continue
             (_add_indexed if masks == "png" else _add_objects)(export, clip)
             export.take_images(clip, "JPEGImages", clip.name)
-            export.counts["frames_with_void_as_background"] += sum(f.void_rle is not None for f in clip.frames)
+            export.counts["frames_with_void_as_background"] += count_void(clip.frames)
             names.append(f"{clip.name}\n")
         write_text(export.folder.path(f"{export.split}.txt"), "".join(names))
         return export.commit(masks=masks)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_noise.exchange.coco_json import Categories, about, box_of, file_names, run_lengths, words_of
+from actiseg_noise.exchange.export_clips import count_void
 from actiseg_noise.exchange.export_growing import GrowingList
 from actiseg_noise.exchange.export_masks import ExportClip, ExportObject, MaskExport
 from actiseg_noise.exchange.export_names import sorted_names
@@ -106,7 +107,7 @@ class _VideoFile:
         self._videos.append(names | {"height": height, "width": width, "length": len(clip.frames)})
         export = self._export
         export.take_images(clip, export.split, "JPEGImages", clip.name)
-        export.counts["frames_with_void_as_background"] += sum(frame.void_rle is not None for frame in clip.frames)
+        export.counts["frames_with_void_as_background"] += count_void(clip.frames)
         return number
 
     def add_object(self, clip: ExportClip, item: ExportObject, category_id: int, **more: Any) -> None:

@@ -231,9 +231,11 @@ def _only(video: Video, keys: set[_ObjectKey], frame_ids: list[str]) -> Video:
 
 def _lone_frames(clean: Video, noisy: Video) -> Iterator[tuple[str, str]]:
     """Yield (side, frame) of the frames that one side alone has."""
-    first, second = clean.frame_ids, noisy.frame_ids
-    yield from (("clean", frame_id) for frame_id in first if frame_id not in set(second))
-    yield from (("noisy", frame_id) for frame_id in second if frame_id not in set(first))
+    for side, frame_ids, others in (
+        ("clean", clean.frame_ids, set(noisy.frame_ids)),
+        ("noisy", noisy.frame_ids, set(clean.frame_ids)),
+    ):
+        yield from ((side, frame_id) for frame_id in frame_ids if frame_id not in others)
 
 
 def _lone_objects(clean: Video, noisy: Video) -> Iterator[tuple[str, str]]:

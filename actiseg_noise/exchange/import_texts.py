@@ -15,7 +15,7 @@ from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.datasets.lexicon import unknown_category_id
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.exchange.import_pairs import NoisyLabel, Problems
-from actiseg_noise.fields import is_text, shorten
+from actiseg_noise.fields import is_text, parse_number, shorten
 from actiseg_noise.records import NOUN, ObjectRecord
 
 _FORM = 'a text, {"clean": text, "noisy": text}, or an object that leads from object ids to one of the two'
@@ -80,9 +80,10 @@ class Texts:
         found: dict[int | None, tuple[str, str]] = {}
         for key, text in value.items():
             pair = _pair(text)
-            if pair is None or not key.isascii() or not key.isdigit():
+            object_id = parse_number(key)
+            if pair is None or object_id is None:
                 raise DataError(self._error(sequence, {key: text}))
-            found[int(key)] = pair
+            found[object_id] = pair
         return found
 
     def _error(self, sequence: str, value: Any) -> str:

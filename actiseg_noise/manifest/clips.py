@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
-from actiseg_noise.manifest.rows import Row, Size, iter_clip_rows, iter_rows
-from actiseg_noise.masks import BinaryMask, Rle, decode_counts, decode_rle
+from actiseg_noise.manifest.rows import Row, iter_clip_rows, iter_rows
+from actiseg_noise.masks import BinaryMask, Rle, Size, decode_counts, decode_rle
 
 if TYPE_CHECKING:
     from actiseg_noise.manifest.read import Manifest

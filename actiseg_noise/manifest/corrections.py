@@ -14,6 +14,7 @@ from typing import NamedTuple
 from actiseg_noise.borders.text import iter_csv
 from actiseg_noise.borders.writing import text_of_cell
 from actiseg_noise.errors import DataError, raise_if
+from actiseg_noise.fields import parse_number
 
 COLUMNS = ("manifest", "sample_id", "frame_idx", "what", "given", "suggested", "score", "accept")
 NOUN, MASK, FLAG = "noun", "mask", "flag"
@@ -170,8 +171,9 @@ def _frame_idx(cell: str, what: str, where: str) -> int | None:
     if what != MASK:
         raise_if(bool(cell), f"{where}: frame_idx: a {what} is of all frames, found {cell!r}", DataError)
         return None
-    raise_if(not cell.isdecimal(), f"{where}: frame_idx: expected a position in the clip, found {cell!r}", DataError)
-    return int(cell)
+    frame_idx = parse_number(cell)
+    raise_if(frame_idx is None, f"{where}: frame_idx: expected a position in the clip, found {cell!r:.80}", DataError)
+    return frame_idx
 
 
 def _score(cell: str, where: str) -> float:

@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from actiseg_noise.masks import Box, coco_code
+from actiseg_noise.masks import Box, Size, coco_code
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from actiseg_noise.manifest.read import Manifest
 
 Row = tuple[Any, ...]
-Size = tuple[int, int]
 
 
 def iter_rows(

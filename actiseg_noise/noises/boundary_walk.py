@@ -46,7 +46,7 @@ def resolve_walk(options: Options, height: int, width: int) -> Parameters:
         ActisegError: no whole number of steps, a chance that is none, or a walk that flips nothing.
     """
     steps, expand, flip = whole_number(options, "steps", 1), share(options, "expand"), share(options, "flip")
-    raise_if(flip == 0, "the option flip must be above 0: at 0 no pixel ever changes")
+    raise_if(round(flip * CHANCES) == 0, f"the option flip must be above 0.00001, got {flip:g}: no pixel would change")
     rows = min(height, width)
     walked = max(1, steps * min(rows, ROWS) // ROWS)
     limit = min(walked, ceil(FURTHEST * walked * flip) + 2)

@@ -7,11 +7,14 @@ Medical Imaging 9(1), 1990; with exact distances Herman, Zheng & Bucholtz, IEEE 
 overlap would have nothing between them, so each is moved first to where its centre of mass is expected then: straight
 from the one to the other, in whole pixels, as tools interpolate the position of a shape.
 
-Distances are OpenCV's of the 5×5 chamfer mask, in whole steps of 1/16 pixel, so that all machines agree on zero.
+Distances are OpenCV's of the 5×5 chamfer mask, which it finds in whole numbers, in steps of 1/16 pixel, so that all
+machines agree on zero. Intel's library, which it takes instead on some processors, sums up floats and does not agree.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import floor
 
 import cv2
@@ -114,8 +117,20 @@ def signed_distance(mask: BinaryMask) -> Distances:
 
 def _distance(mask: BinaryMask) -> Distances:
     """Return the distance of every pixel of the mask to the nearest that is none, 0 elsewhere."""
-    found = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, 5)
+    with _without_intel_library():
+        found = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, 5)
     return np.rint(found * STEPS).astype(np.int64)
+
+
+@contextmanager
+def _without_intel_library() -> Iterator[None]:
+    """Make OpenCV, in this thread, compute with its own code, which is the same on all machines."""
+    is_used = cv2.ipp.useIPP()
+    cv2.ipp.setUseIPP(False)
+    try:
+        yield
+    finally:
+        cv2.ipp.setUseIPP(is_used)
 
 
 def _centre(mask: BinaryMask) -> tuple[float, float]:

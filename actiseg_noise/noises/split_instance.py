@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import ceil
+from math import ceil, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +60,8 @@ def split_instance(key: Key, mask: BinaryMask, *, cut: str, lost: float) -> Bina
         down, right = DIRECTIONS[key.below("direction", len(DIRECTIONS))]
         sign = 1 - 2 * key.below("side", 2)
         gone = lost * (1 + key.uniform("place")) / 2
-        across, limit = _cut_off(sign * (down * rows + right * columns), gone)
+        across = sign * (down * rows + right * columns)
+        limit = _first_lost(across, gone)
     else:
         across, limit = _narrowest(rows, columns, lost)
     kept = np.zeros_like(tight)
@@ -71,10 +72,10 @@ def split_instance(key: Key, mask: BinaryMask, *, cut: str, lost: float) -> Bina
     return out
 
 
-def _cut_off(across: Whole, gone: float) -> tuple[Whole, int]:
-    """Return places along a direction and the first of them that is lost, with at most ``gone`` of all pixels."""
-    keep = int(np.ceil(len(across) * (1 - gone)))
-    return across, int(np.partition(across, keep - 1)[keep - 1]) + 1
+def _first_lost(across: Whole, gone: float) -> int:
+    """Return the first place along a direction that is lost, with at most ``gone`` of all pixels from there on."""
+    keep = ceil(len(across) * (1 - gone))
+    return int(np.partition(across, keep - 1)[keep - 1]) + 1
 
 
 def _narrowest(rows: Whole, columns: Whole, lost: float) -> tuple[Whole, int]:
@@ -87,7 +88,7 @@ def _narrowest(rows: Whole, columns: Whole, lost: float) -> tuple[Whole, int]:
         across = down * rows + right * columns
         across -= across.min()
         counts = np.bincount(across)
-        lengths = _lengths(counts, (down * down + right * right) ** 0.5)
+        lengths = _lengths(counts, sqrt(down * down + right * right))
         from_here = np.cumsum(counts[::-1])[::-1]
         for places, gone in ((across, from_here), (-across, len(rows) - from_here + counts)):
             allowed = np.flatnonzero((gone > 0) & (gone <= lost * len(rows)) & (gone >= lost * len(rows) / 2))

@@ -3,7 +3,8 @@
 The regions are those of SLIC (Achanta et al., "SLIC Superpixels Compared to State-of-the-art Superpixel Methods", IEEE
 TPAMI 34(11), 2012): k-means of colour and place around seeds on a grid, every pixel near one of nine seeds. Here it is
 in whole numbers, on a grid anchored to the object and for the surroundings of its box alone, so that every machine and
-every version of every library finds the same regions, and in RGB. Libraries' are in floating point.
+every version of every library finds the same regions in the same pixels, and in RGB. Libraries' are in floating point.
+Which pixels a JPEG has is up to Pillow's decoder: another one's may differ by a grey level, and a region with it.
 """
 
 from __future__ import annotations
@@ -127,21 +128,24 @@ def slic(picture: Picture, side: float, compactness: int) -> Labels:
     features = np.concatenate([place, picture.transpose(2, 0, 1).astype(np.int32) * UNIT])
     labels = (cell_row[:, None] * across + cell_column).astype(np.int32)
     for _ in range(ROUNDS):
-        seeds = _means(features, labels, down * across)
-        labels = _nearest(features, seeds.reshape(5, down, across), cell_row, cell_column)
+        labels = _nearest(features, *_seeds(features, labels, (down, across)), cell_row, cell_column)
     return labels
 
 
-def _means(features: Whole, labels: Labels, count: int) -> Whole:
-    """Return the mean features of each region, whole numbers, ``[5, count]``; of one without pixels far from all."""
-    flat = labels.ravel()
+def _seeds(features: Whole, labels: Labels, shape: tuple[int, int]) -> tuple[Whole, BinaryMask]:
+    """Return the mean features of each region, whole numbers ``[5, *shape]``, and whether it has a pixel."""
+    flat, count = labels.ravel(), shape[0] * shape[1]
     sizes = np.bincount(flat, minlength=count)
     sums = np.stack([np.bincount(flat, weights=plane.ravel(), minlength=count) for plane in features])
-    return np.where(sizes > 0, sums // np.maximum(sizes, 1), 1 << 14).astype(np.int32)
+    means = (sums // np.maximum(sizes, 1)).astype(np.int32)
+    return means.reshape(5, *shape), (sizes > 0).reshape(shape)
 
 
-def _nearest(features: Whole, seeds: Whole, cell_row: Whole, cell_column: Whole) -> Labels:
-    """Return for every pixel the nearest of the nine seeds around its cell, of equal ones the first."""
+def _nearest(features: Whole, seeds: Whole, has_pixel: BinaryMask, cell_row: Whole, cell_column: Whole) -> Labels:
+    """Return for every pixel the nearest of the nine seeds around its cell that have a pixel, of equal ones the first.
+
+    The squared distance to a seed without one need not fit into 32 bits: it lies anywhere.
+    """
     down, across = seeds.shape[1:]
     best = np.full(features.shape[1:], np.iinfo(np.int32).max, np.int32)
     labels = np.zeros_like(best)
@@ -151,7 +155,7 @@ def _nearest(features: Whole, seeds: Whole, cell_row: Whole, cell_column: Whole)
             columns = np.clip(cell_column + column_step, 0, across - 1)
             away = features - seeds[:, rows[:, None], columns]
             distance = np.einsum("frc,frc->rc", away, away)
-            nearer = distance < best
+            nearer = (distance < best) & has_pixel[rows[:, None], columns]
             np.copyto(best, distance, where=nearer)
             np.copyto(labels, rows[:, None] * across + columns, where=nearer)
     return labels

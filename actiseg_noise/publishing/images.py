@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from actiseg_noise.borders.images import webp_bytes
 from actiseg_noise.borders.text import read_bytes
-from actiseg_noise.borders.writing import move, webp_bytes
+from actiseg_noise.borders.writing import move
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.clips import LABELS, ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from actiseg_noise.borders.images import webp_bytes
 from actiseg_noise.borders.roots import find_root
-from actiseg_noise.borders.writing import webp_bytes, write_bytes
+from actiseg_noise.borders.writing import write_bytes
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.info import ManifestInfo
 from actiseg_noise.manifest.read import read_manifest

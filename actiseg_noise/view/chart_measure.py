@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.rows import Size, mask_box
+from actiseg_noise.manifest.rows import mask_box
 from actiseg_noise.manifest.schema import NO_NOISE
-from actiseg_noise.masks import BinaryMask, Box, decode_counts
+from actiseg_noise.masks import BinaryMask, Box, Size, decode_counts
 
 IOU_BINS = 20
 SAMPLE = 2000

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.borders.images import Picture, Size
 from actiseg_noise.manifest.clips import ManifestFrame
-from actiseg_noise.masks import BinaryMask
+from actiseg_noise.masks import BinaryMask, Picture, Size
 from actiseg_noise.plot_style import Colour, colour_of
 
 EMPTY: Colour = (38, 42, 48)

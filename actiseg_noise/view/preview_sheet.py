@@ -10,17 +10,18 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from actiseg_noise.borders.images import Picture
+from actiseg_noise.borders.images import resize_frame
 from actiseg_noise.borders.writing import write_png
 from actiseg_noise.manifest.clips import ManifestMask, ManifestSample
 from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.manifest.schema import NO_NOISE
+from actiseg_noise.masks import Picture
 from actiseg_noise.plain import printable
 from actiseg_noise.plot_style import colour_of
 from actiseg_noise.view.frames import find_frames
 from actiseg_noise.view.preview_clips import SheetRow, choose_rows
 from actiseg_noise.view.preview_picture import EMPTY, masks_of, overlay
-from actiseg_noise.web.pictures import fit, read_picture
+from actiseg_noise.web.pictures import read_picture
 
 WIDTH, MARGIN, GAP = 1600, 16, 10
 PANEL = (384, 270)  # most width and height of a picture, in px
@@ -160,7 +161,7 @@ def _panels(row: SheetRow, picture: Picture | None) -> list[Picture]:
     height, width = picture.shape[:2] if picture is not None else size or (1, 1)
     scale = min(PANEL[0] / width, PANEL[1] / height)
     shape = max(1, round(height * scale)), max(1, round(width * scale))
-    canvas = _plain(shape) if picture is None else fit(picture, shape)
+    canvas = _plain(shape) if picture is None else resize_frame(picture, shape)
     void = None if row.frame is None else row.frame.void_mask()
     sides = ((masks_of(row.frame, labels), _positives(row, labels)) for labels in ("clean", "noisy"))
     return [canvas, *(overlay(canvas, masks, void, positives) for masks, positives in sides)]

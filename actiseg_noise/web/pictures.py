@@ -5,12 +5,11 @@ from __future__ import annotations
 from base64 import b64encode
 from pathlib import Path
 
-import numpy as np
-
 from actiseg_noise.borders.folders import is_inside
-from actiseg_noise.borders.images import Picture, Size, read_frame
+from actiseg_noise.borders.images import read_frame, resize_frame
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.clips import ManifestFrame
+from actiseg_noise.masks import Picture
 
 MOST_SIDE = 480
 QUALITY = 60
@@ -30,15 +29,6 @@ def read_picture(frame: ManifestFrame | None, root: Path | None) -> Picture | No
         return None
 
 
-def fit(picture: Picture, size: Size) -> Picture:
-    """Return a picture at another size (height, width)."""
-    import cv2
-
-    shrinks = picture.shape[0] > size[0]
-    kind = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(picture, size[::-1], interpolation=kind), np.uint8)
-
-
 def webp(picture: Picture, most_side: int = MOST_SIDE, quality: int = QUALITY) -> bytes:
     """Return a picture, no side longer than ``most_side`` pixels, as WebP of a quality from 1 to 100."""
     import cv2
@@ -46,7 +36,7 @@ def webp(picture: Picture, most_side: int = MOST_SIDE, quality: int = QUALITY) -
     height, width = picture.shape[:2]
     scale = min(1.0, most_side / max(height, width))
     if scale < 1:
-        picture = fit(picture, (max(1, round(height * scale)), max(1, round(width * scale))))
+        picture = resize_frame(picture, (max(1, round(height * scale)), max(1, round(width * scale))))
     _, data = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])
     return bytes(data)
 

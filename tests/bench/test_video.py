@@ -12,10 +12,11 @@ from PIL import Image
 
 import actiseg_noise
 from actiseg_bench.prediction.video import draw_overlay, make_item, predict_video
-from actiseg_noise.borders.images import Picture, read_index_mask
+from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.text import iter_csv
 from actiseg_noise.borders.videos import VideoWriter, open_video
 from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.masks import Picture
 from actiseg_noise.plot_style import colour_of
 
 Cli = Callable[..., tuple[int, str, str]]

@@ -225,6 +225,7 @@ def test_a_text_may_begin_with_a_number_when_it_is_quoted_or_alone(tmp_path: Pat
         ("t.json", '{"bear": {"1": 2}}', r"t\.json, 'bear', '1': expected a text"),
         ("t.json", '{"bear": {"one": "a"}}', r"'bear', 'one': expected an object id in 1 … 255 as the key"),
         ("t.json", '{"bear": {"0": "a"}}', r"'bear', '0': expected an object id in 1 … 255 as the key"),
+        ("t.json", '{"bear": {"' + "1" * 5000 + '": "a"}}', "expected an object id in 1 … 255 as the key, found '111"),
         ("t.json", '{"bear": "a"', r"t\.json: malformed JSON at line 1, column 13"),
         ("t.json", '["bear"]', r"t\.json: malformed JSON at line 1, column 1 .*: expected an object"),
         ("t.json", '{"bear": "\\ud800"}', r"t\.json, 'bear': expected a text"),

@@ -302,7 +302,7 @@ def test_a_picture_that_is_too_large_is_made_coarser_then_smaller() -> None:
 
     from PIL import Image
 
-    from actiseg_noise.borders.writing import webp_bytes
+    from actiseg_noise.borders.images import webp_bytes
 
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
     picture = Image.fromarray(noise)

@@ -121,6 +121,18 @@ def test_distances_are_negative_inside_and_half_a_pixel_at_the_outline() -> None
     assert distances[2].tolist() == [1.5, 0.5, -0.5, 0.5, 1.5]
 
 
+def test_distances_are_found_in_whole_numbers_whatever_opencv_was_built_with() -> None:
+    mask = np.ones((200, 200), bool)
+    mask[0, 0] = False
+    down, right = np.indices(mask.shape)
+    long, short = np.maximum(down, right), np.minimum(down, right)
+    straight, diagonal, knight = 65536, 91750, 143976  # 1, 1.4 and 2.1969 in 1/65536
+    steep = knight * (long - short) + diagonal * (2 * short - long)
+    flat = knight * short + straight * (long - 2 * short)
+    expected = np.rint(np.where(2 * short > long, steep, flat) / 4096).astype(int)  # in 1/16
+    assert (8 - signed_distance(mask))[mask].tolist() == expected[mask].tolist()
+
+
 def test_between_a_small_and_a_large_square_lies_the_middle_one() -> None:
     small, large = (np.zeros((24, 24), bool) for _ in range(2))
     small[10:14, 10:14], large[4:20, 4:20] = True, True
@@ -338,6 +350,35 @@ def test_a_picture_of_one_colour_has_regions_of_a_grid() -> None:
     assert np.array_equal(labels, np.kron(np.arange(32).reshape(4, 8), np.ones((8, 8), int)))
 
 
+def slow_regions(picture: np.ndarray, side: int, compactness: int) -> list[list[int]]:
+    """Return what ``slic`` does for sides that divide the picture, pixel by pixel, in numbers of any size."""
+    down, across = picture.shape[0] // side, picture.shape[1] // side
+    weight = 16 * compactness // side
+    features = {
+        (row, column): (weight * row, weight * column, *(16 * level for level in picture[row, column].tolist()))
+        for row, column in np.ndindex(picture.shape[:2])
+    }
+    labels = {(row, column): row // side * across + column // side for row, column in features}
+    for _ in range(5):
+        regions: dict[int, list[tuple[int, ...]]] = {}
+        for place, label in labels.items():
+            regions.setdefault(label, []).append(features[place])
+        seeds = {label: [sum(plane) // len(plane) for plane in zip(*regions[label], strict=True)] for label in regions}
+        for (row, column), own in features.items():
+            near_rows = range(max(row // side - 1, 0), min(row // side + 2, down))
+            near_columns = range(max(column // side - 1, 0), min(column // side + 2, across))
+            near = [label for r in near_rows for c in near_columns if (label := r * across + c) in seeds]
+            labels[row, column] = min(near, key=lambda n: sum((a - b) ** 2 for a, b in zip(own, seeds[n], strict=True)))
+    return [[labels[row, column] for column in range(picture.shape[1])] for row in range(picture.shape[0])]
+
+
+def test_regions_without_a_pixel_stay_so_in_a_wide_picture() -> None:
+    picture = np.random.default_rng(0).integers(0, 2, (8, 480, 1), np.uint8).repeat(3, 2) * np.uint8(255)
+    labels = slic(picture, 8, 100)
+    assert len(np.unique(labels)) < 60
+    assert labels.tolist() == slow_regions(picture, 8, 100)
+
+
 def test_an_outline_beside_an_edge_snaps_to_it() -> None:
     picture = np.full((120, 160, 3), 60, np.uint8)
     picture[40:80, 50:110] = (190, 160, 90)
@@ -369,6 +410,7 @@ def test_specks_and_pinholes_join_what_is_around_them() -> None:
         ("lag-v1", {"delay": 1.5}, "the option delay must be a whole number from 1 to 10,000, got 1.5"),
         ("boundary_walk-v1", {"expand": 1.2}, "the option expand must be a number from 0 to 1, got 1.2"),
         ("boundary_walk-v1", {"flip": 0}, "the option flip must be above 0"),
+        ("boundary_walk-v1", {"flip": 1e-6}, "the option flip must be above 0.00001, got 1e-06"),
         ("drop_frames-v1", {"share": 1}, "the option share must be above 0 and below 1, got 1"),
         ("drop_frames-v1", {"share": 0.9, "run": 2}, "runs of 2 frames that make 0.9 of all leave gaps of 0.22 frames"),
         ("split_instance-v1", {"cut": "zigzag"}, "unknown cut 'zigzag'"),

@@ -291,6 +291,16 @@ def test_an_object_without_a_folder_has_no_masks(tmp_path: Path) -> None:
         read(dataset)
 
 
+def test_a_mask_of_several_ids_is_no_mask_of_one_object(tmp_path: Path) -> None:
+    dataset = write_per_object(tmp_path, {"0": {"exp": "it", "obj_id": 0}})
+    mask = np.zeros((12, 16), np.uint8)
+    mask[0, :2] = 1, 255
+    save_mask(tmp_path / "train/Annotations/v/000/00010.png", mask)
+    (clip,) = read(dataset)
+    with pytest.raises(DataError, match=r"000/00010\.png: the values \[1, 255\], expected a mask of one object"):
+        masks(dataset, clip)
+
+
 def test_two_folders_of_one_object_and_masks_of_two_sizes_are_refused(tmp_path: Path) -> None:
     dataset = write_per_object(tmp_path, {"0": {"exp": "both", "obj_id": [0, 300]}})
     (clip,) = read(dataset)

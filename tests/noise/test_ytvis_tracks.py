@@ -236,6 +236,7 @@ def tao(number: int, **more: object) -> dict[str, Any]:
         (item(annotations=[{"type": "mask", "id": 1, "label_id": 9}]), "label_id: 9 is none of the 2 labels"),
         (item(annotations=[{"type": "mask", "id": True, "label_id": 0}]), "id: expected a whole number"),
         (MASKLETS | {"masklet_id": [0, 0]}, "masklet_id 0 stands twice"),
+        (MASKLETS | {"masklet_id": [*range(10_000), 7]}, "masklet_id 7 stands twice"),
         (MASKLETS | {"masklet_id": [0, 1.0]}, r"masklet_id\[1\]: masklet_id: expected a whole number"),
         (
             MASKLETS | {"masklet_id": [0]},

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from actiseg_noise.datasets.visor.contact import Contact
 from actiseg_noise.datasets.visor.entities import CANVAS, Entity
 from actiseg_noise.datasets.visor.pixels import fill, filled, overlap
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.masks import IndexMask, find_values
 
 SIZES = {"854x480": (480, 854), "native": CANVAS}  # ActionVOS's preparation, and the frames as they are
 
@@ -55,11 +55,7 @@ def touched_names(entities: Sequence[Entity], contacts: Sequence[Contact]) -> se
 
 def _values(crop: IndexMask) -> list[int]:
     """Return the values that occur."""
-    import cv2
-
-    if not crop.size:
-        return []
-    return np.flatnonzero(cv2.calcHist([np.ascontiguousarray(crop)], [0], None, [256], [0, 256])).tolist()
+    return find_values(np.ascontiguousarray(crop)) if crop.size else []
 
 
 def paint_weights(
