@@ -5,6 +5,7 @@ const ONLY_LEFT = [230, 97, 0, 190];
 const ONLY_RIGHT = [93, 58, 155, 190];
 const NO_FRAME = { id: "", height: null, width: null, picture: null, void: null, masks: {} };
 const BOTH = [200, 200, 200, 110];
+const NO_LABEL = [150, 150, 150, 200];
 
 /** Return an object's colour as [red, green, blue]. */
 function rgb(colour) {
@@ -142,28 +143,28 @@ class Viewer {
     panel.canvas.width = frame.width;
     panel.canvas.height = frame.height;
     panel.canvas.setAttribute("aria-label", `${this.source(i).label}, frame ${frame.id}`);
-    const pixels = new ImageData(frame.width, frame.height);
+    const pixels = new Uint32Array(frame.height * frame.width); // column by column, as masks are
     if (this.shown === "difference") this.paintDifference(pixels, frame);
     else if (this.shown !== "frame") this.paintMasks(pixels, frame, this.source(i));
-    panel.canvas.getContext("2d").putImageData(pixels, 0, 0);
+    const shown = new Uint8ClampedArray(rowByRow(pixels, frame.height, frame.width).buffer);
+    panel.canvas.getContext("2d").putImageData(new ImageData(shown, frame.width, frame.height), 0, 0);
   }
 
   paintMasks(pixels, frame, source) {
     for (const object of this.clip.objects) {
       const colour = rgb(object.colour);
-      const mask = decodeMask(source.counts(frame, object.id), frame.height, frame.width);
       const inside = this.shown === "outlines" ? 0 : object.positive ? 130 : 50;
-      paint(pixels, mask, (place) => [...colour, isEdge(mask, place, frame) ? 255 : inside]);
+      paintMask(pixels, source.counts(frame, object.id), frame, pixelOf([...colour, inside]), pixelOf([...colour, 255]));
     }
-    const empty = decodeMask(frame.void, frame.height, frame.width);
-    paint(pixels, empty, (place) => ((place % frame.width) + Math.floor(place / frame.width)) % 8 < 4 ? [150, 150, 150, 200] : [0, 0, 0, 0]);
+    paintStripes(pixels, frame.void, frame.height);
   }
 
   paintDifference(pixels, frame) {
     for (const object of this.clip.objects) {
-      const [one, other] = [0, 1].map((i) => decodeMask(this.source(i).counts(frame, object.id), frame.height, frame.width));
-      const any = one.map((value, place) => value | other[place]);
-      paint(pixels, any, (place) => one[place] && other[place] ? BOTH : one[place] ? ONLY_LEFT : ONLY_RIGHT);
+      const [left, right] = [0, 1].map((i) => readSpans(this.source(i).counts(frame, object.id)));
+      fillSpans(pixels, left, ONLY_LEFT);
+      fillSpans(pixels, right, ONLY_RIGHT);
+      fillSpans(pixels, commonSpans(left, right), BOTH);
     }
   }
 
@@ -192,19 +193,40 @@ class Viewer {
 
 function iouText(frame, object, truth, source) {
   if (frame.height === null) return "–";
-  const [both, any] = overlapOf(...[truth, source].map((one) => decodeMask(one.counts(frame, object.id), frame.height, frame.width)));
+  const [both, any] = overlapOf(...[truth, source].map((one) => one.counts(frame, object.id)));
   return any ? percent(both / any) : "–";
 }
 
-function isEdge(mask, place, frame) {
-  const column = place % frame.width;
-  return column === 0 || column === frame.width - 1 || place < frame.width || place >= mask.length - frame.width ||
-    !mask[place - 1] || !mask[place + 1] || !mask[place - frame.width] || !mask[place + frame.width];
+/** Return [red, green, blue, alpha] as one number, as a canvas keeps it in memory. */
+function pixelOf(colour) {
+  return new Uint32Array(new Uint8Array(colour).buffer)[0];
 }
 
-function paint(pixels, mask, colourOf) {
-  for (let place = 0; place < mask.length; place++) {
-    if (mask[place]) pixels.data.set(colourOf(place), 4 * place);
+function fillSpans(pixels, spans, colour) {
+  for (const [start, stop] of spans) pixels.fill(pixelOf(colour), start, stop);
+}
+
+/** Colour a mask; what is on its outline has a neighbour outside, or is on the frame's border. */
+function paintMask(pixels, counts, { height, width }, inside, outline) {
+  const mask = decodeMask(counts, height, width);
+  const last = mask.length - height; // the last column's first pixel
+  for (const [start, stop] of readSpans(counts)) {
+    for (let place = start; place < stop; place++) {
+      const row = place % height;
+      const isInner = row > 0 && row < height - 1 && place >= height && place < last &&
+        mask[place - 1] + mask[place + 1] + mask[place - height] + mask[place + height] === 4;
+      pixels[place] = isInner ? inside : outline;
+    }
+  }
+}
+
+/** Draw the pixels without label. */
+function paintStripes(pixels, counts, height) {
+  const stripe = pixelOf(NO_LABEL);
+  for (const [start, stop] of readSpans(counts)) {
+    for (let place = start; place < stop; place++) {
+      pixels[place] = ((place % height) + Math.floor(place / height)) % 8 < 4 ? stripe : 0;
+    }
   }
 }
 
