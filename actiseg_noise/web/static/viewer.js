@@ -14,12 +14,14 @@ function rgb(colour) {
 
 class Viewer {
   /**
-   * clips: [{id, note, place}] in the order of the list; place is where the clip is packed.
+   * clips: [{id, note, place}] of all clips, in the order of the list; place is where the clip is packed.
    * sourcesOf: clip → [{key, label, counts(frame, objectId), score(frame, objectId)}]. The first is the truth that IoU is of.
-   * address: names and values that belong to this viewer's clip in the page's address.
+   * chosen: the keys of the two sources that are shown; onChosen is called when somebody takes others.
    */
-  constructor(place, clips, sourcesOf, chosen = ["clean", "given"]) {
+  constructor(place, clips, sourcesOf, chosen = ["clean", "given"], onChosen = () => {}) {
+    this.all = clips;
     this.clips = clips;
+    this.onChosen = onChosen;
     this.sourcesOf = sourcesOf;
     this.chosen = [...chosen];
     this.frame = 0;
@@ -32,12 +34,12 @@ class Viewer {
     this.range = h("input", { type: "range", min: 0, value: 0, "aria-label": "frame", input: () => this.show(Number(this.range.value)) });
     this.where = h("output", { "aria-live": "polite" });
     this.play = h("button", { type: "button", click: () => this.toggle() }, "Play");
-    this.tools = h("div", { class: "row viewer-tools", role: "group", "aria-label": "what is drawn" },
+    this.tools = h("div", { class: "row tools", role: "group", "aria-label": "what is drawn" },
       ["masks", "outlines", "difference", "frame"].map((name) => this.makeTool(name)));
     this.table = h("div", { class: "scroll" });
     const body = h("div", {}, this.head, this.tools,
       h("div", { class: "panels" }, this.panels.map((panel) => panel.figure)),
-      h("div", { class: "scrub viewer-tools" }, this.play,
+      h("div", { class: "scrub tools" }, this.play,
         h("button", { type: "button", "aria-label": "frame before", click: () => this.step(-1) }, "‹"),
         h("button", { type: "button", "aria-label": "next frame", click: () => this.step(1) }, "›"), this.range, this.where),
       this.table);
@@ -70,16 +72,16 @@ class Viewer {
   }
 
   fillList() {
-    this.list.replaceChildren(...this.clips.map((clip) => h("li", {}, h("button", {
+    refill(this.list, ...this.clips.map((clip) => h("li", {}, h("button", {
       type: "button", "data-clip": clip.id, "aria-current": String(this.clip !== undefined && clip.id === this.clip.id),
       click: () => this.open(clip.id),
     }, clip.id, h("span", { class: "why" }, clip.note || "")))));
     if (!this.clips.length) this.list.append(h("li", { class: "note" }, "no clip of these"));
   }
 
-  /** Open a clip by its id; resolves when it is drawn. An id that is not there opens the first clip. */
+  /** Open a clip by its id, listed or not; resolves when it is drawn. An id that is not there opens the first one. */
   async open(id, frameId = null) {
-    const entry = this.clips.find((clip) => clip.id === id) || this.clips[0];
+    const entry = this.all.find((clip) => clip.id === id) || this.clips[0];
     if (!entry) return;
     const asked = ++this.asked;
     const clip = await unpack(entry.place);
@@ -97,7 +99,7 @@ class Viewer {
     this.sources = this.sourcesOf(this.clip);
     this.chosen = this.chosen.map((key, i) => this.sources.some((one) => one.key === key) ? key : this.sources[Math.min(i, this.sources.length - 1)].key);
     this.panels.forEach((panel, i) => panel.choice.replaceChildren(chooser(`masks of panel ${i + 1}`,
-      this.sources.map((one) => [one.key, one.label]), this.chosen[i], (key) => { this.chosen[i] = key; this.draw(); })));
+      this.sources.map((one) => [one.key, one.label]), this.chosen[i], (key) => { this.chosen[i] = key; this.draw(); this.onChosen(); })));
     const given = this.clip.given_narration;
     this.head.replaceChildren(h("h3", {}, this.clip.id), h("p", {}, `narration: ${this.clip.narration}`,
       given === this.clip.narration ? null : h("span", { class: "changed" }, ` → given: ${given}`)));
@@ -118,6 +120,7 @@ class Viewer {
     clearInterval(this.timer);
     this.timer = playing ? null : setInterval(() => this.show((this.frame + 1) % Math.max(1, this.clip.frames.length)), PLAY_MS);
     this.play.textContent = playing ? "Play" : "Pause";
+    this.where.setAttribute("aria-live", playing ? "polite" : "off"); // no four announcements a second
   }
 
   source(i) {
@@ -128,6 +131,7 @@ class Viewer {
     if (!this.clip) return;
     const frame = this.clip.frames[this.frame] || NO_FRAME;
     this.range.value = this.frame;
+    this.range.setAttribute("aria-valuetext", `frame ${frame.id}`);
     this.where.textContent = frame === NO_FRAME ? "no frames" : `frame ${frame.id} · ${this.frame + 1} of ${this.clip.frames.length}`;
     writeAddress({ clip: this.clip.id, frame: frame.id, a: this.chosen[0], b: this.chosen[1] });
     this.panels.forEach((panel, i) => this.drawPanel(panel, i, frame));
@@ -138,6 +142,7 @@ class Viewer {
     panel.image.hidden = frame.picture === null;
     panel.blank.hidden = frame.picture !== null;
     if (frame.picture !== null) panel.image.src = frame.picture;
+    panel.canvas.hidden = frame.height === null;
     if (frame.height === null) return;
     panel.blank.style.aspectRatio = `${frame.width} / ${frame.height}`;
     panel.canvas.width = frame.width;
