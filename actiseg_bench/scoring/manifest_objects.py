@@ -31,14 +31,16 @@ def evaluate_objects(
     void: str = "ignore",
     failures: bool = False,
     rules: Rules | None = None,
+    objects: bool = True,
 ) -> Evaluation:
-    """Score predictions on the clean masks of a manifest: the six metrics, J and F.
+    """Score predictions on the clean masks of a manifest.
 
     Args:
         keep_flagged: score clips with a review flag too.
         void: ``ignore`` (pixels without label are left out) or ``background``.
         failures: give the failure modes too.
         rules: what is done about masks that are missing or strange; by default they are refused.
+        objects: give J and F of every object too.
 
     Raises:
         ManifestError: the manifest carries no masks. DataError: predictions that are refused; all are counted.
@@ -50,7 +52,7 @@ def evaluate_objects(
     report.refuse("Every frame of the manifest needs a mask of every object, and nothing else.", predictions.what)
     frames = _read(predictions, clips, iter_scored_truth(manifest, keep_flagged=keep_flagged), void, report)
     left_out = 0 if keep_flagged else len(flagged_clips(manifest))
-    result = measure_frames(frames, left_out, void, failures=failures, volumes=False, objects=True).evaluation
+    result = measure_frames(frames, left_out, void, failures=failures, volumes=False, objects=objects).evaluation
     report.refuse("Masks are as large as the manifest's, with one object each.", predictions.what)
     return replace(result, allowed=report.to_json(), matching=predictions.matching())
 
