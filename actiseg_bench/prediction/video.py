@@ -31,7 +31,7 @@ from actiseg_bench.results.result import CHECKPOINT_NAME
 from actiseg_bench.training.process import process_state
 from actiseg_noise.borders.drafts import FolderDraft, check_nothing_else
 from actiseg_noise.borders.images import write_index_mask
-from actiseg_noise.borders.videos import VideoWriter, open_video
+from actiseg_noise.borders.videos import Video, VideoWriter, open_video
 from actiseg_noise.borders.writing import whole_csv, write_json
 from actiseg_noise.errors import raise_if
 from actiseg_noise.masks import IndexMask, Picture
@@ -107,7 +107,7 @@ def predict_video(
     report = trained.identity | {"video": source.path.name, "texts": texts, "positive_threshold": threshold}
     seen, done = np.zeros(len(texts), np.int64), 0
     with process_state(threads or trained.threads), FolderDraft(Path(out), _check_ours, what="video") as draft:
-        with _Folder(draft.path, texts, source.fps if overlay else None) as folder:
+        with _Folder(draft.path, texts, source, overlay=overlay) as folder:
             on = pick_device(device)
             trained.network.to(on)
             for frame_ids, pictures in pieces:
@@ -197,11 +197,12 @@ def make_item(
 class _Folder:
     """The files of a video in the making."""
 
-    def __init__(self, path: Path, texts: Sequence[str], fps: float | None) -> None:
+    def __init__(self, path: Path, texts: Sequence[str], source: Video, *, overlay: bool) -> None:
         self._path, self._texts = path, texts
+        self._names = mask_names(source.frame_ids)
         self._stack = ExitStack()
         self._csv = self._stack.enter_context(whole_csv(path / SCORES, COLUMNS))
-        self._video = None if fps is None else self._stack.enter_context(VideoWriter(path / OVERLAY, fps))
+        self._video = self._stack.enter_context(VideoWriter(path / OVERLAY, source.fps)) if overlay else None
 
     def __enter__(self) -> _Folder:
         return self
@@ -211,10 +212,9 @@ class _Folder:
 
     def write(self, frame_ids: Sequence[str], pictures: Sequence[Picture], clip: ClipPrediction) -> Counts:
         """Write a piece; return of every text in how many of its frames something was found, ``int64 [K]``."""
-        names = mask_names(frame_ids)
         seen = np.zeros(len(self._texts), np.int64)
         for frame_id, picture, mask in zip(frame_ids, pictures, clip.masks, strict=True):
-            write_index_mask(self._path / MASKS / f"{names[frame_id]}.png", mask)
+            write_index_mask(self._path / MASKS / f"{self._names.get(frame_id, frame_id)}.png", mask)
             pixels = np.bincount(mask.ravel(), minlength=len(self._texts) + 1)[1:]
             seen += pixels > 0
             for i, text in enumerate(self._texts):
@@ -247,19 +247,27 @@ def draw_overlay(picture: Picture, mask: IndexMask, texts: Sequence[str]) -> Pic
         drawn[inside > 0] = (1 - TINT) * drawn[inside > 0] + TINT * np.array(colour_of(number))
         outlines, _ = cv2.findContours(inside, cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
         cv2.drawContours(drawn, outlines, -1, colour_of(number), max(1, round(min(mask.shape) / 240)))
-    return np.concatenate([drawn.astype(np.uint8), _legend(picture.shape[1], tuple(texts))])
+    height, width = mask.shape
+    return np.concatenate([drawn.astype(np.uint8), _legend(width, height, tuple(texts))])
 
 
 @lru_cache(1)
-def _legend(width: int, texts: tuple[str, ...]) -> Picture:
-    """Return the texts, each behind its colour, on a dark strip."""
+def _legend(width: int, most: int, texts: tuple[str, ...]) -> Picture:
+    """Return the texts, each behind its colour, on a dark strip; of those that make it higher than ``most``, some.
+
+    Of 254 texts the strip would be many times as high as the video, which no codec takes.
+    """
     from PIL import Image, ImageDraw, ImageFont
 
     size = max(11, round(width / 45))
     line = round(1.5 * size)
-    strip = Image.new("RGB", (width, line * len(texts) + line // 2), (24, 26, 29))
+    shown = texts if line * len(texts) <= most else texts[: max(1, most // line - 1)]
+    more = len(texts) - len(shown)
+    strip = Image.new("RGB", (width, line * (len(shown) + (more > 0)) + line // 2), (24, 26, 29))
     pen, font = ImageDraw.Draw(strip), ImageFont.load_default(size)
-    for i, text in enumerate(texts):
+    if more:
+        pen.text((2 * size, line // 4 + len(shown) * line - 1), f"… and {more} more", font=font, fill=(160, 168, 176))
+    for i, text in enumerate(shown):
         top = line // 4 + i * line
         pen.rectangle((size // 2, top + 2, size // 2 + size - 2, top + size), fill=colour_of(i + 1))
         pen.text((2 * size, top - 1), text, font=font, fill=(235, 238, 240))

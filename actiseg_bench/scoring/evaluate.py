@@ -24,6 +24,7 @@ def evaluate(
     davis: Literal[False] = False,
     keep_flagged: bool = False,
     failures: bool = False,
+    j_and_f: bool = True,
     merge: bool = False,
     threshold: int | None = None,
     void: str = "ignore",
@@ -65,6 +66,7 @@ def evaluate(
     clip_list: str | Path | None = None,
     keep_flagged: bool = False,
     failures: bool = False,
+    j_and_f: bool = True,
     merge: bool = False,
     threshold: int | None = None,
     void: str = "ignore",
@@ -94,6 +96,7 @@ def evaluate(
         clip_list: with ``davis``: a file of clip names; None scores every one of ``gt``.
         keep_flagged: score clips with a review flag too.
         failures: give the failure modes too, which takes several times as long.
+        j_and_f: give J and F of every object too; on large frames that takes about as long as everything else.
         merge: whatever is not 0 is one object: for index masks of 0 and 255.
         threshold: with ``merge``, or folders of single objects: cut masks at this grey level first, 1–255; for edges
             that were smoothed.
@@ -110,8 +113,8 @@ def evaluate(
         videos: with ``results.json`` and ``manifest``: the dataset's JSON, which says what video numbers stand for.
 
     Returns:
-        The six metrics with what they were computed on, and J, F and volumetric J of every object; with ``davis`` the
-        scores of every object.
+        The six metrics with what they were computed on, and J, F and volumetric J of every object, unless ``j_and_f``
+        is false; with ``davis`` the scores of every object.
 
     Raises:
         ActisegError: options that do not go together; masks that cannot be scored, all of them counted.
@@ -126,6 +129,7 @@ def evaluate(
             "manifest": manifest,
             "keep_flagged": keep_flagged,
             "failures": failures,
+            "no_j_and_f": not j_and_f,
             "videos": videos,
         }
         _refuse("does not go with --davis", skip_missing=skip_missing, **of_the_six)
@@ -138,16 +142,17 @@ def evaluate(
             "ids": ids,
         }
         return _davis(Path(pred), gt, clip_list, how)
+    scored: dict[str, Any] = {"keep_flagged": keep_flagged, "void": void, "failures": failures, "objects": j_and_f}
     _refuse("goes with --davis", set=clip_list, ids=ids, frames=frames != "inner")
     if manifest is not None:
         _refuse(
             "does not go with --manifest, the ground truth", gt=gt, split_json=split_json, skip_missing=skip_missing
         )
         own = {"merge": merge, "threshold": threshold, "videos": videos}
-        return _on_manifest(Path(pred), manifest, rules, own, keep_flagged=keep_flagged, void=void, failures=failures)
+        return _on_manifest(Path(pred), manifest, rules, own, **scored)
     _refuse("goes with --davis or --manifest", merge=merge, threshold=threshold)
     _refuse("goes with --manifest", videos=videos)
-    return _six(pred, gt, split_json, keep_flagged=keep_flagged, void=void, failures=failures, rules=rules)
+    return _six(pred, gt, split_json, rules=rules, **scored)
 
 
 FRAMES = ("inner", "all")
@@ -171,7 +176,7 @@ def _six(pred: str | Path, gt: str | Path | None, split_json: str | Path | None,
 
     raise_if(gt is None, "say what to score on: --gt DIR, or --manifest DIR")
     raise_if(split_json is None, "the six metrics need --split-json FILE or --manifest DIR; J and F need --davis")
-    return evaluate_folders(Path(pred), Path(str(gt)), Path(str(split_json)), objects=True, **options)
+    return evaluate_folders(Path(pred), Path(str(gt)), Path(str(split_json)), **options)
 
 
 def _on_manifest(pred: Path, manifest: str | Path, rules: Rules, own: dict[str, Any], **options: Any) -> Evaluation:
@@ -197,7 +202,7 @@ def _on_manifest(pred: Path, manifest: str | Path, rules: Rules, own: dict[str, 
     if form == FOLDER:
         return evaluate_objects(NestedMasks(pred, own["threshold"]), opened, rules=rules, **options)
     if form == INDEX:
-        return evaluate_on_manifest(pred, opened, rules=rules, objects=True, **own, **options)
+        return evaluate_on_manifest(pred, opened, rules=rules, **own, **options)
     let_pass = {name: value for name, value in asdict(rules).items() if value != "refuse"}
     _refuse("goes with a folder of masks", **own, **let_pass)
-    return measure(opened, iter_predictions(pred), volumes=False, objects=True, **options).evaluation
+    return measure(opened, iter_predictions(pred), volumes=False, **options).evaluation

@@ -27,8 +27,9 @@ class IndexMasks:
 
     def find(self, clips: Sequence[WantedClip], known: Mapping[str, str], report: MaskReport) -> None:
         """Find the file of every frame; see :class:`ObjectMasks`."""
-        for clip, folder in self._finder.find_clips([clip.clip_id for clip in clips]).items():
-            wanted = next(one for one in clips if one.clip_id == clip)
+        by_id = {clip.clip_id: clip for clip in clips}
+        for clip, folder in self._finder.find_clips(list(by_id)).items():
+            wanted = by_id[clip]
             self._ids[clip] = _index_ids(wanted)
             self._files[clip] = files = MaskFinder.find_frames(folder, list(wanted.frames.values()))
             for path in files.values():

@@ -18,7 +18,7 @@ from actiseg_bench.scoring.mask_folders import (
     read_prediction,
 )
 from actiseg_bench.scoring.measure import measure_frames
-from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth, videos_of
+from actiseg_bench.scoring.truth import ScoredFrame, flagged_clips, iter_scored_truth, videos_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.read import Manifest
 
@@ -59,7 +59,7 @@ def evaluate_on_manifest(
     places = _find_masks(pred, manifest, keep_flagged, report)
 
     def read() -> Iterator[ScoredFrame]:
-        for truth in _kept(manifest, keep_flagged):
+        for truth in iter_scored_truth(manifest, keep_flagged=keep_flagged):
             path, ids = places[truth.clip_id, truth.frame_idx], truth.object_ids
             if merge and len(ids) > 1:
                 raise DataError(f"--merge: clip {truth.clip_id} has {len(ids)} objects {list(ids)}, expected one")
@@ -77,7 +77,7 @@ def _find_masks(pred: Path, manifest: Manifest, keep_flagged: bool, report: Mask
     """Return (clip_id, frame_idx) → the file of its prediction; those that are not there are noted or refused."""
     frames = {
         clip: {truth.frame_idx: truth.frame_id for truth in group}
-        for clip, group in groupby(_kept(manifest, keep_flagged), lambda truth: truth.clip_id)
+        for clip, group in groupby(iter_scored_truth(manifest, keep_flagged=keep_flagged), lambda truth: truth.clip_id)
     }
     folders = MaskFinder(pred).find_clips(list(frames))
     hint = check_folder(
@@ -92,8 +92,3 @@ def _find_masks(pred: Path, manifest: Manifest, keep_flagged: bool, report: Mask
                 note_missing(path, report)
     report.refuse(f"Every annotated frame of the manifest needs a mask: <clip_id>/<frame_id>.png.{hint}")
     return places
-
-
-def _kept(manifest: Manifest, keep_flagged: bool) -> Iterator[TruthFrame]:
-    """Yield the frames that are scored."""
-    return (truth for truth in iter_truth(manifest) if keep_flagged or not truth.is_flagged)

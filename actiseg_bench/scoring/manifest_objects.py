@@ -17,7 +17,7 @@ import numpy as np
 from actiseg_bench.scoring.evaluation import Evaluation, check_void
 from actiseg_bench.scoring.mask_folders import MaskReport, Rules
 from actiseg_bench.scoring.measure import measure_frames
-from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth, videos_of
+from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_scored_truth, videos_of
 from actiseg_bench.scoring.wanted import ObjectId, ObjectMasks, Tracks, WantedClip, WantedObject
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import BinaryMask, IndexMask, Rle
@@ -31,14 +31,16 @@ def evaluate_objects(
     void: str = "ignore",
     failures: bool = False,
     rules: Rules | None = None,
+    objects: bool = True,
 ) -> Evaluation:
-    """Score predictions on the clean masks of a manifest: the six metrics, J and F.
+    """Score predictions on the clean masks of a manifest.
 
     Args:
         keep_flagged: score clips with a review flag too.
         void: ``ignore`` (pixels without label are left out) or ``background``.
         failures: give the failure modes too.
         rules: what is done about masks that are missing or strange; by default they are refused.
+        objects: give J and F of every object too.
 
     Raises:
         ManifestError: the manifest carries no masks. DataError: predictions that are refused; all are counted.
@@ -48,16 +50,11 @@ def evaluate_objects(
     clips = {clip.clip_id: clip for clip in wanted_clips(manifest, keep_flagged)}
     predictions.find(list(clips.values()), videos_of(manifest), report)
     report.refuse("Every frame of the manifest needs a mask of every object, and nothing else.", predictions.what)
-    frames = _read(predictions, clips, _kept(manifest, keep_flagged), void, report)
+    frames = _read(predictions, clips, iter_scored_truth(manifest, keep_flagged=keep_flagged), void, report)
     left_out = 0 if keep_flagged else len(flagged_clips(manifest))
-    result = measure_frames(frames, left_out, void, failures=failures, volumes=False, objects=True).evaluation
+    result = measure_frames(frames, left_out, void, failures=failures, volumes=False, objects=objects).evaluation
     report.refuse("Masks are as large as the manifest's, with one object each.", predictions.what)
     return replace(result, allowed=report.to_json(), matching=predictions.matching())
-
-
-def _kept(manifest: Manifest, keep_flagged: bool) -> Iterator[TruthFrame]:
-    """Yield the frames that are scored."""
-    return (truth for truth in iter_truth(manifest) if keep_flagged or not truth.is_flagged)
 
 
 def wanted_clips(manifest: Manifest, keep_flagged: bool) -> Iterator[WantedClip]:
@@ -66,7 +63,7 @@ def wanted_clips(manifest: Manifest, keep_flagged: bool) -> Iterator[WantedClip]
     lengths = Counter(manifest.table("frames", ["clip_id"]).column("clip_id").to_pylist())
     rows = manifest.table("samples", ["clip_id", "object_id", "category_id"]).to_pylist()
     categories = {(row["clip_id"], row["object_id"]): row["category_id"] for row in rows}
-    for clip_id, group in groupby(_kept(manifest, keep_flagged), lambda truth: truth.clip_id):
+    for clip_id, group in groupby(iter_scored_truth(manifest, keep_flagged=keep_flagged), lambda truth: truth.clip_id):
         frames = list(group)
         ids = dict.fromkeys(object_id for truth in frames for object_id in truth.object_ids)
         yield WantedClip(

@@ -99,6 +99,11 @@ def iter_truth(manifest: Manifest, labels: str = "clean") -> Iterator[TruthFrame
     raise_if(is_empty, _NO_MASKS, ManifestError)
 
 
+def iter_scored_truth(manifest: Manifest, *, keep_flagged: bool) -> Iterator[TruthFrame]:
+    """Yield the annotated frames that are scored: those of clips with a review flag only with ``keep_flagged``."""
+    return (truth for truth in iter_truth(manifest) if keep_flagged or not truth.is_flagged)
+
+
 _NO_MASKS = "the manifest carries no masks; predictions are scored on one of content 'full'"
 
 

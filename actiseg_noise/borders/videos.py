@@ -13,6 +13,7 @@ import numpy as np
 from actiseg_noise.borders.folders import IMAGE_SUFFIXES, list_files, list_names
 from actiseg_noise.borders.images import read_frame
 from actiseg_noise.borders.text import check_file
+from actiseg_noise.borders.writing import WriteError
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import Picture
 
@@ -33,6 +34,11 @@ class Video:
     path: Path
     frames: int | None
     fps: float
+
+    @property
+    def frame_ids(self) -> list[str]:
+        """Return the names of a folder's images without their suffixes; none of a file, whose frames are numbers."""
+        return list(list_files(self.path, IMAGE_SUFFIXES)) if self.path.is_dir() else []
 
     def __iter__(self) -> Iterator[tuple[str, Picture]]:
         """Yield (frame_id, picture ``uint8 RGB [H, W, 3]``, upright): a file's stem, or a number of five digits.
@@ -113,18 +119,36 @@ def _captured(path: Path) -> Iterator[Any]:
 
 
 class VideoWriter:
-    """Writes frames of one size into an MP4 file, in a folder that is there whole or not at all. A context manager."""
+    """Writes frames of one size into an MP4 file, in a folder that is there whole or not at all. A context manager.
+
+    Raises (at its end):
+        WriteError: frames are missing in the file.
+    """
 
     def __init__(self, path: Path, fps: float) -> None:
         self.path, self._fps = path, fps
         self._writer: Any = None
+        self._written = 0
 
     def __enter__(self) -> VideoWriter:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        if self._writer is not None:
-            self._writer.release()
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._writer is None:
+            return
+        self._writer.release()
+        if kind is None:
+            self._check_written()
+
+    def _check_written(self) -> None:
+        """Raise WriteError unless all frames are in the file: OpenCV says nothing of a full disk."""
+        try:
+            found = open_video(self.path).frames
+        except DataError:
+            found = 0
+        if found != self._written:
+            lost = OSError(f"{found} of {self._written} frames are in it")
+            raise WriteError(self.path, lost, "; is there room on the disk?")
 
     def write(self, picture: Picture) -> None:
         """Append a frame, ``uint8 RGB [H, W, 3]``; an odd side loses its last row or column, which no codec takes.
@@ -134,6 +158,7 @@ class VideoWriter:
         """
         import cv2
 
+        self._written += 1
         height, width = picture.shape[0] // 2 * 2, picture.shape[1] // 2 * 2
         self._writer = self._writer or self._open(width, height)
         self._writer.write(cv2.cvtColor(np.ascontiguousarray(picture[:height, :width]), cv2.COLOR_RGB2BGR))

@@ -408,3 +408,17 @@ def test_results_json_is_scored_on_a_manifest_from_the_command_line(referring: P
         assert (exit_code, printed, message in error) == (2, "", True)
     exit_code, _, error = cli("evaluate", "--pred", referring / "pred", *given[3:], "--videos", listed)
     assert (exit_code, "--videos goes with results.json" in error) == (2, True)
+
+
+def test_j_and_f_are_left_out_on_request_and_the_six_metrics_stay(tmp_path: Path, cli: Cli, noisy_val: Path) -> None:
+    save_binary(tmp_path / "v" / "0", ONE, ONE)
+    save_binary(tmp_path / "v" / "10", HALF, ONE)
+    whole, six = nested(tmp_path, REFERRING), nested(tmp_path, REFERRING, objects=False)
+    assert six.objects == ()
+    assert six.scores == whole.scores
+    asked = ["evaluate", "--pred", tmp_path, "--no-j-and-f"]
+    code, _, told = cli(*asked, "--davis", "--gt", tmp_path)
+    assert (code, told) == (2, "error: --no-j-and-f does not go with --davis")
+    code, _, told = cli(*asked, "--manifest", noisy_val, "--per-clip", tmp_path / "table.csv")
+    assert code == 2
+    assert "--per-clip writes J and F of every object" in told

@@ -21,7 +21,7 @@ from actiseg_bench.metrics.failure_modes import ObjectFrames
 from actiseg_bench.report.page.clips import choose_clips
 from actiseg_bench.report.page.losses import giou_losses
 from actiseg_bench.report.page.write import Report, Sources, write_report
-from actiseg_bench.results.stored import read_results
+from actiseg_bench.results.stored import StoredRun, read_results
 from actiseg_noise.errors import ActisegError
 from tests.browsing import canvas_of, chromium, opened
 
@@ -235,3 +235,55 @@ def test_the_clips_of_a_failure_are_one_click_away(report: Report, browser: Any)
 def test_the_report_fits_a_telephone(report: Report, browser: Any) -> None:
     with opened(browser, report.pages[0], viewport={"width": 390, "height": 800}) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_tracks_of_one_name_have_their_own_clips(runs: Path, tmp_path: Path) -> None:
+    def named(run: StoredRun) -> StoredRun:
+        return replace(run, result=replace(run.result, track=replace(run.result.track, name="flip")))
+
+    stored = [named(run) for run in read_results(runs).runs if not run.result.is_reference]
+    data = data_of(write_report(stored, Sources(runs), tmp_path / "page", clips=2).pages[0])
+    names = {track["name"] for track in data["board"]["tracks"]}
+    assert len(names) == 2
+    assert [set(clip["scores"]) for clip in data["clips"]] == [names, names]
+
+
+def test_an_address_opens_its_cell_and_keeps_the_track(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0], "#track=flip-20&row=gce&of=flip-40") as page:
+        assert page.locator("#cell h3").inner_text() == "gce on flip-40"
+        assert page.locator("#choices select").first.input_value() == "flip-20"
+        page.locator("#choices select").nth(1).select_option("giou")
+        assert "gIoU" in page.locator("#cell thead").inner_text()
+    with opened(browser, report.pages[0], "#row=constructor&of=flip-40&find=constructor") as page:
+        assert page.locator("#cell h3").count() == 0
+
+
+def test_the_keyboard_opens_a_cell_and_stays_in_the_table(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0]) as page:
+        page.locator("#matrix-body thead button").first.press("Enter")
+        assert page.evaluate("document.activeElement.textContent") == "flip-20 ↓"
+        page.locator("#matrix-body td[data-row=elr][data-track=flip-20] button").press("Enter")
+        assert page.locator("#cell h3").inner_text() == "elr on flip-20"
+
+
+def test_a_row_that_is_switched_off_is_off_in_every_chart(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0]) as page:
+        page.locator("#training .legend button", has_text="gce").click()
+        assert page.locator("#sensitivity .legend button", has_text="gce").get_attribute("aria-pressed") == "false"
+        page.locator("#sensitivity .legend button", has_text="gce").click()
+        assert page.locator("#training .legend button", has_text="gce").get_attribute("aria-pressed") == "true"
+
+
+def test_other_rows_in_the_panels_order_the_clips_anew(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0], "#find=worst&b=gce") as page:
+        before = page.locator(".clip-list .why").all_inner_texts()
+        page.locator("#panel-1 select").select_option("baseline")
+        assert page.locator(".clip-list .why").all_inner_texts() != before
+
+
+def test_numbers_and_names_are_printed(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0]) as page:
+        page.emulate_media(media="print")
+        assert page.locator("#matrix-body thead button").first.is_visible()
+        assert page.locator("#failures-body button").first.is_visible()
+        assert not page.locator("#choices").is_visible()

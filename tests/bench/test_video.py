@@ -15,6 +15,7 @@ from actiseg_bench.prediction.video import draw_overlay, make_item, predict_vide
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.text import iter_csv
 from actiseg_noise.borders.videos import VideoWriter, open_video
+from actiseg_noise.borders.writing import WriteError
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.masks import Picture
 from actiseg_noise.plot_style import colour_of
@@ -174,3 +175,26 @@ def test_what_cannot_be_predicted_is_refused(
 def test_more_texts_than_ids_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ActisegError, match="holds 254 objects, but there are 255 texts"):
         predict_video(folder, [str(i) for i in range(255)], tmp_path / "o")
+
+
+def test_a_video_that_did_not_reach_the_disk_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(WriteError, match=r"0 of 1 frames are in it\); is there room"):  # noqa: SIM117
+        with VideoWriter(tmp_path / "v.mp4", 8.0) as writer:
+            writer.write(np.zeros((48, 64, 3), np.uint8))
+            (tmp_path / "v.mp4").unlink()
+
+
+def test_a_legend_is_no_higher_than_the_video(tmp_path: Path) -> None:
+    picture, mask = np.zeros((120, 160, 3), np.uint8), np.zeros((120, 160), np.uint8)
+    few, many = (draw_overlay(picture, mask, [f"text {i}" for i in range(count)]) for count in (3, 254))
+    assert few.shape[0] < many.shape[0] <= 120 + 120 + 16
+
+
+def test_masks_are_called_the_same_in_pieces_and_at_once(tmp_path: Path) -> None:
+    (tmp_path / "v").mkdir()
+    for name in ("A.png", "a.png"):
+        Image.new("RGB", (64, 48)).save(tmp_path / "v" / name)
+    for piece in (1, 2):
+        predict_video(tmp_path / "v", ["hand"], tmp_path / f"o{piece}", piece=piece, threads=1, overlay=False)
+        masks = tmp_path / f"o{piece}" / "masks"
+        assert sorted(path.name for path in masks.iterdir()) == ["%41.png", "a.png"]

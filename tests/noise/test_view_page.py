@@ -18,7 +18,7 @@ import actiseg_noise
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.plot_style import colour_of
 from actiseg_noise.view.page import ViewedManifest, view_manifest
-from actiseg_noise.web.page import json_text, pack
+from actiseg_noise.web.page import Assets, json_text, pack, render_page
 from tests.browsing import canvas_of, chromium, opened
 
 
@@ -125,3 +125,83 @@ def test_filters_and_search_leave_the_clips_that_match(viewed: ViewedManifest, b
 def test_the_page_fits_a_telephone(viewed: ViewedManifest, browser: Any) -> None:
     with opened(browser, viewed.path, viewport={"width": 390, "height": 800}) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+SQUARE, SHIFTED = np.zeros((6, 8), bool), np.zeros((6, 8), bool)
+SQUARE[1:5, 1:5] = True
+SHIFTED[1:5, 3:7] = True
+ODD = "a&b #1 é </script> 100%+1"
+
+
+def drawn_by_hand(path: Path) -> Path:
+    """Write a page of three clips: one with a name that an address has to spell, one without frames, a plain one."""
+    from pycocotools import mask as coco
+
+    counts = [coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode() for mask in (SQUARE, SHIFTED)]
+    frame = {"height": 6, "width": 8, "picture": None, "void": None, "masks": {"1": counts}}
+    texts = {"noun": "knife", "prompt": "knife", "positive": True}
+    objects = [{"id": 1, "colour": "#ff0000", **texts, "given": texts}]
+    about = {"video": "v", "narration": "cut", "given_narration": "cut", "objects": objects}
+    frames = [frame | {"id": f"{index:05d}", "index": index} for index in range(2)]
+    clips = [{"id": name, **about, "frames": [] if name == "empty" else frames} for name in (ODD, "empty", "plain")]
+    entry = {"note": "", "text": 0, "flag": 0, "narration": False, "iou": 0.5}
+    data = {"clips": [entry | {"id": c["id"], "words": c["id"], "place": i} for i, c in enumerate(clips)]}
+    assets = Assets("actiseg_noise.web", "view.html", scripts=("view.js",))
+    context: dict[str, Any] = {"about": "", "sections": [], "name": "n", "digest": "d", "commands": []}
+    path.write_text(render_page(assets, "by hand", data, clips, **context), "utf-8")
+    return path
+
+
+def test_outlines_and_differences_are_drawn_pixel_for_pixel(tmp_path: Path, browser: Any) -> None:
+    with opened(browser, drawn_by_hand(tmp_path / "v.html")) as page:
+        page.locator("[data-draw=outlines]").click()
+        inner = np.zeros((6, 8), bool)
+        inner[2:4, 2:4] = True
+        assert (canvas_of(page, "panel-0")[..., 3] == 255 * (SQUARE & ~inner)).all()
+        page.locator("[data-draw=difference]").click()
+        drawn = canvas_of(page, "panel-0")
+        assert (drawn == canvas_of(page, "panel-1")).all()
+        for inside, colour in ((SQUARE & ~SHIFTED, (230, 97, 0)), (SHIFTED & ~SQUARE, (93, 58, 155))):
+            assert np.abs(drawn[inside][:, :3].astype(int) - colour).max() <= 2
+        assert (drawn[SQUARE & SHIFTED][:, 3] == 110).all()
+        assert not drawn[~(SQUARE | SHIFTED)].any()
+        assert page.locator("tbody td").last.inner_text() == "33.3"
+
+
+def test_a_clip_without_frames_shows_nothing_of_the_clip_before_it(tmp_path: Path, browser: Any) -> None:
+    with opened(browser, drawn_by_hand(tmp_path / "v.html"), "#clip=plain") as page:
+        page.locator("[data-clip=empty]").click()
+        page.locator("output", has_text="no frames").wait_for()
+        assert not page.locator("canvas").first.is_visible()
+        page.locator("[data-clip=plain]").click()
+        page.locator("output", has_text="1 of 2").wait_for()
+        assert page.locator("canvas").first.is_visible()
+
+
+def test_an_address_leads_back_whatever_a_clip_is_called(tmp_path: Path, browser: Any) -> None:
+    path = drawn_by_hand(tmp_path / "v.html")
+    with opened(browser, path) as page:
+        page.locator(".clip-list button").first.click()
+        page.locator("input[type=range]").press("ArrowRight")
+        address = page.evaluate("location.hash")
+    with opened(browser, path, "#clip=plain") as page:
+        page.evaluate("address => { location.hash = address; }", address)
+        page.locator(".viewer h3", has_text="a&b").wait_for()
+        assert page.locator("h3").first.inner_text() == ODD
+        assert "2 of 2" in page.locator("output").inner_text()
+
+
+def test_a_clip_that_the_search_leaves_out_stays_where_its_address_says(tmp_path: Path, browser: Any) -> None:
+    with opened(browser, drawn_by_hand(tmp_path / "v.html"), "#clip=plain") as page:
+        page.locator("input[type=search]").fill("empty")
+        page.evaluate("viewer.open('plain')")
+        assert page.locator("h3").first.inner_text() == "plain"
+        assert page.locator(".clip-list button").count() == 1
+
+
+def test_a_page_prints_on_white_with_what_its_panels_show(viewed: ViewedManifest, browser: Any) -> None:
+    with opened(browser, viewed.path, color_scheme="dark") as page:
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert page.locator("#panel-0 select").is_visible()
+        assert not page.locator(".clip-list").is_visible()

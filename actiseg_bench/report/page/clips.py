@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from actiseg_bench.metrics.actionvos import is_hand
 from actiseg_bench.metrics.failure_modes import MODES
 from actiseg_bench.report.analysis import clip_records
 from actiseg_bench.results.networks import PREDICTIONS_NAME
@@ -112,7 +113,7 @@ def packed_clip(clip: ManifestClip, masks: Json, picture_of: PictureOf) -> Json:
 
 
 def clip_entry(clip: ManifestClip, place: int, scores: Mapping[Place, Scores]) -> Json:
-    """Return what a clip is found by: words, nouns, and its scores per track and row."""
+    """Return what a clip is found by: words, nouns, whether hands are among them, and its scores per track and row."""
     by_track: Json = {}
     for (track, row), of_clip in scores.items():
         one = of_clip.get(clip.clip_id)
@@ -123,6 +124,7 @@ def clip_entry(clip: ManifestClip, place: int, scores: Mapping[Place, Scores]) -
         "id": clip.clip_id,
         "place": place,
         "nouns": nouns,
+        "hands": bool(is_hand(nouns).any()),
         "words": "\n".join([clip.clip_id, clip.narration, *nouns]).lower(),
         "scores": by_track,
     }

@@ -40,7 +40,7 @@ def board_data(board: Leaderboard, runs: Iterable[StoredRun], folder: Path) -> J
         result = run.result
         if (result.model, result.track.dataset, result.track.protocol) == (board.model, board.dataset, board.protocol):
             of_row.setdefault((result.track.name, result.strategy, result.variant), []).append(run)
-    names = _block_names(board)
+    names = block_names(board)
     rows = list(dict.fromkeys(_row_name(row) for block in board.blocks for row in block.rows))
     methods = [_row_name(row) for block in board.blocks for row in block.rows if not row.is_reference]
     styles = row_styles(list(dict.fromkeys(methods)))
@@ -64,7 +64,7 @@ def board_data(board: Leaderboard, runs: Iterable[StoredRun], folder: Path) -> J
     }
 
 
-def _block_names(board: Leaderboard) -> list[str]:
+def block_names(board: Leaderboard) -> list[str]:
     """Return the tracks' names; where two share one, with the start of their labels' digests."""
     names = [block.track.name for block in board.blocks]
     return [

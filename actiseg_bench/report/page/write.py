@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -22,7 +22,7 @@ from actiseg_bench.report.page.clips import (
     read_masks,
     read_scores,
 )
-from actiseg_bench.report.page.tables import board_data
+from actiseg_bench.report.page.tables import block_names, board_data
 from actiseg_bench.report.sums import sums_reader
 from actiseg_bench.report.table import Leaderboard, make_leaderboards
 from actiseg_bench.results.result import RunResult
@@ -103,7 +103,8 @@ def write_report(
         page = _page_path(board, out, several=len(boards) > 1, single_file=single_file)
         keeper = _Pictures(page.parent, inside=single_file)
         mine = [run for run in runs if _is_of(run.result, board)]
-        data, packed, lacking = _clips(mine, index, sources, clips, keeper.place)
+        runs_of = one_run_each(list(_places(mine, board)))
+        data, packed, lacking = _clips(runs_of, index, sources, clips, keeper.place)
         title = f"{board.model} on {board.dataset}: {board.protocol}"
         whole = {"board": board_data(board, runs, sources.folder), "clips": data, "shown": SHOWN}
         write_text(page, render_page(_ASSETS, title, whole, packed, missing=lacking, folder=str(sources.folder)))
@@ -152,10 +153,13 @@ class _Pictures:
 
 
 def _clips(
-    runs: Sequence[StoredRun], index: ManifestIndex, sources: Sources, count: int, place: Callable[[bytes], str]
+    shown: Mapping[Place, StoredRun],
+    index: ManifestIndex,
+    sources: Sources,
+    count: int,
+    place: Callable[[bytes], str],
 ) -> tuple[list[Any], list[Any], list[str]]:
     """Return the list of clips, what is unpacked of each, and what is missing."""
-    shown = one_run_each(list(_places(runs)))
     digests = {run.result.track.eval_manifest for run in shown.values()}
     manifest = index.find(next(iter(digests))) if len(digests) == 1 else None
     if not count or not shown:
@@ -183,12 +187,15 @@ def _clips(
     )
 
 
-def _places(runs: Sequence[StoredRun]) -> Iterator[tuple[Place, StoredRun]]:
-    """Yield trained runs by track and row."""
+def _places(runs: Sequence[StoredRun], board: Leaderboard) -> Iterator[tuple[Place, StoredRun]]:
+    """Yield trained runs by row and track, which is called as on the leaderboard: two may share a name."""
+    blocks = zip(board.blocks, block_names(board), strict=True)
+    names = {(one.name, one.train_manifest): name for block, name in blocks for one in block.tracks}
     for run in runs:
         result = run.result
         if not result.is_reference:
-            yield (result.track.name, short_name(result.strategy, result.variant)), run
+            track = names[result.track.name, result.track.train_manifest]
+            yield (track, short_name(result.strategy, result.variant)), run
 
 
 def _root_of(manifest: Any, root: Path | None) -> tuple[Path | None, list[str]]:

@@ -21,6 +21,14 @@ function fill(element, attributes, children) {
   return element;
 }
 
+/** Put new children in place of the old; the keyboard stays where it was, on what stands there now. */
+function refill(place, ...children) {
+  const reached = () => [...place.querySelectorAll("button, select, input, summary")];
+  const at = reached().indexOf(document.activeElement);
+  place.replaceChildren(...children);
+  if (at >= 0) (reached()[at] || reached().at(-1))?.focus({ preventScroll: true });
+}
+
 /** Return a drop-down list of [value, label] pairs. */
 function chooser(label, choices, chosen, onChange) {
   const options = choices.map(([value, text]) => h("option", { value, selected: value === chosen }, text));
@@ -41,10 +49,13 @@ function unpack(place) {
   return unpacked.get(place);
 }
 
-/** Return the names and values after `#`. */
+/** Return the names and values after `#`; a name alone, as in a link to a section, is none. */
 function readAddress() {
-  return Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
+  return Object.fromEntries([...new URLSearchParams(location.hash.slice(1))].filter(([, value]) => value));
 }
+
+// An address that is typed or followed says what to show: the page is read again. What the page writes is no such event.
+addEventListener("hashchange", () => location.reload());
 
 /** Write names and values after `#`, so that the address leads back here; no step in the browser's history. */
 function writeAddress(values) {

@@ -26,4 +26,3 @@ const buttons = kinds.map(([key, [label]]) => h("button", { type: "button", "dat
 } }, label));
 document.getElementById("filters").append(...buttons, search);
 viewer.open(address.clip, address.frame);
-addEventListener("hashchange", () => { const now = readAddress(); viewer.open(now.clip, now.frame); });

@@ -5,6 +5,7 @@ const ONLY_LEFT = [230, 97, 0, 190];
 const ONLY_RIGHT = [93, 58, 155, 190];
 const NO_FRAME = { id: "", height: null, width: null, picture: null, void: null, masks: {} };
 const BOTH = [200, 200, 200, 110];
+const NO_LABEL = [150, 150, 150, 200];
 
 /** Return an object's colour as [red, green, blue]. */
 function rgb(colour) {
@@ -13,12 +14,14 @@ function rgb(colour) {
 
 class Viewer {
   /**
-   * clips: [{id, note, place}] in the order of the list; place is where the clip is packed.
+   * clips: [{id, note, place}] of all clips, in the order of the list; place is where the clip is packed.
    * sourcesOf: clip → [{key, label, counts(frame, objectId), score(frame, objectId)}]. The first is the truth that IoU is of.
-   * address: names and values that belong to this viewer's clip in the page's address.
+   * chosen: the keys of the two sources that are shown; onChosen is called when somebody takes others.
    */
-  constructor(place, clips, sourcesOf, chosen = ["clean", "given"]) {
+  constructor(place, clips, sourcesOf, chosen = ["clean", "given"], onChosen = () => {}) {
+    this.all = clips;
     this.clips = clips;
+    this.onChosen = onChosen;
     this.sourcesOf = sourcesOf;
     this.chosen = [...chosen];
     this.frame = 0;
@@ -31,12 +34,12 @@ class Viewer {
     this.range = h("input", { type: "range", min: 0, value: 0, "aria-label": "frame", input: () => this.show(Number(this.range.value)) });
     this.where = h("output", { "aria-live": "polite" });
     this.play = h("button", { type: "button", click: () => this.toggle() }, "Play");
-    this.tools = h("div", { class: "row viewer-tools", role: "group", "aria-label": "what is drawn" },
+    this.tools = h("div", { class: "row tools", role: "group", "aria-label": "what is drawn" },
       ["masks", "outlines", "difference", "frame"].map((name) => this.makeTool(name)));
     this.table = h("div", { class: "scroll" });
     const body = h("div", {}, this.head, this.tools,
       h("div", { class: "panels" }, this.panels.map((panel) => panel.figure)),
-      h("div", { class: "scrub viewer-tools" }, this.play,
+      h("div", { class: "scrub tools" }, this.play,
         h("button", { type: "button", "aria-label": "frame before", click: () => this.step(-1) }, "‹"),
         h("button", { type: "button", "aria-label": "next frame", click: () => this.step(1) }, "›"), this.range, this.where),
       this.table);
@@ -69,16 +72,16 @@ class Viewer {
   }
 
   fillList() {
-    this.list.replaceChildren(...this.clips.map((clip) => h("li", {}, h("button", {
+    refill(this.list, ...this.clips.map((clip) => h("li", {}, h("button", {
       type: "button", "data-clip": clip.id, "aria-current": String(this.clip !== undefined && clip.id === this.clip.id),
       click: () => this.open(clip.id),
     }, clip.id, h("span", { class: "why" }, clip.note || "")))));
     if (!this.clips.length) this.list.append(h("li", { class: "note" }, "no clip of these"));
   }
 
-  /** Open a clip by its id; resolves when it is drawn. An id that is not there opens the first clip. */
+  /** Open a clip by its id, listed or not; resolves when it is drawn. An id that is not there opens the first one. */
   async open(id, frameId = null) {
-    const entry = this.clips.find((clip) => clip.id === id) || this.clips[0];
+    const entry = this.all.find((clip) => clip.id === id) || this.clips[0];
     if (!entry) return;
     const asked = ++this.asked;
     const clip = await unpack(entry.place);
@@ -96,7 +99,7 @@ class Viewer {
     this.sources = this.sourcesOf(this.clip);
     this.chosen = this.chosen.map((key, i) => this.sources.some((one) => one.key === key) ? key : this.sources[Math.min(i, this.sources.length - 1)].key);
     this.panels.forEach((panel, i) => panel.choice.replaceChildren(chooser(`masks of panel ${i + 1}`,
-      this.sources.map((one) => [one.key, one.label]), this.chosen[i], (key) => { this.chosen[i] = key; this.draw(); })));
+      this.sources.map((one) => [one.key, one.label]), this.chosen[i], (key) => { this.chosen[i] = key; this.draw(); this.onChosen(); })));
     const given = this.clip.given_narration;
     this.head.replaceChildren(h("h3", {}, this.clip.id), h("p", {}, `narration: ${this.clip.narration}`,
       given === this.clip.narration ? null : h("span", { class: "changed" }, ` → given: ${given}`)));
@@ -117,6 +120,7 @@ class Viewer {
     clearInterval(this.timer);
     this.timer = playing ? null : setInterval(() => this.show((this.frame + 1) % Math.max(1, this.clip.frames.length)), PLAY_MS);
     this.play.textContent = playing ? "Play" : "Pause";
+    this.where.setAttribute("aria-live", playing ? "polite" : "off"); // no four announcements a second
   }
 
   source(i) {
@@ -127,6 +131,7 @@ class Viewer {
     if (!this.clip) return;
     const frame = this.clip.frames[this.frame] || NO_FRAME;
     this.range.value = this.frame;
+    this.range.setAttribute("aria-valuetext", `frame ${frame.id}`);
     this.where.textContent = frame === NO_FRAME ? "no frames" : `frame ${frame.id} · ${this.frame + 1} of ${this.clip.frames.length}`;
     writeAddress({ clip: this.clip.id, frame: frame.id, a: this.chosen[0], b: this.chosen[1] });
     this.panels.forEach((panel, i) => this.drawPanel(panel, i, frame));
@@ -137,33 +142,34 @@ class Viewer {
     panel.image.hidden = frame.picture === null;
     panel.blank.hidden = frame.picture !== null;
     if (frame.picture !== null) panel.image.src = frame.picture;
+    panel.canvas.hidden = frame.height === null;
     if (frame.height === null) return;
     panel.blank.style.aspectRatio = `${frame.width} / ${frame.height}`;
     panel.canvas.width = frame.width;
     panel.canvas.height = frame.height;
     panel.canvas.setAttribute("aria-label", `${this.source(i).label}, frame ${frame.id}`);
-    const pixels = new ImageData(frame.width, frame.height);
+    const pixels = new Uint32Array(frame.height * frame.width); // column by column, as masks are
     if (this.shown === "difference") this.paintDifference(pixels, frame);
     else if (this.shown !== "frame") this.paintMasks(pixels, frame, this.source(i));
-    panel.canvas.getContext("2d").putImageData(pixels, 0, 0);
+    const shown = new Uint8ClampedArray(rowByRow(pixels, frame.height, frame.width).buffer);
+    panel.canvas.getContext("2d").putImageData(new ImageData(shown, frame.width, frame.height), 0, 0);
   }
 
   paintMasks(pixels, frame, source) {
     for (const object of this.clip.objects) {
       const colour = rgb(object.colour);
-      const mask = decodeMask(source.counts(frame, object.id), frame.height, frame.width);
       const inside = this.shown === "outlines" ? 0 : object.positive ? 130 : 50;
-      paint(pixels, mask, (place) => [...colour, isEdge(mask, place, frame) ? 255 : inside]);
+      paintMask(pixels, source.counts(frame, object.id), frame, pixelOf([...colour, inside]), pixelOf([...colour, 255]));
     }
-    const empty = decodeMask(frame.void, frame.height, frame.width);
-    paint(pixels, empty, (place) => ((place % frame.width) + Math.floor(place / frame.width)) % 8 < 4 ? [150, 150, 150, 200] : [0, 0, 0, 0]);
+    paintStripes(pixels, frame.void, frame.height);
   }
 
   paintDifference(pixels, frame) {
     for (const object of this.clip.objects) {
-      const [one, other] = [0, 1].map((i) => decodeMask(this.source(i).counts(frame, object.id), frame.height, frame.width));
-      const any = one.map((value, place) => value | other[place]);
-      paint(pixels, any, (place) => one[place] && other[place] ? BOTH : one[place] ? ONLY_LEFT : ONLY_RIGHT);
+      const [left, right] = [0, 1].map((i) => readSpans(this.source(i).counts(frame, object.id)));
+      fillSpans(pixels, left, ONLY_LEFT);
+      fillSpans(pixels, right, ONLY_RIGHT);
+      fillSpans(pixels, commonSpans(left, right), BOTH);
     }
   }
 
@@ -192,19 +198,40 @@ class Viewer {
 
 function iouText(frame, object, truth, source) {
   if (frame.height === null) return "–";
-  const [both, any] = overlapOf(...[truth, source].map((one) => decodeMask(one.counts(frame, object.id), frame.height, frame.width)));
+  const [both, any] = overlapOf(...[truth, source].map((one) => one.counts(frame, object.id)));
   return any ? percent(both / any) : "–";
 }
 
-function isEdge(mask, place, frame) {
-  const column = place % frame.width;
-  return column === 0 || column === frame.width - 1 || place < frame.width || place >= mask.length - frame.width ||
-    !mask[place - 1] || !mask[place + 1] || !mask[place - frame.width] || !mask[place + frame.width];
+/** Return [red, green, blue, alpha] as one number, as a canvas keeps it in memory. */
+function pixelOf(colour) {
+  return new Uint32Array(new Uint8Array(colour).buffer)[0];
 }
 
-function paint(pixels, mask, colourOf) {
-  for (let place = 0; place < mask.length; place++) {
-    if (mask[place]) pixels.data.set(colourOf(place), 4 * place);
+function fillSpans(pixels, spans, colour) {
+  for (const [start, stop] of spans) pixels.fill(pixelOf(colour), start, stop);
+}
+
+/** Colour a mask; what is on its outline has a neighbour outside, or is on the frame's border. */
+function paintMask(pixels, counts, { height, width }, inside, outline) {
+  const mask = decodeMask(counts, height, width);
+  const last = mask.length - height; // the last column's first pixel
+  for (const [start, stop] of readSpans(counts)) {
+    for (let place = start; place < stop; place++) {
+      const row = place % height;
+      const isInner = row > 0 && row < height - 1 && place >= height && place < last &&
+        mask[place - 1] + mask[place + 1] + mask[place - height] + mask[place + height] === 4;
+      pixels[place] = isInner ? inside : outline;
+    }
+  }
+}
+
+/** Draw the pixels without label. */
+function paintStripes(pixels, counts, height) {
+  const stripe = pixelOf(NO_LABEL);
+  for (const [start, stop] of readSpans(counts)) {
+    for (let place = start; place < stop; place++) {
+      pixels[place] = ((place % height) + Math.floor(place / height)) % 8 < 4 ? stripe : 0;
+    }
   }
 }
 

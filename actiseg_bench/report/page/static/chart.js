@@ -62,7 +62,7 @@ function legend(rows, hidden, onChange) {
   return h("ul", { class: "legend", "aria-label": "rows that are drawn" }, rows.map((row) => h("li", {}, h("button", {
     type: "button", "aria-pressed": String(!hidden.has(row.key)),
     click: () => { if (!hidden.delete(row.key)) hidden.add(row.key); onChange(); },
-  }, h("span", { class: "swatch", style: { background: row.colour } }), row.key))));
+  }, h("span", { class: "swatch", style: { background: rowColour(row.key) } }), row.key))));
 }
 
 function meanOf(values) {

@@ -1,26 +1,27 @@
 // The clips: found by what went wrong in them, shown with the masks of any two rows.
 
+// What is looked for: its name, and the word before its value in the list.
 const KINDS = {
-  gap: "largest gap between the two rows",
-  worst: "worst of the second row",
-  best: "best of the second row",
-  boundary_leakage: "boundary leakage",
-  boundary_loss: "boundary loss",
-  mislocalization: "mislocalised",
-  identity_substitution: "identity substituted",
-  missed: "missed",
-  name: "by name",
+  gap: ["largest gap between the two rows", "gap"],
+  worst: ["worst of the second row", "gIoU"],
+  best: ["best of the second row", "gIoU"],
+  boundary_leakage: ["boundary leakage", "boundary leakage"],
+  boundary_loss: ["boundary loss", "boundary loss"],
+  mislocalization: ["mislocalised", "mislocalised"],
+  identity_substitution: ["identity substituted", "identity substituted"],
+  missed: ["missed", "missed"],
+  name: ["by name", ""],
 };
 
 class ClipSection {
   constructor(state) {
     this.state = state;
     const address = readAddress();
-    this.kind = KINDS[address.find] ? address.find : "gap";
+    this.kind = Object.hasOwn(KINDS, address.find || "") ? address.find : "gap";
     this.noun = "";
     this.only = "";
     const chosen = [address.a || "clean", address.b || this.firstRow()];
-    this.viewer = new Viewer(document.getElementById("clips-body"), [], (clip) => this.sourcesOf(clip), chosen);
+    this.viewer = new Viewer(document.getElementById("clips-body"), DATA.clips, (clip) => this.sourcesOf(clip), chosen, () => this.apply());
     this.search = h("input", { type: "search", placeholder: "clip, narration or noun", "aria-label": "find clips", input: () => this.apply() });
     this.nouns = [...new Set(DATA.clips.flatMap((clip) => clip.nouns))].sort();
     this.drawFilters();
@@ -57,7 +58,7 @@ class ClipSection {
 
   drawFilters() {
     document.getElementById("clip-filters").replaceChildren(
-      h("label", {}, "find ", chooser("clips to find", Object.entries(KINDS), this.kind, (kind) => { this.kind = kind; this.apply(); })),
+      h("label", {}, "find ", chooser("clips to find", Object.entries(KINDS).map(([kind, [label]]) => [kind, label]), this.kind, (kind) => { this.kind = kind; this.apply(); })),
       chooser("noun", [["", "any noun"], ...this.nouns.map((noun) => [noun, noun])], this.noun, (noun) => { this.noun = noun; this.apply(); }),
       chooser("hands or objects", [["", "hands and objects"], ["hand", "with hands"], ["object", "without hands"]], this.only, (only) => { this.only = only; this.apply(); }),
       this.search);
@@ -68,22 +69,28 @@ class ClipSection {
     const of = clip.scores[this.state.track.name] || {};
     const at = (row, name) => (of[row] ? of[row][DATA.shown.indexOf(name)] : name === "giou" ? (row === "clean" ? 1 : null) : null);
     const [left, right] = this.viewer.chosen;
-    if (this.kind === "gap") { const [a, b] = [at(left, "giou"), at(right, "giou")]; return a === null || b === null ? null : Math.abs(a - b); }
-    if (this.kind === "worst" || this.kind === "best") { const value = at(right, "giou"); return value === null ? null : this.kind === "worst" ? 1 - value : value; }
-    return at(right, this.kind);
+    if (this.kind === "worst" || this.kind === "best") return at(right, "giou");
+    if (this.kind !== "gap") return at(right, this.kind);
+    const [one, other] = [at(left, "giou"), at(right, "giou")];
+    return one === null || other === null ? null : Math.abs(one - other);
   }
 
   apply() {
     const wanted = this.search.value.trim().toLowerCase();
-    const isHand = (noun) => /(^|[ _-])hand$/.test(noun);
-    let clips = DATA.clips.filter((clip) => clip.words.includes(wanted) && (!this.noun || clip.nouns.includes(this.noun)) &&
-      (!this.only || clip.nouns.some(isHand) === (this.only === "hand")));
-    if (this.kind !== "name") {
-      clips = clips.map((clip) => [clip, this.valueOf(clip)]).filter(([, value]) => value !== null && value !== undefined && (value > 0 || !(this.kind in BOARD.modes))).sort((a, b) => b[1] - a[1])
-        .map(([clip, value]) => ({ ...clip, note: `${KINDS[this.kind].split(" of ")[0].split(" between ")[0]} ${percent(this.kind === "worst" ? 1 - value : value)}` }));
-    }
-    this.viewer.setClips(clips);
+    const clips = DATA.clips.filter((clip) => clip.words.includes(wanted) && (!this.noun || clip.nouns.includes(this.noun)) &&
+      (!this.only || clip.hands === (this.only === "hand")));
+    this.viewer.setClips(this.kind === "name" ? clips : this.ordered(clips));
     writeAddress({ find: this.kind });
+  }
+
+  /** Return clips that have what is looked for, most of it first, each with a note of how much. */
+  ordered(clips) {
+    const isMode = this.kind in BOARD.modes;
+    const sign = this.kind === "worst" ? 1 : -1;
+    return clips.map((clip) => [clip, this.valueOf(clip)])
+      .filter(([, value]) => value !== null && value !== undefined && (value > 0 || !isMode))
+      .sort((one, other) => sign * (one[1] - other[1]))
+      .map(([clip, value]) => ({ ...clip, note: `${KINDS[this.kind][1]} ${percent(value)}` }));
   }
 
   /** Find clips by what a row did there. */

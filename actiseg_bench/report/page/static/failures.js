@@ -3,7 +3,7 @@
 function drawFailures(place, state) {
   const { board, track } = state;
   const rows = Object.entries(board.cells[track.name]).filter(([, cell]) => !cell.reference && cell.runs.length);
-  place.replaceChildren(
+  refill(place,
     failureTable(rows.filter(([, cell]) => cell.losses), board.causes, (cell) => cell.losses,
       `Points of gIoU that are lost, × 100, on ${track.name}: a row's cells add up to 100 - gIoU.`, () => null),
     failureTable(rows, board.modes, (cell) => cell.modes,

@@ -6,8 +6,15 @@ const STATE = {
   board: BOARD,
   track: BOARD.tracks.find((track) => track.name === ADDRESS.track) || BOARD.tracks[0],
   metric: BOARD.metrics.find((metric) => metric.key === ADDRESS.metric) || BOARD.metrics[0],
+  cell: findCell(ADDRESS.row, ADDRESS.of),
 };
 let clipSection = null;
+
+/** Return the open cell as {row, track}, null where an address names none. */
+function findCell(row, name) {
+  const track = BOARD.tracks.find((one) => one.name === name);
+  return track && Object.hasOwn(BOARD.cells[track.name], row || "") ? { row, track } : null;
+}
 
 function body(name) {
   return document.getElementById(`${name}-body`);
@@ -16,10 +23,16 @@ function body(name) {
 function drawAll() {
   drawRanking(body("found"), STATE);
   drawMatrix(body("matrix"), STATE);
-  drawSensitivity(body("sensitivity"), STATE);
   drawFailures(body("failures"), STATE);
-  drawTraining(body("training"), STATE);
+  drawCurves();
+  if (STATE.cell) drawCell(STATE);
   writeAddress({ track: STATE.track.name, metric: STATE.metric.key });
+}
+
+/** Draw what the legend switches rows off in. */
+function drawCurves() {
+  drawSensitivity(body("sensitivity"), STATE);
+  drawTraining(body("training"), STATE);
 }
 
 function drawChoices() {
@@ -63,9 +76,6 @@ drawAll();
 drawProvenance();
 if (DATA.clips.length) clipSection = new ClipSection(STATE);
 else body("clips").append(h("p", { class: "note" }, "No clips are in this report."));
-const asked = BOARD.tracks.find((track) => track.name === ADDRESS.track);
-if (asked && ADDRESS.row && BOARD.cells[asked.name][ADDRESS.row]) openCell(ADDRESS.row, asked, BOARD.cells[asked.name][ADDRESS.row], STATE);
 for (const link of document.querySelectorAll("nav a")) {
   link.addEventListener("click", (event) => { event.preventDefault(); document.querySelector(link.getAttribute("href")).scrollIntoView(); });
 }
-addEventListener("hashchange", () => { const now = readAddress(); if (clipSection && now.clip) clipSection.viewer.open(now.clip, now.frame); });

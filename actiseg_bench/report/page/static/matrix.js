@@ -6,17 +6,23 @@ function drawMatrix(place, state) {
   const { board, metric } = state;
   const rows = board.rows.map((row) => row.key);
   if (sortedBy !== null) {
-    const value = (row) => { const cell = board.cells[sortedBy][row]; return cell && cell.values[metric.key][0]; };
-    const sign = metric.lower ? 1 : -1;
-    rows.sort((one, other) => value(one) === null || value(one) === undefined ? 1 : value(other) === null || value(other) === undefined ? -1 : sign * (value(one) - value(other)));
+    const cost = (row) => costOf(board.cells[sortedBy][row], metric);
+    rows.sort((one, other) => (cost(one) === cost(other) ? 0 : cost(one) - cost(other)));
   }
+  const arrow = metric.lower ? " ↑" : " ↓";
   const head = board.tracks.map((track) => h("th", { scope: "col", "aria-sort": sortedBy === track.name ? (metric.lower ? "ascending" : "descending") : "none" },
-    h("button", { type: "button", title: "sort by this track", click: () => { sortedBy = sortedBy === track.name ? null : track.name; drawMatrix(place, state); } }, track.name + (sortedBy === track.name ? " ↓" : ""))));
-  place.replaceChildren(
+    h("button", { type: "button", title: "sort by this track", click: () => { sortedBy = sortedBy === track.name ? null : track.name; drawMatrix(place, state); } }, track.name + (sortedBy === track.name ? arrow : ""))));
+  refill(place,
     h("p", { class: "note" }, `${metric.title} × 100, mean ± standard deviation of the runs. * best mean, ≈ not separable from it, ∅ a run predicts next to nothing, – did not run. The bluer, the nearer to the best of its track. Click a cell for what is behind it.`),
     h("div", { class: "scroll" }, h("table", {},
     h("caption", { class: "hidden" }, `${metric.title} of every strategy on every track`), h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "strategy"), head)),
     h("tbody", {}, rows.map((row) => matrixRow(row, state))))));
+}
+
+/** Return a number that is smaller the better a cell is; infinity for one without a score. */
+function costOf(cell, metric) {
+  const mean = cell ? cell.values[metric.key][0] : null;
+  return mean === null ? Infinity : metric.lower ? mean : -mean;
 }
 
 function matrixRow(row, state) {
@@ -35,16 +41,25 @@ function matrixCell(cell, row, track, metric, state) {
   const near = Math.min(1, Math.max(0, metric.lower ? 1 - share : share));
   const mark = cell.silent ? "∅ " : cell.tied.includes(metric.key) ? "≈ " : "";
   const lacks = cell.missing.length ? ` (${cell.runs.length} of ${cell.runs.length + cell.missing.length})` : "";
-  const open = () => openCell(row, track, cell, state);
-  const element = h("td", { tabindex: 0, role: "button", "data-row": row, "data-track": track.name, class: [cell.competes ? "heat" : "", cell.best.includes(metric.key) ? "best" : ""].join(" "), click: open,
-    keydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); open(); } } },
-  mark + percent(mean) + (std === null ? "" : ` ± ${percent(std)}`) + (cell.best.includes(metric.key) ? " *" : "") + lacks);
+  const text = mark + percent(mean) + (std === null ? "" : ` ± ${percent(std)}`) + (cell.best.includes(metric.key) ? " *" : "") + lacks;
+  const classes = [cell.competes ? "heat" : "", cell.best.includes(metric.key) ? "best" : ""].join(" ");
+  const element = h("td", { "data-row": row, "data-track": track.name, class: classes },
+    h("button", { type: "button", title: `what is behind ${row} on ${track.name}`, click: () => openCell(row, track, state) }, text));
   element.style.setProperty("--near", near);
   return element;
 }
 
-function openCell(row, track, cell, state) {
-  const { metric } = state;
+function openCell(row, track, state) {
+  state.cell = { row, track };
+  drawCell(state);
+  writeAddress({ row, of: track.name });
+  document.getElementById("cell").scrollIntoView({ block: "nearest" });
+}
+
+/** Draw what is behind the open cell. */
+function drawCell(state) {
+  const { board, metric, cell: { row, track } } = state;
+  const cell = board.cells[track.name][row];
   const first = cell.runs[0];
   const copy = h("button", { type: "button", click: async () => { copy.textContent = (await copyText(cell.command)) ? "Copied" : "Select it and copy"; } }, "Copy");
   document.getElementById("cell").replaceChildren(...[
@@ -54,11 +69,9 @@ function openCell(row, track, cell, state) {
       h("thead", {}, h("tr", {}, ["noise seed", "training seed", metric.title, "seconds", "labels", "predictions", "run"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, cell.runs.map((run) => h("tr", {}, [run.noise, run.seed, percent(run.scores[metric.key]), run.train_s, (run.labels || "–").slice(0, 12), run.predictions.slice(0, 12), run.key.slice(0, 12)].map((value) => h("td", {}, String(value)))))))),
     h("div", { class: "charts" }, lineChart({ title: "mean loss of an epoch", xTitle: "epoch", series: cell.runs.map((run) => ({ name: `seed ${run.noise}/${run.seed}`, colour: rowColour(row), points: run.loss.map((value, i) => [i + 1, value]) })) })),
-    cell.command ? h("div", { class: "row" }, h("span", {}, "To make it again:"), copy) : null,
+    cell.command ? h("div", { class: "row" }, h("span", {}, "To make it again:"), h("span", { class: "tools" }, copy)) : null,
     cell.command ? h("pre", {}, h("code", {}, cell.command)) : null,
     first ? h("details", {}, h("summary", {}, "Configuration and versions"), h("pre", {}, h("code", {}, JSON.stringify({ ...first.provenance, ...first.config }, null, 1)))) : null].filter(Boolean));
-  writeAddress({ row, track: track.name });
-  document.getElementById("cell").scrollIntoView({ block: "nearest" });
 }
 
 async function copyText(text) {

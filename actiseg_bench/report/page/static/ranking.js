@@ -8,16 +8,18 @@ function drawRanking(place, state) {
   rows.sort(([, one], [, other]) => sign * (one.values[metric.key][0] - other.values[metric.key][0]));
   const references = cells.filter(([, cell]) => cell.reference);
   const best = rows.find(([, cell]) => cell.best.includes(metric.key));
-  place.replaceChildren(
+  refill(place,
     h("ul", {}, track.found.map((sentence) => h("li", {}, sentence))),
     h("p", { class: "note" }, track.line),
-    h("div", { class: "scroll" }, rankingChart(rows, references, best, metric)),
+    h("div", { class: "scroll" }, rows.length || references.length ? rankingChart(rows, references, best, metric) : `No row has a ${metric.title} on this track.`),
     h("p", { class: "note" }, `Each dot is a run, the bar its mean. ${best ? "The light band is the 95 % interval of the difference from the best mean, drawn there: where it reaches the dashed line, the two are not separable by this pair alone (marks are corrected for all comparisons). " : ""}Hollow bars are yardsticks, which compete with nobody; dotted lines are networks that did not learn.`));
 }
 
 function rankingChart(rows, references, best, metric) {
   const line = 24;
-  const [left, right, width] = [170, 20, 860];
+  const longest = Math.max(0, ...rows.map(([name]) => name.length));
+  const [right, width] = [20, 860];
+  const left = Math.min(width / 2, Math.max(170, 30 + 7 * longest)); // about 7 units a letter
   const values = [...rows, ...references].flatMap(([, cell]) => [100 * cell.values[metric.key][0], ...runScores(cell, metric)]);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const x = scale([low - (high - low) * 0.04, high + (high - low) * 0.04 + 0.1], [left, width - right]);

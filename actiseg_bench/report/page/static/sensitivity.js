@@ -12,7 +12,7 @@ function drawSensitivity(place, state) {
     return lineChart({ title: `${metric.title} over ${axis}`, xTitle: about.label, series: rows.map((row) => sensitivitySeries(row, places, board, metric)) });
   });
   const shown = methodRows(board);
-  place.replaceChildren(...(charts.length ? [legend(shown, hiddenRows, () => drawSensitivity(place, state)), h("div", { class: "charts" }, charts)]
+  refill(place, ...(charts.length ? [legend(shown, hiddenRows, drawCurves), h("div", { class: "charts" }, charts)]
     : [h("p", { class: "note" }, "No kind of noise was run at two levels.")]));
 }
 

@@ -5,7 +5,7 @@ function drawTraining(place, state) {
   const rows = methodRows(board).filter((row) => board.cells[track.name][row.key] && !hiddenRows.has(row.key));
   const fit = (name) => rows.map((row) => ({ name: row.key, colour: rowColour(row.key), points: overRuns(board.cells[track.name][row.key].runs, (run) => run.fits.map((one) => [one.step, one[name]])) }));
   const trust = (unit, name) => rows.map((row) => ({ name: row.key, colour: rowColour(row.key), points: overRuns(board.cells[track.name][row.key].runs, (run) => run.selection.map((one, epoch) => [epoch + 1, (one[unit] || {})[name]])) }));
-  place.replaceChildren(legend(methodRows(board), hiddenRows, () => { drawTraining(place, state); drawSensitivity(document.getElementById("sensitivity-body"), state); }),
+  refill(place, legend(methodRows(board), hiddenRows, drawCurves),
     h("div", { class: "charts" },
       lineChart({ title: `${track.name}: fit to the wrong labels that were given, mean IoU × 100`, xTitle: "update", series: fit("fit_given") }),
       lineChart({ title: `${track.name}: clips that are not trained on, mean IoU × 100`, xTitle: "update", series: fit("held_out") }),
