@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from actiseg_noise.errors import UnknownNameError, raise_if
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
+FIGURE_FORMATS = ("png", "pdf", "svg")
 INK, FAINT, RULE = "#222222", "#8a8f94", "#e8e8e8"
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe and Ito
 Colour = tuple[int, int, int]
@@ -23,6 +26,8 @@ STYLE: dict[Any, Any] = {
     "font.size": 9,
     "text.color": INK,
     "text.parse_math": False,  # a name with two dollars is no formula
+    "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
+    "svg.hashsalt": "actiseg",  # ids in a file do not change from run to run
     "axes.labelcolor": INK,
     "axes.edgecolor": FAINT,
     "axes.linewidth": 0.8,
@@ -36,6 +41,20 @@ STYLE: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
+
+
+def figure_formats(text: str) -> tuple[str, ...]:
+    """Return the formats of ``png,pdf,svg``, each once.
+
+    Raises:
+        UnknownNameError: another format. ActisegError: none.
+    """
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    raise_if(not names, f"--figures: expected formats such as png,pdf, got {text!r}")
+    for name in names:
+        if name not in FIGURE_FORMATS:
+            raise UnknownNameError("format of figures", name, FIGURE_FORMATS)
+    return names
 
 
 def colour_of(object_id: int) -> Colour:
@@ -55,12 +74,17 @@ def own_style(*, grid: bool = False) -> Iterator[None]:
         yield
 
 
+def width_for(title: str, width: float) -> float:
+    """Return the width of a figure in inches: as asked for, or what its title needs."""
+    return max(width, 0.2 + 0.084 * len(title))
+
+
 def new_figure(title: str, subtitle: str, width: float, height: float, foot: float = 0.0) -> Figure:
     """Return a figure headed by what it shows and of which runs; sizes in inches, ``foot`` for a legend below."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    width = max(width, 0.2 + 0.084 * len(title))
+    width = width_for(title, width)
     figure = Figure(figsize=(width, height + foot))
     FigureCanvasAgg(figure)
     whole = height + foot

@@ -255,14 +255,18 @@ _QUALITIES = (90, 80, 65, 50, 30, 10)
 
 
 def write_figure(path: Path, figure: Figure, dpi: float) -> Path:
-    """Write a chart as PNG without the name of what drew it, so that equal charts have equal bytes.
+    """Write a chart as PNG, PDF or SVG, by its suffix; no date, no name of what drew it: equal charts, equal bytes.
 
     Raises:
         WriteError: see :func:`whole_file`.
     """
+    form = path.suffix.removeprefix(".")
     with whole_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(partial, format=form, dpi=dpi, metadata=dict.fromkeys(_DREW[form]))
     return path
+
+
+_DREW = {"png": ("Software",), "pdf": ("Creator", "Producer", "CreationDate"), "svg": ("Creator", "Date")}
 
 
 def digest_file(path: Path, algorithm: str = "blake2b") -> str:

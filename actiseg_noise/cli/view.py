@@ -14,19 +14,21 @@ from actiseg_noise.cli.base import AsJson, ManifestFolder, app
 def inspect(
     manifest: ManifestFolder,
     top: Annotated[int, typer.Option(metavar="N", min=1, help="How many confusions to list.")] = 15,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Draw the charts as PNG files in this folder.")
-    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw the charts as files in this folder.")] = None,
+    figures: Annotated[
+        str, typer.Option(metavar="FORMATS", help="With --plot: png, pdf, svg, or several, as in png,pdf.")
+    ] = "png",
     json: AsJson = False,
 ) -> None:
     """Show what a manifest holds: realised rates, shares observed in the rows, nouns confused with what, IoUs.
 
-    With --plot also charts: rates.png, iou.png, displacement.png, confusion.png.
+    With --plot also charts: rates, iou, displacement and confusion, those of which there is anything.
     """
+    from actiseg_noise.plot_style import figure_formats
     from actiseg_noise.terminal import print_json, print_table, print_text
     from actiseg_noise.view.inspection import inspect as read
 
-    inspection = read(manifest, plot=plot)
+    inspection = read(manifest, plot=plot, figures=figure_formats(figures))
     charts = [str(path) for path in inspection.charts]
     if json:
         print_json(inspection.to_json(top) | ({} if plot is None else {"charts": charts}))
