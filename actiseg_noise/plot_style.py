@@ -7,13 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from actiseg_noise.errors import UnknownNameError, raise_if
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
-FIGURE_FORMATS = ("png", "pdf", "svg")
 INK, FAINT, RULE = "#222222", "#8a8f94", "#e8e8e8"
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe and Ito
 Colour = tuple[int, int, int]
@@ -41,20 +38,6 @@ STYLE: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
 }
-
-
-def figure_formats(text: str) -> tuple[str, ...]:
-    """Return the formats of ``png,pdf,svg``, each once.
-
-    Raises:
-        UnknownNameError: another format. ActisegError: none.
-    """
-    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
-    raise_if(not names, f"--figures: expected formats such as png,pdf, got {text!r}")
-    for name in names:
-        if name not in FIGURE_FORMATS:
-            raise UnknownNameError("format of figures", name, FIGURE_FORMATS)
-    return names
 
 
 def colour_of(object_id: int) -> Colour:

@@ -27,7 +27,7 @@ def analyze(
     """Failure modes, noise sensitivity, trade-off, selection and memorisation, as tables and charts."""
     from actiseg_bench.report.analysis import analyze_runs
     from actiseg_bench.results.stored import read_results
-    from actiseg_noise.plot_style import figure_formats
+    from actiseg_noise.borders.writing import figure_formats
     from actiseg_noise.terminal import print_json, printed_results
 
     formats = figure_formats(figures)

@@ -24,9 +24,9 @@ from actiseg_bench.report.training_charts import draw_memorisation, draw_selecti
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.stored import StoredRun
 from actiseg_bench.scoring.object_frames import FILE_NAME, iter_clips, read_object_frames, read_videos
-from actiseg_noise.borders.writing import remove_file, whole_csv, write_figure, write_text
+from actiseg_noise.borders.writing import FIGURE_FORMATS, remove_file, whole_csv, write_figure, write_text
 from actiseg_noise.errors import ActisegError, MissingExtraError, raise_if
-from actiseg_noise.plot_style import DPI, FIGURE_FORMATS, own_style
+from actiseg_noise.plot_style import DPI, own_style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -141,7 +141,8 @@ def _float(table: _Table) -> Iterator[str]:
     width = table_width(table.header, table.rows)
     kind = "table" if width <= COLUMN_PT else "table*"
     is_scaled = width > PAGE_PT
-    yield from (rf"\begin{{{kind}}}", r"\centering", r"\small", r"\setlength{\tabcolsep}{3pt}")
+    yield from (rf"\begin{{{kind}}}", r"\centering", r"\small")
+    yield r"\setlength{\tabcolsep}{3pt}\setlength{\belowcaptionskip}{4pt}"
     yield from (rf"\caption{{{escape(table.caption)}}}", rf"\label{{{table.label}}}")
     if is_scaled:
         yield r"\resizebox{\linewidth}{!}{%"

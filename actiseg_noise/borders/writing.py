@@ -18,7 +18,7 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -266,6 +266,21 @@ def write_figure(path: Path, figure: Figure, dpi: float) -> Path:
     return path
 
 
+def figure_formats(text: str) -> tuple[str, ...]:
+    """Return the formats of ``png,pdf,svg``, each once.
+
+    Raises:
+        UnknownNameError: another format. ActisegError: none.
+    """
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    raise_if(not names, f"--figures: expected formats such as png,pdf, got {text!r}")
+    for name in names:
+        if name not in FIGURE_FORMATS:
+            raise UnknownNameError("format of figures", name, FIGURE_FORMATS)
+    return names
+
+
+FIGURE_FORMATS = ("png", "pdf", "svg")
 _DREW = {"png": ("Software",), "pdf": ("Creator", "Producer", "CreationDate"), "svg": ("Creator", "Date")}
 
 

@@ -13,9 +13,9 @@ from PIL import Image
 from toys import NOUNS, Toy
 
 import actiseg_noise
+from actiseg_noise.borders.writing import figure_formats
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.plot_style import figure_formats
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.view.chart_matrix import confusion_shares
 from actiseg_noise.view.chart_measure import IOU_BINS, displacements, measure_masks

@@ -30,7 +30,20 @@ RECIPE = Recipe(
     (NoiseSpec("category_flip-v1", 0.4), NoiseSpec("dilate-v1", 0.5, {"kernel": 3, "unit": "px"})),
 )
 FUNCTIONS = {
-    *("build", "read_manifest", "verify", "diff", "inspect", "preview", "export", "import_labels", "clean", "publish"),
+    *(
+        "build",
+        "read_manifest",
+        "verify",
+        "diff",
+        "inspect",
+        "preview",
+        "preview_movie",
+        "view_manifest",
+        "export",
+        "import_labels",
+        "clean",
+        "publish",
+    ),
     *("load_recipe", "register_dataset", "dataset_root", "text_noise", "mask_noise"),
 }
 CLASSES = {
