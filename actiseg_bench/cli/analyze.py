@@ -28,7 +28,7 @@ def analyze(
     from actiseg_bench.report.analysis import analyze_runs
     from actiseg_bench.results.stored import read_results
     from actiseg_noise.borders.writing import figure_formats
-    from actiseg_noise.terminal import print_json, printed_results
+    from actiseg_noise.terminal import print_json, print_next, printed_results
 
     formats = figure_formats(figures)
     place = out or folder / "analysis"
@@ -40,6 +40,7 @@ def analyze(
         else:
             for analysis in analyses:
                 _print(analysis)
+            print_next(f"tables and charts are in {place}", ("actiseg-bench", "report", folder))
     if results.failed:
         raise typer.Exit(1)
 

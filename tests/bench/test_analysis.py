@@ -220,6 +220,7 @@ def test_the_command_prints_tables_and_files(spoken: Cli, tmp_path: Path) -> Non
     assert "Noise sensitivity" in printed
     assert "missing: no track of flip" in printed
     assert str(tmp_path / "runs" / "analysis" / "tiny-kitchen-quick-v1" / "clips.csv") in printed
+    assert f"tables and charts are in {tmp_path / 'runs' / 'analysis'}; next: actiseg-bench report" in printed
 
 
 @pytest.mark.usefixtures("no_charts")
