@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from actiseg_noise.recipe import NoiseSpec, Recipe, load_recipe
     from actiseg_noise.view.inspection import inspect
     from actiseg_noise.view.page import view_manifest
+    from actiseg_noise.view.preview_movie import preview_movie
     from actiseg_noise.view.preview_sheet import preview
 
     __version__: str
@@ -46,6 +47,7 @@ __all__ = [  # noqa: RUF022 - in the order of their use
     "diff",
     "inspect",
     "preview",
+    "preview_movie",
     "view_manifest",
     "export",
     "import_labels",
@@ -75,6 +77,7 @@ _HOMES = {
     "diff": "check.diff",
     "inspect": "view.inspection",
     "preview": "view.preview_sheet",
+    "preview_movie": "view.preview_movie",
     "view_manifest": "view.page",
     "export": "exchange.export",
     "import_labels": "exchange.import_labels",

@@ -23,6 +23,8 @@ STYLE: dict[Any, Any] = {
     "font.size": 9,
     "text.color": INK,
     "text.parse_math": False,  # a name with two dollars is no formula
+    "pdf.fonttype": 42,  # TrueType: publishers refuse Type 3
+    "svg.hashsalt": "actiseg",  # ids in a file do not change from run to run
     "axes.labelcolor": INK,
     "axes.edgecolor": FAINT,
     "axes.linewidth": 0.8,
@@ -55,12 +57,17 @@ def own_style(*, grid: bool = False) -> Iterator[None]:
         yield
 
 
+def width_for(title: str, width: float) -> float:
+    """Return the width of a figure in inches: as asked for, or what its title needs."""
+    return max(width, 0.2 + 0.084 * len(title))
+
+
 def new_figure(title: str, subtitle: str, width: float, height: float, foot: float = 0.0) -> Figure:
     """Return a figure headed by what it shows and of which runs; sizes in inches, ``foot`` for a legend below."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    width = max(width, 0.2 + 0.084 * len(title))
+    width = width_for(title, width)
     figure = Figure(figsize=(width, height + foot))
     FigureCanvasAgg(figure)
     whole = height + foot

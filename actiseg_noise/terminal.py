@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import sys
 import time
 import warnings
@@ -20,6 +21,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
+from rich.theme import Theme
 
 from actiseg_noise.borders.streams import OutputError, give_up, prepare_streams
 from actiseg_noise.errors import ActisegError, ActisegWarning, missing_extra
@@ -31,6 +33,8 @@ INTERRUPTED = 130
 
 WIDTH_OF_A_LOG = 140
 NARROWEST, USUAL_WIDTH = 10, 80
+WARNING = "dark_orange3"  # legible on white and on black, which yellow is not
+PROGRESS = {f"progress.{part}": "none" for part in ("elapsed", "remaining", "download", "percentage")}
 WIDTH_OF_A_NAME = 24
 WIDEST_FOLDED = 1.5  # of the terminal's width; wider, folded columns are hard to read
 
@@ -55,7 +59,8 @@ def make_console(*, stderr: bool = False, log_width: int = WIDTH_OF_A_LOG) -> Co
     """
     stream = sys.stderr if stderr else sys.stdout
     is_terminal = stream is not None and stream.isatty()
-    console = SafeConsole(stderr=stderr, highlight=False, width=None if is_terminal else log_width)
+    width = None if is_terminal else log_width
+    console = SafeConsole(stderr=stderr, highlight=False, width=width, theme=Theme(PROGRESS))
     if console.width < NARROWEST:
         console.width = USUAL_WIDTH
     return console
@@ -68,9 +73,11 @@ err = make_console(stderr=True)
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; a header of empty names is left out. Cells fold but for short first ones, nothing is cut.
 
-    A table far wider than the terminal is printed as one block per row, its columns below each other.
+    A table far wider than the terminal, or one whose numbers and names would have to be broken, is printed as one block
+    per row, its columns below each other.
     """
-    if any(header) and _natural_width(header, rows) > WIDEST_FOLDED * out.width:
+    is_wide = _natural_width(header, rows) > WIDEST_FOLDED * out.width or _least_width(header, rows) > out.width
+    if any(header) and is_wide:
         _print_blocks(title, header, rows)
         return
     table = Table(title=make_text(title), title_justify="left", title_style="bold", box=None, pad_edge=False)
@@ -88,6 +95,13 @@ def _natural_width(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
     """Return how wide a table is when nothing folds, in characters."""
     columns = zip(header, *rows, strict=True)
     return sum(2 + max(cell_len(line) for cell in column for line in cell.splitlines() or [""]) for column in columns)
+
+
+def _least_width(header: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return how wide a table is when cells fold between words, and inside of words that are longer than a name."""
+    columns = zip(header, *rows, strict=True)
+    words = [[cell_len(word) for cell in column for word in cell.split()] for column in columns]
+    return sum(2 + min(WIDTH_OF_A_NAME, max(lengths, default=0)) for lengths in words) - 2
 
 
 def _print_blocks(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -135,6 +149,24 @@ def _finite(data: Any) -> Any:
     return list(map(_finite, data)) if isinstance(data, list | tuple) else data
 
 
+def print_next(where: str, *commands: Sequence[object]) -> None:
+    """Say on standard error, in one line, where a result is and what one does with it next.
+
+    Args:
+        where: ``written to out/m``; empty where that was said. commands: each as its words; a path that a shell would
+            read otherwise is quoted.
+    """
+    told = " | ".join(shlex.join(map(_word, words)) for words in commands)
+    err.print(make_text("; ".join(filter(None, (where, f"next: {told}" if told else "")))), soft_wrap=True)
+
+
+def _word(word: object) -> str:
+    """Return a word of a command; an address as it was typed, without what is secret in it."""
+    from actiseg_noise.borders.remote import shown
+
+    return shown(word) if isinstance(word, Path) else str(word)
+
+
 def print_error(message: str) -> None:
     """Print an error on standard error, unwrapped."""
     err.print(make_text(f"error: {message}"), style="red", soft_wrap=True)
@@ -142,7 +174,7 @@ def print_error(message: str) -> None:
 
 def print_warning(message: str) -> None:
     """Print what stops nothing on standard error, unwrapped."""
-    err.print(make_text(f"warning: {message}"), style="yellow", soft_wrap=True)
+    err.print(make_text(f"warning: {message}"), style=WARNING, soft_wrap=True)
 
 
 @contextmanager

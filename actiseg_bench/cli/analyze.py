@@ -19,22 +19,28 @@ def analyze(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where tables and charts go. [default: DIR/analysis]")
     ] = None,
+    figures: Annotated[
+        str, typer.Option(metavar="FORMATS", help="Of the charts: png, pdf, svg, or several, as in png,pdf.")
+    ] = "png",
     json: AsJson = False,
 ) -> None:
     """Failure modes, noise sensitivity, trade-off, selection and memorisation, as tables and charts."""
     from actiseg_bench.report.analysis import analyze_runs
     from actiseg_bench.results.stored import read_results
-    from actiseg_noise.terminal import print_json, printed_results
+    from actiseg_noise.borders.writing import figure_formats
+    from actiseg_noise.terminal import print_json, print_next, printed_results
 
+    formats = figure_formats(figures)
     place = out or folder / "analysis"
     results = read_results(folder)
-    analyses = analyze_runs(results.runs, place)
+    analyses = analyze_runs(results.runs, place, formats)
     with printed_results(place):
         if json:
             print_json([_to_json(analysis) for analysis in analyses])
         else:
             for analysis in analyses:
                 _print(analysis)
+            print_next(f"tables and charts are in {place}", ("actiseg-bench", "report", folder))
     if results.failed:
         raise typer.Exit(1)
 

@@ -35,13 +35,13 @@ def audit(options: AuditOptions, text_encoder: TextEncoder = None, json: AsJson 
     ):
         done = run_audit(options, on_progress)
     with printed_results(options.out):
-        _print(done, json)
+        _print(done, options.manifest, json)
 
 
-def _print(done: Audit, as_json: bool) -> None:
+def _print(done: Audit, manifest: object, as_json: bool) -> None:
     """Print the worst labels."""
     from actiseg_bench.auditing.sheet import describe
-    from actiseg_noise.terminal import print_json, print_table, print_text
+    from actiseg_noise.terminal import print_json, print_next, print_table, print_text
 
     worst = done.samples[:SHOWN]
     if as_json:
@@ -50,3 +50,5 @@ def _print(done: Audit, as_json: bool) -> None:
     rows = [(f"{one.score:.3f}", one.suspect, describe(one), one.sample_id) for one in worst]
     print_table(f"Most suspected of {len(done.samples):,} samples", ("score", "suspect", "what", "sample"), rows)
     print_text(f"all labels, corrections to accept, contact sheet: {done.path}")
+    words = ("clean", manifest, "--corrections", done.corrections, "--out", "DIR")
+    print_next("", ("actiseg-noise", *words))

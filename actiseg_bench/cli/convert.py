@@ -31,7 +31,7 @@ def convert_checkpoint(
     Exit code 1: it does not fit, and nothing is written.
     """
     from actiseg_bench.models.convert import convert_checkpoint as convert
-    from actiseg_noise.terminal import print_error, print_json, print_table, print_text
+    from actiseg_noise.terminal import print_error, print_json, print_next, print_table, print_text
 
     fit, told = convert(checkpoint, model, out, fresh or ())
     if json:
@@ -44,6 +44,8 @@ def convert_checkpoint(
     if not json:
         said = f"{told['tensors']:,} tensors, {told['values']:,} values: {out} ({out.stat().st_size / 1e6:,.0f} MB)"
         print_text(said)
+        words = ("predict", "--model", model, "--weights", out, "--manifest", "M", "--out", "DIR")
+        print_next("", ("actiseg-bench", *words))
 
 
 def _rows(fit: Fit) -> Iterator[tuple[str, str]]:

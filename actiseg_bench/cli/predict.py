@@ -66,7 +66,7 @@ def predict(
     raise_if(bool(text), "--text goes with --video: a manifest has its own texts")
     from actiseg_bench.cli.progress import count_progress
     from actiseg_bench.scoring.prediction_folder import predict as predict_masks
-    from actiseg_noise.terminal import print_json, print_text, printed_results
+    from actiseg_noise.terminal import print_json, print_next, print_text, printed_results
 
     with count_progress("clips") as on_clip:
         result = predict_masks(str(manifest), out, root=root, **named, **options, on_clip=on_clip)
@@ -77,6 +77,7 @@ def predict(
         print_evaluation(result.evaluation)
         print_threshold(result.positive_threshold)
         print_text(f"masks: {out}")
+        print_next("", ("actiseg-bench", "evaluate", "--pred", out, "--manifest", manifest))
 
 
 def _predict_video(video: Path, texts: list[str], out: Path, options: dict[str, Any], as_json: bool) -> None:

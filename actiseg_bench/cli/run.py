@@ -100,7 +100,7 @@ def _print_grid(outcome: GridOutcome, out: Path, as_json: bool) -> None:
     from actiseg_bench.report.leaderboard import leaderboard
     from actiseg_bench.report.render import print_leaderboards, to_json
     from actiseg_bench.results.stored import Results, find_run
-    from actiseg_noise.terminal import print_error, print_json
+    from actiseg_noise.terminal import print_error, print_json, print_next
 
     boards = leaderboard(Results([find_run(result, out) for result in outcome.results]))
     if as_json:
@@ -109,5 +109,8 @@ def _print_grid(outcome: GridOutcome, out: Path, as_json: bool) -> None:
         print_json({"kept": outcome.kept, "failed": failed, "leaderboards": to_json(boards), "results": results})
     else:
         print_leaderboards(boards, wide_console())
+        print_next(
+            f"runs are in {out}", *(("actiseg-bench", word, out) for word in ("leaderboard", "report", "analyze"))
+        )
     for name, message in outcome.failed:
         print_error(f"{name} failed: {message}")

@@ -15,12 +15,17 @@ from actiseg_noise.errors import UnknownNameError
 def leaderboard(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run'.")],
     form: Annotated[str, typer.Option("--format", metavar="NAME", help="table, md, csv, latex, or html.")] = "table",
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="NAMES", help="The columns, as in p_miou,giou,time; the summary's, too. [default: all]"),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Print the leaderboard of all finished runs under a folder.
 
     Results that cannot be read are named and left out; the exit code is 1 then.
     """
+    from actiseg_bench.report.cells import read_metrics
     from actiseg_bench.report.leaderboard import leaderboard as make_leaderboard
     from actiseg_bench.report.render import FORMATS, print_leaderboards, to_json
     from actiseg_bench.results.stored import read_results
@@ -28,14 +33,15 @@ def leaderboard(
 
     if form not in FORMATS:
         raise UnknownNameError("format", form, FORMATS)
+    columns = read_metrics(metrics)
     results = read_results(folder)
     boards = make_leaderboard(results)
     if json:
         print_json(to_json(boards))
     elif form == "table":
-        print_leaderboards(boards, wide_console())
+        print_leaderboards(boards, wide_console(), columns)
     else:
-        print_text(boards.render(form))
+        print_text(boards.render(form, columns))
     if results.failed:
         raise typer.Exit(1)
 

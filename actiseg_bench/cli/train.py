@@ -18,10 +18,14 @@ def train(options: TrainOptions, text_encoder: TextEncoder = None, json: AsJson 
     with continued_later(f"the same command continues from the last checkpoint in {options.out}, if there is one."):
         report = _train(options)
     if report is not None:
-        from actiseg_noise.terminal import printed_results
+        from actiseg_bench.results.result import CHECKPOINT_NAME
+        from actiseg_noise.terminal import print_next, printed_results
 
         with printed_results(options.out):
             _print_training(report, options.out, json)
+            if not json:
+                words = ("predict", "--checkpoint", options.out / CHECKPOINT_NAME, "--manifest", "M", "--out", "DIR")
+                print_next("", ("actiseg-bench", *words))
 
 
 def _train(options: TrainOptions) -> dict[str, Any] | None:

@@ -42,7 +42,7 @@ def _print(made: TuneOutcome, options: TuneOptions, as_json: bool) -> None:
     from actiseg_bench.report.leaderboard import leaderboard
     from actiseg_bench.report.render import print_leaderboards, to_json
     from actiseg_bench.results.stored import Results, find_run
-    from actiseg_noise.terminal import print_error, print_json
+    from actiseg_noise.terminal import print_error, print_json, print_next
 
     boards = leaderboard(Results([find_run(result, options.out) for result in made.runs.results]))
     if as_json:
@@ -52,6 +52,7 @@ def _print(made: TuneOutcome, options: TuneOptions, as_json: bool) -> None:
     else:
         _print_choices(made.choices, options)
         print_leaderboards(boards, wide_console())
+        print_next(f"trials and runs are in {options.out}", ("actiseg-bench", "leaderboard", options.out))
     for name, message in made.failed:
         print_error(f"{name} failed: {message}")
 

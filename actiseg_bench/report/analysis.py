@@ -1,4 +1,4 @@
-"""Write the analysis of a folder of runs: per study the tables as CSV, the charts as PNG, every run and clip as CSV."""
+"""Write the analysis of a folder of runs: per study the tables as CSV, the charts, every run and clip as CSV."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from actiseg_bench.report.training_charts import draw_memorisation, draw_selecti
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.stored import StoredRun
 from actiseg_bench.scoring.object_frames import FILE_NAME, iter_clips, read_object_frames, read_videos
-from actiseg_noise.borders.writing import remove_file, whole_csv, write_figure, write_text
+from actiseg_noise.borders.writing import FIGURE_FORMATS, remove_file, whole_csv, write_figure, write_text
 from actiseg_noise.errors import ActisegError, MissingExtraError, raise_if
 from actiseg_noise.plot_style import DPI, own_style
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CHARTS: dict[str, Callable[[Study], Figure | None]] = {
-    "failure_modes.png": draw_failures,
-    "profiles.png": draw_profiles,
-    "noise_levels.png": draw_levels,
-    "trade_off.png": draw_trade_off,
-    "selection.png": draw_selection,
-    "memorisation.png": draw_memorisation,
+    "failure_modes": draw_failures,
+    "profiles": draw_profiles,
+    "noise_levels": draw_levels,
+    "trade_off": draw_trade_off,
+    "selection": draw_selection,
+    "memorisation": draw_memorisation,
 }
 CLIPS_NAME = "clips.csv"
 CLIP_COLUMNS = (*RUN, "clip_id", "video_id", *METRICS, *MODES)
@@ -53,8 +53,11 @@ class Analysis:
     files: tuple[Path, ...]
 
 
-def analyze_runs(runs: Sequence[StoredRun], out: Path) -> list[Analysis]:
+def analyze_runs(runs: Sequence[StoredRun], out: Path, figures: Sequence[str] = ("png",)) -> list[Analysis]:
     """Write ``<out>/<model>-<dataset>-<protocol>/`` of every study and return what was made.
+
+    Args:
+        figures: formats of the charts: ``png``, ``pdf``, ``svg``.
 
     Raises:
         MissingExtraError: Matplotlib is not installed.
@@ -66,7 +69,7 @@ def analyze_runs(runs: Sequence[StoredRun], out: Path) -> list[Analysis]:
     raise_if(not studies, "only reference rows are here, which learn nothing: there is nothing to analyze")
     boards = make_leaderboards([run.result for run in runs], sums_reader(runs))
     extras_of = extras_reader(runs)
-    return [_analyze(study, _boards_of(study, boards), extras_of, out / study.name) for study in studies]
+    return [_analyze(study, _boards_of(study, boards), extras_of, out / study.name, figures) for study in studies]
 
 
 def _boards_of(study: Study, boards: Sequence[Leaderboard]) -> list[Leaderboard]:
@@ -75,7 +78,9 @@ def _boards_of(study: Study, boards: Sequence[Leaderboard]) -> list[Leaderboard]
     return [board for board in boards if (board.model, board.dataset, board.protocol) == key]
 
 
-def _analyze(study: Study, boards: Sequence[Leaderboard], extras_of: ExtrasOf, folder: Path) -> Analysis:
+def _analyze(
+    study: Study, boards: Sequence[Leaderboard], extras_of: ExtrasOf, folder: Path, figures: Sequence[str]
+) -> Analysis:
     """Write the files of one study."""
     sheets = make_sheets(study)
     gaps = find_gaps(study, sheets)
@@ -84,7 +89,8 @@ def _analyze(study: Study, boards: Sequence[Leaderboard], extras_of: ExtrasOf, f
         files = [write_text(folder / f"{sheet.name}.csv", sheet.to_csv()) for sheet in sheets]
         files += write_records(study, boards, extras_of, folder)
         with own_style(grid=True):
-            files += [path for name, draw in CHARTS.items() if (path := _save(draw(study), folder / name))]
+            for name, draw in CHARTS.items():
+                files += _save(draw(study), folder / name, figures)
         clips, missing = write_clips(study, folder / CLIPS_NAME)
     except OSError as error:
         raise ActisegError(
@@ -93,10 +99,13 @@ def _analyze(study: Study, boards: Sequence[Leaderboard], extras_of: ExtrasOf, f
     return Analysis(study, tuple(sheets), (*gaps, *missing), (*files, *clips))
 
 
-def _save(figure: Figure | None, path: Path) -> Path | None:
-    """Write a chart; one that has nothing to show leaves no file, an older one neither."""
-    remove_file(path)
-    return None if figure is None else write_figure(path, figure, DPI)
+def _save(figure: Figure | None, path: Path, figures: Sequence[str]) -> list[Path]:
+    """Write a chart in every format; of older runs' no file is left, in whatever format."""
+    for form in FIGURE_FORMATS:
+        remove_file(path.with_name(f"{path.name}.{form}"))
+    return (
+        [] if figure is None else [write_figure(path.with_name(f"{path.name}.{form}"), figure, DPI) for form in figures]
+    )
 
 
 def write_clips(study: Study, path: Path) -> tuple[list[Path], list[str]]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS, TITLES
 from actiseg_bench.report.marks import REWARDS_SILENCE
 from actiseg_bench.report.table import Block, Leaderboard, Row, Value
+from actiseg_noise.errors import UnknownNameError, raise_if
 from actiseg_noise.manifest.info import ACTION_SEVERITY
 
 COLUMNS = {name: f"{TITLES[name]}{'↓' if name in LOWER_IS_BETTER else '↑'}" for name in METRICS} | {
@@ -19,10 +20,11 @@ BESIDE = {"p_jf_volume": "J&F↑", "positive_ap": "AP↑"}
 """Extra → its title; the others are in the JSON form and in runs.csv."""
 COST = {"updates": "updates", "train_s": "seconds", "peak_rss_mb": "MiB", "time": "time", "memory": "memory"}
 """Field of a row → its title: what it cost, and the last two against the baseline."""
-HEADER = ("strategy", "variant", "seeds", *COLUMNS.values(), *BESIDE.values(), *COST.values(), "knows")
-TEXT_COLUMNS = (0, 1, len(HEADER) - 1)
+_TITLES = COLUMNS | BESIDE | COST
+CHOICES = tuple(_TITLES)
+"""What ``--metrics`` chooses from."""
+HEADER = ("strategy", "variant", "seeds", *_TITLES.values(), "knows")
 SUMMARY = ("giou", "p_miou")
-SUMMARY_TITLE = " / ".join(TITLES[name] for name in SUMMARY)
 SUMMARY_TRACKS = 5
 BEST, TIED, SILENT = "*", "≈", "∅"
 SUBMITTED = "§"
@@ -56,6 +58,42 @@ def format_cost(row: Row, name: str) -> str:
     return "–" if not value else f"{value:.{1 if name == 'train_s' and value < 9.95 else 0}f}"
 
 
+def read_metrics(text: str | None) -> tuple[str, ...] | None:
+    """Return the columns of ``p_miou,giou,…``, each once; None for None.
+
+    Raises:
+        UnknownNameError: a name that no column has. ActisegError: none.
+    """
+    if text is None:
+        return None
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    raise_if(not names, f"--metrics: expected columns such as p_miou,giou, got {text!r}")
+    for name in names:
+        if name not in CHOICES:
+            raise UnknownNameError("metric", name, CHOICES)
+    return names
+
+
+def column_title(name: str) -> str:
+    """Return what stands over a column of ``CHOICES``."""
+    return _TITLES[name]
+
+
+def header(metrics: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the header of :func:`row_cells`."""
+    return HEADER if metrics is None else ("strategy", "variant", "seeds", *map(column_title, metrics))
+
+
+def text_columns(metrics: Sequence[str] | None) -> tuple[int, ...]:
+    """Return which columns of :func:`row_cells` are text."""
+    return (0, 1, len(HEADER) - 1) if metrics is None else (0, 1)
+
+
+def metric_cell(row: Row, name: str) -> Cell:
+    """Return the cell of one column of ``CHOICES``."""
+    return Cell(format_cost(row, name)) if name in COST else score_cell(row, name)
+
+
 def score_cell(row: Row, name: str) -> Cell:
     """Return the cell of one score."""
     return Cell(format_value(row.values[name]), _mark(row, name))
@@ -78,13 +116,13 @@ def count_runs(row: Row) -> str:
     return str(expected)
 
 
-def row_cells(row: Row) -> list[Cell]:
-    """Return the cells of one row, in the order of ``HEADER``."""
+def row_cells(row: Row, metrics: Sequence[str] | None = None) -> list[Cell]:
+    """Return the cells of one row: strategy, variant, seeds, the chosen columns; for None all, and what it knows."""
     seeds = "–" if row.is_reference else count_runs(row)
-    scores = [score_cell(row, name) for name in (*COLUMNS, *BESIDE)]
-    cost = [Cell(format_cost(row, name)) for name in COST]
+    knows = [Cell(row.oracle or "–")] if metrics is None else []
+    cells = [metric_cell(row, name) for name in (CHOICES if metrics is None else metrics)]
     name = row.strategy + (SUBMITTED if row.submitted else "")
-    return [Cell(name), Cell(row.variant), Cell(seeds), *scores, *cost, Cell(row.oracle or "–")]
+    return [Cell(name), Cell(row.variant), Cell(seeds), *cells, *knows]
 
 
 def bold_notes(board: Leaderboard) -> list[str]:
@@ -144,21 +182,32 @@ def severity(block: Block, name: str) -> float | None:
     return fmean(known) if len(known) == len(block.tracks) else None
 
 
-def chunks(blocks: Sequence[Block]) -> Iterator[Sequence[Block]]:
+def chunks(blocks: Sequence[Block], most: int = SUMMARY_TRACKS) -> Iterator[Sequence[Block]]:
     """Yield the blocks a few at a time; nothing where a summary would repeat a single block."""
     if len(blocks) > 1:
-        yield from (blocks[i : i + SUMMARY_TRACKS] for i in range(0, len(blocks), SUMMARY_TRACKS))
+        yield from (blocks[i : i + most] for i in range(0, len(blocks), most))
 
 
-def summary_rows(blocks: Sequence[Block]) -> list[list[str]]:
-    """Return a row per strategy with gIoU and p-mIoU per track, ``–`` where it did not run."""
+def summary_names(metrics: Sequence[str] | None) -> tuple[str, ...]:
+    """Return which scores a summary shows: gIoU and p-mIoU, of other columns those or the first two scores."""
+    scores = SUMMARY if metrics is None else [name for name in metrics if name not in COST]
+    return tuple(name for name in SUMMARY if name in scores) or tuple(scores[:2]) or SUMMARY
+
+
+def summary_title(names: Sequence[str]) -> str:
+    """Return ``gIoU / p-mIoU``."""
+    return " / ".join(column_title(name).rstrip("↑↓") for name in names)
+
+
+def summary_rows(blocks: Sequence[Block], scores: Sequence[str] = SUMMARY) -> list[list[str]]:
+    """Return a row per strategy, its variant and means of ``scores`` per track, ``–`` where it did not run."""
     names = dict.fromkeys((row.strategy, row.variant) for block in blocks for row in block.rows)
     places = [{(row.strategy, row.variant): row for row in block.rows} for block in blocks]
-    return [[*name, *(_summary_cell(place.get(name)) for place in places)] for name in names]
+    return [[*name, *(_summary_cell(place.get(name), scores) for place in places)] for name in names]
 
 
-def _summary_cell(row: Row | None) -> str:
+def _summary_cell(row: Row | None, scores: Sequence[str]) -> str:
     """Return ``gIoU / p-mIoU`` without deviations."""
     if row is None:
         return "–"
-    return " / ".join(format_value(Value(row.values[name].mean, None)) for name in SUMMARY)
+    return " / ".join(format_value(Value(row.values[name].mean, None)) for name in scores)

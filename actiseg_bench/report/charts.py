@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from actiseg_bench.metrics.actionvos import TITLES as METRIC_TITLES
@@ -12,14 +13,15 @@ from actiseg_bench.report.pareto import pareto_front
 from actiseg_bench.report.sensitivity import AXES, Axis
 from actiseg_bench.report.sheets import profile
 from actiseg_bench.report.study import Study
-from actiseg_bench.report.style import RowStyle, foot_of, legend_below, panels, row_styles
-from actiseg_noise.plot_style import FAINT, INK, new_figure
+from actiseg_bench.report.style import PER_LETTER, RowStyle, foot_of, legend_below, panels, row_styles
+from actiseg_noise.plot_style import FAINT, INK, new_figure, width_for
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 LEAST_DARK = 20.0  # %; a failure mode below it everywhere stays pale
+WIDEST = 12.0  # inches; panels side by side are no wider
 LEAST_SPAN = 4.0  # points; an axis shows no less, so that chance does not look like a difference
 
 
@@ -39,20 +41,20 @@ def draw_levels(study: Study) -> Figure | None:
     if not axes_there:
         return None
     styles = row_styles(study.rows)
-    width = max(5.0, 0.6 + 2.7 * len(axes_there))
-    columns, foot = foot_of(width, study.rows)
     title = "Scores against the level of noise, mean and range over seeds"
+    width = width_for(title, 0.6 + 2.7 * len(axes_there))
+    columns, foot = foot_of(width, study.rows)
     figure = new_figure(title, study.title, width, 0.8 + 2.4 * len(SENSITIVE), foot)
     grid = figure.subplots(len(SENSITIVE), len(axes_there), sharey="row", sharex="col", squeeze=False)
     for metric, line in zip(SENSITIVE, grid, strict=True):
         for axis, axes in zip(axes_there, line, strict=True):
-            for row in study.rows:
-                _draw_curve(axes, study, axis, row, metric, styles[row])
+            for row, shift in zip(study.rows, _shifts(study, axis), strict=True):
+                _draw_curve(axes, study, axis, row, metric, styles[row], shift)
         line[0].set_ylabel(f"{METRIC_TITLES[metric]} × 100")
     for axis, top, bottom in zip(axes_there, grid[0], grid[-1], strict=True):
         top.set_title(axis.name)
         bottom.set_xlabel(_wrapped(axis.label), fontsize=8)
-        bottom.set_xticks(sorted(set(axis_tracks(study, axis).values())))
+        _name_levels(bottom, axis_tracks(study, axis))
     legend_below(figure, handles_of(styles, lines=True), columns)
     return figure
 
@@ -64,10 +66,30 @@ def _wrapped(text: str) -> str:
     return "\n".join(textwrap.wrap(text, 32))
 
 
-def _draw_curve(axes: Any, study: Study, axis: Axis, row: str, metric: str, look: RowStyle) -> None:
-    """Draw one row along one axis, with the range of its seeds."""
+def _shifts(study: Study, axis: Axis) -> list[float]:
+    """Return how far each row stands beside the level it was measured at, so that ranges do not hide each other."""
+    levels = axis_tracks(study, axis).values()
+    reach = 0.03 * (max(levels) - min(levels))
+    middle = (len(study.rows) - 1) / 2
+    return [reach * (i - middle) / max(1.0, middle) for i in range(len(study.rows))]
+
+
+def _name_levels(axes: Any, levels: dict[str, float]) -> None:
+    """Write under every level which track was measured there; upright where the names have no room side by side."""
+    tracks: dict[float, list[str]] = {}
+    for track, level in levels.items():
+        tracks.setdefault(level, []).append(track)
+    places = sorted(tracks)
+    names = ["\n".join([f"{level:g}", *tracks[level]]) for level in places]
+    widest = max(len(track) for track in levels) * PER_LETTER
+    room = 2.3 * min(b - a for a, b in pairwise(places)) / (places[-1] - places[0]) if len(places) > 1 else 2.3
+    axes.set_xticks(places, names, fontsize=7, rotation=0 if widest < room else 90)
+
+
+def _draw_curve(axes: Any, study: Study, axis: Axis, row: str, metric: str, look: RowStyle, shift: float) -> None:
+    """Draw one row along one axis, ``shift`` beside the levels, with the range of its seeds."""
     points = list(iter_points(study, axis, row, metric))
-    levels = [level for level, _ in points]
+    levels = [level + shift for level, _ in points]
     axes.plot(
         levels,
         [100 * (value.mean or 0) for _, value in points],
@@ -81,7 +103,9 @@ def _draw_curve(axes: Any, study: Study, axis: Axis, row: str, metric: str, look
     for track, level in axis_tracks(study, axis).items():
         scores = [score for r in study.results(track, row) if (score := r.scores[metric]) is not None]
         if len(scores) > 1:
-            axes.plot([level] * 2, [100 * min(scores), 100 * max(scores)], color=look.color, linewidth=0.8, alpha=0.5)
+            axes.plot(
+                [level + shift] * 2, [100 * min(scores), 100 * max(scores)], color=look.color, linewidth=0.8, alpha=0.5
+            )
 
 
 def draw_profiles(study: Study) -> Figure | None:
@@ -96,9 +120,9 @@ def draw_profiles(study: Study) -> Figure | None:
     if all(value is None for value in values.values()):
         return None
     styles = row_styles(study.rows)
-    width = 1.0 + 2.1 * len(MODES)
-    columns, foot = foot_of(width, study.rows)
     title = "What each kind of noise adds to each failure mode, points over clean labels"
+    width = width_for(title, 1.0 + 2.1 * len(MODES))
+    columns, foot = foot_of(width, study.rows)
     figure = new_figure(title, study.title, width, 1.2 + 0.6 * len(kinds), foot)
     for mode, axes in zip(MODES, figure.subplots(1, len(MODES), sharey=True), strict=True):
         axes.axvline(0, color=INK, linewidth=0.8)
@@ -138,12 +162,17 @@ def draw_failures(study: Study) -> Figure | None:
     }
     if all(np.isnan(values).all() for values in table.values()):
         return None
-    width = 1.2 + len(MODES) * (0.35 + 0.33 * len(study.rows))
     title = "Failure modes, % of hits (missed: of visible positives)"
-    figure = new_figure(title, study.title, width, 1.8 + 0.24 * len(study.tracks))
-    for mode, axes in zip(MODES, figure.subplots(1, len(MODES), sharey=True), strict=True):
+    each = max(0.35 + 0.33 * len(study.rows), 0.3 + 0.085 * max(map(len, MODE_TITLES.values())))
+    across = max(1, min(len(MODES), int(WIDEST / each)))
+    names = 0.3 + 0.065 * max(map(len, study.rows))
+    high = (0.35 + 0.24 * len(study.tracks) + names) * -(-len(MODES) // across)
+    left = 0.3 + PER_LETTER * max(map(len, study.tracks))
+    figure = new_figure(title, study.title, left + across * each, 0.6 + high)
+    for i, (mode, axes) in enumerate(zip(MODES, panels(figure, len(MODES), across, sharey=True), strict=True)):
         _draw_matrix(axes, 100 * table[mode], study)
         axes.set_title(MODE_TITLES[mode])
+        axes.tick_params(labelleft=i % across == 0)
     return figure
 
 
@@ -177,10 +206,10 @@ def draw_trade_off(study: Study) -> Figure | None:
     if not tracks:
         return None
     styles = row_styles(study.rows)
-    across = min(4, len(tracks))
-    width = max(5.0, 0.5 + 2.5 * across)
-    columns, foot = foot_of(width, study.rows)
     title = "Trade-off: upper left is better; the line joins the Pareto front, small marks are seeds"
+    across = min(4, len(tracks))
+    width = width_for(title, 0.5 + 2.5 * across)
+    columns, foot = foot_of(width, study.rows)
     figure = new_figure(title, study.title, width, 0.8 + 2.2 * -(-len(tracks) // across), foot)
     shown = panels(figure, len(tracks), across)
     for i, (axes, track) in enumerate(zip(shown, tracks, strict=True)):
@@ -217,6 +246,6 @@ def _draw_points(
         if len(seeds) > 1:
             pairs = [(100 * (r.scores["n_miou"] or 0), 100 * (r.scores["p_miou"] or 0)) for r in seeds]
             axes.plot(*zip(*pairs, strict=True), look.marker, color=look.color, markersize=3, alpha=0.45)
-        axes.plot([n], [p], look.marker, color=look.color, markersize=7, markeredgecolor="white", zorder=3)
+        axes.plot([n], [p], look.marker, color=look.color, markersize=8, mec="white", mew=0.4, zorder=3)
     axes.set_xlim(_at_least(axes.get_xlim()))
     axes.set_ylim(_at_least(axes.get_ylim()))

@@ -11,18 +11,19 @@ from actiseg_bench.report.cells import (
     BESIDE,
     BEST,
     COLUMNS,
-    HEADER,
     SILENT,
-    SUMMARY_TITLE,
-    TEXT_COLUMNS,
     TIED,
     Cell,
     bold_notes,
     chunks,
+    header,
     row_cells,
     score_cell,
     severity,
+    summary_names,
     summary_rows,
+    summary_title,
+    text_columns,
     title_lines,
     track_line,
 )
@@ -43,9 +44,38 @@ def to_json(boards: Sequence[Leaderboard]) -> list[dict[str, Any]]:
     return data
 
 
-def render_csv(boards: Sequence[Leaderboard]) -> str:
-    """Return one line per track and row: scores × 100 with their deviations, marks, cost, severity, digests whole."""
-    return csv_text(list(_CSV), ({name: value(place) for name, value in _CSV.items()} for place in _places(boards)))
+def render_csv(boards: Sequence[Leaderboard], metrics: Sequence[str] | None = None) -> str:
+    """Return one line per track and row: scores × 100 with their deviations, marks, cost, severity, digests whole.
+
+    Args:
+        metrics: the scores and costs that have columns; None: all. What a row is, and is made of, always has.
+    """
+    columns = {name: value for name, value in _CSV.items() if metrics is None or _is_chosen(name, metrics)}
+    if metrics is not None:
+        columns = _beside_columns(metrics, columns)
+    return csv_text(
+        list(columns), ({name: value(place) for name, value in columns.items()} for place in _places(boards))
+    )
+
+
+def _is_chosen(column: str, metrics: Sequence[str]) -> bool:
+    """Return whether a column of the CSV is of one of ``metrics``, or of no metric."""
+    owner = max((name for name in (*COLUMNS, *_CSV_COST) if column.startswith(name)), key=len, default=None)
+    return owner is None or _CSV_COST.get(owner, owner) in metrics
+
+
+_CSV_COST = {"train_s": "train_s", "peak_rss_mb": "peak_rss_mb", "time_of": "time", "memory_of": "memory"}
+
+
+def _beside_columns(metrics: Sequence[str], columns: dict[str, _CsvColumn]) -> dict[str, _CsvColumn]:
+    """Return the columns with those that the whole CSV lacks: extras and updates, where they are asked for."""
+    more: dict[str, _CsvColumn] = {}
+    for name in metrics:
+        if name in BESIDE:
+            more |= _score_columns(name)
+    if "updates" in metrics:
+        more["updates"] = lambda at: f"{at.row.updates:.0f}"
+    return columns | more
 
 
 def leaderboard_rows(boards: Sequence[Leaderboard]) -> list[dict[str, Any]]:
@@ -150,22 +180,24 @@ _CSV: dict[str, _CsvColumn] = {
 """Column → what stands in it; the header is its names."""
 
 
-def render_markdown(boards: Sequence[Leaderboard]) -> str:
+def render_markdown(boards: Sequence[Leaderboard], metrics: Sequence[str] | None = None) -> str:
     """Return a Markdown section per leaderboard: a table per track, a summary, the notes."""
-    return "\n".join(line for board in boards for line in _markdown_lines(board))
+    return "\n".join(line for board in boards for line in _markdown_lines(board, metrics))
 
 
-def _markdown_lines(board: Leaderboard) -> Iterator[str]:
+def _markdown_lines(board: Leaderboard, metrics: Sequence[str] | None) -> Iterator[str]:
     """Yield the lines of one leaderboard."""
     title = markdown_inline(f"Leaderboard: {board.model} on {board.dataset}")
     yield from (f"# {title}", "", *(f"{markdown_text(x)}  " for x in title_lines(board)), "")
     for block in board.blocks:
         yield from (f"## {markdown_inline(block.track.name)}", "", markdown_text(track_line(block)), "")
-        yield from iter_table(HEADER, [[_marked(cell) for cell in row_cells(row)] for row in block.rows], TEXT_COLUMNS)
+        cells = [[_marked(cell) for cell in row_cells(row, metrics)] for row in block.rows]
+        yield from iter_table(header(metrics), cells, text_columns(metrics))
+    scores = summary_names(metrics)
     for tracks in chunks(board.blocks):
-        yield from (f"## Summary: {SUMMARY_TITLE}", "")
-        header = ["strategy", "variant", *(markdown_inline(b.track.name) for b in tracks)]
-        yield from iter_table(header, [list(map(markdown_inline, row)) for row in summary_rows(tracks)], (0, 1))
+        yield from (f"## Summary: {summary_title(scores)}", "")
+        names = ["strategy", "variant", *(markdown_inline(b.track.name) for b in tracks)]
+        yield from iter_table(names, [list(map(markdown_inline, row)) for row in summary_rows(tracks, scores)], (0, 1))
     yield from (f"- {markdown_text(note)}" for note in bold_notes(board))
     yield ""
 

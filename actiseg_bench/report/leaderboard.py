@@ -47,15 +47,18 @@ class Leaderboards(Sequence[Leaderboard]):
     def _repr_html_(self) -> str:
         return render_fragment(self)
 
-    def render(self, form: str) -> str:
+    def render(self, form: str, metrics: Sequence[str] | None = None) -> str:
         """Return the tables as ``md``, ``csv``, ``latex`` or ``html``.
+
+        Args:
+            metrics: the columns, such as ``p_miou``; None: all, and in LaTeX the six metrics.
 
         Raises:
             UnknownNameError: another form.
         """
         if form not in RENDERERS:
             raise UnknownNameError("format", form, RENDERERS)
-        return RENDERERS[form](self)
+        return RENDERERS[form](self, metrics)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return one row per track and strategy: scores in [0, 1] with their deviations over seeds, marks, cost.

@@ -14,7 +14,7 @@ from actiseg_bench.report.extras import EXTRAS
 from actiseg_bench.report.inference import Difference
 from actiseg_bench.report.marks import best_rows
 from actiseg_bench.results.result import LONGER, SILENT, TUNED, TUNING, YARDSTICKS, RunResult
-from actiseg_bench.results.score_code import shared_code
+from actiseg_bench.results.score_code import PACKAGES, find_module, shared_code
 
 if TYPE_CHECKING:
     from actiseg_bench.report.table import Block, Row
@@ -276,7 +276,7 @@ def _footing(results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]
         "versions of torch": {r.provenance.torch for r in results if r.strategy != SILENT},
         "kinds of machine": {_machine(r) for r in results if not r.is_reference},
     }
-    notes += _mixed_pictures(results)
+    notes += [*_mixed_pictures(results), *_edited_plugins(results)]
     for what, values in made_by.items():
         if len(values) > 1:
             notes.append(f"Warning: these runs were made with {len(values)} {what}.")
@@ -302,11 +302,34 @@ def _mixed_pictures(results: Sequence[RunResult]) -> Iterator[str]:
 
 
 def _code_versions(results: Sequence[RunResult]) -> set[str | None]:
-    """Return the versions of what all runs share, or of one model and strategy: whichever are more."""
-    digests = [((r.model, r.strategy), r.provenance.score_code) for r in results]
-    versions: list[set[str | None]] = [{shared_code(digest) for _, digest in digests}]
-    versions += [{digest for row, digest in digests if row == one} for one in dict.fromkeys(row for row, _ in digests)]
-    return max(versions, key=len)
+    """Return the versions of what all runs share, or of one model and bundled strategy: whichever are more."""
+    shared: set[str | None] = {shared_code(result.provenance.score_code) for result in results}
+    own = [digests for (_, strategy), digests in _own_code(results).items() if _is_bundled(strategy)]
+    return max([shared, *own], key=len)
+
+
+def _own_code(results: Sequence[RunResult]) -> dict[tuple[str, str], set[str | None]]:
+    """Return (model, strategy) → digests of the code of its runs."""
+    found: dict[tuple[str, str], set[str | None]] = {}
+    for result in results:
+        found.setdefault((result.model, result.strategy), set()).add(result.provenance.score_code)
+    return found
+
+
+def _is_bundled(strategy: str) -> bool:
+    """Return whether a strategy is one of this package, and not somebody's own."""
+    return find_module(f"actiseg_bench.strategies.{strategy}", PACKAGES) is not None
+
+
+def _edited_plugins(results: Sequence[RunResult]) -> Iterator[str]:
+    """Warn where somebody's own strategy was changed between its runs; that they share the rest is said elsewhere."""
+    for (_, strategy), digests in _own_code(results).items():
+        versions = {str(digest).partition("+")[2] for digest in digests}
+        if len(versions) > 1 and not _is_bundled(strategy):
+            yield (
+                f"Warning: the runs of {strategy}, which comes from another package, were made with {len(versions)} "
+                "versions of that package's code; its means are over all of them."
+            )
 
 
 def _machine(result: RunResult) -> str:

@@ -28,10 +28,10 @@ class Axis:
 
 
 AXES = (
-    Axis("text", "flipped categories, % (0 is text-0)", "10 % flipped", 10),
+    Axis("text", "flipped categories, %", "10 % flipped", 10),
     Axis("flip", "flipped categories, %", "10 % flipped", 10),
-    Axis("mask", "side of the dilation kernel, px at 480 rows (1 is clean)", "10 px", 10, 1),
-    Axis("mask-rand", "side of the kernel, dilated or eroded, px at 480 rows (1 is clean)", "10 px", 10, 1),
+    Axis("mask", "side of the dilation kernel, px at 480 rows", "10 px", 10, 1),
+    Axis("mask-rand", "side of the kernel, dilated or eroded, px at 480 rows", "10 px", 10, 1),
     Axis("mixed", "flipped categories, %, masks dilated with them", "10 % flipped", 10),
 )
 

@@ -7,16 +7,17 @@ from html import escape
 
 from actiseg_bench.report.cells import (
     BEST,
-    HEADER,
     SILENT,
-    SUMMARY_TITLE,
-    TEXT_COLUMNS,
     TIED,
     Cell,
     bold_notes,
     chunks,
+    header,
     row_cells,
+    summary_names,
     summary_rows,
+    summary_title,
+    text_columns,
     title_lines,
     track_line,
 )
@@ -45,17 +46,17 @@ th { border-bottom: 1px solid var(--line); }
 """
 
 
-def render_html(boards: Sequence[Leaderboard]) -> str:
-    """Return the page."""
-    return f"{_HEAD}{render_fragment(boards)}\n</body>\n</html>\n"
+def render_html(boards: Sequence[Leaderboard], metrics: Sequence[str] | None = None) -> str:
+    """Return the page, with the columns ``metrics``, or with all."""
+    return f"{_HEAD}{render_fragment(boards, metrics)}\n</body>\n</html>\n"
 
 
-def render_fragment(boards: Sequence[Leaderboard]) -> str:
+def render_fragment(boards: Sequence[Leaderboard], metrics: Sequence[str] | None = None) -> str:
     """Return what stands in the page's body, for a page of somebody else."""
-    return "\n".join(line for board in boards for line in _lines(board))
+    return "\n".join(line for board in boards for line in _lines(board, metrics))
 
 
-def _lines(board: Leaderboard) -> Iterator[str]:
+def _lines(board: Leaderboard, metrics: Sequence[str] | None) -> Iterator[str]:
     """Yield the lines of one leaderboard."""
     yield f"<h1>{escape(board.model)} on {escape(board.dataset)}</h1>"
     yield f"<p>{'<br>'.join(map(escape, title_lines(board)))}</p>"
@@ -63,10 +64,12 @@ def _lines(board: Leaderboard) -> Iterator[str]:
         yield f"<h2>{escape(block.track.name)}</h2>"
         yield f"<p>{escape(track_line(block))}</p>"
         kinds = ["reference" if row.is_reference else "" for row in block.rows]
-        yield from _table(HEADER, [row_cells(row) for row in block.rows], TEXT_COLUMNS, kinds)
+        cells = [row_cells(row, metrics) for row in block.rows]
+        yield from _table(header(metrics), cells, text_columns(metrics), kinds)
     for tracks in chunks(board.blocks):
-        yield f"<h2>Summary: {SUMMARY_TITLE}</h2>"
-        rows = [[Cell(text) for text in row] for row in summary_rows(tracks)]
+        scores = summary_names(metrics)
+        yield f"<h2>Summary: {summary_title(scores)}</h2>"
+        rows = [[Cell(text) for text in row] for row in summary_rows(tracks, scores)]
         yield from _table(["strategy", "variant", *(b.track.name for b in tracks)], rows, (0, 1), [""] * len(rows))
     yield "<ul>"
     yield from (f"<li>{escape(note)}</li>" for note in bold_notes(board))
@@ -74,12 +77,12 @@ def _lines(board: Leaderboard) -> Iterator[str]:
 
 
 def _table(
-    header: Sequence[str], rows: Sequence[Sequence[Cell]], text: Sequence[int], kinds: Sequence[str]
+    names: Sequence[str], rows: Sequence[Sequence[Cell]], text: Sequence[int], kinds: Sequence[str]
 ) -> Iterator[str]:
     """Yield one table; ``kinds`` are the classes of its rows."""
-    sides = [' class="text"' if i in text else "" for i in range(len(header))]
+    sides = [' class="text"' if i in text else "" for i in range(len(names))]
     yield '<div class="scroll"><table>'
-    yield f"<tr>{''.join(f'<th{s}>{escape(name)}</th>' for s, name in zip(sides, header, strict=True))}</tr>"
+    yield f"<tr>{''.join(f'<th{s}>{escape(name)}</th>' for s, name in zip(sides, names, strict=True))}</tr>"
     for kind, row in zip(kinds, rows, strict=True):
         cells = "".join(_cell(cell, side) for side, cell in zip(sides, row, strict=True))
         yield f'<tr class="{kind}">{cells}</tr>' if kind else f"<tr>{cells}</tr>"

@@ -1,8 +1,8 @@
-"""Videos: the frames of a file or of a folder of images, one after the other, and a file of drawn frames."""
+"""Videos: the frames of a file or of a folder of images, one after the other, and a file of drawn frames or a movie."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +13,15 @@ import numpy as np
 from actiseg_noise.borders.folders import IMAGE_SUFFIXES, list_files, list_names
 from actiseg_noise.borders.images import read_frame
 from actiseg_noise.borders.text import check_file
-from actiseg_noise.borders.writing import WriteError
+from actiseg_noise.borders.writing import WriteError, move, remove_file, whole_file
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import Picture
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
+MOVIE_SUFFIXES = (".gif", ".webp", ".mp4")
 CODECS = ("vp09", "mp4v")  # VP9 plays in browsers; OpenCV's own builds have no H.264
 FPS = 10.0
+NEAR = 12  # a colour of a GIF that is so near to one that has to be kept is left out for it
 
 
 @dataclass(frozen=True)
@@ -172,3 +174,62 @@ class VideoWriter:
             if writer.isOpened():
                 return writer
         raise DataError(f"{self.path}: this OpenCV writes none of {', '.join(CODECS)}; leave the overlay out")
+
+
+def write_movie(
+    path: Path, frames: Iterator[Picture], fps: float, colours: Sequence[tuple[int, int, int]] = ()
+) -> Path:
+    """Write frames of one size as GIF, WebP (both go round for ever) or MP4, whole or not at all, and return ``path``.
+
+    Args:
+        frames: ``uint8 RGB [H, W, 3]``, at least one, taken one at a time.
+        colours: RGB, those that a GIF, which has 256 for a frame, shows as they are.
+
+    Raises:
+        DataError: another suffix; OpenCV has no codec. WriteError: see :func:`whole_file`.
+    """
+    from PIL import Image
+
+    suffix = path.suffix.lower()
+    if suffix not in MOVIE_SUFFIXES:
+        raise DataError(f"{path}: expected a movie's suffix, {', '.join(MOVIE_SUFFIXES)}, got {suffix or 'none'}")
+    with whole_file(path) as partial:
+        if suffix == ".mp4":
+            _write_mp4(partial, frames, fps)
+        elif suffix == ".webp":
+            images = (Image.fromarray(picture) for picture in frames)
+            _write_images(partial, images, fps, format="WEBP", quality=85, method=4)
+        else:
+            _write_images(partial, (_of_few_colours(picture, colours) for picture in frames), fps, format="GIF")
+    return path
+
+
+def _write_mp4(partial: Path, frames: Iterator[Picture], fps: float) -> None:
+    """Write a video beside ``partial``, as OpenCV knows a container by its suffix, and give it that name."""
+    video = partial.with_name(f"{partial.name}.mp4")
+    try:
+        with VideoWriter(video, fps) as writer:
+            for picture in frames:
+                writer.write(picture)
+        move(video, partial)
+    finally:
+        remove_file(video)
+
+
+def _write_images(partial: Path, images: Iterator[Any], fps: float, **options: Any) -> None:
+    """Write pictures that follow each other."""
+    first = next(images)
+    first.save(partial, save_all=True, append_images=images, duration=round(1000 / fps), loop=0, **options)
+
+
+def _of_few_colours(picture: Picture, colours: Sequence[tuple[int, int, int]]) -> Any:
+    """Return a picture in 256 colours, ``colours`` among them."""
+    from PIL import Image
+
+    image = Image.fromarray(picture)
+    found = np.array(image.quantize(256 - len(colours)).getpalette(), np.int16).reshape(-1, 3)
+    kept = np.array(colours, np.int16).reshape(-1, 3)
+    near = (np.abs(found[:, None] - kept[None]).max(2) < NEAR).any(1)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.concatenate([kept, found[~near]]).ravel().tolist())
+    return image.quantize(palette=palette)

@@ -18,7 +18,7 @@ from io import StringIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -242,14 +242,33 @@ def write_png(path: Path, image: Image) -> Path:
 
 
 def write_figure(path: Path, figure: Figure, dpi: float) -> Path:
-    """Write a chart as PNG without the name of what drew it, so that equal charts have equal bytes.
+    """Write a chart as PNG, PDF or SVG, by its suffix; no date, no name of what drew it: equal charts, equal bytes.
 
     Raises:
         WriteError: see :func:`whole_file`.
     """
+    form = path.suffix.removeprefix(".")
     with whole_file(path) as partial:
-        figure.savefig(partial, format="png", dpi=dpi, metadata={"Software": None})
+        figure.savefig(partial, format=form, dpi=dpi, metadata=dict.fromkeys(_DREW[form]))
     return path
+
+
+def figure_formats(text: str) -> tuple[str, ...]:
+    """Return the formats of ``png,pdf,svg``, each once.
+
+    Raises:
+        UnknownNameError: another format. ActisegError: none.
+    """
+    names = tuple(dict.fromkeys(name.strip().lower() for name in text.split(",") if name.strip()))
+    raise_if(not names, f"--figures: expected formats such as png,pdf, got {text!r}")
+    for name in names:
+        if name not in FIGURE_FORMATS:
+            raise UnknownNameError("format of figures", name, FIGURE_FORMATS)
+    return names
+
+
+FIGURE_FORMATS = ("png", "pdf", "svg")
+_DREW = {"png": ("Software",), "pdf": ("Creator", "Producer", "CreationDate"), "svg": ("Creator", "Date")}
 
 
 def digest_file(path: Path, algorithm: str = "blake2b") -> str:

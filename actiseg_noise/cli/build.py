@@ -199,7 +199,7 @@ def _run_build(dataset: str, options: BuildOptions) -> Built | ShardReport:
 def print_built(folder: Path, as_json: bool) -> None:
     """Print what was made."""
     from actiseg_noise.manifest.info import read_info
-    from actiseg_noise.terminal import print_json, print_table, print_text, printed_results
+    from actiseg_noise.terminal import print_json, print_next, print_table, print_text, printed_results
     from actiseg_noise.view.describe import describe, describe_noises
 
     info = read_info(folder)
@@ -211,6 +211,7 @@ def print_built(folder: Path, as_json: bool) -> None:
             if section.rows:
                 print_table(section.title, section.header, section.rows)
         print_text(f"written to {folder}")
+        print_next("", *(("actiseg-noise", command, folder) for command in ("inspect", "verify", "preview")))
 
 
 def _print_shard(report: ShardReport, as_json: bool) -> None:

@@ -200,7 +200,14 @@ def clean(
     from dataclasses import asdict
 
     from actiseg_noise.exchange.clean import clean as apply_corrections
-    from actiseg_noise.terminal import ClipProgress, InterruptedCommandError, print_json, print_text, printed_results
+    from actiseg_noise.terminal import (
+        ClipProgress,
+        InterruptedCommandError,
+        print_json,
+        print_next,
+        print_text,
+        printed_results,
+    )
 
     try:
         with ClipProgress() as progress:
@@ -218,3 +225,4 @@ def clean(
         if done.kept:
             print_text(f"{done.kept:,} masks stayed as they were: the correction would leave nothing of them")
         print_text(f"written to {done.path}")
+        print_next("", ("actiseg-noise", "diff", manifest, done.path), ("actiseg-noise", "verify", done.path))

@@ -87,7 +87,7 @@ def publish(
 def _print_publication(made: Publication, as_json: bool) -> None:
     """Print what was written, and what to think of before it is passed on."""
     from actiseg_noise.borders.remote import shown
-    from actiseg_noise.terminal import err, print_json, print_table, print_text
+    from actiseg_noise.terminal import err, print_json, print_next, print_table, print_text
 
     if as_json:
         manifests = [{"folder": item.folder, "digest": item.info.digest} for item in made.manifests]
@@ -98,5 +98,8 @@ def _print_publication(made: Publication, as_json: bool) -> None:
     for caution in made.cautions:
         err.print(f"caution: {caution}", soft_wrap=True)
     print_text("README.md says how it is read, checked and built again")
+    if isinstance(made.path, Path) and made.path.is_dir():
+        upload = ("hf", "upload", "OWNER/NAME", made.path, ".", "--repo-type", "dataset")
+        print_next(f"in {made.path}", ("actiseg-noise", "verify", made.path / made.manifests[0].folder), upload)
     if made.places.tool_url is None:
         print_text("it cannot say where this tool's source is, as its metadata name no address; --tool-url URL does")

@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from actiseg_noise.cli.base import AsJson, ManifestFolder, app
+from actiseg_noise.errors import raise_if
 
 
 @app.command()
 def inspect(
     manifest: ManifestFolder,
     top: Annotated[int, typer.Option(metavar="N", min=1, help="How many confusions to list.")] = 15,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Draw the charts as PNG files in this folder.")
-    ] = None,
+    plot: Annotated[Path | None, typer.Option(metavar="DIR", help="Draw the charts as files in this folder.")] = None,
+    figures: Annotated[
+        str, typer.Option(metavar="FORMATS", help="With --plot: png, pdf, svg, or several, as in png,pdf.")
+    ] = "png",
     json: AsJson = False,
 ) -> None:
     """Show what a manifest holds: realised rates, shares observed in the rows, nouns confused with what, IoUs.
 
-    With --plot also charts: rates.png, iou.png, displacement.png, confusion.png.
+    With --plot also charts: rates, iou, displacement and confusion, those of which there is anything.
     """
+    from actiseg_noise.borders.writing import figure_formats
     from actiseg_noise.terminal import print_json, print_table, print_text
     from actiseg_noise.view.inspection import inspect as read
 
-    inspection = read(manifest, plot=plot)
+    inspection = read(manifest, plot=plot, figures=figure_formats(figures))
     charts = [str(path) for path in inspection.charts]
     if json:
         print_json(inspection.to_json(top) | ({} if plot is None else {"charts": charts}))
@@ -41,22 +44,46 @@ def inspect(
 def preview(
     manifest: ManifestFolder,
     root: Annotated[Path | None, typer.Option(metavar="DIR", help="The dataset's folder, for the frames.")] = None,
-    out: Annotated[Path, typer.Option(metavar="FILE", help="The PNG file to write.")] = Path("preview.png"),
+    out: Annotated[
+        Path, typer.Option(metavar="FILE", help="The file to write: .png, or a movie, .gif, .webp or .mp4.")
+    ] = (Path("preview.png")),
     clips: Annotated[list[str] | None, typer.Option(metavar="ID", help="Only this clip; may be repeated.")] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="At most N rows.")] = 12,
+    limit: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most N clips. [default: 12; in a movie 1]")
+    ] = None,
     noise_only: Annotated[bool, typer.Option("--noise-only", help="Leave out clips whose labels are clean.")] = False,
+    fps: Annotated[float, typer.Option(metavar="N", min=1, max=30, help="Frames a second of a movie.")] = 6,
 ) -> None:
     """Draw a contact sheet: a frame per row, its clean and noisy masks, both prompts of its positive objects.
 
-    Clips whose labels changed come first. Without the dataset's folder the masks lie on a plain canvas.
+    Or a movie, clean beside noisy labels, frame by frame: --out clip.gif, .webp or .mp4. Clips whose labels changed
+    come first. Without the dataset's folder the masks lie on a plain canvas.
     """
+    from actiseg_noise.borders.videos import MOVIE_SUFFIXES
     from actiseg_noise.terminal import print_text
     from actiseg_noise.view.preview_sheet import preview as draw
 
-    sheet = draw(manifest, out=out, root=root, clips=clips, limit=limit, noise_only=noise_only)
+    if out.suffix.lower() in MOVIE_SUFFIXES:
+        _preview_movie(manifest, out, root=root, clips=clips, limit=limit, noise_only=noise_only, fps=fps)
+        return
+    raise_if(out.suffix.lower() != ".png", f"--out {out}: expected .png, .gif, .webp or .mp4")
+    sheet = draw(manifest, out=out, root=root, clips=clips, limit=limit or 12, noise_only=noise_only)
     frames = f"{sheet.with_image} of {sheet.rows} frames found"
     where = "; --root DIR shows the images below the masks" if sheet.root is None else f" in {sheet.root}"
     print_text(f"{out}: {sheet.rows} clips, {frames}{where}")
+
+
+def _preview_movie(manifest: Path, out: Path, *, clips: list[str] | None, limit: int | None, **options: Any) -> None:
+    """Write a movie and say what it shows."""
+    from actiseg_noise.terminal import print_text
+    from actiseg_noise.view.preview_movie import preview_movie
+
+    most = limit or (len(clips) if clips else 1)
+    movie = preview_movie(manifest, out, clips=clips, limit=most, **options)
+    passed = f"; {movie.left_out} more passed over" if movie.left_out else ""
+    where = "; --root DIR shows the images below the masks" if movie.root is None else f" in {movie.root}"
+    found = f"images of {movie.with_image} found{where}"
+    print_text(f"{out}: {', '.join(movie.clips)}: {movie.frames} frames{passed}, {found}")
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,10 +23,10 @@ MOST_OF_BOUNDARY = 0.97
 SHORTEST_REACH, LONGEST_REACH = 5, 40  # of the axis of displacements, in px
 
 
-def plot_manifest(manifest: Manifest, folder: Path) -> list[Path]:
+def plot_manifest(manifest: Manifest, folder: Path, formats: Sequence[str] = ("png",)) -> list[Path]:
     """Draw a manifest's charts into ``folder`` and return the files: those of which it holds anything.
 
-    ``rates.png``, ``iou.png``, ``displacement.png``, ``confusion.png``.
+    ``rates``, ``iou``, ``displacement``, ``confusion``, each as ``.png``, ``.pdf`` or ``.svg``.
 
     Raises:
         MissingExtraError: Matplotlib is not installed.
@@ -38,20 +38,21 @@ def plot_manifest(manifest: Manifest, folder: Path) -> list[Path]:
     masks = measure_masks(manifest)
     confusions = count_confusions(manifest)
     charts: dict[str, tuple[bool, Callable[[], Figure]]] = {
-        "rates.png": (bool(info.noises), lambda: draw_rates(info)),
-        "iou.png": (bool(masks), lambda: draw_ious(info, masks)),
-        "displacement.png": (
+        "rates": (bool(info.noises), lambda: draw_rates(info)),
+        "iou": (bool(masks), lambda: draw_ious(info, masks)),
+        "displacement": (
             any(figures.displacements for figures in masks.values()),
             lambda: draw_displacements(info, masks),
         ),
-        "confusion.png": (
+        "confusion": (
             any(clean != noisy for clean, noisy in confusions),
             lambda: draw_confusions(info, manifest.vocabulary, confusions),
         ),
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return [_save(draw, folder / name) for name, (is_there, draw) in charts.items() if is_there]
+        there = [(name, draw) for name, (is_there, draw) in charts.items() if is_there]
+        return [_save(draw, folder / f"{name}.{form}") for name, draw in there for form in formats]
     except OSError as error:
         raise ActisegError(
             f"{folder}: cannot be written ({error.strerror or error}); choose another folder for --plot"

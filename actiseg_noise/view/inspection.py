@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ class Inspection:
         confusions: (category, noun, noisy category, noisy noun) → samples, of all corrupted prompts.
         ious: noise → counts of masks per tenth of IoU, 0 to 1.
         observed: shares computed from the rows alone, whatever the recipe says.
-        charts: the PNG files that were drawn.
+        charts: the files that were drawn.
     """
 
     info: ManifestInfo
@@ -76,7 +77,9 @@ class Inspection:
         return found
 
 
-def inspect(manifest: str | Path | Manifest, *, plot: str | Path | None = None) -> Inspection:
+def inspect(
+    manifest: str | Path | Manifest, *, plot: str | Path | None = None, figures: Sequence[str] = ("png",)
+) -> Inspection:
     """Return what a manifest holds: realised rates, shares observed in the rows, nouns confused with what, IoUs.
 
     >>> import actiseg_noise
@@ -88,8 +91,8 @@ def inspect(manifest: str | Path | Manifest, *, plot: str | Path | None = None) 
 
     Args:
         manifest: a manifest folder, or an open manifest.
-        plot: draw the charts ``rates.png``, ``iou.png``, ``displacement.png`` and ``confusion.png`` into this folder,
-            those of which the manifest holds anything.
+        plot: draw the charts ``rates``, ``iou``, ``displacement`` and ``confusion`` into this folder, those of which
+            the manifest holds anything. figures: in which formats: ``png``, ``pdf``, ``svg``.
 
     Raises:
         ManifestError: no manifest, or a damaged one. ActisegError: the folder ``plot`` cannot be written.
@@ -99,7 +102,7 @@ def inspect(manifest: str | Path | Manifest, *, plot: str | Path | None = None) 
     if plot is not None:
         from actiseg_noise.view.charts import plot_manifest
 
-        charts = tuple(plot_manifest(opened, Path(plot)))
+        charts = tuple(plot_manifest(opened, Path(plot), figures))
     return Inspection(opened.info, _count_confusions(opened), _count_ious(opened), observe(opened), charts)
 
 

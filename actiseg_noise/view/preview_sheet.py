@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from actiseg_noise.borders.images import resize_frame
 from actiseg_noise.borders.writing import write_png
@@ -16,26 +15,35 @@ from actiseg_noise.manifest.clips import ManifestMask, ManifestSample
 from actiseg_noise.manifest.read import Manifest, open_manifest
 from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.masks import Picture
-from actiseg_noise.plain import printable
 from actiseg_noise.plot_style import colour_of
 from actiseg_noise.view.frames import find_frames
 from actiseg_noise.view.preview_clips import SheetRow, choose_rows
 from actiseg_noise.view.preview_picture import EMPTY, masks_of, overlay
+from actiseg_noise.view.preview_text import (
+    FADED,
+    HARM,
+    INK,
+    LEGEND,
+    LINE,
+    PAPER,
+    Words,
+    draw_legend,
+    font,
+    legend_width,
+    wrap,
+    write,
+)
 from actiseg_noise.web.pictures import read_picture
 
 WIDTH, MARGIN, GAP = 1600, 16, 10
 PANEL = (384, 270)  # most width and height of a picture, in px
-LINE = 19
-INK, FADED, PAPER, HARM = (32, 36, 40), (130, 136, 142), (255, 255, 255), (190, 60, 20)
+INDENT = 18  # px of a text behind its object's colour
 _MOST_LINES = 24
 _COLUMNS = {
     "full": ("frame", "clean masks", "noisy masks"),
     "text": ("frame",),
     "recipe-only": ("frame, masks withheld",),
 }
-
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
-Words = list[tuple[str, tuple[int, int, int]]]
 
 
 @dataclass(frozen=True)
@@ -121,13 +129,18 @@ def draw_preview(
 
 def _draw_head(manifest: Manifest, columns: tuple[str, ...]) -> Image.Image:
     """Return the sheet's head: what it shows, and the names of the columns."""
-    head = Image.new("RGB", (WIDTH, 84), PAPER)
+    names = LEGEND if len(columns) > 1 else LEGEND[-1:]
+    digest = f"digest {manifest.digest[:12]}"
+    used = MARGIN + font(20, "Bold").getlength(manifest.info.name) + 14 + font(14).getlength(digest)
+    legend_top = 19 if used + 40 + legend_width(names) <= WIDTH - MARGIN else 45
+    head = Image.new("RGB", (WIDTH, 65 + legend_top), PAPER)
     draw = ImageDraw.Draw(head)
-    draw.text((MARGIN, 14), manifest.info.name, INK, _font(20, "Bold"))
-    left = MARGIN + draw.textlength(manifest.info.name, _font(20, "Bold")) + 14
-    draw.text((left, 19), f"digest {manifest.digest[:12]}", FADED, _font(14))
+    draw.text((MARGIN, 14), manifest.info.name, INK, font(20, "Bold"))
+    left = MARGIN + draw.textlength(manifest.info.name, font(20, "Bold")) + 14
+    draw.text((left, 19), digest, FADED, font(14))
+    draw_legend(draw, WIDTH - MARGIN - legend_width(names), legend_top, names)
     for column, name in enumerate((*columns, "prompts of the positive objects")):
-        draw.text((_left_of(column), 56), name, FADED, _font(14))
+        draw.text((_left_of(column), legend_top + 37), name, FADED, font(14))
     return head
 
 
@@ -139,7 +152,7 @@ def _left_of(column: int) -> int:
 def _draw_row(row: SheetRow, picture: Picture | None, columns: int) -> Image.Image:
     """Return one row of the sheet, with its first ``columns`` pictures."""
     panels = _panels(row, picture)[:columns]
-    lines = list(_lines(row))
+    lines = list(_wrapped_lines(row, WIDTH - MARGIN - _left_of(columns)))
     height = max(panels[0].shape[0], LINE * len(lines)) + 22
     drawn = Image.new("RGB", (WIDTH, height), PAPER)
     for column, panel in enumerate(panels):
@@ -149,8 +162,16 @@ def _draw_row(row: SheetRow, picture: Picture | None, columns: int) -> Image.Ima
         left, top = float(_left_of(columns)), LINE * number
         if object_id is not None:
             draw.rounded_rectangle((left, top + 3, left + 11, top + 14), 3, colour_of(object_id))
-        _write(draw, left + (18 if object_id is not None else 0), top, words)
+        write(draw, left + (INDENT if object_id is not None else 0), top, words)
     return drawn
+
+
+def _wrapped_lines(row: SheetRow, room: float) -> Iterator[tuple[Words, int | None]]:
+    """Yield the lines of text beside a row as they fit into ``room`` pixels, the further ones of a text indented."""
+    for words, object_id in _lines(row):
+        first, *more = wrap(words, room - INDENT)
+        yield first, object_id
+        yield from (([("    ", FADED), *line], None) for line in more)
 
 
 def _panels(row: SheetRow, picture: Picture | None) -> list[Picture]:
@@ -231,24 +252,3 @@ def _mask_note(mask: ManifestMask | None) -> str:
         return ""
     cause = "lost pixels to a neighbour" if mask.mask_noise == NO_NOISE else mask.mask_noise
     return f"{cause}, IoU {mask.iou:.2f}"
-
-
-def _write(draw: ImageDraw.ImageDraw, left: float, top: float, words: Words) -> None:
-    """Write words one after the other; what does not fit on the sheet ends in ``…``."""
-    font = _font(14)
-    for text, colour in words:
-        text = printable(text).replace("\n", " ")  # noqa: PLW2901
-        fitting = text if len(text) <= WIDTH else f"{text[:WIDTH]}…"  # no letter is narrower than a pixel
-        while fitting and left + draw.textlength(fitting, font) > WIDTH - MARGIN:
-            fitting = fitting[:-2].rstrip("…") + "…" if len(fitting) > 2 else ""
-        draw.text((left, top), fitting, colour, font)
-        left += draw.textlength(fitting, font)
-        if fitting != text:
-            return
-
-
-@cache
-def _font(size: int, weight: str = "") -> Font:
-    """Return DejaVu Sans (see ``fonts/README.md``): Latin, Greek and Cyrillic letters; others show as boxes."""
-    path = Path(__file__).parent / "fonts" / f"DejaVuSans{'-' + weight if weight else ''}.ttf"
-    return ImageFont.truetype(str(path), size, layout_engine=ImageFont.Layout.BASIC)

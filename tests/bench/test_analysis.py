@@ -220,6 +220,7 @@ def test_the_command_prints_tables_and_files(spoken: Cli, tmp_path: Path) -> Non
     assert "Noise sensitivity" in printed
     assert "missing: no track of flip" in printed
     assert str(tmp_path / "runs" / "analysis" / "tiny-kitchen-quick-v1" / "clips.csv") in printed
+    assert f"tables and charts are in {tmp_path / 'runs' / 'analysis'}; next: actiseg-bench report" in printed
 
 
 @pytest.mark.usefixtures("no_charts")
@@ -228,6 +229,17 @@ def test_the_command_prints_json(spoken: Cli, tmp_path: Path) -> None:
     code, printed = spoken("analyze", tmp_path / "runs", "--out", tmp_path / "out", "--json")
     (found,) = json.loads(printed)
     assert (code, found["protocol"], len(found["tables"]["failure_modes"])) == (0, "quick-v1", 6)
+
+
+def test_the_command_draws_figures_for_a_paper(spoken: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(analysis, "CHARTS", {"trade_off": analysis.draw_trade_off})
+    grid(tmp_path / "runs")
+    code, _ = spoken("analyze", tmp_path / "runs", "--figures", "pdf,svg")
+    assert code == 0
+    folder = tmp_path / "runs" / "analysis" / "tiny-kitchen-quick-v1"
+    assert {path.name for path in folder.iterdir() if path.suffix != ".csv"} == {"trade_off.pdf", "trade_off.svg"}
+    code, printed = spoken("analyze", tmp_path / "runs", "--figures", "jpg")
+    assert (code, "unknown format of figures 'jpg'" in printed) == (2, True)
 
 
 def test_an_output_that_is_a_file_is_bad_input(spoken: Cli, tmp_path: Path) -> None:

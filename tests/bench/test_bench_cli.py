@@ -145,8 +145,9 @@ def test_a_manifest_of_ones_own_is_a_track(cli: Cli, data: Path, tmp_path: Path)
     noisy = actiseg_noise.build("actionvos", root=data, recipe="flip-40", out=tmp_path / "noisy")
     clean = actiseg_noise.build("actionvos", root=data, split="val_human", out=tmp_path / "clean")
     options = ["--root", data, "--out", tmp_path / "runs", "--strategy", "gce", "--steps", 1, "--keep-weights", *QUICK]
-    code, printed, _ = cli("run", "--manifest", noisy, "--eval-manifest", clean, *options)
+    code, printed, told = cli("run", "--manifest", noisy, "--eval-manifest", clean, *options)
     assert code == 0
+    assert f"runs are in {tmp_path / 'runs'}; next: actiseg-bench leaderboard {tmp_path / 'runs'} | " in told
     digest, truth = (actiseg_noise.read_manifest(path).digest for path in (noisy, clean))
     assert f"flip-40-{digest[:6]}" in printed
     (result,) = [r for r in read_results(tmp_path / "runs") if r.strategy == "gce"]
@@ -163,7 +164,8 @@ def test_a_manifest_of_ones_own_is_a_track(cli: Cli, data: Path, tmp_path: Path)
     assert (code, "3 of 3 runs failed a check" in printed) == (1, True)
     out = tmp_path / "masks"
     labels = ["--manifest", clean, "--root", data, "--device", "cpu", "--out", out]
-    assert cli("predict", "--checkpoint", place, *labels)[0] == 0  # the folder stands for the checkpoint in it
+    code, _, told = cli("predict", "--checkpoint", place, *labels)  # the folder stands for the checkpoint in it
+    assert (code, f"next: actiseg-bench evaluate --pred {out} --manifest {clean}" in told) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,16 @@ def test_rows_of_other_strategies_are_other_code_and_no_reason_to_warn() -> None
     assert "made with 2 versions of the code" in strategy_edited_between_seeds
 
 
+def test_a_strategy_of_another_package_has_code_of_its_own_and_shares_the_rest() -> None:
+    rows = [coded("baseline", "all+baseline"), coded("theirs", "all+theirs"), coded("theirs", "all+edited", seed=1)]
+    assert "versions of" not in " ".join(board(*rows[:2]).notes)
+    text = " ".join(board(*rows).notes)
+    assert "versions of the code" not in text
+    assert "the runs of theirs, which comes from another package, were made with 2 versions of that package's" in text
+    elsewhere = " ".join(board(rows[0], coded("theirs", "other+theirs")).notes)
+    assert "made with 2 versions of the code" in elsewhere
+
+
 def test_other_pictures_under_equal_labels_are_warned_of() -> None:
     runs = [make_result(strategy=name) for name in ("gce", "sce")]
     pictures = [replace(runs[i], track=replace(runs[i].track, eval_images=str(i) * 32)) for i in (0, 1)]

@@ -12,13 +12,16 @@ from html.parser import HTMLParser
 import pytest
 from bench_fakes import make_result
 from board_fakes import SILENT, START, equal_on_clips, printed, seeds, shown
+from rich.cells import cell_len
+from rich.console import Console
 
-from actiseg_bench.report.cells import HEADER
+from actiseg_bench.report.cells import CHOICES, HEADER, read_metrics
 from actiseg_bench.report.latex import escape, render_latex
-from actiseg_bench.report.render import render_csv, render_markdown, to_json
+from actiseg_bench.report.render import RENDERERS, print_leaderboards, render_csv, render_markdown, to_json
 from actiseg_bench.report.table import Leaderboard, make_leaderboards
 from actiseg_bench.report.web import render_html
 from actiseg_bench.results.result import RunResult
+from actiseg_noise.errors import ActisegError
 
 
 def test_the_terminal_table_names_what_made_it() -> None:
@@ -112,6 +115,27 @@ def test_marks_cost_and_oracle_knowledge_are_on_the_terminal() -> None:
     assert "† co_teaching knew what a user would not: noise rate." in text
 
 
+LONG_NAME = "a_strategy_of_somebody_else_with_a_long_name"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+@pytest.mark.parametrize("metrics", [None, CHOICES])
+def test_no_line_is_wider_than_the_terminal_and_no_number_is_lost(width: int, metrics: tuple[str, ...] | None) -> None:
+    names = ["clean", "text-40", "mask-rand-15", "mixed-40-15", "mixed-60-21", "flip-40"]
+    runs = [r for t in names for s in ("baseline", LONG_NAME) for r in seeds(0.661, 0.702, track=t, strategy=s)]
+    stream = io.StringIO()
+    print_leaderboards(make_leaderboards([*runs, START]), Console(width=width, file=stream, no_color=True), metrics)
+    lines = stream.getvalue().splitlines()
+    assert max(map(cell_len, lines)) <= width
+    assert not any("…" in line for line in lines)
+    shown = {word for line in lines if line.startswith("strategy") for word in line.split()}
+    told = " ".join(" ".join(lines).partition("Not shown in")[2].partition("A wider terminal")[0].split())
+    missing = [name for name in ("hands", "objects") if f"{name}↑" not in shown]
+    assert all(name in told for name in missing)
+    assert {"p-mIoU↑", "n-mIoU↓", "gIoU↑", "Acc↑", "time", "mem", "upd", "MiB"} <= shown
+    assert sum(line.count("68.2±2.9") for line in lines) >= 2 * len(names)
+
+
 def test_a_narrow_terminal_has_cost_in_a_table_of_its_own() -> None:
     lines = printed(*FULL, width=80).splitlines()
     assert max(map(len, lines)) <= 80
@@ -129,6 +153,79 @@ def test_latex_signs_are_escaped() -> None:
     assert escape("50 % of a_b & c#{}$") == r"50 \% of a\_b \& c\#\{\}\$"
     assert escape("\\~^") == r"\textbackslash{}\textasciitilde{}\textasciicircum{}"
     assert escape("↑ × ± ≈ – 間") == r"$\uparrow$ $\times$ $\pm$ $\approx$ -- ?"
+
+
+def body(text: str) -> str:
+    """LaTeX without its comments."""
+    return "\n".join(line for line in text.splitlines() if not line.startswith("%"))
+
+
+def tables(text: str) -> list[str]:
+    return re.findall(r"\\begin\{table\*?\}.*?\\end\{table\*?\}", text, re.DOTALL)
+
+
+def test_a_latex_caption_says_what_all_rows_share_and_what_marks_mean() -> None:
+    (table,) = tables(render_latex(full()))
+    (caption,) = re.findall(r"\\caption\{(.*)\}", table)
+    assert caption == (
+        r"tiny on kitchen (quick-v1), labels text-40: scores $\times$ 100, mean $\pm$ standard deviation over 2 runs. "
+        r"Bold: best mean. $\approx$: not separable from the best at 5 \% (paired bootstrap, Holm's correction). "
+        r"$\dagger$: was told what a user would not know."
+    )
+    assert r"co\_teaching$\dagger$" in table
+    assert "faithful" not in body(table), "what is the same in every row has no column"
+
+
+def test_latex_rows_of_unlike_numbers_of_runs_say_theirs() -> None:
+    text = body(render_latex(make_leaderboards([*seeds(0.7, 0.72), *seeds(0.5, strategy="baseline")])))
+    assert r"baseline $\times$1 of 2 &" in text
+    assert r"gce $\times$2 &" in text
+    assert "over" not in text
+
+
+def test_a_latex_table_is_as_wide_as_it_must_be() -> None:
+    """Two metrics fit a column of a two-column page, six with deviations take both, all have to be scaled."""
+    narrow, wide, widest = (render_latex(full(), names) for names in (("p_miou", "giou"), None, CHOICES))
+    assert [tables(text)[0].splitlines()[0] for text in (narrow, wide)] == [r"\begin{table}", r"\begin{table*}"]
+    assert [r"\resizebox" in body(text) for text in (narrow, wide, widest)] == [False, False, True]
+    assert r"Strategy & p-mIoU$\uparrow$ & gIoU$\uparrow$ \\" in narrow
+
+
+def test_latex_has_the_summary_with_the_chosen_scores() -> None:
+    boards = make_leaderboards([make_result(), make_result(track="text-40", scores={"giou": 0.25, "p_miou": 0.5})])
+    first, second, summary = tables(render_latex(boards))
+    assert "labels clean" in first
+    assert "labels text-40" in second
+    assert r"Strategy & clean & text-40 \\" in summary
+    assert r"gce & 50.0 / 50.0 & 25.0 / 50.0 \\" in summary
+    assert r"gce & 50.0 & 25.0 \\" in tables(render_latex(boards, ["giou"]))[2]
+
+
+def test_a_row_that_begins_with_a_bracket_is_no_option_of_the_line_before() -> None:
+    runs = [make_result(strategy="[8pt]"), make_result(strategy="*")]
+    assert not re.search(r"\\\\\s*[\[*]", render_latex(make_leaderboards(runs)))
+
+
+@pytest.mark.parametrize("form", ["md", "html", "csv", "latex"])
+def test_metrics_choose_the_columns_of_every_form(form: str) -> None:
+    text = RENDERERS[form](full(), ["p_miou", "time"])
+    assert ("p_miou," in text) if form == "csv" else ("p-mIoU" in text)
+    assert ("time_of_baseline" if form == "csv" else "time") in text
+    assert not re.search(r"n-mIoU↓ *\||n-mIoU↓<|n_miou|cIoU.* &", text)
+
+
+def test_metrics_are_named_or_refused() -> None:
+    assert read_metrics(" giou,p_miou,giou") == ("giou", "p_miou")
+    assert read_metrics(None) is None
+    with pytest.raises(ActisegError, match=r"unknown metric 'gIoU'\. Did you mean 'giou'\?"):
+        read_metrics("gIoU")
+    with pytest.raises(ActisegError, match="expected columns such as p_miou,giou"):
+        read_metrics(",")
+
+
+def test_a_csv_has_what_was_asked_for_even_where_the_whole_one_lacks_it() -> None:
+    (row, *_) = csv.DictReader(io.StringIO(render_csv(make_leaderboards([make_result()]), ["positive_ap", "updates"])))
+    assert (row["updates"], row["positive_ap"], "giou" in row, row["strategy"]) == ("10", "", False, "gce")
 
 
 def test_a_latex_table_is_balanced_and_has_as_many_cells_as_columns() -> None:

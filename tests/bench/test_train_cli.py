@@ -40,9 +40,10 @@ def test_train_keeps_the_networks_and_what_made_them(
 ) -> None:
     command = ["train", "--manifest", noisy_val, "--root", kitchen_root, "--out", tmp_path / "a", *QUICK]
     options = ["--strategy", "gce", "--option", "q=0.5", "--steps", 2, "--seed", 7]
-    code, printed, _ = cli(*command, *options)
+    code, printed, told_next = cli(*command, *options)
     assert code == 0
     assert "2 steps in" in printed
+    assert f"next: actiseg-bench predict --checkpoint {tmp_path / 'a' / 'checkpoint.safetensors'} --man" in told_next
     digest = actiseg_noise.read_manifest(noisy_val).digest
     networks, config, labels = load_networks(tmp_path / "a" / "checkpoint.safetensors")
     assert (config.strategy, config.strategy_options, config.seed, labels) == ("gce", {"q": 0.5}, 7, digest)
@@ -52,8 +53,8 @@ def test_train_keeps_the_networks_and_what_made_them(
     assert [fit["step"] for fit in told["fits"]] == [1, 2]
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert files == ["checkpoint.safetensors", "curve.csv", "train.json"]
-    code, printed, _ = cli(*command, *options, "--json")
-    assert (code, json.loads(printed)) == (0, told)
+    code, printed, error = cli(*command, *options, "--json")
+    assert (code, json.loads(printed), "next:" in error) == (0, told, False)
     code, printed, error = cli(*command, *options, "--seed", 8, "--precision", "bf16-mixed")
     assert (code, printed) == (2, "")
     assert "these differ: config.precision (32-true there, bf16-mixed here), config.seed (" in error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,9 @@ from PIL import Image
 from toys import NOUNS, Toy
 
 import actiseg_noise
+from actiseg_noise.borders.writing import figure_formats
 from actiseg_noise.cli import main
+from actiseg_noise.errors import ActisegError
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.view.chart_matrix import confusion_shares
 from actiseg_noise.view.chart_measure import IOU_BINS, displacements, measure_masks
@@ -89,6 +92,32 @@ def test_the_same_manifest_gives_the_same_pictures(built: Path, tmp_path: Path) 
             assert len(set(image.convert("L").resize((200, 200)).tobytes())) > 10, "something is drawn"
 
 
+@pytest.mark.parametrize("form", ["pdf", "svg"])
+def test_a_vector_figure_is_the_same_on_another_day(
+    form: str, built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No date, no name of what drew it, no random ids; letters as TrueType, which publishers take."""
+    manifest = actiseg_noise.read_manifest(built)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "0")
+    one = plot_manifest(manifest, tmp_path / "one", [form])
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    other = plot_manifest(manifest, tmp_path / "other", [form])
+    assert {path.suffix for path in one} == {f".{form}"}
+    for path, again in zip(one, other, strict=True):
+        content = path.read_bytes()
+        assert content == again.read_bytes()
+        assert content.startswith({"pdf": b"%PDF", "svg": b"<?xml"}[form])
+        assert not re.search(rb"Matplotlib v|CreationDate|dc:date|/Subtype /Type3", content)
+
+
+def test_formats_of_figures_are_named_or_refused() -> None:
+    assert figure_formats("png, PDF,svg,png") == ("png", "pdf", "svg")
+    with pytest.raises(ActisegError, match="unknown format of figures 'jpg'"):
+        figure_formats("jpg")
+    with pytest.raises(ActisegError, match="expected formats such as png,pdf, got ','"):
+        figure_formats(",")
+
+
 def test_only_what_there_is_is_drawn(toy: Toy, tmp_path: Path) -> None:
     text = actiseg_noise.build(toy, recipe="text-40", content="text", out=tmp_path / "text")
     drawn = plot_manifest(actiseg_noise.read_manifest(text), tmp_path / "charts")
@@ -108,13 +137,15 @@ def test_the_command_names_its_files(
     built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run(folder: Path) -> int:
-        monkeypatch.setattr(sys, "argv", ["actiseg-noise", "inspect", str(built), "--plot", str(folder)])
+        monkeypatch.setattr(
+            sys, "argv", ["actiseg-noise", "inspect", str(built), "--plot", str(folder), "--figures", "pdf"]
+        )
         with pytest.raises(SystemExit) as stop:
             main()
         return int(stop.value.code or 0)
 
     assert run(tmp_path / "charts") == 0
-    assert f"charts: {tmp_path / 'charts' / 'rates.png'}" in capsys.readouterr().out
+    assert f"charts: {tmp_path / 'charts' / 'rates.pdf'}" in capsys.readouterr().out
     (tmp_path / "file").write_text("")
     assert run(tmp_path / "file") == 2
     assert "choose another folder for --plot" in capsys.readouterr().err

@@ -37,6 +37,7 @@ FUNCTIONS = {
         "diff",
         "inspect",
         "preview",
+        "preview_movie",
         "view_manifest",
         "export",
         "import_labels",

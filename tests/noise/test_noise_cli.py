@@ -56,10 +56,14 @@ def test_the_users_own_sentence_works_as_typed(run: Run, vost: Path, monkeypatch
     result = run("build", "--dataset", "vost", "--flip", "0.3")
     assert result.code == 0
     assert "written to manifests/vost/train/flip-30-s0" in result.out
+    assert "next: actiseg-noise inspect manifests/vost/train/flip-30-s0 | actiseg-noise verify " in result.err
     manifest = actiseg_noise.read_manifest("manifests/vost/train/flip-30-s0")
     assert manifest.digest in result.out
     assert "category_flip-v1" in result.out
     assert manifest.info.counts["clips"] == 3
+    again = run("build", "--dataset", "vost", "--flip", "0.3", "--force", "--json")
+    assert json.loads(again.out)["digest"] == manifest.digest
+    assert "next:" not in again.err
 
 
 def test_build_verify_inspect(run: Run, vost: Path) -> None:

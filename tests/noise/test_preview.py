@@ -20,7 +20,8 @@ from actiseg_noise.plot_style import COLOURS, colour_of
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.view.preview_clips import choose_rows
 from actiseg_noise.view.preview_picture import EMPTY, VOID, masks_of, overlay
-from actiseg_noise.view.preview_sheet import WIDTH, _font, _lines, draw_preview
+from actiseg_noise.view.preview_sheet import WIDTH, _lines, draw_preview
+from actiseg_noise.view.preview_text import font
 from actiseg_noise.web.pictures import read_picture
 
 DILATE = Recipe("dilate", (NoiseSpec("dilate-v1", 1.0, {"kernel": 3, "unit": "px"}),))
@@ -215,6 +216,10 @@ def test_the_command_writes_a_file_and_says_what_it_found(
     )
     with Image.open("preview.png") as image:
         assert image.width == WIDTH
+    code, text = run("--out", "clip.webp", "--clips", "clip001", "--clips", "clip009", "--fps", "5")
+    assert (code, text.partition(", images")[0]) == (0, "clip.webp: clip001, clip009: 4 frames")
+    code, text = run("--out", "clip.bmp")
+    assert (code, "--out clip.bmp: expected .png, .gif, .webp or .mp4" in text) == (2, True)
     code, text = run("--root", "nowhere")
     assert code == 2
     assert "--root nowhere: no such folder" in text
@@ -222,7 +227,7 @@ def test_the_command_writes_a_file_and_says_what_it_found(
 
 @pytest.mark.parametrize("weight", ["", "Bold"])
 def test_letters_of_many_languages_and_our_own_signs_are_drawn_and_others_are_boxes(weight: str) -> None:
-    font = _font(14, weight)
-    box = bytes(font.getmask("\ufffe"))
-    assert bytes(font.getmask("葱")) == box
-    assert [letter for letter in "aéßłőşΩλЖя“”…→·×°≥–—" if bytes(font.getmask(letter)) == box] == []
+    letters = font(14, weight)
+    box = bytes(letters.getmask("\ufffe"))
+    assert bytes(letters.getmask("葱")) == box
+    assert [letter for letter in "aéßłőşΩλЖя“”…→·×°≥–—" if bytes(letters.getmask(letter)) == box] == []
