@@ -47,5 +47,6 @@ def _check_one(path: Path, mask: IndexMask) -> None:
     if len(ids) > 1:
         raise DataError(
             f"{path}: the values {ids[:MOST_SHOWN]}, expected a mask of one object: 0, and one other value. "
-            "A threshold of 128 cuts one that was smoothed."
+            "A threshold of 128 cuts one that was smoothed; where the numbers are object ids, "
+            f"{path.parent.name!r} is a clip, and the folder to name is {path.parent.parent}."
         )

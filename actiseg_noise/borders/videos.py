@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from actiseg_noise.borders.folders import IMAGE_SUFFIXES, list_files, list_names
 from actiseg_noise.borders.images import read_frame
 from actiseg_noise.borders.text import check_file
 from actiseg_noise.borders.writing import WriteError, move, remove_file, whole_file
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import ActisegWarning, DataError
 from actiseg_noise.masks import Picture
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mpg", ".mpeg")
@@ -47,6 +48,9 @@ class Video:
 
         Raises:
             DataError: a frame that cannot be read or is of another shape than the first; a file without any.
+
+        A file that has fewer frames than it says is told of by an ActisegWarning, after the last one: some containers
+        do no more than estimate.
         """
         frames = _of_folder(self.path) if self.path.is_dir() else _of_file(self.path)
         shape, read = None, 0
@@ -61,6 +65,13 @@ class Video:
             read += 1
         if not read:
             raise DataError(f"{self.path}: no frame could be read; is it a video that this machine can decode?")
+        if self.frames is not None and read < self.frames:
+            warnings.warn(
+                f"{self.path}: says that it has {self.frames} frames, {read} could be read; where it was cut off or is "
+                "damaged, frames are missing, and those behind a gap have earlier numbers. Fetch it again",
+                ActisegWarning,
+                stacklevel=2,
+            )
 
 
 def open_video(path: Path) -> Video:

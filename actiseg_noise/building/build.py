@@ -255,7 +255,7 @@ def _statements(info: ManifestInfo) -> dict[str, Any]:
 
 def _write_manifest(request: Request, space: Workspace, progress: Progress) -> None:
     """Write the whole manifest into the workspace."""
-    tally = Tally(len(request.recipe.noises))
+    tally, built = Tally(len(request.recipe.noises)), 0
     severity, pairs = Severity(), FramePairs()
     tables = tables_of(request.schema_version)
     with _counted(request, space.scratch) as (clips, total), ManifestWriter(space.manifest, tables) as writer:
@@ -270,12 +270,21 @@ def _write_manifest(request: Request, space: Workspace, progress: Progress) -> N
                     severity.add(name, columns)
                     pairs.add(name, columns)
                 progress.advance(count, total)
+                built += count
+        if not built:
+            progress.note(_no_clip(request))
         slots = slot_counts(request.recipe, tally, thresholds)
         if request.content != "text" and (line := pairs.describe()):
             progress.note(line)
         if request.asked.gate:
             check_gate(slots)
         writer.finish(lambda digests: _info(request, slots, severity, digests), request.vocabulary)
+
+
+def _no_clip(request: Request) -> str:
+    """Return what is said of a split in which nothing is to build."""
+    where = f"{request.dataset.root}: split {request.split!r} of {request.dataset.card.name!r}"
+    return f"{where} has no clip, so the manifest is empty; is its list empty, or cut off?"
 
 
 def _counted(request: Request, folder: Path) -> AbstractContextManager[tuple[Iterator[Clip], int | None]]:

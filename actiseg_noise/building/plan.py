@@ -81,7 +81,12 @@ class Plan:
         for index, spec in enumerate(recipe.noises):
             threshold = spec.rate if thresholds is None else thresholds[index]
             base = Key("noise", recipe.seed, spec.noise_id, seen[spec.noise_id], source)
-            self._add(index, spec, threshold, base)
+            try:
+                self._add(index, spec, threshold, base)
+            except ActisegError as error:
+                if type(error) is not ActisegError or len(recipe.noises) == 1:
+                    raise
+                raise ActisegError(f"noise {index + 1} ({spec.noise_id}): {error}") from None
             seen[spec.noise_id] += 1
         self.draws_within_clips = any(slot.noise.within_clip(slot.options) for slot in self.text)
         self._labels: dict[tuple[int, str], tuple[Label, list[bool]]] = {}

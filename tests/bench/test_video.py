@@ -14,9 +14,9 @@ import actiseg_noise
 from actiseg_bench.prediction.video import draw_overlay, make_item, predict_video
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.text import iter_csv
-from actiseg_noise.borders.videos import VideoWriter, open_video
+from actiseg_noise.borders.videos import Video, VideoWriter, open_video
 from actiseg_noise.borders.writing import WriteError
-from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.errors import ActisegError, ActisegWarning, DataError
 from actiseg_noise.masks import Picture
 from actiseg_noise.plot_style import colour_of
 
@@ -72,6 +72,13 @@ def test_what_is_no_video_says_what_it_is(tmp_path: Path) -> None:
         open_video(tmp_path / "empty")
     with pytest.raises(DataError, match="the video is missing"):
         open_video(tmp_path / "nowhere.mp4")
+
+
+def test_a_video_with_fewer_frames_than_it_says_is_told_of(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "v.mp4", [20, 120, 220])
+    assert len(list(open_video(path))) == 3
+    with pytest.warns(ActisegWarning, match=r"v\.mp4: says that it has 5 frames, 3 could be read"):
+        assert len(list(Video(path, 5, 8.0))) == 3
 
 
 def test_frames_of_two_sizes_are_no_video(tmp_path: Path) -> None:

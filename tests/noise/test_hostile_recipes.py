@@ -52,3 +52,11 @@ def test_a_length_beyond_all_pictures_is_refused(tmp_path: Path, toy: Toy, line:
     path.write_text(f'id = "a"\n[[noise]]\nnoise = "simplify-v1"\nrate = 1\n{line}\n')
     with pytest.raises(ActisegError, match="a positive number, got .*; expected 0.001 to 10,000"):
         actiseg_noise.build(toy, recipe=load_recipe(path), out=tmp_path / "m")
+
+
+def test_an_option_out_of_range_says_of_which_noise_it_is(tmp_path: Path) -> None:
+    file = tmp_path / "r.toml"
+    head = 'id = "r"\ntitle = "r"\n[[noise]]\nnoise = "flag_flip-v1"\nrate = 0.1\n'
+    file.write_text(head + '[[noise]]\nnoise = "lag-v1"\nrate = 0.1\ndelay = 0\n')
+    with pytest.raises(ActisegError, match=r"noise 2 \(lag-v1\): the option delay must be a whole number from 1"):
+        actiseg_noise.build("kitchen", recipe=file, limit=1, out=tmp_path / "m")

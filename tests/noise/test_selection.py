@@ -26,6 +26,7 @@ from actiseg_noise.cli import main
 from actiseg_noise.datasets.base import DATASETS
 from actiseg_noise.datasets.selection import ALL, Selection
 from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.progress import Progress
 from actiseg_noise.publishing.publication import publish
 
 # Dataset → what writes it, and where the masks of a clip are.
@@ -174,3 +175,17 @@ def test_a_name_that_is_not_there_is_an_error_though_the_limit_is_reached(tmp_pa
     ids = [clip.clip_id for clip in toy.iter_clips("train", with_frames=False)]
     with pytest.raises(ActisegError, match=r"--clips: 1 of 4 are not in split 'train' .*'typo'"):
         actiseg_noise.build(toy, flip=0.5, content="text", clips=[*ids[:3], "typo"], limit=3, out=tmp_path / "m")
+
+
+@pytest.mark.parametrize("content", ["full", "text"])
+def test_a_split_without_any_clip_is_told_of(content: str, tmp_path: Path) -> None:
+    root = write_davis(tmp_path / "data")
+    (root / "ImageSets/2017/train.txt").write_text("\n")
+    notes: list[str] = []
+
+    class Told(Progress):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    actiseg_noise.build("davis", root=root, content=content, progress=Told(), out=tmp_path / "m")
+    assert any("split 'train' of 'davis' has no clip, so the manifest is empty" in note for note in notes)
