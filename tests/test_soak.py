@@ -270,7 +270,8 @@ def test_every_command_that_reads_or_writes_files_is_soaked() -> None:
         ("actiseg-bench", "doctor")
     }
     take_minutes = {("actiseg-bench", name) for name in ("pretrain", "audit", "tune")}
-    assert known - tried - without_files == take_minutes
+    takes_a_run = {("actiseg-bench", "submit")}  # whose folder has a digest in its name
+    assert known - tried - without_files - takes_a_run == take_minutes
 
 
 def test_only_what_is_drawn_is_checked_first() -> None:

@@ -49,13 +49,16 @@ def resize_part(picture: npt.NDArray[Any], size: Size, rows: Span, columns: Span
     """Return rows and columns of what area averaging makes of a picture resized to ``size``, bit for bit.
 
     A sampled grid repeats itself after ``side / gcd(side, resized side)`` pixels, so that a part between two of those
-    places is resized as it is in the whole.
+    places is resized as it is in the whole. Where a side grows, OpenCV interpolates both, over the edges of their
+    pixels: then the picture can only be resized whole.
 
     Args:
         picture: uint8 ``[H, W]`` or ``[H, W, 3]``. rows, columns: of the resized picture.
     """
     source = (picture.shape[0], picture.shape[1])
-    (top, above), (left, before) = (aligned(*pair) for pair in zip(source, size, (rows, columns), strict=True))
+    grows = any(after > side for side, after in zip(source, size, strict=True))
+    spans = [Span(0, after) for after in size] if grows else [rows, columns]
+    (top, above), (left, before) = (aligned(*pair) for pair in zip(source, size, spans, strict=True))
     part = picture[top.start : top.stop, left.start : left.stop]
     shape = (left.stop - left.start, top.stop - top.start)
     target = (before.stop - before.start, above.stop - above.start)

@@ -25,7 +25,7 @@ import actiseg_noise
 from actiseg_noise.key import encode_part
 
 PACKAGES = {package.__name__: Path(package.__path__[0]) for package in (actiseg_bench, actiseg_noise)}
-MAKES_LABELS = ("building", "datasets", "noises", "recipe", "vocabulary")  # of actiseg_noise
+MAKES_LABELS = ("building", "datasets", "noises", "recipe", "recipe_families", "vocabulary")  # of actiseg_noise
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _NO_MEANING = ("ctx", "kind", "type_comment")
 

@@ -30,7 +30,8 @@ from actiseg_noise.masks import BinaryMask, decode_rle
 
 MASKS = ("rle", "polygon")
 
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_REPLACED = chr(0xFFFD)  # Unicode's own sign for it, which no terminal is shown
 _ATTRIBUTES = (("object_id", "number", "1\n255\n1"), ("positive", "checkbox", "false"), ("expression", "text", ""))
 
 
@@ -127,9 +128,9 @@ def _points(mask: BinaryMask, group_id: int) -> Iterator[tuple[str, str]]:
 
 def _text(text: str) -> str:
     """Return a text as XML holds it; characters that it cannot are replaced."""
-    return escape(_NO_XML.sub("\ufffd", text))
+    return escape(_NO_XML.sub(_REPLACED, text))
 
 
 def _quoted(text: str) -> str:
     """Return a text as the value of an XML attribute, in quotation marks."""
-    return quoteattr(_NO_XML.sub("\ufffd", text))
+    return quoteattr(_NO_XML.sub(_REPLACED, text))

@@ -20,7 +20,9 @@ from actiseg_bench.results.result import write_result
 from actiseg_bench.results.stored import Results
 from actiseg_noise.errors import ActisegError, UnknownNameError
 
-ON_THE_COMMAND_LINE_ALONE = {"analyze", "convert-checkpoint", "doctor", "list", "pretrain", "report", "verify"}
+ON_THE_COMMAND_LINE_ALONE = {
+    *("analyze", "collect", "convert-checkpoint", "doctor", "list", "pretrain", "report", "submit", "verify"),
+}
 OTHERS = {
     *("ManifestDataset", "collate", "read_results", "actionvos_scores", "count_object_frames", "ObjectFrameCounts"),
     *("jaccard", "boundary_f", "predict_video", "__version__"),

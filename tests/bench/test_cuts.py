@@ -65,6 +65,12 @@ def test_a_part_of_a_resized_picture_is_the_part_of_the_whole_one(
     assert np.array_equal(resize_part(picture, size, rows, columns), expected)
 
 
+def test_a_picture_of_which_one_side_grows_is_resized_whole() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (4, 26, 3), dtype=np.uint8)
+    whole = cv2.resize(picture, (10, 6), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(resize_part(picture, (6, 10), Span(0, 1), Span(5, 6)), whole[:1, 5:6])
+
+
 @settings(max_examples=150, deadline=None)
 @given(case=cuts(), seed=st.integers(0, 10**6))
 def test_a_mask_read_where_it_is_seen_is_the_part_of_the_whole_one(

@@ -71,7 +71,7 @@ def test_a_second_signal_does_not_disturb_what_the_first_one_ends() -> None:
 def test_another_thread_than_the_main_one_leaves_the_signals_alone() -> None:
     before, seen = signal.getsignal(signal.SIGTERM), []
 
-    def work() -> None:
+    def work(**_: object) -> None:
         with preemptible():
             seen.append(signal.getsignal(signal.SIGTERM))
 
@@ -82,7 +82,7 @@ def test_another_thread_than_the_main_one_leaves_the_signals_alone() -> None:
 
 
 def test_a_command_that_was_preempted_says_so_and_exits_with_75(capsys: pytest.CaptureFixture[str]) -> None:
-    def work() -> None:
+    def work(**_: object) -> None:
         raise InterruptedCommandError("half is kept", code=EXIT_CODE, how="stopped by SIGTERM")
 
     with pytest.raises(SystemExit) as stopped:

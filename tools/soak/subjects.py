@@ -200,6 +200,7 @@ SUBJECTS = (
         (
             bench("analyze {it} --out {out}"),
             bench("report {it} --manifest {made}/evaluation --out {out}"),
+            bench("collect {it} --out {out}"),
             bench("leaderboard {it} --json"),
             bench("leaderboard {it} --format latex"),
         ),
