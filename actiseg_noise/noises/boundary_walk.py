@@ -1,12 +1,13 @@
 """A boundary that walks: label noise as a Markov process of steps out and in.
 
 The process is Definition 1 of Yao et al., "Learning to Segment from Noisy Annotations: A Spatial Correction Approach"
-(ICLR 2023). It starts at the clean mask. In each of ``T`` steps one coin decides for the whole outline whether it goes
-out (chance ``θ1``) or in, and each pixel of the edge on that side, the four neighbours, changes with chance ``θ2``. So
-errors of neighbouring pixels go together, and ``θ1`` other than ½ is a bias: an annotator who draws wide, or narrow.
-At the end the outline is smoothed: a pixel is what a 5×5 Gaussian of sigma 2 finds more of around it. Their settings:
-``T`` 180 to 200, ``θ1`` 0.8 or 0.2, ``θ2`` 0.05 on pictures of 256 rows. Their third number, pixels flipped at random
-before the smoothing takes most of them away again, is left out: no annotator speckles.
+(ICLR 2023). It starts at the clean mask. In each of ``T`` steps one coin decides for the whole outline whether it
+goes out (chance ``theta1``) or in, and each pixel of the edge on that side, the four neighbours, changes with chance
+``theta2``. So errors of neighbouring pixels go together, and ``theta1`` other than ½ is a bias: an annotator who
+draws wide, or narrow. At the end the outline is smoothed: a pixel is what a 5×5 Gaussian of sigma 2 finds more of
+around it. Their settings: ``T`` 180 to 200, ``theta1`` 0.8 or 0.2, ``theta2`` 0.05 on pictures of 256 rows. Their
+third number, pixels flipped at random before the smoothing takes most of them away again, is left out: no annotator
+speckles.
 
 ``T`` is given at 480 rows. On larger canvases the walk is walked on a mask scaled down to 480 rows, and what it adds
 and takes is scaled up, pixel by pixel; details that it did not touch stay as they are.
@@ -38,7 +39,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def resolve_walk(options: Options, height: int, width: int) -> Parameters:
-    """Turn ``steps`` at 480 rows, ``expand`` (θ1) and ``flip`` (θ2) into what is walked on this canvas.
+    """Turn ``steps`` at 480 rows, ``expand`` (theta1) and ``flip`` (theta2) into what is walked on this canvas.
 
     ``scale`` is how many pixels of the canvas one of the walk is, ``limit`` how many of the walk's it goes at most.
 
@@ -65,7 +66,7 @@ def reach_of_walk(parameters: Parameters) -> int:
     defaults=DEFAULTS,
     strength="steps",
     summary="the outline walks out or in, step by step, as a two-state Markov process",
-    source="Yao et al., Spatial Correction (ICLR 2023), Definition 1: T 180 to 200, θ1 0.8 or 0.2, θ2 0.05 at 256 rows",
+    source="Yao et al., Spatial Correction (ICLR 2023), Def. 1: T 180 to 200, theta1 .8 or .2, theta2 .05 at 256 rows",
 )
 def boundary_walk(
     key: Key, mask: BinaryMask, *, steps: int, expand: float, flip: float, scale: float, limit: int
