@@ -65,7 +65,9 @@ def run(
         import actiseg_noise
         from actiseg_bench.cli.progress import GridProgress
         from actiseg_bench.grid.plan import make_runs
+        from actiseg_bench.results.provenance import set_loaded_aside
 
+        set_loaded_aside()
         known = {"find_root": actiseg_noise.dataset_root, "recipe_has_noise": recipe_has_noise}
         outcome = make_runs(options, build_manifest, GridProgress(), **known)  # type: ignore[arg-type]
     with printed_results(options.out):

@@ -31,6 +31,8 @@ def start_work(pipe: Connection, runner: bytes, out: Path, gpu: str | None = Non
     end_with_parent()
     made = pickle.loads(runner)  # noqa: S301 - of the parent process
     from actiseg_bench.grid.jobs import work
+    from actiseg_bench.results.provenance import set_loaded_aside
 
+    set_loaded_aside()
     with suppress(PreemptedError), preemptible():
         work(pipe, made, out)
