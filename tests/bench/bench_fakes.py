@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from actiseg_bench.grid.execution import iter_silent
 from actiseg_bench.grid.run import GridOutcome, OnProgress, Outcome, Reporter, Runner, RunSpec, collect, one_by_one
 from actiseg_bench.grid.tracks import Track
 from actiseg_bench.metrics.failure_modes import ObjectFrames
@@ -257,6 +256,8 @@ class PerfectRunner(FakeRunner):
     """Makes runs without a model: gce predicts perfectly; of co_teaching one network does; all others are silent."""
 
     def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
+        from actiseg_bench.grid.execution import iter_silent  # torch, which workers that tests start do without
+
         manifest = read_manifest(spec.track.eval_manifest)
         digests, evaluations = [], []
         ways = {"gce": [iter_perfect], "co_teaching": [iter_perfect, iter_silent]}.get(spec.strategy, [iter_silent])
