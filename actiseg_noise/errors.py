@@ -61,6 +61,7 @@ _EXTRAS = {
     "fsspec": "remote",
     "matplotlib": "plots",
     "distributed": "cluster",
+    "tensorboard": "log",
 }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from actiseg_noise.codes import MAX_CHARACTERS, Runs, decode_codes, encode_codes
 from actiseg_noise.errors import DataError
 
 IndexMask = npt.NDArray[np.uint8]
@@ -26,8 +27,6 @@ Size = tuple[int, int]
 MAX_SIDE = 16_384
 """Pixels of a side of a canvas that is read from a file."""
 MAX_PIXELS = MAX_SIDE**2
-MAX_CHARACTERS = 7
-"""Of one run length in a code: 35 bits."""
 MAX_CODE = 2**23
 """Characters of the code of one mask."""
 CHARACTERS_A_PASS = 2**20
@@ -102,6 +101,12 @@ class Rle:
         return blake2b(f"{self.height} {self.width} {self.counts}".encode(), digest_size=16).hexdigest()
 
 
+def nearest_pixels(have: Sequence[int], wanted: Sequence[int]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the index that takes an array of one size to another, heights and widths: every pixel the nearest one."""
+    rows, columns = (np.arange(new) * old // new for new, old in zip(wanted[:2], have[:2], strict=True))
+    return rows[:, None], columns
+
+
 def find_values(values: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> list[int]:
     """Return the numbers that have a pixel, ascending, 0 among them."""
     import cv2
@@ -111,21 +116,6 @@ def find_values(values: npt.NDArray[np.uint8] | npt.NDArray[np.uint16]) -> list[
     return found
 
 
-def find_boxes(index_mask: IndexMask) -> dict[int, Box]:
-    """Return the bounding box of every non-zero id present in ``index_mask``, ids ascending."""
-    import cv2
-
-    left, top, width, height = cv2.boundingRect(index_mask)
-    if not width:
-        return {}
-    around = index_mask[top : top + height, left : left + width]
-    boxes = {}
-    for value in filter(None, find_values(around)):
-        x, y, w, h = cv2.boundingRect((around == value).view(np.uint8))
-        boxes[value] = Box(top + y, left + x, top + y + h, left + x + w)
-    return boxes
-
-
 def encode_rle(crop: BinaryMask, box: Box, height: int, width: int) -> Rle:
     """Encode a binary mask given by a crop.
 
@@ -133,27 +123,41 @@ def encode_rle(crop: BinaryMask, box: Box, height: int, width: int) -> Rle:
         crop: ``bool [box height, box width]``; everything outside the box is background.
         box: where the crop lies on the ``height × width`` canvas.
     """
-    from pycocotools import mask as coco
-
-    runs = _column_runs(crop, box, height, width)
-    counts = coco.frPyObjects({"counts": runs.tolist(), "size": [height, width]}, height, width)["counts"]
-    return Rle(height, width, counts.decode("ascii"), int(runs[1::2].sum()))
-
-
-def _column_runs(crop: BinaryMask, box: Box, height: int, width: int) -> npt.NDArray[np.int64]:
-    """Return COCO's uncompressed counts: background, foreground, background, … summing to height × width."""
-    import cv2
-
-    rows, columns = crop.shape
-    line = np.zeros(columns * (rows + 1) + 1, np.uint8)  # one column after another, background between any two
-    line[1:].reshape(columns, rows + 1)[:, :-1] = cv2.transpose(np.ascontiguousarray(crop).view(np.uint8))
-    steps = np.flatnonzero(line[1:] != line[:-1])
-    column, row = np.divmod(steps, rows + 1)
-    edges = (column + box.left) * height + row + box.top
+    edges = find_edges(crop, box, height)
     if box.bottom - box.top == height:  # full-height crops: runs go on in the next column
         edges = _join_touching(edges)
     runs = np.diff(np.concatenate([[0], edges, [height * width]]))
-    return runs if runs[-1] else runs[:-1]
+    runs = runs if runs[-1] else runs[:-1]
+    return Rle(height, width, compress_runs(runs), int(runs[1::2].sum()))
+
+
+def find_edges(crop: BinaryMask, box: Box, height: int) -> npt.NDArray[np.int64]:
+    """Return where a binary mask begins and ends in turn, going down one column of the canvas after another, ascending.
+
+    Args:
+        crop, box, height: see :func:`encode_rle`. A run that goes on in the next column of a crop as high as the canvas
+            ends and begins there, at one position.
+    """
+    seen = np.ascontiguousarray(crop).view(np.uint8)
+    rows, columns = seen.shape
+    changes = np.empty((rows + 1, columns), np.uint8)
+    changes[0], changes[-1] = seen[0], seen[-1]
+    np.bitwise_xor(seen[1:], seen[:-1], out=changes[1:-1])
+    found = find_nonzero(changes)
+    row = found // columns
+    edges = (found - row * columns + box.left) * height + (row + box.top)
+    edges.sort()
+    return edges
+
+
+def find_nonzero(values: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """Return where an array is not zero: ``np.flatnonzero`` for arrays that hardly ever are, a fifth of the time."""
+    flat = values.reshape(-1)
+    whole = len(flat) & ~7
+    words = (flat[:whole].view(np.uint64) != 0).nonzero()[0]
+    places = (flat[:whole].reshape(-1, 8)[words] != 0).reshape(-1).nonzero()[0]
+    found = (words[places >> 3] << 3) + (places & 7)
+    return np.concatenate([found, flat[whole:].nonzero()[0] + whole])
 
 
 def _join_touching(edges: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -210,6 +214,15 @@ def paint_rles(masks: Iterable[tuple[int, Rle]], height: int, width: int) -> Ind
     return cv2.transpose(line.reshape(width, height)).astype(np.uint8, copy=False)
 
 
+def compress_runs(lengths: Sequence[int] | npt.NDArray[np.int64]) -> str:
+    """Return run lengths, at least one, as COCO's compressed string.
+
+    Not pycocotools, which reserves six characters a number and none for the end: where a canvas has runs of 2**24
+    pixels, it writes beyond that.
+    """
+    return encode_codes(np.asarray(lengths, np.int64), np.array([len(lengths)]))[0]
+
+
 def coco_code(counts: str, height: int, width: int) -> dict[str, Any]:
     """Return a code in the form of pycocotools, which checks nothing: a wrong code can end the process, or never end.
 
@@ -230,7 +243,7 @@ def read_runs(counts: str, height: int, width: int) -> npt.NDArray[np.int64]:
     check_canvas(height, width)
     if len(counts) > MAX_CODE:
         raise DataError(f"run lengths {counts[:40]!r}… of {len(counts):,} characters; expected at most {MAX_CODE:,}")
-    runs = _decode([counts])
+    runs = decode_codes([counts])
     if runs is None:
         raise DataError(
             f"run lengths {counts[:40]!r}… are no code of COCO's: cut off, or with a number of "
@@ -297,12 +310,12 @@ def _areas(codes: Sequence[str], sizes: Sequence[tuple[int, int]]) -> list[int |
     return areas
 
 
-def _read_all(codes: Sequence[str], sizes: Sequence[tuple[int, int]]) -> _Runs | None:
+def _read_all(codes: Sequence[str], sizes: Sequence[tuple[int, int]]) -> Runs | None:
     """Return the runs of codes that are all in order, None where one of them is not."""
     pixels = [height * width if height > 0 and width > 0 else 0 for height, width in sizes]
     if min(pixels) < 1 or max(pixels) > MAX_PIXELS or max(map(len, codes)) > MAX_CODE:
         return None
-    runs = _decode(codes)
+    runs = decode_codes(codes)
     if runs is None or runs.lengths.min() < 0 or runs.lengths.max() > MAX_PIXELS:
         return None
     return runs if np.array_equal(np.add.reduceat(runs.lengths, runs.firsts), pixels) else None
@@ -314,64 +327,3 @@ def _area(code: str, size: tuple[int, int]) -> int | None:
         return int(read_runs(code, *size)[1::2].sum())
     except DataError:
         return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """The run lengths of several codes, one after another.
-
-    Attributes:
-        places: position of each run within its code. firsts: where each code begins.
-    """
-
-    lengths: npt.NDArray[np.int64]
-    places: npt.NDArray[np.int64]
-    firsts: npt.NDArray[np.int64]
-
-
-def _decode(codes: Sequence[str]) -> _Runs | None:
-    """Return the run lengths that codes say, None where one is no code; nothing is held against a canvas.
-
-    A number is a row of characters with five bits each, least first; 32 marks that more follow, and the last one's
-    bit 16 is the sign. From the fourth of a code on, a number is the difference to the one two places before.
-    """
-    joined = "".join(codes)
-    sizes = np.fromiter(map(len, codes), np.int64, len(codes))
-    if not joined.isascii() or not sizes.all():
-        return None
-    bits = np.frombuffer(joined.encode("ascii"), np.uint8) - np.uint8(48)  # what is below 48 becomes large
-    ends = sizes.cumsum()
-    if bits.max() > 63 or (bits[ends - 1] & 32).any():
-        return None
-    lasts = np.flatnonzero(bits < 32)
-    numbers = _read_numbers(bits, lasts)
-    if numbers is None:
-        return None
-    stops = np.searchsorted(lasts, ends)  # numbers up to and with each code
-    counts = np.diff(stops, prepend=0)
-    firsts = stops - counts
-    places = np.arange(len(lasts)) - np.repeat(firsts, counts)
-    for which, of_each in ((places & 1 == 1, counts // 2), ((places & 1 == 0) & (places > 0), (counts - 1) // 2)):
-        numbers[which] = _sum_within(numbers[which], of_each)
-    return _Runs(numbers, places, firsts)
-
-
-def _read_numbers(bits: npt.NDArray[np.uint8], lasts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
-    """Return the signed numbers whose last characters are at ``lasts``, None where one is too long."""
-    firsts = np.concatenate([[0], lasts[:-1] + 1])
-    sizes = lasts - firsts + 1
-    longest = int(sizes.max())
-    if longest > MAX_CHARACTERS:
-        return None
-    numbers = (bits[firsts] & 31).astype(np.int64)
-    for place in range(1, longest):
-        longer = np.flatnonzero(sizes > place)
-        numbers[longer] |= (bits[firsts[longer] + place] & 31).astype(np.int64) << 5 * place
-    return numbers - np.where(bits[lasts] & 16, 1 << 5 * sizes, 0)
-
-
-def _sum_within(values: npt.NDArray[np.int64], counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return running sums that begin anew with each group of ``counts`` neighbours."""
-    sums = np.concatenate([[0], values.cumsum()])
-    before = sums[counts.cumsum() - counts]
-    return sums[1:] - np.repeat(before, counts)

@@ -9,5 +9,9 @@ class Progress:
     def note(self, text: str) -> None:
         """Receive a message."""
 
+    def warn(self, text: str) -> None:
+        """Receive what stops nothing and may not be what was wanted; a note, where that is not told apart."""
+        self.note(f"warning: {text}")
+
     def advance(self, clips: int, total: int | None) -> None:
         """Receive that ``clips`` more clips are written, of ``total`` (None: not known)."""

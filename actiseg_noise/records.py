@@ -3,9 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 NOUN = "{noun}"
+IN_ACTION, IN_CLIP = " used in the action of ", "/"
+"""What stands between noun and narration in an expression, between clip and object in the id of a sample."""
+
+
+@cache
+def _values(kind: type) -> attrgetter[Any]:
+    """Return what takes the values of all fields from a record of one kind."""
+    return attrgetter(*(field.name for field in fields(kind)))
+
+
+def _call_of(record: Any) -> tuple[Any, ...]:
+    """Return how pickle makes a record again: a third of the time of what dataclasses with slots bring."""
+    kind = record.__class__
+    return kind, _values(kind)(record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +49,9 @@ class ObjectRecord:
     in_narration: bool | None = None
     template: str | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _call_of(self)
+
 
 @dataclass(frozen=True, slots=True)
 class FrameRecord:
@@ -50,6 +69,9 @@ class FrameRecord:
     is_annotated: bool
     weight_path: str | None = None
     mask_key: str | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _call_of(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +108,9 @@ class Clip:
     other: bool = False
     mask_address: str | None = None
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _call_of(self)
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetCard:
@@ -94,6 +119,8 @@ class DatasetCard:
     Attributes:
         name: the registry's name. source: the address part shared by all layouts of one source.
         version: of the dataset's content as this adapter reads it.
+        title: in a few words. size: how many videos, clips or objects it has, in words.
+        licence: of its labels, in words. citation: BibTeX. homepage: an address. how_to_get: a sentence.
         splits: the splits the adapter knows; eval_splits: those never noised unless asked for.
         void_id: palette value of pixels without label, None where there is none.
         is_embedded: drawn by this package, needs no root.
@@ -123,11 +150,11 @@ class DatasetCard:
 
 def sample_id(clip_id: str, object_id: int) -> str:
     """Return the id of the sample (clip, object): ``"<clip_id>/<object_id>"``; unique, sortable by clip."""
-    return f"{clip_id}/{object_id}"
+    return f"{clip_id}{IN_CLIP}{object_id}"
 
 
 def expression(noun: str, narration: str, template: str | None = None) -> str:
     """Return the referring text of one object: its own template, or ActionVOS's ``promptaction``."""
     if template is not None:
         return template.replace(NOUN, noun)
-    return f"{noun} used in the action of {narration}"
+    return f"{noun}{IN_ACTION}{narration}"

@@ -27,13 +27,14 @@ class Registry(Generic[T]):
         package: dotted package whose modules register themselves on import.
         group: entry-point group; an entry point is loaded for its side effect of registering.
         needs: attributes that every thing has; a plug-in whose things lack one is left out.
+        advice: what is said last where a name is unknown.
     """
 
-    def __init__(self, kind: str, package: str, group: str, needs: tuple[str, ...] = ()) -> None:
+    def __init__(self, kind: str, package: str, group: str, needs: tuple[str, ...] = (), advice: str = "") -> None:
         self.kind = kind
         self._package = package
         self._group = group
-        self._needs = needs
+        self._needs, self._advice = needs, advice
         self._things: dict[str, T] = {}
         self._loaded = False
 
@@ -59,7 +60,7 @@ class Registry(Generic[T]):
         """
         self._load()
         if name not in self._things:
-            raise UnknownNameError(self.kind, name, self._things)
+            raise UnknownNameError(self.kind, name, self._things, more=self._advice)
         return self._things[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -1,40 +1,33 @@
-"""What the command line looks like: tables, a progress bar on a terminal, plain lines in a log, errors."""
+"""What the command line looks like: tables, texts, JSON, notes, warnings and errors."""
 
 from __future__ import annotations
 
 import json
+import logging
 import math
-import os
-import shlex
 import sys
-import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, Self
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.errors import ConsoleError
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 
-from actiseg_noise.borders.streams import OutputError, give_up, prepare_streams
-from actiseg_noise.errors import ActisegError, ActisegWarning, missing_extra
+from actiseg_noise.borders.streams import give_up
+from actiseg_noise.logs import show_logs
 from actiseg_noise.plain import printable
-from actiseg_noise.progress import Progress
-
-LINE_EVERY_S = 10.0
-INTERRUPTED = 130
 
 WIDTH_OF_A_LOG = 140
 NARROWEST, USUAL_WIDTH = 10, 80
+STYLES = {f"progress.{part}": "none" for part in ("elapsed", "remaining", "download", "percentage")}
 WARNING = "dark_orange3"  # legible on white and on black, which yellow is not
-PROGRESS = {f"progress.{part}": "none" for part in ("elapsed", "remaining", "download", "percentage")}
+STYLES |= {"warning": WARNING}
 WIDTH_OF_A_NAME = 24
 WIDEST_FOLDED = 1.5  # of the terminal's width; wider, folded columns are hard to read
 
@@ -60,7 +53,7 @@ def make_console(*, stderr: bool = False, log_width: int = WIDTH_OF_A_LOG) -> Co
     stream = sys.stderr if stderr else sys.stdout
     is_terminal = stream is not None and stream.isatty()
     width = None if is_terminal else log_width
-    console = SafeConsole(stderr=stderr, highlight=False, width=width, theme=Theme(PROGRESS))
+    console = SafeConsole(stderr=stderr, highlight=False, width=width, theme=Theme(STYLES))
     if console.width < NARROWEST:
         console.width = USUAL_WIDTH
     return console
@@ -68,6 +61,43 @@ def make_console(*, stderr: bool = False, log_width: int = WIDTH_OF_A_LOG) -> Co
 
 out = make_console()
 err = make_console(stderr=True)
+
+
+@dataclass
+class Speech:
+    """How much a command says on standard error.
+
+    Attributes:
+        quiet: neither progress nor hints. level: of ``logging``, the least that is said.
+    """
+
+    quiet: bool = False
+    level: int = logging.WARNING
+
+    @property
+    def has_bars(self) -> bool:
+        """Return whether progress is drawn as bars: on a terminal, where no log is between them."""
+        return err.is_terminal and not self.quiet and self.level >= logging.WARNING
+
+
+speech = Speech()
+
+
+def speak(*, quiet: bool = False, level: int | None = None) -> None:
+    """Say less, or more, from here to the end of the command; what is not named stays as it is."""
+    speech.quiet |= quiet
+    if level is not None:
+        speech.level = level
+        show_logs(level, _LogHandler())
+
+
+class _LogHandler(logging.Handler):
+    """Prints what the packages log on standard error, above the bars where there are any."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err.print(
+            make_text(self.format(record), "dim" if record.levelno < logging.WARNING else WARNING), soft_wrap=True
+        )
 
 
 def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -122,7 +152,7 @@ def _print_blocks(title: str, header: Sequence[str], rows: Sequence[Sequence[str
 def print_json(data: Any) -> None:
     """Print JSON and nothing else on standard output, valid in every encoding; a number that is not finite is null."""
     finite = _finite(data)
-    text = json.dumps(finite, ensure_ascii=not _is_utf8(out.encoding), indent=1, allow_nan=False)
+    text = json.dumps(finite, ensure_ascii=not is_utf8(out.encoding), indent=1, allow_nan=False)
     with suppress(UnicodeEncodeError):
         text.encode()
         if printable(text) == text:
@@ -130,7 +160,8 @@ def print_json(data: Any) -> None:
     return print_text(json.dumps(finite, indent=1, allow_nan=False).replace("\x7f", "\\u007f"))
 
 
-def _is_utf8(encoding: str) -> bool:
+def is_utf8(encoding: str) -> bool:
+    """Return whether an encoding, by any of its names, is UTF-8."""
     return encoding.lower().replace("_", "-") in ("utf-8", "utf8")
 
 
@@ -150,12 +181,16 @@ def _finite(data: Any) -> Any:
 
 
 def print_next(where: str, *commands: Sequence[object]) -> None:
-    """Say on standard error, in one line, where a result is and what one does with it next.
+    """Say on standard error, in one line, where a result is and what one does with it next; not if quiet.
 
     Args:
         where: ``written to out/m``; empty where that was said. commands: each as its words; a path that a shell would
             read otherwise is quoted.
     """
+    import shlex
+
+    if speech.quiet:
+        return
     told = " | ".join(shlex.join(map(_word, words)) for words in commands)
     err.print(make_text("; ".join(filter(None, (where, f"next: {told}" if told else "")))), soft_wrap=True)
 
@@ -173,8 +208,9 @@ def print_error(message: str) -> None:
 
 
 def print_warning(message: str) -> None:
-    """Print what stops nothing on standard error, unwrapped."""
-    err.print(make_text(f"warning: {message}"), style=WARNING, soft_wrap=True)
+    """Print what stops nothing on standard error, unwrapped; not where only errors are asked for."""
+    if speech.level <= logging.WARNING:
+        err.print(make_text(f"warning: {message}"), style=WARNING, soft_wrap=True)
 
 
 @contextmanager
@@ -185,225 +221,9 @@ def printed_results(place: Path) -> Iterator[None]:
         sys.stdout.flush()
     except (OSError, ValueError, LookupError, ConsoleError) as error:
         give_up(sys.stdout)
-        print_warning(f"done, but the results cannot be printed ({_reason(error)}); they are in {place}")
+        print_warning(f"done, but the results cannot be printed ({reason_of(error)}); they are in {place}")
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """Return what the system or a library says of an error; its kind where that is nothing."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-class ProgressBars:
-    """Progress on standard error: bars on a terminal, in a log a line every few seconds. A context manager."""
-
-    def __init__(self) -> None:
-        self._bars = Bar(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=err,
-            transient=True,
-            disable=not err.is_terminal,
-        )
-        self._printed = time.monotonic()
-
-    def __enter__(self) -> Self:
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bars.stop()
-
-    def add(self, title: str, total: int | None = None) -> ProgressBar:
-        """Return a new bar, below those that are there. ``total``: None where it is not known."""
-        return ProgressBar(self, printable(title), total)
-
-    def note(self, text: str) -> None:
-        """Print a line, above the bars where there are any."""
-        self._printed = time.monotonic()
-        err.print(make_text(text), soft_wrap=True)
-
-    def is_line_due(self) -> bool:
-        """Return whether a log has had no line for some time."""
-        return not err.is_terminal and time.monotonic() - self._printed >= LINE_EVERY_S
-
-
-class ProgressBar:
-    """One bar, or its lines in a log."""
-
-    def __init__(self, bars: ProgressBars, title: str, total: int | None) -> None:
-        self._bars, self._title = bars, title
-        self._task = bars._bars.add_task(title, total=total)
-
-    def move(self, done: int, total: int | None, detail: str = "") -> None:
-        """Show ``done`` of ``total`` (None: not known), and a detail such as a loss."""
-        shown = f"{self._title}  {printable(detail)}".rstrip()
-        self._bars._bars.update(self._task, completed=done, total=total, description=shown)
-        if self._bars.is_line_due():
-            of = "" if total is None else f" of {total:,}"
-            self._bars.note(f"{self._title}: {done:,}{of}" + (f", {detail}" if detail else ""))
-
-    def remove(self) -> None:
-        """Take the bar away."""
-        self._bars._bars.remove_task(self._task)
-
-
-class ClipProgress(ProgressBars, Progress):
-    """A build's progress on standard error."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._clips: ProgressBar | None = None
-        self._done = 0
-
-    def advance(self, clips: int, total: int | None) -> None:
-        """Move the bar."""
-        self._done += clips
-        self._clips = self._clips or self.add("clips")
-        self._clips.move(self._done, total)
-
-
-def number_reader(option: str, *, percent: bool = False) -> Callable[[str], float]:
-    """Return what reads the number that was typed for an option.
-
-    Args:
-        percent: ``30%`` is .3; else the error proposes it.
-
-    Raises (the reader):
-        ActisegError: the text is no number; of a percentage, the number that was meant is proposed.
-    """
-
-    def read(text: str) -> float:
-        with suppress(ValueError):
-            return float(text)
-        share = None
-        with suppress(ValueError):
-            share = float(str(text).rstrip().removesuffix("%")) / 100
-        if share is not None and percent:
-            return share
-        hint = "" if share is None else f"; did you mean {share:g}?"
-        raise ActisegError(f"{option}: expected a number, got {text!r}{hint}")
-
-    return read
-
-
-class InterruptedCommandError(Exception):
-    """A command was stopped at its work; the message says what is left of it.
-
-    Args:
-        code: what the process exits with: 130 for Ctrl-C.
-        how: the first word of the line that is printed.
-    """
-
-    def __init__(self, message: str = "", *, code: int = INTERRUPTED, how: str = "interrupted") -> None:
-        super().__init__(message)
-        self.code, self.how = code, how
-
-
-def run_app(app: Callable[..., Any], known: type[Exception]) -> NoReturn:
-    """Run a typer app and end the process with its exit code.
-
-    A ``known`` error, one of the system and a library that is not installed print one line and exit with 2.
-    """
-    prepare_streams()
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning(warnings.showwarning)
-        warnings.simplefilter("default", ActisegWarning)  # a line, whatever the interpreter was told of warnings
-        code = _run(app, known)
-    try:
-        sys.stdout.flush()
-    except OSError as error:
-        failed = _cannot_print(error)
-        code = code or failed
-    raise SystemExit(code)
-
-
-def _cannot_print(error: OSError) -> int:
-    """Say that standard output cannot be written, and return the exit code of that."""
-    give_up(sys.stdout)
-    print_error(f"standard output cannot be written ({_reason(error)})")
-    return 2
-
-
-def _run(app: Callable[..., Any], known: type[Exception]) -> int | str | None:
-    """Return the exit code of an app."""
-    code: int | str | None
-    try:
-        ended = app(standalone_mode=False)  # the code of typer.Exit, or what a command returned: nothing
-        if ended == INTERRUPTED:  # what typer makes of Ctrl-C, without a word
-            print_error("interrupted")
-        code = ended if isinstance(ended, int) else 0
-    except SystemExit as end:
-        code = end.code
-    except OutputError as error:
-        code = _cannot_print(error)
-    except InterruptedCommandError as stop:
-        print_error("; ".join(filter(None, (stop.how, str(stop)))))
-        code = stop.code
-    except KeyboardInterrupt as stop:
-        print_error("; ".join(filter(None, ("interrupted", str(stop)))))
-        code = INTERRUPTED
-    except (known, MemoryError, OSError, ImportError, UnicodeEncodeError) as error:
-        sentence = str(error) if isinstance(error, known) else _sentence(error)
-        if sentence is None:
-            raise
-        print_error(sentence)
-        code = 2
-    except Exception as error:
-        code = _print_usage(error)
-    return code
-
-
-def _print_usage(error: Any) -> int:
-    """Say what was wrong with a command line, as all errors are said, and return the exit code of that.
-
-    Raises:
-        Exception: the error itself, where it is none of typer's.
-    """
-    if not hasattr(error, "format_message"):
-        raise error
-    if error.format_message() == "" or type(error).__name__ == "NoArgsIsHelpError":
-        error.show()
-        return int(error.exit_code)
-    context = getattr(error, "ctx", None)
-    advice = f"; see '{context.command_path} --help'" if context is not None else ""
-    message = error.format_message()
-    print_error(message[:1].lower() + message[1:].rstrip(".") + advice)
-    return int(error.exit_code)
-
-
-def _sentence(error: Exception) -> str | None:
-    """Return what to say of an error that is none of ours; None where a person needs the traceback."""
-    if isinstance(error, MemoryError):
-        return f"this needs more memory than the process may have ({_reason(error)})"
-    if isinstance(error, OSError):
-        return _say(error)
-    if isinstance(error, ImportError):
-        return missing_extra(error)
-    if isinstance(error, UnicodeEncodeError) and not _is_utf8(sys.getfilesystemencoding()):
-        return (
-            f"{error.object!r} cannot be a name of a file here, where names are {error.encoding}; set PYTHONUTF8=1, or "
-            "choose a UTF-8 locale, such as LC_ALL=C.UTF-8"
-        )
-    return None
-
-
-def _say(error: OSError) -> str:
-    """Return what the system refused, and of which file; where it does not say, that it did not."""
-    reason = error.strerror or str(error) or type(error).__name__
-    if error.filename is None:
-        return f"{reason} (the system names no file; is there room on the disk, in the folders of --out and TMPDIR?)"
-    return f"{os.fsdecode(error.filename) if isinstance(error.filename, bytes) else error.filename}: {reason}"
-
-
-def _show_warning(usual: Callable[..., None]) -> Callable[..., None]:
-    """Return how warnings are shown: ours as one line, those of others as Python does."""
-
-    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
-        if issubclass(category, ActisegWarning):
-            print_warning(str(message))
-        else:
-            usual(message, category, *where, **more)
-
-    return show

@@ -10,6 +10,7 @@ cut at a threshold.
 
 from __future__ import annotations
 
+import logging
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from actiseg_noise.borders.plain_png import SIGNATURE, read_plain_png
 from actiseg_noise.borders.text import check_bytes, check_file
 from actiseg_noise.borders.writing import write_bytes, write_png
 from actiseg_noise.errors import DataError
@@ -29,12 +31,13 @@ from actiseg_noise.masks import IndexMask, Picture, Size, find_values
 if TYPE_CHECKING:
     from PIL import Image
 
+_LOG = logging.getLogger(__name__)
+
 FOREGROUND = 255
 _WEBP_QUALITIES = (90, 80, 65, 50, 30, 10)
 LEVELS_LET_PASS = 3
 _ORIENTATION = 0x0112  # of EXIF: 1 upright, 5–8 lie on the side
 _ON_THE_SIDE = (5, 6, 7, 8)
-_PNG = b"\x89PNG\r\n\x1a\n"
 _GREY = 0  # colour type of PNG
 _STRETCH = {2: 85, 4: 17}  # Pillow multiplies grey of 2 and 4 bits to fill 0–255
 
@@ -144,6 +147,8 @@ def read_index_mask(path: Path, threshold: int | None = None) -> IndexMask:
         DataError: the file is missing, truncated or no PNG (by content); it has colours, or 16 bits; or it is
             a 0/255 mask with more than a few grey levels in between, and there is no threshold.
     """
+    if threshold is None and (plain := _read_plain(path)) is not None:
+        return plain
     with _opened(path, "mask file") as image:
         _check_upright(path, image)
         if threshold is not None:
@@ -164,6 +169,8 @@ def read_mask_values(path: Path, *, are_numbers: bool = False) -> npt.NDArray[np
     Raises:
         DataError: as :func:`read_index_mask`, but for colours and 16 bits.
     """
+    if (plain := _read_plain(path, are_numbers=are_numbers)) is not None:
+        return plain
     with _opened(path, "mask file") as image:
         _check_upright(path, image)
         _check_keeps_numbers(path, image)
@@ -208,6 +215,8 @@ def read_foreground(path: Path, threshold: int | None = None) -> IndexMask:
     """
     if threshold is not None:
         return (read_index_mask(path, threshold) > 0).astype(np.uint8)
+    if (plain := _read_plain(path)) is not None:
+        return (plain != 0).astype(np.uint8)
     with _opened(path, "mask file") as image:
         _check_upright(path, image)
         if image.format in ("JPEG", "WEBP"):
@@ -289,6 +298,7 @@ def _opened(path: Path, what: str) -> Iterator[Image.Image]:
 
     check_file(path, what)
     check_bytes(path, what)
+    _LOG.debug("reading %s", path)
     try:
         with Image.open(path) as image:
             yield image
@@ -313,6 +323,21 @@ def _check_keeps_numbers(path: Path, image: Image.Image) -> None:
         raise DataError(f"{path}: expected a PNG of object ids, found {image.format} by content{lossy}. {_CUT}")
 
 
+def _read_plain(path: Path, *, are_numbers: bool = False) -> IndexMask | None:
+    """Return the numbers that a plain PNG stores, None for any other file.
+
+    Raises:
+        DataError: see :func:`_check_not_smooth`; of grey levels that are not numbers for certain.
+    """
+    plain = read_plain_png(path)
+    if plain is None:
+        return None
+    _LOG.debug("reading %s", path)
+    if not plain.is_palette and not are_numbers:
+        _check_not_smooth(path, plain.values)
+    return plain.values
+
+
 def _stored_numbers(path: Path, image: Image.Image) -> IndexMask:
     """Return the numbers that a PNG stores."""
     if image.mode not in ("P", "L", "1"):
@@ -330,7 +355,7 @@ def _grey_bits(path: Path) -> int:
     """Return the bits per pixel of a grey PNG, from its header; 8 for any other file."""
     with path.open("rb") as stream:
         head = stream.read(26)
-    return head[24] if len(head) == 26 and head.startswith(_PNG) and head[25] == _GREY else 8
+    return head[24] if len(head) == 26 and head.startswith(SIGNATURE) and head[25] == _GREY else 8
 
 
 def _grey(image: Image.Image) -> Image.Image:

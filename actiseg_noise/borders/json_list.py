@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.json_lists import iter_json_parts
 from actiseg_noise.borders.json_window import CHUNK_CHARS, iter_items, open_window
 from actiseg_noise.borders.text import check_file
 from actiseg_noise.errors import DataError, MissingTextError
@@ -50,15 +51,15 @@ class JsonList:
             yield entry
 
     def pick(self, numbers: Iterable[int]) -> Iterator[Any]:
-        """Yield the entries at these positions of the list, which was iterated over before."""
+        """Yield the entries at these positions of the list, which was iterated over before.
+
+        Raises:
+            DataError: the file has changed since.
+        """
         if self._entries is not None:
             yield from map(self._entries.__getitem__, numbers)
             return
-        with self.path.open("rb") as stream:
-            for number in numbers:
-                start, stop = self._places[2 * number : 2 * number + 2]
-                stream.seek(start)
-                yield json.loads(stream.read(stop - start))
+        yield from iter_json_parts(self.path, ((self._places[2 * n], self._places[2 * n + 1]) for n in numbers))
 
 
 @lru_cache(FILES_KEPT)

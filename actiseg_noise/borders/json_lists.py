@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from actiseg_noise.borders.json_window import CHUNK_CHARS, JsonWindow, iter_items, iter_names, open_window
 from actiseg_noise.borders.text import check_file
@@ -34,23 +34,19 @@ def read_json_part(path: Path, start: int, stop: int) -> Any:
     Raises:
         DataError: it is not there any more.
     """
-    return read_json_parts(path, [(start, stop)])[0]
+    return next(iter_json_parts(path, [(start, stop)]))
 
 
-def read_json_parts(path: Path, places: Iterable[tuple[int, int]]) -> list[Any]:
-    """Return several values of a file; see :func:`read_json_part`."""
+def iter_json_parts(path: Path, places: Iterable[tuple[int, int]]) -> Iterator[Any]:
+    """Yield several values of a file, one at a time; see :func:`read_json_part`."""
     check_file(path)
     with path.open("rb") as stream:
-        return [_read_part(stream, start, stop, path) for start, stop in places]
-
-
-def _read_part(stream: BinaryIO, start: int, stop: int, path: Path) -> Any:
-    stream.seek(start)
-    data = stream.read(stop - start)
-    try:
-        return json.loads(data)
-    except ValueError:
-        raise DataError(f"{path}: the file has changed while it was read; start again") from None
+        for start, stop in places:
+            stream.seek(start)
+            try:
+                yield json.loads(stream.read(stop - start))
+            except ValueError:
+                raise DataError(f"{path}: the file has changed while it was read; start again") from None
 
 
 def _iter_entries(window: JsonWindow) -> Iterator[Entry]:

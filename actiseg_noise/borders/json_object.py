@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.borders.json_window import iter_json_members
+from actiseg_noise.borders.json_window import JsonWindow, iter_names, open_window
 from actiseg_noise.borders.text import RepeatedKeyError, check_file, unique_keys
 from actiseg_noise.errors import DataError
 
@@ -95,8 +95,35 @@ def file_stamp(path: Path) -> tuple[int, int]:
 def _find_places(path: Path, inside: str | None, changed_ns: int, size: int) -> dict[str, _Place]:
     """Return key → place of the object's entries."""
     places: dict[str, _Place] = {}
-    for number, (key, start, stop, _) in enumerate(iter_json_members(path, inside)):
-        if key in places:
-            raise DataError(f"{path}: the key {key!r} stands twice (entries {places[key][0]} and {number}); keep one")
-        places[key] = number, start, stop
+    with open_window(path) as window:
+        for number, (key, start, stop) in enumerate(_iter_members(window, inside)):
+            if key in places:
+                first = places[key][0]
+                raise DataError(f"{path}: the key {key!r} stands twice (entries {first} and {number}); keep one")
+            places[key] = number, start, stop
     return places
+
+
+def _iter_members(window: JsonWindow, key: str | None) -> Iterator[tuple[str, int, int]]:
+    """Yield (name, start, stop) for each member of the file's object, or of the object under its ``key``."""
+    is_found = key is None
+    if key is None:
+        yield from _iter_places(window, "an object")
+    else:
+        for name in iter_names(window, f"an object with the key {key!r}"):
+            if name == key:
+                is_found, window.entry = True, 0
+                yield from _iter_places(window, f"an object under {key!r}")
+            else:
+                window.value()
+    if not is_found and not window.peek():
+        raise DataError(f"{window.path}: expected a JSON object with the key {key!r}, found none")
+
+
+def _iter_places(window: JsonWindow, expected: str) -> Iterator[tuple[str, int, int]]:
+    """Yield (name, start, stop) for each member of the object that comes next; bytes [start, stop) are the value."""
+    for name in iter_names(window, expected):
+        start = window.offset
+        window.value()
+        yield name, start, window.offset
+        window.entry += 1

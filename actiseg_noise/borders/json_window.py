@@ -105,20 +105,6 @@ def _count(path: Path, offset: int, piece_bytes: int = CHUNK_CHARS) -> tuple[int
     return lines, characters
 
 
-def iter_json_members(
-    path: Path, key: str | None, chunk_chars: int = CHUNK_CHARS
-) -> Iterator[tuple[str, int, int, Any]]:
-    """Yield (name, start, stop, value) for each member of a file's JSON object, or of the object under its ``key``.
-
-    Bytes [start, stop) of the file are the value. Memory follows the largest member, not the file.
-
-    Raises:
-        DataError: the file is no UTF-8, no JSON (line, column and member number are named), or has no such object.
-    """
-    with open_window(path, chunk_chars) as window:
-        yield from _iter_members(window, key)
-
-
 @contextmanager
 def open_window(path: Path, chunk_chars: int = CHUNK_CHARS) -> Iterator[JsonWindow]:
     """Give a window on a file; after its value nothing may follow.
@@ -150,31 +136,6 @@ def iter_items(window: JsonWindow, expected: str) -> Iterator[tuple[int, int, An
         value = window.value()
         yield start, window.offset, value
         separator = window.take(",]", "',' or ']'")
-        window.entry += 1
-
-
-def _iter_members(window: JsonWindow, key: str | None) -> Iterator[tuple[str, int, int, Any]]:
-    """Yield what ``iter_json_members`` promises."""
-    is_found = key is None
-    if key is None:
-        yield from _iter_values(window, "an object")
-    else:
-        for name in iter_names(window, f"an object with the key {key!r}"):
-            if name == key:
-                is_found, window.entry = True, 0
-                yield from _iter_values(window, f"an object under {key!r}")
-            else:
-                window.value()
-    if not is_found and not window.peek():
-        raise DataError(f"{window.path}: expected a JSON object with the key {key!r}, found none")
-
-
-def _iter_values(window: JsonWindow, expected: str) -> Iterator[tuple[str, int, int, Any]]:
-    """Yield (name, start, stop, value) for each member of the object that comes next."""
-    for name in iter_names(window, expected):
-        start = window.offset
-        value = window.value()
-        yield name, start, window.offset, value
         window.entry += 1
 
 

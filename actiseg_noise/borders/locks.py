@@ -7,6 +7,7 @@ has none, a file with the process's id and host stands for it; that of a process
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 import time
@@ -20,6 +21,8 @@ from actiseg_noise.errors import ActisegError, ActisegWarning
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+_LOG = logging.getLogger(__name__)
 
 LOCK_NAME = ".lock"
 _PATIENCE_S = 0.3  # for a holder that is just leaving, or has not yet said who it is
@@ -50,16 +53,21 @@ def host_name() -> str:
 
 @contextmanager
 def locked(out: Path, *, what: str = "run") -> Iterator[None]:
-    """Hold the output folder ``out`` for this process; it is made if it is not there.
+    """Hold the output folder ``out`` for this process; it is made if it is not there, and goes if it stays empty.
 
     Raises:
         BusyError: another process holds it. ActisegError: it cannot be written.
     """
+    is_new = not out.exists()
     try:
         with hold(out / LOCK_NAME, out, what=what):
             yield
     except _FolderRefusedError as error:
         raise ActisegError(f"--out {out}: cannot be written ({error.strerror}); use another --out") from None
+    finally:
+        if is_new:
+            with suppress(OSError):  # what was written there stays
+                out.rmdir()
 
 
 class _FolderRefusedError(OSError):
@@ -86,6 +94,7 @@ def hold(
             ActisegWarning,
             stacklevel=2,
         )
+    _LOG.debug("holding %s", place)
     try:
         yield lock is not None
     finally:

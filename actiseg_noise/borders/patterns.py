@@ -42,7 +42,7 @@ class PathPattern:
     """
 
     def __init__(self, text: str, fields: Collection[str], option: str, needs: str | None = None) -> None:
-        self.text, self.option = text, option
+        self.text = text
         known = ", ".join(f"{{{name}}}" for name in fields)
         if not text or not is_inside(text) or "\\" in text or "." in text.split("/"):
             raise ActisegError(

@@ -200,14 +200,18 @@ class RemoteFolder:
 
     def names(self) -> list[str]:
         """Return the paths of all files there, relative to the folder; none where there is no such folder."""
+        return list(self.sizes())
+
+    def sizes(self) -> dict[str, int]:
+        """Return path → bytes of all files there, the paths relative to the folder and in order; see :meth:`names`."""
         with self._named("its files"):
             self._files.invalidate_cache()
             root = self._files._strip_protocol(self.address.url_of("")).rstrip("/")
             try:
-                found = self._files.find(root)
+                found = self._files.find(root, detail=True)
             except FileNotFoundError:
-                return []
-            return sorted(path.removeprefix(root).lstrip("/") for path in found)
+                return {}
+            return {path.removeprefix(root).lstrip("/"): int(about["size"]) for path, about in sorted(found.items())}
 
     def put(self, source: Path, name: str) -> None:
         """Write a file of the disk to the address.

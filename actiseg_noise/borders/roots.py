@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import warnings
@@ -11,6 +12,8 @@ from pathlib import Path
 from actiseg_noise.borders.folders import suggest_root
 from actiseg_noise.errors import ActisegWarning, DataError
 from actiseg_noise.records import DatasetCard
+
+_LOG = logging.getLogger(__name__)
 
 
 def find_root(card: DatasetCard, root: str | Path | None = None, *, flag: str = "--root") -> Path:
@@ -27,6 +30,7 @@ def find_root(card: DatasetCard, root: str | Path | None = None, *, flag: str = 
     candidates = _candidate_roots(card, root)
     for origin, path in candidates:
         if path.is_dir() or (card.is_embedded and origin != "--root"):
+            _LOG.info("dataset %s: %s (%s)", card.name, path, origin)
             return path
         if origin == "--root":
             advice = f"{_drawn_without_root(card)}, or make the folder" if card.is_embedded else _help(card, flag)

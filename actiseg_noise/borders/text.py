@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import tomllib
 from collections.abc import Iterator
 from functools import lru_cache
@@ -18,10 +19,13 @@ from actiseg_noise.borders.folders import other_form
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.fields import shorten
 
+_LOG = logging.getLogger(__name__)
+
 LONGEST_LINE = 1 << 24  # characters; a run-length code has at most half of them
 MOST_BYTES = 1 << 29  # of a file that is read whole; VISOR's largest annotation file is a fifth of it
 LFS_MARK = b"version https://git-lfs.github.com/spec/"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip"}
 
 
 def check_file(path: Path, what: str = "file", kind: type[ActisegError] = DataError) -> None:
@@ -56,6 +60,27 @@ def is_lfs_pointer(path: Path) -> bool:
         return False
 
 
+def first_character(path: Path) -> str:
+    """Return the first character of a text file that is no white space, '' where there is none near its beginning.
+
+    Raises:
+        DataError: see ``check_file``; or the file is packed, or empty.
+    """
+    check_file(path)
+    with path.open("rb") as stream:
+        data = stream.read(4096)
+    packed = _packed(data)
+    if packed or not data:
+        raise DataError(f"{path}: is {packed}" if packed else f"{path}: is empty; export or fetch the file again")
+    return data.decode("utf-8-sig", "replace").lstrip()[:1]
+
+
+def _packed(data: bytes) -> str:
+    """Return what to say of a file that begins like one of gzip or zip, '' for others."""
+    kind = next((kind for mark, kind in _PACKED.items() if data.startswith(mark)), "")
+    return f"packed with {kind}; unpack it, and name the file that was in it" if kind else ""
+
+
 def check_bytes(
     path: Path, what: str = "file", kind: type[ActisegError] = DataError, *, most: int | None = None
 ) -> None:
@@ -78,6 +103,7 @@ def read_bytes(
     """
     check_file(path, what, kind)
     check_bytes(path, what, kind, most=most)
+    _LOG.debug("reading %s", path)
     try:
         return path.read_bytes()
     except OSError as error:
@@ -109,9 +135,15 @@ def decode(data: bytes, where: object, *, or_latin1: bool = False, kind: type[Ac
 
 
 def not_utf8(where: object, error: UnicodeDecodeError, kind: type[ActisegError] = DataError) -> ActisegError:
-    """Return the error for a file that is no UTF-8: UTF-16 is called that, of others the first wrong byte is named."""
+    """Return the error for a file that is no UTF-8.
+
+    UTF-16, gzip and zip are called that, of others the first wrong byte is named.
+    """
     if error.object.startswith(_UTF16):
         return kind(f"{where}: expected UTF-8 text, found UTF-16; save the file as UTF-8")
+    packed = _packed(error.object)
+    if packed:
+        return kind(f"{where}: is {packed}")
     place = f"byte {error.start} is 0x{error.object[error.start]:02x}"
     return kind(f"{where}: not UTF-8 text ({place}); save the file as UTF-8, or fetch it again")
 

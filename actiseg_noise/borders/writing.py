@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,6 +24,8 @@ from actiseg_noise.errors import ActisegError, UnknownNameError, raise_if
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from PIL.Image import Image
+
+_LOG = logging.getLogger(__name__)
 
 PARTIAL = ".partial"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -73,6 +76,7 @@ def whole_file(path: Path, *refusals: type[Exception]) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield partial
         _replace_file(partial, path)
+        _LOG.debug("written %s", path)
     except refused as error:
         raise WriteError(path, error, "; nothing half-written is left there") from None
     finally:
