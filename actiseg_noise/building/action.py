@@ -34,6 +34,11 @@ def names_narration(clip: Clip, item: ObjectRecord) -> bool:
     return expression(item.noun, clip.narration, item.template) == expression(item.noun, clip.narration)
 
 
+def is_swapped(clip: Clip, item: ObjectRecord, narration: Narration) -> bool:
+    """Return whether the object's noisy text names another narration than its clip's: then it is harmful."""
+    return narration.text != clip.narration and names_narration(clip, item)
+
+
 def noise_narration(clip: Clip, plan: Plan, tally: Tally) -> Narration:
     """Return the narration of the clip's noisy texts. Noises are tried in recipe order until one takes the clip."""
     hit = tally.first_hit(_narration_draws(clip, plan), any(item.is_positive for item in clip.objects))

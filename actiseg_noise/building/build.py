@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict
@@ -14,11 +15,11 @@ from actiseg_noise.borders.writing import WriteError
 from actiseg_noise.building.chunk import Place, iter_batches, numbered, read_chunk_info, split_chunks, spooled
 from actiseg_noise.building.counts import FramePairs, Severity, check_gate, slot_counts
 from actiseg_noise.building.exact import exact_thresholds
-from actiseg_noise.building.options import BuildOptions, with_keywords
+from actiseg_noise.building.options import BuildOptions, Shard, with_keywords
 from actiseg_noise.building.plan import Tally
 from actiseg_noise.building.pool import check_main_module, finished_chunks
 from actiseg_noise.building.request import Request, describe_skipped, make_request, untitled
-from actiseg_noise.building.shards import Shard, ShardReport, SharedWork
+from actiseg_noise.building.shards import ShardReport, SharedWork
 from actiseg_noise.building.workspace import Workspace, check_output
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.errors import ActisegError
@@ -32,6 +33,8 @@ from actiseg_noise.version import tool_version
 
 if TYPE_CHECKING:
     from pyarrow import RecordBatch
+
+_LOG = logging.getLogger(__name__)
 
 
 @with_keywords(BuildOptions)
@@ -81,10 +84,11 @@ def run_build(request: Request) -> Path:
             progress.note(f"continuing an interrupted build: {space.kept} chunks are finished")
         if space.has_removed:
             progress.note(f"starting over: the unfinished work for {out} was another build's")
+        _LOG.info("building %s in %s, %d chunks kept", request.recipe.recipe_id, out, space.kept)
         _write_manifest(request, space, progress)
         space.commit()
     if skipped := request.dataset.skipped:
-        progress.note(describe_skipped(sorted(skipped)))
+        progress.warn(describe_skipped(sorted(skipped)))
     return out
 
 
@@ -272,10 +276,10 @@ def _write_manifest(request: Request, space: Workspace, progress: Progress) -> N
                 progress.advance(count, total)
                 built += count
         if not built:
-            progress.note(_no_clip(request))
+            progress.warn(_no_clip(request))
         slots = slot_counts(request.recipe, tally, thresholds)
         if request.content != "text" and (line := pairs.describe()):
-            progress.note(line)
+            progress.warn(line)
         if request.asked.gate:
             check_gate(slots)
         writer.finish(lambda digests: _info(request, slots, severity, digests), request.vocabulary)

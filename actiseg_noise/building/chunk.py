@@ -7,40 +7,44 @@ was made from. It is written under a temporary name and renamed, so a chunk that
 from __future__ import annotations
 
 import json
+import logging
 import marshal
 import pickle
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
-from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from actiseg_noise.borders.drafts import whole_folder
-from actiseg_noise.borders.processes import end_with_parent
+from actiseg_noise.borders.processes import end_with_parent, keep_freed_memory
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import write_json
+from actiseg_noise.building.clip_columns import ClipColumns
 from actiseg_noise.building.columns import text_columns
 from actiseg_noise.building.plan import Plan, Tally, needs_of
 from actiseg_noise.building.rows import clip_rows
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.errors import ActisegWarning, DataError
+from actiseg_noise.logs import show_logs_of_parent
 from actiseg_noise.manifest.arrays import to_batch
 from actiseg_noise.manifest.bulk import seal_columns
 from actiseg_noise.manifest.records import TableRow
 from actiseg_noise.manifest.schema import PLAIN, Table, tables_of
 from actiseg_noise.recipe import Recipe
-from actiseg_noise.records import Clip, FrameRecord, ObjectRecord
+from actiseg_noise.records import Clip
 from actiseg_noise.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from multiprocessing.synchronize import Event
 
     from pyarrow import RecordBatch
+
+_LOG = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -50,10 +54,6 @@ SAMPLES_PER_CHUNK = 16_384
 _WITHOUT_REFERENCES = 2  # a version of marshal: equal records give equal bytes
 Place: TypeAlias = tuple[Path, tuple[Clip, ...]]
 """The folder of a chunk and its clips."""
-
-_CLIP = attrgetter(*(f.name for f in fields(Clip) if f.name not in ("objects", "frames")))
-_OBJECT = attrgetter(*(f.name for f in fields(ObjectRecord)))
-_FRAME = attrgetter(*(f.name for f in fields(FrameRecord)))
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Worker:
     """Turns chunks of clips into rows, with one plan for all of them."""
 
     def __init__(self, job: Job) -> None:
+        keep_freed_memory()
         self.job = job
         self.plan = job.plan()
         self.read_mask = job.dataset.read_checked_mask if job.content == "full" else None
@@ -93,10 +94,10 @@ class Worker:
                 rows[name].extend(found)
         return rows, tally
 
-    def batches(self, clips: tuple[Clip, ...]) -> tuple[dict[str, RecordBatch], Tally]:
+    def batches(self, clips: ClipColumns) -> tuple[dict[str, RecordBatch], Tally]:
         """Return what ``rows`` does as a batch per table; much faster where no mask is read."""
         if self.read_mask is not None:
-            rows, tally = self.rows(clips)
+            rows, tally = self.rows(clips.clips)
             return {table.name: to_batch(rows[table.name], _arrow_schema(table)) for table in self.tables}, tally
         tally = Tally(len(self.job.recipe.noises))
         columns = text_columns(clips, self.plan, tally, self.job.schema_version)
@@ -104,12 +105,14 @@ class Worker:
 
     def write(self, folder: Path, clips: tuple[Clip, ...]) -> None:
         """Write the chunk's folder, whole or not at all; one that another process made of the same stays."""
-        made_from = _inputs_digest(self.job, clips)
-        batches, tally = self.batches(clips)
+        columns = ClipColumns(clips)
+        made_from = _inputs_digest(self.job, columns)
+        batches, tally = self.batches(columns)
         with whole_folder(folder, keep=lambda there: _is_made_from(there, made_from), parents=False) as part:
             for table in self.tables:
                 _write_arrow(part / f"{table.name}.arrow", batches[table.name])
             write_json(part / "chunk.json", {"inputs": made_from, "tally": tally.rows}, indent=None)
+        _LOG.debug("chunk %s: %d clips", folder.name, len(clips))
 
 
 @contextmanager
@@ -152,7 +155,7 @@ def numbered(chunks: Iterable[tuple[Clip, ...]], folder: Path) -> Iterator[Place
 
 def is_finished(job: Job, folder: Path, clips: tuple[Clip, ...]) -> bool:
     """Return whether the chunk of exactly these clips, made from the files as they are now, is there."""
-    return _is_made_from(folder, _inputs_digest(job, clips)) if folder.is_dir() else False
+    return _is_made_from(folder, _inputs_digest(job, ClipColumns(clips))) if folder.is_dir() else False
 
 
 def _is_made_from(folder: Path, inputs: str) -> bool:
@@ -177,7 +180,7 @@ def iter_batches(folder: Path, table: Table) -> Iterator[Any]:
             yield reader.get_batch(index)
 
 
-def _inputs_digest(job: Job, clips: tuple[Clip, ...]) -> str:
+def _inputs_digest(job: Job, clips: ClipColumns) -> str:
     """Return a digest of what a chunk is made from, beside the request that names the workspace.
 
     It is the clips with all they say, their mask files' sizes and times, those of the images where a noise looks at
@@ -185,15 +188,10 @@ def _inputs_digest(job: Job, clips: tuple[Clip, ...]) -> str:
     """
     looks_at_images = "image" in needs_of(job.recipe)
     state = blake2b(json.dumps(job.thresholds).encode(), digest_size=16)
-    records = [
-        [(*_CLIP(clip), len(clip.objects), len(clip.frames)) for clip in clips],
-        [_OBJECT(item) for clip in clips for item in clip.objects],
-        [_FRAME(frame) for clip in clips for frame in clip.frames],
-    ]
-    masks = [frame.mask_path for clip in clips for frame in clip.frames] if job.content == "full" else []
-    images = [frame.image_path for clip in clips for frame in clip.frames] if looks_at_images else []
+    masks = clips.frames["mask_path"] if job.content == "full" else []
+    images = clips.frames["image_path"] if looks_at_images else []
     stamps = [_stamp(job.dataset.root / path) for path in (*masks, *images) if path]
-    state.update(marshal.dumps([records, stamps], _WITHOUT_REFERENCES))
+    state.update(marshal.dumps([clips.values, stamps], _WITHOUT_REFERENCES))
     return state.hexdigest()
 
 
@@ -224,11 +222,11 @@ def _write_arrow(path: Path, batch: RecordBatch) -> None:
 _worker: Worker | None = None
 
 
-def start_process(job: Job, started: Event) -> None:
+def start_process(job: Job, started: Event, log_level: int | None = None) -> None:
     """Prepare a worker process: one thread for OpenCV and for Arrow, Ctrl-C left to the parent, ended with it.
 
     Args:
-        started: set when the process is ready to work.
+        started: set when the process is ready to work. log_level: what the parent shows.
     """
     import signal
 
@@ -237,6 +235,7 @@ def start_process(job: Job, started: Event) -> None:
 
     global _worker  # noqa: PLW0603 - the one piece of state a process pool's initializer can leave behind
     warnings.simplefilter("ignore", ActisegWarning)  # the parent has said it
+    show_logs_of_parent(log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
     cv2.setNumThreads(1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 
-from actiseg_noise.building.action import Flag, Narration, names_narration
+from actiseg_noise.building.action import Flag, Narration, is_swapped
 from actiseg_noise.building.text import NoisyText
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.manifest.records import (
@@ -20,8 +20,9 @@ from actiseg_noise.manifest.records import (
     seal,
 )
 from actiseg_noise.manifest.schema import NO_NOISE
-from actiseg_noise.masks import Box, IndexMask, Rle, empty_rle, encode_rle, find_boxes
+from actiseg_noise.masks import IndexMask, Rle, Size, empty_rle
 from actiseg_noise.records import Clip, FrameRecord, ObjectRecord, expression, sample_id
+from actiseg_noise.runs import LabelRuns
 
 Rows = Mapping[str, Sequence[TableRow]]
 """Table's name → its rows."""
@@ -47,25 +48,38 @@ class MaskCheck:
         self.ids = {item.object_id for item in clip.objects}
         self.shape: tuple[int, int] | None = None
 
-    def boxes(self, frame: FrameRecord, index_mask: IndexMask) -> dict[int, Box]:
-        """Return the boxes of the ids in a mask that has the clip's size and no id but the clip's own.
+    def runs(self, frame: FrameRecord, index_mask: IndexMask) -> LabelRuns:
+        """Return the runs of a mask that has the clip's size and no id but the clip's own.
 
         Raises:
             DataError: it has another size or other ids.
         """
-        where = f"clip {self.clip.clip_id!r}, mask {frame.mask_path}"
+        self.check_size(frame, index_mask)
+        runs = LabelRuns.of(index_mask)
+        self.check_ids(frame, runs.boxes[0])
+        return runs
+
+    def check_size(self, frame: FrameRecord, index_mask: IndexMask) -> None:
+        """Raise DataError where a mask has another size than those before it."""
         shape = (index_mask.shape[0], index_mask.shape[1])
         if self.shape is not None and self.shape != shape:
             raise DataError(
-                f"{where}: the mask is {_size(shape)}, but the masks before it in this clip are "
+                f"{self._where(frame)}: the mask is {_size(shape)}, but the masks before it in this clip are "
                 f"{_size(self.shape)} (width×height); all masks of a clip must have one size"
             )
         self.shape = shape
-        boxes = find_boxes(index_mask)
-        other_ids = sorted(set(boxes) - self.ids - {self.void_id})
+
+    def check_ids(self, frame: FrameRecord, ids: Iterable[int]) -> None:
+        """Raise DataError where a mask has an id that is none of the clip's."""
+        other_ids = sorted(set(ids) - self.ids - {self.void_id})
         if other_ids:
-            raise DataError(f"{where}: holds ids {other_ids}, but the clip's objects are {sorted(self.ids)}")
-        return boxes
+            raise DataError(
+                f"{self._where(frame)}: holds ids {other_ids}, but the clip's objects are {sorted(self.ids)}"
+            )
+
+    def _where(self, frame: FrameRecord) -> str:
+        """Return how a message names a frame's mask."""
+        return f"clip {self.clip.clip_id!r}, mask {frame.mask_path}"
 
 
 # ``Row.__new__(Row, name=…)`` is ``Row(name=…)`` in a third of the time, which is spent on every sample.
@@ -128,12 +142,12 @@ def action_sample_row(
     Args:
         narration: of the clip's noisy texts, of those that name the clean one. noisy_expression: see ``sample_row``.
     """
-    is_swapped = narration.text != clip.narration and names_narration(clip, item)
-    if noisy_expression is None and is_swapped:
+    swapped = is_swapped(clip, item, narration)
+    if noisy_expression is None and swapped:
         noisy_expression = expression(noisy.label.noun, narration.text)
     cells = _sample_cells(clip, item, noisy, noisy_expression)
-    cells = cells._replace(is_harmful=cells.is_harmful or is_swapped)
-    narration_noise = narration.noise_id if is_swapped else NO_NOISE
+    cells = cells._replace(is_harmful=cells.is_harmful or swapped)
+    narration_noise = narration.noise_id if swapped else NO_NOISE
     return seal(ActionSampleRow(*cells[:-1], narration_noise, flag.is_positive, flag.noise_id))
 
 
@@ -164,10 +178,14 @@ def _sample_cells(clip: Clip, item: ObjectRecord, noisy: NoisyText, noisy_expres
 
 
 def frame_row(
-    clip: Clip, frame_idx: int, frame: FrameRecord, index_mask: IndexMask | None = None, void: Rle | None = None
+    clip: Clip, frame_idx: int, frame: FrameRecord, size: Size | None = None, void: Rle | None = None
 ) -> FrameRow:
-    """Return the row of one frame; without a mask its size is null."""
-    height, width = (None, None) if index_mask is None else index_mask.shape
+    """Return the row of one frame.
+
+    Args:
+        size: of its mask; None: no mask was read. void: its pixels without label.
+    """
+    height, width = (None, None) if size is None else size
     return seal(
         FrameRow.__new__(
             FrameRow,
@@ -184,14 +202,6 @@ def frame_row(
             void_digest=None if void is None else void.digest(),
         )
     )
-
-
-def void_rle(index_mask: IndexMask, void_id: int | None, boxes: dict[int, Box]) -> Rle | None:
-    """Return the void pixels of a mask, None where it has none."""
-    if void_id is None or void_id not in boxes:
-        return None
-    box = boxes[void_id]
-    return encode_rle(index_mask[box.slices] == void_id, box, *index_mask.shape)
 
 
 def mask_row(clip: Clip, frame_idx: int, frame: FrameRecord, object_id: int, labels: MaskLabels) -> MaskRow:

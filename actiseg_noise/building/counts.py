@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import and_
 from typing import Any
 
+from actiseg_noise.borders.median import Median
 from actiseg_noise.building.plan import Tally
 from actiseg_noise.errors import DataError, GateError
 from actiseg_noise.manifest.info import ACTION_SEVERITY, SlotCounts
@@ -100,7 +100,7 @@ class Severity:
         self._has_actions = False
         self._swapped = 0
         self._flipped = 0
-        self._ious = array("d")
+        self._ious = Median()
 
     def add(self, name: str, columns: Mapping[str, list[Any]]) -> None:
         """Take in rows of the table called ``name``, as a list per column."""
@@ -122,17 +122,21 @@ class Severity:
             self._swapped += is_positive and noise != NO_NOISE
             self._flipped += is_positive and not given
 
+    def join(self, other: Severity) -> None:
+        """Take in the rows that another has taken in."""
+        self._positives += other._positives
+        self._harmful += other._harmful
+        self._has_actions = self._has_actions or other._has_actions
+        self._swapped += other._swapped
+        self._flipped += other._flipped
+        self._ious.join(other._ious)
+
     def to_json(self) -> dict[str, float | None]:
         """Return ``harmful_positives`` and ``median_iou``, each in 0–1 and null where nothing was counted.
 
         Of schema 2 ``wrong_narration_positives`` and ``wrong_flag_positives``, too.
         """
-        from statistics import median
-
-        found = {
-            "harmful_positives": self._share(self._harmful),
-            "median_iou": median(self._ious) if self._ious else None,
-        }
+        found = {"harmful_positives": self._share(self._harmful), "median_iou": self._ious.value()}
         shares = zip(ACTION_SEVERITY, map(self._share, (self._swapped, self._flipped)), strict=True)
         return found | (dict(shares) if self._has_actions else {})
 

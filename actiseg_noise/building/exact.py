@@ -10,11 +10,12 @@ import numpy as np
 from actiseg_noise.building.action import flag_uniforms, narration_uniforms
 from actiseg_noise.building.plan import Plan
 from actiseg_noise.building.text import text_uniforms
+from actiseg_noise.masks import find_values
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from actiseg_noise.building.rows import ReadMask
+    from actiseg_noise.building.views import ReadMask
     from actiseg_noise.records import Clip
 
 
@@ -66,7 +67,7 @@ def _mask_uniforms(clip: Clip, plan: Plan, read_mask: ReadMask) -> Iterator[list
     for frame in clip.frames:
         if not frame.is_annotated:
             continue
-        visible = positives.intersection(np.unique(read_mask(clip, frame)).tolist())
+        visible = positives.intersection(find_values(read_mask(clip, frame)))
         if plan.recipe.temporal == "frame":
             yield from ([k.child(i, frame.frame_id).uniform("decide") for k in keys] for i in visible)
         else:

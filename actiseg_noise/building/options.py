@@ -1,14 +1,17 @@
-"""What a build is asked for: one record, from the command line or from Python to the worker."""
+"""What a build is asked for, one record from the command line or from Python to the worker, and which part of it."""
 
 from __future__ import annotations
 
 import inspect
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import update_wrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+
+from actiseg_noise.borders.processes import usable_cores
+from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.fields import parse_number
 
 if TYPE_CHECKING:
     from actiseg_noise.datasets.base import Dataset
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_MOST_SHARDS = 999_999_999
 
 
 def _means(text: str) -> dict[str, str]:
@@ -96,7 +100,45 @@ class BuildOptions:
             return self.workers
         if self.content == "text":
             return 1
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return usable_cores()
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One part of a build, as in ``3/16``: ``number`` counts from 1 to ``count``."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read ``3/16``.
+
+        Raises:
+            ActisegError: it is not of this form, or there is no such shard.
+        """
+        first, _, second = text.strip().partition("/")
+        number, count = parse_number(first), parse_number(second)
+        if number is None or count is None or count > _MOST_SHARDS:
+            raise ActisegError(f"--shard {text}: expected NUMBER/COUNT, as in 3/16")
+        shard = cls(number, count)
+        raise_if(
+            not 1 <= shard.number <= shard.count,
+            f"--shard {text}: shards count from 1 to their number, as in 1/16 to 16/16"
+            + (" (an array of SLURM's jobs: --array=1-16)" if shard.number == 0 else ""),
+        )
+        return shard
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+    def has(self, name: str) -> bool:
+        """Return whether the chunk of this name, ``000012``, is in this shard; it is in exactly one of ``count``.
+
+        >>> [name for name in ("000000", "000001", "000002", "000003") if Shard(1, 3).has(name)]
+        ['000000', '000003']
+        """
+        return int(name) % self.count == self.number - 1
 
 
 HELP: dict[str, str] = {f.name: f.metadata["help"] for f in fields(BuildOptions)}

@@ -1,23 +1,23 @@
 """Mask noise of one frame: perturb objects one by one in crops, then settle who owns a contested pixel.
 
 The rule is the published one: positive objects in object order, an earlier one keeps a contested pixel; negatives keep
-only what is left; void is never painted. Nothing here is larger than the box around what changes.
+only what is left; void is never painted. Noise sees crops, in pixels; the rule is settled on runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import reduce
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from actiseg_noise.building.plan import Plan, Slot
 from actiseg_noise.key import Key
-from actiseg_noise.masks import BinaryMask, Box, IndexMask
+from actiseg_noise.masks import BinaryMask, Box, IndexMask, find_edges
 from actiseg_noise.noises.base import MaskNoise
 from actiseg_noise.noises.view import View
+from actiseg_noise.runs import LabelRuns, Positions, count_shared
 
 Hit = tuple[Slot[MaskNoise], Key]
 Look = Callable[[Slot[MaskNoise], int], View]
@@ -56,6 +56,17 @@ class FrameMasks:
         return self.index_mask[box.slices] == object_id
 
 
+class Settled(NamedTuple):
+    """The noisy masks of frames.
+
+    Attributes:
+        shared: per frame and id 0–255: pixels that have it before and after.
+    """
+
+    runs: LabelRuns
+    shared: list[list[int]]
+
+
 def perturb(scene: FrameMasks, object_id: int, hits: Sequence[Hit], plan: Plan, look: Look) -> Patch:
     """Return one object after the noises that hit it, in order, before any overlap is settled.
 
@@ -86,42 +97,56 @@ def perturb(scene: FrameMasks, object_id: int, hits: Sequence[Hit], plan: Plan, 
     return Patch(crop, area, would_erase)
 
 
-def settle(scene: FrameMasks, noised: dict[int, Patch]) -> dict[int, Patch]:
-    """Return the objects that noise touched, after the overlap rule: the noised ones and neighbours that lost pixels.
+def settle(
+    clean: LabelRuns, noised: Sequence[Mapping[int, Patch]], positives: Sequence[int], void_id: int | None
+) -> Settled:
+    """Return frames of one clip after the overlap rule.
 
     Args:
-        noised: object_id → its perturbed mask, before the rule; all are positive.
+        noised: per frame, object_id → its perturbed mask, before the rule; all are positive.
+        positives, void_id: see ``FrameMasks``.
     """
-    if not noised:
-        return {}
-    window = reduce(Box.union, (patch.box for patch in noised.values()))
-    canvas = _paint(scene, noised, window)
-    after = {}
-    for object_id, box in scene.boxes.items():
-        if object_id in noised:
-            area = noised[object_id].box
-            after[object_id] = replace(noised[object_id], crop=canvas[area.within(window)] == object_id)
-        elif object_id != scene.void_id and (shared := box.intersection(window)) is not None:
-            left = canvas[shared.within(window)] == object_id
-            if not np.array_equal(left, scene.crop(object_id, shared)):
-                crop = scene.crop(object_id, box)
-                crop[shared.within(box)] = left
-                after[object_id] = Patch(crop, box)
-    return after
+    starts, before, inside = _cut(clean, noised)
+    frame = starts // clean.pixels
+    after = _stays(positives)[before]
+    for object_id in reversed(positives):  # what is painted later wins, so the first positive comes last
+        is_noised = np.array([object_id in patches for patches in noised])
+        mine = (before == object_id) & ~is_noised[frame]
+        after[mine | inside[object_id] if object_id in inside else mine] = object_id
+    if void_id is not None:
+        after[before == void_id] = void_id
+    return Settled(clean.relabelled(starts, after), count_shared(clean, starts, before, after))
 
 
-def _paint(scene: FrameMasks, noised: dict[int, Patch], window: Box) -> IndexMask:
-    """Return the noisy index mask inside ``window``: what is painted later wins, so the first positive comes last."""
-    clean = scene.index_mask[window.slices]
-    negatives = np.arange(256, dtype=np.uint8)
-    negatives[list(scene.positives)] = 0
-    canvas = np.asarray(cv2.LUT(clean, negatives), np.uint8)
-    for object_id in reversed(scene.positives):
-        if object_id in noised:
-            patch = noised[object_id]
-            np.copyto(canvas[patch.box.within(window)], np.uint8(object_id), where=patch.crop)
-        elif object_id in scene.boxes and (shared := scene.boxes[object_id].intersection(window)) is not None:
-            np.copyto(canvas[shared.within(window)], np.uint8(object_id), where=scene.crop(object_id, shared))
-    if scene.void_id in scene.boxes:
-        np.copyto(canvas, clean, where=clean == scene.void_id)
-    return canvas
+def _cut(clean: LabelRuns, noised: Sequence[Mapping[int, Patch]]) -> tuple[Positions, IndexMask, dict[int, BinaryMask]]:
+    """Return the runs that remain where clean and noised masks cut each other.
+
+    Each begin and end is sorted with the number of its object in the lowest eight bits, so that counting those of one
+    object says, of each run, how often it has begun or ended up to there.
+
+    Returns:
+        Where runs begin; their clean ids; per noised object whether they lie inside of it.
+    """
+    numbers = {i: number for number, i in enumerate(sorted({i for patches in noised for i in patches}), 1)}
+    events = [clean.starts << 8]
+    for place, patches in enumerate(noised):
+        for i, patch in patches.items():
+            edges = find_edges(patch.crop, patch.box, clean.height)
+            events.append((edges + place * clean.pixels << 8) + numbers[i])
+    event = np.concatenate(events)
+    event.sort()
+    starts = event >> 8
+    is_last = np.empty(len(starts), bool)  # of those at one place
+    is_last[:-1], is_last[-1] = starts[1:] != starts[:-1], True
+    is_last &= starts < clean.pixels * clean.count
+    number = event.astype(np.uint8)
+    before = clean.values[((number == 0).cumsum() - 1)[is_last]]
+    inside = {i: ((number == n).cumsum() & 1 == 1)[is_last] for i, n in numbers.items()}
+    return starts[is_last], before, inside
+
+
+def _stays(positives: Sequence[int]) -> IndexMask:
+    """Return per id what stays of it before the positives are painted: the negatives."""
+    stays = np.arange(256, dtype=np.uint8)
+    stays[list(positives)] = 0
+    return stays

@@ -12,12 +12,15 @@ from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
 from actiseg_noise.manifest.schema import ACTION, PLAIN
 from actiseg_noise.noises.base import ACTION_KINDS, NOISES, FlagNoise, Label, MaskNoise, NarrationNoise, TextNoise
+from actiseg_noise.noises.labels import LabelTable
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.vocabulary import Vocabulary
 
 NoiseT = TypeVar("NoiseT", TextNoise, MaskNoise, NarrationNoise, FlagNoise)
 
 _NOMINAL_CANVAS = (1080, 1920)
+MOST_LABELS = 100_000
+"""Labels that are no vocabulary's, of which a plan knows the numbers; of more they are forgotten."""
 
 
 @dataclass(frozen=True)
@@ -40,13 +43,6 @@ class Slot(Generic[NoiseT]):
     def fires(self, key: Key) -> bool:
         """Return whether the draw at ``key`` corrupts."""
         return self.threshold >= 1 or key.uniform("decide") < self.threshold
-
-    def fires_on(self, address: str, object_ids: Sequence[int]) -> list[bool]:
-        """Return whether the draw of each of these objects corrupts, of the clip at ``address``."""
-        if self.threshold >= 1:
-            return [True] * len(object_ids)
-        uniforms = self.base.child(address).uniforms(object_ids, "decide")
-        return [uniform < self.threshold for uniform in uniforms]
 
 
 class Plan:
@@ -90,7 +86,9 @@ class Plan:
             seen[spec.noise_id] += 1
         self.draws_within_clips = any(slot.noise.within_clip(slot.options) for slot in self.text)
         self._labels: dict[tuple[int, str], tuple[Label, list[bool]]] = {}
+        self._table: LabelTable | None = None
         self._parameters: dict[tuple[int, int, int], dict[str, Any]] = {}
+        self._parameter_texts: dict[tuple[int, ...], str] = {}
 
     def _add(self, index: int, spec: NoiseSpec, threshold: float, base: Key) -> None:
         """Bind one spec to its noise, checking its options."""
@@ -119,6 +117,13 @@ class Plan:
             if local is None:
                 self._labels[category_id, noun] = found
         return found
+
+    @property
+    def table(self) -> LabelTable:
+        """Return the vocabulary's labels by number, and those that were met."""
+        if self._table is None or len(self._table) > MOST_LABELS + int(self._table.sizes.sum()):
+            self._table = LabelTable(self.vocabulary)
+        return self._table
 
     def _is_eligible(self, slot: Slot[TextNoise], label: Label, local: Vocabulary | None) -> bool:
         """Return whether the slot's noise takes the label."""
@@ -169,8 +174,11 @@ class Plan:
         Raises:
             ActisegError: options that make no noise on this canvas.
         """
-        values = [self.parameters(slot, height, width) for slot in slots]
-        return json.dumps(values[0] if len(values) == 1 else values, sort_keys=True)
+        where = (*(slot.index for slot in slots), height, width)
+        if where not in self._parameter_texts:
+            values = [self.parameters(slot, height, width) for slot in slots]
+            self._parameter_texts[where] = json.dumps(values[0] if len(values) == 1 else values, sort_keys=True)
+        return self._parameter_texts[where]
 
 
 def kinds_of(recipe: Recipe) -> set[str]:

@@ -13,13 +13,13 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.distinct import Distinct, digest_of
 from actiseg_noise.borders.roots import find_root
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.building.action import names_narration
 from actiseg_noise.building.chunk import Job
-from actiseg_noise.building.options import BuildOptions
+from actiseg_noise.building.options import BuildOptions, Shard
 from actiseg_noise.building.plan import kinds_of, needs_of, needs_verbs, schema_of
-from actiseg_noise.building.shards import Shard
 from actiseg_noise.building.views import check_images
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.selection import ALL, Selection
@@ -325,18 +325,26 @@ def _check_text(request: Request) -> None:
 def _in_order(dataset: Dataset, split: str, *, with_frames: bool) -> Iterator[Clip]:
     """Yield the adapter's clips, holding it to ascending clip ids and distinct addresses."""
     previous: str | None = None
-    addresses: set[str] = set()
-    for clip in dataset.iter_clips(split, with_frames=with_frames):
-        if previous is not None and clip.clip_id <= previous:
-            raise DataError(
-                f"dataset {dataset.card.name!r}, split {split!r}: clip {clip.clip_id!r} comes after {previous!r}; "
-                "clip ids must ascend, each once"
-            )
-        if clip.address in addresses:
-            raise DataError(f"clip {clip.clip_id!r}: another clip has the address {clip.address!r}")
-        addresses.add(clip.address)
-        previous = clip.clip_id
-        yield clip
+    with Distinct() as addresses:
+        for clip in dataset.iter_clips(split, with_frames=with_frames):
+            if previous is not None and clip.clip_id <= previous:
+                raise DataError(
+                    f"dataset {dataset.card.name!r}, split {split!r}: clip {clip.clip_id!r} comes after {previous!r}; "
+                    "clip ids must ascend, each once"
+                )
+            if not addresses.add(clip.address):
+                raise _same_address(clip)
+            previous = clip.clip_id
+            yield clip
+        repeated = addresses.find_repeated()
+    if repeated is not None:
+        clips = dataset.iter_clips(split, with_frames=False)
+        raise _same_address([clip for clip in clips if digest_of(clip.address) == repeated][-1])
+
+
+def _same_address(clip: Clip) -> DataError:
+    """Return the error of a clip whose address another one has."""
+    return DataError(f"clip {clip.clip_id!r}: another clip has the address {clip.address!r}")
 
 
 def _with_sorted_objects(clip: Clip) -> Clip:

@@ -17,59 +17,20 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from actiseg_noise.borders.drafts import FolderDraft, remove_folder, remove_if_empty, whole_folder
 from actiseg_noise.borders.folders import list_names
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import WriteError, write_json
+from actiseg_noise.building.options import Shard
+from actiseg_noise.building.request import Request
 from actiseg_noise.errors import ActisegError, raise_if
-
-if TYPE_CHECKING:
-    from actiseg_noise.building.request import Request
 
 _BUILD, _MARK, _STATEMENT = "build-", "finished-", "statement.json"
 _SHOWN = 3  # differences
-
-
-@dataclass(frozen=True)
-class Shard:
-    """One part of a build, as in ``3/16``: ``number`` counts from 1 to ``count``."""
-
-    number: int
-    count: int
-
-    @classmethod
-    def parse(cls, text: str) -> Shard:
-        """Read ``3/16``.
-
-        Raises:
-            ActisegError: it is not of this form, or there is no such shard.
-        """
-        first, slash, second = text.strip().partition("/")
-        is_number = bool(slash) and all(
-            part.isascii() and part.isdigit() and len(part) < 10 for part in (first, second)
-        )
-        raise_if(not is_number, f"--shard {text}: expected NUMBER/COUNT, as in 3/16")
-        shard = cls(int(first), int(second))
-        raise_if(
-            not 1 <= shard.number <= shard.count,
-            f"--shard {text}: shards count from 1 to their number, as in 1/16 to 16/16"
-            + (" (an array of SLURM's jobs: --array=1-16)" if shard.number == 0 else ""),
-        )
-        return shard
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.count}"
-
-    def has(self, name: str) -> bool:
-        """Return whether the chunk of this name, ``000012``, is in this shard; it is in exactly one of ``count``.
-
-        >>> [name for name in ("000000", "000001", "000002", "000003") if Shard(1, 3).has(name)]
-        ['000000', '000003']
-        """
-        return int(name) % self.count == self.number - 1
 
 
 @dataclass(frozen=True)
@@ -156,8 +117,9 @@ class SharedWork:
         parts = []
         for count in counts:
             done = {int(number) for number, of in marks if int(of) == count}
-            missing = [f"{number}/{count}" for number in range(1, count + 1) if number not in done]
-            some = f" (not {', '.join(missing[:5])}{', …' * (len(missing) > 5)})" if missing else ""
+            missing = (f"{number}/{count}" for number in range(1, count + 1) if number not in done)
+            first = [*islice(missing, 5), *["…"] * (count - len(done) > 5)]
+            some = f" (not {', '.join(first)})" if first else ""
             parts.append(f"{len(done)} of {count} have finished{some}")
         return ", ".join(parts)
 

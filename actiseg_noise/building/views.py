@@ -9,7 +9,7 @@ from __future__ import annotations
 import zlib
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from actiseg_noise.building.compose import MaskCheck
 from actiseg_noise.building.overlap import FrameMasks, Hit, Look
 from actiseg_noise.building.plan import Plan, Slot
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import BinaryMask, Box, IndexMask, Picture
+from actiseg_noise.masks import BinaryMask, Box, IndexMask, Picture, nearest_pixels
 from actiseg_noise.noises.base import NOISES, MaskNoise
 from actiseg_noise.noises.view import Neighbours, Track, View
 from actiseg_noise.recipe import Recipe
@@ -45,18 +45,17 @@ class ClipViews:
         Args:
             hits: of the frame's visible positive objects.
         """
-        shape = (scene.index_mask.shape[0], scene.index_mask.shape[1])
-        picture = cache(lambda: self._picture(self.clip.frames[frame_idx], shape))
+        picture = cache(lambda: self._picture(self.clip.frames[frame_idx], scene.index_mask.shape))
+        neighbours = cache(partial(_neighbours, scene, hits))
 
         def look(slot: Slot[MaskNoise], object_id: int) -> View:
             needs = slot.noise.needs
             return View(
                 object_id=object_id,
-                shape=shape,
                 box=scene.boxes[object_id],
                 object_key=slot.base.child(self.clip.mask_address or self.clip.address, object_id),
                 track=self._track(object_id, frame_idx) if "frames" in needs else None,
-                neighbours=_neighbours(scene, hits, slot) if "objects" in needs else None,
+                neighbours=neighbours(slot.index) if "objects" in needs else None,
                 read_image=picture if "image" in needs else None,
             )
 
@@ -81,19 +80,16 @@ class ClipViews:
             raise LookupError("content without masks has no views")
         for frame in (self.clip.frames[frame_idx] for frame_idx in self.annotated):
             index_mask = read_mask(self.clip, frame)
-            boxes = check.boxes(frame, index_mask)
+            boxes = check.runs(frame, index_mask).boxes[0]
             found.append({i: _Packed.of(index_mask, i, box) for i, box in boxes.items() if i in positives})
         return found
 
-    def _picture(self, frame: FrameRecord, shape: tuple[int, int]) -> Picture:
+    def _picture(self, frame: FrameRecord, shape: tuple[int, ...]) -> Picture:
         """Return the frame's picture at the size of its mask: every pixel the nearest one of the file."""
         if self.read_image is None:
             raise DataError(f"clip {self.clip.clip_id!r}: there is no picture to look at")
         picture = self.read_image(self.clip, frame)
-        if picture.shape[:2] == shape:
-            return picture
-        rows, columns = (np.arange(n) * have // n for n, have in zip(shape, picture.shape, strict=False))
-        return picture[rows[:, None], columns]
+        return picture if picture.shape[:2] == shape else picture[nearest_pixels(picture.shape, shape)]
 
 
 class _Packed:
@@ -118,11 +114,11 @@ class _Packed:
         return np.unpackbits(bits, count=shape[0] * shape[1]).view(bool).reshape(shape)
 
 
-def _neighbours(scene: FrameMasks, hits: Mapping[int, Sequence[Hit]], slot: Slot[MaskNoise]) -> Neighbours:
-    """Return the frame's objects."""
+def _neighbours(scene: FrameMasks, hits: Mapping[int, Sequence[Hit]], slot_index: int) -> Neighbours:
+    """Return the frame's objects, as the noise of one slot of the recipe sees them."""
     boxes = {i: box for i, box in scene.boxes.items() if i != scene.void_id}
     order = [i for i in scene.positives if i in boxes] + [i for i in boxes if i not in scene.positives]
-    hit = frozenset(i for i, found in hits.items() if any(other is slot for other, _ in found))
+    hit = frozenset(i for i, found in hits.items() if any(slot.index == slot_index for slot, _ in found))
     index_mask = scene.index_mask.view()
     index_mask.flags.writeable = False
     return Neighbours(index_mask, order, boxes, hit)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.check.tables import where_is
+from actiseg_noise.check.part import where_is
 from actiseg_noise.errors import DataError, ManifestError
 from actiseg_noise.manifest.clips import noisy_counts
 from actiseg_noise.manifest.read import Manifest, open_manifest

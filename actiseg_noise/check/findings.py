@@ -46,7 +46,11 @@ _FIELDS: dict[str, tuple[Field, ...]] = {
 
 @dataclass(frozen=True)
 class Comparison:
-    """A row as a table of text: a header and lines; the last cell of a line is ``MARK`` where something differs."""
+    """A row as a table of text.
+
+    Attributes:
+        header: of the columns. lines: their cells; the last of a line is ``MARK`` where something differs.
+    """
 
     header: tuple[str, ...]
     lines: tuple[tuple[str, ...], ...]
@@ -57,7 +61,7 @@ class Finding:
     """A statement of a manifest that is not so; ``str`` gives it as a sentence.
 
     Attributes:
-        where: the file, and the row, column or key. expected, found: what the check computed, what the manifest says.
+        where: the file, and the row, column or key. expected: what the check computed. found: what the manifest says.
         advice: what to do about it. more: how many more rows of the table have the same trouble; others: a few of them.
         comparison: the row, laid out; None where there is no row to show.
     """

@@ -13,8 +13,8 @@ from actiseg_noise.building.chunk import Worker, split_chunks
 from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.building.request import Request, find_vocabulary, make_request, with_narrations_of
 from actiseg_noise.check.findings import Finding, brief, compare_rows
+from actiseg_noise.check.part import MAX_OTHERS, where_is
 from actiseg_noise.check.registered import compare_card
-from actiseg_noise.check.tables import MAX_OTHERS, where_is
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import INFO_NAME

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from actiseg_noise.building.action import Narration, noise_flags, noise_narration
@@ -17,13 +17,15 @@ from actiseg_noise.building.counts import Severity, slot_counts
 from actiseg_noise.building.plan import Plan, Slot, Tally
 from actiseg_noise.building.text import NoisyText, noise_text
 from actiseg_noise.check.findings import Finding, Unchecked, brief, compare_rows
-from actiseg_noise.check.tables import where_is
+from actiseg_noise.check.part import where_is
+from actiseg_noise.check.pieces import Pieces
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.fields import shorten
-from actiseg_noise.manifest.clips import ManifestClip, ManifestSample
+from actiseg_noise.manifest.clips import ManifestClip, ManifestSample, iter_clips
 from actiseg_noise.manifest.info import INFO_NAME, VOCABULARY_NAME, ManifestInfo, SlotCounts
+from actiseg_noise.manifest.parts import spans_of
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.rows import FrameSizes, Row, iter_clip_rows
+from actiseg_noise.manifest.rows import ClipSpan, FrameSizes, Row, iter_clip_rows
 from actiseg_noise.manifest.schema import CLIPS, MASKS, NO_NOISE, SAMPLES, Table
 from actiseg_noise.masks import Size
 from actiseg_noise.noises.base import MaskNoise
@@ -37,7 +39,7 @@ _NOISY = (
 _ADVICE = "the manifest is not what its recipe gives; build it again, or fetch it again"
 
 
-def recount(manifest: Manifest) -> Iterator[Finding | Unchecked]:
+def recount(manifest: Manifest, pieces: Pieces | None = None) -> Iterator[Finding | Unchecked]:
     """Yield where a manifest's prompts and counts of draws are not what its recipe draws, in constant memory.
 
     Checked: every noisy category, noun, prompt, narration and flag against the recipe's own draws; the parameters of
@@ -60,8 +62,11 @@ def recount(manifest: Manifest) -> Iterator[Finding | Unchecked]:
     if others := [f"{name} {what}" for name, what in manifest.info.uses.items() if used[name] != what]:
         yield Unchecked("draws", f"as they were made with {', '.join(others)}, which is not here", whole=True)
         return
-    draws = _TextDraws(plan, next(table for table in manifest.schema if table.name == SAMPLES.name))
-    draws.compare(manifest)
+    pieces = pieces or Pieces(manifest)
+    spans = [(span,) for span in spans_of(manifest)]
+    draws = _Drawn(Tally(len(plan.recipe.noises)))
+    for more in pieces.map(draw_span, spans):
+        draws.add(more)
     found = draws.findings()
     yield from found
     if draws.unclear:
@@ -70,7 +75,22 @@ def recount(manifest: Manifest) -> Iterator[Finding | Unchecked]:
         )
         yield Unchecked(what, "as only the dataset can tell")
     if not found:
-        yield from _check_counts(manifest, plan, draws)
+        yield from _check_counts(manifest, plan, draws, pieces, spans)
+
+
+def draw_span(manifest: Manifest, span: ClipSpan) -> _Drawn:
+    """Return what comes of drawing the prompts and flags of a span of clips again."""
+    draws = _TextDraws(_plan(manifest), manifest.schema_of(SAMPLES.name))
+    for clip in iter_clips(manifest, span, with_masks=False):
+        draws.compare(clip)
+    return draws.found
+
+
+def count_span(manifest: Manifest, span: ClipSpan) -> tuple[Tally, Finding | None]:
+    """Return the draws of mask noise in a span of clips, and the first mask whose parameters are not the recipe's."""
+    plan = _plan(manifest)
+    tally = Tally(len(plan.recipe.noises))
+    return tally, _read_masks(manifest, plan, tally, span)
 
 
 def _plan(manifest: Manifest) -> Plan:
@@ -84,6 +104,33 @@ def _plan(manifest: Manifest) -> Plan:
     return Plan(info.recipe, info.dataset["source"], manifest.vocabulary, thresholds=thresholds)
 
 
+@dataclass
+class _Drawn:
+    """What was drawn again.
+
+    Attributes:
+        tally: the draws. unclear: prompts of the dataset's own form that hold their noun, and yet may not have been
+            noised.
+        first: the first prompt that is not what was drawn. wrong: how many there are.
+    """
+
+    tally: Tally
+    unclear: int = 0
+    first: Finding | None = None
+    wrong: int = 0
+
+    def add(self, later: _Drawn) -> None:
+        """Take in what was drawn again of later clips."""
+        self.tally.add(later.tally.rows)
+        self.unclear += later.unclear
+        self.first = self.first or later.first
+        self.wrong += later.wrong
+
+    def findings(self) -> list[Finding]:
+        """Return the first prompt that is not what was drawn, with the count of the others."""
+        return [] if self.first is None else [replace(self.first, more=self.wrong - 1)]
+
+
 class _TextDraws:
     """The prompts and flags drawn again, clip by clip, beside the stored ones.
 
@@ -91,28 +138,15 @@ class _TextDraws:
     noise may replace is not stored: the noun where it stands, or nothing.
 
     Attributes:
-        table: the schema of the samples.
-        unclear: prompts of the dataset's own form that hold their noun, and yet may not have been noised.
+        table: the schema of the samples. found: what came of it.
     """
 
     def __init__(self, plan: Plan, table: Table) -> None:
         self.plan = plan
         self.table = table
-        self.tally = Tally(len(plan.recipe.noises))
-        self.unclear = 0
-        self._first: Finding | None = None
-        self._count = 0
+        self.found = _Drawn(Tally(len(plan.recipe.noises)))
 
-    def compare(self, manifest: Manifest) -> None:
-        """Draw all prompts."""
-        for clip in manifest.iter_clips(with_masks=False):
-            self._compare(clip)
-
-    def findings(self) -> list[Finding]:
-        """Return the first prompt that is not what was drawn, with the count of the others."""
-        return [] if self._first is None else [replace(self._first, more=self._count - 1)]
-
-    def _compare(self, clip: ManifestClip) -> None:
+    def compare(self, clip: ManifestClip) -> None:
         """Draw one clip again; where nouns are drawn, the vocabulary must have all of its categories."""
         known = self.plan.vocabulary.nouns
         samples = clip.samples if self.plan.text else ()
@@ -123,12 +157,13 @@ class _TextDraws:
         usual = [sample.expression == expression(sample.noun, clip.narration) for sample in clip.samples]
         objects = tuple(map(_object, clip.samples, usual))
         source = Clip(clip.clip_id, clip.address, "", clip.narration, "", "", objects)
-        narration = noise_narration(source, self.plan, self.tally)
+        narration = noise_narration(source, self.plan, self.found.tally)
         if clip.noisy_narration != narration.text:
             self._add(_told(clip, narration))
-        draws = (noise_text(source, self.plan, self.tally), noise_flags(source, self.plan, self.tally))
+        tally = self.found.tally
+        draws = (noise_text(source, self.plan, tally), noise_flags(source, self.plan, tally))
         for stored, is_usual, noisy, flag in zip(clip.samples, usual, *draws, strict=True):
-            self.unclear += not is_usual and stored.noun in stored.expression
+            self.found.unclear += not is_usual and stored.noun in stored.expression
             drawn = _drawn(stored, noisy, narration, clip.narration, is_usual)
             drawn |= {"noisy_is_positive": flag.is_positive, "flag_noise": flag.noise_id}
             if all(getattr(stored, name) == value for name, value in drawn.items()):
@@ -139,8 +174,8 @@ class _TextDraws:
 
     def _add(self, finding: Finding) -> None:
         """Count a finding, and keep the first."""
-        self._count += 1
-        self._first = self._first or finding
+        self.found.wrong += 1
+        self.found.first = self.found.first or finding
 
 
 def _told(clip: ManifestClip, narration: Narration) -> Finding:
@@ -219,7 +254,9 @@ def _difference(table: Table, clip_id: str, stored: dict[str, Any], again: dict[
     )
 
 
-def _check_counts(manifest: Manifest, plan: Plan, draws: _TextDraws) -> Iterator[Finding]:
+def _check_counts(
+    manifest: Manifest, plan: Plan, draws: _Drawn, pieces: Pieces, spans: list[tuple[ClipSpan]]
+) -> Iterator[Finding]:
     """Hold the counts of draws against ``manifest.json``, and the parameters of noised masks against the recipe."""
     info = manifest.info
     text, masks = ({slot.index for slot in slots} for slots in (plan.text, plan.masks))
@@ -228,7 +265,12 @@ def _check_counts(manifest: Manifest, plan: Plan, draws: _TextDraws) -> Iterator
     if info.content == "text":
         counted |= masks
     elif len({slot.noise.noise_id for slot in plan.masks}) == len(masks):
-        yield from _read_masks(manifest, plan, draws.tally)
+        wrong: Finding | None = None
+        for tally, found in pieces.map(count_span, spans):
+            draws.tally.add(tally.rows)
+            wrong = wrong or found
+        if wrong is not None:
+            yield wrong
         counted |= masks
     thresholds = [slot.threshold for slot in info.noises] if info.recipe.exact_rate else None
     for index, (expected, stated) in enumerate(
@@ -238,28 +280,27 @@ def _check_counts(manifest: Manifest, plan: Plan, draws: _TextDraws) -> Iterator
             yield from _differences(expected, stated)
 
 
-def _read_masks(manifest: Manifest, plan: Plan, tally: Tally) -> Iterator[Finding]:
-    """Count the draws of mask noise from the rows; yield the first mask whose parameters are not the recipe's."""
-    samples = iter_clip_rows(manifest, "samples", ["clip_id", "object_id", "is_positive"])
+def _read_masks(manifest: Manifest, plan: Plan, tally: Tally, span: ClipSpan) -> Finding | None:
+    """Count the draws of mask noise from the rows; return the first mask whose parameters are not the recipe's."""
+    samples = iter_clip_rows(manifest, "samples", ["clip_id", "object_id", "is_positive"], span)
     positives: tuple[str, set[int]] = ("", set())
-    parameters = _Parameters(manifest, plan)
+    parameters = _Parameters(manifest, plan, span)
     wrong: Finding | None = None
-    for clip_id, rows in iter_clip_rows(manifest, "masks", _MASK):
+    for clip_id, rows in iter_clip_rows(manifest, "masks", _MASK, span):
         wrong = wrong or parameters.find_wrong(rows)
         while positives[0] < clip_id:
             name, objects = next(samples, (clip_id, []))
             positives = name, {object_id for _, object_id, is_positive in objects if is_positive}
         _count_clip(rows, positives[1], plan, tally)
-    if wrong is not None:
-        yield wrong
+    return wrong
 
 
 class _Parameters:
     """What masks must state as the parameters of their noises, read along with the rows of ``masks``."""
 
-    def __init__(self, manifest: Manifest, plan: Plan) -> None:
+    def __init__(self, manifest: Manifest, plan: Plan, span: ClipSpan) -> None:
         self._plan = plan
-        self._sizes = FrameSizes(manifest)
+        self._sizes = FrameSizes(manifest, span=span)
         self._slots = {slot.noise.noise_id: slot for slot in plan.masks}
         self._known: dict[tuple[str, Size | None], str | None] = {}
 

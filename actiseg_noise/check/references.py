@@ -6,14 +6,19 @@ All tables are sorted by clip, so one pass reads them side by side, in memory th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from actiseg_noise.check.findings import Finding
-from actiseg_noise.check.tables import MAX_ROWS, where_is
+from actiseg_noise.check.part import MAX_ROWS, where_is
+from actiseg_noise.check.pieces import Pieces
+from actiseg_noise.manifest.parts import spans_of
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.manifest.rows import Row, iter_clip_rows, iter_rows
+from actiseg_noise.manifest.rows import ClipSpan, Row, iter_clip_rows, iter_rows
 from actiseg_noise.manifest.schema import CLIPS, FRAMES, MASKS, SAMPLES, Table
 from actiseg_noise.records import sample_id
 
+_Found = tuple[str | None, Finding]
+"""A finding and, of those of which every table shows one, the table."""
 _COLUMNS = {
     FRAMES: ("clip_id", "frame_idx", "frame_id", "is_annotated", "height"),
     SAMPLES: ("clip_id", "object_id", "sample_id"),
@@ -21,24 +26,35 @@ _COLUMNS = {
 }
 
 
-def verify_references(manifest: Manifest) -> list[Finding]:
+def verify_references(manifest: Manifest, pieces: Pieces | None = None) -> list[Finding]:
     """Return where rows name a clip, sample or frame that is not there, or lack rows that should be; a few of them."""
     findings: list[Finding] = []
-    for finding in _differences(manifest):
-        findings.append(finding)
-        if len(findings) == MAX_ROWS:
-            break
+    unlisted: set[str] = set()
+    spans = ((span,) for span in spans_of(manifest))
+    for found in (pieces or Pieces(manifest)).map(check_span, spans):
+        for table, finding in found:
+            if table is None or table not in unlisted:
+                findings.append(finding)
+            unlisted.update((table,) if table else ())
+            if len(findings) == MAX_ROWS:
+                return findings
     return findings
 
 
-def _differences(manifest: Manifest) -> Iterator[Finding]:
+def check_span(manifest: Manifest, span: ClipSpan) -> list[_Found]:
+    """Return what is wrong with a span of clips: as many findings as are shown of all, and those that all show once."""
+    return list(islice(_differences(manifest, span), MAX_ROWS + len(_COLUMNS)))
+
+
+def _differences(manifest: Manifest, span: ClipSpan) -> Iterator[_Found]:
     """Yield what is wrong, clip by clip."""
-    readers = {table: _Reader(manifest, table) for table in _COLUMNS}
-    for (clip_id,) in iter_rows(manifest, CLIPS.name, ["clip_id"]):
+    readers = {table: _Reader(manifest, table, span) for table in _COLUMNS}
+    for (clip_id,) in iter_rows(manifest, CLIPS.name, ["clip_id"], span):
         for reader in readers.values():
             yield from reader.before(clip_id)
         frames, samples, masks = (reader.take(clip_id) for reader in readers.values())
-        yield from _of_clip(clip_id, frames, samples, masks, manifest.info.content)
+        for finding in _of_clip(clip_id, frames, samples, masks, manifest.info.content):
+            yield None, finding
     for reader in readers.values():
         yield from reader.before(None)
 
@@ -46,18 +62,18 @@ def _differences(manifest: Manifest) -> Iterator[Finding]:
 class _Reader:
     """The rows of one table, clip by clip. Of the clips that ``clips`` does not list the first is a finding."""
 
-    def __init__(self, manifest: Manifest, table: Table) -> None:
+    def __init__(self, manifest: Manifest, table: Table, span: ClipSpan) -> None:
         self._table = table
-        self._groups = iter_clip_rows(manifest, table.name, _COLUMNS[table])
+        self._groups = iter_clip_rows(manifest, table.name, _COLUMNS[table], span)
         self._next = next(self._groups, None)
         self._is_said = False
 
-    def before(self, clip_id: str | None) -> Iterator[Finding]:
+    def before(self, clip_id: str | None) -> Iterator[_Found]:
         """Pass over the rows of clips before ``clip_id``, or of all that are left, which are not listed."""
         while self._next is not None and (clip_id is None or self._next[0] < clip_id):
             if not self._is_said:
                 where = f"{self._table.file_name}, clip_id={self._next[0]!r}"
-                yield Finding(where, f"a row in {CLIPS.file_name}", "none")
+                yield self._table.name, Finding(where, f"a row in {CLIPS.file_name}", "none")
             self._is_said = True
             self._next = next(self._groups, None)
 

@@ -16,10 +16,12 @@ from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.building.counts import Severity
 from actiseg_noise.building.plan import schema_of
 from actiseg_noise.check.findings import Finding, Findings, Unchecked
+from actiseg_noise.check.part import COUNTS, DIGESTS, ORDER, RUN_LENGTHS, SCHEMA
+from actiseg_noise.check.pieces import Pieces
 from actiseg_noise.check.recount import recount, verify_severity
 from actiseg_noise.check.references import verify_references
 from actiseg_noise.check.registered import verify_card, verify_recipe
-from actiseg_noise.check.tables import COUNTS, DIGESTS, ORDER, RUN_LENGTHS, SCHEMA, TableCheck
+from actiseg_noise.check.tables import Digested, TableCheck, digest_table
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.errors import ManifestError
 from actiseg_noise.manifest.digest import manifest_digest
@@ -41,6 +43,7 @@ class Subject:
     Attributes:
         root, dataset, with_dataset: whether, and from where, every row is built again.
         severity: of the rows; the pass over the tables counts it.
+        workers: number of processes that read pieces of the manifest.
     """
 
     manifest: Manifest
@@ -49,6 +52,7 @@ class Subject:
     with_dataset: bool = False
     progress: Progress | None = None
     severity: Severity = field(default_factory=Severity, init=False)
+    workers: int = 1
 
     @property
     def info(self) -> ManifestInfo:
@@ -56,14 +60,24 @@ class Subject:
         return self.manifest.info
 
     @cached_property
+    def pieces(self) -> Pieces:
+        """Return who checks the manifest piece by piece."""
+        return Pieces(self.manifest, self.workers)
+
+    @cached_property
     def tables(self) -> list[TableCheck]:
         """Return every table, read and checked."""
         checks: list[TableCheck] = []
+        digested = {t.name: self._begin_digest(t.name) for t in self.manifest.schema}
         for table in self.manifest.schema:
             with_sizes = all(check.is_fit for check in checks)
             checks.append(TableCheck(self.manifest, table, self.severity, with_sizes=with_sizes))
-            checks[-1].read()
+            checks[-1].read(self.pieces, digested[table.name])
         return checks
+
+    def _begin_digest(self, name: str) -> Callable[[], Digested | None] | None:
+        """Let a worker process digest a table, which takes its rows in order; None: who reads them does."""
+        return None if self.pieces.is_here else self.pieces.begin(digest_table, name)
 
     def found(self, name: str) -> list[Finding]:
         """Return what the pass over the tables found of one kind."""
@@ -100,6 +114,7 @@ def verify(
     rebuild: bool = False,
     dataset: Dataset | None = None,
     progress: Progress | None = None,
+    workers: int = 1,
 ) -> Findings:
     """Return what is not so in a manifest; an empty list when all checks passed.
 
@@ -120,6 +135,8 @@ def verify(
         root: the dataset's folder: build every row again from it and compare.
         rebuild: build again from the dataset's usual folder.
         dataset: the adapter to build with, for a dataset that is not registered.
+        workers: number of processes that read pieces of the manifest; what is found does not depend on it. What is
+            built again is built in this one.
 
     Raises:
         ManifestError: no manifest, or one that cannot be read.
@@ -127,7 +144,9 @@ def verify(
     """
     opened = open_manifest(manifest)
     with_dataset = rebuild or not (root is None and dataset is None)
-    return run_checks(Subject(opened, root, dataset, with_dataset, progress), CHECKS)
+    subject = Subject(opened, root, dataset, with_dataset, progress, workers=workers)
+    with subject.pieces:
+        return run_checks(subject, CHECKS)
 
 
 def run_checks(subject: Subject, checks: Iterable[Check]) -> Findings:
@@ -315,10 +334,10 @@ CHECKS: tuple[Check, ...] = (
     Check("digests", _digests),
     Check("run lengths", _run_lengths),
     Check("statements", _statements),
-    Check("references", lambda subject: verify_references(subject.manifest), 1),
+    Check("references", lambda subject: verify_references(subject.manifest, subject.pieces), 1),
     Check("recipe", lambda subject: verify_recipe(subject.manifest), 1),
     Check("dataset card", lambda subject: verify_card(subject.manifest), 1),
-    Check("draws", lambda subject: recount(subject.manifest), 2),
+    Check("draws", lambda subject: recount(subject.manifest, subject.pieces), 2),
     Check("severity", _severity, 2),
     Check("the dataset", _dataset, _ALWAYS),
 )

@@ -22,7 +22,11 @@ PROCESSES = "processes"
 
 
 class Executor(Protocol):
-    """What takes pieces of work. It may have an attribute ``slots``: how many it works at at once, at this moment."""
+    """What takes pieces of work.
+
+    It may have an attribute ``slots``, how many it works at at once, at this moment, and a method ``with_gpus(count)``,
+    which returns an executor whose pieces each hold so many of their worker's GPUs.
+    """
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
         """Have ``fn(*args)`` called somewhere; the future gives what it returns."""
@@ -52,7 +56,10 @@ class Engine:
         name, equals, address = text.partition("=")
         raise_if(bool(equals) and not address, f"--engine {text}: expected an address after '='")
         if name == PROCESSES:
-            raise_if(bool(equals), f"--engine {text}: worker processes have no address; --workers says how many")
+            raise_if(
+                bool(equals),
+                f"--engine {text}: worker processes have no address; --workers says how many, and --jobs of run",
+            )
         elif name not in (known := list(EXECUTORS)):
             raise UnknownNameError("engine", name, [PROCESSES, *known])
         return cls(name, address or None)
@@ -74,3 +81,18 @@ class Engine:
         if self.is_own:
             raise ActisegError("worker processes are no executor")
         return EXECUTORS[self.name](self.address, workers)
+
+
+def with_gpus(executor: Executor, engine: Engine, count: int | None) -> Executor:
+    """Return the executor for pieces that each hold ``count`` GPUs of their worker's; None for no such thing.
+
+    Raises:
+        ActisegError: an engine that cannot.
+    """
+    if count is None:
+        return executor
+    hold = getattr(executor, "with_gpus", None)
+    if hold is None:
+        raise ActisegError(f"--gpus-per-run {count}: the engine {engine.name!r} deals out no GPUs (no 'with_gpus')")
+    found: Executor = hold(count)
+    return found

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -22,22 +23,57 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 CONNECT_S = 5.0
+_ASKED_EVERY_S = 1.0
+_CALM = {  # nobody looks at pages about workers that are there for one build
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "10s",
+}
+TRIMMING = "MALLOC_TRIM_THRESHOLD_"  # of glibc
 
 
 class DaskExecutor:
-    """A client's executor that knows how many threads the workers have together."""
+    """A client's executor that knows how many pieces the workers take together.
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        self._executor = client.get_executor(pure=False)
+    Args:
+        gpus: that each piece holds of its worker's, which it offers by ``--resources GPU=…``; 0 for none.
+    """
+
+    def __init__(self, client: Any, gpus: int = 0) -> None:
+        self._client, self._gpus = client, gpus
+        self._executor = client.get_executor(pure=False, **({"resources": {"GPU": gpus}} if gpus else {}))
+        self._slots, self._asked = 1, float("-inf")
 
     @property
     def slots(self) -> int:
-        """Return how many pieces are worked at at once by the workers that are there now."""
+        """Return how many pieces are worked at at once by the workers that are there now, or were a second ago."""
+        if time.monotonic() - self._asked > _ASKED_EVERY_S:
+            self._slots = self._ask()
+            self._asked = time.monotonic()
+        return self._slots
+
+    def _ask(self) -> int:
         try:
-            return max(1, sum(self._client.nthreads().values()))
+            return max(1, sum(map(self._slots_of, self._client.scheduler_info(n_workers=-1)["workers"].values())))
         except (OSError, RuntimeError):
             return 1  # the scheduler is gone: what waits says so
+
+    def _slots_of(self, worker: Mapping[str, Any]) -> int:
+        """Return how many pieces a worker takes at once."""
+        threads = int(worker["nthreads"])
+        return min(threads, int(worker["resources"].get("GPU", 0)) // self._gpus) if self._gpus else threads
+
+    def with_gpus(self, count: int) -> DaskExecutor:
+        """Return an executor whose pieces each hold so many GPUs of their worker's."""
+        found = DaskExecutor(self._client, count)
+        workers = self._client.scheduler_info(n_workers=-1)["workers"].values()
+        if workers and not any(map(found._slots_of, workers)):
+            warnings.warn(
+                f"no worker offers {count} GPU yet; waiting. Start one: dask worker ADDRESS --resources GPU={count}",
+                ActisegWarning,
+                stacklevel=3,
+            )
+        return found
 
     def submit(self, fn: Callable[..., Any], /, *args: Any) -> Future[Any]:
         """Have a worker call ``fn(*args)``."""
@@ -85,10 +121,20 @@ def _let_go(end: Callable[[], Any]) -> None:
 
 
 def _start_workers(distributed: Any, workers: int) -> Any:
-    """Return a cluster of worker processes of this machine, of one thread each; Ctrl-C is this process's business."""
-    with no_interrupts():
+    """Return a cluster of worker processes of this machine, of one thread each; Ctrl-C is this process's business.
+
+    Dask has workers return memory to the system at once, and arrays of a frame's size are then new pages every time.
+    """
+    import dask
+
+    with no_interrupts(), dask.config.set(_CALM | {f"distributed.nanny.pre-spawn-environ.{TRIMMING}": None}):
         return distributed.LocalCluster(
-            n_workers=workers, threads_per_worker=1, dashboard_address=None, silence_logs=logging.CRITICAL
+            n_workers=workers,
+            threads_per_worker=1,
+            memory_limit=0,  # as of processes of our own
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": "127.0.0.1:0"},  # a port of its own, instead of a warning
+            silence_logs=logging.CRITICAL,
         )
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from actiseg_noise.manifest.arrays import to_array
 from actiseg_noise.manifest.digest import RowDigest, TableDigest, json_of_column
@@ -45,14 +46,51 @@ class BatchColumns(Mapping[str, list[Any]]):
         return len(self._names)
 
 
-def seal_columns(table: Table, columns: Sequence[Sequence[Any]], schema: pa.Schema) -> pa.RecordBatch:
+Values: TypeAlias = "Sequence[Any] | npt.NDArray[Any] | pa.Array"
+"""The values of a column, in any form that ``to_array`` takes."""
+
+
+def take_texts(values: Sequence[str], numbers: npt.NDArray[np.int64]) -> Values:
+    """Return the text of each number, as a list where there are few."""
+    if len(numbers) < LEAST_ROWS:
+        return [values[number] for number in numbers.tolist()]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.take(to_array(values, pa.string()), to_array(numbers, pa.int64()))
+
+
+def join_texts(first: Values, separator: str, second: Values) -> Values:
+    """Return texts joined one by one with texts or numbers, the separator between them; as a list where there are few.
+
+    Args:
+        first: what ``take_texts`` gave.
+    """
+    if isinstance(first, list):
+        return [f"{one}{separator}{other}" for one, other in zip(first, second, strict=True)]
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    texts = second if isinstance(second, pa.Array) else to_array(second, pa.int64()).cast("string")
+    return pc.binary_join_element_wise(first, texts, separator)
+
+
+def to_list(values: Values) -> list[Any]:
+    """Return the values of a column as a list."""
+    if isinstance(values, np.ndarray):
+        return values.tolist()
+    return list(values) if isinstance(values, Sequence) else values.to_pylist()
+
+
+def seal_columns(table: Table, columns: Sequence[Values], schema: pa.Schema) -> pa.RecordBatch:
     """Return columns, all but ``row_digest``, in the schema's order, as a batch with the rows' digests."""
     import pyarrow as pa
 
     arrays = [to_array(values, field.type) for values, field in zip(columns, schema, strict=False)]
     digests = _digests(table, arrays)
     if digests is None:
-        digests = to_array(list(map(RowDigest(table), zip(*columns, strict=True))), pa.string())
+        rows = zip(*map(to_list, columns), strict=True)
+        digests = to_array(list(map(RowDigest(table), rows)), pa.string())
     return pa.RecordBatch.from_arrays([*arrays, digests], schema=schema)
 
 

@@ -5,12 +5,12 @@ Here, and nowhere else, is decided what null in ``noisy_rle`` means: the noisy m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
-from actiseg_noise.manifest.rows import Row, iter_clip_rows, iter_rows
+from actiseg_noise.manifest.rows import ClipSpan, Row, iter_clip_rows, iter_rows
 from actiseg_noise.masks import BinaryMask, Rle, Size, decode_counts, decode_rle
 
 if TYPE_CHECKING:
@@ -241,10 +241,12 @@ def noisy_counts(clean_rle: str | None, noisy_rle: str | None) -> str | None:
 
 
 def iter_clips(
-    manifest: Manifest, clip_ids: Collection[str] | None = None, *, with_masks: bool = True
+    manifest: Manifest, clip_ids: Collection[str] | ClipSpan | None = None, *, with_masks: bool = True
 ) -> Iterator[ManifestClip]:
-    """Yield the clips of a manifest; see :meth:`Manifest.iter_clips`."""
-    wanted = None if clip_ids is None else _known_clips(manifest, clip_ids)
+    """Yield the clips of a manifest, or those of a span; see :meth:`Manifest.iter_clips`."""
+    wanted: Container[str] | None = clip_ids
+    if not (clip_ids is None or isinstance(clip_ids, ClipSpan)):
+        wanted = _known_clips(manifest, clip_ids)
     frames = _InStep(manifest, "frames", FRAME_COLUMNS, wanted)
     samples = _InStep(manifest, "samples", SAMPLE_COLUMNS, wanted)
     masks = _InStep(manifest, "masks", MASK_COLUMNS, wanted if with_masks else frozenset())
@@ -268,12 +270,10 @@ class _InStep:
     """A table read along with ``clips``, which has the same order, clip by clip."""
 
     def __init__(
-        self, manifest: Manifest, name: str, columns: Sequence[str], wanted: Collection[str] | None = None
+        self, manifest: Manifest, name: str, columns: Sequence[str], wanted: Container[str] | None = None
     ) -> None:
         self._where = f"{manifest.path}, table {name}"
-        self._groups = (
-            iter(()) if wanted is not None and not wanted else iter_clip_rows(manifest, name, columns, wanted)
-        )
+        self._groups = iter(()) if wanted == frozenset() else iter_clip_rows(manifest, name, columns, wanted)
         self._waiting = next(self._groups, None)
 
     def take(self, clip_id: str) -> list[Row]:

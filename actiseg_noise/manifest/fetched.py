@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +20,8 @@ from actiseg_noise.manifest.read import Manifest, open_folder
 from actiseg_noise.manifest.rows import FrameSizes
 from actiseg_noise.manifest.schema import MASKS, Table
 from actiseg_noise.masks import Rle
+
+_LOG = logging.getLogger(__name__)
 
 
 def fetch_manifest(address: Address) -> Path:
@@ -47,11 +50,15 @@ def _find(address: Address) -> Path:
     place = cache_folder() / "fetched"
     pinned = place / _name(str(address))
     if address.is_pinned and (pinned / INFO_NAME).is_file():
+        _LOG.info("%s is in the cache: %s", address, pinned)
         return pinned
     there = RemoteFolder(address)
     stated = there.read(INFO_NAME, MOST_BYTES)
     folder = pinned if address.is_pinned else place / _name(f"{address}\n{_name(stated)}")
-    if not (folder / INFO_NAME).is_file():
+    if (folder / INFO_NAME).is_file():
+        _LOG.info("%s is in the cache: %s", address, folder)
+    else:
+        _LOG.info("fetching %s into %s", address, folder)
         _fetch(there, stated, folder)
     if not address.is_pinned:
         digest = read_info(folder).digest

@@ -27,11 +27,12 @@ class SlotCounts:
     """What one noise of the recipe did.
 
     Attributes:
+        noise_id: of the registry, with its version.
         unit: what is drawn: ``clip``, ``sample``, ``mask`` (one frame of one object) or ``track`` (one object of one
             clip).
-        eligible, realised: number of draws that could corrupt, and that did.
+        eligible: number of draws that could corrupt. realised: of these, those that did.
         on_positives: of the realised, those of positive objects; of clips, those with a positive object.
-        requested: the rate. threshold: a draw fires when its uniform is below this; the rate, unless exact.
+        requested: the rate, in [0, 1]. threshold: a draw fires when its uniform is below this; the rate, unless exact.
         interval: smallest and largest ``realised`` that chance allows (two-sided, 1e-6); equal ends where exact.
     """
 

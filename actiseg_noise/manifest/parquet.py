@@ -7,21 +7,24 @@ table, and its rows come in the schema's types. The type-cast costs nothing wher
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from actiseg_noise.borders.text import check_file
 from actiseg_noise.errors import ManifestError
-from actiseg_noise.manifest.arrays import numpy_dtype
+from actiseg_noise.manifest.arrays import read_numbers
+from actiseg_noise.manifest.rows import ClipSpan
 from actiseg_noise.manifest.schema import Column, Table
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+_LOG = logging.getLogger(__name__)
 
 ROOM_OF_A_COLUMN = 2**24
 """Bytes that a column of a row group may unpack to beside its values: pages, dictionaries."""
@@ -48,6 +51,7 @@ class TableFile:
         import pyarrow.parquet as pq
 
         check_file(path, "table", ManifestError)
+        _LOG.debug("opening %s", path)
         self.path = path
         self._schema = table.arrow()
         self._columns = {column.name: column for column in table.columns}
@@ -108,14 +112,29 @@ class TableFile:
             self._check_values(array, self._columns[name])
         return pa.Table.from_arrays(arrays, schema=schema)
 
-    def iter_batches(self, columns: Sequence[str] | None = None, rows: int = 8192) -> Iterator[pa.RecordBatch]:
-        """Yield batches of at most ``rows`` rows; see :meth:`read`."""
+    def groups_within(self, span: ClipSpan) -> list[int]:
+        """Return the row groups that may hold rows of these clips: all but those whose statistics say otherwise."""
+        return [group for group in range(self._file.metadata.num_row_groups) if self._may_hold(group, span)]
+
+    def _may_hold(self, group: int, span: ClipSpan) -> bool:
+        """Return whether a row group may hold rows of these clips; without statistics it may."""
+        metadata = self._file.metadata.row_group(group)
+        parts = map(metadata.column, range(metadata.num_columns))
+        found = next(part.statistics for part in parts if part.path_in_schema == "clip_id")
+        if found is None or not (found.has_min_max and isinstance(found.min, str) and isinstance(found.max, str)):
+            return True
+        return span.may_hold(found.min, found.max)
+
+    def iter_batches(
+        self, columns: Sequence[str] | None = None, rows: int = 8192, groups: Sequence[int] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield batches of at most ``rows`` rows, of all row groups or of some; see :meth:`read`."""
         import pyarrow as pa
 
         schema = self._part(columns)
         is_exact = self._is_exact(schema)
         with _named_damage(self.path):
-            batches = self._file.iter_batches(rows, columns=schema.names, use_threads=False)
+            batches = self._file.iter_batches(rows, row_groups=groups, columns=schema.names, use_threads=False)
         while True:
             with _named_damage(self.path):
                 batch = next(batches, None)
@@ -226,7 +245,7 @@ def _ends(array: pa.Array | pa.ChunkedArray) -> tuple[Any, Any, bool]:
     filled = _filled(array)
     if not filled:
         return None, None, False
-    values = np.concatenate([_numbers(chunk) for chunk in filled])
+    values = np.concatenate([read_numbers(chunk) for chunk in filled])
     is_nan = np.isnan(values)
     numbers = values[~is_nan]
     low, high = (numbers.min().item(), numbers.max().item()) if len(numbers) else (None, None)
@@ -239,16 +258,6 @@ def _filled(array: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
 
     chunks = array.chunks if isinstance(array, pa.ChunkedArray) else [array]
     return [chunk for chunk in chunks if chunk.null_count < len(chunk)]
-
-
-def _numbers(chunk: pa.Array) -> npt.NDArray[Any]:
-    """Return the numbers that are not null, from the buffers: ``to_numpy`` loads pandas."""
-    valid, data = chunk.buffers()
-    here = slice(chunk.offset, chunk.offset + len(chunk))
-    numbers = np.frombuffer(data, numpy_dtype(chunk.type))[here]
-    if not chunk.null_count:
-        return numbers
-    return numbers[np.unpackbits(np.frombuffer(valid, np.uint8), bitorder="little")[here].view(bool)]
 
 
 def _widest(column: Column) -> int:

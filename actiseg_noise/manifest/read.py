@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+import logging
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from actiseg_noise.borders.folders import list_names
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ActisegError, ManifestError, UnknownNameError
 from actiseg_noise.manifest.arrays import to_array
 from actiseg_noise.manifest.clips import ManifestClip, iter_clips
 from actiseg_noise.manifest.info import MOST_BYTES, VOCABULARY_NAME, ManifestInfo, read_info
 from actiseg_noise.manifest.parquet import TableFile
+from actiseg_noise.manifest.rows import ClipSpan
 from actiseg_noise.manifest.schema import ACTION_TABLES, NO_NOISE, Table, tables_of
 from actiseg_noise.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     import pandas
     import pyarrow as pa
+
+_LOG = logging.getLogger(__name__)
 
 _NEWEST = {table.name: table for table in ACTION_TABLES}
 ROWS_TO_SPARE = 100_000
@@ -31,12 +36,14 @@ class Manifest:
     """A manifest on disk. ``for clip in manifest`` walks it clip by clip, ``len`` is the number of clips.
 
     Attributes:
-        path: the folder. info: what ``manifest.json`` says. schema: of its tables.
+        path: the folder. info: what ``manifest.json`` says. schema: of its tables. rows: of each table, how many its
+            files have, as their footers say.
     """
 
-    def __init__(self, path: Path, info: ManifestInfo) -> None:
+    def __init__(self, path: Path, info: ManifestInfo, rows: Mapping[str, int]) -> None:
         self.path = path
         self.info = info
+        self.rows = rows
         self.schema = tables_of(info.schema_version)
 
     def __repr__(self) -> str:
@@ -74,6 +81,25 @@ class Manifest:
     def digest(self) -> str:
         """Return the digest of the labels: equal digest, equal labels."""
         return self.info.digest
+
+    @property
+    def miscounted(self) -> str | None:
+        """Return which tables have more or fewer rows than ``manifest.json`` counts; None where all have as many."""
+        pairs = [(name, self.info.counts[name], rows) for name, rows in self.rows.items()]
+        wrong = [f"{counted:,} in {name}, its files have {rows:,}" for name, counted, rows in pairs if counted != rows]
+        return f"manifest.json counts other rows than there are: {'; '.join(wrong)}" if wrong else None
+
+    def check_counts(self) -> None:
+        """Refuse a manifest that lost rows, or has more than it counts: for those who use its labels.
+
+        Raises:
+            ManifestError: a table has another number of rows than ``manifest.json`` counts.
+        """
+        if self.miscounted is not None:
+            raise ManifestError(
+                f"{self.path}: {self.miscounted}. Fetch the manifest again, or build it again; "
+                f"actiseg-noise verify {self.path} says what else is wrong"
+            )
 
     @cached_property
     def vocabulary(self) -> Vocabulary:
@@ -113,12 +139,19 @@ class Manifest:
         return self.table(name, columns).to_pandas()
 
     def iter_batches(
-        self, name: str, columns: Sequence[str] | None = None, *, rows: int = 8192, strict: bool = True
+        self,
+        name: str,
+        columns: Sequence[str] | None = None,
+        *,
+        rows: int = 8192,
+        strict: bool = True,
+        span: ClipSpan | None = None,
     ) -> Iterator[pa.RecordBatch]:
         """Yield a table in batches of at most ``rows`` rows, in order, in constant memory.
 
         Args:
             strict: refuse numbers out of range and nulls where none may be; False: for those who report them.
+            span: leave out row groups that hold none of these clips, as far as the files say what they hold.
 
         Raises:
             ManifestError: damaged pages; texts that are no UTF-8 or too long; what ``strict`` refuses.
@@ -126,7 +159,8 @@ class Manifest:
         paths, table = self._paths(name, columns), self.schema_of(name)
         for path in paths:
             with TableFile(path, table, strict=strict) as file:
-                for batch in file.iter_batches(stored_columns(table, columns), rows):
+                groups = None if span is None else file.groups_within(span)
+                for batch in file.iter_batches(stored_columns(table, columns), rows, groups):
                     yield completed(batch, name, columns)
 
     def iter_clips(self, clip_ids: Collection[str] | None = None, *, with_masks: bool = True) -> Iterator[ManifestClip]:
@@ -202,8 +236,22 @@ def open_manifest(manifest: str | Path | Manifest) -> Manifest:
     return manifest if isinstance(manifest, Manifest) else read_manifest(manifest)
 
 
+def open_whole(manifest: str | Path | Manifest) -> Manifest:
+    """Return an open manifest that has as many rows as it counts: for those who use its labels.
+
+    Raises:
+        ManifestError: a table has more or fewer; what :func:`read_manifest` raises.
+    """
+    opened = open_manifest(manifest)
+    opened.check_counts()
+    return opened
+
+
 def read_manifest(path: str | Path) -> Manifest:
     """Open a manifest folder, checking that everything it lists is there.
+
+    That its tables have as many rows as it counts is for ``Manifest.check_counts``, so that a damaged one can be looked
+    at.
 
     Args:
         path: the folder, or its address, such as ``hf://datasets/OWNER/NAME@COMMIT/train/text-40-s0`` or
@@ -221,17 +269,35 @@ def read_manifest(path: str | Path) -> Manifest:
 def open_folder(folder: Path) -> Manifest:
     """Open a manifest folder of the disk; see :func:`read_manifest`."""
     info = read_info(folder)
-    for name in info.files:
-        if not (folder / name).exists():
-            raise ManifestError(f"{folder}: the file {name} is listed in manifest.json but missing; fetch it again")
+    _check_files(folder, info)
+    rows_of: dict[str, int] = {}
     for table in tables_of(info.schema_version):
         rows = sum(_count_rows(folder / name, table) for name in table.files_among(info.files))
+        rows_of[table.name] = rows
         if rows > info.counts[table.name] + ROWS_TO_SPARE:
             raise ManifestError(
                 f"{folder}: the table {table.name!r} has {rows:,} rows, but manifest.json counts "
                 f"{info.counts[table.name]:,}; fetch the manifest again"
             )
-    return Manifest(folder, info)
+    _LOG.info("manifest %s: %s, digest %s", folder, info.name, info.digest)
+    return Manifest(folder, info, rows_of)
+
+
+def _check_files(folder: Path, info: ManifestInfo) -> None:
+    """Refuse a folder that lacks a file that it lists, or has a table's file that it does not list."""
+    tables = tables_of(info.schema_version)
+    unlisted = [n for n in list_names(folder) if n not in info.files and any(table.is_named(n) for table in tables)]
+    more = f", and {unlisted[0]} is there, which is not listed" if unlisted else ""
+    for name in info.files:
+        if not (folder / name).exists():
+            raise ManifestError(
+                f"{folder}: the file {name} is listed in manifest.json but missing{more}; fetch it again"
+            )
+    if unlisted:
+        raise ManifestError(
+            f"{folder}: the file {unlisted[0]} is there, but manifest.json does not list it, so it is no part of the "
+            "manifest. Remove it, or fetch the manifest again"
+        )
 
 
 def _count_rows(path: Path, table: Table) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -17,20 +18,43 @@ if TYPE_CHECKING:
 Row = tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class ClipSpan:
+    """The clips whose ids are ``first`` or above and, unless ``stop`` is None, below ``stop``.
+
+    >>> "b" in ClipSpan("a", "c"), "c" in ClipSpan("a", "c"), "c" in ClipSpan("a", None)
+    (True, False, True)
+    """
+
+    first: str
+    stop: str | None
+
+    def __contains__(self, clip_id: object) -> bool:
+        return isinstance(clip_id, str) and self.first <= clip_id and (self.stop is None or clip_id < self.stop)
+
+    def may_hold(self, least: str, most: str) -> bool:
+        """Return whether an id from ``least`` to ``most`` can be in the span."""
+        return self.first <= most and (self.stop is None or least < self.stop)
+
+
 def iter_rows(
-    manifest: Manifest, table: str, columns: Sequence[str], clip_ids: Collection[str] | None = None
+    manifest: Manifest, table: str, columns: Sequence[str], clip_ids: Container[str] | None = None
 ) -> Iterator[Row]:
     """Yield a table's rows as tuples of the named columns, in order, in constant memory.
 
     Args:
-        clip_ids: only the rows of these clips.
+        clip_ids: only the rows of these clips; of a span, row groups that are of other clips are not read.
     """
-    for batch in manifest.iter_batches(table, columns):
+    if isinstance(clip_ids, ClipSpan):
+        batches = manifest.iter_batches(table, columns, span=clip_ids)
+    else:
+        batches = manifest.iter_batches(table, columns)
+    for batch in batches:
         for start, length in _runs(batch.column("clip_id"), clip_ids) if clip_ids is not None else ((0, None),):
             yield from zip(*batch.slice(start, length).to_pydict().values(), strict=True)
 
 
-def _runs(ids: pa.Array, wanted: Collection[str]) -> Iterator[tuple[int, int]]:
+def _runs(ids: pa.Array, wanted: Container[str]) -> Iterator[tuple[int, int]]:
     """Yield (first, length) of the runs of neighbouring rows that are of wanted clips."""
     for is_wanted, run in groupby(enumerate(ids.to_pylist()), lambda item: item[1] in wanted):
         if is_wanted:
@@ -39,7 +63,7 @@ def _runs(ids: pa.Array, wanted: Collection[str]) -> Iterator[tuple[int, int]]:
 
 
 def iter_clip_rows(
-    manifest: Manifest, table: str, columns: Sequence[str], clip_ids: Collection[str] | None = None
+    manifest: Manifest, table: str, columns: Sequence[str], clip_ids: Container[str] | None = None
 ) -> Iterator[tuple[str, list[Row]]]:
     """Yield (clip_id, its rows); ``columns`` must begin with ``clip_id``. ``clip_ids``: see :func:`iter_rows`."""
     for clip_id, rows in groupby(iter_rows(manifest, table, columns, clip_ids), itemgetter(0)):
@@ -50,12 +74,12 @@ class FrameSizes:
     """The canvas of each frame, read along with ``masks``, which has the same order.
 
     Args:
-        more: other columns of ``frames`` that are read, too.
+        more: other columns of ``frames`` that are read, too. span: the clips that are asked for; None: any.
     """
 
-    def __init__(self, manifest: Manifest, *more: str) -> None:
+    def __init__(self, manifest: Manifest, *more: str, span: ClipSpan | None = None) -> None:
         columns = ("height", "width", *more)
-        self._rows = iter_rows(manifest, "frames", ["clip_id", "frame_idx", *columns])
+        self._rows = iter_rows(manifest, "frames", ["clip_id", "frame_idx", *columns], span)
         self._at: Row | None = None
         self._unlisted: Row = (None,) * len(columns)
 

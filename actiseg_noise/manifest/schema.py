@@ -86,13 +86,35 @@ class Table:
         Raises:
             ValueError: none of them does, a shard is missing, or both forms are there.
         """
-        own = re.compile(rf"{self.name}(-[0-9]+-of-[0-9]+)?\.parquet")
-        found = sorted(name for name in names if own.fullmatch(name))
+        found = sorted(name for name in names if self.is_named(name))
         count = len(found)
         if found not in ([self.file_name], [self.shard_name(i, count) for i in range(count)]) or not found:
             expected = f"{self.file_name} or all of {self.shard_name(0, max(count, 1))} …"
-            raise ValueError(f"the files of the table {self.name!r} are {expected}, got {', '.join(found) or 'none'}")
+            got = f"{', '.join(found[:5])}{' …' if count > 5 else ''}" if found else "none"
+            why = f": {self._what_is_wrong(found)}" if found else ""
+            raise ValueError(f"the files of the table {self.name!r} are {expected}, got {got}{why}")
         return tuple(found)
+
+    def is_named(self, name: str) -> bool:
+        """Return whether a file is called as this table, or a shard of it, is."""
+        return re.fullmatch(rf"{self.name}(-[0-9]+-of-[0-9]+)?\.parquet", name) is not None
+
+    def _what_is_wrong(self, found: list[str]) -> str:
+        """Return why these files are not one table."""
+        shards = [name for name in found if name != self.file_name]
+        if len(shards) < len(found):
+            return "a whole table and shards of one"
+        numbers = {name: [int(part) for part in re.findall("[0-9]+", name.removeprefix(self.name))] for name in shards}
+        if len(counts := sorted({count for _, count in numbers.values()})) > 1:
+            return f"shards of {' and of '.join(map(str, counts))}"
+        wrong = next((name for name, number in numbers.items() if name != self.shard_name(*number)), None)
+        if wrong is not None:
+            return f"{wrong} should be {self.shard_name(*numbers[wrong])}"
+        beyond = next((name for name, (index, count) in numbers.items() if index >= count), None)
+        if beyond is not None:
+            return f"{beyond} is beyond the last of {counts[0]}, as they count from 0"
+        missing = next(name for i in range(counts[0]) if (name := self.shard_name(i, counts[0])) not in numbers)
+        return f"{missing} is missing"
 
     @cached_property
     def label_columns(self) -> tuple[str, ...]:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 ROWS_PER_GROUP = 16_384
 BATCHES_WAITING = 64  # joined when there are more: what Arrow keeps of a batch of few rows is larger than the rows
 MASKS_PER_GROUP = 2_048  # a row of masks is ten times as long as any other
+ROWS_PER_FILE, BYTES_PER_FILE = 524_288, 2**28
+"""A table's file is closed by the row group with which it has so many rows, or bytes; what follows begins another."""
 # A dictionary of values that hardly repeat costs room (a twentieth of a masks table) and saves no time.
 _ALL_DIFFERENT = ("row_digest", "sample_id", "address", "iou", "clean_rle", "noisy_rle", "clean_digest", "noisy_digest")
 
@@ -29,7 +31,9 @@ class TableWriter:
     """One table: a Parquet file, or shards, in row groups of a fixed number of rows whatever the batches' sizes.
 
     Args:
-        shard_bytes: a shard is closed by the row group with which it reaches this size; None: one file, not a shard.
+        shard_bytes: a shard is closed by the row group with which it reaches this size, and one shard has a shard's
+            name, too, as publications have it; None: one file, and shards where ``ROWS_PER_FILE`` or
+            ``BYTES_PER_FILE`` ask for them.
         level: of zstd, 1–22; None: the quickest.
     """
 
@@ -68,13 +72,15 @@ class TableWriter:
         if self._file is not None:
             self._file.close()
             self._file = None
-        for index, path in enumerate(self._paths if self._shard_bytes is not None else ()):
+        is_whole = len(self._paths) == 1 and self._shard_bytes is None
+        for index, path in enumerate(() if is_whole else self._paths):
             move(path, self._folder / self._table.shard_name(index, len(self._paths)))
         self._paths = []
 
     def _open(self) -> _ParquetFile:
         """Open the table's file, or its next shard."""
-        name = self._table.file_name if self._shard_bytes is None else f"{self._table.name}.part-{len(self._paths):05d}"
+        is_whole = not self._paths and self._shard_bytes is None
+        name = self._table.file_name if is_whole else f"{self._table.name}.part-{len(self._paths):05d}"
         self._paths.append(self._folder / name)
         self._file = _ParquetFile(self._paths[-1], self._schema, self._level)
         return self._file
@@ -88,20 +94,31 @@ class TableWriter:
             file = self._file or self._open()
             file.write(waiting.slice(0, self._group))
             waiting = waiting.slice(self._group)
-            if self._shard_bytes is not None and file.size >= self._shard_bytes:
+            if self._is_full(file):
                 file.close()
                 self._file = None
         self._waiting, self._waiting_rows = waiting.to_batches(), waiting.num_rows
 
+    def _is_full(self, file: _ParquetFile) -> bool:
+        """Return whether what follows begins another file."""
+        if self._shard_bytes is not None:
+            return file.size >= self._shard_bytes
+        return file.rows >= ROWS_PER_FILE or file.size >= BYTES_PER_FILE
+
 
 class _ParquetFile:
-    """A Parquet file, on disk or (path None) in memory, that knows how large it has become."""
+    """A Parquet file, on disk or (path None) in memory, that knows how large it has become.
+
+    Attributes:
+        rows: number of those written so far.
+    """
 
     def __init__(self, path: Path | None, schema: pa.Schema, level: int | None) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         self._path = path
+        self.rows = 0
         with self._named():
             self._sink = pa.BufferOutputStream() if path is None else pa.OSFile(str(path), "wb")
         repeating = [name for name in schema.names if name not in _ALL_DIFFERENT]
@@ -118,6 +135,7 @@ class _ParquetFile:
         """Write rows as one row group."""
         with self._named():
             self._writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
+        self.rows += rows.num_rows
 
     def finish(self) -> None:
         """Write the footer."""

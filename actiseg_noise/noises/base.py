@@ -62,6 +62,9 @@ class TextNoise:
         uses: ``parameters → name → what it is``: what besides the dataset the draws depend on (a dictionary's
             version), for ``manifest.json``.
         misnames: what it writes never names the object any more, even where it is a noun of the same category.
+        apply_all: ``(keys, numbers, labels, vocabulary, **parameters) → numbers``, ``int64 [samples]``: what ``apply``
+            gives for each of many samples, whose labels are numbers in a ``LabelTable``; for noises of large datasets.
+            None: ``apply`` is called for each.
     """
 
     noise_id: str
@@ -74,6 +77,7 @@ class TextNoise:
     within_clip: Callable[[Parameters], bool] = _never
     uses: Callable[[Parameters], dict[str, str]] = _nothing
     misnames: bool = False
+    apply_all: Callable[..., Any] | None = None
     kind: str = "text"
 
 
@@ -197,6 +201,16 @@ def flag_noise(
 ) -> Callable[[F], F]:
     """Register the decorated function as a noise on flags; see :func:`text_noise`."""
     return _registered(FlagNoise, noise_id, is_eligible=is_eligible, summary=summary, source=source, **more)
+
+
+def no_parameters(options: Options, height: int, width: int) -> Parameters:
+    """Return an empty dictionary: a mask noise without options."""
+    return {}
+
+
+def no_reach(parameters: Parameters) -> int:
+    """Return 0: a mask noise that paints nothing outside the object's box, or whose ``area`` says where."""
+    return 0
 
 
 def mask_noise(

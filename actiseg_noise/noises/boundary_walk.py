@@ -23,10 +23,10 @@ import numpy.typing as npt
 
 from actiseg_noise.errors import raise_if
 from actiseg_noise.key import Key
-from actiseg_noise.masks import BinaryMask
+from actiseg_noise.masks import BinaryMask, nearest_pixels
 from actiseg_noise.noises.base import Options, Parameters, mask_noise
-from actiseg_noise.noises.counts import share, whole_number
 from actiseg_noise.noises.polygons import box_of, cut
+from actiseg_noise.noises.units import number, whole_number
 
 DEFAULTS: Options = {"steps": 180, "expand": 0.8, "flip": 0.05}
 ROWS = 480
@@ -46,7 +46,7 @@ def resolve_walk(options: Options, height: int, width: int) -> Parameters:
     Raises:
         ActisegError: no whole number of steps, a chance that is none, or a walk that flips nothing.
     """
-    steps, expand, flip = whole_number(options, "steps", 1), share(options, "expand"), share(options, "flip")
+    steps, expand, flip = whole_number(options, "steps", 1), number(options, "expand"), number(options, "flip")
     raise_if(round(flip * CHANCES) == 0, f"the option flip must be above 0.00001, got {flip:g}: no pixel would change")
     rows = min(height, width)
     walked = max(1, steps * min(rows, ROWS) // ROWS)
@@ -83,7 +83,7 @@ def boundary_walk(
     tight = np.ascontiguousarray(mask[box.slices]).view(np.uint8)
     size = tuple(max(1, round(side / scale)) for side in tight.shape)
     goes_on = [(box.top == 0, box.bottom == mask.shape[0]), (box.left == 0, box.right == mask.shape[1])]
-    clean = _padded(_resized(tight, size), limit + 1, goes_on)
+    clean = _padded(tight[nearest_pixels(tight.shape, size)], limit + 1, goes_on)
     walked = smoothed(clean, walk(key, clean, steps, expand, flip))
     reach = reach_of_walk({"limit": limit, "scale": scale})
     added, lost = (_scaled_up(part, limit + 1, tight.shape, reach) for part in (walked & ~clean, clean & ~walked))
@@ -113,12 +113,6 @@ def smoothed(clean: Pixels, walked: Pixels) -> Pixels:
     changed = cv2.dilate(clean ^ walked, np.ones((5, 5), np.uint8)).view(bool)
     half = float(GAUSSIAN.sum()) ** 2 / 2
     return np.where(changed, (share > half).view(np.uint8), clean)
-
-
-def _resized(mask: Pixels, size: tuple[int, ...]) -> Pixels:
-    """Return a mask at another size, (rows, columns): every pixel the nearest one."""
-    rows, columns = (np.arange(n) * have // n for n, have in zip(size, mask.shape, strict=True))
-    return mask[rows[:, None], columns]
 
 
 def _padded(mask: Pixels, margin: int, goes_on: list[tuple[bool, bool]]) -> Pixels:

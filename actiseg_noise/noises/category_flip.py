@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from actiseg_noise.key import Key
+from actiseg_noise.key import Key, Keys
 from actiseg_noise.noises.base import Label, text_noise
+from actiseg_noise.noises.labels import LabelTable, Numbers
 from actiseg_noise.vocabulary import Vocabulary
 
 
@@ -12,9 +13,18 @@ def has_another_category(label: Label, vocabulary: Vocabulary) -> bool:
     return len(vocabulary.category_ids) > 1
 
 
+def flip_all(keys: Keys, numbers: Numbers, labels: LabelTable, vocabulary: Vocabulary) -> Numbers:
+    """Return what ``category_flip`` gives for many samples."""
+    count = len(vocabulary.category_ids)
+    steps = 1 + keys.below("category", count - 1)
+    places = (labels.places(numbers) + steps) % count
+    return labels.firsts[places] + keys.below("noun", labels.sizes[places])
+
+
 @text_noise(
     "category_flip-v1",
     is_eligible=has_another_category,
+    apply_all=flip_all,
     summary="another category, uniformly, then one of its nouns, uniformly",
     source="ActiSeg-NL generate_prompt_name_noise.py (arXiv 2509.16677), with addressed draws",
 )

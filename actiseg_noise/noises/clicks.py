@@ -12,10 +12,9 @@ from actiseg_noise.errors import raise_if
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask
 from actiseg_noise.noises.base import Options, Parameters, mask_noise
-from actiseg_noise.noises.counts import share, whole_number
 from actiseg_noise.noises.polygons import Outline, redraw, trace
 from actiseg_noise.noises.simplify import Points, canonical, squared_distances
-from actiseg_noise.noises.units import length_px
+from actiseg_noise.noises.units import length_px, number, whole_number
 
 DEFAULTS: Options = {"clicks": 20, "sigma": 3, "correlation": 0.7, "unit": "480p"}
 LEAST = 3
@@ -30,7 +29,7 @@ def resolve_clicks(options: Options, height: int, width: int) -> Parameters:
     Raises:
         ActisegError: fewer than three clicks, no positive length, a correlation that is not from 0 to below 1.
     """
-    correlation = share(options, "correlation")
+    correlation = number(options, "correlation")
     raise_if(correlation == 1, "the option correlation must be below 1: at 1 all clicks err alike, which is a shift")
     return {
         "clicks": whole_number(options, "clicks", LEAST),

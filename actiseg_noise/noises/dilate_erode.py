@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask, IndexMask
-from actiseg_noise.noises.base import Options, Parameters, mask_noise
+from actiseg_noise.noises.base import Options, Parameters, mask_noise, no_reach
 from actiseg_noise.noises.units import LONGEST, check_unit
 
 DEFAULTS: Options = {"kernel": 15, "unit": "480p"}
@@ -49,11 +51,6 @@ def reach_of_kernel(parameters: Parameters) -> int:
     return int(parameters["kernel_px"]) // 2
 
 
-def paints_inside(parameters: Parameters) -> int:
-    """Return 0: erosion paints nothing outside the object."""
-    return 0
-
-
 @mask_noise(
     "dilate-v1",
     resolve=resolve_kernel,
@@ -71,7 +68,7 @@ def dilate(key: Key, mask: BinaryMask, *, kernel_px: int) -> BinaryMask:
 @mask_noise(
     "erode-v1",
     resolve=resolve_kernel,
-    reach=paints_inside,
+    reach=no_reach,
     defaults=DEFAULTS,
     strength="kernel",
     summary="erosion by a K×K square of ones",
@@ -100,6 +97,7 @@ def dilate_or_erode(key: Key, mask: BinaryMask, *, kernel_px: int) -> BinaryMask
     return operation(key, mask, kernel_px=kernel_px)
 
 
+@cache
 def _square(side: int) -> IndexMask:
     """Return the structuring element, ``uint8 [side, side]`` of ones."""
     return np.ones((side, side), np.uint8)

@@ -7,9 +7,8 @@ import numpy as np
 from actiseg_noise.errors import raise_if
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask
-from actiseg_noise.noises.base import Options, Parameters, mask_noise
-from actiseg_noise.noises.counts import MOST, share
-from actiseg_noise.noises.drop_object import paints_nothing
+from actiseg_noise.noises.base import Options, Parameters, mask_noise, no_reach
+from actiseg_noise.noises.units import MOST, inner_share, number
 from actiseg_noise.noises.view import View
 
 DEFAULTS: Options = {"share": 0.3, "run": 5.0}
@@ -22,8 +21,7 @@ def resolve_runs(options: Options, height: int, width: int) -> Parameters:
         ActisegError: a share that is not above 0 and below 1, a run below 1, or gaps between runs that would be shorter
             than a frame on average.
     """
-    skipped, run = share(options, "share"), share(options, "run", 1, MOST)
-    raise_if(not 0 < skipped < 1, f"the option share must be above 0 and below 1, got {skipped:g}")
+    skipped, run = inner_share(options, "share"), number(options, "run", 1, MOST)
     gap = run * (1 - skipped) / skipped
     raise_if(gap < 1, f"runs of {run:g} frames that make {skipped:g} of all leave gaps of {gap:.2g} frames. Use longer")
     return {"share": skipped, "run": run}
@@ -32,7 +30,7 @@ def resolve_runs(options: Options, height: int, width: int) -> Parameters:
 @mask_noise(
     "drop_frames-v1",
     resolve=resolve_runs,
-    reach=paints_nothing,
+    reach=no_reach,
     needs=frozenset({"frames"}),
     defaults=DEFAULTS,
     strength="share",

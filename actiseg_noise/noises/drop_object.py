@@ -6,23 +6,13 @@ import numpy as np
 
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask
-from actiseg_noise.noises.base import Options, Parameters, mask_noise
-
-
-def no_parameters(options: Options, height: int, width: int) -> Parameters:
-    """Return an empty dictionary: an object is there or it is not."""
-    return {}
-
-
-def paints_nothing(parameters: Parameters) -> int:
-    """Return 0."""
-    return 0
+from actiseg_noise.noises.base import mask_noise, no_parameters, no_reach
 
 
 @mask_noise(
     "drop_object-v1",
     resolve=no_parameters,
-    reach=paints_nothing,
+    reach=no_reach,
     defaults={},
     erases=True,
     summary="the object is missing from the mask",

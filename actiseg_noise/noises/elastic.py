@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from math import ceil, pi, sqrt
 
-import cv2
 import numpy as np
 
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask, Box
 from actiseg_noise.noises.base import Options, Parameters, mask_noise
+from actiseg_noise.noises.polygons import box_of, centre_of
 from actiseg_noise.noises.smooth_field import smooth_field
 from actiseg_noise.noises.units import length_px
 
@@ -61,7 +61,9 @@ def elastic(key: Key, mask: BinaryMask, *, alpha_px: float, sigma_px: float, lim
     """
     if not mask.any():
         return mask.copy()
-    box, (row, column) = _box_and_centroid(mask)
+    box = box_of(mask)
+    down, right = centre_of(mask[box.slices])
+    row, column = box.top + int(down), box.left + int(right)
     near = box.padded(limit_px, *mask.shape)
     around = Box(near.top - row, near.left - column, near.bottom - row, near.right - column)
     field = smooth_field(key, around, sigma_px) * alpha_px
@@ -72,11 +74,3 @@ def elastic(key: Key, mask: BinaryMask, *, alpha_px: float, sigma_px: float, lim
         np.clip(step[..., 1] + np.arange(near.left, near.right), 0, mask.shape[1] - 1),
     ]
     return deformed
-
-
-def _box_and_centroid(mask: BinaryMask) -> tuple[Box, tuple[int, int]]:
-    """Return the object's bounding box and the (row, column) of its centre of mass, rounded down."""
-    left, top, width, height = cv2.boundingRect(mask.view(np.uint8))
-    box = Box(top, left, top + height, left + width)
-    sums = cv2.moments(np.ascontiguousarray(mask[box.slices]).view(np.uint8), binaryImage=True)
-    return box, (top + int(sums["m01"] // sums["m00"]), left + int(sums["m10"] // sums["m00"]))

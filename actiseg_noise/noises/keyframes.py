@@ -23,9 +23,9 @@ import numpy.typing as npt
 
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask, Box
-from actiseg_noise.noises.base import Options, Parameters, mask_noise
-from actiseg_noise.noises.counts import whole_number
-from actiseg_noise.noises.drop_object import paints_nothing
+from actiseg_noise.noises.base import Options, Parameters, mask_noise, no_reach
+from actiseg_noise.noises.polygons import centre_of
+from actiseg_noise.noises.units import whole_number
 from actiseg_noise.noises.view import Track, View
 
 DEFAULTS: Options = {"every": 5}
@@ -66,7 +66,7 @@ def area_between(view: View, *, every: int) -> Box:
 @mask_noise(
     "keyframes-v1",
     resolve=resolve_every,
-    reach=paints_nothing,
+    reach=no_reach,
     area=area_between,
     needs=frozenset({"frames"}),
     defaults=DEFAULTS,
@@ -97,7 +97,7 @@ def keyframes(key: Key, mask: BinaryMask, view: View, *, every: int) -> BinaryMa
 
 def interpolate(one: BinaryMask, other: BinaryMask, step: int, steps: int) -> BinaryMask:
     """Return the shape at ``step`` of ``steps`` from one mask to another on the same canvas, both with pixels."""
-    start, end = _centre(one), _centre(other)
+    start, end = centre_of(one), centre_of(other)
     way = [_whole((b - a) * step / steps) for a, b in zip(start, end, strict=True)]
     rest = [_whole((a - b) * (steps - step) / steps) for a, b in zip(start, end, strict=True)]
     margin = max(map(abs, [*way, *rest])) + 1
@@ -131,12 +131,6 @@ def _without_intel_library() -> Iterator[None]:
         yield
     finally:
         cv2.ipp.setUseIPP(is_used)
-
-
-def _centre(mask: BinaryMask) -> tuple[float, float]:
-    """Return (row, column) of the centre of mass."""
-    sums = cv2.moments(np.ascontiguousarray(mask).view(np.uint8), binaryImage=True)
-    return sums["m01"] / sums["m00"], sums["m10"] / sums["m00"]
 
 
 def _whole(length: float) -> int:

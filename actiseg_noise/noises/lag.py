@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask, Box
-from actiseg_noise.noises.base import Options, Parameters, mask_noise
-from actiseg_noise.noises.counts import whole_number
-from actiseg_noise.noises.drop_object import paints_nothing
+from actiseg_noise.noises.base import Options, Parameters, mask_noise, no_reach
+from actiseg_noise.noises.units import whole_number
 from actiseg_noise.noises.view import View
 
 DEFAULTS: Options = {"delay": 2}
@@ -35,7 +34,7 @@ def earlier(view: View, delay: int) -> int:
 @mask_noise(
     "lag-v1",
     resolve=resolve_delay,
-    reach=paints_nothing,
+    reach=no_reach,
     area=area_of_earlier,
     needs=frozenset({"frames"}),
     defaults=DEFAULTS,

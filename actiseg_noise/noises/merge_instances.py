@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-import numpy.typing as npt
 
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask, Box
-from actiseg_noise.noises.base import Options, mask_noise
-from actiseg_noise.noises.drop_object import no_parameters, paints_nothing
+from actiseg_noise.noises.base import Options, mask_noise, no_parameters, no_reach
 from actiseg_noise.noises.view import Neighbours, View
 
 DEFAULTS: Options = {}
@@ -28,33 +24,21 @@ def partners(objects: Neighbours) -> dict[int, int]:
     In the order in which objects keep a contested pixel, each that is hit and not taken yet takes, of the later ones
     that are free, the one with which it shares the longest border; of equal ones the first.
     """
-    borders = shared_borders(objects.index_mask)
     found: dict[int, int] = {}
     for place, object_id in enumerate(objects.order):
         if object_id not in objects.hit or object_id in found.values():
             continue
         free = [other for other in objects.order[place + 1 :] if other not in found.values()]
-        lengths = [borders.get((min(object_id, other), max(object_id, other)), 0) for other in free]
+        lengths = [objects.borders.get((min(object_id, other), max(object_id, other)), 0) for other in free]
         if any(lengths):
             found[object_id] = free[int(np.argmax(lengths))]
     return found
 
 
-def shared_borders(index_mask: npt.NDArray[np.uint8]) -> Mapping[tuple[int, int], int]:
-    """Return (smaller id, larger id) → how many pixels of one lie right or below one of the other, 0 left out."""
-    counts = np.zeros(1 << 16, np.int64)
-    for one, other in ((index_mask[:, :-1], index_mask[:, 1:]), (index_mask[:-1], index_mask[1:])):
-        places = np.flatnonzero((one != other) & (one > 0) & (other > 0))
-        a, b = one.ravel()[places] if one.flags.c_contiguous else one.flat[places], other.flat[places]
-        low, high = np.minimum(a, b).astype(np.int64), np.maximum(a, b)
-        counts += np.bincount(low << 8 | high, minlength=1 << 16)
-    return {(int(pair) >> 8, int(pair) & 255): int(counts[pair]) for pair in np.flatnonzero(counts)}
-
-
 @mask_noise(
     "merge_instances-v1",
     resolve=no_parameters,
-    reach=paints_nothing,
+    reach=no_reach,
     area=area_of_both,
     needs=frozenset({"objects"}),
     defaults=DEFAULTS,

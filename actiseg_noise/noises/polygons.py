@@ -49,6 +49,15 @@ def box_of(mask: BinaryMask) -> Box:
     return Box(top, left, top + height, left + width)
 
 
+def centre_of(mask: BinaryMask) -> tuple[float, float]:
+    """Return (row, column) of the centre of mass, (0, 0) of an empty mask."""
+    import cv2
+
+    sums = cv2.moments(np.ascontiguousarray(mask).view(np.uint8), binaryImage=True)
+    pixels = max(sums["m00"], 1)
+    return sums["m01"] / pixels, sums["m10"] / pixels
+
+
 def trace(mask: BinaryMask) -> Iterator[tuple[Outline, list[Outline]]]:
     """Yield each connected part (8 neighbours): its outer outline and those of its holes."""
     import cv2

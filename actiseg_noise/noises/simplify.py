@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask
-from actiseg_noise.noises.base import Options, Parameters, mask_noise
+from actiseg_noise.noises.base import Options, Parameters, mask_noise, no_reach
 from actiseg_noise.noises.polygons import Outline, redraw
 from actiseg_noise.noises.units import length_px
 
@@ -30,11 +30,6 @@ def resolve_tolerance(options: Options, height: int, width: int) -> Parameters:
         ActisegError: it is no positive length.
     """
     return {"tolerance_px": length_px(options, "tolerance", height, width)}
-
-
-def no_reach(parameters: Parameters) -> int:
-    """Return 0: the corners that remain were on the outline."""
-    return 0
 
 
 @mask_noise(

@@ -10,10 +10,9 @@ import numpy.typing as npt
 from actiseg_noise.errors import UnknownNameError, raise_if
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask
-from actiseg_noise.noises.base import Options, Parameters, mask_noise
-from actiseg_noise.noises.counts import share
-from actiseg_noise.noises.drop_object import paints_nothing
+from actiseg_noise.noises.base import Options, Parameters, mask_noise, no_reach
 from actiseg_noise.noises.polygons import box_of
+from actiseg_noise.noises.units import number
 
 DEFAULTS: Options = {"cut": "narrowest", "lost": 0.25}
 CUTS = ("narrowest", "line")
@@ -30,7 +29,7 @@ def resolve_cut(options: Options, height: int, width: int) -> Parameters:
     """
     if options["cut"] not in CUTS:
         raise UnknownNameError("cut", options["cut"], CUTS)
-    lost = share(options, "lost", 0, 0.5)
+    lost = number(options, "lost", 0, 0.5)
     raise_if(lost == 0, "the option lost must be above 0: at 0 nothing is lost")
     return {"cut": options["cut"], "lost": lost}
 
@@ -38,7 +37,7 @@ def resolve_cut(options: Options, height: int, width: int) -> Parameters:
 @mask_noise(
     "split_instance-v1",
     resolve=resolve_cut,
-    reach=paints_nothing,
+    reach=no_reach,
     defaults=DEFAULTS,
     strength="lost",
     summary="one object drawn as two, one part lost",

@@ -17,11 +17,10 @@ import numpy.typing as npt
 
 from actiseg_noise.errors import raise_if
 from actiseg_noise.key import Key
-from actiseg_noise.masks import BinaryMask, Box, Picture
+from actiseg_noise.masks import BinaryMask, Box, Picture, nearest_pixels
 from actiseg_noise.noises.base import Options, Parameters, mask_noise
-from actiseg_noise.noises.counts import share, whole_number
 from actiseg_noise.noises.polygons import box_of
-from actiseg_noise.noises.units import length_px
+from actiseg_noise.noises.units import inner_share, length_px, whole_number
 from actiseg_noise.noises.view import View
 
 DEFAULTS: Options = {"size": 24, "compactness": 10, "covered": 0.5, "unit": "480p"}
@@ -43,9 +42,8 @@ def resolve_regions(options: Options, height: int, width: int) -> Parameters:
     size = length_px(options, "size", height, width)
     what = f"regions of {options['size']} ({options['unit']}) are {size:g} px on a {height}×{width} canvas"
     raise_if(size < 2, f"{what}, which changes next to nothing. Use a larger size.")
-    covered = share(options, "covered")
-    raise_if(not 0 < covered < 1, f"the option covered must be above 0 and below 1, got {covered:g}")
-    return {"size_px": size, "compactness": whole_number(options, "compactness", 1, 1000), "covered": covered}
+    covered, compactness = inner_share(options, "covered"), whole_number(options, "compactness", 1, 1000)
+    return {"size_px": size, "compactness": compactness, "covered": covered}
 
 
 def reach_of_regions(parameters: Parameters) -> int:
@@ -79,7 +77,7 @@ def superpixel(
     top, left = view.box.top, view.box.left
     picture = view.image(Box(top + near.top, left + near.left, top + near.bottom, left + near.right))
     found = regions(picture, size_px, compactness)
-    to_found = _to_scale(found.shape, tight.shape)
+    to_found = nearest_pixels(found.shape, tight.shape)
     labels = found[to_found]
     inside = np.bincount(labels[tight], minlength=int(labels.max()) + 1)
     sizes = np.bincount(labels.ravel(), minlength=len(inside))
@@ -106,13 +104,7 @@ def regions(picture: Picture, size: float, compactness: int) -> Labels:
     """Return the region of every pixel, ``int32``, of the picture scaled down so that they are 8 wide."""
     scale = min(1.0, SIDE / size)
     small = tuple(max(1, round(side * scale)) for side in picture.shape[:2])
-    return slic(picture[_to_scale(picture.shape, small)], min(size, SIDE), compactness)
-
-
-def _to_scale(have: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[Whole, Whole]:
-    """Return the index that takes an array of one size to another, (rows, columns): every pixel the nearest one."""
-    rows, columns = (np.arange(n, dtype=np.int32) * size // n for n, size in zip(wanted, have, strict=False))
-    return rows[:, None], columns
+    return slic(picture[nearest_pixels(picture.shape, small)], min(size, SIDE), compactness)
 
 
 def slic(picture: Picture, side: float, compactness: int) -> Labels:

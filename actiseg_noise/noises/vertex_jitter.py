@@ -23,7 +23,7 @@ import numpy.typing as npt
 from actiseg_noise.key import Key
 from actiseg_noise.masks import BinaryMask, Box
 from actiseg_noise.noises.base import Options, Parameters, mask_noise
-from actiseg_noise.noises.polygons import Outline, box_of, redraw
+from actiseg_noise.noises.polygons import Outline, box_of, centre_of, redraw
 from actiseg_noise.noises.units import length_px
 
 DEFAULTS: Options = {"sigma": 3, "spacing": 8, "unit": "480p"}
@@ -64,7 +64,7 @@ def vertex_jitter(key: Key, mask: BinaryMask, *, sigma_px: float, spacing_px: fl
     """
     field = key.generator("field").standard_normal((NODES, NODES, 2))
     box = box_of(mask)
-    centre = _centre(mask[box.slices])
+    centre = np.array(centre_of(mask[box.slices])[::-1])
     at_border = _border_test(box, mask.shape)
 
     def move(outline: Outline) -> Outline:
@@ -91,14 +91,6 @@ def interpolate(field: Vectors, places: Vectors) -> Vectors:
             total += weight[:, None] * field[(nodes[:, 1] + dy) % len(field), (nodes[:, 0] + dx) % len(field[0])]
             power += weight * weight
     return total / np.sqrt(power)[:, None]
-
-
-def _centre(tight: BinaryMask) -> Vectors:
-    """Return the centre of mass, (x, y) in pixels of the object's box."""
-    import cv2
-
-    moments = cv2.moments(tight.astype(np.uint8), binaryImage=True)
-    return np.array([moments["m10"], moments["m01"]]) / max(moments["m00"], 1)
 
 
 def _border_test(box: Box, shape: tuple[int, ...]) -> Callable[[Outline], npt.NDArray[np.bool_]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
@@ -63,7 +64,7 @@ class Track:
         return box
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Neighbours:
     """All objects of one frame.
 
@@ -83,18 +84,32 @@ class Neighbours:
         """Return one object's mask inside ``area`` of the canvas."""
         return self.index_mask[area.slices] == object_id
 
+    @cached_property
+    def borders(self) -> Mapping[tuple[int, int], int]:
+        """Return (smaller id, larger id) → how many pixels of one lie right or below one of the other, 0 left out.
+
+        The frame is looked through once, however many of its objects ask.
+        """
+        counts = np.zeros(1 << 16, np.int64)
+        mask = self.index_mask
+        for one, other in ((mask[:, :-1], mask[:, 1:]), (mask[:-1], mask[1:])):
+            places = np.flatnonzero((one != other) & (one > 0) & (other > 0))
+            a, b = one.flat[places], other.flat[places]
+            low, high = np.minimum(a, b).astype(np.int64), np.maximum(a, b)
+            counts += np.bincount(low << 8 | high, minlength=1 << 16)
+        return {(int(pair) >> 8, int(pair) & 255): int(counts[pair]) for pair in np.flatnonzero(counts)}
+
 
 @dataclass(frozen=True, slots=True)
 class View:
     """What one noise may see when it is applied to one object in one frame.
 
     Attributes:
-        object_id: of the object. shape: height and width of the canvas. box: where the crop lies on it.
+        object_id: of the object. box: where the crop lies on the canvas.
         object_key: the draw's address without the frame: for what is drawn once per object whatever ``temporal`` says.
     """
 
     object_id: int
-    shape: tuple[int, int]
     box: Box
     object_key: Key
     track: Track | None = None
