@@ -19,15 +19,15 @@ alone is in the layout, so an object's noun stands for its name. The vocabulary 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from actiseg_noise.borders.folders import check_file_name, natural_order, stem_of
+from actiseg_noise.borders.folders import IMAGE_SUFFIXES, check_file_name, natural_order, remembered_files, stem_of
 from actiseg_noise.borders.json_list import JsonFields, JsonList
 from actiseg_noise.datasets.base import DATASETS, Dataset
-from actiseg_noise.datasets.files import find_name, find_other_ids, image_path, missing_clips
+from actiseg_noise.datasets.files import find_other_ids, missing_clips
 from actiseg_noise.datasets.visor_names import action_address, action_folder, numbered_address
 from actiseg_noise.errors import DataError, MissingTextError
 from actiseg_noise.masks import IndexMask
@@ -86,11 +86,12 @@ class ActionVos(Dataset):
             if (clip_id := index.clip_ids[number]) not in keep:
                 continue
             try:
-                clip = _parse(fields, clip_id, index.addresses[number], number, side_of(split))
+                find_files = partial(self._on_disk, clip_id, side_of(split), with_masks=with_frames)
+                clip = _parse(fields, clip_id, index.addresses[number], number, side_of(split), find_files)
             except MissingTextError as why:
                 self.leave_out(clip_id, why)
             else:
-                yield replace(clip, frames=self._on_disk(clip, side_of(split), with_masks=with_frames))
+                yield clip
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
         """Yield each (class, noun) seen in ``splits`` once, in ascending order.
@@ -127,24 +128,27 @@ class ActionVos(Dataset):
             )
         return index_mask
 
-    def _on_disk(self, clip: Clip, side: str, *, with_masks: bool) -> tuple[FrameRecord, ...]:
-        """Return the clip's frames by the files that are there; a missing mask keeps the name it should have.
+    def _on_disk(
+        self, clip_id: str, side: str, frames: Sequence[FrameRecord], *, with_masks: bool
+    ) -> tuple[FrameRecord, ...]:
+        """Return a clip's frames by the files that are there; a missing mask keeps the name it should have.
 
         Args:
             with_masks: look for masks, too; else each has the name it should have.
         """
-        images, masks = (f"{kind}_Sparse/{side}/{clip.clip_id}" for kind in ("JPEGImages", "Annotations"))
-        frames = []
-        for frame in clip.frames:
-            mask = find_name(self.root / masks, frame.frame_id) if with_masks else None
-            frames.append(
-                replace(
-                    frame,
-                    image_path=image_path(self.root, images, frame.frame_id),
-                    mask_path=frame.mask_path if mask is None else f"{masks}/{mask}",
-                )
+        images, masks = (f"{kind}_Sparse/{side}/{clip_id}" for kind in ("JPEGImages", "Annotations"))
+        image_of = remembered_files(self.root / images, IMAGE_SUFFIXES)
+        mask_of = remembered_files(self.root / masks, None) if with_masks else {}
+        return tuple(
+            FrameRecord(
+                frame_id=frame.frame_id,
+                image_path=f"{images}/{image_of[frame.frame_id]}" if frame.frame_id in image_of else None,
+                mask_path=f"{masks}/{mask_of[frame.frame_id]}" if frame.frame_id in mask_of else frame.mask_path,
+                is_annotated=frame.is_annotated,
+                weight_path=frame.weight_path,
             )
-        return tuple(frames)
+            for frame in frames
+        )
 
     def _clips_with_masks(self, split: str, clip_ids: Sequence[str]) -> list[str]:
         """Return the clip ids that have a folder of masks; refuse or count the others."""
@@ -227,8 +231,19 @@ def _action(fields: JsonFields) -> str:
     return action_address(fields.text("video"), start, stop, fields.text("verb"), fields.text("noun"))
 
 
-def _parse(fields: JsonFields, clip_id: str, address: str, number: int, side: str) -> Clip:
-    """Return one entry of a split's file as a clip."""
+def _parse(
+    fields: JsonFields,
+    clip_id: str,
+    address: str,
+    number: int,
+    side: str,
+    find_files: Callable[[tuple[FrameRecord, ...]], tuple[FrameRecord, ...]],
+) -> Clip:
+    """Return one entry of a split's file as a clip.
+
+    Args:
+        find_files: gives its frames by the files that are there.
+    """
     return Clip(
         clip_id=clip_id,
         address=address,
@@ -237,7 +252,7 @@ def _parse(fields: JsonFields, clip_id: str, address: str, number: int, side: st
         verb=fields.text("verb"),
         noun=fields.text("noun"),
         objects=tuple(_object(object_id, item) for object_id, item in fields.objects("object_classes")),
-        frames=_frames(fields, clip_id, side),
+        frames=find_files(_frames(fields, clip_id, side)),
         source_order=number,
         verb_class=fields.optional_integer("verb_class"),
         noun_class=fields.optional_integer("noun_class"),

@@ -166,7 +166,13 @@ def check_threshold(value: int | str | None) -> int | None:
     return value
 
 
-DATASETS: Registry[type[Dataset]] = Registry("dataset", "actiseg_noise.datasets", "actiseg.datasets", ("card",))
+DATASETS: Registry[type[Dataset]] = Registry(
+    "dataset",
+    "actiseg_noise.datasets",
+    "actiseg.datasets",
+    ("card",),
+    advice="'ytvis' reads files of COCO, CVAT and Label Studio, 'davis' folders of masks",
+)
 
 D = TypeVar("D", bound=type[Dataset])
 

@@ -18,7 +18,7 @@ from actiseg_noise.borders.folders import (
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.roots import full_path
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.masks import IndexMask, find_values
 from actiseg_noise.records import FrameRecord
 
 
@@ -61,12 +61,6 @@ def near_root(root: Path, path: str) -> Path:
     return below if below.is_file() else given
 
 
-def first_mask(folder: Path) -> Path | None:
-    """Return the mask of a clip's first annotated frame, None where the folder has no mask."""
-    name = next(iter(remembered_files(folder, None).values()), None)
-    return None if name is None else folder / name
-
-
 def find_object_ids(folder: Path, void_id: int) -> tuple[int, ...]:
     """Return the objects of a clip of palette masks: the ids up to the largest of its first mask that have a pixel.
 
@@ -85,7 +79,7 @@ def find_object_ids(folder: Path, void_id: int) -> tuple[int, ...]:
 
 def _ids(index_mask: IndexMask, void_id: int) -> set[int]:
     """Return the object ids that have a pixel."""
-    return set(np.unique(index_mask).tolist()) - {0, void_id}
+    return set(find_values(index_mask)) - {0, void_id}
 
 
 def find_other_ids(index_mask: IndexMask, known: Iterable[int], void_id: int | None = None) -> list[int]:
@@ -98,7 +92,7 @@ def find_other_ids(index_mask: IndexMask, known: Iterable[int], void_id: int | N
         is_other[void_id] = 0
     if not cv2.LUT(index_mask, is_other).any():
         return []
-    return [int(value) for value in np.unique(index_mask) if is_other[value]]
+    return [value for value in find_values(index_mask) if is_other[value]]
 
 
 def missing_clips(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from hashlib import blake2b
 from pathlib import Path
@@ -20,6 +21,8 @@ from actiseg_noise.datasets.kitchen.video import PlannedVideo
 from actiseg_noise.errors import ActisegError, DataError, raise_if
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
+
+_LOG = logging.getLogger(__name__)
 
 FRAMES = 3
 _JPEG_QUALITY = 92
@@ -132,7 +135,10 @@ def draw_split(root: Path, split: str) -> dict[str, str]:
     """
     folder = root / split
     try:
-        if not folder.exists():
+        if folder.exists():
+            _LOG.info("split %s is drawn in %s", split, root)
+        else:
+            _LOG.info("drawing split %s into %s", split, root)
             with FolderDraft(folder, _never_replace, what="drawing", wait=True) as draft:
                 _draw(draft.path, split)
                 draft.commit()

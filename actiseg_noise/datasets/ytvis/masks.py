@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from actiseg_noise.datasets.ytvis_videos import Annotation, Video
+from actiseg_noise.datasets.ytvis.videos import Annotation, Video
 from actiseg_noise.errors import DataError
 from actiseg_noise.fields import shorten
-from actiseg_noise.masks import IndexMask, read_runs, read_runs_of
+from actiseg_noise.masks import BinaryMask, Box, IndexMask, compress_runs, encode_rle, read_runs, read_runs_of
 
 LONGEST_OUTLINE = 2**20
 """Pixels along the outlines of one mask's polygons: what is drawn of them takes some 100 bytes each."""
@@ -60,6 +60,16 @@ def read_spans(video: Video, frame_idx: int, annotations: Sequence[Annotation]) 
     return _sorted_spans(runs, owners)
 
 
+def code_of_mask(mask: BinaryMask) -> dict[str, Any]:
+    """Return a mask, ``bool [H, W]``, as COCO's run lengths, in the form in which files have them."""
+    return code_of_crop(mask, Box(0, 0, *mask.shape), *mask.shape)
+
+
+def code_of_crop(crop: BinaryMask, box: Box, height: int, width: int) -> dict[str, Any]:
+    """Return a mask that is background outside of a box as COCO's run lengths."""
+    return {"size": [height, width], "counts": encode_rle(crop, box, height, width).counts}
+
+
 def find_meetings(spans: Spans) -> set[tuple[int, int]]:
     """Return the pairs (i, j), i < j, of owners whose spans share a pixel, as ``find_overlaps`` does of masks."""
     found: set[tuple[int, int]] = set()
@@ -71,6 +81,16 @@ def find_meetings(spans: Spans) -> set[tuple[int, int]]:
         pairs.sort(axis=0)
         found.update((int(i), int(j)) for i, j in np.unique(pairs, axis=1).T)
     return found
+
+
+def join_spans(first: Spans, second: Spans, offset: int) -> Spans:
+    """Return the spans of both; owners of the second are ``offset`` more."""
+    starts = np.concatenate([first.starts, second.starts])
+    order = np.argsort(starts, kind="stable")
+    stops, owners = (
+        np.concatenate(both)[order] for both in ((first.stops, second.stops), (first.owners, second.owners + offset))
+    )
+    return Spans(starts[order], stops, owners)
 
 
 def paint_spans(spans: Spans, ids: Sequence[int], height: int, width: int) -> IndexMask:
@@ -134,7 +154,7 @@ def _code_of(value: Any, video: Video, frame_idx: int, annotation: Annotation) -
         if type(value) is dict:
             return _code_of_runs(value, video.height, video.width)
         if type(value) is list:
-            return _code_of_polygons(value, video.height, video.width)
+            return code_of_polygons(value, video.height, video.width)
         raise DataError(
             'expected null, run lengths {"size": [height, width], "counts": …} or a list of polygons '
             f"[[x, y, x, y, …], …], found {shorten(value)}"
@@ -161,13 +181,10 @@ def _code_of_runs(value: dict[str, Any], height: int, width: int) -> str:
         )
     if sum(counts) != height * width:
         raise DataError(f"counts: run lengths of {sum(counts):,} pixels in all, but a frame has {height * width:,}")
-    from pycocotools import mask as coco
-
-    code: bytes = coco.frPyObjects(value, height, width)["counts"]
-    return code.decode("ascii")
+    return compress_runs(counts)
 
 
-def _code_of_polygons(rings: list[Any], height: int, width: int) -> str:
+def code_of_polygons(rings: list[Any], height: int, width: int) -> str:
     """Return the union of polygons as a compressed string, drawn as COCO does."""
     outline = sum(_outline(ring, place, height, width) for place, ring in enumerate(rings))
     if outline > LONGEST_OUTLINE:

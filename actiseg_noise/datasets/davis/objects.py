@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from actiseg_noise.borders.object_folders import read_object_mask
-from actiseg_noise.datasets.davis_labels import VOID_ID
-from actiseg_noise.datasets.davis_masks import Numbers
+from actiseg_noise.datasets.davis.labels import VOID_ID
+from actiseg_noise.datasets.davis.masks import Numbers
 from actiseg_noise.datasets.layers import MOST_OBJECTS, divide_into_layers, find_overlaps
 from actiseg_noise.errors import DataError
 from actiseg_noise.fields import parse_number

@@ -7,7 +7,7 @@ from pathlib import Path
 from actiseg_noise.borders.folders import check_file_name, list_folders, walk_files
 from actiseg_noise.borders.patterns import PathPattern
 from actiseg_noise.borders.text import read_lines
-from actiseg_noise.datasets.davis_places import Places, check_place, is_pattern
+from actiseg_noise.datasets.davis.places import Places, check_place, is_pattern
 from actiseg_noise.errors import ActisegError, DataError
 
 SPLITS = ("train", "val")
@@ -32,15 +32,14 @@ class SplitLists:
         self._root, self._year, self._places, self._how_to_get = places.root, year, places, how_to_get
         if lists is None and not (self._root / USUAL_LISTS).is_dir():
             lists = next((places.lists for split in SPLITS if _has_list(self._root, places.lists, split)), None)
-        self._is_pattern = lists is not None and is_pattern(lists)
-        self._pattern = lists if self._is_pattern else None
-        self._sets = self._root / (USUAL_LISTS if lists is None or self._is_pattern else lists)
         self._is_asked = lists is not None
+        self._pattern = lists if lists is not None and is_pattern(lists) else None
+        self._sets = self._root / (lists if lists is not None and self._pattern is None else USUAL_LISTS)
 
     @property
     def has_lists(self) -> bool:
         """Return whether sequences are those of lists, not of folders."""
-        return self._is_pattern or self._sets.is_dir() or self._is_asked
+        return self._is_asked or self._sets.is_dir()
 
     def has(self, split: str) -> bool:
         """Return whether the split can be read."""

@@ -8,7 +8,7 @@ from typing import Any
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.datasets.lexicon import unknown_category_id
-from actiseg_noise.datasets.refvos_expressions import Expression
+from actiseg_noise.datasets.refvos.expressions import Expression
 from actiseg_noise.errors import DataError
 
 NO_CATEGORY = (0, "object")
@@ -19,14 +19,14 @@ class Categories:
     """What the objects of a split are.
 
     Args:
-        path: the file; None: nothing is known.
+        path: the file; None: nothing is known. is_partial: it need not know every object.
 
     Raises:
         DataError: the file is missing or malformed.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None, *, is_partial: bool = False) -> None:
+        self._path, self._is_partial = path, is_partial
         self._videos = None if path is None else JsonObject(path, inside="videos")
         self._last: tuple[str, dict[str, Any]] = ("", {})
 
@@ -40,6 +40,8 @@ class Categories:
             return NO_CATEGORY
         objects = self._objects(video)
         key = str(expression.object_id)
+        if key not in objects and self._is_partial:
+            return NO_CATEGORY
         if key not in objects:
             raise DataError(
                 f"{self._path}: has no object {key!r} in video {video!r}, to which {expression.where} refers; "
@@ -60,6 +62,8 @@ class Categories:
             entry = self._videos.read(video)
             fields = JsonFields(entry, self._videos.path, self._videos.number(video), video)
             if type(entry.get("objects")) is not dict:
+                if self._is_partial:
+                    return {}
                 raise fields.error("objects", "an object that leads from object ids to categories")
             self._last = video, entry["objects"]
         return self._last[1]

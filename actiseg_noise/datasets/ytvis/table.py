@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from actiseg_noise.datasets.ytvis_videos import check_size, name_of, take_file_names
+from actiseg_noise.datasets.ytvis.videos import check_file_names, name_of, take_size
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.fields import Fields, is_text, shorten
 
@@ -26,30 +27,28 @@ class Table:
 
     def add(self, fields: Fields, start: int, stop: int, *, is_image: bool) -> None:
         """Take in an entry."""
+        name = name_of(files_of(fields, is_image=is_image), is_image=is_image)
+        take_size(fields)
+        self.add_place(fields, name or _plain(fields.raw("video_name", fields.raw("name", ""))), start, stop)
+
+    def add_place(self, fields: Fields, name: str, start: int, stop: int) -> None:
+        """Take in what is kept of an entry; its id stands for an empty name."""
         number = take_id(fields, "id")
         where, _, _ = fields.place
         raise_if(number in self.ids, f"{where}: the id {number!r} stands twice; give each its own", DataError)
-        files = files_of(fields, is_image=is_image)
-        check_size(fields)
-        given = fields.raw("video_name", fields.raw("name", ""))
-        spare = given.replace("/", "_") if is_text(given, 200) and given.strip() else str(number)
-        self.add_place(number, name_of(files, is_image=is_image) or spare, start, stop)
-
-    def add_place(self, number: VideoId, name: str, start: int, stop: int) -> None:
-        """Take in what is kept of an entry."""
         self.ids[number] = len(self.names)
-        self.names.append(name)
+        self.names.append(name or str(number))
         self.starts.append(start)
         self.stops.append(stop)
 
 
 def files_of(fields: Fields, *, is_image: bool) -> tuple[str, ...]:
     """Return the files of a video's frames."""
-    where, kind, _ = fields.place
+    where, _, _ = fields.place
     if is_image:
         name = _lvis_name(fields) if fields.raw("file_name", None) is None else fields.text("file_name")
-        return take_file_names(Fields({"file_name": [name]}, where, kind), "file_name")
-    files = take_file_names(fields, "file_names")
+        return check_file_names([name], f"{where}: file_name")
+    files = check_file_names(fields.texts("file_names"), f"{where}: file_names")
     length = fields.raw("length", None)
     if length is not None and (type(length) is not int or length != len(files)):
         raise DataError(
@@ -57,6 +56,11 @@ def files_of(fields: Fields, *, is_image: bool) -> tuple[str, ...]:
             "file again, or mend the entry"
         )
     return files
+
+
+def _plain(name: Any) -> str:
+    """Return a video's name with '_' for '/', empty where it is none."""
+    return name.replace("/", "_") if is_text(name, 200) and name.strip() else ""
 
 
 def _lvis_name(fields: Fields) -> str:
@@ -82,12 +86,7 @@ class Links:
 
     def add_video(self, fields: Fields, start: int, stop: int) -> None:
         """Take in a video without files."""
-        number = take_id(fields, "id")
-        where, _, _ = fields.place
-        raise_if(number in self.videos.ids, f"{where}: the id {number!r} stands twice; give each its own", DataError)
-        given = fields.raw("name", "")
-        name = given.replace("/", "_") if is_text(given, 200) and given.strip() else str(number)
-        self.videos.add_place(number, name, start, stop)
+        self.videos.add_place(fields, _plain(fields.raw("name", "")), start, stop)
 
     def add_image(self, fields: Fields) -> None:
         """Take in an image's video and its place there: ``frame_index`` or ``frame_id``, else the image's own."""
@@ -129,3 +128,13 @@ def distinct(names: list[str], ids: Iterable[VideoId], path: Path) -> list[str]:
     twice = next((name for name, count in Counter(found).items() if count > 1), None)
     raise_if(twice is not None, f"{path}: two videos are called {twice!r}; rename the folder of one", DataError)
     return found
+
+
+def check_ids(what: str, ids: Iterable[VideoId], path: Path) -> None:
+    """Refuse two entries of a file, ``what`` they are, that have one id.
+
+    Raises:
+        DataError: there are such; the id is named.
+    """
+    twice = next((number for number, count in Counter(ids).items() if count > 1), None)
+    raise_if(twice is not None, f"{path}: two {what} have the id {twice}; keep one of them", DataError)

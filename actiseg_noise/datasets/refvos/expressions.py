@@ -12,10 +12,12 @@ from actiseg_noise.borders.folders import natural_order, stem_of
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.errors import DataError, MissingTextError
-from actiseg_noise.fields import parse_number, shorten
+from actiseg_noise.fields import is_text, parse_number, shorten
 
 SEPARATOR = ":"
 """Between video and expression in a clip_id."""
+
+IsPerObject = Callable[[str, tuple[int, ...]], bool]
 
 LONGEST_NAME = 240
 """Bytes of a file's or folder's name; a suffix still fits."""
@@ -66,12 +68,18 @@ class ReferredVideo:
     frame_ids: tuple[str, ...]
     expressions: tuple[Expression, ...]
 
+    @property
+    def clip_ids(self) -> tuple[str, ...]:
+        """Return the clip of each expression."""
+        return tuple(f"{self.name}{SEPARATOR}{expression.exp_id}" for expression in self.expressions)
 
-def iter_videos(path: Path, is_per_object: Callable[[str], bool]) -> Iterator[ReferredVideo]:
+
+def iter_videos(path: Path, is_per_object: IsPerObject) -> Iterator[ReferredVideo]:
     """Yield the videos of a file in the order of their clip ids; each is decoded on its own.
 
     Args:
-        is_per_object: whether a video's masks are a folder per object, whose ids need not fit into an index mask.
+        is_per_object: whether a video's masks of these objects are a folder or run lengths for each, whose ids need
+            not fit into an index mask.
 
     Raises:
         DataError: the file is missing or malformed; file, entry and key are named.
@@ -153,11 +161,12 @@ def _parse_expression(value: dict[str, Any], fields: JsonFields, exp_id: str, or
 _OBJECT_ID = 'an object id, 1 … 254 or "1" … "254", or a list of them'
 
 
-def _check_values(video: ReferredVideo, is_per_object: Callable[[str], bool]) -> None:
+def _check_values(video: ReferredVideo, is_per_object: IsPerObject) -> None:
     """Raise DataError for an object that no index mask can show, where the masks are index masks."""
     for expression in video.expressions:
-        strange = [object_id for object_id in expression.object_ids or () if not 1 <= object_id < 255]
-        if strange and not is_per_object(video.name):
+        ids = expression.object_ids or ()
+        strange = [object_id for object_id in ids if not 1 <= object_id < 255]
+        if strange and not is_per_object(video.name, ids):
             place = f"{video.name}.expressions.{expression.exp_id}.obj_id"
             where = expression.where.partition(", expression")[0]
             raise DataError(f"{where}, key {place!r}: expected {_OBJECT_ID}, found {strange[0]}")
@@ -216,7 +225,7 @@ def _check_part(part: str, name: str, where: str, *, can_have_colon: bool = Fals
         raise DataError(
             f"{where}: {name[:80]!r} cannot be part of a clip id, <video>{SEPARATOR}<expression>; rename it"
         )
-    if not _is_writable(part) or len(part.encode()) > LONGEST_NAME:
+    if not is_text(part) or len(part.encode()) > LONGEST_NAME:
         raise DataError(
             f"{where}: {name[:80]!r} has lone surrogates or more than {LONGEST_NAME} bytes; no file is called so, "
             "rename it"
@@ -224,8 +233,3 @@ def _check_part(part: str, name: str, where: str, *, can_have_colon: bool = Fals
 
 
 _SEPARATORS = frozenset("/\\\0")
-
-
-def _is_writable(name: str) -> bool:
-    """Return whether ``name`` can be written as UTF-8."""
-    return name.isascii() or not any("\ud800" <= character <= "\udfff" for character in name)

@@ -1,22 +1,31 @@
-"""A JSON file of videos opened: its form found, what lies where kept as long as the file stays as it is."""
+"""A file of videos opened: its form found, what lies where kept as long as the file stays as it is.
+
+Memory follows the number of videos and annotations, never the masks: an entry is decoded again when its video is read.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 
 from actiseg_noise.borders.json_lists import iter_json_lists
 from actiseg_noise.borders.json_object import file_stamp
-from actiseg_noise.datasets.ytvis_datumaro import DatumaroFile
-from actiseg_noise.datasets.ytvis_entries import Entries
-from actiseg_noise.datasets.ytvis_index import AnnotationFile
-from actiseg_noise.datasets.ytvis_linked import LinkedFile
-from actiseg_noise.datasets.ytvis_tracks import BurstFile, SavFile
-from actiseg_noise.datasets.ytvis_videos import Video, VideoFile
+from actiseg_noise.borders.text import first_character
+from actiseg_noise.datasets.ytvis.coco import AnnotationFile
+from actiseg_noise.datasets.ytvis.cvat import open_cvat
+from actiseg_noise.datasets.ytvis.datumaro import DatumaroFile
+from actiseg_noise.datasets.ytvis.entries import Entries
+from actiseg_noise.datasets.ytvis.label_studio import LabelStudioFile
+from actiseg_noise.datasets.ytvis.linked import LinkedFile
+from actiseg_noise.datasets.ytvis.tracks import BurstFile, SavFile
+from actiseg_noise.datasets.ytvis.videos import Video, VideoFile
 from actiseg_noise.errors import DataError
 
 FILES_KEPT = 8
 VIDEOS_KEPT = 2
+
+_BY_FIRST_CHARACTER: dict[str, Callable[[Path], VideoFile]] = {"[": LabelStudioFile, "<": open_cvat}
 
 
 def open_annotations(path: Path) -> VideoFile:
@@ -31,6 +40,12 @@ def read_video(path: Path, name: str) -> Video:
 
 @lru_cache(FILES_KEPT)
 def _open(path: Path, changed_ns: int, size: int) -> VideoFile:
+    other = _BY_FIRST_CHARACTER.get(first_character(path))
+    return _open_lists(path) if other is None else other(path)
+
+
+def _open_lists(path: Path) -> VideoFile:
+    """Return a file that holds a JSON object of lists."""
     entries = Entries(path)
     for key, number, start, stop, value in iter_json_lists(path):
         entries.add(key, number, start, stop, value)

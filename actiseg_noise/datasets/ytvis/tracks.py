@@ -6,16 +6,15 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from actiseg_noise.borders.json_lists import read_json_part, read_json_parts
-from actiseg_noise.datasets.ytvis_entries import Entries
-from actiseg_noise.datasets.ytvis_table import distinct
-from actiseg_noise.datasets.ytvis_videos import (
+from actiseg_noise.borders.json_lists import iter_json_parts, read_json_part
+from actiseg_noise.datasets.ytvis.entries import Entries
+from actiseg_noise.datasets.ytvis.table import distinct
+from actiseg_noise.datasets.ytvis.videos import (
     LARGEST_CATEGORY,
     Annotation,
     Video,
     VideoFile,
-    check_size,
-    take_file_names,
+    check_file_names,
     take_size,
 )
 from actiseg_noise.errors import DataError, raise_if
@@ -35,14 +34,9 @@ class BurstFile(VideoFile):
 
     def __init__(self, path: Path, entries: Entries) -> None:
         table = entries.tracks.sequences
-        self.path, self.categories, self.split = path, entries.categories, entries.tracks.split
-        self.names = distinct(table.names, table.ids, path)
-        self._places = {name: place for place, name in enumerate(self.names)}
+        super().__init__(path, distinct(table.names, table.ids, path), entries.categories, entries.tracks.split)
         self._starts, self._stops = table.starts, table.stops
         self._has_objects = entries.tracks.has_objects
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._places
 
     def has_objects(self, name: str) -> bool:
         """See :class:`VideoFile`."""
@@ -56,7 +50,7 @@ class BurstFile(VideoFile):
         size = take_size(fields)
         folder = "/".join(fields.text(key) for key in ("dataset", "seq_name") if fields.raw(key, None))
         names = [f"{folder}/{file}" if folder else file for file in fields.texts("annotated_image_paths")]
-        files = take_file_names(Fields({"annotated_image_paths": names}, where), "annotated_image_paths")
+        files = check_file_names(names, f"{where}: annotated_image_paths")
         tracks = self._read_tracks(fields)
         frames = self._read_frames(fields, files, tracks) if with_masks else []
         found = [
@@ -134,17 +128,14 @@ class SavFile(VideoFile):
 
     def __init__(self, path: Path, entries: Entries) -> None:
         tracks = entries.tracks
-        self.path, self.split = path, str(tracks.facts.get("video_split", ""))
-        self.categories = dict([NO_CATEGORY])
         facts = {key: _whole(tracks.facts.get(f"video_{key}")) for key in ("height", "width")}
         self._fields = Fields(facts | {"id": tracks.facts.get("video_id")}, str(path))
-        check_size(self._fields)
-        self.names = [self._name()]
+        take_size(self._fields)
+        name = self._fields.raw("id")
+        raise_if(not is_name(name), f"{path}: video_id: expected the name of a video, found {shorten(name)}", DataError)
+        super().__init__(path, [name], dict([NO_CATEGORY]), str(tracks.facts.get("video_split", "")))
         self._frames = tracks.masklets
         self._ids = self._check_ids(tracks.masklet_ids)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.names
 
     def has_objects(self, name: str) -> bool:
         """See :class:`VideoFile`."""
@@ -154,7 +145,7 @@ class SavFile(VideoFile):
         """See :class:`VideoFile`."""
         where = f"{self.path}: video {name!r}"
         files = tuple(f"{name}/{SAV_STEP * number:05d}.jpg" for number in range(len(self._frames)))
-        parts = read_json_parts(self.path, self._frames) if with_masks else []
+        parts = iter_json_parts(self.path, self._frames) if with_masks else ()
         frames = [self._check_frame(masks, number, where) for number, masks in enumerate(parts)]
         order = sorted(range(len(self._ids)), key=self._ids.__getitem__)
         found = tuple(
@@ -171,13 +162,6 @@ class SavFile(VideoFile):
                 f"masklet_id, found {found}; fetch the file again"
             )
         return masks
-
-    def _name(self) -> str:
-        """Return the video's name."""
-        name = self._fields.raw("id")
-        if not is_name(name):
-            raise DataError(f"{self.path}: video_id: expected the name of a video, found {shorten(name)}")
-        return str(name)
 
     def _check_ids(self, found: list[Any]) -> list[int]:
         """Return the ids of the masklets."""

@@ -1,9 +1,10 @@
-"""Referring video object segmentation: Ref-YouTube-VOS, Ref-DAVIS, MeViS, ReVOS and others, whose files have one form.
+"""Referring video object segmentation: Ref-YouTube-VOS, Ref-DAVIS, MeViS, ReVOS, EgoMask and others of one form.
 
 What: videos with sentences, each of which refers to one object (in MeViS and ReVOS: to several, or to none). How much:
 Ref-YouTube-VOS 3,978 videos with 15,009 expressions, Ref-DAVIS 90 videos, MeViS 2,006 videos with 28,570 (2023) or
 33,072 (2024) expressions. Licence: YouTube-VOS and MeViS are for non-commercial research, each under its own
-terms; Ref-DAVIS states none; ask the authors of others. Citation and how to get it: ``RefVos.card``.
+terms; Ref-DAVIS states none; ask the authors of others. EgoMask's masks were not at hand: its form is that of its
+README, its loaders and its evaluation. Citation and how to get it: ``RefVos.card``.
 
 Layout, relative to the root; the first form is that of Ref-YouTube-VOS and Ref-DAVIS, the second that of MeViS, the
 third that of ReVOS::
@@ -18,7 +19,14 @@ third that of ReVOS::
     meta_expressions_<split>_.json                      as MeViS; without ``_<split>_`` of whatever split is asked for
     mask_dict.json                                      of all splits, or ``mask_dict_<split>.json``
 
-    <split>/JPEGImages/<video>/<frame>.jpg              or, like the masks, JPEGImages/… at the root
+    meta_expressions.json, subset/<subset>/…            EgoMask: all videos, or those of one subset
+    annotations/<video>/<obj_id>.json                   frame → run lengths; that of a ``medium`` video is that of the
+                                                        longer one, whose name ends at ``--``
+    meta_expressions/train/meta_expressions.json        EgoMask-Train; train/mask_dict.json leads from the text
+                                                        ``('<video>', '<obj_id>')`` to run lengths, one per frame
+
+    <split>/JPEGImages/<video>/<frame>.jpg              or, like the masks, JPEGImages/… at the root; of EgoMask
+                                                        JPEGImages/{egotracks,refego}/<video>
 
 MeViSv2's ``meta_expressions_v2.json`` may stand beside or instead of the first version's: the newest is read, and said.
 Masks of either form go with expressions of either place. A video's name may have folders (``UVO/train/v1``).
@@ -26,6 +34,10 @@ Masks of either form go with expressions of either place. A video's name may hav
 An expression says what it refers to: ``anno_id``, the annotations whose run lengths are united, or ``obj_id``, the
 values in the index masks, one or a list; or the folders of an object each, where ``Annotations/<video>`` has such
 (``<obj_id>/<frame>.png``). An empty list refers to nothing: the object is negative, its masks are empty.
+
+EgoMask is a benchmark: it is read as ``test`` or another evaluation split, not as ``train``. Objects that its
+``meta.json`` does not know, or of which it says no category, are "object". A frame without run lengths is one in which
+the object is not visible, as its evaluation takes it.
 
 One expression is one clip of one object, ``<video>:<exp_id>``. No action is named, so the verb is "refer" and the noun
 is the object's category ("giant panda" for ``giant_panda``), or "object" where none is known. The expression is the
@@ -46,10 +58,12 @@ from actiseg_noise.borders.images import frame_size
 from actiseg_noise.datasets.base import DATASETS, Dataset
 from actiseg_noise.datasets.files import missing_clips, near_root
 from actiseg_noise.datasets.referring import VERB, make_template
-from actiseg_noise.datasets.refvos_categories import NO_CATEGORY, Categories
-from actiseg_noise.datasets.refvos_drawn import VOID_ID, read_drawn
-from actiseg_noise.datasets.refvos_expressions import SEPARATOR, Expression, iter_videos
-from actiseg_noise.datasets.refvos_files import (
+from actiseg_noise.datasets.refvos.categories import NO_CATEGORY, Categories
+from actiseg_noise.datasets.refvos.drawn import VOID_ID, read_drawn
+from actiseg_noise.datasets.refvos.egomask import SUBSETS, check_evaluation, check_subset, is_benchmark, rows_of
+from actiseg_noise.datasets.refvos.expressions import Expression, iter_videos
+from actiseg_noise.datasets.refvos.files import (
+    EXPRESSIONS,
     SPLITS,
     SplitFiles,
     check_version,
@@ -57,8 +71,8 @@ from actiseg_noise.datasets.refvos_files import (
     find_split,
     splits_on_disk,
 )
-from actiseg_noise.datasets.refvos_frames import SplitMasks
-from actiseg_noise.datasets.refvos_masks import join_ids, read_union, split_ids
+from actiseg_noise.datasets.refvos.frames import SplitMasks
+from actiseg_noise.datasets.refvos.masks import join_ids, read_union, split_ids
 from actiseg_noise.datasets.selection import ALL
 from actiseg_noise.errors import DataError
 from actiseg_noise.masks import IndexMask
@@ -91,11 +105,12 @@ class RefVos(Dataset):
     Args:
         version: of the expressions: ``2`` is ``meta_expressions_v2.json``, ``1`` the file whose name says none.
             Default: the newest that is there.
+        subset: of EgoMask, ``long``, ``medium`` or ``short``: the expressions in ``subset/<subset>``. Default: all.
         meta: a file of categories in the form of ``meta.json``, relative to the root or to the working directory.
             Default: ``<split>/meta.json`` where it is there, ``meta.json`` of expressions at the root.
 
     Raises:
-        ActisegError: a version that is no number.
+        ActisegError: a version that is no number, or an unknown subset.
     """
 
     card = DatasetCard(
@@ -111,7 +126,8 @@ class RefVos(Dataset):
         how_to_get="Ref-YouTube-VOS from https://youtube-vos.org/dataset/rvos, MeViS from "
         "https://henghuiding.com/MeViS; the root is the folder that holds train, valid, … and, for Ref-YouTube-VOS, "
         "meta_expressions; of ReVOS (https://github.com/cilinyan/ReVOS-api) it is the one with its meta_expressions_… "
-        "files. Ref-DAVIS is made from DAVIS by ReferFormer's convert_davis_to_ytvos.py.",
+        "files. Ref-DAVIS is made from DAVIS by ReferFormer's convert_davis_to_ytvos.py. EgoMask from "
+        "https://github.com/LaVi-Lab/EgoMask, its images from Ego4D; the root is egomask, or egomask-train.",
         splits=SPLITS,
         eval_splits=SPLITS[1:],
         void_id=VOID_ID,
@@ -122,16 +138,23 @@ class RefVos(Dataset):
         *(f"{split}/meta_expressions.json" for split in card.splits),
         "train/meta_expressions_v2.json",
         "valid_u/meta_expressions_v2.json",
+        *(f"subset/{subset}/meta_expressions.json" for subset in SUBSETS),
         "meta_expressions_train_.json",
         "meta_expressions_valid_.json",
     )
     chooses = True
 
     def __init__(
-        self, root: Path, *, skip_missing: bool = False, meta: str | None = None, version: int | str | None = None
+        self,
+        root: Path,
+        *,
+        skip_missing: bool = False,
+        meta: str | None = None,
+        version: int | str | None = None,
+        subset: str | None = None,
     ) -> None:
         super().__init__(root, skip_missing=skip_missing)
-        self.version = check_version(version)
+        self.version, self.subset = check_version(version), check_subset(subset)
         self.meta = None if meta is None else near_root(root, meta)
 
     def iter_clips(self, split: str, *, with_frames: bool) -> Iterator[Clip]:
@@ -144,19 +167,19 @@ class RefVos(Dataset):
         """
         self.check_split(split)
         files = self._files(split)
+        check_evaluation(files, self.card.eval_splits)
         masks = SplitMasks(files)
-        categories = Categories(self._meta_path(files))
+        categories = self._categories(files)
         wanted = self._wanted(files, masks)
         kept = self._clips_with_masks(files, masks, wanted) if with_frames else wanted
         for video in iter_videos(files.expressions, masks.is_per_object):
-            for expression in video.expressions:
-                clip_id = f"{video.name}{SEPARATOR}{expression.exp_id}"
+            for clip_id, expression in zip(video.clip_ids, video.expressions, strict=True):
                 if kept is not None and clip_id not in kept:
                     continue
                 if expression.problem is not None:
                     self.leave_out(clip_id, expression.problem)
                     continue
-                clip = _clip(video.name, expression, categories)
+                clip = _clip(clip_id, video.name, expression, categories)
                 yield replace(clip, frames=masks.frames(video, expression)) if with_frames else clip
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
@@ -170,7 +193,7 @@ class RefVos(Dataset):
         found: set[tuple[int, str]] = set()
         on_disk = [split for split in splits_on_disk(self.root, self.version) if split in splits]
         for files in {found.expressions: found for found in map(self._files, on_disk or splits[:1])}.values():
-            categories = Categories(self._meta_path(files))
+            categories = self._categories(files)
             for video in iter_videos(files.expressions, SplitMasks(files).is_per_object):
                 found.update(categories.find(video.name, e) for e in video.expressions if e.names_object)
         for category_id, noun in sorted(found or {NO_CATEGORY}):
@@ -190,9 +213,11 @@ class RefVos(Dataset):
             if not frame.mask_path.endswith(".json"):
                 return read_drawn(self.root / frame.mask_path, clip.video_id, ids, object_id)
             frame_ids = tuple(item.frame_id for item in clip.frames)
-            path = self.root / frame.mask_path
-            index_mask = read_union(path, ids, frame_ids, frame_ids.index(frame.frame_id))
-            return self._empty_mask(path, clip, frame) if index_mask is None else index_mask
+            rows = rows_of(self.root, frame.mask_path, clip.video_id, ids)
+            index_mask = read_union(rows, frame_ids, frame_ids.index(frame.frame_id))
+            if index_mask is None:
+                return self._empty_mask(self.root / frame.mask_path, clip, frame)
+            return index_mask * np.uint8(object_id)
         except DataError as error:
             if repr(clip.clip_id) in str(error):
                 raise
@@ -213,8 +238,7 @@ class RefVos(Dataset):
         if self.selection == ALL:
             return None
         videos = iter_videos(files.expressions, masks.is_per_object)
-        clip_ids = (f"{v.name}{SEPARATOR}{e.exp_id}" for v in videos for e in v.expressions)
-        return set(self.choose(clip_ids, files.split))
+        return set(self.choose((clip_id for video in videos for clip_id in video.clip_ids), files.split))
 
     def _clips_with_masks(self, files: SplitFiles, masks: SplitMasks, wanted: set[str] | None) -> set[str]:
         """Return the wanted clips that have a mask (None: of all); refuse or count the others."""
@@ -222,8 +246,7 @@ class RefVos(Dataset):
         missing: list[str] = []
         unsaid = 0
         for video in iter_videos(files.expressions, masks.is_per_object):
-            for expression in video.expressions:
-                clip_id = f"{video.name}{SEPARATOR}{expression.exp_id}"
+            for clip_id, expression in zip(video.clip_ids, video.expressions, strict=True):
                 if wanted is not None and clip_id not in wanted:
                     continue
                 if masks.has(video, expression):
@@ -238,10 +261,11 @@ class RefVos(Dataset):
         self.skipped.extend(sorted(set(missing).difference(self.skipped)))
         return kept
 
-    def _meta_path(self, files: SplitFiles) -> Path | None:
-        """Return the split's file of categories, None where there is none."""
+    def _categories(self, files: SplitFiles) -> Categories:
+        """Return what the objects of a split are, by its file of categories where there is one."""
         beside = self.root / files.folder / "meta.json"
-        return self.meta or (beside if beside.is_file() else None)
+        path = self.meta or (beside if beside.is_file() else None)
+        return Categories(path, is_partial=self.meta is None and is_benchmark(files))
 
     def _files(self, split: str) -> SplitFiles:
         """Return where the split's files are.
@@ -250,6 +274,8 @@ class RefVos(Dataset):
             DataError: it has no expressions (the splits that have some are named), or two files of one version.
         """
         found = find_split(self.root, split, self.version)
+        if self.subset is not None:
+            found = SplitFiles(self.root, split, self.root / "subset" / self.subset / f"{EXPRESSIONS}.json", 1, "")
         if found is not None:
             return found
         others = splits_on_disk(self.root)
@@ -257,7 +283,7 @@ class RefVos(Dataset):
         raise DataError(f"{describe_places(self.root, split)} ({there}). Get it: {self.card.how_to_get}")
 
 
-def _clip(video: str, expression: Expression, categories: Categories) -> Clip:
+def _clip(clip_id: str, video: str, expression: Expression, categories: Categories) -> Clip:
     """Return one expression as a clip without frames."""
     category_id, noun = categories.find(video, expression)
     known_noun = None if (category_id, noun) == NO_CATEGORY else noun
@@ -273,7 +299,7 @@ def _clip(video: str, expression: Expression, categories: Categories) -> Clip:
         template=make_template(expression.text, known_noun, expression.where),
     )
     return Clip(
-        clip_id=f"{video}{SEPARATOR}{expression.exp_id}",
+        clip_id=clip_id,
         address=f"{video}/{expression.exp_id}",
         video_id=video,
         narration=expression.text,

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from actiseg_noise.borders.folders import natural_order
-from actiseg_noise.datasets.davis_labels import VOID_ID, LabelMap
-from actiseg_noise.datasets.davis_lists import YEARS, is_davis
-from actiseg_noise.datasets.davis_masks import VideoNumbers, read_first_numbers, read_video_numbers, shows_foreground
-from actiseg_noise.datasets.davis_objects import (
+from actiseg_noise.datasets.davis.labels import VOID_ID, LabelMap
+from actiseg_noise.datasets.davis.lists import YEARS, is_davis
+from actiseg_noise.datasets.davis.masks import VideoNumbers, read_first_numbers, read_video_numbers, shows_foreground
+from actiseg_noise.datasets.davis.objects import (
     FOREGROUND_KEY,
     Thing,
     files_key,
@@ -17,12 +17,12 @@ from actiseg_noise.datasets.davis_objects import (
     place_things,
     read_overlaps,
 )
-from actiseg_noise.datasets.davis_places import Places
-from actiseg_noise.datasets.davis_texts import MetaTexts, SequenceTexts, readable
+from actiseg_noise.datasets.davis.places import Places
+from actiseg_noise.datasets.davis.texts import MetaTexts, SequenceTexts, readable
 from actiseg_noise.records import FrameRecord
 
 if TYPE_CHECKING:
-    from actiseg_noise.datasets.davis import Davis
+    from actiseg_noise.datasets.davis.adapter import Davis
 
 
 class VideoReader:

@@ -1,25 +1,15 @@
-"""What lies where in a JSON file of videos or images with masks: read through once, kept as numbers.
-
-Memory follows the number of videos and annotations, never the masks: an entry is decoded again when its video is read.
-"""
+"""Files of YouTube-VIS's form, ``videos`` with ``file_names``, and of COCO's, ``images`` alone."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from actiseg_noise.borders.json_lists import read_json_parts
-from actiseg_noise.datasets.ytvis_entries import Entries, Numbers, Pair, as_array, phrase_of
-from actiseg_noise.datasets.ytvis_table import VideoId, distinct, files_of
-from actiseg_noise.datasets.ytvis_videos import (
-    Annotation,
-    Video,
-    VideoFile,
-    take_size,
-)
+from actiseg_noise.borders.json_lists import iter_json_parts
+from actiseg_noise.datasets.ytvis.entries import Entries, Pair, phrase_of
+from actiseg_noise.datasets.ytvis.rows import Rows
+from actiseg_noise.datasets.ytvis.table import VideoId, distinct, files_of
+from actiseg_noise.datasets.ytvis.videos import Annotation, Video, VideoFile, take_size
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.fields import Fields, shorten
 
@@ -32,19 +22,13 @@ class AnnotationFile(VideoFile):
     """
 
     def __init__(self, path: Path, entries: Entries) -> None:
-        self.path = path
         entries.check()
         self.is_images = not entries.videos.starts
         table = entries.images if self.is_images else entries.videos
-        self.names = distinct(table.names, table.ids, path)
-        self.categories, self.split = entries.categories, entries.tracks.split
-        self._places = {name: place for place, name in enumerate(self.names)}
+        super().__init__(path, distinct(table.names, table.ids, path), entries.categories, entries.tracks.split)
         self._starts, self._stops = table.starts, table.stops
         self._rows = Rows(entries.annotations, table.ids, path, "image" if self.is_images else "video")
         self._absent = _absent(entries, table.ids, self._rows)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._places
 
     def has_objects(self, name: str) -> bool:
         """See :class:`VideoFile`."""
@@ -56,7 +40,7 @@ class AnnotationFile(VideoFile):
         place = self._places[name]
         rows = self._rows.of(place).tolist()
         parts = [(self._starts[place], self._stops[place]), *map(self._rows.place_of, rows if with_masks else ())]
-        entry, *masks = read_json_parts(self.path, parts)
+        entry, *masks = iter_json_parts(self.path, parts)
         fields = Fields(entry, f"{self.path}: {'image' if self.is_images else 'video'} {name!r}")
         files = files_of(fields, is_image=self.is_images)
         if with_masks:
@@ -86,60 +70,6 @@ class AnnotationFile(VideoFile):
                 f"found {found}; fetch the file again, or mend the annotation"
             )
         return Annotation(number, category_id, masks)
-
-
-class Rows:
-    """The annotations in order of video and id.
-
-    Attributes:
-        order: their positions in the file. ids, categories, starts, stops: of each.
-
-    Raises:
-        DataError: an id stands twice, or an annotation is of a video that the file does not have.
-    """
-
-    def __init__(self, numbers: Numbers, videos: dict[VideoId, int], path: Path, kind: str) -> None:
-        self._check_ids(as_array(numbers.ids), path)
-        places = np.array([videos.get(owner, -1) for owner in numbers.owners] or [0], np.int64)
-        of_each = places[as_array(numbers.videos)]
-        strangers = np.flatnonzero(of_each < 0)
-        if len(strangers):
-            first = int(strangers[0])
-            owner = next(owner for owner, place in numbers.owners.items() if place == numbers.videos[first])
-            raise DataError(
-                f"{path}: annotation {numbers.ids[first]}: {kind} {owner!r} is not among the {len(videos)} {kind}s of "
-                f"the file; add the {kind}, or mend the annotation"
-            )
-        self.order = order = np.lexsort((as_array(numbers.ids), of_each))
-        self._videos = of_each[order]
-        self.ids, self.categories, self.starts, self.stops = (
-            as_array(values)[order] for values in (numbers.ids, numbers.categories, numbers.starts, numbers.stops)
-        )
-
-    def of(self, place: int) -> npt.NDArray[np.int64]:
-        """Return the rows of one video."""
-        first, last = np.searchsorted(self._videos, (place, place + 1))
-        return np.arange(first, last)
-
-    def place_of(self, row: int) -> tuple[int, int]:
-        """Return where an annotation lies in the file: its first byte and the byte after its last."""
-        return int(self.starts[row]), int(self.stops[row])
-
-    def count(self, place: int, category_id: int) -> int:
-        """Return how many annotations a video has of one category."""
-        rows = self.of(place)
-        return int(np.count_nonzero(self.categories[rows] == category_id))
-
-    @staticmethod
-    def _check_ids(ids: npt.NDArray[np.int64], path: Path) -> None:
-        ordered = np.argsort(ids, kind="stable")
-        twice = np.flatnonzero(np.diff(ids[ordered]) == 0)
-        if len(twice):
-            first, second = ordered[twice[0] : twice[0] + 2].tolist()
-            raise DataError(
-                f"{path}: annotation id {int(ids[first])} stands twice (annotations[{first}] and [{second}]); "
-                "give each annotation an id of its own"
-            )
 
 
 def _absent(entries: Entries, videos: dict[VideoId, int], rows: Rows) -> dict[int, tuple[int, ...]]:

@@ -1,7 +1,7 @@
 """Videos and images with a mask per object, in the JSON of YouTube-VIS and of COCO.
 
 What: YouTube-VIS, OVIS, UVO, LV-VIS, SA-Co/VEval and what else has their form; COCO's instances and files like them;
-BURST, TAO; the masklets of SA-V; Datumaro's own form, which CVAT exports.
+BURST, TAO; the masklets of SA-V; Datumaro's own form, which CVAT exports; CVAT's own XML; exports of Label Studio.
 How much, licence, citation and how to get it: ``YtVis.card``.
 
 Layout, relative to the root; the first file that is there is read, and ``file`` names any other::
@@ -28,6 +28,9 @@ Layout, relative to the root; the first file that is there is read, and ``file``
     items        [{id, image, annotations}]               Datumaro: masks and polygons of each image, size [height,
                                                         width]; polygons of one group and label are one object
     …/<video>_manual.json                               SA-V, at any depth: one file a video; split train
+    [{id, data, annotations}]                           Label Studio, exported as JSON: a list of tasks
+    <split>.xml, annotations/<split>.xml,               CVAT 1.1, "for video" and "for images"; annotations.xml itself
+    <split>/annotations.xml                             is of split train
 
 A mask is run lengths, compressed or as a list, or polygons, whose union is drawn as COCO does; ``null`` and ``[]``
 say that the object is not visible. A video's name is the folder of its frames, an image's its file; where several have
@@ -43,6 +46,21 @@ of ``num_masklets`` 0) is a negative object of the video's first clip that has r
 visible. The pairs' counts must be those of the annotations. So are the classes that BURST says are absent
 (``neg_category_ids``). SA-V names no classes: the noun is "object", and mask noise alone is possible; its masks are on
 every fourth frame, from ``00000`` on. ``file`` may name a folder of its files, or one ``<video>_auto.json``.
+
+Label Studio: each brush region (opaque pixels) and polygon of a task is an object, in the file's order; the noun is its
+label. Of several annotations the ground truth is read, else the one changed last; cancelled ones and predictions are
+not. Boxes, and videos, which have boxes alone, are no masks: a warning counts them. The image is the one value of
+``data`` that ends as an image does, or that of the key ``image``: ``/data/upload/1/ab12cd34-cup.jpg`` is ``cup.jpg``,
+found with or without the eight digits; ``/data/local-files/?d=days/1/cup.jpg`` and addresses of servers and buckets are
+found by their path, or the end of it.
+
+CVAT for video: a task is a video, a track an object, or all tracks of one group and label; frames are
+``frame_000012``, those in which an object is visible. Shapes that CVAT interpolated are in its export and are read;
+nothing is interpolated here: a frame of which a track says nothing, between two of its shapes or after the last, is
+left out, and a warning says so. A task of images has no size of frames: export it "for images". There each image is a
+clip of one frame; shapes of one group and label are an object. What ``export --format cvat`` wrote comes back as it
+was, objects that were visible, with their ids, expressions and flags: images of one folder are a clip. Files with a
+DOCTYPE are refused. Of both tools category ids are made from nouns, as their files number none.
 """
 
 from __future__ import annotations
@@ -51,8 +69,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from actiseg_noise.datasets.base import DATASETS, Dataset
-from actiseg_noise.datasets.referring import VERB
-from actiseg_noise.datasets.ytvis_files import (
+from actiseg_noise.datasets.referring import VERB, make_template
+from actiseg_noise.datasets.ytvis.files import (
     EVAL_SPLITS,
     SPLITS,
     Images,
@@ -63,10 +81,10 @@ from actiseg_noise.datasets.ytvis_files import (
     named_file,
     named_files,
 )
-from actiseg_noise.datasets.ytvis_layers import Layer, join_ids, list_layers, object_ids, pick_joined
-from actiseg_noise.datasets.ytvis_masks import paint_spans, read_spans
-from actiseg_noise.datasets.ytvis_open import open_annotations, read_video
-from actiseg_noise.datasets.ytvis_videos import Annotation, Video
+from actiseg_noise.datasets.ytvis.forms import open_annotations, read_video
+from actiseg_noise.datasets.ytvis.layers import Layer, join_ids, list_layers, object_ids, pick_joined
+from actiseg_noise.datasets.ytvis.masks import paint_spans, read_spans
+from actiseg_noise.datasets.ytvis.videos import Annotation, Video
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.masks import IndexMask
 from actiseg_noise.records import NOUN, Clip, DatasetCard, FrameRecord, ObjectRecord
@@ -150,7 +168,8 @@ class YtVis(Dataset):
             found = open_annotations(layer.path)
             video = found.read(layer.video, with_masks=False)
             members = layer.pick(video.annotations)
-            frames = self._frames(layer.path, video, members, images) if with_frames else ()
+            mask_path = layer.path.relative_to(self.root).as_posix()
+            frames = make_frames(video, members, mask_path, images) if with_frames else ()
             yield make_clip(layer, video, members, found.categories, frames)
 
     def iter_vocabulary(self, splits: tuple[str, ...]) -> Iterator[ObjectRecord]:
@@ -183,14 +202,6 @@ class YtVis(Dataset):
         members = pick_joined(video.annotations, str(frame.mask_key), video.where)
         return paint(video, frame.frame_id, members, [item.object_id for item in clip.objects])
 
-    def _frames(
-        self, path: Path, video: Video, members: Sequence[Annotation], images: Images
-    ) -> tuple[FrameRecord, ...]:
-        """Return the frames, each with the annotations that are read for it."""
-        mask_path, key = path.relative_to(self.root).as_posix(), join_ids(members)
-        found = zip(video.frame_ids, images.find(video.file_names, video.name), strict=True)
-        return tuple(FrameRecord(frame_id, image, mask_path, True, mask_key=key) for frame_id, image in found)
-
     def _paths(self, split: str, *, is_checked: bool = True) -> list[Path]:
         """Return the file of a split; of SA-V all its files, which have the same categories."""
         name = "" if self.file is None else self.file.relative_to(self.root).as_posix()
@@ -210,7 +221,7 @@ def make_clip(
 ) -> Clip:
     """Return a layer as a clip; ``members`` are its annotations."""
     numbers = zip(object_ids(video, members), members, strict=True)
-    objects = tuple(_object(number, one, categories[one.category_id]) for number, one in numbers)
+    objects = tuple(_object(number, one, categories[one.category_id], video.where) for number, one in numbers)
     return Clip(
         clip_id=layer.clip_id,
         address=layer.clip_id,
@@ -224,19 +235,28 @@ def make_clip(
     )
 
 
+def make_frames(video: Video, members: Sequence[Annotation], mask_path: str, images: Images) -> tuple[FrameRecord, ...]:
+    """Return a video's frames, each with the annotations that are read for it from the file ``mask_path``."""
+    key = join_ids(members)
+    named = (images.find(names, video.name) for names in (video.file_names, *video.other_names))
+    found = zip(video.frame_ids, next(filter(any, named), (None,) * len(video.file_names)), strict=True)
+    return tuple(FrameRecord(frame_id, image, mask_path, True, mask_key=key) for frame_id, image in found)
+
+
 def paint(video: Video, frame_id: str, members: Sequence[Annotation], ids: Sequence[int]) -> IndexMask:
     """Return the index mask of one frame of some of a video's annotations, ``uint8 [H, W]``."""
     frame_idx = video.frame_ids.index(frame_id)
     return paint_spans(read_spans(video, frame_idx, members), ids, video.height, video.width)
 
 
-def _object(object_id: int, annotation: Annotation, noun: str) -> ObjectRecord:
+def _object(object_id: int, annotation: Annotation, noun: str, where: str) -> ObjectRecord:
     """Return an object; one without annotation is a phrase that names nothing."""
+    text = annotation.text
     return ObjectRecord(
         object_id=object_id,
         category_id=annotation.category_id,
         category=noun,
         noun=noun,
-        is_positive=annotation.annotation_id is not None,
-        template=NOUN,
+        is_positive=annotation.is_positive and annotation.annotation_id is not None,
+        template=NOUN if text is None else make_template(text, noun, where),
     )

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from actiseg_noise.datasets.ytvis_table import Links, Table, VideoId, take_id
-from actiseg_noise.datasets.ytvis_videos import (
-    LARGEST_CATEGORY,
-    check_size,
-    take_category,
-)
+from actiseg_noise.datasets.ytvis.rows import Numbers
+from actiseg_noise.datasets.ytvis.table import Links, Table, VideoId, take_id
+from actiseg_noise.datasets.ytvis.videos import LARGEST_CATEGORY, take_category, take_size
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.fields import Fields, is_text, shorten
 
@@ -156,12 +148,9 @@ class Tracks:
         return True
 
     def _add_sequence(self, fields: Fields, start: int, stop: int) -> None:
-        number = take_id(fields, "id")
-        where, _, _ = fields.place
-        raise_if(number in self.sequences.ids, f"{where}: the id {number!r} stands twice; give each its own", DataError)
-        check_size(fields)
+        take_size(fields)
         name = "_".join(fields.text(key).replace("/", "_") for key in ("dataset", "seq_name") if fields.raw(key, None))
-        self.sequences.add_place(number, name or str(number), start, stop)
+        self.sequences.add_place(fields, name, start, stop)
         named = fields.table("track_category_ids"), fields.raw("neg_category_ids", None)
         self.has_objects.append(bool(named[0] or named[1]))
 
@@ -175,37 +164,6 @@ class Pair:
     category_id: int
     count: int
     phrase: str | None
-
-
-class Numbers:
-    """What is kept of every annotation: one number each of five kinds."""
-
-    def __init__(self) -> None:
-        self.ids, self.categories, self.starts, self.stops = (array("q") for _ in range(4))
-        self.videos = array("q")
-        self.owners: dict[VideoId, int] = {}
-
-    def add(self, number: int, video: VideoId, category_id: int, start: int, stop: int) -> None:
-        """Take in one."""
-        self.ids.append(number)
-        self.videos.append(self.owners.setdefault(video, len(self.owners)))
-        self.categories.append(category_id)
-        self.starts.append(start)
-        self.stops.append(stop)
-
-    def unknown_categories(self, known: dict[int, str]) -> Iterator[tuple[int, int]]:
-        """Yield (annotation id, category) of those whose category is not known."""
-        if not len(self.ids):
-            return
-        unknown = set(np.unique(as_array(self.categories)).tolist()) - known.keys()
-        if unknown:
-            at = self.categories.index(min(unknown))
-            yield self.ids[at], min(unknown)
-
-
-def as_array(values: array[int]) -> npt.NDArray[np.int64]:
-    """Return numbers as an array."""
-    return np.frombuffer(values, np.int64) if len(values) else np.zeros(0, np.int64)
 
 
 def phrase_of(fields: Fields) -> str | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from actiseg_noise.borders.folders import is_inside, stem_of
-from actiseg_noise.errors import DataError
+from actiseg_noise.errors import ActisegWarning, DataError
 from actiseg_noise.fields import Fields, is_text
 from actiseg_noise.masks import MAX_SIDE, check_canvas
 
@@ -25,11 +26,14 @@ class Annotation:
     Attributes:
         annotation_id: the file's own; None for a phrase that names nothing.
         masks: per frame the mask as it is written: run lengths, polygons or None. Empty for such a phrase.
+        text: its whole expression; None: the noun. is_positive: False where the file says that it takes no part.
     """
 
     annotation_id: int | None
     category_id: int
     masks: Sequence[Any] = ()
+    text: str | None = None
+    is_positive: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Video:
     Attributes:
         where: file and video, for messages. file_names: one per frame, relative to the folder of images.
         annotations: in ascending annotation_id; phrases that name nothing come last.
+        other_names: what the files may be called instead, each as ``file_names``, where no file has the first names.
     """
 
     name: str
@@ -47,6 +52,7 @@ class Video:
     width: int
     file_names: tuple[str, ...]
     annotations: tuple[Annotation, ...]
+    other_names: tuple[tuple[str, ...], ...] = ()
 
     @property
     def frame_ids(self) -> tuple[str, ...]:
@@ -60,16 +66,18 @@ class VideoFile(ABC):
     Attributes:
         names: of the videos, each once, in the file's order. categories: id → noun.
         split: what the file says it is of; '' where it does not say.
+        form: whose files they are. is_numbered_by_order: an object's number is its place in the file.
     """
 
-    path: Path
-    names: list[str]
-    categories: dict[int, str]
-    split: str = ""
+    form: str = "COCO"
+    is_numbered_by_order: bool = False
 
-    @abstractmethod
+    def __init__(self, path: Path, names: list[str], categories: dict[int, str], split: str = "") -> None:
+        self.path, self.names, self.categories, self.split = path, names, categories, split
+        self._places = {name: place for place, name in enumerate(names)}
+
     def __contains__(self, name: str) -> bool:
-        """Return whether the file has a video of this name."""
+        return name in self._places
 
     @abstractmethod
     def has_objects(self, name: str) -> bool:
@@ -93,38 +101,31 @@ def take_size(fields: Fields) -> tuple[int, int]:
     """Return (height, width) of a video's frames in pixels.
 
     Raises:
-        DataError: they are no sizes, or of more pixels than a mask may have.
+        DataError: they are no sizes, or of more pixels than a mask may have; the place is named.
     """
     size = fields.integer("height", least=1, most=MAX_SIDE), fields.integer("width", least=1, most=MAX_SIDE)
-    check_canvas(*size)
+    where, _, _ = fields.place
+    try:
+        check_canvas(*size)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from None
     return size
 
 
-def check_size(fields: Fields) -> None:
-    """Refuse a size that no video has; the place is named."""
-    where, _, _ = fields.place
-    try:
-        take_size(fields)
-    except DataError as error:
-        raise error if str(error).startswith(where) else DataError(f"{where}: {error}") from None
-
-
-def take_file_names(fields: Fields, key: str) -> tuple[str, ...]:
+def check_file_names(names: Sequence[str], where: str) -> tuple[str, ...]:
     """Return the files of a video's frames, '/' between the parts of a name.
 
     Raises:
-        DataError: no list of names, one that leaves the folder of images, or two frames of one name.
+        DataError: no name, one that leaves the folder of images, or two frames of one name; ``where`` is named.
     """
-    names = fields.texts(key)
-    where, _, inside = fields.place
     if not names:
-        raise DataError(f"{where}: {inside}{key}: expected the file of each frame, found none")
-    plain = tuple(check_file_path(name, f"{where}: {inside}{key}[{place}]") for place, name in enumerate(names))
+        raise DataError(f"{where}: expected the file of each frame, found none")
+    plain = tuple(check_file_path(name, f"{where}[{place}]") for place, name in enumerate(names))
     seen: set[str] = set()
     for name in plain:
         frame_id = frame_id_of(name)
         if frame_id in seen:
-            raise DataError(f"{where}: {inside}{key}: two frames are called {frame_id!r}; give each its own name")
+            raise DataError(f"{where}: two frames are called {frame_id!r}; give each its own name")
         seen.add(frame_id)
     return plain
 
@@ -163,8 +164,33 @@ def take_category(fields: Fields) -> tuple[int, str]:
         DataError: no id from 0 on, or no name.
     """
     number = fields.integer("id", least=0, most=LARGEST_CATEGORY)
-    noun = " ".join(fields.text("name").replace("_", " ").split())
+    noun = noun_of(fields.text("name"))
     if not noun:
         where, _, inside = fields.place
         raise DataError(f"{where}: {inside}name: expected the name of category {number}, found an empty one; write it")
     return number, noun
+
+
+def noun_of(name: str) -> str:
+    """Return the noun of a category's name, '_' as a space; '' for a blank one."""
+    return " ".join(name.replace("_", " ").split())
+
+
+def warn_left_aside(path: Path, kinds: Mapping[str, int], masks: Sequence[str], has_masks: bool, *more: str) -> None:
+    """Warn of annotations that are no masks.
+
+    Args:
+        kinds: how many there are of each kind. masks: the kinds that are. more: what else is to be said.
+
+    Raises:
+        DataError: the file has no mask at all.
+    """
+    shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()) if count)
+    if not has_masks:
+        raise DataError(
+            f"{path}: has no mask: expected {' or '.join(masks)}, found {shown or 'no annotation'}; boxes and the like "
+            "are no masks"
+        )
+    parts = [f"{shown}: no masks, left aside"] if shown else []
+    if parts or more:
+        warnings.warn(f"{path}: {'; '.join([*parts, *more])}", ActisegWarning, stacklevel=2)

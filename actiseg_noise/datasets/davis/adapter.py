@@ -35,7 +35,7 @@ A layout without lists has one split, ``train``: every sequence in the folder of
 the pattern says. Where masks of two objects meet, the video is several clips, ``<video>~1``, ``<video>~2``, on the same
 frames (docs/decisions/0020). Ids that do not fit into 1 … 254 are counted from 1.
 
-The text of an object is that of the caller's file (``davis_texts``), its label in the label map, its category in
+The text of an object is that of the caller's file (``--option texts``), its label in the label map, its category in
 ``meta.json``, or the sequence's name, "motocross jump" for ``motocross-jump``; it is the whole expression, and a
 category of its own, so that flips are possible. The vocabulary is the texts of the listed sequences.
 """
@@ -52,13 +52,13 @@ from pathlib import Path
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.datasets.base import DATASETS, Dataset, check_threshold
-from actiseg_noise.datasets.davis_labels import USUAL_LABELS, VOID_ID, LabelMap
-from actiseg_noise.datasets.davis_lists import SPLITS, SplitLists, check_lists, check_year, is_davis, year_on_disk
-from actiseg_noise.datasets.davis_masks import MaskNumbers, check_void
-from actiseg_noise.datasets.davis_objects import key_numbers, merge, paint_files, to_ids
-from actiseg_noise.datasets.davis_places import USUAL_RESOLUTION, PlaceOptions, Places
-from actiseg_noise.datasets.davis_reader import VideoReader
-from actiseg_noise.datasets.davis_texts import MetaTexts, SequenceTexts, find_meta_texts, readable
+from actiseg_noise.datasets.davis.labels import USUAL_LABELS, VOID_ID, LabelMap
+from actiseg_noise.datasets.davis.lists import SPLITS, SplitLists, check_lists, check_year, is_davis, year_on_disk
+from actiseg_noise.datasets.davis.masks import MaskNumbers, check_void
+from actiseg_noise.datasets.davis.objects import key_numbers, merge, paint_files, to_ids
+from actiseg_noise.datasets.davis.places import USUAL_RESOLUTION, PlaceOptions, Places
+from actiseg_noise.datasets.davis.reader import VideoReader
+from actiseg_noise.datasets.davis.texts import MetaTexts, SequenceTexts, find_meta_texts, readable
 from actiseg_noise.datasets.files import missing_clips, near_root
 from actiseg_noise.datasets.layers import layer_name
 from actiseg_noise.datasets.lexicon import unknown_category_id

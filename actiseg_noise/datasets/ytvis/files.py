@@ -6,16 +6,19 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from actiseg_noise.borders.folders import IMAGE_SUFFIXES, is_inside, walk_files
+from actiseg_noise.borders.folders import IMAGE_SUFFIXES, is_inside, list_files, walk_files
 from actiseg_noise.borders.roots import full_path
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.datasets.files import find_name
-from actiseg_noise.datasets.ytvis_videos import frame_id_of
+from actiseg_noise.datasets.ytvis.videos import frame_id_of
 from actiseg_noise.errors import DataError, raise_if
 
 SPLITS = ("train", "val", "valid", "test")
 EVAL_SPLITS = ("val", "valid", "test")
 SAV_SPLIT, SAV_SUFFIX = "train", "_manual.json"
+
+CVAT_FILE = "annotations.xml"
+"""What CVAT calls a file, whatever it is of; it is read as ``train``."""
 
 _NAMES = ("{0}.json", "instances_{0}.json", "annotations_{0}.json", "{0}_instances.json")
 _YEARS = ("instances_{0}2017.json", "instances_{0}2014.json")
@@ -26,6 +29,7 @@ _FILES = (
     "{0}/instances.json",
     "annotations/{0}/instances.json",
     "{0}/all_classes.json",
+    *("{0}.xml", "annotations/{0}.xml", "{0}/annotations.xml"),
 )
 _IMAGES = (
     *("{0}/JPEGImages", "JPEGImages/{0}", "JPEGImages", "{0}/images", "images/{0}", "images"),
@@ -36,7 +40,8 @@ _EVALUATION = re.compile(r"(?<![a-z])(val|valid|validation|veval|eval|test)(?![a
 
 def split_files(split: str) -> tuple[str, ...]:
     """Return where a split's file may be, relative to the root; the first that is there counts."""
-    return tuple(name.format(split) for name in _FILES)
+    names = tuple(name.format(split) for name in _FILES)
+    return (*names, CVAT_FILE) if split == SPLITS[0] else names
 
 
 def find_files(root: Path, split: str) -> list[Path]:
@@ -55,7 +60,7 @@ def choose_files(root: Path, split: str, how_to_get: str) -> list[Path]:
         return videos
     if not found:
         there = [name for name in SPLITS if find_files(root, name)]
-        known = f"splits found: {', '.join(there)}" if there else "no split's file is there"
+        known = f"splits found: {', '.join(there)}" if there else _others(root)
         tried = ", ".join(split_files(split)[1:4])
         raise DataError(
             f"{root / split_files(split)[0]}: no such file, nor {tried}, … ({known}). Name the file with --option "
@@ -67,6 +72,13 @@ def choose_files(root: Path, split: str, how_to_get: str) -> list[Path]:
                 f"{found[0]} and {other} are both there and differ; choose with --option file=FILE, or remove one"
             )
     return found[:1]
+
+
+def _others(root: Path) -> str:
+    """Return which files at the root may be of annotations, by other names than a split's."""
+    names = list(list_files(root, (".json", ".xml", ".zip")).values())
+    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return f"no split's file is there, but {shown}" if names else "no split's file is there"
 
 
 def named_files(path: Path) -> list[Path]:
@@ -127,7 +139,8 @@ class Images:
     def __init__(self, root: Path, split: str, folder: str | None) -> None:
         self.root = root
         if folder is None:
-            self.folders = tuple(name.format(split) for name in _IMAGES)
+            names = (name.format(split) for name in _IMAGES)
+            self.folders = tuple(name for name in names if (root / name).is_dir())
             return
         if folder != "." and not is_inside(folder):
             raise DataError(

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.datasets.layers import MOST_OBJECTS, divide_into_layers, layer_name
-from actiseg_noise.datasets.ytvis_masks import find_meetings, read_spans
-from actiseg_noise.datasets.ytvis_open import open_annotations, read_video
-from actiseg_noise.datasets.ytvis_videos import Annotation, Video
+from actiseg_noise.datasets.ytvis.forms import open_annotations, read_video
+from actiseg_noise.datasets.ytvis.masks import find_meetings, join_spans, read_spans
+from actiseg_noise.datasets.ytvis.videos import Annotation, Video
 from actiseg_noise.errors import DataError
 
 Layers = list[tuple[int, ...]]
@@ -91,6 +91,22 @@ def divide(versions: Sequence[Video]) -> Layers:
         for frame_idx in range(len(video.file_names)):
             meetings |= find_meetings(read_spans(video, frame_idx, video.annotations))
     return divide_into_layers(range(len(annotations)), meetings)
+
+
+def find_apart(clean: Video, noisy: Video) -> list[int | None]:
+    """Return the annotations that are visible in both versions of a video, and share a pixel in no frame.
+
+    Args:
+        clean, noisy: the same annotations and frames in the same order.
+    """
+    count = len(clean.annotations)
+    met, visible = set[int](), (set[int](), set[int]())
+    for frame_idx in range(len(clean.file_names)):
+        first, second = (read_spans(video, frame_idx, video.annotations) for video in (clean, noisy))
+        met.update(one for one, other in find_meetings(join_spans(first, second, count)) if other == one + count)
+        for seen, spans in zip(visible, (first, second), strict=True):
+            seen.update(spans.owners.tolist())
+    return [clean.annotations[place].annotation_id for place in sorted((visible[0] & visible[1]) - met)]
 
 
 def object_ids(video: Video, members: Sequence[Annotation]) -> list[int]:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_noise.borders.json_lists import read_json_parts
-from actiseg_noise.datasets.ytvis_entries import Entries, as_array
-from actiseg_noise.datasets.ytvis_index import Rows
-from actiseg_noise.datasets.ytvis_table import distinct, files_of
-from actiseg_noise.datasets.ytvis_videos import Annotation, Video, VideoFile, take_file_names, take_size
+from actiseg_noise.borders.json_lists import iter_json_parts
+from actiseg_noise.datasets.ytvis.entries import Entries
+from actiseg_noise.datasets.ytvis.rows import Rows, as_array
+from actiseg_noise.datasets.ytvis.table import distinct, files_of
+from actiseg_noise.datasets.ytvis.videos import Annotation, Video, VideoFile, check_file_names, take_size
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.fields import Fields
 
@@ -29,20 +29,16 @@ class LinkedFile(VideoFile):
     """
 
     def __init__(self, path: Path, entries: Entries) -> None:
-        self.path, self.categories, self.split = path, entries.categories, entries.tracks.split
         entries.check()
         links, images = entries.links, entries.images
-        self.names = distinct(links.videos.names, links.videos.ids, path)
-        self._places = {name: place for place, name in enumerate(self.names)}
+        names = distinct(links.videos.names, links.videos.ids, path)
+        super().__init__(path, names, entries.categories, entries.tracks.split)
         videos = self._videos_of_images(entries)
         self._images = np.lexsort((as_array(links.order), videos))  # by video, then by frame
         self._first = np.searchsorted(videos[self._images], np.arange(len(self.names) + 1))
         self._starts, self._stops = images.starts, images.stops
         self._rows = Rows(entries.annotations, images.ids, path, "image")
         self._tracks = self._check_tracks(entries)[self._rows.order]
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._places
 
     def has_objects(self, name: str) -> bool:
         """See :class:`VideoFile`."""
@@ -53,12 +49,12 @@ class LinkedFile(VideoFile):
         where = f"{self.path}: video {name!r}"
         images = self._images_of(name)
         raise_if(not images, f"{where}: no image says its video_id; expected one at least", DataError)
-        parts = read_json_parts(self.path, ((self._starts[image], self._stops[image]) for image in images))
+        parts = iter_json_parts(self.path, ((self._starts[image], self._stops[image]) for image in images))
         entries = [Fields(part, where) for part in parts]
         sizes = {take_size(fields) for fields in entries}
         raise_if(len(sizes) > 1, f"{where}: its images have {len(sizes)} sizes; expected one size for all", DataError)
         names = [file for fields in entries for file in files_of(fields, is_image=True)]
-        files = take_file_names(Fields({"file_name": names}, where), "file_name")
+        files = check_file_names(names, f"{where}: file_name")
         found = tuple(
             self._annotation(track, rows, len(files), where, with_masks=with_masks)
             for track, rows in sorted(self._tracks_of(images).items())
@@ -88,7 +84,7 @@ class LinkedFile(VideoFile):
             what = f"categories {categories[:2]}" if len(categories) > 1 else "two annotations of one image"
             raise DataError(f"{where}, track {track}: has {what}; expected one category, and one annotation an image")
         masks: list[Any] = [None] * frames
-        parts = read_json_parts(self.path, (row[2:] for row in rows)) if with_masks else []
+        parts = iter_json_parts(self.path, (row[2:] for row in rows)) if with_masks else ()
         for row, part in zip(rows, parts, strict=False):
             masks[row[0]] = Fields(part, f"{where}, track {track}, image {row[0]}").raw("segmentation")
         return Annotation(track, categories[0], masks if with_masks else ())

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_noise.borders.images import is_palette_mask, read_mask_values
-from actiseg_noise.datasets.davis_labels import VOID_ID, LabelMap
+from actiseg_noise.datasets.davis.labels import VOID_ID, LabelMap
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.masks import find_values
 

@@ -136,7 +136,7 @@ class Places:
     def list_videos(self, split: str) -> list[str]:
         """Return the videos that have a folder of masks, or the frames of a flat folder, in code point order."""
         field = "frame" if self.is_flat else "video"
-        return self.masks.values(self.root, IMAGE_SUFFIXES, field, **self._split(split))
+        return self.masks.values(self.root, IMAGE_SUFFIXES, field, split=split)
 
     def find_masks(self, split: str, video: str) -> dict[str, str]:
         """Return frame → mask file below the root; of several objects, that of one of them."""
@@ -164,7 +164,7 @@ class Places:
 
     def advise(self, split: str, video: str | None = None) -> str:
         """Return where masks were looked for, what is there instead, and which option says another place."""
-        known = self._split(split) if video is None else self._known(self.masks, split, video)
+        known = {"split": split} if video is None else self._known(self.masks, split, video)
         return (
             f"Masks were looked for at {self.masks.text!r} below {self.root}: "
             f"{self.masks.nearest(self.root, IMAGE_SUFFIXES, **known)}. Say where they lie with --option masks=FOLDER, "
@@ -181,11 +181,7 @@ class Places:
 
     def _known(self, pattern: PathPattern, split: str, video: str) -> dict[str, str]:
         """Return the fields of a video's files that are known."""
-        return self._split(split) | {"frame" if self.is_flat or not pattern.has("video") else "video": video}
-
-    def _split(self, split: str) -> dict[str, str]:
-        """Return the field of the split."""
-        return {"split": split}
+        return {"split": split, "frame" if self.is_flat or not pattern.has("video") else "video": video}
 
 
 def check_place(value: str, option: str) -> None:
