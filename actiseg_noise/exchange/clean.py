@@ -39,7 +39,7 @@ from actiseg_noise.manifest.corrections import (
     select,
 )
 from actiseg_noise.manifest.info import ManifestInfo
-from actiseg_noise.manifest.read import Manifest, open_manifest
+from actiseg_noise.manifest.read import Manifest, open_whole
 from actiseg_noise.manifest.records import (
     ActionClipRow,
     ActionSampleRow,
@@ -60,11 +60,12 @@ from actiseg_noise.manifest.schema import (
     tables_of,
 )
 from actiseg_noise.manifest.write import Digests, ManifestWriter
-from actiseg_noise.masks import BinaryMask, Rle, decode_counts, encode_rle, find_boxes
+from actiseg_noise.masks import BinaryMask, Rle, decode_counts, encode_rle
 from actiseg_noise.noises.base import Label
 from actiseg_noise.progress import Progress
 from actiseg_noise.recipe import Recipe
 from actiseg_noise.records import Clip, ObjectRecord, expression
+from actiseg_noise.runs import find_boxes
 from actiseg_noise.version import tool_version
 from actiseg_noise.vocabulary import Vocabulary
 
@@ -115,7 +116,7 @@ def clean(
             mask that is not there or is not what the correction replaces; a noun of no category. Nothing half-written
             is left at ``out``.
     """
-    opened, file, place = open_manifest(manifest), Path(corrections), Path(out)
+    opened, file, place = open_whole(manifest), Path(corrections), Path(out)
     raise_if(
         min_score is not None and not 0 <= min_score <= 1, f"min_score: expected a number from 0 to 1, {min_score}"
     )

@@ -19,7 +19,7 @@ from actiseg_noise.exchange.export_refvos import export_refvos
 from actiseg_noise.exchange.export_sam2 import export_sam2
 from actiseg_noise.exchange.export_ytvis import export_sam3, export_ytvis
 from actiseg_noise.manifest.clips import LABELS
-from actiseg_noise.manifest.read import Manifest, open_manifest
+from actiseg_noise.manifest.read import Manifest, open_whole
 from actiseg_noise.progress import Progress
 from actiseg_noise.records import DatasetCard
 
@@ -89,7 +89,7 @@ def export(
             not be written.
     """
     form = _check_words(format, labels, masks, images)
-    opened = open_manifest(manifest)
+    opened = open_whole(manifest)
     raise_if(
         form.needs_masks and opened.info.content == "text",
         f"{opened.path}: content 'text' has no masks, of which --format {format} is made; "

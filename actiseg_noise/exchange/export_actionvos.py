@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,16 +29,16 @@ from actiseg_noise.borders.images import mask_size
 from actiseg_noise.borders.writing import write_text
 from actiseg_noise.datasets.actionvos import side_of
 from actiseg_noise.errors import DataError
-from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
+from actiseg_noise.exchange.export_base import Export
+from actiseg_noise.exchange.export_clips import masks_of, paint
 from actiseg_noise.exchange.export_folder import ExportFolder
-from actiseg_noise.exchange.export_images import ExportImages, about_images, find_inside, is_there
-from actiseg_noise.exchange.export_names import FolderNames, changed, sorted_names
+from actiseg_noise.exchange.export_images import find_inside, is_there
+from actiseg_noise.exchange.export_names import FolderNames, sorted_names
 from actiseg_noise.exchange.export_weights import DrawnWeights
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestSample
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.schema import ACTION, NO_NOISE
 from actiseg_noise.masks import Size
-from actiseg_noise.progress import Progress
 from actiseg_noise.records import expression
 
 SPLITS = ("train", "val", "val_human", "val_novel")
@@ -71,70 +70,39 @@ class _Texts:
             write_text(path, f'{{"videos": {{{members}}}}}')
 
 
-def export_actionvos(
-    manifest: Manifest,
-    out: Path,
-    *,
-    labels: str = "noisy",
-    root: Path | None = None,
-    images: str = "none",
-    force: bool = False,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
+def export_actionvos(manifest: Manifest, out: Path, **options: Any) -> dict[str, Any]:
     """Write a manifest's labels in ActionVOS's layout and return what ``export.json`` says.
 
     The JSON text of all clips is held in memory, masks one clip at a time. A manifest of content ``text`` gives the
     JSON files alone.
 
     Args:
-        labels: ``noisy`` or ``clean``. root: the dataset's folder; weight maps and images are taken from it.
-        images: ``none``, ``copy``, ``link`` or ``resize``.
+        options: labels, root (for weight maps, too), images, force and progress; see :class:`Export`.
 
     Raises:
         ActisegError: masks were withheld, a name or path leads elsewhere, two objects overlap, an image does not fit
             its labels, or ``out`` is no export.
     """
-    check_exportable(manifest)
     split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"])
-    with ExportFolder(out, force=force) as folder:
-        drawn = None if root is None else DrawnWeights(manifest.info, root)
-        has_flags = manifest.info.schema_version >= ACTION
-        writer = _ActionWriter(folder, split, labels, root, images, drawn, has_flags=has_flags)
-        for clip in iter_export_clips(manifest, progress):
+    with Export(manifest, out, "actionvos", split, **options) as export:
+        writer = _ActionWriter(export)
+        for clip in export.manifest_clips():
             writer.add(clip)
-        writer.texts.write(folder, split)
-        what = {"format": "actionvos", "labels": labels, "split": split} | about_images(images)
-        said = {"renumbered": writer.renumbered, "renamed_frames": writer.renamed_frames}
-        folder.commit(manifest.info, what | {"counts": dict(writer.counts)} | said)
-    return folder.report
+        writer.texts.write(export.folder, split)
+        return export.commit(renumbered=writer.renumbered)
 
 
 class _ActionWriter:
-    """Writes clip after clip. ``counts``: what was written, and what the layout could not say."""
+    """Writes clip after clip."""
 
-    def __init__(
-        self,
-        folder: ExportFolder,
-        split: str,
-        labels: str,
-        root: Path | None,
-        images: str,
-        drawn: DrawnWeights | None,
-        *,
-        has_flags: bool,
-    ) -> None:
-        self.folder = folder
-        self.has_flags = has_flags
-        self.split = split
-        self.side = side_of(split)
-        self.labels = labels
-        self.root = root
-        self.drawn = drawn
+    def __init__(self, export: Export) -> None:
+        self.export, self.folder, self.labels, self.counts = export, export.folder, export.labels, export.counts
+        self.split, self.side, self.root = export.split, side_of(export.split), export.root
+        self.has_flags = export.manifest.info.schema_version >= ACTION
+        self.drawn = None if self.root is None else DrawnWeights(export.manifest.info, self.root)
         self.texts = _Texts()
-        self.counts: Counter[str] = Counter(clips=0, objects=0, masks=0)
         self.renumbered: dict[str, dict[str, int]] = {}
-        self.renamed_frames: dict[str, dict[str, str]] = {}
-        self._images = ExportImages(folder, root, images, self.counts)
+        self.counts.update(clips=0, objects=0, masks=0)
         self._folders = FolderNames()
 
     def add(self, clip: ManifestClip) -> None:
@@ -145,9 +113,7 @@ class _ActionWriter:
         if any(new != old for old, new in numbers.items()):
             self.renumbered[name] = {str(new): old for old, new in numbers.items()}
         frames = [frame for frame in clip.frames if frame.is_annotated]
-        stems = sorted_names([frame.frame_id for frame in frames])
-        if others := changed(stems):
-            self.renamed_frames[name] = others
+        stems = self.export.name_frames(name, [frame.frame_id for frame in frames], sorted_names)
         self._add_texts(clip, name, list(stems.values()))
         for frame in frames:
             self._add_frame(clip, name, frame, stems[frame.frame_id], numbers)
@@ -186,7 +152,7 @@ class _ActionWriter:
             return
         if self.side == "train":
             self._add_weights(clip, frame, ("Weights_Sparse", self.side, name, f"{stem}.png"), where)
-        self._images.take(frame, frame.size, where, "JPEGImages_Sparse", self.side, name, f"{stem}.jpg")
+        self.export.images.take(frame, frame.size, where, "JPEGImages_Sparse", self.side, name, f"{stem}.jpg")
 
     def _add_weights(self, clip: ManifestClip, frame: ManifestFrame, place: tuple[str, ...], where: str) -> None:
         """Copy a frame's weight map, or write the one that the adapter draws."""

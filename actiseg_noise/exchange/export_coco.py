@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.set_aside import SetAside
 from actiseg_noise.exchange.coco_json import Categories, about, box_of, file_names, run_lengths, words_of
 from actiseg_noise.exchange.export_clips import count_void
 from actiseg_noise.exchange.export_growing import GrowingList
@@ -25,19 +26,17 @@ from actiseg_noise.exchange.polygons import find_polygons
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import Rle, decode_rle
 
-MASKS = ("rle", "polygon")
-
 Values = dict[str, Any]
 
 
 def export_coco(manifest: Manifest, out: Path, *, masks: str = "rle", **options: Any) -> dict[str, Any]:
     """Write a manifest's labels as COCO's instances and return what ``export.json`` says.
 
-    The list of images is held in memory, masks one clip at a time.
+    Masks are in memory one clip at a time, images not at all.
 
     Args:
         masks: ``rle`` or ``polygon``.
-        options: labels, root, images, force and progress; see :class:`MaskExport`.
+        options: labels, root, images, force and progress; see :class:`Export`.
 
     Raises:
         ActisegError: masks were withheld, a name or path leads elsewhere, an image does not fit its labels, or ``out``
@@ -46,11 +45,11 @@ def export_coco(manifest: Manifest, out: Path, *, masks: str = "rle", **options:
     with MaskExport(manifest, out, "coco", sorted_names, **options) as export, ExitStack() as stack:
         path = export.folder.path("annotations", f"instances_{export.split}.json")
         annotations = GrowingList(stack, path, "annotations")
-        images: list[Values] = []
+        images = SetAside(stack)
         categories = Categories(manifest)
         for clip in export.clips():
-            for image, found in _frames(clip, masks, len(images) + 1):
-                images.append(image)
+            for image, found in _frames(clip, masks, images.count + 1):
+                images.add(image)
                 for annotation in found:
                     annotations.add({"id": annotations.count + 1} | annotation)
                 export.counts["masks"] += len(found)

@@ -28,8 +28,6 @@ from actiseg_noise.manifest.clips import ManifestFrame
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import BinaryMask, decode_rle
 
-MASKS = ("rle", "polygon")
-
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _REPLACED = chr(0xFFFD)  # Unicode's own sign for it, which no terminal is shown
 _ATTRIBUTES = (("object_id", "number", "1\n255\n1"), ("positive", "checkbox", "false"), ("expression", "text", ""))
@@ -42,7 +40,7 @@ def export_cvat(manifest: Manifest, out: Path, *, masks: str = "rle", **options:
 
     Args:
         masks: ``rle`` or ``polygon``.
-        options: labels, root, images, force and progress; see :class:`MaskExport`.
+        options: labels, root, images, force and progress; see :class:`Export`.
 
     Raises:
         ActisegError: masks were withheld, a name or path leads elsewhere, an image does not fit its labels, or ``out``
@@ -72,7 +70,7 @@ def _nouns(manifest: Manifest, labels: str) -> list[str]:
 def _head(manifest: Manifest, nouns: list[str]) -> Iterator[str]:
     """Yield the beginning of the file."""
     yield '<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n<version>1.1</version>\n<meta><task>\n'
-    yield f"<name>{_text(manifest.info.name)}</name>\n<labels>\n"
+    yield f"<name>{_text(manifest.info.name)}</name>\n<subset>{_text(manifest.info.split)}</subset>\n<labels>\n"
     attributes = "".join(
         f"<attribute><name>{name}</name><mutable>False</mutable><input_type>{kind}</input_type>"
         f"<default_value></default_value><values>{values}</values></attribute>"

@@ -32,7 +32,7 @@ def export_davis(manifest: Manifest, out: Path, **options: Any) -> dict[str, Any
     """Write a manifest's labels in DAVIS's layout and return what ``export.json`` says.
 
     Args:
-        options: labels, root, images, force and progress; see :class:`MaskExport`.
+        options: labels, root, images, force and progress; see :class:`Export`.
 
     Raises:
         ActisegError: masks were withheld, a name or path leads elsewhere, two objects overlap, an image does not fit

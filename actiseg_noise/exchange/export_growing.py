@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Any
 
+from actiseg_noise.borders.set_aside import SetAside
 from actiseg_noise.borders.writing import whole_text
 
 
@@ -53,8 +54,12 @@ class GrowingList:
         self.count += 1
 
     def end(self, others: dict[str, Any]) -> None:
-        """Write the other members, and what closes the object."""
+        """Write the other members, those that were set aside too, and what closes the object."""
         self._file.write("]")
         for name, value in others.items():
-            self._file.write(f", {json.dumps(name)}: {json.dumps(value)}")
+            self._file.write(f", {json.dumps(name)}: ")
+            if isinstance(value, SetAside):
+                value.write_to(self._file)
+            else:
+                self._file.write(json.dumps(value))
         self._file.write("}")

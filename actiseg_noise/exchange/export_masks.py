@@ -6,23 +6,19 @@ without objects, or end. Objects that have no pixel in any frame are counted; mo
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from actiseg_noise.borders.folders import check_file_name, portable_name
+from actiseg_noise.borders.folders import portable_name
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.exchange.export_clips import check_exportable, iter_export_clips, masks_of, paint
-from actiseg_noise.exchange.export_folder import ExportFolder
-from actiseg_noise.exchange.export_images import ExportImages, about_images
-from actiseg_noise.exchange.export_names import FolderNames, changed
+from actiseg_noise.exchange.export_base import Export
+from actiseg_noise.exchange.export_clips import masks_of, paint
+from actiseg_noise.exchange.export_names import FolderNames
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import IndexMask, Rle, Size
-from actiseg_noise.progress import Progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +44,6 @@ class ExportClip:
 
     clip_id: str
     name: str
-    narration: str
     frames: tuple[ManifestFrame, ...]
     stems: dict[str, str]
     objects: tuple[ExportObject, ...]
@@ -87,15 +82,12 @@ class ExportClip:
         return index_mask
 
 
-class MaskExport:
-    """An export in the making: hands out the clips, takes their images, and says what was written. A context manager.
+class MaskExport(Export):
+    """An export that hands out clips with their masks, each under a folder's name.
 
     Args:
-        format_: what it is called. split: of the manifest, or what the format calls it.
-        name_frames: gives frame_ids in order → names.
-
-    Attributes:
-        folder, counts: to write and count into.
+        name_frames: gives frame_ids in order → names. split: what the format calls the manifest's; None: the same.
+        options: labels, root, images, force and progress; see :class:`Export`.
     """
 
     def __init__(
@@ -105,48 +97,25 @@ class MaskExport:
         format_: str,
         name_frames: Callable[[Sequence[str]], dict[str, str]],
         *,
-        labels: str,
-        root: Path | None,
-        images: str,
-        force: bool,
-        progress: Progress | None,
         split: str | None = None,
+        **options: Any,
     ) -> None:
-        check_exportable(manifest)
-        self.manifest, self.labels = manifest, labels
-        self.split = check_file_name(split or manifest.info.split, "split")
-        self.counts: Counter[str] = Counter(clips=0, objects=0, masks=0)
-        self.folder = ExportFolder(out, force=force)
-        self._what = {"format": format_, "labels": labels, "split": self.split} | about_images(images)
-        self._progress, self._name_frames = progress, name_frames
+        super().__init__(manifest, out, format_, split or manifest.info.split, **options)
+        self.counts.update(clips=0, objects=0, masks=0)
+        self._how = name_frames
         self._names = FolderNames()
-        self._renamed_frames: dict[str, dict[str, str]] = {}
-        self._images = ExportImages(self.folder, root, images, self.counts)
-
-    def __enter__(self) -> Self:
-        self.folder.__enter__()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.folder.__exit__(kind, error, trace)
 
     def clips(self) -> Iterator[ExportClip]:
         """Yield the clips that have a mask, in manifest order; memory follows the largest."""
-        for clip in iter_export_clips(self.manifest, self._progress):
+        for clip in self.manifest_clips():
             frames = tuple(frame for frame in clip.frames if frame.size is not None)
             self.counts["frames_without_mask_left_out"] += len(clip.frames) - len(frames)
             if not frames:
                 self.counts["clips_without_mask_left_out"] += 1
                 continue
             name = self._names.give(folder_name(clip.clip_id), clip.clip_id)
-            stems = self._name_frames([frame.frame_id for frame in frames])
-            if others := changed(stems):
-                self._renamed_frames[name] = others
-            made = ExportClip(
-                clip.clip_id, name, clip.narrated(self.labels), frames, stems, _objects(clip, frames, self.labels)
-            )
+            stems = self.name_frames(name, [frame.frame_id for frame in frames], self._how)
+            made = ExportClip(clip.clip_id, name, frames, stems, _objects(clip, frames, self.labels))
             self.counts["clips"] += 1
             self.counts["objects"] += len(made.visible)
             self.counts["objects_never_visible"] += len(made.objects) - len(made.visible)
@@ -156,13 +125,11 @@ class MaskExport:
         """Put a clip's images into a folder of the export, by its frames' names."""
         for frame in clip.frames:
             where = f"clip {clip.clip_id!r}, frame {frame.frame_id!r}"
-            self._images.take(frame, frame.size, where, *folders, f"{clip.stems[frame.frame_id]}.jpg")
+            self.images.take(frame, frame.size, where, *folders, f"{clip.stems[frame.frame_id]}.jpg")
 
     def commit(self, **more: Any) -> dict[str, Any]:
-        """Give the folder its name and return what ``export.json`` says."""
-        said = {"renamed": self._names.renamed, "renamed_frames": self._renamed_frames}
-        self.folder.commit(self.manifest.info, self._what | more | {"counts": dict(self.counts)} | said)
-        return self.folder.report
+        """See :class:`Export`."""
+        return super().commit(**more, renamed=self._names.renamed)
 
 
 def folder_name(clip_id: str) -> str:

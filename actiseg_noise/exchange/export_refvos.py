@@ -20,7 +20,6 @@ the object is called.
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -31,27 +30,16 @@ from typing import Any, Self
 from actiseg_noise.borders.folders import natural_order
 from actiseg_noise.errors import ActisegError, DataError, raise_if
 from actiseg_noise.exchange.coco_json import run_lengths
-from actiseg_noise.exchange.export_clips import (
-    VOID_ID,
-    check_exportable,
-    count_void,
-    iter_export_clips,
-    masks_of,
-    paint,
-    paint_void,
-)
-from actiseg_noise.exchange.export_folder import ExportFolder
+from actiseg_noise.exchange.export_base import Export
+from actiseg_noise.exchange.export_clips import VOID_ID, count_void, masks_of, paint, paint_void
 from actiseg_noise.exchange.export_growing import GrowingObject
-from actiseg_noise.exchange.export_images import ExportImages, about_images
-from actiseg_noise.exchange.export_names import FolderNames, changed, sorted_names
+from actiseg_noise.exchange.export_names import FolderNames, sorted_names
 from actiseg_noise.exchange.referring_categories import OTHERS, categories_for, describe
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import IndexMask, Rle
-from actiseg_noise.progress import Progress
 
 SPLITS = ("train", "valid", "valid_u", "test")
-MASKS = ("png", "rle")
 
 Values = dict[str, Any]
 
@@ -83,73 +71,50 @@ class _Video:
     expressions: tuple[_Expression, ...]
 
 
-def export_refvos(
-    manifest: Manifest,
-    out: Path,
-    *,
-    labels: str = "noisy",
-    masks: str = "png",
-    root: Path | None = None,
-    images: str = "none",
-    force: bool = False,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
+def export_refvos(manifest: Manifest, out: Path, *, masks: str = "png", **options: Any) -> dict[str, Any]:
     """Write a manifest's labels in the form of Ref-YouTube-VOS or MeViS and return what ``export.json`` says.
 
     Memory follows the largest video. A manifest of content ``text`` gives the JSON files alone.
 
     Args:
-        labels: ``noisy`` or ``clean``. masks: ``png`` or ``rle``. root: the dataset's folder, for images.
-        images: ``none``, ``copy``, ``link`` or ``resize``.
+        masks: ``png`` or ``rle``.
+        options: labels, root, images, force and progress; see :class:`Export`.
 
     Raises:
         ActisegError: masks were withheld, a name or path leads elsewhere, index masks cannot hold the labels, run
             lengths are asked of text content, an image does not fit its labels, or ``out`` is no export.
     """
-    check_exportable(manifest)
-    is_text = manifest.info.content == "text"
     raise_if(
-        is_text and masks == "rle", f"{manifest.path}: content 'text' has no masks, so --masks rle has none to write"
+        manifest.info.content == "text" and masks == "rle",
+        f"{manifest.path}: content 'text' has no masks, so --masks rle has none to write",
     )
     split = layout_split(manifest.info.split, manifest.info.dataset["eval_splits"], masks)
-    with (
-        ExportFolder(out, force=force) as folder,
-        _VideoWriter(manifest, folder, split, masks, root=root, images=images) as writer,
-    ):
-        for video in writer.videos(iter_export_clips(manifest, progress), labels):
+    with Export(manifest, out, "refvos", split, **options) as export, _VideoWriter(export, masks) as writer:
+        for video in writer.videos(export.manifest_clips()):
             writer.add(video)
         writer.close()
-        what = {"format": "refvos", "labels": labels, "masks": masks, "split": split} | about_images(images)
-        said = {"renamed": writer.names.renamed, "renamed_frames": writer.renamed_frames}
-        folder.commit(manifest.info, what | {"counts": dict(writer.counts)} | said)
-    return folder.report
+        return export.commit(masks=masks, renamed=writer.names.renamed)
 
 
 class _VideoWriter:
     """Writes video after video; the JSON files grow with them. A context manager."""
 
-    def __init__(
-        self, manifest: Manifest, folder: ExportFolder, split: str, masks: str, *, root: Path | None, images: str
-    ) -> None:
-        self.folder = folder
-        self.split = split
-        self.masks = masks
-        self.is_text = manifest.info.content == "text"
-        self._known = categories_for(manifest.vocabulary)
-        self.counts: Counter[str] = Counter(videos=0, expressions=0, masks=0)
+    def __init__(self, export: Export, masks: str) -> None:
+        self.export, self.folder, self.split, self.counts = export, export.folder, export.split, export.counts
+        self.masks, self.is_text = masks, export.manifest.info.content == "text"
+        self.counts.update(videos=0, expressions=0, masks=0)
         self.names = FolderNames()
-        self.renamed_frames: dict[str, dict[str, str]] = {}
-        self._images = ExportImages(folder, root, images, self.counts)
-        place = ("meta_expressions", split) if masks == "png" else (split,)
+        self._known = categories_for(export.manifest.vocabulary)
+        place = ("meta_expressions", self.split) if masks == "png" else (self.split,)
         self._open = ExitStack()
         self._given: set[str] = set()
         self._expressions_file = GrowingObject(
-            self._open, folder.path(*place, "meta_expressions.json"), '{"videos": {', "}}"
+            self._open, self.folder.path(*place, "meta_expressions.json"), '{"videos": {', "}}"
         )
         if masks == "png":
-            self._objects = GrowingObject(self._open, folder.path(split, "meta.json"), '{"videos": {', "}}")
+            self._objects = GrowingObject(self._open, self.folder.path(self.split, "meta.json"), '{"videos": {', "}}")
         else:
-            self._annotations = GrowingObject(self._open, folder.path(split, "mask_dict.json"), "{", "}")
+            self._annotations = GrowingObject(self._open, self.folder.path(self.split, "mask_dict.json"), "{", "}")
 
     def __enter__(self) -> Self:
         return self
@@ -163,20 +128,18 @@ class _VideoWriter:
         (self._objects if self.masks == "png" else self._annotations).end()
         self._open.close()
 
-    def videos(self, clips: Iterator[ManifestClip], labels: str) -> Iterator[_Video]:
+    def videos(self, clips: Iterator[ManifestClip]) -> Iterator[_Video]:
         """Yield the videos that have an expression; negative objects and videos without another are counted."""
         for raw, group in groupby(clips, key=_video_of):
             members = list(group)
             name = self._name(raw, members[0].clip_id)
-            expressions = tuple(found for clip in members for found in self._expressions(clip, labels))
+            expressions = tuple(found for clip in members for found in self._expressions(clip))
             if not expressions:
                 self.counts["clips_without_positive_object"] += len(members)
                 continue
             frames = {frame.frame_id: frame for clip in members for frame in clip.frames}
             ordered = sorted(frames, key=natural_order)
-            stems = sorted_names(ordered)
-            if others := changed(stems):
-                self.renamed_frames[name] = others
+            stems = self.export.name_frames(name, ordered, sorted_names)
             listed = tuple(frames[i] for i in ordered if self.is_text or frames[i].size is not None)
             self.counts["frames_without_mask_left_out"] += len(ordered) - len(listed)
             yield _Video(name, listed, stems, expressions)
@@ -189,8 +152,9 @@ class _VideoWriter:
         self._given.add(name)
         return self.names.give(name, raw)
 
-    def _expressions(self, clip: ManifestClip, labels: str) -> Iterator[_Expression]:
+    def _expressions(self, clip: ManifestClip) -> Iterator[_Expression]:
         """Yield a clip's expressions; objects that the form has no place for are counted."""
+        labels = self.export.labels
         for expression in _expressions(clip, labels):
             if expression.object_id is None and self.masks == "png":
                 self.counts["expressions_without_target_left_out"] += 1
@@ -208,7 +172,7 @@ class _VideoWriter:
             self._add_rle(video)
         for frame in video.frames:
             where, stem = f"video {video.name!r}, frame {frame.frame_id!r}", video.stems[frame.frame_id]
-            self._images.take(frame, frame.size, where, self.split, "JPEGImages", video.name, f"{stem}.jpg")
+            self.export.images.take(frame, frame.size, where, self.split, "JPEGImages", video.name, f"{stem}.jpg")
         self.counts["videos"] += 1
         self.counts["expressions"] += len(video.expressions)
 

@@ -23,15 +23,13 @@ from actiseg_noise.exchange.export_names import number_names
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.masks import decode_rle
 
-MASKS = ("png", "objects")
-
 
 def export_sam2(manifest: Manifest, out: Path, *, masks: str = "png", **options: Any) -> dict[str, Any]:
     """Write a manifest's labels as SAM 2's trainer reads them and return what ``export.json`` says.
 
     Args:
         masks: ``png``, or ``objects``, which can overlap.
-        options: labels, root, images, force and progress; see :class:`MaskExport`.
+        options: labels, root, images, force and progress; see :class:`Export`.
 
     Raises:
         ActisegError: masks were withheld, a name or path leads elsewhere, two objects overlap in an index mask, an

@@ -13,7 +13,7 @@ never have one are left out: evaluators divide by their area. Beside the usual k
 video how many objects it names: a positive object is an annotation; a text that negative objects alone have is a pair
 with ``num_masklets`` 0, which is how SAM 3 is told that nothing is to be found.
 
-The forms have no void: such pixels are background. The list of videos is held in memory, masks one clip at a time.
+The forms have no void: such pixels are background. Masks are in memory one clip at a time.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from actiseg_noise.borders.set_aside import SetAside
 from actiseg_noise.exchange.coco_json import Categories, about, box_of, file_names, run_lengths, words_of
 from actiseg_noise.exchange.export_clips import count_void
 from actiseg_noise.exchange.export_growing import GrowingList
@@ -36,7 +37,7 @@ def export_ytvis(manifest: Manifest, out: Path, **options: Any) -> dict[str, Any
     """Write a manifest's labels as YouTube-VIS has them and return what ``export.json`` says.
 
     Args:
-        options: labels, root, images, force and progress; see :class:`MaskExport`.
+        options: labels, root, images, force and progress; see :class:`Export`.
 
     Raises:
         ActisegError: masks were withheld, a name or path leads elsewhere, frames of one clip have two sizes, an image
@@ -58,14 +59,14 @@ def export_sam3(manifest: Manifest, out: Path, **options: Any) -> dict[str, Any]
     """Write a manifest's labels as SAM 3 reads videos with phrases and return what ``export.json`` says.
 
     Args:
-        options: labels, root, images, force and progress; see :class:`MaskExport`.
+        options: labels, root, images, force and progress; see :class:`Export`.
 
     Raises:
         ActisegError: see :func:`export_ytvis`.
     """
     phrases: dict[str, int] = {}
-    pairs: list[Values] = []
     with MaskExport(manifest, out, "sam3", sorted_names, **options) as export, _VideoFile(export) as file:
+        pairs = file.set_aside()
         for clip in export.clips():
             video_id = file.add_video(clip)
             for text in dict.fromkeys(item.text for item in clip.objects):
@@ -73,8 +74,8 @@ def export_sam3(manifest: Manifest, out: Path, **options: Any) -> dict[str, Any]
                 named = [item for item in clip.visible if item.text == text and item.is_positive]
                 for item in named:
                     file.add_object(clip, item, number, noun_phrase=text)
-                pair = {"id": len(pairs) + 1, "video_id": video_id, "category_id": number, "noun_phrase": text}
-                pairs.append(pair | {"num_masklets": len(named)})
+                pair = {"id": pairs.count + 1, "video_id": video_id, "category_id": number, "noun_phrase": text}
+                pairs.add(pair | {"num_masklets": len(named)})
                 export.counts["negative_pairs"] += not named
             export.counts["negative_objects_left_out"] += sum(not item.is_positive for item in clip.objects)
         categories = [{"id": number, "name": text} for text, number in phrases.items()]
@@ -87,10 +88,10 @@ class _VideoFile:
 
     def __init__(self, export: MaskExport) -> None:
         self._export = export
-        self._videos: list[Values] = []
         self._stack = ExitStack()
 
     def __enter__(self) -> _VideoFile:
+        self._videos = SetAside(self._stack)
         self._annotations = GrowingList(
             self._stack, self._export.folder.path(f"{self._export.split}.json"), "annotations"
         )
@@ -102,13 +103,17 @@ class _VideoFile:
     def add_video(self, clip: ExportClip) -> int:
         """Keep a clip's entry, take its images, and return its id."""
         height, width = clip.size
-        number = len(self._videos) + 1
+        number = self._videos.count + 1
         names = {"id": number, "video_name": clip.name, "file_names": file_names(clip)}
-        self._videos.append(names | {"height": height, "width": width, "length": len(clip.frames)})
+        self._videos.add(names | {"height": height, "width": width, "length": len(clip.frames)})
         export = self._export
         export.take_images(clip, export.split, "JPEGImages", clip.name)
         export.counts["frames_with_void_as_background"] += count_void(clip.frames)
         return number
+
+    def set_aside(self) -> SetAside:
+        """Return another list of the file, which it gets at its end."""
+        return SetAside(self._stack)
 
     def add_object(self, clip: ExportClip, item: ExportObject, category_id: int, **more: Any) -> None:
         """Write an object of the video that was added last."""
@@ -116,7 +121,7 @@ class _VideoFile:
         height, width = clip.size
         annotation = {
             "id": self._annotations.count + 1,
-            "video_id": len(self._videos),
+            "video_id": self._videos.count,
             "category_id": category_id,
             "iscrowd": 0,
             "height": height,

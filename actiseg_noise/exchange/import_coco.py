@@ -1,4 +1,4 @@
-"""Two files in the JSON of COCO or YouTube-VIS, clean and noisy: images or videos are matched by name, objects by id.
+"""Two files that ``ytvis`` reads, such as COCO's, clean and noisy: images or videos are matched by name, objects by id.
 
 What differs of an annotation of one id is its label noise: another category is text noise, another mask mask noise.
 Masks of either side may share pixels; two objects share a clip where they meet in no frame of either side, so that
@@ -7,17 +7,19 @@ nothing of either is lost (see ``datasets.layers``).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from actiseg_noise.borders.writing import digest_file
-from actiseg_noise.datasets.ytvis import make_clip, paint
-from actiseg_noise.datasets.ytvis_files import Images
-from actiseg_noise.datasets.ytvis_layers import Layer, check_names, divide, join_ids, name_layers, pick_joined
-from actiseg_noise.datasets.ytvis_open import open_annotations
-from actiseg_noise.datasets.ytvis_videos import Annotation, Video
+from actiseg_noise.datasets.ytvis.adapter import make_clip, make_frames, paint
+from actiseg_noise.datasets.ytvis.files import Images
+from actiseg_noise.datasets.ytvis.forms import open_annotations
+from actiseg_noise.datasets.ytvis.layers import Layer, check_names, divide, find_apart, name_layers, pick_joined
+from actiseg_noise.datasets.ytvis.videos import Annotation, Video
+from actiseg_noise.errors import ActisegWarning
 from actiseg_noise.exchange.import_folders import Folders, folder_card
 from actiseg_noise.exchange.import_pairs import NoisyLabel, PairedClip, Pairs, Problems
 from actiseg_noise.masks import IndexMask
@@ -25,8 +27,6 @@ from actiseg_noise.records import Clip, FrameRecord
 
 _ObjectKey = tuple[int, int]
 """(0, annotation id), or (1, category) of a phrase that names nothing."""
-
-ADVICE = "Pass --skip-missing to go on without them, or fetch them."
 
 
 @dataclass(frozen=True)
@@ -68,25 +68,24 @@ class CocoPairs(Pairs):
     Args:
         name: what the manifest calls the dataset. with_masks: compare masks; False for text content.
         skip_missing: leave out videos, frames and objects that one side lacks and videos of two sizes, and count them.
-    """
 
-    form = "COCO files"
+    Raises:
+        DataError: one of the files is missing or malformed.
+    """
 
     def __init__(
         self, files: FilePair, name: str, *, split: str = "train", with_masks: bool = True, skip_missing: bool = False
     ) -> None:
-        super().__init__()
-        self.files, self.split, self.has_masks, self.skip_missing = files, split, with_masks, skip_missing
+        super().__init__(skip_missing=skip_missing)
+        self.files, self.split, self.has_masks = files, split, with_masks
         self.images = files.open_images(split)
         self.card = folder_card(name, split, None)
         self._layers: list[Layer] = []
+        both = [open_annotations(path) for path in (files.clean, files.noisy)]
+        self.form = f"{' and '.join(dict.fromkeys(file.form for file in both))} files"
+        self._is_by_order = any(file.is_numbered_by_order for file in both)
         self._objects_left_out = self._frames_left_out = 0
         self._last: tuple[str, tuple[Video, Video]] | None = None
-
-    @property
-    def default_name(self) -> str:
-        """Return the name of the dataset."""
-        return self.card.name
 
     def check(self) -> None:
         """See :class:`Pairs`; every mask of both sides is read once here, to divide what overlaps."""
@@ -106,15 +105,10 @@ class CocoPairs(Pairs):
             )
             objects.add_all(f"{name}: {what} only in --{side}" for side, what in _lone_objects(clean, noisy))
         self._objects_left_out, self._frames_left_out = objects.count, frames.count
-        for problems, what in (
-            (sizes, "images or videos have another size on the noisy side than on the clean one"),
-            (missing, "images or videos are on one side only"),
-            (frames, "frames are on one side only"),
-            (objects, "objects are on one side only"),
-        ):
-            self.why_left_out += problems.describe(what)
-            if not self.skip_missing:
-                problems.refuse(what, ADVICE)
+        self.leave_out(sizes, "images or videos have another size on the noisy side than on the clean one")
+        self.leave_out(missing, "images or videos are on one side only")
+        self.leave_out(frames, "frames are on one side only")
+        self.leave_out(objects, "objects are on one side only")
         self._divide(names)
 
     def iter_clips(self) -> Iterator[PairedClip]:
@@ -123,9 +117,10 @@ class CocoPairs(Pairs):
         for layer in self._layers:
             clean, noisy = self._pair(layer.video, with_masks=False)
             members, given = layer.pick(clean.annotations), layer.pick(noisy.annotations)
-            clip = make_clip(layer, clean, members, nouns[0], self._frames(clean, members))
+            frames = make_frames(clean, members, self.files.mask_path, self.images)
+            clip = make_clip(layer, clean, members, nouns[0], frames)
             labels = tuple(_label(one, nouns[1]) for one in given)
-            yield PairedClip(clip, labels, tuple(item.is_positive for item in clip.objects))
+            yield PairedClip(clip, labels, tuple(one.is_positive and one.annotation_id is not None for one in given))
 
     def read_masks(self, clip: Clip, frame: FrameRecord) -> tuple[IndexMask, IndexMask]:
         """See :class:`Pairs`."""
@@ -173,12 +168,22 @@ class CocoPairs(Pairs):
     def _divide(self, names: list[str]) -> None:
         """Divide the objects of each video, so that those of a clip meet on neither side."""
         layers: list[Layer] = []
+        apart = Problems()
         for name in names:
             pair = self._pair(name, with_masks=True)
+            apart.add_all(f"{name}: {number}" for number in (find_apart(*pair) if self._is_by_order else ()))
             if pair[0].annotations and pair[0].file_names:
                 layers.extend(name_layers(self.files.clean, name, divide(pair), len(layers)))
             else:
                 self.skipped.append(name)
+        if apart.count:
+            warnings.warn(
+                f"{self.files.noisy}:{apart.describe('objects share no pixel with those of their number in --clean')} "
+                f"{self.form} number objects by their order: other objects are compared where regions were drawn in "
+                "another order, or one is missing. Bring both sides into one order, or remove these",
+                ActisegWarning,
+                stacklevel=2,
+            )
         self.skipped.sort()
         layers.sort(key=lambda layer: layer.clip_id)
         self._layers = check_names(layers)
@@ -201,12 +206,6 @@ class CocoPairs(Pairs):
         order = [frame_id for frame_id in clean.frame_ids if frame_id in frames]
         return _only(clean, both, order), _only(noisy, both, order)
 
-    def _frames(self, video: Video, members: list[Annotation]) -> tuple[FrameRecord, ...]:
-        """Return the frames of a clip."""
-        mask_path, key = self.files.mask_path, join_ids(members)
-        found = zip(video.frame_ids, self.images.find(video.file_names, video.name), strict=True)
-        return tuple(FrameRecord(frame_id, image, mask_path, True, mask_key=key) for frame_id, image in found)
-
 
 def _key(annotation: Annotation) -> _ObjectKey:
     """Return what an annotation is matched by."""
@@ -221,6 +220,7 @@ def _only(video: Video, keys: set[_ObjectKey], frame_ids: list[str]) -> Video:
     return replace(
         video,
         file_names=tuple(video.file_names[number] for number in chosen),
+        other_names=tuple(tuple(names[number] for number in chosen) for names in video.other_names),
         annotations=tuple(
             replace(one, masks=tuple(one.masks[number] for number in chosen) if one.masks else ())
             for one in video.annotations
@@ -247,6 +247,6 @@ def _lone_objects(clean: Video, noisy: Video) -> Iterator[tuple[str, str]]:
 
 
 def _label(annotation: Annotation, nouns: dict[int, str]) -> NoisyLabel:
-    """Return what a file says of one object: the whole expression is the category's noun."""
+    """Return what a file says of one object: its expression, which is the category's noun where it says none."""
     noun = nouns[annotation.category_id]
-    return NoisyLabel(annotation.category_id, noun, noun)
+    return NoisyLabel(annotation.category_id, noun, annotation.text or noun)

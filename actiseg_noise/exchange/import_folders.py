@@ -31,7 +31,7 @@ from actiseg_noise.exchange.import_pairs import (
     telling_name,
 )
 from actiseg_noise.exchange.import_texts import Texts
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.masks import IndexMask, find_values
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord
 
 OBJECTS = ("ids", "union")
@@ -106,7 +106,7 @@ class FolderPairs(Pairs):
         threshold: int | None = None,
         skip_missing: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(skip_missing=skip_missing)
         raise_if(objects not in OBJECTS, f"--objects {objects!r}: expected one of {', '.join(OBJECTS)}")
         raise_if(void_id is not None and not 1 <= void_id <= 255, f"--void {void_id}: expected an id from 1 to 255")
         self.folders = folders
@@ -115,17 +115,11 @@ class FolderPairs(Pairs):
         self.objects = objects
         self.threshold = check_threshold(threshold)
         self.options = {"objects": objects} | ({} if threshold is None else {"threshold": threshold})
-        self.skip_missing = skip_missing
         self.texts = texts or Texts({})
         self._sequences: dict[str, tuple[int, ...]] = {}
         self._places: dict[str, str] = {}
         self._left_out: set[tuple[str, str]] = set()
         self._digests = {side: FolderDigest(path) for side, path in self._sides()}
-
-    @property
-    def default_name(self) -> str:
-        """Return the name of the dataset."""
-        return self.card.name
 
     def check(self) -> None:
         """See :class:`Pairs`; finds each sequence's object ids, so every mask is read once here."""
@@ -142,10 +136,8 @@ class FolderPairs(Pairs):
                 if problem is not None:
                     frames.add(f"{sequence}/{stem}: {problem}")
                     self._left_out.add((sequence, stem))
-        for problems, what in ((missing, "sequences are on one side only"), (frames, "frames have no pair of masks")):
-            self.why_left_out += problems.describe(what)
-            if not self.skip_missing:
-                problems.refuse(what, "Pass --skip-missing to go on without them, or fetch them.")
+        self.leave_out(missing, "sequences are on one side only")
+        self.leave_out(frames, "frames have no pair of masks")
         self._find_objects(common)
         self.texts.check(self._sequences, self._stems)
         self._leave_out_blank()
@@ -237,8 +229,7 @@ class FolderPairs(Pairs):
         """Return the values that a sequence's masks hold, but for background and void."""
         values: set[int] = set()
         for stem in stems:
-            index_mask = read_index_mask(mask_file(folder, stem), self.threshold)
-            values.update(np.flatnonzero(np.bincount(index_mask.ravel(), minlength=256)).tolist())
+            values.update(find_values(read_index_mask(mask_file(folder, stem), self.threshold)))
         return values - {0, self.card.void_id}
 
     def _object_id(self, value: int) -> int:

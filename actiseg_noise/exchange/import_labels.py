@@ -135,8 +135,8 @@ def _are_files(clean: _Path, noisy: _Path) -> bool:
     files = [place is not None and place.is_file() for place in sides]
     if any(files) and None not in sides and not all(files):
         raise ActisegError(
-            f"--clean {clean} --noisy {noisy}: expected two folders of masks, or two JSON files in the form of COCO or "
-            "YouTube-VIS; found one of each, or one that is not there"
+            f"--clean {clean} --noisy {noisy}: expected two folders of masks, or two files in the form of COCO, "
+            "YouTube-VIS, CVAT or Label Studio; found one of each, or one that is not there"
         )
     return all(files)
 

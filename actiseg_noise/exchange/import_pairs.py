@@ -56,6 +56,7 @@ class Pairs(ABC):
         skipped: clip ids, ascending, that ``check`` left out: one side lacks the clip or all its masks, or a text is
             empty.
         why_left_out: what ``check`` found that does not fit, in a sentence; '' where all does.
+        skip_missing: what one side lacks is left out and counted instead of refused.
     """
 
     card: DatasetCard
@@ -63,7 +64,8 @@ class Pairs(ABC):
     form: str
     has_masks: bool
 
-    def __init__(self) -> None:
+    def __init__(self, *, skip_missing: bool = False) -> None:
+        self.skip_missing = skip_missing
         self.options: dict[str, Any] = {}
         self.skipped: list[str] = []
         self.why_left_out = ""
@@ -89,9 +91,15 @@ class Pairs(ABC):
         """Return what ``manifest.json`` says of the files: names and digests, never a path of this machine."""
 
     @property
-    @abstractmethod
     def default_name(self) -> str:
-        """Return what the import is called when the user does not say."""
+        """Return what the import is called when the user does not say: as its dataset."""
+        return self.card.name
+
+    def leave_out(self, problems: Problems, what: str) -> None:
+        """Note what does not fit, or raise DataError with it, unless it may be left out."""
+        self.why_left_out += problems.describe(what)
+        if not self.skip_missing:
+            problems.refuse(what, "Pass --skip-missing to go on without them, or fetch them.")
 
 
 class FolderDigest:

@@ -31,8 +31,7 @@ class PromptPairs(Pairs):
     has_masks = False
 
     def __init__(self, files: PublishedFiles, split: str, *, skip_missing: bool = False) -> None:
-        super().__init__()
-        self.skip_missing = skip_missing
+        super().__init__(skip_missing=skip_missing)
         self.files = files
         self.split = split
         self.card = replace(ActionVos.card, version=f"{ActionVos.card.version}, published prompts alone")

@@ -22,16 +22,16 @@ from actiseg_noise.building.compose import (
     noisy_labels,
     sample_row,
     unchanged_labels,
-    void_rle,
 )
 from actiseg_noise.building.text import NoisyText, is_harmful
 from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.exchange.import_pairs import NoisyLabel, PairedClip, Pairs
 from actiseg_noise.manifest.records import FrameRow, MaskLabels, MaskRow
 from actiseg_noise.manifest.schema import ACTION, IMPORTED, NO_NOISE, PLAIN
-from actiseg_noise.masks import Box, IndexMask, Rle, encode_rle
+from actiseg_noise.masks import Rle
 from actiseg_noise.noises.base import Label
 from actiseg_noise.records import ObjectRecord, expression
+from actiseg_noise.runs import shared_pixels
 from actiseg_noise.vocabulary import Vocabulary
 
 
@@ -151,30 +151,20 @@ def _frame_rows(paired: PairedClip, pairs: Pairs) -> tuple[list[FrameRow], list[
         raise_if(clean.shape != noisy.shape, f"{where}: clean {clean.shape}, noisy {noisy.shape} pixels", DataError)
         if void_id is not None:  # nobody could label these pixels, so no label is painted there
             noisy = np.where((clean == void_id) | (noisy == void_id), np.uint8(0), noisy)
-        boxes = clean_check.boxes(frame, clean), noisy_check.boxes(frame, noisy)
-        frames.append(frame_row(clip, index, frame, clean, void_rle(clean, void_id, boxes[0])))
-        for item in clip.objects:
-            box, noisy_box = boxes[0].get(item.object_id), boxes[1].get(item.object_id)
-            labels = _mask_labels(clean, noisy, item.object_id, box, noisy_box)
-            masks.append(mask_row(clip, index, frame, item.object_id, labels))
+        runs = clean_check.runs(frame, clean), noisy_check.runs(frame, noisy)
+        [shared] = shared_pixels(*runs)
+        before, after = (found.codes()[0] for found in runs)
+        size = runs[0].height, runs[0].width
+        nothing, _ = empty_mask(*size)
+        frames.append(frame_row(clip, index, frame, size, None if void_id is None else before.get(void_id)))
+        for object_id in (item.object_id for item in clip.objects):
+            pair = before.get(object_id, nothing), after.get(object_id, nothing)
+            masks.append(mask_row(clip, index, frame, object_id, _mask_labels(*pair, shared[object_id])))
     return frames, masks
 
 
-def _mask_labels(
-    clean: IndexMask, noisy: IndexMask, object_id: int, box: Box | None, noisy_box: Box | None
-) -> MaskLabels:
+def _mask_labels(before: Rle, after: Rle, shared: int) -> MaskLabels:
     """Return what is said of one object's pair of masks."""
-    before, after = _encode(clean, object_id, box), _encode(noisy, object_id, noisy_box)
     if before.counts == after.counts:
         return unchanged_labels(before, before.digest())
-    both = 0
-    if box is not None and noisy_box is not None:
-        both = int(np.count_nonzero((clean[box.slices] == object_id) & (noisy[box.slices] == object_id)))
-    return noisy_labels(before, after, both, IMPORTED)
-
-
-def _encode(index_mask: IndexMask, object_id: int, box: Box | None) -> Rle:
-    """Return the run lengths of one object."""
-    if box is None:
-        return empty_mask(*index_mask.shape)[0]
-    return encode_rle(index_mask[box.slices] == object_id, box, *index_mask.shape)
+    return noisy_labels(before, after, shared, IMPORTED)

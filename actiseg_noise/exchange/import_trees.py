@@ -98,7 +98,7 @@ class TreePairs(Pairs):
     def __init__(
         self, root: Path, noisy: NoisyTree, split: str, *, with_masks: bool = True, skip_missing: bool = False
     ) -> None:
-        super().__init__()
+        super().__init__(skip_missing=skip_missing)
         self.clean = ActionVos(root, skip_missing=skip_missing)
         self.clean.check_split(split)
         if isinstance(noisy.prompts, ActionVos):
@@ -106,7 +106,6 @@ class TreePairs(Pairs):
         self.noisy = noisy
         self.split = split
         self.has_masks = with_masks
-        self.skip_missing = skip_missing
         self._left_out: set[tuple[str, str]] = set()
         self._digest = None if noisy.masks is None or not with_masks else FolderDigest(noisy.masks)
 
@@ -134,11 +133,8 @@ class TreePairs(Pairs):
                 frames.add(f"{folder}, {frame.frame_id}: {text}")
                 self._left_out.add((folder, frame.frame_id))
         unlike.refuse("objects do not fit", "Both sides must be of one preparation of the dataset.")
-        alone = f"clips of split {self.split!r} are on one side only"
-        for problems, what in ((missing, alone), (frames, "frames have no pair of masks")):
-            self.why_left_out += problems.describe(what)
-            if not self.skip_missing:
-                problems.refuse(what, "Pass --skip-missing to go on without them, or fetch them.")
+        self.leave_out(missing, f"clips of split {self.split!r} are on one side only")
+        self.leave_out(frames, "frames have no pair of masks")
         self.skipped = sorted({*skipped, *self.clean.skipped})
 
     def iter_clips(self) -> Iterator[PairedClip]:

@@ -69,7 +69,7 @@ def write_import(
                 severity.add(table, columns)
                 frames.add(table, columns)
             if pairs.has_masks and (line := frames.describe()):
-                progress.note(line)
+                progress.warn(line)
             raise_if(not writer.tables["clips"].count, _nothing(pairs), DataError)
             writer.finish(lambda digests: _info(pairs, recipe, limit, words, severity, digests), words.vocabulary)
         space.commit()

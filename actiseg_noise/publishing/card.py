@@ -10,10 +10,9 @@ from actiseg_noise.manifest.command import build_command
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
 from actiseg_noise.manifest.schema import ACTION, MASKS, RECIPE_ONLY, SAMPLES, Table
 from actiseg_noise.plain import markdown_block, markdown_code, markdown_text, web_address
-from actiseg_noise.publishing.citation import PAPER
 from actiseg_noise.publishing.columns import published_tables
 from actiseg_noise.publishing.front_matter import config_name, front_matter, pictures_name, pretty_name, split_name
-from actiseg_noise.publishing.licence import find_licence
+from actiseg_noise.publishing.licence import PAPER, find_licence
 from actiseg_noise.publishing.places import Places, install_command
 from actiseg_noise.publishing.preview import PREVIEW_NAME
 from actiseg_noise.publishing.shards import Published

@@ -42,10 +42,14 @@ def check_output(out: Path, *, force: bool) -> None:
 def _listed_files(folder: Path) -> set[str] | None:
     """Return the files that a publication's checksums list, and theirs; None when the folder is no publication."""
     try:
-        lines = read_text(folder / SUMS_NAME).splitlines()
+        return listed_in(read_text(folder / SUMS_NAME))
     except DataError:
         return None
-    return {line[66:] for line in lines} | {SUMS_NAME}
+
+
+def listed_in(sums: str) -> set[str]:
+    """Return the files that the text of ``SHA256SUMS`` lists, and itself."""
+    return {line[66:] for line in sums.splitlines()} | {SUMS_NAME}
 
 
 def seal(folder: Path, *, lfs: bool = True) -> None:

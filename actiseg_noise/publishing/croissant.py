@@ -12,10 +12,9 @@ from actiseg_noise.borders.drafts import other_files
 from actiseg_noise.manifest.schema import TABLES, Column, Table
 from actiseg_noise.plain import markdown_text, printable, web_address
 from actiseg_noise.publishing.checksums import sha256_of
-from actiseg_noise.publishing.citation import PAPER_URL, citation
 from actiseg_noise.publishing.columns import published_tables
 from actiseg_noise.publishing.front_matter import config_name, pretty_name
-from actiseg_noise.publishing.licence import find_licence
+from actiseg_noise.publishing.licence import PAPER_URL, citation, find_licence
 from actiseg_noise.publishing.places import Places
 from actiseg_noise.publishing.shards import Published
 

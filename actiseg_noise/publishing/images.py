@@ -15,6 +15,7 @@ from actiseg_noise.borders.images import webp_bytes
 from actiseg_noise.borders.text import read_bytes
 from actiseg_noise.borders.writing import move
 from actiseg_noise.errors import ActisegError
+from actiseg_noise.fields import parse_number
 from actiseg_noise.manifest.clips import LABELS, ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.view.preview_clips import choose_rows
@@ -72,9 +73,10 @@ def parse_images(text: str | int | None) -> int | str | None:
     """
     if text is None or text == ALL:
         return text
-    if not str(text).isdecimal() or int(text) < 1:
-        raise ActisegError(f"--images {text}: expected how many clips, at least 1, or {ALL}")
-    return int(text)
+    clips = parse_number(str(text))
+    if not clips:
+        raise ActisegError(f"--images {text!s:.40}: expected how many clips, at least 1, or {ALL}")
+    return clips
 
 
 def write_images(

@@ -217,7 +217,7 @@ def _find_frames(manifests: Sequence[Manifest], root: str | Path | None, images:
     """
     if root is None and images is None:
         return None
-    found = [find_frames(manifest, None if root is None else Path(root)) for manifest in manifests]
+    found = [find_frames(manifest, root) for manifest in manifests]
     if images is not None and found[0] is None:
         raise ActisegError(f"--images: where is {manifests[0].info.dataset['name']}? Name its folder: --root DIR")
     return found[0]
