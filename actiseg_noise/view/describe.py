@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 
@@ -31,16 +32,21 @@ class Section:
         return f"<table><caption>{escape(self.title)}</caption><tr>{head}</tr>{body}</table>"
 
 
-def describe(info: ManifestInfo) -> Section:
-    """Return what the manifest is and how much it holds."""
-    counts = ", ".join(f"{count:,} {name}" for name, count in info.counts.items())
+def describe(info: ManifestInfo, stored: Mapping[str, int] | None = None) -> Section:
+    """Return what the manifest is and how much it holds.
+
+    Args:
+        stored: rows of each table in its files; shown where they are not what ``info`` counts.
+    """
+    in_files = [("in the files", _counted(stored))] if stored and dict(stored) != info.counts else []
     rows: list[tuple[str, ...]] = [
         ("dataset", f"{info.dataset['title']} ({info.dataset['name']} {info.dataset['version']})"),
         ("split", info.split),
         ("recipe", f"{info.recipe.recipe_id}: {info.recipe.title}" if info.recipe.title else info.recipe.recipe_id),
         ("seed", str(info.recipe.seed)),
         ("content", info.content),
-        ("counts", counts),
+        ("counts", _counted(info.counts)),
+        *in_files,
         ("vocabulary", f"{info.vocabulary['origin']} ({info.vocabulary['digest']})"),
         ("severity", describe_severity(info)),
     ]
@@ -50,6 +56,11 @@ def describe(info: ManifestInfo) -> Section:
         rows.append(("skipped", f"{len(info.skipped):,} listed clips whose files or texts are missing"))
     rows.append(("digest", info.digest))
     return Section(info.name, ("", ""), rows)
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    """Return the rows of tables in words."""
+    return ", ".join(f"{count:,} {name}" for name, count in counts.items())
 
 
 def describe_severity(info: ManifestInfo) -> str:

@@ -6,21 +6,23 @@ from pathlib import Path
 
 from actiseg_noise.borders.roots import find_root
 from actiseg_noise.datasets.base import DATASETS
-from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.errors import DataError, raise_if
 from actiseg_noise.manifest.read import Manifest
 
 
-def find_frames(manifest: Manifest, root: Path | None) -> Path | None:
+def find_frames(manifest: Manifest, root: str | Path | None) -> Path | None:
     """Return the dataset's folder: the one given, the usual one, or None; an embedded dataset is drawn when absent.
 
     Raises:
         ActisegError: there is no such ``root``.
     """
-    if root is not None and not root.is_dir():
-        raise ActisegError(f"--root {root}: no such folder; leave it out to see the masks on a plain canvas")
+    if root is not None:
+        absent = f"--root {root}: no such folder; leave it out to see the masks on a plain canvas"
+        raise_if(not Path(root).is_dir(), absent)
+        return Path(root)
     name = manifest.info.dataset["name"]
-    if root is not None or name not in DATASETS:
-        return root
+    if name not in DATASETS:
+        return None
     card = DATASETS[name].card
     try:
         folder = find_root(card)

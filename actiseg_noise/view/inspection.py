@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 from actiseg_noise.manifest.info import ManifestInfo
@@ -28,7 +29,8 @@ class Inspection:
         confusions: (category, noun, noisy category, noisy noun) → samples, of all corrupted prompts.
         ious: noise → counts of masks per tenth of IoU, 0 to 1.
         observed: shares computed from the rows alone, whatever the recipe says.
-        charts: the files that were drawn.
+        charts: the files that were drawn. rows: of each table, how many its files have. miscounted: where that is not
+            what ``manifest.json`` counts, which tables, in words.
     """
 
     info: ManifestInfo
@@ -36,6 +38,8 @@ class Inspection:
     ious: dict[str, list[int]]
     observed: Observed
     charts: tuple[Path, ...] = ()
+    rows: Mapping[str, int] = field(default_factory=dict)
+    miscounted: str | None = None
 
     def __str__(self) -> str:
         return "\n\n".join(map(str, self.sections()))
@@ -53,6 +57,7 @@ class Inspection:
             "selection": self.info.selection,
             "skipped": list(self.info.skipped),
             "counts": self.info.counts,
+            "rows": dict(self.rows),
             "noises": [asdict(slot) | {"rate": slot.rate} for slot in self.info.noises],
             "severity": self.info.severity,
             "observed": self.observed.to_json(),
@@ -64,7 +69,7 @@ class Inspection:
 
     def sections(self, top: int = TOP) -> list[Section]:
         """Return the tables that ``inspect`` prints."""
-        found = [describe(self.info)]
+        found = [describe(self.info, self.rows)]
         found += [describe_noises(self.info)] if self.info.noises else []
         found += self.observed.sections()
         if self.confusions:
@@ -103,7 +108,8 @@ def inspect(
         from actiseg_noise.view.charts import plot_manifest
 
         charts = tuple(plot_manifest(opened, Path(plot), figures))
-    return Inspection(opened.info, _count_confusions(opened), _count_ious(opened), observe(opened), charts)
+    counted = _count_confusions(opened), _count_ious(opened), observe(opened)
+    return Inspection(opened.info, *counted, charts, opened.rows, opened.miscounted)
 
 
 def _count_confusions(manifest: Manifest) -> Counter[tuple[str, str, str, str]]:
@@ -114,8 +120,8 @@ def _count_confusions(manifest: Manifest) -> Counter[tuple[str, str, str, str]]:
     for batch in manifest.iter_batches("samples", names):
         for category, noun, noisy_category, noisy_noun, noise in zip(*batch.to_pydict().values(), strict=True):
             if noise != NO_NOISE:
-                key = (_name(vocabulary, category), noun, _name(vocabulary, noisy_category), noisy_noun)
-                counts[key] += 1
+                nouns = intern(noun), intern(noisy_noun)  # each text once, however many confusions it is in
+                counts[_name(vocabulary, category), nouns[0], _name(vocabulary, noisy_category), nouns[1]] += 1
     return counts
 
 

@@ -7,12 +7,11 @@ positives; nouns changed where a category has another noun and where it has none
 from __future__ import annotations
 
 import math
-from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from statistics import median
 from typing import Any, NamedTuple
 
+from actiseg_noise.borders.median import Median
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.rows import iter_rows
 from actiseg_noise.manifest.schema import ACTION, NO_NOISE
@@ -177,7 +176,7 @@ def _count_masks(manifest: Manifest) -> tuple[list[Share], dict[str, tuple[int, 
     changed, erased, kept, neighbours = map(
         Share, ("changed", "erased", "kept as it was, the noise would erase it", "changed by a neighbour alone")
     )
-    ious: dict[str, array[float]] = {}
+    ious: dict[str, Median] = {}
     flags = ["would_erase", "changed_by_neighbour"]
     for clean_area, noisy_area, clean, noisy, noise, iou, would_erase, by_neighbour in iter_rows(
         manifest, "masks", [*names, *flags]
@@ -192,6 +191,6 @@ def _count_masks(manifest: Manifest) -> tuple[list[Share], dict[str, tuple[int, 
         ):
             share.add(hit)
         if noise != NO_NOISE:
-            ious.setdefault(noise, array("d")).append(iou)
-    medians = {noise: (len(values), median(values)) for noise, values in sorted(ious.items())}
+            ious.setdefault(noise, Median()).extend((iou,))
+    medians = {noise: (len(values), values.value() or 0.0) for noise, values in sorted(ious.items())}
     return [changed, erased, kept, neighbours], medians

@@ -11,15 +11,16 @@ from typing import Any
 from actiseg_noise.borders.writing import write_text
 from actiseg_noise.manifest.clips import ManifestClip
 from actiseg_noise.manifest.command import RECIPE_NAME, build_command
-from actiseg_noise.manifest.read import Manifest, open_manifest
+from actiseg_noise.manifest.read import Manifest, open_whole
 from actiseg_noise.view.frames import find_frames
 from actiseg_noise.view.inspection import inspect
 from actiseg_noise.view.preview_clips import choose_rows
-from actiseg_noise.web.clip_data import PictureOf, clip_data
+from actiseg_noise.web.clip_data import clip_data
 from actiseg_noise.web.page import Assets, render_page
-from actiseg_noise.web.pictures import data_uri, read_picture, webp
+from actiseg_noise.web.pictures import into_page, picture_reader
 
 CLIPS = 40
+PAGE_NAME = "view.html"
 _ASSETS = Assets("actiseg_noise.web", "view.html", scripts=("view.js",))
 
 
@@ -41,7 +42,7 @@ class ViewedManifest:
 
 def view_manifest(
     manifest: str | Path | Manifest,
-    out: str | Path = "view.html",
+    out: str | Path = PAGE_NAME,
     *,
     root: str | Path | None = None,
     clips: Sequence[str] | None = None,
@@ -56,7 +57,8 @@ def view_manifest(
     (2, 'view.html')
 
     Args:
-        manifest: a manifest folder, or an open manifest. out: the file to write.
+        manifest: a manifest folder, or an open manifest. out: the file to write, or, where that is not named
+            ``.html``, a folder for ``view.html``.
         root: the dataset's folder, by default the usual one; an embedded dataset draws its frames. Without it, or
             without a frame's image, masks lie on a plain dark canvas.
         clips: only these clips. limit: at most so many, those whose labels changed first.
@@ -65,17 +67,22 @@ def view_manifest(
     Raises:
         ActisegError: an unknown clip, nothing to show, no such root, or ``out`` cannot be written.
     """
-    opened = open_manifest(manifest)
-    folder = find_frames(opened, None if root is None else Path(root))
+    opened = open_whole(manifest)
+    folder = find_frames(opened, root)
     chosen = [row.clip for row in choose_rows(opened, clips=clips, limit=limit, noise_only=noise_only)]
-    shown = [clip_data(clip, picture_reader(folder)) for clip in chosen]
+    pictures: list[str] = []
+    picture_of = picture_reader(folder, into_page(pictures))
+    shown = [clip_data(clip, picture_of) for clip in chosen]
     info, path = opened.info, Path(out)
+    if path.suffix.lower() != ".html":
+        path /= PAGE_NAME
     data = {"clips": [_entry(clip) | {"place": place} for place, clip in enumerate(chosen)]}
     text = render_page(
         _ASSETS,
         f"{info.name}: clean labels against given ones",
         data,
         shown,
+        pictures,
         about=_about(opened, len(chosen)),
         sections=inspect(opened).sections(),
         name=info.name,
@@ -83,18 +90,8 @@ def view_manifest(
         commands=_commands(opened),
     )
     write_text(path, text)
-    pictures = sum(any(frame["picture"] for frame in clip["frames"]) for clip in shown)
-    return ViewedManifest(path, len(chosen), pictures, path.stat().st_size, folder)
-
-
-def picture_reader(root: Path | None) -> PictureOf:
-    """Return what reads a frame's picture into an address that holds it."""
-
-    def picture_of(frame: Any) -> str | None:
-        picture = read_picture(frame, root)
-        return None if picture is None else data_uri(webp(picture))
-
-    return picture_of
+    found = sum(any(frame["picture"] is not None for frame in clip["frames"]) for clip in shown)
+    return ViewedManifest(path, len(chosen), found, path.stat().st_size, folder)
 
 
 def _about(manifest: Manifest, shown: int) -> str:

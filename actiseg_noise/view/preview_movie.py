@@ -13,7 +13,7 @@ from actiseg_noise.borders.images import resize_frame
 from actiseg_noise.borders.videos import write_movie
 from actiseg_noise.errors import raise_if
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame, ManifestSample
-from actiseg_noise.manifest.read import Manifest, open_manifest
+from actiseg_noise.manifest.read import Manifest, open_whole
 from actiseg_noise.masks import Picture, Size
 from actiseg_noise.plot_style import COLOURS, colour_of
 from actiseg_noise.view.frames import find_frames
@@ -72,8 +72,8 @@ def preview_movie(
             cannot be written.
     """
     raise_if(not 1 <= fps <= 30, f"--fps must be from 1 to 30, got {fps:g}")
-    opened = open_manifest(manifest)
-    folder = find_frames(opened, None if root is None else Path(root))
+    opened = open_whole(manifest)
+    folder = find_frames(opened, root)
     rows = choose_rows(opened, clips=clips, limit=limit, noise_only=noise_only)
     shown = [(row.clip, shown_frames(row.clip)) for row in rows]
     empty = next((clip.clip_id for clip, frames in shown if not frames), None)

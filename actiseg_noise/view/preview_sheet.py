@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from actiseg_noise.borders.images import resize_frame
 from actiseg_noise.borders.writing import write_png
 from actiseg_noise.manifest.clips import ManifestMask, ManifestSample
-from actiseg_noise.manifest.read import Manifest, open_manifest
+from actiseg_noise.manifest.read import Manifest, open_whole
 from actiseg_noise.manifest.schema import NO_NOISE
 from actiseg_noise.masks import Picture
 from actiseg_noise.plot_style import colour_of
@@ -91,8 +91,8 @@ def preview(
     Raises:
         ActisegError: an unknown clip, nothing to show, no such root, or ``out`` cannot be written.
     """
-    opened = open_manifest(manifest)
-    folder = find_frames(opened, None if root is None else Path(root))
+    opened = open_whole(manifest)
+    folder = find_frames(opened, root)
     sheet = draw_preview(opened, root=folder, clips=clips, limit=limit, noise_only=noise_only)
     if out is not None:
         write_png(Path(out), sheet.image)

@@ -8,8 +8,10 @@ from typing import Any
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
 from actiseg_noise.plot_style import colour_of
 
-PictureOf = Callable[[ManifestFrame], str | None]
-"""Frame → the address of its picture, None for none."""
+Address = int | str
+"""Where a picture is: its place among those that the page holds, or an address."""
+PictureOf = Callable[[ManifestFrame], Address | None]
+"""Frame → its picture, None for none."""
 
 
 def clip_data(clip: ManifestClip, picture_of: PictureOf) -> dict[str, Any]:

@@ -45,13 +45,18 @@ SHARED_SCRIPTS = ("rle.js", "dom.js", "viewer.js")
 
 
 def render_page(
-    assets: Assets, title: str, data: Mapping[str, Any], packed: Sequence[object] = (), **context: Any
+    assets: Assets,
+    title: str,
+    data: Mapping[str, Any],
+    packed: Sequence[object] = (),
+    pictures: Sequence[str] = (),
+    **context: Any,
 ) -> str:
     """Return the page as HTML.
 
     Args:
         title: in the browser's tab. data: JSON values that the scripts read at once.
-        packed: JSON values that the scripts unpack one by one, by position.
+        packed: JSON values that the scripts unpack one by one, by position. pictures: addresses that hold one each.
         context: what the template shows by itself.
     """
     style = "\n".join(_texts(assets, "styles"))
@@ -64,6 +69,7 @@ def render_page(
         policy=_policy(style, script),
         data=json_text(data),
         packed=[pack(value) for value in packed],
+        pictures=pictures,
         version=tool_version(),
         **context,
     )

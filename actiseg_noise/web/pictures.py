@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from pathlib import Path
 
 from actiseg_noise.borders.folders import is_inside
@@ -10,9 +11,10 @@ from actiseg_noise.borders.images import read_frame, resize_frame
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.clips import ManifestFrame
 from actiseg_noise.masks import Picture
+from actiseg_noise.web.clip_data import Address, PictureOf
 
 MOST_SIDE = 480
-QUALITY = 60
+QUALITY = 60  # of 100
 
 
 def read_picture(frame: ManifestFrame | None, root: Path | None) -> Picture | None:
@@ -29,18 +31,39 @@ def read_picture(frame: ManifestFrame | None, root: Path | None) -> Picture | No
         return None
 
 
-def webp(picture: Picture, most_side: int = MOST_SIDE, quality: int = QUALITY) -> bytes:
-    """Return a picture, no side longer than ``most_side`` pixels, as WebP of a quality from 1 to 100."""
+def webp(picture: Picture) -> bytes:
+    """Return a picture as WebP, no side longer than ``MOST_SIDE`` pixels."""
     import cv2
 
     height, width = picture.shape[:2]
-    scale = min(1.0, most_side / max(height, width))
+    scale = min(1.0, MOST_SIDE / max(height, width))
     if scale < 1:
         picture = resize_frame(picture, (max(1, round(height * scale)), max(1, round(width * scale))))
-    _, data = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, quality])
+    _, data = cv2.imencode(".webp", picture[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
     return bytes(data)
 
 
-def data_uri(data: bytes, kind: str = "image/webp") -> str:
-    """Return bytes as an address that holds them."""
-    return f"data:{kind};base64,{b64encode(data).decode('ascii')}"
+def into_page(held: list[str]) -> Callable[[bytes], int]:
+    """Return what adds a WebP to the pictures ``held`` by a page, as an address that holds it, and says where."""
+
+    def place(data: bytes) -> int:
+        held.append(f"data:image/webp;base64,{b64encode(data).decode('ascii')}")
+        return len(held) - 1
+
+    return place
+
+
+def picture_reader(root: Path | None, place: Callable[[bytes], Address]) -> PictureOf:
+    """Return what gives a page a frame's picture, made small; ``place`` keeps it and says where.
+
+    Clips may share frames: what several show is read and kept once.
+    """
+    known: dict[str | None, Address | None] = {}
+
+    def picture_of(frame: ManifestFrame) -> Address | None:
+        if frame.image_path not in known:
+            picture = read_picture(frame, root)
+            known[frame.image_path] = None if picture is None else place(webp(picture))
+        return known[frame.image_path]
+
+    return picture_of

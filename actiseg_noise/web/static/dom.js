@@ -49,6 +49,13 @@ function unpack(place) {
   return unpacked.get(place);
 }
 
+const PICTURES = document.querySelectorAll("script.picture");
+
+/** Return the address of a picture: of one that the page holds, by its place, or the one that is given. */
+function addressOf(picture) {
+  return typeof picture === "number" ? PICTURES[picture].textContent : picture;
+}
+
 /** Return the names and values after `#`; a name alone, as in a link to a section, is none. */
 function readAddress() {
   return Object.fromEntries([...new URLSearchParams(location.hash.slice(1))].filter(([, value]) => value));

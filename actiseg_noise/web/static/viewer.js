@@ -81,7 +81,7 @@ class Viewer {
 
   /** Open a clip by its id, listed or not; resolves when it is drawn. An id that is not there opens the first one. */
   async open(id, frameId = null) {
-    const entry = this.all.find((clip) => clip.id === id) || this.clips[0];
+    const entry = this.all.find((clip) => clip.id === id) || this.clips[0] || this.all[0];
     if (!entry) return;
     const asked = ++this.asked;
     const clip = await unpack(entry.place);
@@ -141,7 +141,7 @@ class Viewer {
   drawPanel(panel, i, frame) {
     panel.image.hidden = frame.picture === null;
     panel.blank.hidden = frame.picture !== null;
-    if (frame.picture !== null) panel.image.src = frame.picture;
+    if (frame.picture !== null) panel.image.src = addressOf(frame.picture);
     panel.canvas.hidden = frame.height === null;
     if (frame.height === null) return;
     panel.blank.style.aspectRatio = `${frame.width} / ${frame.height}`;
