@@ -16,8 +16,8 @@ def main() -> None:
     try:
         with interruptible():
             from actiseg_noise.cli.commands import app
+            from actiseg_noise.entry import run_app
             from actiseg_noise.errors import ActisegError
-            from actiseg_noise.terminal import run_app
 
             run_app(app, ActisegError)
     finally:

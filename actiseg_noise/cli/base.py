@@ -7,32 +7,14 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(
-    help="Build noisy variants of video object segmentation datasets, look at them, verify them, pass them on.",
-    no_args_is_help=True,
-    add_completion=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+from actiseg_noise.application import make_application
+
+FORMS = "actiseg_noise.cli.json_forms"
+app = make_application(
+    "actiseg-noise",
+    "Build noisy variants of video object segmentation datasets, look at them, verify them, pass them on.",
+    FORMS,
 )
-
-
-def _print_version(is_asked: bool) -> None:
-    """Print the version and end."""
-    if is_asked:
-        from actiseg_noise.version import tool_version
-
-        typer.echo(f"actiseg-noise {tool_version()}")
-        raise typer.Exit
-
-
-@app.callback()
-def take_options(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
-    ] = False,
-) -> None:
-    """Take what stands before a command."""
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from actiseg_noise.application import number_reader
 from actiseg_noise.building.options import HELP, BuildOptions
-from actiseg_noise.building.shards import ShardReport
 from actiseg_noise.cli.base import AsJson, app
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.terminal import number_reader
+
+if TYPE_CHECKING:
+    from actiseg_noise.building.shards import ShardReport
 
 
 def _flag(name: str, *declarations: str, **shown: Any) -> Any:
@@ -105,12 +107,13 @@ def build(
         _print_dry_run(chosen, options, json)
         return
     done = _run_build(chosen, options)
-    if isinstance(done, ShardReport):
+    if not isinstance(done, Built):
         _print_shard(done, json)
         return
-    print_built(done.folder, json)
     if done.is_joined:
-        _verify_joined(done.folder, json)
+        _print_joined(done.folder, json)
+    else:
+        print_built(done.folder, json)
 
 
 def _named_dataset(name: str | None, words: list[str]) -> str:
@@ -173,7 +176,8 @@ def _run_build(dataset: str, options: BuildOptions) -> Built | ShardReport:
     from actiseg_noise.building.build import run_build, run_shard
     from actiseg_noise.building.request import make_request
     from actiseg_noise.building.shards import SharedWork
-    from actiseg_noise.terminal import ClipProgress, InterruptedCommandError
+    from actiseg_noise.entry import InterruptedCommandError
+    from actiseg_noise.progress_bars import ClipProgress
 
     progress = ClipProgress()
     request = make_request(dataset, replace(options, progress=progress))
@@ -196,8 +200,8 @@ def _run_build(dataset: str, options: BuildOptions) -> Built | ShardReport:
         ) from None
 
 
-def print_built(folder: Path, as_json: bool) -> None:
-    """Print what was made."""
+def print_built(folder: Path, as_json: bool, **more: Any) -> None:
+    """Print what was made; ``more`` is in the JSON, too."""
     from actiseg_noise.manifest.info import read_info
     from actiseg_noise.terminal import print_json, print_next, print_table, print_text, printed_results
     from actiseg_noise.view.describe import describe, describe_noises
@@ -205,7 +209,7 @@ def print_built(folder: Path, as_json: bool) -> None:
     info = read_info(folder)
     with printed_results(folder):
         if as_json:
-            print_json({"path": str(folder)} | info.to_json())
+            print_json({"path": str(folder)} | info.to_json() | more)
             return
         for section in (describe(info), describe_noises(info)):
             if section.rows:
@@ -230,15 +234,17 @@ def _print_shard(report: ShardReport, as_json: bool) -> None:
         )
 
 
-def _verify_joined(folder: Path, as_json: bool) -> None:
-    """Verify a manifest that was made on several machines; print what is found, exit 1 when anything is wrong."""
+def _print_joined(folder: Path, as_json: bool) -> None:
+    """Verify a manifest that several machines made; print it and what is found, exit 1 when anything is wrong."""
     from actiseg_noise.check.verify import verify
     from actiseg_noise.cli.checking import print_findings
-    from actiseg_noise.terminal import ClipProgress, print_text
+    from actiseg_noise.progress_bars import ClipProgress
+    from actiseg_noise.terminal import print_text
 
     with ClipProgress() as progress:
         findings = verify(folder, progress=progress)
-    if not as_json or findings:
+    print_built(folder, as_json, findings=[finding.to_json() for finding in findings])
+    if not as_json:
         print_findings(findings)
         print_text(findings.summary())
     if findings:

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from actiseg_noise.cli.base import AsJson, app
+from actiseg_noise.application import Application
+from actiseg_noise.cli.base import FORMS, AsJson, app
 from actiseg_noise.errors import ActisegError
 
 
@@ -28,8 +29,12 @@ def datasets(json: AsJson = False) -> None:
     _print_rows("Datasets", rows, json)
 
 
-noises = typer.Typer(help="List the noises; 'noises show NAME' says all of one.", invoke_without_command=True)
-recipes = typer.Typer(help="List the named recipes; 'recipes show NAME' prints one.", invoke_without_command=True)
+noises = Application(
+    forms=FORMS, help="List the noises; 'noises show NAME' says all of one.", invoke_without_command=True
+)
+recipes = Application(
+    forms=FORMS, help="List the named recipes; 'recipes show NAME' prints one.", invoke_without_command=True
+)
 app.add_typer(noises, name="noises")
 app.add_typer(recipes, name="recipes")
 
@@ -39,6 +44,7 @@ def list_noises(context: typer.Context, json: AsJson = False) -> None:
     """List the noises; 'noises show NAME' says all of one."""
     from actiseg_noise.noises.base import NOISES
 
+    _hand_on(context, json)
     if context.invoked_subcommand is None:
         found = [NOISES[name] for name in NOISES]
         rows = [{"name": n.noise_id, "kind": n.kind, "what it does": n.summary, "source": n.source} for n in found]
@@ -69,6 +75,7 @@ def list_recipes(context: typer.Context, json: AsJson = False) -> None:
     from actiseg_noise.recipe_families import FORMS
     from actiseg_noise.terminal import print_text
 
+    _hand_on(context, json)
     if context.invoked_subcommand is None:
         _print_rows("Recipes", [{"name": name, "title": load_recipe(name).title} for name in recipe_names()], json)
         if not json:
@@ -89,6 +96,11 @@ def show_recipe(
         print_json(recipe.to_json())
     else:
         print_text(recipe_toml(recipe))
+
+
+def _hand_on(context: typer.Context, json: bool) -> None:
+    """Let ``--json`` before ``show`` mean what it means after it."""
+    context.default_map = {"show": {"json": json}}
 
 
 def _print_rows(title: str, rows: list[dict[str, str]], as_json: bool) -> None:

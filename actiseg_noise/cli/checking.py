@@ -24,6 +24,12 @@ def verify(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Rebuild from the dataset's usual folder and compare.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Number of processes. [default: one per core where there is work for them]"
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Check a manifest's schema, counts, digests and draws; with the dataset, build it again and compare.
@@ -31,11 +37,16 @@ def verify(
     The first wrong row is shown, clean beside noisy, and with the dataset as stored above as built again. Exit 1 when
     anything is wrong.
     """
+    from actiseg_noise.check.pieces import usual_workers
     from actiseg_noise.check.verify import verify as check
-    from actiseg_noise.terminal import ClipProgress, print_json, print_text
+    from actiseg_noise.manifest.read import read_manifest
+    from actiseg_noise.progress_bars import ClipProgress
+    from actiseg_noise.terminal import print_json, print_text
 
+    opened = read_manifest(manifest)
+    processes = usual_workers(opened) if workers is None else workers
     with ClipProgress() as progress:
-        findings = check(manifest, root, rebuild=rebuild, progress=progress)
+        findings = check(opened, root, rebuild=rebuild, progress=progress, workers=processes)
     if json:
         print_json(findings.to_json())
     else:

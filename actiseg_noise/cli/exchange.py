@@ -13,7 +13,8 @@ from actiseg_noise.cli.base import AsJson, ManifestFolder, app
 @app.command("import")
 def import_(
     clean: Annotated[
-        Path | None, typer.Option(metavar="PATH", help="Clean labels: mask folders, an ActionVOS tree, or COCO JSON.")
+        Path | None,
+        typer.Option(metavar="PATH", help="Clean labels: mask folders, an ActionVOS tree, or a file that ytvis reads."),
     ] = None,
     noisy: Annotated[Path | None, typer.Option(metavar="PATH", help="Noisy labels: in the same form.")] = None,
     expressions: Annotated[
@@ -70,11 +71,12 @@ def import_(
 
     Four forms: --expressions FILE --categories FILE [--clean TREE] for the published ActiSeg-NL prompts;
     --dataset actionvos --clean TREE --noisy TREE; --clean DIR --noisy DIR for folders <sequence>/<frame>.png;
-    --clean FILE --noisy FILE for JSON in the form of COCO or YouTube-VIS.
+    --clean FILE --noisy FILE for what ytvis reads: JSON in the form of COCO or YouTube-VIS, CVAT's XML, Label Studio.
     """
     from actiseg_noise.cli.build import print_built
+    from actiseg_noise.entry import InterruptedCommandError
     from actiseg_noise.exchange.import_labels import import_labels
-    from actiseg_noise.terminal import ClipProgress, InterruptedCommandError
+    from actiseg_noise.progress_bars import ClipProgress
 
     try:
         with ClipProgress() as progress:
@@ -137,8 +139,10 @@ def export_(
     json: AsJson = False,
 ) -> None:
     """Write a manifest's labels in a layout that other people's code reads."""
+    from actiseg_noise.entry import InterruptedCommandError
     from actiseg_noise.exchange.export import export
-    from actiseg_noise.terminal import ClipProgress, InterruptedCommandError, print_json, printed_results
+    from actiseg_noise.progress_bars import ClipProgress
+    from actiseg_noise.terminal import print_json, printed_results
 
     try:
         with ClipProgress() as progress:
@@ -199,15 +203,10 @@ def clean(
     """Apply accepted corrections; the new manifest keeps the old values in corrections.csv."""
     from dataclasses import asdict
 
+    from actiseg_noise.entry import InterruptedCommandError
     from actiseg_noise.exchange.clean import clean as apply_corrections
-    from actiseg_noise.terminal import (
-        ClipProgress,
-        InterruptedCommandError,
-        print_json,
-        print_next,
-        print_text,
-        printed_results,
-    )
+    from actiseg_noise.progress_bars import ClipProgress
+    from actiseg_noise.terminal import print_json, print_next, print_text, printed_results
 
     try:
         with ClipProgress() as progress:

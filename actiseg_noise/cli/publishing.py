@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from actiseg_noise.application import number_reader
 from actiseg_noise.cli.base import AsJson, app
-from actiseg_noise.terminal import number_reader
 
 if TYPE_CHECKING:
     from actiseg_noise.publishing.publication import Publication
@@ -56,9 +56,10 @@ def publish(
     on the page's picture, where the dataset's licence allows it.
     """
     from actiseg_noise.cli.checking import print_findings
+    from actiseg_noise.progress_bars import ClipProgress
     from actiseg_noise.publishing.publication import UnverifiedError
     from actiseg_noise.publishing.publication import publish as run
-    from actiseg_noise.terminal import ClipProgress, print_error, printed_results
+    from actiseg_noise.terminal import print_error, print_json, printed_results
 
     try:
         with ClipProgress() as progress:
@@ -77,7 +78,11 @@ def publish(
                 progress=progress,
             )
     except UnverifiedError as error:
-        print_findings(error.findings)
+        if json:
+            findings = [finding.to_json() for finding in error.findings]
+            print_json({"path": None, "manifests": [], "cautions": [], "findings": findings})
+        else:
+            print_findings(error.findings)
         print_error(str(error))
         raise typer.Exit(1) from None
     with printed_results(made.path):
@@ -91,7 +96,7 @@ def _print_publication(made: Publication, as_json: bool) -> None:
 
     if as_json:
         manifests = [{"folder": item.folder, "digest": item.info.digest} for item in made.manifests]
-        print_json({"path": shown(made.path), "manifests": manifests, "cautions": made.cautions})
+        print_json({"path": shown(made.path), "manifests": manifests, "cautions": made.cautions, "findings": []})
         return
     rows = [(item.folder, item.info.content, item.info.digest) for item in made.manifests]
     print_table(f"Published at {shown(made.path)}", ("manifest", "content", "digest"), rows)
