@@ -83,6 +83,9 @@ class _Slices:
 
     Attributes:
         ranges: clip_id → first row and the row after the last one.
+
+    Raises:
+        ManifestError: rows are not sorted by clip, as when shards are exchanged.
     """
 
     def __init__(
@@ -94,6 +97,13 @@ class _Slices:
         if ids is None:
             ids = manifest.table(name, ["clip_id"]).column("clip_id").to_pylist()
         starts = [i for i, clip_id in enumerate(ids) if i == 0 or ids[i - 1] != clip_id]
+        wrong = next((ids[b] for a, b in pairwise(starts) if ids[b] < ids[a]), None)
+        raise_if(
+            wrong is not None,
+            f"{manifest.path}, table {name}: rows of clip {wrong!r} stand behind those of a later one; "
+            "'actiseg-noise verify' says what is wrong",
+            ManifestError,
+        )
         self.ranges = {ids[a]: (a, b) for a, b in pairwise([*starts, len(ids)])}
 
     def rows(self, clip_id: str) -> list[tuple[Any, ...]]:

@@ -48,17 +48,10 @@ def whole(size: Size) -> Cut:
 def resize_part(picture: npt.NDArray[Any], size: Size, rows: Span, columns: Span) -> npt.NDArray[np.uint8]:
     """Return rows and columns of what area averaging makes of a picture resized to ``size``, bit for bit.
 
-    A sampled grid repeats itself after ``side / gcd(side, resized side)`` pixels, so that a part between two of those
-    places is resized as it is in the whole. Where a side grows, OpenCV interpolates both, over the edges of their
-    pixels: then the picture can only be resized whole.
-
     Args:
         picture: uint8 ``[H, W]`` or ``[H, W, 3]``. rows, columns: of the resized picture.
     """
-    source = (picture.shape[0], picture.shape[1])
-    grows = any(after > side for side, after in zip(source, size, strict=True))
-    spans = [Span(0, after) for after in size] if grows else [rows, columns]
-    (top, above), (left, before) = (aligned(*pair) for pair in zip(source, size, spans, strict=True))
+    (top, above), (left, before) = aligned((picture.shape[0], picture.shape[1]), size, (rows, columns))
     part = picture[top.start : top.stop, left.start : left.stop]
     shape = (left.stop - left.start, top.stop - top.start)
     target = (before.stop - before.start, above.stop - above.start)
@@ -69,13 +62,24 @@ def resize_part(picture: npt.NDArray[Any], size: Size, rows: Span, columns: Span
     return found.astype(np.uint8, copy=False)
 
 
-def aligned(side: int, resized: int, wanted: Span) -> tuple[Span, Span]:
-    """Return the pixels of a side, and of the resized one, of the smallest part with ``wanted`` that can stand alone.
+def aligned(source: Size, size: Size, wanted: tuple[Span, Span]) -> list[tuple[Span, Span]]:
+    """Return the pixels of either side, and of the resized one, of the smallest part with ``wanted`` that stands alone.
 
-    A side that grows is interpolated over the edges of its pixels: it can only be resized whole.
+    A sampled grid repeats itself after ``side / gcd(side, resized side)`` pixels, so that a part between two of those
+    places is resized as it is in the whole. Where a side grows, OpenCV interpolates both, over the edges of their
+    pixels: then only the whole stands alone.
+
+    Args:
+        source, size: (rows, columns) of a picture and of the resized one. wanted: rows and columns of the latter.
     """
-    if resized > side:
-        return Span(0, side), Span(0, resized)
+    sides = list(zip(source, size, wanted, strict=True))
+    if any(resized > side for side, resized, _ in sides):
+        return [(Span(0, side), Span(0, resized)) for side, resized, _ in sides]
+    return [_aligned_side(*one) for one in sides]
+
+
+def _aligned_side(side: int, resized: int, wanted: Span) -> tuple[Span, Span]:
+    """Return the same of one side, which does not grow."""
     common = gcd(side, resized)
     step, to = side // common, resized // common
     first, last = wanted.start // to, -(-wanted.stop // to)
@@ -137,7 +141,7 @@ def _patch(runs: npt.NDArray[np.int64], canvas: Size, size: Size, seen: tuple[Sp
     columns = _common(_covering(width, size[1], left, right), seen[1])
     if rows.start >= rows.stop or columns.start >= columns.stop:
         return None
-    (tall, above), (wide, before) = aligned(height, size[0], rows), aligned(width, size[1], columns)
+    (tall, above), (wide, before) = aligned(canvas, size, (rows, columns))
     mask = _decode_columns(runs, edges, height, wide)[:, tall.start : tall.stop]
     inside = [Span(a.start - b.start, a.stop - b.start) for a, b in ((rows, above), (columns, before))]
     values = resize_part(cv2.transpose(mask), (above.stop - above.start, before.stop - before.start), *inside)

@@ -48,14 +48,19 @@ def distort(frames: Tensor, config: DistortConfig, random: torch.Generator) -> T
     saturation and hue; colours. Values stay in [0, 1] on the way, where the published code lets those outside wrap
     around when it makes bytes of them.
     """
-    return distort_(frames.clone(memory_format=torch.contiguous_format), config, random)
+    draws = draw_distortions(tuple(frames.shape[:-3]), random)
+    return distort_(frames.clone(memory_format=torch.contiguous_format), config, draws)
 
 
-def distort_(frames: Tensor, config: DistortConfig, random: torch.Generator) -> Tensor:
-    """Do :func:`distort` to contiguous frames in their place, and return them."""
+def draw_distortions(lead: tuple[int, ...], random: torch.Generator) -> Tensor:
+    """Return what :func:`distort` draws for frames of these leading dimensions, float ``[…, 11]`` in [0, 1)."""
+    return torch.rand((*lead, _DRAWS), generator=random)
+
+
+def distort_(frames: Tensor, config: DistortConfig, draws: Tensor) -> Tensor:
+    """Do :func:`distort` to contiguous frames in their place, by draws of :func:`draw_distortions`; return them."""
     pictures = frames.flatten(0, -4)
-    draws = torch.rand((len(pictures), _DRAWS), generator=random).tolist()
-    for picture, u in zip(pictures.numpy(), draws, strict=True):
+    for picture, u in zip(pictures.numpy(), draws.reshape(len(pictures), _DRAWS).tolist(), strict=True):
         _distort(picture, config, u)
     return frames
 

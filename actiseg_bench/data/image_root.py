@@ -20,7 +20,7 @@ def check_usable(manifest: Manifest, root: str | Path | None = None) -> Path:
     """Return the folder of a manifest's images.
 
     Raises:
-        ManifestError: the manifest has no masks.
+        ManifestError: the manifest has no masks, or a table has lost rows.
         ActisegError: there is no such folder, or a dataset that is drawn was not drawn there.
     """
     content = manifest.info.content
@@ -34,6 +34,7 @@ def check_usable(manifest: Manifest, root: str | Path | None = None) -> Path:
             f"{manifest.path}: the manifest has content {content!r}, training and scoring need masks ('full'). "
             "Build it again with --content full."
         )
+    manifest.check_counts()
     card = DatasetCard.from_json(manifest.info.dataset)
     check_drawn(card, root, manifest.info.split)
     return find_root(card, root)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from actiseg_bench.data.by_clip import ByClip
 from actiseg_bench.records import NoiseRates
+from actiseg_noise.manifest.arrays import read_numbers
 from actiseg_noise.manifest.clips import ManifestSample
 from actiseg_noise.manifest.read import Manifest
 from actiseg_noise.manifest.schema import NO_NOISE
@@ -74,17 +75,17 @@ def noise_rates(manifest: Manifest, clips: ByClip) -> NoiseRates:
 
 def _told_first(manifest: Manifest) -> float:
     """Return ``NoiseRates.first``, in the arithmetic of the first protocols."""
-    harmful = manifest.table("samples", ["is_harmful"]).column("is_harmful").to_numpy()
-    iou = manifest.table("masks", ["iou"]).column("iou").to_numpy()
+    harmful = read_numbers(manifest.table("samples", ["is_harmful"]).column("is_harmful"))
+    iou = read_numbers(manifest.table("masks", ["iou"]).column("iou"))
     return float(1 - (1 - harmful.mean()) * iou.mean()) if len(harmful) and len(iou) else 0.0
 
 
 def mask_areas(manifest: Manifest) -> dict[str, Areas]:
     """Return sample_id → pixels of (given and clean, given, clean) over all its frames, float ``[3]``."""
     table = manifest.table("masks", ["sample_id", "iou", "noisy_area", "clean_area"])
-    iou, given, clean = (table.column(name).to_numpy() for name in ("iou", "noisy_area", "clean_area"))
+    iou, given, clean = (read_numbers(table.column(name)) for name in ("iou", "noisy_area", "clean_area"))
     both = iou * (given + clean) / (1 + iou)  # iou is both / (given + clean - both)
-    names, places = np.unique(table.column("sample_id").to_numpy(), return_inverse=True)
+    names, places = np.unique(table.column("sample_id").to_pylist(), return_inverse=True)
     sums = [np.bincount(places, values, len(names)) for values in (both, given, clean)]
     return dict(zip(map(str, names), np.stack(sums, 1), strict=True))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -27,6 +28,8 @@ class ScaleConfig:
         sides: a batch's short side in pixels is one of these. long_side: its long side at most.
         crop: probability that a window is cut out first: of the picture resized to a short side of ``crop_from``, of
             ``crop_sides`` (least, most) pixels per side, no more than the picture has.
+        multiple: sides are rounded to multiples of so many pixels, and of a mask pixel: a network is compiled
+            for every size that it sees.
     """
 
     sides: tuple[int, ...] = number((288, 320, 352, 392, 416, 448, 480, 512), at_least=1, at_most=MAX_SIDE)
@@ -34,6 +37,7 @@ class ScaleConfig:
     crop: float = number(0.5, at_most=1)
     crop_from: tuple[int, ...] = number((400, 500, 600), at_least=1, at_most=MAX_SIDE)
     crop_sides: tuple[int, int] = number((384, 600), at_least=1, at_most=MAX_SIDE)
+    multiple: int = number(1, at_least=1, at_most=512)
 
     def __post_init__(self) -> None:
         check_values(self, "train.augment.scales")
@@ -67,7 +71,7 @@ def draw_cut(picture: Size, config: ScaleConfig, stride: int, random: torch.Gene
         (top, rows, tall), (left, columns, wide) = _draw_window(picture, config, random)
         seen = (tall, wide)
     size = resize_short(seen, _choose(config.sides, random), config.long_side)
-    return Cut(top, left, rows, columns, whole_cells(size, stride))
+    return Cut(top, left, rows, columns, whole_cells(size, math.lcm(stride, config.multiple)))
 
 
 def _draw_window(picture: Size, config: ScaleConfig, random: torch.Generator) -> list[tuple[int, int, int]]:
@@ -95,7 +99,8 @@ def _choose(values: Sequence[int], random: torch.Generator) -> int:
 
 def largest_whole(picture: Size, config: ScaleConfig, stride: int) -> Size:
     """Return the largest size in which a whole picture is shown."""
-    return whole_cells(resize_short(picture, max(config.sides), config.long_side), stride)
+    size = resize_short(picture, max(config.sides), config.long_side)
+    return whole_cells(size, math.lcm(stride, config.multiple))
 
 
 def rescale(batch: Batch, cut: Cut, stride: int) -> Batch:

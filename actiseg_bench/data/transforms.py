@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.data.distort import DistortConfig, distort, distort_
+from actiseg_bench.data.distort import DistortConfig, distort_, draw_distortions
 from actiseg_bench.data.scales import Cut, ScaleConfig, compose, draw_cut, rescale
 from actiseg_bench.data.sizes import Size
 from actiseg_bench.records import Batch
@@ -62,22 +62,54 @@ def swap_sides(text: str) -> str:
     return _SIDE_WORD.sub(swap, text)
 
 
-def augment(batch: Batch, config: AugmentConfig, generator: torch.Generator, stride: int = 1) -> Batch:
+class Part(NamedTuple):
+    """Which sequences of an update a batch has: draws are made for all of them, and those of these are used.
+
+    Attributes:
+        total: sequences of the update. own: positions of the batch's, ascending.
+    """
+
+    total: int
+    own: tuple[int, ...]
+
+    def of(self, drawn: Tensor) -> Tensor:
+        """Return what was drawn for the batch's sequences, ``[B, …]`` of ``[total, …]``."""
+        return drawn if len(self.own) == self.total else drawn[list(self.own)]
+
+
+def all_of(batch: Batch) -> Part:
+    """Return the part of an update that a batch is where it is all of it."""
+    return Part(len(batch.frames), tuple(range(len(batch.frames))))
+
+
+def augment(
+    batch: Batch, config: AugmentConfig, generator: torch.Generator, stride: int = 1, part: Part | None = None
+) -> Batch:
     """Return an augmented batch; every draw comes from ``generator``, one set per sequence of frames.
 
     Args:
         stride: frame pixels per mask pixel, where ``config.scales`` resizes masks of the frames' resolution.
+        part: of the update that the batch is; None: all of it.
     """
     rows, columns = batch.frames.shape[-2:]
-    moves = draw_moves(len(batch.frames), (rows, columns), config, generator, stride)
+    part = part or all_of(batch)
+    moves = draw_moves(part.total, (rows, columns), config, generator, stride)
     if moves.cut is not None:
         batch = rescale(batch, moves.cut, stride)
-    lit = adjust_light(batch, config, generator)
+    lit = adjust_light(batch, config, generator, part)
     if config.zoom != 1:
-        lit = crop(lit, draw_crops(len(batch.frames), config.zoom, generator))
+        lit = crop(lit, part.of(draw_crops(part.total, config.zoom, generator)))
     if config.distort is not None:
-        lit = replace(lit, frames=distort(lit.frames, config.distort, generator))
-    return flip(lit, moves.flipped)
+        lit = replace(
+            lit,
+            frames=_distorted(lit.frames.clone(memory_format=torch.contiguous_format), config.distort, generator, part),
+        )
+    return flip(lit, part.of(moves.flipped))
+
+
+def _distorted(frames: Tensor, config: DistortConfig, generator: torch.Generator, part: Part) -> Tensor:
+    """Return frames ``[B, T, 3, H, W]`` distorted in their place, by what is drawn for all frames of the update."""
+    return distort_(frames, config, part.of(draw_distortions((part.total, frames.shape[1]), generator)))
 
 
 class Moves(NamedTuple):
@@ -99,31 +131,39 @@ def draw_moves(
     return Moves(flipped, None if config.scales is None else draw_cut(picture, config.scales, stride, generator))
 
 
-def augment_cut(batch: Batch, flipped: Tensor, config: AugmentConfig, generator: torch.Generator) -> Batch:
+def augment_cut(
+    batch: Batch, drawn: Tensor, config: AugmentConfig, generator: torch.Generator, part: Part | None = None
+) -> Batch:
     """Do the rest of :func:`augment` to a batch that was read in a cut, its frames mirrored already and nobody else's.
 
     Light does not know where a pixel lies, so that it is the same before and after; a crop does.
 
     Args:
-        flipped: what :func:`draw_moves` drew.
+        drawn: which sequences of the update are mirrored, of :func:`draw_moves`. part: see :func:`augment`.
     """
-    lit = adjust_light(batch, config, generator)
+    part = part or all_of(batch)
+    flipped = part.of(drawn)
+    lit = adjust_light(batch, config, generator, part)
     if config.zoom != 1:
-        lit = crop(
-            replace(lit, frames=_mirrored(lit.frames, flipped)), draw_crops(len(flipped), config.zoom, generator)
-        )
+        crops = part.of(draw_crops(part.total, config.zoom, generator))
+        lit = crop(replace(lit, frames=_mirrored(lit.frames, flipped)), crops)
         lit = replace(lit, frames=_mirrored(lit.frames, flipped))
     if config.distort is not None:
-        lit = replace(lit, frames=distort_(lit.frames, config.distort, generator))
+        lit = replace(lit, frames=_distorted(lit.frames, config.distort, generator, part))
     return flip_labels(lit, flipped)
 
 
-def add_strong_view(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
-    """Return the batch with ``strong``: its frames under a further, stronger change of light; nothing else moves."""
+def add_strong_view(batch: Batch, config: AugmentConfig, generator: torch.Generator, part: Part | None = None) -> Batch:
+    """Return the batch with ``strong``: its frames under a further, stronger change of light; nothing else moves.
+
+    Args:
+        part: see :func:`augment`.
+    """
+    part = part or all_of(batch)
     wide = {name: getattr(config, name) * config.strong for name in ("brightness", "contrast", "colour")}
-    frames = adjust_light(batch, replace(config, **wide), generator).frames
+    frames = adjust_light(batch, replace(config, **wide), generator, part).frames
     if config.distort is not None:
-        frames = distort(frames, config.distort, generator)
+        frames = _distorted(frames.clone(memory_format=torch.contiguous_format), config.distort, generator, part)
     return replace(batch, strong=frames)
 
 
@@ -201,16 +241,17 @@ def _mirrored(values: Tensor, where: Tensor) -> Tensor:
     return torch.where(where[(..., *[None] * (values.ndim - 1))], values.flip(-1), values)
 
 
-def adjust_light(batch: Batch, config: AugmentConfig, generator: torch.Generator) -> Batch:
+def adjust_light(batch: Batch, config: AugmentConfig, generator: torch.Generator, part: Part | None = None) -> Batch:
     """Scale brightness, contrast about the sequence's mean, and each colour channel; frames stay in [0, 1].
 
     The draws are made where the factors are all 1, too, so that what is drawn after them stays what it is.
     """
+    part = part or all_of(batch)
 
     def factor(width: float, *shape: int) -> Tensor:
-        return 1 + width * (2 * torch.rand(shape, generator=generator) - 1)
+        return part.of(1 + width * (2 * torch.rand(shape, generator=generator) - 1))
 
-    clips = len(batch.frames)
+    clips = part.total
     gain = factor(config.brightness, clips, 1, 1, 1, 1) * factor(config.colour, clips, 1, 3, 1, 1)
     contrast = factor(config.contrast, clips, 1, 1, 1, 1)
     if config.brightness == config.colour == config.contrast == 0:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from actiseg_bench.models.compiling import NotCompiledWarning
 from actiseg_bench.records import AuxiliaryHeads, Prediction, Targets, resize_frames
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.registry import Registry
@@ -89,14 +91,20 @@ class VosModel(nn.Module):
         """Return what ``forward`` takes for frames, ``[B, T, C, H, W]``, in another size (rows, columns), bilinear."""
         return resize_frames(frames, size)
 
-    def use(self, *, deformable: str = "auto", checkpoint_activations: bool = False) -> None:
+    def use(self, *, deformable: str = "auto", checkpoint_activations: bool = False, compiled: bool = False) -> None:
         """Compute the same in another way: what is faster or smaller on the device that the parameters are on.
 
         Args:
             deformable: what reads the points of deformable attention: ``torch``, ``kernels`` of a library, or ``auto``.
             checkpoint_activations: keep less for the backward pass, and compute it again. Models without such parts
                 stay as they are.
+            compiled: let torch compile what a training step computes; see :mod:`actiseg_bench.models.compiling`. A
+                model without such a form says so and stays as it is.
         """
+        if compiled:
+            warnings.warn(
+                f"--compile: model {self.card.name!r} has no compiled form; it trains without", NotCompiledWarning, 2
+            )
 
     def make_head(self, *, anew: bool) -> nn.Module:
         """Return a copy of the model's own mask head, or one drawn ``anew``, for models that can grow some.

@@ -5,6 +5,7 @@ A module that a network holds under two names is stored once, under the first of
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from actiseg_bench.tensors import TensorFileError, read_safetensors, write_safet
 from actiseg_noise.borders.text import check_file
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError
+
+_LOG = logging.getLogger(__name__)
 
 FILE_NAME = "model.safetensors"
 PYTORCH_MAGIC = (b"PK\x03\x04", b"\x80")  # a zip archive, or a bare pickle
@@ -65,6 +68,7 @@ def load_start_weights(model: VosModel, choice: str, seed: int) -> str:
     load_weights(model, path, but=model.card.fresh if is_others else ())
     reset_fresh(model, seed)
     freeze(model)
+    _LOG.info("start weights of %s: %s", model.card.name, path)
     return f"{weights_name(path)}:{digest_file(path)}"
 
 

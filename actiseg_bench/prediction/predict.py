@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
@@ -25,6 +27,8 @@ class ClipPrediction(NamedTuple):
         clip_id, frame_idx, object_ids: which clip, which T frames, which K objects.
         masks: T index masks, uint8 ``[H, W]`` of object ids.
         positive_scores: K scores in [0, 1]; None for a network without a positive head.
+        ungated: bool ``[K, T, H, W]``, each object's own mask whatever the positive head and other objects say; None
+            where it was not asked for.
     """
 
     clip_id: str
@@ -32,12 +36,16 @@ class ClipPrediction(NamedTuple):
     object_ids: tuple[int, ...]
     masks: list[IndexMask]
     positive_scores: list[float] | list[None]
+    ungated: npt.NDArray[np.bool_] | None = None
 
     def rows(self) -> Iterator[PredictedMask]:
         """Yield what is stored of it, one row per frame and object."""
         scores = dict(zip(self.object_ids, self.positive_scores, strict=True))
-        for frame_idx, mask in zip(self.frame_idx, self.masks, strict=True):
-            yield from frame_predictions(self.clip_id, frame_idx, mask, scores)
+        for place, (frame_idx, mask) in enumerate(zip(self.frame_idx, self.masks, strict=True)):
+            own = None
+            if self.ungated is not None:
+                own = dict(zip(self.object_ids, self.ungated[:, place], strict=True))
+            yield from frame_predictions(self.clip_id, frame_idx, mask, scores, own)
 
 
 def merge_objects(logits: Tensor) -> Tensor:
@@ -62,6 +70,7 @@ def iter_predictions_of(
     *,
     threshold: float | None = None,
     is_scored: bool = True,
+    ungated: bool = False,
 ) -> Iterator[ClipPrediction]:
     """Yield the prediction of every clip of ``data``, in order; ``clips`` of equal size share a forward pass.
 
@@ -70,6 +79,7 @@ def iter_predictions_of(
     Args:
         threshold: a positive score below it empties the object's mask in the piece; None is the card's.
         is_scored: whether the positive scores mean anything; if not, no mask is emptied and no score is given.
+        ungated: give the ungated masks, too.
     """
     model.eval()
     least = (model.card.positive_threshold if threshold is None else threshold) if is_scored else 0.0
@@ -78,7 +88,7 @@ def iter_predictions_of(
         ordered = by_frames(items)
         sizes = [len(item.expressions) for item in ordered]
         parts = zip(ordered, masks.split(sizes), positives.sigmoid().split(sizes), strict=True)
-        clips_here = [_predict_clip(item, logits, scores, least) for item, logits, scores in parts]
+        clips_here = [_predict_clip(item, logits, scores, least, ungated) for item, logits, scores in parts]
         for clip in sorted(clips_here, key=lambda clip: (clip.clip_id, clip.frame_idx)):
             yield clip if is_scored else clip._replace(positive_scores=[None] * len(clip.object_ids))
 
@@ -123,22 +133,36 @@ def _forward(model: VosModel, items: list[ClipItem], device: torch.device) -> tu
     return answer.mask_logits, answer.positive_logits
 
 
-def _predict_clip(item: ClipItem, mask_logits: Tensor, scores: Tensor, threshold: float) -> ClipPrediction:
+def _predict_clip(
+    item: ClipItem, mask_logits: Tensor, scores: Tensor, threshold: float, ungated: bool
+) -> ClipPrediction:
     """Merge one clip's K objects; a positive score below ``threshold`` empties an object's mask in every frame."""
     acting = scores >= threshold
     ids = torch.tensor(item.object_ids, dtype=torch.uint8, device=mask_logits.device)[acting]
     names = torch.cat([ids.new_zeros(1), ids])
-    masks = [names[owners] for owners in _owners(mask_logits[acting].float(), item.canvas)]
-    return ClipPrediction(
-        item.clip_id, item.frame_idx, item.object_ids, list(torch.cat(masks).cpu().numpy()), scores.tolist()
-    )
+    masks = [names[_owners(logits, item.canvas)] for logits in _enlarged(mask_logits[acting], item.canvas)]
+    own = None
+    if ungated:
+        parts = [has_object(logits) for logits in _enlarged(mask_logits, item.canvas)]
+        own = torch.cat(parts, 1).cpu().numpy()
+    merged = list(torch.cat(masks).cpu().numpy())
+    return ClipPrediction(item.clip_id, item.frame_idx, item.object_ids, merged, scores.tolist(), own)
 
 
-def _owners(logits: Tensor, canvas: tuple[int, int]) -> Iterator[Tensor]:
-    """Yield :func:`merge_objects` of logits ``[K, T, h, w]`` enlarged to ``canvas``, a few frames at a time."""
-    objects, frames = logits.shape[:2]
-    if objects == 0:
-        yield torch.zeros((frames, *canvas), dtype=torch.int64, device=logits.device)
-        return
-    for part in logits.split(max(1, CANVAS_VALUES // (objects * canvas[0] * canvas[1])), 1):
-        yield merge_objects(F.interpolate(part, canvas, mode="bilinear", align_corners=False))
+def has_object(logits: Tensor) -> Tensor:
+    """Return where each object's probability is at least .5, what :func:`merge_objects` keeps of one alone."""
+    return logits.sigmoid() >= 0.5
+
+
+def _owners(logits: Tensor, canvas: tuple[int, int]) -> Tensor:
+    """Return :func:`merge_objects`, background everywhere where there is no object."""
+    if len(logits):
+        return merge_objects(logits)
+    return torch.zeros((logits.shape[1], *canvas), dtype=torch.int64, device=logits.device)
+
+
+def _enlarged(logits: Tensor, canvas: tuple[int, int]) -> Iterator[Tensor]:
+    """Yield logits ``[K, T, h, w]`` as float32 ``[K, t, *canvas]``, a few frames at a time."""
+    frames = max(1, CANVAS_VALUES // (max(1, len(logits)) * canvas[0] * canvas[1]))
+    for part in logits.float().split(frames, 1):
+        yield F.interpolate(part, canvas, mode="bilinear", align_corners=False) if len(part) else part

@@ -12,7 +12,7 @@ from actiseg_bench.data.cut_items import read_cut
 from actiseg_bench.data.cuts import whole
 from actiseg_bench.data.manifest_dataset import ManifestDataset, View, frames_id_of
 from actiseg_bench.data.scales import cut_affine
-from actiseg_bench.data.transforms import add_strong_view, augment, augment_cut, draw_moves, perturb_features
+from actiseg_bench.data.transforms import Part, add_strong_view, augment, augment_cut, draw_moves, perturb_features
 from actiseg_bench.records import Batch, ClipItem, collate
 from actiseg_bench.training.config import CLIP, RunConfig, TrainConfig
 from actiseg_noise.errors import raise_if
@@ -96,12 +96,46 @@ def draw_places(
     return [chosen[name] for name, _ in sequences]
 
 
+def deal(frames_of: Sequence[int], world: int) -> list[list[int]]:
+    """Return the positions of the samples that each of ``world`` processes gets, ascending; none twice.
+
+    Sequences stay whole where there are enough of them: each goes to the process with the fewest samples so far.
+
+    Args:
+        frames_of: the sequence of each sample, ascending.
+
+    >>> deal([0, 0, 0, 1, 1, 2], 2)
+    [[0, 1, 2], [3, 4, 5]]
+    >>> deal([0, 0, 0], 2)
+    [[0, 2], [1]]
+    """
+    sequences = sorted(set(frames_of))
+    if len(sequences) < world:
+        return [list(range(len(frames_of)))[rank::world] for rank in range(world)]
+    found: list[list[int]] = [[] for _ in range(world)]
+    for sequence in sequences:
+        fewest = min(found, key=len)
+        fewest += [place for place, one in enumerate(frames_of) if one == sequence]
+    return found
+
+
 def read_batch(
-    data: ManifestDataset, asked: Sequence[int | View], config: RunConfig, step: int, *, views: int = 1
-) -> Batch:
+    data: ManifestDataset,
+    asked: Sequence[int | View],
+    config: RunConfig,
+    step: int,
+    *,
+    views: int = 1,
+    rank: int = 0,
+    world: int = 1,
+) -> tuple[Batch, int | None]:
     """Return the batch of an update, read from a dataset: what :func:`make_batch` makes of its items.
 
-    Where items are not kept in memory, the draws come first and nothing is read but what they show.
+    Where items are not kept in memory, the draws come first and nothing is read but what they show: of an update that
+    ``world`` processes share (:func:`deal`), the part of process ``rank``. Its draws are those of the whole.
+
+    Returns:
+        The batch, and how many samples the whole update has; None where the batch is all of it.
 
     Args:
         asked: positions of clips, or views of them. step: of the update, the address of all its draws.
@@ -111,28 +145,55 @@ def read_batch(
     """
     stride, scales = data.mask_stride, config.train.augment.scales
     if data.is_at_hand:
-        return make_batch([data[item] for item in asked], config, step, views=views, stride=stride)
+        return make_batch([data[item] for item in asked], config, step, views=views, stride=stride), None
     random = generator(config.seed, "batch", step)
     shown = [item for item in asked if isinstance(item, View)]
     if not shown:
         shown = _draw_views(data, [item for item in asked if isinstance(item, int)], config.train, random)
-    if scales is None:
-        return _augmented(collate([data[view] for view in shown]), config, step, random, views, stride)
     clips = [(view, data.shown_frames(data.clip_ids[view.clip])) for view in shown]
+    names = [(frames_id_of(frames), view.frames) for view, frames in clips]
+    order = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    sequences = [order[name] for name in names]
+    own, samples = take_part(shown, sequences, rank, world)
+    part = Part(len(order), tuple(sorted({sequence for _, sequence in own})))
+    if scales is None:
+        batch = collate([data[view] for view, _ in own])
+        return _augmented(batch, config, step, random, views, stride, part), samples
     sizes = {data.size_of([frames[i] for i in view.frames]) for view, frames in clips}
     raise_if(len(sizes) > 1, f"clips of one update are seen in several sizes, {sorted(sizes)}: pass --clips 1")
     (size,) = sizes
-    names = [(frames_id_of(frames), view.frames) for view, frames in clips]
-    sequences = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    moves = draw_moves(len(sequences), size, config.train.augment, random, stride)
+    moves = draw_moves(part.total, size, config.train.augment, random, stride)
     cut, mirrored = moves.cut or whole(size), moves.flipped.tolist()
-    items = [
-        read_cut(data, view, cut, is_mirrored=mirrored[sequences[name]])
-        for view, name in zip(shown, names, strict=True)
-    ]
-    batch = replace(collate(items), affine=cut_affine(cut, size).repeat(len(sequences), 1, 1))
-    batch = augment_cut(batch, moves.flipped, config.train.augment, random)
-    return _with_views(batch, config, step, views, is_kept=False)
+    items = [read_cut(data, view, cut, is_mirrored=mirrored[sequence]) for view, sequence in own]
+    batch = replace(collate(items), affine=cut_affine(cut, size).repeat(len(part.own), 1, 1))
+    batch = augment_cut(batch, moves.flipped, config.train.augment, random, part)
+    return _with_views(batch, config, step, views, is_kept=False, part=part), samples
+
+
+def take_part(
+    shown: Sequence[View], sequences: Sequence[int], rank: int, world: int
+) -> tuple[list[tuple[View, int]], int | None]:
+    """Return what one of ``world`` processes reads of an update: views with their sequences; see :func:`deal`.
+
+    Args:
+        sequences: of the views, which sequence of frames each one shows, counted as they come.
+
+    Returns:
+        Views, and how many samples the update has; all views and None where there is nothing to share.
+    """
+    views = sorted(zip(shown, sequences, strict=True), key=lambda pair: pair[1])
+    owners = [sequence for view, sequence in views for _ in view.samples]
+    mine = deal(owners, world)
+    if world == 1 or not all(mine):
+        return list(zip(shown, sequences, strict=True)), None
+    kept = set(mine[rank])
+    found, place = [], 0
+    for view, sequence in views:
+        taken = tuple(sample for i, sample in enumerate(view.samples, place) if i in kept)
+        place += len(view.samples)
+        if taken:
+            found.append((view._replace(samples=taken), sequence))
+    return found, len(owners)
 
 
 def _draw_views(data: ManifestDataset, clips: list[int], config: TrainConfig, random: torch.Generator) -> list[View]:
@@ -166,15 +227,26 @@ def make_batch(items: list[ClipItem], config: RunConfig, step: int, *, views: in
     return _augmented(collate(items), config, step, random, views, stride)
 
 
-def _augmented(batch: Batch, config: RunConfig, step: int, random: torch.Generator, views: int, stride: int) -> Batch:
+def _augmented(
+    batch: Batch,
+    config: RunConfig,
+    step: int,
+    random: torch.Generator,
+    views: int,
+    stride: int,
+    part: Part | None = None,
+) -> Batch:
     """Return a batch of pictures augmented, with as many views as a strategy wants."""
-    return _with_views(augment(batch, config.train.augment, random, stride), config, step, views, is_kept=False)
+    moved = augment(batch, config.train.augment, random, stride, part)
+    return _with_views(moved, config, step, views, is_kept=False, part=part)
 
 
-def _with_views(batch: Batch, config: RunConfig, step: int, views: int, *, is_kept: bool) -> Batch:
+def _with_views(
+    batch: Batch, config: RunConfig, step: int, views: int, *, is_kept: bool, part: Part | None = None
+) -> Batch:
     """Return a batch with a second view where a strategy wants one, of pictures or of kept features."""
     if views == 1:
         return batch
     how = config.train.augment
     strong = generator(config.seed, "strong view", step)
-    return perturb_features(batch, how.strong, strong) if is_kept else add_strong_view(batch, how, strong)
+    return perturb_features(batch, how.strong, strong) if is_kept else add_strong_view(batch, how, strong, part)

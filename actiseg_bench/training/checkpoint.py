@@ -7,6 +7,7 @@ refused. A training that writes one goes on meanwhile: a thread writes a copy of
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -23,6 +24,8 @@ from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import TrainingMonitor
 from actiseg_noise.borders.text import check_file, parse_json
 from actiseg_noise.errors import ActisegError, raise_if
+
+_LOG = logging.getLogger(__name__)
 
 TRAINING_NAME = "training.safetensors"
 LAST_GOOD_NAME = "last_good.safetensors"
@@ -154,6 +157,7 @@ class CheckpointManager:
                 f"{self.path}: not the state of this training ({_one_line(error)}). Remove the file to start over."
             ) from None
         self.kept = state.step
+        _LOG.info("continuing from %s, step %d", self.path, state.step)
 
     def is_due(self, step: int) -> bool:
         """Return whether a checkpoint is to be written after ``step`` updates.
@@ -207,6 +211,7 @@ class CheckpointManager:
             write_tensors(path, tensors, metadata)
             return
         copies = self._copies = copy_to_host(tensors, self._copies)
+        _LOG.info("checkpoint of step %d: %s", state.step, path)
         self._writer.start(lambda: write_tensors(path, copies, metadata))
 
 

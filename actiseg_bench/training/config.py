@@ -98,7 +98,8 @@ class RunConfig:
         seed: of training (order, augmentation, fresh parameters); the noise has its own in the manifest.
         threads: CPU threads of torch; results are bit-equal only for equal threads.
         devices: how many of them. precision: Lightning Fabric's word for it, ``32-true``, ``bf16-mixed``, ….
-        deformable, checkpoint_activations: see :meth:`VosModel.use`: how the same is computed.
+        deformable, checkpoint_activations, compile: see :meth:`VosModel.use`: how the same is computed. Losses are
+            equal within rounding, not bit for bit; each is part of what identifies a run where it is not the default.
     """
 
     model: str = "tiny"
@@ -113,6 +114,7 @@ class RunConfig:
     precision: str = "32-true"
     deformable: str = "auto"
     checkpoint_activations: bool = False
+    compile: bool = False
     train: TrainConfig = field(default_factory=TrainConfig)
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,13 +123,16 @@ class RunConfig:
         What was added later is left out at its default, so that a run keeps its identity.
         """
         found = asdict(self)
-        for name in ("deformable", "checkpoint_activations"):
+        for name in ("deformable", "checkpoint_activations", "compile"):
             if found[name] == getattr(type(self), name):
                 del found[name]
         if self.train.epochs is not None:
             del found["train"]["steps"]
         if self.train.expressions_per_window == 1:  # as in all files that are older than this key
             del found["train"]["expressions_per_window"]
+        scales = found["train"]["augment"]["scales"]
+        if scales is not None and scales["multiple"] == 1:
+            del scales["multiple"]
         return found
 
     @classmethod

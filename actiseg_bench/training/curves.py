@@ -17,7 +17,7 @@ from actiseg_bench.training.options import NO_LOG
 from actiseg_bench.training.progress import Curve, StepRecord
 from actiseg_noise.borders.text import iter_csv, read_text
 from actiseg_noise.borders.writing import GrowingCsv, write_text
-from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.errors import ActisegError, DataError, MissingExtraError
 
 CSV_NAME = "curve.csv"
 TENSORBOARD_NAME = "tensorboard"
@@ -87,9 +87,10 @@ class TensorBoardCurve:
 
     def __init__(self, folder: Path) -> None:
         try:
+            import tensorboard  # type: ignore[import-untyped, import-not-found, unused-ignore] # noqa: F401
             from torch.utils.tensorboard import SummaryWriter
         except ImportError:
-            raise ActisegError(_missing("tensorboard")) from None
+            raise MissingExtraError("--log tensorboard", "tensorboard", "log") from None
         self._make, self._folder = SummaryWriter, folder / TENSORBOARD_NAME
         self._writer: Any = None
 
@@ -119,7 +120,7 @@ class WandbCurve:
         try:
             import wandb  # type: ignore[import-not-found, unused-ignore]
         except ImportError:
-            raise ActisegError(_missing("wandb")) from None
+            raise ActisegError("--log wandb needs wandb, which is not installed: pip install wandb") from None
         self._wandb, self._folder, self._config = wandb, folder, config
         self._run: Any = None
 
@@ -201,7 +202,3 @@ def _scalars(record: StepRecord) -> dict[str, float]:
     """Return what there is of a step, by the name of its chart."""
     values = {name: value for name, value in asdict(record).items() if name != "step" and value is not None}
     return {f"train/{name}": value for name, value in values.items()}
-
-
-def _missing(library: str) -> str:
-    return f"--log {library} needs {library}, which is not installed: pip install {library}"

@@ -1,13 +1,15 @@
 """Several devices on one training, a process each: a batch is dealt out, and what they find is put together.
 
-Every process makes the whole batch, so that its draws are those of one process, and takes its share of it. So the
-batches, and what of them a step learns, do not depend on how many devices there are.
+Every process draws for the whole batch, so that its draws are those of one process, and reads its share of it alone; a
+batch that is in memory is made whole and shared. So the batches, and what of them a step learns, do not depend on how
+many devices there are.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -16,9 +18,10 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from actiseg_bench.records import Batch
-from actiseg_bench.training.batches import step_seed
+from actiseg_bench.training.batches import deal, step_seed
 from actiseg_bench.training.diagnosis import TrainingMonitor
-from actiseg_noise.errors import ActisegWarning, raise_if
+from actiseg_bench.training.loading import Loaded
+from actiseg_noise.errors import ActisegError, ActisegWarning, raise_if
 
 
 class Devices:
@@ -32,14 +35,21 @@ class Devices:
         self._fabric = fabric
         self.rank, self.world = fabric.global_rank, fabric.world_size
         self._weight = 1.0
+        self._hosts: Any = None
 
-    def share(self, batch: Batch) -> Batch:
+    def share(self, batch: Batch, samples: int | None = None) -> Batch:
         """Return this process's part of a batch, and remember how much of it that is.
+
+        Args:
+            samples: of the whole batch, where ``batch`` is this process's part already.
 
         Raises:
             ActisegError: fewer samples than processes.
         """
         if self.world == 1:
+            return batch
+        if samples is not None:
+            self._weight = len(batch) * self.world / samples
             return batch
         mine = deal(batch.frames_of.tolist(), self.world)
         raise_if(
@@ -68,7 +78,38 @@ class Devices:
         """Return whether any process is asked; all of them get the same answer."""
         if self.world == 1:
             return asked
-        return bool(self._mean(torch.tensor(float(asked), device=self._fabric.device)) > 0)
+        flag = torch.tensor(int(asked))
+        dist.all_reduce(flag, group=self._on_hosts())
+        return bool(flag)
+
+    def agree(self, loading: Iterator[Loaded]) -> Iterator[Loaded]:
+        """Yield what is loaded; what one process could not load stops all of them, before the step.
+
+        Raises:
+            ActisegError: what was raised in the first process that could not load, in all of them.
+        """
+        while True:
+            error: ActisegError | None = None
+            try:
+                loaded = next(loading, None)
+            except ActisegError as raised:
+                error = raised
+            found: list[ActisegError | None] = [error]
+            if self.world > 1:
+                found = [None] * self.world
+                dist.all_gather_object(found, error, group=self._on_hosts())
+            for one in found:
+                if one is not None:
+                    raise one
+            if loaded is None:
+                return
+            yield loaded
+
+    def _on_hosts(self) -> Any:
+        """Return a group of the same processes that talks without their devices, so that nothing waits for those."""
+        if self._hosts is None:
+            self._hosts = dist.new_group(backend="gloo")
+        return self._hosts
 
     def gather(self, monitor: TrainingMonitor | None) -> None:
         """Let the first process have all that was counted so far."""
@@ -89,29 +130,6 @@ class Devices:
     def wait_for_all(self) -> None:
         """Wait until every process is here."""
         self._fabric.barrier()
-
-
-def deal(frames_of: Sequence[int], world: int) -> list[list[int]]:
-    """Return the positions of the samples that each of ``world`` processes gets, ascending; none twice.
-
-    Sequences stay whole where there are enough of them: each goes to the process with the fewest samples so far.
-
-    Args:
-        frames_of: the sequence of each sample, ascending.
-
-    >>> deal([0, 0, 0, 1, 1, 2], 2)
-    [[0, 1, 2], [3, 4, 5]]
-    >>> deal([0, 0, 0], 2)
-    [[0, 2], [1]]
-    """
-    sequences = sorted(set(frames_of))
-    if len(sequences) < world:
-        return [list(range(len(frames_of)))[rank::world] for rank in range(world)]
-    found: list[list[int]] = [[] for _ in range(world)]
-    for sequence in sequences:
-        fewest = min(found, key=len)
-        fewest += [place for place, one in enumerate(frames_of) if one == sequence]
-    return found
 
 
 def join_statistics(networks: Sequence[nn.Module], fabric: Fabric) -> None:

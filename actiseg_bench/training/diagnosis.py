@@ -107,6 +107,12 @@ def right_samples(given: Tensor, agrees: Tensor) -> Tensor:
     return _iou(given, given == agrees) >= WRONG_BELOW
 
 
+def probed_places(count: int, clips: int = PROBED_CLIPS) -> list[int]:
+    """Return which of ``count`` training clips are probed: at most ``clips``, evenly spread."""
+    places: list[int] = torch.linspace(0, count - 1, min(clips, count)).round().long().tolist()
+    return places
+
+
 class Probe:
     """Fits to the given and to the clean labels of a few training clips, the same ones every time.
 
@@ -123,7 +129,7 @@ class Probe:
         *,
         held_out: ManifestDataset | None = None,
     ) -> None:
-        places = torch.linspace(0, len(given) - 1, min(clips, len(given))).round().long().tolist()
+        places = probed_places(len(given), clips)
         self._given, self._clean = ([data[i] for i in places] for data in (given, clean))
         pairs = zip(self._given, self._clean, strict=True)
         self._counted = [(one.is_positive | two.is_positive) & ~_equal(one, two) for one, two in pairs]

@@ -9,14 +9,16 @@ interrupt it anywhere.
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from types import ModuleType
@@ -32,13 +34,19 @@ from actiseg_bench.training.batches import EpochSampler, read_batch
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.windows import WindowSampler
 from actiseg_noise.borders.preemption import leave_to_parent
-from actiseg_noise.borders.processes import no_interrupts
+from actiseg_noise.borders.processes import end_with_launcher, end_with_parent, no_interrupts
 from actiseg_noise.errors import ActisegError, DataError, ManifestError
 
 MOST_WORKERS = 16
 _LOST = (ConnectionError, FileNotFoundError, EOFError)
 """What torch says of a batch whose sender died before all of it was handed over."""
 _NOTICED_S = 5.0  # after which a process that died is known to have
+_IMPORTED_BY = os.getpid()  # in a process that was forked: the server's
+_SERVER_DIED = 255  # the exit code of a process whose end the server of forks was not there to tell
+_ADVICE = (
+    "The system kills where memory runs out: give fewer --workers. With --workers 0 the training's own process reads, "
+    "where an error shows itself."
+)
 
 
 class LoadingProcessError(ActisegError):
@@ -58,12 +66,14 @@ class Loaded:
     """The batch of an update.
 
     Attributes:
-        clip_ids: of its items. error: why there is no batch, for the process that trains to raise.
+        clip_ids: of its items. samples: how many the whole update has, where ``batch`` is a process's part of it; None
+            where it is all of it. error: why there is no batch, for the process that trains to raise.
     """
 
     request: Request
     clip_ids: tuple[str, ...]
     batch: Batch | None
+    samples: int | None = None
     error: ActisegError | None = None
 
     def pin_memory(self) -> Loaded:
@@ -75,20 +85,28 @@ class BatchReader(Dataset[Loaded]):
     """The batches of a training by their requests.
 
     Args:
-        views: of the strategy's card.
+        views: of the strategy's card. rank, world: which of how many processes share an update.
     """
 
-    def __init__(self, data: ManifestDataset, config: RunConfig, views: int) -> None:
-        self.data, self.config, self.views = data, config, views
+    def __init__(self, data: ManifestDataset, config: RunConfig, views: int, rank: int = 0, world: int = 1) -> None:
+        self.data, self.config, self.views, self.rank, self.world = data, config, views, rank, world
 
     def __getitem__(self, request: Request) -> Loaded:
         """Read a batch; what is wrong with a file is part of the answer."""
         names = clip_names(self.data, request)
         try:
-            batch = read_batch(self.data, request.items, self.config, request.step, views=self.views)
+            batch, samples = read_batch(
+                self.data,
+                request.items,
+                self.config,
+                request.step,
+                views=self.views,
+                rank=self.rank,
+                world=self.world,
+            )
         except ActisegError as error:
-            return Loaded(request, names, None, _portable(error))
-        return Loaded(request, names, batch)
+            return Loaded(request, names, None, error=_portable(error))
+        return Loaded(request, names, batch, samples)
 
 
 def _portable(error: ActisegError) -> ActisegError:
@@ -155,11 +173,15 @@ def iter_loaded(
     Raises:
         ActisegError: what a batch could not be read for. LoadingProcessError: a process that died.
     """
-    loaded = _in_processes(reader, requests, workers, threads, pin) if workers else map(reader.__getitem__, requests)
-    for one in loaded:
-        if one.error is not None:
-            raise one.error
-        yield one if workers or not pin else one.pin_memory()
+    if workers:
+        loaded = _in_processes(reader, requests, workers, threads, pin)
+    else:
+        loaded = (one.pin_memory() if pin else one for one in map(reader.__getitem__, requests))
+    with closing(loaded):  # at once: an error and the batch that has it hold each other, and what waits for them
+        for one in loaded:
+            if one.error is not None:
+                raise one.error
+            yield one
 
 
 class _Asked:
@@ -177,8 +199,8 @@ class _Asked:
 
 def _in_processes(
     reader: BatchReader, requests: Iterable[Request], workers: int, threads: int, pin: bool
-) -> Iterator[Loaded]:
-    """Yield batches that processes read; they end with the generator."""
+) -> Generator[Loaded, None, None]:
+    """Yield batches that processes read; they end with the generator, or with this process."""
     asked, at_work = _Asked(requests), torch.zeros(workers, 2, dtype=torch.int64).share_memory_()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "This DataLoader will create")  # the user's number is the user's business
@@ -194,24 +216,41 @@ def _in_processes(
             generator=torch.Generator(),
         )
         others = set(multiprocessing.active_children())
-        with no_interrupts(), _without_script():
-            batches = iter(loader)
+        try:
+            with no_interrupts(), _without_script():
+                batches = iter(loader)
+        except _LOST as error:
+            raise LoadingProcessError(
+                f"the processes that load batches could not be started ({error!r}). {_ADVICE}"
+            ) from None
         processes = set(multiprocessing.active_children()) - others
+    kill = partial(_kill, processes)
+    atexit.register(kill)
     try:
         while True:
+            died = ""
             try:
                 found: Loaded = next(batches)
             except StopIteration:
                 return
             except (RuntimeError, *_LOST):
                 dead = _find_dead(processes)
-                if not dead:
+                if not dead and len(processes) == workers:  # fewer: one was lost before it could be listed
                     raise
-                raise LoadingProcessError(_what_died(dead, asked.waiting, at_work, reader)) from None
+                died = _what_died(dead, asked.waiting, at_work, reader)
+            if died:  # here, where torch's error and what it holds of the processes are gone
+                raise LoadingProcessError(died)
             asked.waiting.pop(found.request.step, None)
             yield found
     finally:
         del batches
+        atexit.unregister(kill)
+
+
+def _kill(processes: Collection[BaseProcess]) -> None:
+    """End processes; they heed no other signal, and Python, when it exits, sends another and waits."""
+    for process in processes:
+        process.kill()
 
 
 @contextmanager
@@ -255,7 +294,12 @@ class _Noted(Dataset[Loaded]):
 
 
 class _Start:
-    """What a process does before its first batch: Ctrl-C and preemption are the business of the process that trains."""
+    """What a process does before its first batch: see to it that it ends with the training, which minds all signals.
+
+    torch's own loader would not see that process end: the parent that it watches is the server that forked. It ends
+    with that server, too, which alone can tell the training of its end: torch takes it for dead from then on, and
+    would have it fail with a traceback, at once when another one of them is missed.
+    """
 
     def __init__(self, threads: int, at_work: Tensor) -> None:
         self._threads, self._at_work = threads, at_work
@@ -263,6 +307,10 @@ class _Start:
     def __call__(self, worker: int) -> None:
         import cv2
 
+        end_with_parent()
+        end_with_launcher(at_once=True)
+        if _IMPORTED_BY not in (os.getpid(), os.getppid()):  # it has ended before that
+            os._exit(1)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         leave_to_parent()
         torch.set_num_threads(self._threads)
@@ -284,9 +332,12 @@ def _what_died(
     steps = [step for pid, step in at_work.tolist() if pid in pids and step in waiting]
     names = [f"update {step} (clips {', '.join(clip_names(reader.data, waiting[step]))})" for step in steps]
     what = " and ".join(names) or f"one of the updates {min(waiting, default=0)} to {max(waiting, default=0)}"
-    code = dead[0].exitcode or 0
-    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended (exit code {code})"
-    return (
-        f"a process that loads batches {how} while it read {what}. The system kills where memory runs out: give fewer "
-        "--workers. With --workers 0 the training's own process reads, where an error shows itself."
-    )
+    return f"a process that loads batches {_how_ended(dead)} while it read {what}. {_ADVICE}"
+
+
+def _how_ended(dead: Sequence[BaseProcess]) -> str:
+    """Return how the first of the processes ended, as far as the server of forks could tell."""
+    code = dead[0].exitcode or 0 if dead else _SERVER_DIED
+    if code == _SERVER_DIED:
+        return "ended with the server that forks it, or before it had begun,"
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended (exit code {code})"

@@ -25,6 +25,7 @@ PRECISIONS = ("32-true", "bf16-mixed", "16-mixed", "bf16-true", "16-true", "64-t
 LOGS = ("csv", "tensorboard", "wandb", "none")
 CSV_LOG, NO_LOG = LOGS[0], LOGS[-1]
 DEFORMABLE = ("auto", "torch", "kernels")
+SIDES_OF_COMPILED = 64  # pixels: a compiled training shows frames whose sides are multiples of it
 TRANSFORMER_ENGINE = ("transformer-engine", "transformer-engine-float16")
 
 
@@ -92,6 +93,9 @@ class TrainingOptions:
     precision: str = flag("32-true", "32-true, bf16-mixed, 16-mixed, …")
     deformable: str = flag("auto", "Deformable attention by torch, by kernels (of deformops), or auto.")
     checkpoint_activations: bool = flag(False, "Keep less for the backward pass and compute it again: less memory.")
+    compile: bool = flag(
+        False, "Let torch compile the network; frames in several sizes come in few: sides are multiples of 64."
+    )
     root: Path | None = flag(None, "The dataset's folder.")
     workers: int | None = flag(
         None,
@@ -144,13 +148,23 @@ class TrainingOptions:
             keys |= {"steps": self.steps, "epochs": None}
         loss = BASE_LOSSES[self.loss] if self.loss is not None else {}
         weight = {"dice": self.dice} if self.dice is not None else {}
+        keys = with_few_sizes(keys) if self.compile else keys
         keys["loss"] = {**keys.get("loss", {}), **loss, **weight}
         given: dict[str, Any] = {"model": self.model or MODEL, "variant": self.variant or VARIANT}
         given["strategy_options"] = dict(self.strategy_options)
         machine = {"start_weights": self.weights, "device": self.device, "precision": self.precision}
-        ways = {"deformable": self.deformable, "checkpoint_activations": self.checkpoint_activations}
+        ways: dict[str, Any] = {"deformable": self.deformable, "compile": self.compile}
+        ways["checkpoint_activations"] = self.checkpoint_activations
         made = RunConfig.from_dict({**given, **machine, **ways, **own, "train": keys})
         return made if strategy is None else for_strategy(made, strategy)
+
+
+def with_few_sizes(train: dict[str, Any]) -> dict[str, Any]:
+    """Return keys of ``[train]`` whose frames come in few sizes, where they come in several and say nothing of it."""
+    augment = train.get("augment") or {}
+    if not augment.get("scales"):
+        return train
+    return {**train, "augment": {**augment, "scales": {"multiple": SIDES_OF_COMPILED, **augment["scales"]}}}
 
 
 def for_strategy(config: RunConfig, strategy: str) -> RunConfig:

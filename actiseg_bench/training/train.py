@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Generator, Sequence
 from contextlib import closing
@@ -63,6 +64,8 @@ from actiseg_bench.training.schedule import learning_rate, make_optimizer
 from actiseg_noise.errors import ActisegError, raise_if
 from actiseg_noise.key import Key
 
+_LOG = logging.getLogger(__name__)
+
 OUT_OF_FOLD_NAME = "out_of_fold.safetensors"
 
 
@@ -100,7 +103,11 @@ def make_networks(config: RunConfig, count: int, device: torch.device) -> tuple[
             network = MODELS[config.model]()
         name = load_start_weights(network, config.start_weights, seed)
         networks.append(network.to(device).to(memory_format=torch.channels_last))  # type: ignore[call-overload]
-        network.use(deformable=config.deformable, checkpoint_activations=config.checkpoint_activations)
+        network.use(
+            deformable=config.deformable,
+            checkpoint_activations=config.checkpoint_activations,
+            compiled=config.compile,
+        )
     return networks, name
 
 
@@ -326,21 +333,30 @@ def fit(
     journal = Journal(
         now, train.steps, devices, fabric.device, checkpoints=checkpoints, curve=curve, on_progress=on_progress
     )
-    reader, processes = BatchReader(data, config, strategy.card.views), count_workers(workers, data, config.threads)
+    reader = BatchReader(data, config, strategy.card.views, devices.rank, devices.world)
+    processes = count_workers(workers, data, config.threads)
 
     def load() -> Generator[tuple[Loaded, Batch], None, None]:
         requests = iter_requests(sampler, now.step, now.epoch, now.position, train.steps)
         pin = fabric.device.type == "cuda"
         batches = iter_loaded(reader, requests, processes, threads=config.threads, pin=pin)
-        return stopping_whole(batches, now, checkpoints)
+        return stopping_whole(devices.agree(batches), now, checkpoints)
 
+    _LOG.info(
+        "%s on %s: steps %d to %d, %d loading processes",
+        config.strategy,
+        fabric.device,
+        now.step,
+        train.steps,
+        processes,
+    )
     with journal, closing(load()) as loading:  # what is asked for begins where the journal's checkpoint ends
         for loaded, read in loading:
             while now.epoch < loaded.request.epoch:
                 now.end_epoch()
             rate = learning_rate(now.step, train, epoch_steps)
             with explained_shortage(read, len(loaded.clip_ids), now, checkpoints):
-                batch = devices.share(read).to(fabric.device)
+                batch = devices.share(read, loaded.samples).to(fabric.device)
                 torch.manual_seed(devices.seed(config.seed, now.step))  # what a network draws has an address too
                 step = strategy.step([network for network, _ in wrapped], batch, now.step / epoch_steps)
                 losses = LossesOnTheirWay(devices.mean(step.losses))

@@ -5,10 +5,15 @@ Weights live in :class:`torch.nn.MultiheadAttention` under their published names
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 from torch.utils.weak import WeakTensorKeyDictionary
+
+from actiseg_bench.models.referformer.constants import made_once
 
 
 class Words:
@@ -25,28 +30,42 @@ class Words:
 _KEPT: WeakTensorKeyDictionary = WeakTensorKeyDictionary()
 
 
-def linear(layer: nn.Linear, x: Tensor) -> Tensor:
-    """Return ``layer(x)``; in mixed precision a weight that does not learn is cast once, not in every call.
+def linear(x: Tensor, *layers: nn.Linear) -> Tensor:
+    """Return what layers make of ``x``, ``[n, C]``, side by side: one product.
 
-    Autocast keeps the casts of a step's parameters for as long as they learn, and makes those of frozen ones anew.
+    Weights that do not learn are put side by side once, and cast once in mixed precision: autocast keeps the casts of
+    a step's parameters for as long as they learn, and makes those of frozen ones anew.
     """
-    return F.linear(x, kept_cast(layer.weight), kept_cast(layer.bias))
+    weight, bias = _kept(layers) if _is_worth_keeping(layers) else _side_by_side(layers)
+    return torch.addmm(bias, x, weight)
 
 
-def kept_cast(weight: Tensor) -> Tensor:
-    """Return a frozen weight in autocast's type, as it was cast before; any other weight as it is."""
-    kind = weight.device.type
-    if weight.requires_grad or not torch.is_autocast_enabled(kind):
-        return weight
-    dtype = torch.get_autocast_dtype(kind)
-    state = weight.data_ptr(), weight._version, dtype
-    found = _KEPT.get(weight)
+def _is_worth_keeping(layers: Sequence[nn.Linear]) -> bool:
+    """Return whether weights stay as they are and something is to be made of them."""
+    if torch.compiler.is_compiling() or any(x.requires_grad for layer in layers for x in (layer.weight, layer.bias)):
+        return False
+    return len(layers) > 1 or torch.is_autocast_enabled(layers[0].weight.device.type)
+
+
+def _kept(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
+    """Return weight ``[C, outputs]`` and bias ``[outputs]`` in autocast's type, as they were made before."""
+    first = layers[0].weight
+    kind = first.device.type
+    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else first.dtype
+    state = dtype, [(x.data_ptr(), x._version) for layer in layers for x in (layer.weight, layer.bias)]
+    found = _KEPT.get(first)
     if found is None or found[0] != state:
         with torch.inference_mode(False), torch.no_grad():
-            found = state, weight.to(dtype)
-        _KEPT[weight] = found
-    cast: Tensor = found[1]
-    return cast
+            weight, bias = _side_by_side(layers)
+            found = state, weight.to(dtype), bias.to(dtype)
+        _KEPT[first] = found
+    return found[1], found[2]
+
+
+def _side_by_side(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
+    if len(layers) == 1:
+        return layers[0].weight.t(), layers[0].bias
+    return torch.cat([layer.weight for layer in layers]).t(), torch.cat([layer.bias for layer in layers])
 
 
 def drop(x: Tensor, p: float, training: bool) -> Tensor:
@@ -92,45 +111,78 @@ def attend_to_itself(attention: nn.MultiheadAttention, asked: Tensor, given: Ten
     return found.view(cells, count, width).transpose(0, 1)
 
 
-def attend_to_words(attention: nn.MultiheadAttention, cells: Tensor, words: Words) -> Tensor:
-    """Return ``[N, P, C]``: every one of many cells reads a few words.
+class Heard(NamedTuple):
+    """Words as one attention reads them where heads × words are no more than channels; see :func:`hear`.
 
-    Where heads × words are no more than channels, no query is laid out: a head's score of a word is a linear function
-    of the cell, x (Wqᵀ k), and so is what is read of it, v Wo. Both products are made once per word instead of once per
-    cell, and a cell meets two matrices of ``[C, heads · words]``. The values are those of the long way.
+    Attributes:
+        asked, read: ``[N, heads·L, C]``: what a cell is multiplied with to score a word, and what it reads of it.
+        bias: of the scores, ``[N, 1, heads·L]``; -inf where there is no word.
     """
-    count, length = words.values.shape[:2]
-    heads, width = attention.num_heads, attention.embed_dim
-    weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
-    dropout = attention.dropout if attention.training else 0.0
-    k, v = (
-        F.linear(x.flatten(0, 1), w, b).view(count * length, heads, -1).transpose(0, 1)  # [heads, N·L, d]
-        for x, w, b in zip((words.keys, words.values), weights[1:], biases[1:], strict=True)
-    )
-    out = attention.out_proj
+
+    asked: Tensor
+    bias: Tensor
+    read: Tensor
+
+
+def hear(attentions: Sequence[nn.MultiheadAttention], words: Words) -> list[Heard] | list[Words]:
+    """Return words as each of several attentions of equal sizes reads them, made for all of them at once.
+
+    No query is laid out: a head's score of a word is a linear function of the cell, x (Wqᵀ k), and so is what is read
+    of it, v Wo. Both products are made once per word instead of once per cell, and a cell meets two matrices of
+    ``[C, heads · words]``. The values are those of the long way, which longer expressions go.
+    """
+    count, length, width = words.values.shape
+    heads, ways = attentions[0].num_heads, len(attentions)
     if heads * length > width:
-        k, v = (x.unflatten(1, (count, length)).transpose(0, 1) for x in (k, v))
-        q = F.linear(cells.flatten(0, 1), weights[0], biases[0]).view(count, -1, heads, width // heads).transpose(1, 2)
-        read = attend(q, k, v, words.padding, dropout).transpose(1, 2).reshape(-1, width)
-        return F.linear(read, out.weight, out.bias).view(cells.shape)
-    k = k * (width // heads) ** -0.5
-    asked = by_sample(torch.bmm(k, weights[0].view(heads, -1, width)), count)  # [N, heads·L, C]
-    bias = by_sample((k * biases[0].view(heads, 1, -1)).sum(2, keepdim=True), count).transpose(1, 2)  # [N, 1, heads·L]
+        return [words] * ways
+    weights = torch.stack([one.in_proj_weight for one in attentions]).view(ways, 3, width, width)
+    biases = torch.stack([one.in_proj_bias for one in attentions]).view(ways, 3, width, 1)
+    (asking, *giving), (asking_bias, *giving_biases) = weights.unbind(1), biases.unbind(1)
+    own = channels_of_heads(heads, width, words.values.device, words.values.dtype)
+    k, v = (  # a head's keys are 0 in the channels of the others, [A, N·heads·L, C]
+        torch.baddbmm(bias.transpose(1, 2), given.view(1, -1, width).expand(ways, -1, -1), weight.transpose(1, 2))
+        .view(ways, count, 1, length, width)
+        .mul(of_heads)
+        .view(ways, -1, width)
+        for given, weight, bias, of_heads in zip((words.keys, words.values), giving, giving_biases, own, strict=True)
+    )
+    outs = torch.stack([one.out_proj.weight for one in attentions])
+    bias = torch.bmm(k, asking_bias).view(ways, count, 1, -1)
     if words.padding is not None:
         bias = bias.masked_fill(words.padding.repeat(1, heads)[:, None], -torch.inf)
-    read = by_sample(torch.bmm(v, out.weight.view(width, heads, -1).permute(1, 2, 0)), count)
-    scores = torch.baddbmm(bias, cells, asked.transpose(1, 2))
-    shares = scores.view(count, -1, heads, length).softmax(-1)
+    asked, read = (x.view(ways, count, -1, width) for x in (torch.bmm(k, asking), torch.bmm(v, outs.transpose(1, 2))))
+    return [Heard(*one) for one in zip(asked.unbind(), bias.unbind(), read.unbind(), strict=True)]
+
+
+@made_once(sizes=8)
+def channels_of_heads(heads: int, width: int, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Return ``[heads, 1, C]`` twice, not 0 in a head's own channels: what keys are scaled by there, and 1."""
+    own = torch.eye(heads, device=device, dtype=dtype).repeat_interleave(width // heads, 1)[:, None]
+    return own * (width // heads) ** -0.5, own
+
+
+def attend_to_words(attention: nn.MultiheadAttention, cells: Tensor, heard: Words | Heard) -> Tensor:
+    """Return ``[N, P, C]``: every one of many cells reads a few words, which the attention was given to ``hear``."""
+    dropout = attention.dropout if attention.training else 0.0
+    if isinstance(heard, Words):
+        return _attend_to_many_words(attention, cells, heard, dropout)
+    count, size, heads = *cells.shape[:2], attention.num_heads
+    scores = torch.baddbmm(heard.bias, cells, heard.asked.transpose(1, 2))
+    shares, read = scores.view(count, size, heads, -1).softmax(-1), heard.read
     if dropout > 0:  # drawn in the order of heads, cells, words: the draws of fused attention's definition
-        kept = torch.empty((count, heads, cells.shape[1], length), dtype=torch.bool, device=cells.device)
+        kept = torch.empty((count, heads, size, shares.shape[3]), dtype=torch.bool, device=cells.device)
         shares = shares * kept.bernoulli_(1 - dropout).transpose(1, 2)
         read = read / (1 - dropout)
-    return torch.baddbmm(out.bias, shares.flatten(2), read)
+    return torch.baddbmm(attention.out_proj.bias, shares.flatten(2), read)
 
 
-def by_sample(values: Tensor, count: int) -> Tensor:
-    """Return ``[N, heads·L, C]`` of ``[heads, N·L, C]``."""
-    heads = len(values)
-    if count == 1:
-        return values.reshape(1, -1, values.shape[2])
-    return values.unflatten(1, (count, -1)).transpose(0, 1).reshape(count, heads * (values.shape[1] // count), -1)
+def _attend_to_many_words(attention: nn.MultiheadAttention, cells: Tensor, words: Words, dropout: float) -> Tensor:
+    """Return ``[N, P, C]``; queries, keys and values are laid out."""
+    width, out = attention.embed_dim, attention.out_proj
+    weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
+    q, k, v = (
+        F.linear(x, w, b).unflatten(2, (attention.num_heads, -1)).transpose(1, 2)
+        for x, w, b in zip((cells, words.keys, words.values), weights, biases, strict=True)
+    )
+    read = attend(q, k, v, words.padding, dropout).transpose(1, 2).reshape(-1, width)
+    return F.linear(read, out.weight, out.bias).view(cells.shape)

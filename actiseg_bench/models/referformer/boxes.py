@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 EPS = 1e-6
+FURTHEST = math.log(1e5)
 
 
-def corners(boxes: Tensor) -> Tensor:
-    """Return (left, top, right, bottom) of ``[…, 4]``."""
-    centre, half = boxes[..., :2], boxes[..., 2:] / 2
-    return torch.cat([centre - half, centre + half], -1)
+def corners(boxes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (left, top) and (right, bottom) of ``[…, 4]``, ``[…, 2]`` each."""
+    centre, size = boxes.split(2, -1)
+    half = size / 2
+    return centre - half, centre + half
 
 
 def generalized_iou(first: Tensor, second: Tensor) -> Tensor:
@@ -19,15 +23,16 @@ def generalized_iou(first: Tensor, second: Tensor) -> Tensor:
 
     1e-6 is added above and below each fraction, so that empty boxes have a value, as in the published code.
     """
-    a, b = corners(first), corners(second)
-    shared = _area(torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:]))
-    around = _area(torch.minimum(a[..., :2], b[..., :2]), torch.maximum(a[..., 2:], b[..., 2:]))
-    union = _area(a[..., :2], a[..., 2:]) + _area(b[..., :2], b[..., 2:]) - shared
+    (low, high), (other_low, other_high) = corners(first), corners(second)
+    shared = _area(torch.maximum(low, other_low), torch.minimum(high, other_high))
+    around = _area(torch.minimum(low, other_low), torch.maximum(high, other_high))
+    union = _area(low, high) + _area(other_low, other_high) - shared
     return (shared + EPS) / (union + EPS) - (around - union + EPS) / (around + EPS)
 
 
 def _area(low: Tensor, high: Tensor) -> Tensor:
-    return (high - low).clamp_min(0).prod(-1)
+    width, height = (high - low).clamp_min(0).unbind(-1)
+    return width * height
 
 
 def boxes_of(masks: Tensor) -> Tensor:
@@ -48,6 +53,6 @@ def boxes_of(masks: Tensor) -> Tensor:
     return torch.where((masks > 0).any(-1).any(-1)[..., None], found, 0.0)
 
 
-def inverse_sigmoid(p: Tensor) -> Tensor:
-    """Return log(p / (1 - p)), both kept above 1e-5."""
-    return torch.log(p.clamp(1e-5, 1) / (1 - p).clamp(1e-5, 1))
+def bounded(logits: Tensor) -> Tensor:
+    """Return log(p / (1 - p)) of p = sigmoid(logits), where p and 1 - p are kept above 1e-5: what is refined next."""
+    return logits.clamp(-FURTHEST, FURTHEST)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache, wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import torch
+from torch import Tensor
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -15,7 +16,8 @@ R = TypeVar("R")
 def made_once(sizes: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Return a decorator: what a function makes of hashable arguments is kept for the last ``sizes`` of them.
 
-    It is made outside of inference mode and of the graph, so that a prediction may make what a training then uses.
+    It is made outside of inference mode and of the graph, so that a prediction may make what a training then uses. A
+    compiler sees how it is made, and makes it part of the step.
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
@@ -24,6 +26,21 @@ def made_once(sizes: int) -> Callable[[Callable[P, R]], Callable[P, R]]:
             with torch.inference_mode(False), torch.no_grad():
                 return function(*args, **options)
 
-        return lru_cache(maxsize=sizes)(make)  # type: ignore[return-value]
+        kept = lru_cache(maxsize=sizes)(make)
+
+        @wraps(function)
+        def look_up(*args: P.args, **options: P.kwargs) -> R:
+            if torch.compiler.is_compiling():
+                return function(*args, **options)
+            return kept(*args, **options)  # type: ignore[arg-type]
+
+        return look_up
 
     return decorate
+
+
+def numbers(values: Any, device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return a tensor of nested sequences of numbers, made where it is to be: a compiled step moves nothing there."""
+    if isinstance(values, int | float):
+        return torch.full((), values, device=device, dtype=dtype)
+    return torch.stack([numbers(value, device, dtype) for value in values])

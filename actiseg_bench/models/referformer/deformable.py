@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from actiseg_bench.models.referformer.constants import made_once
+from actiseg_bench.models.referformer.attention import linear
+from actiseg_bench.models.referformer.constants import made_once, numbers
 
 Shapes = list[tuple[int, int]]
 Sampler = Callable[[Tensor, Shapes, Tensor, Tensor], Tensor]  # as sample_levels
@@ -48,42 +49,68 @@ def lay_out(shapes: tuple[tuple[int, int], ...], device: torch.device, dtype: to
     height = tops[-1] + shapes[-1][0]
     cells = torch.cat(
         [
-            ((top + torch.arange(rows))[:, None] * width + torch.arange(columns)).flatten()
+            (
+                (top + torch.arange(rows, device=device))[:, None] * width + torch.arange(columns, device=device)
+            ).flatten()
             for top, (rows, columns) in zip(tops, shapes, strict=True)
         ]
     )
-    own = torch.tensor([(columns, rows) for rows, columns in shapes], dtype=torch.float64)
-    sheet = torch.tensor([width, height], dtype=torch.float64)
-    corner = torch.tensor([(0, top) for top in tops], dtype=torch.float64)
+    own = numbers([(columns, rows) for rows, columns in shapes], device, torch.float64)
+    sheet = numbers((width, height), device, torch.float64)
+    corner = numbers([(0, top) for top in tops], device, torch.float64)
     beyond = (GAP / 2) / own  # -1 - 1/2 cells in the picture's count, which begins half a cell inside
     found = (-beyond, 1 + beyond, 2 * own / sheet, 2 * corner / sheet - 1)
-    return Sheet((height, width), cells.to(device), *(x[:, None].to(device, dtype) for x in found))
+    return Sheet((height, width), cells, *(x[:, None].to(dtype) for x in found))
 
 
 class _Reading(torch.autograd.Function):
-    """The weighted sum of what is read of a picture ``[n, d, H, W]``, ``[n, d, Lq]``.
+    """The weighted sum of what is read of all levels; see :func:`sample_levels`.
 
-    What was read is the largest tensor of the network by far: it is read again for the backward pass, not kept.
+    What was read is the largest tensor of the network by far: it is read again for the backward pass, not kept. Places
+    that were moved to the edge of their level read nothing around them, so that their gradients are 0 by themselves.
     """
 
     @staticmethod
-    def forward(ctx: Any, picture: Tensor, grid: Tensor, shares: Tensor) -> Tensor:
-        """Read at grid ``[n, Lq, P, 2]`` in [-1, 1], and sum by shares ``[n, Lq, P]``."""
-        ctx.save_for_backward(picture, grid, shares)
-        return _read(picture, grid).mul_(shares[:, None]).sum(-1)
+    def forward(
+        ctx: Any, value: Tensor, places: Tensor, weights: Tensor, size: tuple[int, int], *sheet: Tensor
+    ) -> Tensor:
+        """Lay the levels out as a picture ``[N·heads, d, H, W]``, read it at a grid in [-1, 1], and sum by shares."""
+        cells, least, most, scale, shift = sheet
+        count, asked, heads = places.shape[:3]
+        depth, dtype = value.shape[3], scale.dtype
+        picture = torch.zeros((count, heads, depth, size[0] * size[1]), dtype=dtype, device=value.device)
+        picture.index_copy_(3, cells, value.permute(0, 2, 3, 1).to(dtype))
+        picture = picture.view(count * heads, depth, *size)
+        grid = torch.addcmul(shift, places.to(dtype).clamp(least, most), scale).transpose(1, 2)
+        grid = grid.reshape(count * heads, asked, -1, 2)
+        shares = weights.to(dtype).transpose(1, 2).reshape(count * heads, asked, -1)
+        ctx.save_for_backward(picture, grid, shares, cells, scale)
+        ctx.shape, ctx.dtypes = places.shape, (value.dtype, places.dtype, weights.dtype)
+        found = _read(picture, grid).mul_(shares[:, None]).sum(-1)
+        return found.view(count, heads * depth, asked).transpose(1, 2)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Return the gradients of picture, grid and shares."""
-        picture, grid, shares = ctx.saved_tensors
-        gradient = gradients[0][..., None]  # [n, d, Lq, 1]
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of value, places and weights."""
+        picture, grid, shares, cells, scale = ctx.saved_tensors
+        count, asked, heads, levels, points, _ = ctx.shape
+        gradient = gradients[0].to(scale.dtype).transpose(1, 2).reshape(count * heads, -1, asked, 1)
         of_shares = _read(picture, grid).mul_(gradient).sum(1) if ctx.needs_input_grad[2] else None
         needed = [ctx.needs_input_grad[0], ctx.needs_input_grad[1]]
         of_picture, of_grid = torch.ops.aten.grid_sampler_2d_backward(
             gradient * shares[:, None], picture, grid, 0, 0, False, needed
         )
-        return of_picture if needed[0] else None, of_grid if needed[1] else None, of_shares
+        found: list[Tensor | None] = [None, None, None]
+        if needed[0]:
+            of_cells = of_picture.view(count, heads, picture.shape[1], -1).index_select(3, cells)
+            found[0] = of_cells.permute(0, 3, 1, 2).to(ctx.dtypes[0])
+        if needed[1]:
+            of_places = of_grid.view(count, heads, asked, levels, points, 2) * scale
+            found[1] = of_places.transpose(1, 2).to(ctx.dtypes[1])
+        if of_shares is not None:
+            found[2] = of_shares.view(count, heads, asked, levels, points).transpose(1, 2).to(ctx.dtypes[2])
+        return *found, None, *[None] * 5
 
 
 def _read(picture: Tensor, grid: Tensor) -> Tensor:
@@ -114,19 +141,10 @@ def sample_levels(value: Tensor, shapes: Shapes, places: Tensor, weights: Tensor
     if count > at_once:
         parts = zip(value.split(at_once), places.split(at_once), weights.split(at_once), strict=True)
         return torch.cat([sample_levels(cells, shapes, where, shares) for cells, where, shares in parts])
-    dtype = torch.promote_types(value.dtype, torch.float32)
+    dtype = torch.float64 if value.dtype == torch.float64 else torch.float32
     sheet = lay_out(tuple(shapes), value.device, dtype)
-    height, width = sheet.size
-    picture = torch.zeros((count, heads, depth, height * width), dtype=dtype, device=value.device)
-    picture = picture.index_copy_(3, sheet.cells, value.permute(0, 2, 3, 1).to(dtype))
-    where = places.to(dtype).clamp(sheet.least, sheet.most)
-    grid = torch.addcmul(sheet.shift, where, sheet.scale).transpose(1, 2)  # [N, heads, Lq, levels, points, 2]
-    total: Tensor = _Reading.apply(
-        picture.view(count * heads, depth, height, width),
-        grid.reshape(count * heads, asked, points, 2),
-        weights.to(dtype).transpose(1, 2).reshape(count * heads, asked, points),
-    )
-    return total.view(count, heads * depth, asked).transpose(1, 2)
+    found: Tensor = _Reading.apply(value, places, weights, *sheet)
+    return found
 
 
 class DeformableAttention(nn.Module):
@@ -164,12 +182,16 @@ class DeformableAttention(nn.Module):
             query: ``[N, Lq, C]``. memory: ``[N, S, C]``, the cells of all levels.
             reference: ``[1 or N, Lq, 2]`` (x, y) or ``[N, Lq, 4]`` (x, y, width, height), in [0, 1] of the picture.
         """
+        value = linear(memory.flatten(0, 1), self.value_proj).view(*memory.shape[:2], self.heads, -1)
+        return self.read(query, reference, value, shapes)
+
+    def read(self, query: Tensor, reference: Tensor, value: Tensor, shapes: Shapes) -> Tensor:
+        """Return :meth:`forward` of what :func:`values_of` makes of the memory, ``[N, S, heads, d]``."""
         lead, asking = query.shape[:2], query.flatten(0, 1)
-        value = self.value_proj(memory.flatten(0, 1)).view(*memory.shape[:2], self.heads, -1)
         offsets = self.sampling_offsets(asking).view(*lead, self.heads, self.levels, self.points, 2)
         weights = self.attention_weights(asking).view(*lead, self.heads, -1).softmax(-1)
         weights = weights.view(*lead, self.heads, self.levels, self.points)
-        around = reference[:, :, None, None, None]
+        around = reference.view(*reference.shape[:2], 1, 1, 1, -1)
         if reference.shape[-1] == 2:  # offsets in cells of the level
             places = torch.addcmul(around, offsets, cell_sizes(tuple(shapes), offsets.device, reference.dtype))
         else:  # offsets in half boxes, over the number of points
@@ -179,10 +201,16 @@ class DeformableAttention(nn.Module):
         return self.output_proj(read.flatten(0, 1)).view(*lead, -1)
 
 
+def values_of(memory: Tensor, *attentions: DeformableAttention) -> tuple[Tensor, ...]:
+    """Return what attentions of equal sizes read of one memory ``[N, S, C]``, ``[N, S, heads, d]`` each."""
+    found = linear(memory.flatten(0, 1), *(one.value_proj for one in attentions))
+    return found.view(*memory.shape[:2], len(attentions), attentions[0].heads, -1).unbind(2)
+
+
 @made_once(sizes=64)
 def cell_sizes(shapes: tuple[tuple[int, int], ...], device: torch.device, dtype: torch.dtype) -> Tensor:
     """Return (width, height) of a cell of every level, in [0, 1] of the picture, ``[levels, 1, 2]``."""
-    return torch.tensor([(1 / columns, 1 / rows) for rows, columns in shapes], dtype=dtype, device=device)[:, None]
+    return numbers([(1 / columns, 1 / rows) for rows, columns in shapes], device, dtype)[:, None]
 
 
 def set_sampler(network: nn.Module, sampler: Sampler) -> None:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from copy import deepcopy
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from actiseg_bench.models.base import MODELS, ModelCard
+from actiseg_bench.models.compiling import Compiled
 from actiseg_bench.models.referformer.boxes import boxes_of
 from actiseg_bench.models.referformer.config import RESNET_101, ReferFormerConfig, TextConfig
-from actiseg_bench.models.referformer.constants import made_once
+from actiseg_bench.models.referformer.constants import made_once, numbers
 from actiseg_bench.models.referformer.criterion import detection_loss
 from actiseg_bench.models.referformer.mask_head import Controller
 from actiseg_bench.models.referformer.matcher import Coefficients, match_costs
 from actiseg_bench.models.referformer.network import Found, ReferFormerNetwork
-from actiseg_bench.models.referformer.text import tokenize
+from actiseg_bench.models.referformer.text import Placed, tokenize
 from actiseg_bench.records import Prediction, Targets
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB
 COEFFICIENTS = Coefficients()
 HEADS = ("class_embed", "positive_cls_embed")  # of other class counts, or absent, in weights of other data
+WORDS = 16  # a compiled network reads expressions of so many tokens, or of a multiple: one shape for most of them
 MAX_FRAMES = 36  # of a clip at once, in the published inference, with one expression
 
 
@@ -29,6 +31,7 @@ class ReferFormer(ReferFormerNetwork):
     """A ReferFormer of any sizes, behind the interface of the bench's models."""
 
     configuration: ClassVar[ReferFormerConfig] = ReferFormerConfig()
+    compiled = False
 
     def __init__(self, config: ReferFormerConfig | None = None) -> None:
         super().__init__(config or self.configuration)
@@ -44,24 +47,18 @@ class ReferFormer(ReferFormerNetwork):
         """
         if targets is None:
             return self.answer(frames, expressions, frames_of)
-        found = self.find(normalise(frames), tokenize(expressions, self.config.text), frames_of)
-        boxes = boxes_of(targets.masks)
-        queries = self.match(found, boxes, targets.masks) if targets.queries is None else targets.queries
-        masks = self.draw_layers(found, queries).contiguous()
-        own = detection_loss(
-            found.logits.flatten(0, 1),
-            found.boxes.flatten(0, 1),
-            boxes.repeat(len(queries), 1, 1),
-            queries.flatten(),
-            COEFFICIENTS,
-        )
-        *earlier, last = (Prediction(drawn, said) for drawn, said in zip(masks, found.positives, strict=True))
+        is_compiled = self.compiled and self.training and torch.is_grad_enabled()
+        tokens = tokenize(expressions, self.config.text)
+        text = self.place(tokens, multiple=WORDS if is_compiled else 1)
+        learn = LEARN if is_compiled else learn_from
+        found = learn(self, frames, text, frames_of, targets.masks, targets.queries)
+        *earlier, last = (Prediction(drawn, said) for drawn, said in zip(found.masks, found.positives, strict=True))
         return last._replace(
-            auxiliary=self.draw_auxiliary(found, queries[-1]),
+            auxiliary=found.auxiliary,
             earlier=tuple(earlier),
-            own_loss=own.view(queries.shape).sum(0),
-            queries=queries,
-            all_layers=(masks, found.positives),
+            own_loss=found.own_loss,
+            queries=found.queries,
+            all_layers=(found.masks, found.positives),
         )
 
     def answer(self, frames: Tensor, expressions: list[str], frames_of: Tensor) -> Prediction:
@@ -75,8 +72,8 @@ class ReferFormer(ReferFormerNetwork):
         masks, positives, queries = [], [], []
         for start in range(0, len(expressions), count):
             part = slice(start, start + count)
-            tokens = tokenize(expressions[part], self.config.text)
-            found = self.find_in(seen, tokens, frames_of[part], size)
+            text = self.place(tokenize(expressions[part], self.config.text))
+            found = self.find_in(seen, text, frames_of[part], size)
             best = found.logits[-1].sigmoid().mean(1).argmax(1)
             masks.append(self.draw(found, -1, best))
             positives.append(found.positives[-1])
@@ -113,6 +110,42 @@ class ReferFormer(ReferFormerNetwork):
         return Controller(self.config) if anew else deepcopy(self.controller)
 
 
+class Learned(NamedTuple):
+    """What L layers of a network answer to N samples and their targets; see :class:`Prediction`."""
+
+    masks: Tensor
+    positives: Tensor
+    own_loss: Tensor
+    queries: Tensor
+    auxiliary: Tensor | None
+
+
+def learn_from(
+    network: ReferFormer, frames: Tensor, text: Placed, frames_of: Tensor, masks: Tensor, queries: Tensor | None
+) -> Learned:
+    """Return what a network answers where it knows the targets; all of it is computed on its device.
+
+    Args:
+        masks, queries: see :class:`Targets`.
+    """
+    found = network.find_in(network.see(normalise(frames)), text, frames_of, (frames.shape[-2], frames.shape[-1]))
+    boxes = boxes_of(masks)
+    queries = network.match(found, boxes, masks) if queries is None else queries
+    drawn = network.draw_layers(found, queries).contiguous()
+    own = detection_loss(
+        found.logits.flatten(0, 1),
+        found.boxes.flatten(0, 1),
+        boxes.repeat(len(queries), 1, 1),
+        queries.flatten(),
+        COEFFICIENTS,
+    )
+    auxiliary = network.draw_auxiliary(found, queries[-1])
+    return Learned(drawn, found.positives, own.view(queries.shape).sum(0), queries, auxiliary)
+
+
+LEARN = Compiled(learn_from)
+
+
 def normalise(frames: Tensor) -> Tensor:
     """Return RGB frames in [0, 1] as the backbone was trained to see them."""
     mean, std = colours(frames.device, frames.dtype)
@@ -122,7 +155,7 @@ def normalise(frames: Tensor) -> Tensor:
 @made_once(sizes=8)
 def colours(device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """Return mean and standard deviation of RGB in ImageNet, ``[3, 1, 1]`` each."""
-    mean, std = (torch.tensor(x, device=device, dtype=dtype)[:, None, None] for x in (MEAN, STD))
+    mean, std = (numbers(x, device, dtype)[:, None, None] for x in (MEAN, STD))
     return mean, std
 
 

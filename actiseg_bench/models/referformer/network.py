@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from actiseg_bench.models.base import VosModel
-from actiseg_bench.models.referformer.attention import Words, attend_to_words, drop
+from actiseg_bench.models.referformer.attention import Heard, Words, attend_to_words, drop, hear
 from actiseg_bench.models.referformer.backbone import Backbone
 from actiseg_bench.models.referformer.config import ALWAYS, LEVELS, ReferFormerConfig
 from actiseg_bench.models.referformer.criterion import of_queries
@@ -17,8 +18,8 @@ from actiseg_bench.models.referformer.deformable import Shapes, set_sampler
 from actiseg_bench.models.referformer.kernels import choose_sampler
 from actiseg_bench.models.referformer.mask_head import MLP, Controller, draw_masks
 from actiseg_bench.models.referformer.pixel_decoder import PixelDecoder
-from actiseg_bench.models.referformer.positions import level_positions, pixel_positions, positions_of_lengths
-from actiseg_bench.models.referformer.text import Tokens, build_encoder, read_words
+from actiseg_bench.models.referformer.positions import level_positions, pixel_positions
+from actiseg_bench.models.referformer.text import Placed, Tokens, build_encoder, place_words, read_words
 from actiseg_bench.models.referformer.transformer import Transformer
 
 GROUP = 8  # channels that share a norm: 32 groups of 256 channels, as published
@@ -62,9 +63,9 @@ class Fusion(nn.Module):
         super().__init__()
         self.multihead_attn = nn.MultiheadAttention(config.width, config.heads, batch_first=True)
 
-    def forward(self, cells: Tensor, words: Words) -> Tensor:
+    def forward(self, cells: Tensor, heard: Words | Heard) -> Tensor:
         """Return ``[N, P, C]`` for the same."""
-        return cells * attend_to_words(self.multihead_attn, cells, words)
+        return cells * attend_to_words(self.multihead_attn, cells, heard)
 
 
 class Resizer(nn.Module):
@@ -124,7 +125,7 @@ class ReferFormerNetwork(VosModel):
         self.pixel_decoder = PixelDecoder(config)
         self.controller = Controller(config)
 
-    def use(self, *, deformable: str = "auto", checkpoint_activations: bool = False) -> None:
+    def use(self, *, deformable: str = "auto", checkpoint_activations: bool = False, compiled: bool = False) -> None:
         """See :class:`VosModel`.
 
         Raises:
@@ -133,6 +134,7 @@ class ReferFormerNetwork(VosModel):
         set_sampler(self, choose_sampler(deformable, self.query_embed.weight.device))
         self.transformer.checkpoint_activations = checkpoint_activations
         self.pixel_decoder.checkpoint_activations = checkpoint_activations
+        self.compiled = compiled
 
     def find(self, frames: Tensor, tokens: Tokens, frames_of: Tensor) -> Found:
         """Return what every query of every decoder layer finds, but for its mask, which :meth:`draw` draws.
@@ -141,49 +143,51 @@ class ReferFormerNetwork(VosModel):
             frames: float ``[B, T, 3, H, W]``, normalised. tokens: of N expressions.
             frames_of: int64 ``[N]``: the sequence of each sample. A sequence goes through the backbone once.
         """
-        return self.find_in(self.see(frames), tokens, frames_of, (frames.shape[-2], frames.shape[-1]))
+        return self.find_in(self.see(frames), self.place(tokens), frames_of, (frames.shape[-2], frames.shape[-1]))
 
     def see(self, frames: Tensor) -> list[Tensor]:
         """Return what does not depend on words: res2 and the encoder's levels, ``[B, T, C, h, w]`` each."""
         return [x.unflatten(0, (-1, frames.shape[1])) for x in self.project(frames.flatten(0, 1))]
 
-    def find_in(self, seen: list[Tensor], tokens: Tokens, frames_of: Tensor, size: tuple[int, int]) -> Found:
+    def place(self, tokens: Tokens, *, multiple: int = 1) -> Placed:
+        """Return tokens on the network's device; see :func:`place_words`."""
+        return place_words(tokens, self.config.width, self.query_embed.weight.device, multiple=multiple)
+
+    def find_in(self, seen: list[Tensor], text: Placed, frames_of: Tensor, size: tuple[int, int]) -> Found:
         """Return :meth:`find` of what :meth:`see` saw in frames of a size (rows, columns)."""
         count, time = len(frames_of), seen[0].shape[1]
-        words, sentence = self.read(tokens)
+        words, sentence = self.read(text)
         pyramid = [of_samples(x, frames_of) for x in seen]
         shapes: Shapes = [(x.shape[-2], x.shape[-1]) for x in pyramid[1:]]
-        cells = self.fuse(pyramid[1:], words)
+        heard, *heard_by_levels = hear([self.fusion_module.multihead_attn, *self.pixel_decoder.attentions()], words)
+        cells = self.fuse(pyramid[1:], heard)
         places = level_positions(tuple(shapes), self.config.width, cells.device)
         memory = self.transformer.encode(cells, places, shapes)
         decoded = self.transformer.decode(sentence.repeat_interleave(time, 0), self.query_embed.weight, memory, shapes)
-        features = self.mask_features(pyramid[0], memory, shapes, words)
+        features = self.mask_features(pyramid[0], memory, shapes, heard_by_levels)
         states, boxes = (x.unflatten(1, (count, time)) for x in decoded)
         logits = score_layers(self.class_embed, states)
         return Found(states, boxes, logits, self.positives(states), features, size)
 
-    def read(self, tokens: Tokens) -> tuple[Words, Tensor]:
-        """Return words and sentence features ``[N, C]``; ids and padding are moved to the network's device."""
-        device = self.query_embed.weight.device
-        padding = tokens.padding.to(device)
-        lengths = tuple(row.count(False) for row in tokens.padding.tolist())
-        words, sentence = read_words(self.text_encoder, tokens.ids.to(device), lengths)
-        places = positions_of_lengths(lengths, self.config.width, device)
-        is_padded = min(lengths) < tokens.ids.shape[1]
-        return Words(self.resizer(words), places, padding if is_padded else None), self.resizer(sentence)
+    def read(self, text: Placed) -> tuple[Words, Tensor]:
+        """Return words and sentence features ``[N, C]``."""
+        words, sentence = read_words(self.text_encoder, text.ids, text.places, text.padding)
+        return Words(self.resizer(words), text.positions, text.padding), self.resizer(sentence)
 
     def project(self, pictures: Tensor) -> list[Tensor]:
         """Return res2 and the encoder's levels, ``[n, C, h, w]`` each, of pictures ``[n, 3, H, W]``."""
         fine, *coarse = self.backbone(pictures)
         return [fine, *(project(x) for project, x in zip(self.input_proj, (*coarse, coarse[-1]), strict=True))]
 
-    def fuse(self, levels: list[Tensor], words: Words) -> Tensor:
+    def fuse(self, levels: list[Tensor], heard: Words | Heard) -> Tensor:
         """Return the encoder's cells ``[N·T, S, C]``, words in them, of levels ``[N, T, C, h, w]``."""
         count, time = levels[0].shape[:2]
         cells = torch.cat([x.flatten(3) for x in levels], 3).transpose(2, 3)  # [N, T, S, C]
-        return self.fusion_module(cells.flatten(1, 2), words).view(count * time, -1, self.config.width)
+        return self.fusion_module(cells.flatten(1, 2), heard).view(count * time, -1, self.config.width)
 
-    def mask_features(self, res2: Tensor, memory: Tensor, shapes: Shapes, words: Words) -> Tensor:
+    def mask_features(
+        self, res2: Tensor, memory: Tensor, shapes: Shapes, heard: Sequence[Words] | Sequence[Heard]
+    ) -> Tensor:
         """Return ``[N, T, mask_width, h, w]`` at stride 4, from res2 and the memory at strides 8, 16 and 32."""
         lead = res2.shape[:2]
         cells = memory.view(*lead, *memory.shape[1:]).transpose(2, 3).split([h * w for h, w in shapes], 3)
@@ -191,7 +195,7 @@ class ReferFormerNetwork(VosModel):
         sizes = [x.shape[-2:] for x in levels]
         width, device = self.config.width, res2.device
         maps = [pixel_positions(h, w, width, device).T.unflatten(1, (h, w)) for h, w in sizes]
-        found: Tensor = self.pixel_decoder(levels, maps, words)
+        found: Tensor = self.pixel_decoder(levels, maps, heard)
         return found
 
     def positives(self, states: Tensor) -> Tensor:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.models.referformer.attention import Words, attend_to_itself, attend_to_words
+from actiseg_bench.models.referformer.attention import Heard, Words, attend_to_itself, attend_to_words
 from actiseg_bench.models.referformer.config import ReferFormerConfig
+from actiseg_bench.models.referformer.constants import made_once
 from actiseg_bench.models.referformer.transformer import FeedForward, maybe_again
 
 REDUCTIONS = (8, 4, 2, 1)  # of res2 … res5: self-attention always runs at about stride 32
@@ -45,36 +49,39 @@ class VisionLanguageBlock(FeedForward):
             if parameter.dim() > 1:
                 nn.init.xavier_uniform_(parameter)
 
-    def forward(self, x: Tensor, places: Tensor, words: Words) -> Tensor:
+    def forward(self, x: Tensor, places: Tensor, heard: Words | Heard) -> Tensor:
         """Return ``[N, T, C, h, w]`` for the same, with position encodings ``[C, h, w]`` of a frame."""
-        frames, _, height, width = x.shape[1:]
-        cells = tokens(x)
-        cells = self.norm1(cells + self.drop(tokens(self.attend_to_itself(x, places))))
-        asked = (cells.unflatten(1, (frames, -1)) + places.flatten(1).T).flatten(1, 2)
-        cells = self.norm2(cells + self.drop(attend_to_words(self.multihead_attn, asked, words)))
-        cells = self.norm3(self.feed(cells))
-        return cells.transpose(1, 2).unflatten(2, (frames, height, width)).transpose(1, 2)
+        size = (x.shape[3], x.shape[4])
+        cells, places = x.flatten(3).transpose(2, 3), places.flatten(1).T  # [N, T, P, C] and [P, C]
+        cells = self.norm1(cells + self.drop(self.attend_to_itself(cells, places, size)))
+        read = attend_to_words(self.multihead_attn, (cells + places).flatten(1, 2), heard)
+        cells = self.norm2(cells + self.drop(read).view(cells.shape))
+        return self.norm3(self.feed(cells)).transpose(2, 3).unflatten(3, size)
 
-    def attend_to_itself(self, x: Tensor, places: Tensor) -> Tensor:
-        """Return ``[N, T, C, h, w]``: what self-attention adds, computed on fewer cells and resized back."""
-        count, frames, _, *size = x.shape
-        few = [max(1, side // self.reduction) for side in size]
-        asked, given = x + places, x
+    def attend_to_itself(self, cells: Tensor, places: Tensor, size: tuple[int, int]) -> Tensor:
+        """Return ``[N, T, P, C]``: what self-attention adds, computed on fewer cells and resized back.
+
+        Args:
+            cells: ``[N, T, P, C]``, row by row. places: their position encodings, ``[P, C]``.
+            size: (rows, columns) of the cells.
+        """
+        rows, columns = (max(1, side // self.reduction) for side in size)
         if self.reduction > 1:
-            asked, given = (F.interpolate(y.flatten(0, 1), few, mode="nearest") for y in (asked, given))
-            asked, given = (y.unflatten(0, (count, frames)) for y in (asked, given))
-        asked, given = tokens(asked), tokens(given)
-        found = attend_to_itself(self.self_attn, asked, given)
-        found = found.transpose(1, 2).unflatten(2, (frames, *few)).transpose(1, 2)
+            fewer = fewer_cells(size, (rows, columns), cells.device)
+            cells, places = cells.index_select(2, fewer), places.index_select(0, fewer)
+        found = attend_to_itself(self.self_attn, (cells + places).flatten(1, 2), cells.flatten(1, 2))
         if self.reduction == 1:
-            return found
-        resized = F.interpolate(found.flatten(0, 1), size, mode="bilinear", align_corners=False)
-        return resized.unflatten(0, (count, frames))
+            return found.view(cells.shape)
+        few = found.reshape(-1, rows, columns, found.shape[2]).permute(0, 3, 1, 2)
+        resized = F.interpolate(few, size, mode="bilinear", align_corners=False)
+        return resized.flatten(2).transpose(1, 2).unflatten(0, cells.shape[:2])
 
 
-def tokens(x: Tensor) -> Tensor:
-    """Return ``[N, T·h·w, C]`` of ``[N, T, C, h, w]``."""
-    return x.transpose(1, 2).flatten(2).transpose(1, 2)
+@made_once(sizes=256)
+def fewer_cells(size: tuple[int, int], few: tuple[int, int], device: torch.device) -> Tensor:
+    """Return which cells of a map stand for it where there are fewer rows and columns, int64 ``[few]``: the nearest."""
+    cells = torch.arange(size[0] * size[1], device=device, dtype=torch.float32).view(1, 1, *size)
+    return F.interpolate(cells, few, mode="nearest").flatten().long()
 
 
 class PixelDecoder(nn.Module):
@@ -97,12 +104,18 @@ class PixelDecoder(nn.Module):
         nn.init.kaiming_uniform_(self.mask_features.weight, a=1)
         nn.init.zeros_(self.mask_features.bias)  # type: ignore[arg-type]
 
-    def forward(self, levels: list[Tensor], places: list[Tensor], words: Words) -> Tensor:
+    def attentions(self) -> list[nn.MultiheadAttention]:
+        """Return the levels' attentions to words."""
+        blocks = (self.get_submodule(f"cross_attn_{level}") for level in range(1, 1 + len(REDUCTIONS)))
+        return [block.multihead_attn for block in blocks]  # type: ignore[misc]
+
+    def forward(self, levels: list[Tensor], places: list[Tensor], heard: Sequence[Words] | Sequence[Heard]) -> Tensor:
         """Return mask features ``[N, T, mask_width, h, w]``.
 
         Args:
             levels: res2 of the backbone, then memory at strides 8, 16 and 32, ``[N, T, C, h, w]`` each.
             places: position encodings of their frames, ``[C, h, w]`` each.
+            heard: words, as each of ``attentions`` hears them.
         """
         coarse: Tensor | None = None
         for level in (4, 3, 2, 1):
@@ -110,7 +123,7 @@ class PixelDecoder(nn.Module):
             size = x.shape[:2]
             x = self.get_submodule(f"adapter_{level}")(x.flatten(0, 1)).unflatten(0, size)
             block = self.get_submodule(f"cross_attn_{level}")
-            x = maybe_again(self.checkpoint_activations, block, x, place, words).flatten(0, 1)
+            x = maybe_again(self.checkpoint_activations, block, x, place, heard[level - 1]).flatten(0, 1)
             if coarse is not None:
                 x = x + F.interpolate(coarse, x.shape[-2:], mode="nearest")
             coarse = F.relu(self.get_submodule(f"layer_{level}")(x))

@@ -46,7 +46,7 @@ def level_positions(shapes: tuple[tuple[int, int], ...], channels: int, device: 
 
 
 @made_once(sizes=64)
-def positions_of_lengths(lengths: tuple[int, ...], channels: int, device: torch.device) -> Tensor:
-    """Return :func:`word_positions` of expressions of so many words, padded to the longest; on a device."""
-    padding = torch.arange(max(lengths)) >= torch.tensor(lengths)[:, None]
+def positions_of_lengths(lengths: tuple[int, ...], length: int, channels: int, device: torch.device) -> Tensor:
+    """Return :func:`word_positions` of expressions of so many words, padded to a length; on a device."""
+    padding = torch.arange(length) >= torch.tensor(lengths)[:, None]
     return word_positions(padding, channels).to(device)

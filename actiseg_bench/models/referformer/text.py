@@ -16,6 +16,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.models.referformer.attention import attend, drop, linear
 from actiseg_bench.models.referformer.config import TextConfig
+from actiseg_bench.models.referformer.positions import positions_of_lengths
 from actiseg_noise.errors import ActisegError
 
 if TYPE_CHECKING:
@@ -80,39 +81,65 @@ def build_encoder(config: TextConfig) -> nn.Module:
     return encoder
 
 
-def read_words(encoder: Any, ids: Tensor, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
+class Placed(NamedTuple):
+    """Expressions as a network reads them, on its device.
+
+    Attributes:
+        ids: int64 ``[N, L]``. places: int64 ``[N, L]``, RoBERTa's numbers of positions. positions: what attention adds
+            to words as keys, float ``[N, L, width]``. padding: bool ``[N, L]``, None where there is none.
+    """
+
+    ids: Tensor
+    places: Tensor
+    positions: Tensor
+    padding: Tensor | None
+
+
+def place_words(tokens: Tokens, width: int, device: torch.device, *, multiple: int = 1) -> Placed:
+    """Return expressions on a device; all that has to be known of them on the host is found here.
+
+    Args:
+        width: channels of their positions. multiple: as many ids as a multiple of it, so that there are few shapes, and
+            a padding whether there is some or not; 1 adds nothing.
+    """
+    lengths = tuple(row.count(False) for row in tokens.padding.tolist())
+    length = -(-tokens.ids.shape[1] // multiple) * multiple
+    ids = (
+        F.pad(tokens.ids, (0, length - tokens.ids.shape[1]), value=PAD) if length > tokens.ids.shape[1] else tokens.ids
+    )
+    places = torch.tensor([[*range(PAD + 1, n + PAD + 1), *[PAD] * (length - n)] for n in lengths], device=device)
+    padding = None if min(lengths) == length and multiple == 1 else places == PAD
+    return Placed(ids.to(device), places, positions_of_lengths(lengths, length, width, device), padding)
+
+
+def read_words(encoder: Any, ids: Tensor, places: Tensor, padding: Tensor | None) -> tuple[Tensor, Tensor]:
     """Return what a RoBERTa reads: hidden states of the words ``[N, L, C]``, and its pooled first ones ``[N, C]``.
 
     The library's own forward pass has the same values; it makes masks and views that this one does without.
 
     Args:
-        ids: int64 ``[N, L]``, on the encoder's device. lengths: words of every expression; what follows is padding.
+        ids, places, padding: see :class:`Placed`.
     """
     count, length = ids.shape
-    places = torch.tensor([[*range(PAD + 1, n + PAD + 1), *[PAD] * (length - n)] for n in lengths], device=ids.device)
-    padding = None if min(lengths) == length else places == PAD
     training, embeddings = encoder.training, encoder.embeddings
     x = F.embedding(ids, embeddings.word_embeddings.weight) + embeddings.token_type_embeddings.weight[0]
     x = embeddings.LayerNorm(x + F.embedding(places, embeddings.position_embeddings.weight))
     x = drop(x, embeddings.dropout.p, training).flatten(0, 1)
     for layer in encoder.encoder.layer:
         x = _read_layer(layer, x, count, padding, training)
-    pooled = torch.tanh(linear(encoder.pooler.dense, x.view(count, length, -1)[:, 0]))
+    pooled = torch.tanh(linear(x.view(count, length, -1)[:, 0], encoder.pooler.dense))
     return x.view(count, length, -1), pooled
 
 
 def _read_layer(layer: Any, x: Tensor, count: int, padding: Tensor | None, training: bool) -> Tensor:
     """Return ``[N·L, C]`` of the next layer."""
     asking, out, feed = layer.attention.self, layer.attention.output, layer.output
-    heads = asking.num_attention_heads
-    q, k, v = (
-        linear(part, x).view(count, -1, heads, x.shape[1] // heads).transpose(1, 2)
-        for part in (asking.query, asking.key, asking.value)
-    )
+    shape = count, -1, 3, asking.num_attention_heads, asking.attention_head_size
+    q, k, v = linear(x, asking.query, asking.key, asking.value).view(shape).permute(2, 0, 3, 1, 4).unbind()
     read = attend(q, k, v, padding, asking.dropout.p if training else 0.0).transpose(1, 2).reshape(x.shape)
-    x = out.LayerNorm(drop(linear(out.dense, read), out.dropout.p, training) + x)
-    inner = F.gelu(linear(layer.intermediate.dense, x))
-    return feed.LayerNorm(drop(linear(feed.dense, inner), feed.dropout.p, training) + x)
+    x = out.LayerNorm(drop(linear(read, out.dense), out.dropout.p, training) + x)
+    inner = F.gelu(linear(x, layer.intermediate.dense))
+    return feed.LayerNorm(drop(linear(inner, feed.dense), feed.dropout.p, training) + x)
 
 
 @lru_cache(maxsize=2)

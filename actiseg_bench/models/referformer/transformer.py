@@ -11,10 +11,10 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils.checkpoint import checkpoint
 
 from actiseg_bench.models.referformer.attention import attend_to_itself, drop
-from actiseg_bench.models.referformer.boxes import inverse_sigmoid
+from actiseg_bench.models.referformer.boxes import bounded
 from actiseg_bench.models.referformer.config import LEVELS, ReferFormerConfig
 from actiseg_bench.models.referformer.constants import made_once
-from actiseg_bench.models.referformer.deformable import DeformableAttention, Shapes
+from actiseg_bench.models.referformer.deformable import DeformableAttention, Shapes, values_of
 
 
 class Decoded(NamedTuple):
@@ -88,11 +88,11 @@ class DecoderLayer(FeedForward):
         self.norm2 = nn.LayerNorm(config.width)
         self.norm3 = nn.LayerNorm(config.width)
 
-    def forward(self, states: Tensor, places: Tensor, reference: Tensor, memory: Tensor, shapes: Shapes) -> Tensor:
-        """Return ``[n, Q, C]`` for states ``[n, Q, C]`` at references ``[n, Q, 2 or 4]``."""
+    def forward(self, states: Tensor, places: Tensor, reference: Tensor, value: Tensor, shapes: Shapes) -> Tensor:
+        """Return ``[n, Q, C]`` for states ``[n, Q, C]`` at references ``[n, Q, 2 or 4]``; value: of the memory."""
         asked = states + places
         states = self.norm2(states + self.drop(attend_to_itself(self.self_attn, asked, states)))
-        states = self.norm1(states + self.drop(self.cross_attn(states + places, reference, memory, shapes)))
+        states = self.norm1(states + self.drop(self.cross_attn.read(states + places, reference, value, shapes)))
         return self.norm3(self.feed(states))
 
 
@@ -152,17 +152,18 @@ class Transformer(nn.Module):
         """
         states = sentence[:, None].expand(-1, len(queries), -1).contiguous()
         places = queries[None]
-        reference = self.reference_points(queries).sigmoid().expand(len(sentence), -1, -1)
+        at = self.reference_points(queries).float()
+        reference = at.sigmoid()[None]
+        at = F.pad(at, (0, 2))
         found, boxes = [], []
-        for layer, refine in zip(self.decoder.layers, self.decoder.bbox_embed, strict=True):
-            states = layer(states, places, reference, memory, shapes)
-            shift = inverse_sigmoid(reference)
-            if shift.shape[-1] == 2:
-                shift = F.pad(shift, (0, 2))
-            box = (refine(states).float() + shift).sigmoid()
+        values = values_of(memory, *(layer.cross_attn for layer in self.decoder.layers))  # type: ignore[arg-type]
+        for layer, refine, value in zip(self.decoder.layers, self.decoder.bbox_embed, values, strict=True):
+            states = layer(states, places, reference, value, shapes)
+            at = refine(states).float() + bounded(at)
+            box = at.sigmoid()
             found.append(states)
             boxes.append(box)
-            reference = box.detach()
+            at, reference = at.detach(), box.detach()
         return Decoded(torch.stack(found), torch.stack(boxes))
 
 
@@ -184,5 +185,5 @@ def _cell_centres(shapes: tuple[tuple[int, int], ...], device: torch.device) -> 
 @made_once(sizes=64)
 def levels_of_cells(shapes: tuple[tuple[int, int], ...], device: torch.device) -> Tensor:
     """Return the level of every cell, int64 ``[S]``."""
-    counts = torch.tensor([rows * columns for rows, columns in shapes])
-    return torch.arange(len(shapes)).repeat_interleave(counts).to(device)
+    areas = [rows * columns for rows, columns in shapes]
+    return torch.cat([torch.full((area,), level, device=device) for level, area in enumerate(areas)])
