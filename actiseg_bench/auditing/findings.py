@@ -48,15 +48,17 @@ class SampleFinding(NamedTuple):
     """What is believed of one sample. None: not asked, or nothing to be said. Scores are in [0, 1], high is wrong.
 
     Attributes:
-        score, suspect: the highest of the scores, and which one it is: ``noun``, ``mask`` or ``flag``.
+        sample_id, clip_id, video_id, object_id: of the manifest. fold: of the networks that judged it.
+        score: the highest of the scores. suspect: which one it is, ``noun``, ``mask`` or ``flag``.
+        given_is_positive, given_noun, given_category_id: what the manifest says.
         noun_score: 1 - p(given noun | given mask). within_score: 1 - p(given noun | given mask, given category), for
             wrong nouns of the right category; it does not enter ``score``. noun_margin: normalised margin.
         is_noun_issue: what confident learning says of the category.
-        suggested_*: the most likely noun, the more likely flag, where it is not the given one.
-        mask_score: highest of its frames, worst_frame_idx which.
-        flag_score: |given_is_positive - positive_score|.
-        iou, loss: of the given mask with the one that is predicted for the given text, over all frames; mean pixel
-            cross entropy.
+        suggested_noun, suggested_category_id, suggested_is_positive: what is more likely; None where that is the given.
+        mask_score: highest of its frames. worst_frame_idx: which frame that is.
+        flag_score: |given_is_positive - positive_score|. positive_score: how likely it takes part in the action.
+        iou: of the given mask with the one that is predicted for the given text, over all frames. loss: mean cross
+            entropy of its pixels.
     """
 
     sample_id: str

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from actiseg_bench.check.case import Case
-from actiseg_bench.check.findings import CLOSE, WITHOUT, NotChecked, Outcome, RunFinding, differences
+from actiseg_bench.check.findings import WITHOUT, NotChecked, Outcome, RunFinding, differences
 from actiseg_bench.metrics.failure_modes import ObjectFrames
+from actiseg_bench.results.memorised import TRAINING_PREDICTIONS_NAME
 from actiseg_bench.results.networks import PREDICTIONS_NAME, over_networks
 from actiseg_bench.results.predictions import iter_predictions, predictions_digest
 from actiseg_bench.results.result import OWN_PROTOCOL
 from actiseg_bench.results.stored import StoredRun
+from actiseg_bench.results.typed import CLOSE
 from actiseg_bench.scoring.measure import Measurement, measure
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME
 from actiseg_bench.scoring.object_frames import read_object_frames, read_videos
@@ -26,12 +28,14 @@ _DAMAGE = (ActisegError, OSError, ValueError)  # the last two: pyarrow's, of byt
 
 
 def verify_predictions(case: Case) -> Outcome:
-    """Hold every network's stored predictions against its digest."""
+    """Hold every network's stored predictions, and those of training clips, against their digests."""
     if case.run.is_submitted:
         yield NotChecked(WITHOUT)
         return
-    stated = case.result.predictions.split("+")
-    for path, digest in zip(case.run.files(PREDICTIONS_NAME), stated, strict=True):
+    stated = list(zip(case.run.files(PREDICTIONS_NAME), case.result.predictions.split("+"), strict=True))
+    if case.result.training_predictions is not None:
+        stated.append((case.run.folder / TRAINING_PREDICTIONS_NAME, case.result.training_predictions))
+    for path, digest in stated:
         try:
             found = predictions_digest(iter_predictions(path))
         except _DAMAGE as error:
@@ -72,13 +76,13 @@ def _measure_again(run: StoredRun, where: str, manifest: Manifest) -> Iterator[R
         scores.append(found.evaluation.scores_dict())
         counts.append(found.evaluation.counts_dict())
         modes.append(found.evaluation.failures)
-        yield from _verify_object_frames(table, where, found)
+        yield from verify_object_frames(table, where, found)
     yield from differences(where, "", run.result.scores, over_networks(scores))
     yield from differences(where, "count of ", run.result.counts, counts[0])
     yield from differences(where, "failure mode ", run.result.failures, over_networks(modes))
 
 
-def _verify_object_frames(path: Path, where: str, found: Measurement) -> Iterator[RunFinding]:
+def verify_object_frames(path: Path, where: str, found: Measurement) -> Iterator[RunFinding]:
     """Hold a stored table of object-frames, which comparisons of strategies read, against a new one."""
     try:
         stored_clips, stored = read_object_frames(path)
@@ -86,7 +90,10 @@ def _verify_object_frames(path: Path, where: str, found: Measurement) -> Iterato
     except ActisegError as error:
         yield RunFinding(where, path.name, "the object-frames of the predictions", str(error))
         return
-    columns = [f.name for f in fields(ObjectFrames) if getattr(stored, f.name) is not None]
+    known = {f.name for f in fields(ObjectFrames) if getattr(stored, f.name) is not None}
+    if found.frames.ungated_area is not None:  # whoever stored such masks counted them
+        known |= {"ungated_intersection", "ungated_area"}
+    columns = [f.name for f in fields(ObjectFrames) if f.name in known]
     wrong = [name for name in columns if not _equal(getattr(stored, name), getattr(found.frames, name))]
     if stored_clips != found.clips or wrong:
         differs = f"other values in {', '.join(wrong)}" if wrong else "other clips"
@@ -97,4 +104,9 @@ def _verify_object_frames(path: Path, where: str, found: Measurement) -> Iterato
 
 def _equal(one: Any, other: Any) -> bool:
     """Return whether two columns hold the same numbers."""
-    return one.shape == other.shape and bool(np.allclose(one, other, rtol=0, atol=CLOSE))
+    return (
+        one is not None
+        and other is not None
+        and one.shape == other.shape
+        and bool(np.allclose(one, other, rtol=0, atol=CLOSE))
+    )

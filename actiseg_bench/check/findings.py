@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-CLOSE = 1e-9
+from actiseg_bench.results.typed import is_close
+
 WITHOUT = "submitted: their predictions are not at hand"
 
 
@@ -47,15 +47,8 @@ def differences(where: str, prefix: str, stated: Mapping[str, Any], found: Mappi
     """Yield a finding per name whose two values differ, or that only one side has."""
     for name in dict.fromkeys([*stated, *found]):
         pair = [side.get(name, "nothing") for side in (stated, found)]
-        if not _close(*pair):
+        if not is_close(*pair):
             yield RunFinding(where, f"{prefix}{name}", *(_shown(value) for value in pair))
-
-
-def _close(one: Any, other: Any) -> bool:
-    """Return whether two JSON values are equal, numbers up to rounding."""
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return math.isclose(one, other, rel_tol=0, abs_tol=CLOSE)
-    return bool(one == other)
 
 
 def _shown(value: Any) -> str:

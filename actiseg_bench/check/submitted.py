@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from actiseg_bench.check.case import Case
 from actiseg_bench.check.findings import NotChecked, Outcome, RunFinding, differences
-from actiseg_bench.grid.submission import edited_tables, scores_of_tables
+from actiseg_bench.grid.submittable import edited_tables, scores_of_tables
 from actiseg_bench.metrics.actionvos import is_hand
 from actiseg_bench.metrics.failure_modes import ObjectFrames
 from actiseg_bench.scoring.object_frames import FILE_NAME as OBJECT_FRAMES_NAME

@@ -6,12 +6,12 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Seq
 from dataclasses import dataclass
 from typing import Any
 
-from actiseg_bench.grid.submission import row_of
+from actiseg_bench.grid.submittable import row_of
 from actiseg_bench.results.result import LONGER, OWN_PROTOCOL, TUNED, TUNING, RunResult
 from actiseg_bench.results.stored import StoredRun
 
 _OF_A_RUN = ("model", "strategy", "variant", "seed", TUNING)
-_OF_A_MACHINE = ("device", "threads", "devices", "deformable", "checkpoint_activations", "start_weights")
+_OF_A_MACHINE = ("device", "threads", "devices", "deformable", "checkpoint_activations", "compile", "start_weights")
 """Keys of a configuration in which the runs of one protocol may differ; a leaderboard warns where it matters."""
 _MAY_DIFFER = ("cost", "provenance", "schema_version", "result_digest")
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from actiseg_bench.grid.clashes import Candidate, find_clashes
 from actiseg_bench.grid.plan import MANIFESTS
-from actiseg_bench.grid.submission import check_result_digest, check_tables, read_submission, unpack
+from actiseg_bench.grid.submission import read_submission, unpack
+from actiseg_bench.grid.submittable import check_result_digest, check_tables
+from actiseg_bench.results.memorised import TRAINING_PREDICTIONS_NAME
 from actiseg_bench.results.networks import PREDICTIONS_NAME
 from actiseg_bench.results.result import (
     CHECKPOINT_NAME,
@@ -192,7 +194,8 @@ def _copy_run(one: Candidate, place: Path, *, links: bool) -> None:
     with FolderDraft(place, lambda _: None, what="collect") as draft:
         for path in one.run.files(PREDICTIONS_NAME) if not one.run.is_submitted else []:
             _bring(path, draft.path / path.name, links=links)
-        for path in (*one.run.files(OBJECT_FRAMES_NAME), one.run.folder / CHECKPOINT_NAME):
+        beside = (one.run.folder / name for name in (CHECKPOINT_NAME, TRAINING_PREDICTIONS_NAME))
+        for path in (*one.run.files(OBJECT_FRAMES_NAME), *beside):
             if path.is_file():
                 _bring(path, draft.path / path.name, links=links and not one.run.is_submitted)
         for name in (SUBMITTED_NAME, RESULT_NAME):

@@ -80,20 +80,24 @@ def train(
 
 def score_networks(networks: Sequence[VosModel], config: RunConfig, track: Track, folder: Path) -> NetworkScores:
     """Predict a track's evaluation clips with every network, store the predictions in ``folder``, score them."""
-    predicted = predict_clips(networks, config, track)
-    return _score(predicted, track.eval_manifest, folder)
+    predicted = predict_clips(networks, config, track, ungated=True)
+    return _score(predicted, track.eval_manifest, folder, ungated=True)
 
 
 def predict_clips(
-    networks: Sequence[VosModel], config: RunConfig, track: Track, labels: str = "clean"
+    networks: Sequence[VosModel], config: RunConfig, track: Track, labels: str = "clean", *, ungated: bool = False
 ) -> Iterator[Iterator[PredictedMask]]:
-    """Yield what every network predicts of a track's evaluation clips, row by row; ``labels``: whose texts it reads."""
+    """Yield what every network predicts of a track's evaluation clips, row by row.
+
+    Args:
+        labels: whose texts it reads. ungated: with the ungated masks.
+    """
     card = MODELS[config.model].card
     sizes = {"size": card.input_size, "mask_stride": card.mask_stride}
     clips = ManifestDataset(track.eval_manifest, track.eval_root, labels=labels, **sizes)  # type: ignore[arg-type]
     keep_features(clips, networks[0])
     device = pick_device(config.device)
-    yield from (_rows(network, clips, device) for network in networks)
+    yield from (_rows(network, clips, device, ungated) for network in networks)
 
 
 def score_start(config: RunConfig, track: Track, folder: Path) -> NetworkScores:
@@ -116,19 +120,21 @@ def iter_silent(manifest: Manifest) -> Iterator[PredictedMask]:
                 yield from (PredictedMask(clip.clip_id, frame.frame_idx, number, nothing) for number in frame.masks)
 
 
-def _rows(network: VosModel, clips: ManifestDataset, device: torch.device) -> Iterator[PredictedMask]:
+def _rows(network: VosModel, clips: ManifestDataset, device: torch.device, ungated: bool) -> Iterator[PredictedMask]:
     """Yield what a network predicts of the clips, row by row."""
-    for clip in iter_predictions_of(network, clips, device):
+    for clip in iter_predictions_of(network, clips, device, ungated=ungated):
         yield from clip.rows()
 
 
-def _score(predicted: Iterable[Iterable[PredictedMask]], labels: Path, folder: Path) -> NetworkScores:
+def _score(
+    predicted: Iterable[Iterable[PredictedMask]], labels: Path, folder: Path, *, ungated: bool = False
+) -> NetworkScores:
     """Store the predictions of every network, and a table of their object-frames; score both."""
     manifest = read_manifest(labels)
     evaluations, digests = [], []
     for number, rows in enumerate(predicted, start=1):
         path = folder / file_of(PREDICTIONS_NAME, number)
-        digests.append(write_predictions(path, rows))
+        digests.append(write_predictions(path, rows, ungated=ungated))
         found = measure(manifest, iter_predictions(path))
         write_object_frames(folder / file_of(OBJECT_FRAMES_NAME, number), found.clips, found.frames, found.videos)
         evaluations.append(found.evaluation)

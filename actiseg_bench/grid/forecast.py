@@ -7,19 +7,28 @@ some seconds, as its runs do.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from actiseg_bench.device import pick_device
-from actiseg_bench.grid import execution
-from actiseg_bench.grid.plan import MANIFESTS, Part, Plan, kept_apart, list_runs, plan_part, prepare, wanted_draws
+from actiseg_bench.grid.plan import (
+    MANIFESTS,
+    Part,
+    Plan,
+    kept_apart,
+    list_runs,
+    own_track,
+    plan_part,
+    planned_tracks,
+    prepare,
+    wanted_draws,
+)
 from actiseg_bench.grid.run import Reporter, RunSpec
 from actiseg_bench.grid.runner import TorchRunner
+from actiseg_bench.grid.timing import time_prediction, time_steps
 from actiseg_bench.grid.tracks import (
     Build,
     Draw,
@@ -31,18 +40,15 @@ from actiseg_bench.grid.tracks import (
     manifest_finder,
     manifest_folder,
     open_track,
-    planned_track,
 )
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.results.result import REFERENCES, RESULT_NAME, read_old_result
 from actiseg_bench.results.stored import why_incomplete
 from actiseg_bench.strategies.base import STRATEGIES, updates_before
 from actiseg_bench.training.items import fit_to_data, open_training, steps_per_epoch
-from actiseg_bench.training.process import process_state
-from actiseg_bench.training.train import make_networks, make_options
+from actiseg_bench.training.train import make_options
 from actiseg_noise import read_manifest
 from actiseg_noise.borders.folders import list_names
-from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import INFO_NAME
 from actiseg_noise.manifest.schema import MASKS
 
@@ -51,15 +57,13 @@ if TYPE_CHECKING:
     from actiseg_bench.grid.options import RunOptions
     from actiseg_bench.training.config import RunConfig
 
-WARM_UP = 2
-"""Updates that are not timed: the first ones pay for what is set up once."""
-
 
 @dataclass(frozen=True)
 class StrategyForecast:
     """The runs of one strategy.
 
     Attributes:
+        strategy, variant: of the registry.
         networks: that every run trains. steps: of a run, of each network, and those of networks trained before it.
         runs, done: in all, and those that are there already.
         step_s: seconds of one step, of all networks together; None where it was not measured.
@@ -202,7 +206,7 @@ def forecast(
     grid = list_runs(plan, [first])
     specs = {one.strategy: one for one in grid if one.seed == 0}
     finished = _count_finished(grid, built, runner, plan.options.out, part)
-    runs = Counter(one.strategy for one in list_runs(plan, _planned(plan, chosen, recipe_has_noise, first), part))
+    runs = Counter(one.strategy for one in list_runs(plan, planned_tracks(plan, chosen, recipe_has_noise), part))
     data = open_training(plan.base, _labels(first), first.root)
     configs = {name: runner.config_of(specs[name]) for name in plan.strategies}
     rows = tuple(
@@ -260,14 +264,6 @@ def _steps(config: RunConfig, data: ManifestDataset) -> int:
     return steps + updates_before(make_options(config), steps)
 
 
-def _planned(plan: Plan, chosen: Sequence[str], recipe_has_noise: HasNoise, own: Track) -> list[Track]:
-    """Return every track as far as its runs' names need it; ``own`` is that of two manifests that options name."""
-    if plan.protocol is None:
-        return [own]
-    protocol = kept_apart(plan.protocol, plan.options)
-    return [planned_track(protocol, draw) for draw in list_draws(protocol, chosen, recipe_has_noise)]
-
-
 def _list_cells(
     plan: Plan, chosen: Sequence[str], build: Build, recipe_has_noise: HasNoise, part: Part | None
 ) -> dict[str, Track | None]:
@@ -276,11 +272,8 @@ def _list_cells(
     At least one has them: where none is there, those of the first are built. Of a part, those that it trains on.
     """
     options = plan.options
-    if options.own_manifests is not None:
-        roots = options.root, options.eval_root or options.root
-        return {"own": open_track(*options.own_manifests, *roots, with_pictures=False)}
     if plan.protocol is None:
-        raise ValueError("without a protocol, options name the manifests")
+        return {"own": own_track(options, with_pictures=False)}
     protocol, places = kept_apart(plan.protocol, options), options.out / MANIFESTS
     recipes, split, aside = protocol.tracks, protocol.train_split, part.aside if part else ""
     roots = options.root, protocol.scored_root(options.root, options.eval_root)
@@ -307,7 +300,7 @@ def _list_cells(
 def _watched(plan: Plan) -> list[Path]:
     """Return the folder of the clean labels that a protocol's training is watched on, there or not; empty for none."""
     protocol = plan.protocol
-    if plan.options.own_manifests is not None or protocol is None or not protocol.validation_split:
+    if protocol is None or not protocol.validation_split:
         return []
     places, seed = plan.options.out / MANIFESTS, protocol.noise_seeds[0]
     return [manifest_folder(kept_apart(protocol, plan.options), places, protocol.validation_split, "clean", seed)]
@@ -367,10 +360,6 @@ def _size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
-class _EnoughError(Exception):
-    """Ends a training that is only timed."""
-
-
 def _timed(
     found: Forecast, configs: Mapping[str, RunConfig], track: Track, seconds: float, reporter: Reporter
 ) -> Forecast:
@@ -384,39 +373,3 @@ def _timed(
     predict_s = time_prediction(config, track, seconds)
     device = str(pick_device(config.device))
     return replace(found, strategies=tuple(rows), device=device, predict_s=predict_s)
-
-
-def time_steps(config: RunConfig, track: Track, seconds: float) -> float:
-    """Return the seconds of one step of a run, loading included: the mean over at least ``seconds``, and two steps.
-
-    Raises:
-        ActisegError: the run has too few steps to time one.
-    """
-    ends: list[float] = []
-
-    def on_progress(done: int, total: int, loss: float) -> None:
-        ends.append(time.perf_counter())
-        if len(ends) > WARM_UP + 1 and ends[-1] - ends[WARM_UP] >= seconds:
-            raise _EnoughError
-
-    with suppress(_EnoughError):
-        execution.train(config, track, on_progress)
-    if len(ends) < 2:
-        raise ActisegError(f"strategy {config.strategy!r}: a run of {len(ends)} steps is too short to time one")
-    first = min(WARM_UP, len(ends) - 2)
-    return (ends[-1] - ends[first]) / (len(ends) - 1 - first)
-
-
-def time_prediction(config: RunConfig, track: Track, seconds: float) -> float:
-    """Return the seconds to predict all evaluation clips with one network, from those of the first ``seconds``."""
-    with process_state(config.threads):
-        networks, _ = make_networks(config, 1, pick_device(config.device))
-        clips, last = 0, ""
-        started = time.perf_counter()
-        for row in next(execution.predict_clips(networks, config, track)):
-            clips += row.clip_id != last
-            last = row.clip_id
-            if time.perf_counter() - started >= seconds:
-                break
-        took = time.perf_counter() - started
-    return took / max(1, clips) * int(read_manifest(track.eval_manifest).info.counts["clips"])

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from actiseg_bench.grid.shards import Shard
 from actiseg_bench.training.options import TrainingOptions, flag
 from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.executors.base import PROCESSES, Engine
+
+if TYPE_CHECKING:
+    from actiseg_bench.grid.shards import Shard
+
+WEIGHTS = ("bundled", "none")  # that are no file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,9 +33,17 @@ class RunOptions(TrainingOptions):
     track: tuple[str, ...] = flag((), "Only this track; repeatable.")
     seeds: int | None = flag(None, "Trainings per cell. [default: the protocol's]", at_least=1)
     threads: int | None = flag(
-        None, "CPU threads; equal threads, equal results. [default: 2, or 1 per job]", at_least=1
+        None, "CPU threads; equal threads, equal results. [default: 2, or 1 where several run at once]", at_least=1
     )
     jobs: int = flag(1, "Runs at once, each in a process of its own; several GPUs are dealt out to them.", at_least=1)
+    engine: str = flag(
+        PROCESSES, "Who makes the runs: processes, dask, dask=ADDRESS, or one of a plug-in. See docs/cluster.md."
+    )
+    gpus_per_run: int | None = flag(
+        None,
+        "GPUs that each run has to itself, here or at a worker; no more run at once. [default: all share]",
+        at_least=1,
+    )
     shard: str | None = flag(
         None, "Part I of N of the runs; without it, what no part made yet is made and the table printed.", metavar="I/N"
     )
@@ -48,11 +62,21 @@ class RunOptions(TrainingOptions):
             value = getattr(self, name)
             raise_if(isinstance(value, str), f"{name}: expected a tuple of names, got {value!r}; write ({value!r},)")
         self.part  # noqa: B018 - a part that there is not is refused
+        own = self.hands.is_own
+        raise_if(
+            not own and self.weights not in WEIGHTS and not Path(self.weights).is_absolute(),
+            f"--weights {self.weights}: with --engine {self.engine} give its whole path: workers stand elsewhere",
+        )
+        raise_if(
+            self.engine == "dask" and self.gpus_per_run is not None,
+            "--gpus-per-run and --engine dask without an address: this machine's GPUs are dealt out by --jobs N; with "
+            "dask=ADDRESS by workers that were started with --resources GPU=N",
+        )
         protocol = (("--all", self.everything), ("--protocol", self.protocol), ("--track", self.track))
         given = [name for name, value in protocol if value]
         if self.manifest is None and self.eval_manifest is None:
             if self.protocol:
-                from actiseg_bench.grid.tracks import load_protocol
+                from actiseg_bench.grid.protocols import load_protocol
 
                 load_protocol(self.protocol)  # a name that is none is named before all else
             raise_if(
@@ -81,9 +105,22 @@ class RunOptions(TrainingOptions):
         Raises:
             ActisegError: no such part.
         """
-        return None if self.shard is None else Shard.parse(self.shard)
+        if self.shard is None:
+            return None
+        from actiseg_bench.grid.shards import Shard
+
+        return Shard.parse(self.shard)
 
     @property
     def threads_per_run(self) -> int:
         """Return the CPU threads of one run."""
-        return self.threads or (2 if self.jobs == 1 else 1)
+        return self.threads or (2 if self.jobs == 1 and self.hands.is_own else 1)
+
+    @property
+    def hands(self) -> Engine:
+        """Return who makes the runs.
+
+        Raises:
+            UnknownNameError: no such engine. ActisegError: an address where none may be, or an empty one.
+        """
+        return Engine.parse(self.engine)

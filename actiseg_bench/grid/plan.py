@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from actiseg_bench.grid.jobs import at_once, list_gpus
+from actiseg_bench.grid.engine import anywhere, by_engine
+from actiseg_bench.grid.jobs import at_once, gpu_slots, list_gpus
 from actiseg_bench.grid.options import RunOptions
+from actiseg_bench.grid.protocols import Protocol, choose, load_protocol
+from actiseg_bench.grid.remote import Machine
 from actiseg_bench.grid.run import GridOutcome, Reporter, Runner, RunSpec, collect, make_grid, one_by_one
 from actiseg_bench.grid.runner import TorchRunner
 from actiseg_bench.grid.shards import Shard
@@ -19,12 +23,9 @@ from actiseg_bench.grid.tracks import (
     Draw,
     FindRoot,
     HasNoise,
-    Protocol,
     Track,
     check_roots,
-    choose,
     list_draws,
-    load_protocol,
     open_track,
     planned_track,
     protocol_tracks,
@@ -33,7 +34,7 @@ from actiseg_bench.grid.tracks import (
 from actiseg_bench.results.result import REFERENCES, RESULT_NAME, read_old_result
 from actiseg_bench.training.options import VARIANT, check_strategies
 from actiseg_noise.borders.locks import host_name, locked
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.errors import ActisegError, raise_if
 
 if TYPE_CHECKING:
     from actiseg_bench.training.config import RunConfig
@@ -133,8 +134,10 @@ def make_runs(
             check_same_grid(list_runs(plan, tracks), runner, options.out)
         with reporter:
             for text in list_shared_clips(tracks):
-                reporter.note(f"warning: {text}")
-            return make_all(grid, runner, options.out, reporter, options.jobs, options.device)
+                reporter.warn(text)
+            if options.hands.is_own:
+                return make_all(grid, runner, options.out, reporter, options.jobs, options.device, options.gpus_per_run)
+            return make_elsewhere(grid, runner, options, reporter, is_alone=part is None)
 
 
 @dataclass(frozen=True)
@@ -158,17 +161,24 @@ def plan_part(plan: Plan, shard: Shard, chosen: Sequence[str], recipe_has_noise:
         recipe_has_noise: see :func:`list_draws`; None is enough for manifests of one's own.
     """
     aside = f"{host_name()}-{shard.index}-of-{shard.count}"
-    if plan.protocol is None:
-        tracks = [_own_track(plan.options, with_pictures=False)]
-    elif recipe_has_noise is None:
-        raise ValueError("a part of a protocol's grid needs recipe_has_noise")
-    else:
-        own = kept_apart(plan.protocol, plan.options)
-        tracks = [planned_track(own, draw) for draw in list_draws(own, chosen, recipe_has_noise)]
-    grid = list_runs(plan, tracks)
+    grid = list_runs(plan, planned_tracks(plan, chosen, recipe_has_noise))
     runs = shard.choose(spec.name for spec in grid)
     infos = [spec.track.info for spec in grid if spec.name in runs and spec.strategy not in REFERENCES]
     return Part(runs, frozenset((info.name, info.noise_seed or 0) for info in infos), aside)
+
+
+def planned_tracks(plan: Plan, chosen: Sequence[str], recipe_has_noise: HasNoise | None) -> list[Track]:
+    """Return every track as far as its runs' names need it; nothing is built for it.
+
+    Args:
+        recipe_has_noise: see :func:`plan_part`.
+    """
+    if plan.protocol is None:
+        return [own_track(plan.options, with_pictures=False)]
+    if recipe_has_noise is None:
+        raise ValueError("a protocol's tracks need recipe_has_noise")
+    own = kept_apart(plan.protocol, plan.options)
+    return [planned_track(own, draw) for draw in list_draws(own, chosen, recipe_has_noise)]
 
 
 def list_runs(plan: Plan, tracks: Sequence[Track], part: Part | None = None) -> list[RunSpec]:
@@ -195,15 +205,46 @@ def check_same_grid(grid: Sequence[RunSpec], runner: Runner, out: Path) -> None:
 
 
 def make_all(
-    grid: Sequence[RunSpec], runner: Runner, out: Path, reporter: Reporter, jobs: int, device: str
+    grid: Sequence[RunSpec],
+    runner: Runner,
+    out: Path,
+    reporter: Reporter,
+    jobs: int,
+    device: str,
+    gpus_per_run: int | None = None,
 ) -> GridOutcome:
     """Make every run of a grid that is not there yet, ``jobs`` at a time; the caller holds ``locked(out)``.
 
     Args:
         device: as ``--device`` says it; several GPUs are dealt out to the processes.
+        gpus_per_run: that each process has to itself, of which there are no more then; None: they may share.
+
+    Raises:
+        ActisegError: fewer GPUs than a run is to have.
     """
-    work = partial(at_once, jobs=jobs, gpus=list_gpus(device)) if jobs > 1 else one_by_one
-    return collect(grid, work(grid, runner, out, reporter), reporter)
+    if gpus_per_run is None:
+        work = partial(at_once, jobs=jobs, gpus=list_gpus(device)) if jobs > 1 else one_by_one
+        return collect(grid, work(grid, runner, out, reporter), reporter)
+    gpus = list_gpus(device)
+    slots = gpu_slots(gpus, gpus_per_run)
+    raise_if(not slots, f"--gpus-per-run {gpus_per_run}: of --device {device}, {len(gpus)} can be dealt out here")
+    if len(slots) < jobs:
+        reporter.note(f"{len(slots)} runs at once instead of --jobs {jobs}: that many have {gpus_per_run} GPU each")
+    return collect(grid, at_once(grid, runner, out, reporter, min(jobs, len(slots)), slots), reporter)
+
+
+def make_elsewhere(
+    grid: Sequence[RunSpec], runner: Runner, options: RunOptions, reporter: Reporter, *, is_alone: bool
+) -> GridOutcome:
+    """Make every run of a grid that is not there yet by the executor of ``options.engine``; see :func:`by_engine`."""
+    from actiseg_bench.models.referformer.text import VARIABLE
+
+    environment = {VARIABLE: os.environ[VARIABLE]} if VARIABLE in os.environ else {}
+    machine = Machine(options.device, options.gpus_per_run, environment)
+    grid, out = anywhere(grid), options.out.absolute()
+    made = by_engine(grid, runner, out, reporter, options.hands, options.jobs, machine, is_alone=is_alone)
+    with closing(made):
+        return collect(grid, made, reporter)
 
 
 def prepare(options: RunOptions, find_root: FindRoot | None = None) -> tuple[Plan, TorchRunner, list[str]]:
@@ -226,7 +267,7 @@ def prepare(options: RunOptions, find_root: FindRoot | None = None) -> tuple[Pla
             check_roots(protocol, options.root, options.eval_root, find_root)
     for path, root in zip(options.own_manifests or (), (options.root, options.eval_root or options.root), strict=False):
         check_usable(read_manifest(path), root)
-    runner.check(plan.base.model)
+    runner.check(plan.base.model, None if options.hands.is_own else "cpu")
     return plan, runner, chosen
 
 
@@ -242,10 +283,10 @@ def find_tracks(plan: Plan, chosen: Sequence[str], build: Build, part: Part | No
         if part is not None:
             folders |= {"draws": wanted_draws(part, plan, chosen), "aside": part.aside}
         return protocol_tracks(own, chosen, options.out / MANIFESTS, build, **folders)
-    return [_own_track(options)]
+    return [own_track(options)]
 
 
-def _own_track(options: RunOptions, *, with_pictures: bool = True) -> Track:
+def own_track(options: RunOptions, *, with_pictures: bool = True) -> Track:
     """Return the track of two manifests that options name."""
     if options.own_manifests is None:
         raise ValueError("without a protocol, options name the manifests")

@@ -6,6 +6,7 @@ leaves finished runs and nothing else that counts. A finished run whose stored k
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,8 @@ from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_noise.borders.drafts import FolderDraft, remove_folder
 from actiseg_noise.borders.writing import WriteError, remove_file, write_text
 from actiseg_noise.errors import ActisegError, missing_extra
+
+_LOG = logging.getLogger(__name__)
 
 OnProgress = Callable[[int, int, float], None]
 UNFINISHED_NAME = "training"
@@ -90,7 +93,7 @@ class Outcome:
         evaluation: of the first network. others: of the strategy's other networks; a score is the mean of all.
         losses: mean loss per epoch. train_s, eval_s: seconds.
         predictions: digest of the stored rows, of several networks joined by "+".
-        failures, fits, selection: as in :class:`RunResult`.
+        failures, fits, selection, training_predictions: as in :class:`RunResult`.
     """
 
     evaluation: Evaluation
@@ -104,6 +107,7 @@ class Outcome:
     failures: dict[str, float | None] = field(default_factory=dict)
     fits: tuple[dict[str, Any], ...] = ()
     selection: tuple[dict[str, Any], ...] = ()
+    training_predictions: str | None = None
 
     def scores(self) -> dict[str, float | None]:
         """Return metric → mean over the networks, None where one has none."""
@@ -152,6 +156,10 @@ class Reporter:
 
     def note(self, text: str) -> None:
         """Show a line about the grid as a whole."""
+
+    def warn(self, text: str) -> None:
+        """Show what stops nothing and may not be what was wanted; a note, where that is not told apart."""
+        self.note(f"warning: {text}")
 
 
 @dataclass
@@ -228,13 +236,11 @@ def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tup
     place = spec.folder(out)
     with FolderDraft(place, _replace_any_run, wait=True) as draft:  # for a killed grid's worker, which is just ending
         identity = runner.identity(spec)
-        old, why = read_old_result(place / RESULT_NAME)
+        old, why = find_result(spec, identity, out)
         if old is not None:
-            stale = old.run_key != identity.key()
-            why = f"{identity.changes_since(old)} changed" if stale else why_incomplete(place, old)
-            if not why:
-                return old, True
-            why = f"made again: {why}"
+            _LOG.info("kept %s: %s", spec.name, place)
+            return old, True
+        _LOG.info("making %s: %s", spec.name, place)
         reporter.begin(spec, why)
         result = _make(spec, runner, identity, draft.path, lambda *now: reporter.step(spec, *now))
         write_result(draft.path, result)
@@ -242,6 +248,17 @@ def run_one(spec: RunSpec, runner: Runner, out: Path, reporter: Reporter) -> tup
         remove_unfinished(draft.path)
     remove_file(_failure_note(place))
     return result, False
+
+
+def find_result(spec: RunSpec, identity: RunIdentity, out: Path) -> tuple[RunResult | None, str]:
+    """Return the whole result of a run, if it is there, or None and why what is there does not count."""
+    place = spec.folder(out)
+    old, why = read_old_result(place / RESULT_NAME)
+    if old is None:
+        return None, why
+    stale = old.run_key != identity.key()
+    why = f"{identity.changes_since(old)} changed" if stale else why_incomplete(place, old)
+    return (None, f"made again: {why}") if why else (old, "")
 
 
 def unfinished(folder: Path, key: str = "") -> Path | None:
@@ -288,6 +305,7 @@ def _make(spec: RunSpec, runner: Runner, identity: RunIdentity, folder: Path, on
         oracle=outcome.oracle or None,
         predictions=outcome.predictions,
         provenance=provenance,
+        training_predictions=outcome.training_predictions,
     )
 
 

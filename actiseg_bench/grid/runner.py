@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from actiseg_bench.device import pick_device
 from actiseg_bench.grid import execution
+from actiseg_bench.grid.remembered import store_training_predictions
 from actiseg_bench.grid.run import OnProgress, Outcome, RunSpec, unfinished
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.models.weights import find_weights, weights_name
@@ -63,9 +64,13 @@ class TorchRunner:
         self._keep_weights, self._save_every = keep_weights, save_every
         self._options = options or {}
 
-    def check(self, model: str) -> None:
-        """Raise ActisegError where no run of ``model`` can be made here: its device, its start weights, its rates."""
-        (network,), _ = make_networks(replace(self._base, model=model), 1, pick_device(self._base.device))
+    def check(self, model: str, device: str | None = None) -> None:
+        """Raise ActisegError where no run of ``model`` can be made here: its device, its start weights, its rates.
+
+        Args:
+            device: instead of the runs', where those are made elsewhere.
+        """
+        (network,), _ = make_networks(replace(self._base, model=model), 1, pick_device(device or self._base.device))
         make_optimizer(network, self._base.train)
 
     def identity(self, spec: RunSpec) -> RunIdentity:
@@ -114,8 +119,10 @@ class TorchRunner:
                 labels = str(spec.track.info.train_manifest)
                 save_networks(folder / CHECKPOINT_NAME, trained.networks, config, labels)
             scored = self.score(spec, config, folder, trained)
+            remembered = self.store_training(spec, config, folder, trained)
         return replace(
             scored,
+            training_predictions=remembered,
             losses=tuple(trained.losses),
             steps=trained.steps,
             train_s=trained.train_s,
@@ -136,6 +143,10 @@ class TorchRunner:
         first, *others = scores.evaluations
         eval_s = time.perf_counter() - started
         return Outcome(first, scores.predictions, eval_s=eval_s, others=tuple(others), failures=scores.failures)
+
+    def store_training(self, spec: RunSpec, config: RunConfig, folder: Path, trained: TrainOutcome) -> str | None:
+        """Store what the first network predicts of the probed training clips; return the rows' digest, None of none."""
+        return store_training_predictions(trained.networks[0], config, spec.track, folder)
 
     def config_of(self, spec: RunSpec) -> RunConfig:
         """Return the configuration of one run."""

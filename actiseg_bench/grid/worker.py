@@ -5,34 +5,33 @@ from __future__ import annotations
 import os
 import pickle
 import signal
+from collections.abc import Mapping
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from pathlib import Path
 
 from actiseg_noise.borders.preemption import PreemptedError, preemptible
-from actiseg_noise.borders.processes import end_with_parent
+from actiseg_noise.borders.processes import end_with_parent, loading
+from actiseg_noise.logs import show_logs_of_parent
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
-def start_work(pipe: Connection, runner: bytes, out: Path, gpu: str | None = None) -> None:
-    """Make the runs that come through ``pipe``, and end with the parent, however that ends; Ctrl-C is its business.
+def start_work(pipe: Connection, work: bytes, environment: Mapping[str, str], log_level: int | None = None) -> None:
+    """Do what is to be done with ``pipe``, and end with the parent, however that ends; Ctrl-C is its business.
 
     Asked to stop, a training ends after its step and keeps a checkpoint; all else ends at once. While modules load,
     that is left to the system: an error raised in the middle of an import may be caught there, and nobody would stop.
 
     Args:
-        runner: pickled; unpacking it may import torch, which takes seconds.
-        gpu: the only one that this process shall see; None leaves that as it is.
+        work: a pickled function of the pipe; unpacking it may import torch, which takes seconds.
+        environment: variables of this process, such as the GPUs that it shall see.
+        log_level: what the parent shows of what is logged.
     """
-    if gpu is not None:
-        os.environ[VISIBLE] = gpu  # before torch looks for them
+    os.environ.update(environment)  # before torch looks for GPUs
+    show_logs_of_parent(log_level)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     end_with_parent()
-    made = pickle.loads(runner)  # noqa: S301 - of the parent process
-    from actiseg_bench.grid.jobs import work
-    from actiseg_bench.results.provenance import set_loaded_aside
-
-    set_loaded_aside()
+    with loading():
+        do = pickle.loads(work)  # noqa: S301 - of the parent process
     with suppress(PreemptedError), preemptible():
-        work(pipe, made, out)
+        do(pipe)

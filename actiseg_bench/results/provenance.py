@@ -30,6 +30,7 @@ class Provenance:
         score_code: digest of the code that can move a score (``score_code.py``): what all runs share, and after a "+"
             the run's model and strategy; this one enters the run's key.
         start_weights, start_weights_digest: name and content of the weights training started from, None for none.
+        python, numpy, torch: versions; None where torch was not used. device: of torch. platform: the system.
         threads: of torch, 0 when torch was not used. when: start of the run, ISO 8601, UTC.
     """
 
@@ -91,15 +92,6 @@ def code_digest() -> str:
         for name in sorted(path.relative_to(root).as_posix() for path in root.rglob("*.py")):
             state.update(encode_part(f"{root.name}/{name}") + encode_part((root / name).read_text("utf-8")))
     return state.hexdigest()
-
-
-def set_loaded_aside() -> None:
-    """Take what is loaded by now out of the garbage collector's rounds, for a process that makes nothing but runs.
-
-    torch alone is a million things to walk, which :func:`reset_peak_memory` has walked before every run.
-    """
-    gc.collect()
-    gc.freeze()
 
 
 def reset_peak_memory() -> None:

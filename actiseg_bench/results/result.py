@@ -42,6 +42,7 @@ TRIALS_FOLDER = "tuning-trials"  # of runs that are no rows of a leaderboard; no
 OWN_PROTOCOL = "own"  # of tracks that no protocol names
 
 DIGEST = "result_digest"
+TRAINING_PREDICTIONS = "training_predictions"  # a key that results of before do not have
 LARGEST = 1e12
 """Of counts, seconds and MiB."""
 MOST_NETWORKS = 64
@@ -74,7 +75,7 @@ class TrackInfo:
     """The column of a leaderboard that a run belongs to.
 
     Attributes:
-        name: of the track. protocol: its protocol's id, or ``own``.
+        name: of the track. protocol: its protocol's id, or ``own``. dataset: its name.
         train_manifest, eval_manifest: digests of the labels. recipe, noise_seed: what made the training labels.
         severity: of the training labels, as the manifest says it: ``harmful_positives``, the share of positive
             samples whose text is about something else; ``median_iou`` of the noised masks, None where none was noised;
@@ -98,7 +99,12 @@ class TrackInfo:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run cost: seconds of training and of prediction with scoring, optimizer steps, peak memory in MiB."""
+    """What a run cost.
+
+    Attributes:
+        train_s: seconds of training. eval_s: seconds of prediction with scoring. steps: of the optimizer.
+        peak_rss_mb: peak memory of the process, in MiB.
+    """
 
     train_s: float
     eval_s: float
@@ -111,7 +117,8 @@ class RunResult:
     """One training of one model under one strategy on one track with one seed, scored on clean labels.
 
     Attributes:
-        run_key: what made it; a finished run whose key is equal is reused.
+        run_key: what made it; a finished run whose key is equal is reused. track: the column it belongs to.
+        model: of the registry. cost: time and memory. provenance: who made it. schema_version: of the result's form.
         strategy: of the registry, or a reference row: ``start`` (start weights, untrained), ``silent`` (no object).
         variant: ``faithful`` or ``released``; ``-`` for a reference row. seed: of training.
         config: everything that was configured.
@@ -126,6 +133,8 @@ class RunResult:
             (``base_rate``) and where it ranked samples ``auroc``; empty when it believed everything.
         oracle: what the strategy knew that a user would not, None for nothing.
         predictions: digest of the stored predictions; of several networks, joined by "+".
+        training_predictions: digest of those of the training clips that were probed, by the first network; None where
+            there are none: reference rows, trials of tuning, and runs of before.
     """
 
     run_key: str
@@ -146,6 +155,7 @@ class RunResult:
     predictions: str
     provenance: Provenance
     schema_version: int = SCHEMA_VERSION
+    training_predictions: str | None = None
 
     @property
     def is_reference(self) -> bool:
@@ -155,6 +165,8 @@ class RunResult:
     def to_json(self) -> dict[str, Any]:
         """Return the JSON form, ``from_json``'s inverse, with its own digest in it."""
         data = asdict(self)
+        if self.training_predictions is None:
+            del data[TRAINING_PREDICTIONS]
         lists = {name: list(data[name]) for name in ("losses", "fits", "selection")}
         data = {"schema_version": data.pop("schema_version"), **data, **lists}
         if self.schema_version < SCHEMA_VERSION:
@@ -179,7 +191,7 @@ class RunResult:
                 raise NewerResultError(f"{what} Upgrade: pip install -U actiseg-nl")
             raise ResultError(f"{what} {_AGAIN}")
         fields = TypedReader(where, ResultError)
-        result = fields.read(cls, _as_schema_3(data, fields))
+        result = fields.read(cls, {TRAINING_PREDICTIONS: None} | _as_schema_3(data, fields))
         _check_values(result, fields)
         return result
 

@@ -28,6 +28,7 @@ PACKAGES = {package.__name__: Path(package.__path__[0]) for package in (actiseg_
 MAKES_LABELS = ("building", "datasets", "noises", "recipe", "recipe_families", "vocabulary")  # of actiseg_noise
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 _NO_MEANING = ("ctx", "kind", "type_comment")
+_BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 def score_code_digest(roots: Iterable[str], things: Iterable[type] = ()) -> str:
@@ -124,10 +125,8 @@ def find_name(module: str, name: str, packages: Mapping[str, Path]) -> str | Non
     path = find_module(module, packages)
     if path is None or module not in packages:
         return module if path else None
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):  # names imported on first use, here for type checkers
-        if isinstance(node, ast.ImportFrom) and node.module and name in [one.name for one in node.names]:
-            return find_name(node.module, name, packages)
-    return module
+    home = _homes(path.read_text("utf-8")).get(name)
+    return module if home is None else find_name(home, name, packages)
 
 
 def find_module(name: str, packages: Mapping[str, Path]) -> Path | None:
@@ -158,14 +157,23 @@ def digest_sources(files: Iterable[tuple[str, Path]]) -> str:
 
 
 @cache
+def _homes(text: str) -> dict[str, str]:
+    """Return name → the first module that a file's text imports it from, be it on first use and for type checkers."""
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
+    return {alias.name: node.module for node in reversed(nodes) if node.module for alias in node.names}
+
+
+@cache
 def _parse(text: str) -> ast.Module:
     """Return the syntax tree of a file's text without docstrings and without what type checkers alone see."""
-    return _Meaning().visit(ast.parse(text))
+    tree = ast.parse(text)
+    _take_out(tree)
+    return tree
 
 
 @cache
 def _imports(text: str) -> tuple[ast.Import | ast.ImportFrom, ...]:
-    return tuple(node for node in ast.walk(_parse(text)) if isinstance(node, ast.Import | ast.ImportFrom))
+    return tuple(node for node in _statements(_parse(text)) if isinstance(node, ast.Import | ast.ImportFrom))
 
 
 @cache
@@ -173,20 +181,34 @@ def _canonical_text(text: str) -> str:
     return canonical(_parse(text))
 
 
-class _Meaning(ast.NodeTransformer):
-    """Takes docstrings and ``if TYPE_CHECKING`` out of a tree."""
+def _take_out(node: ast.AST) -> None:
+    """Take docstrings and ``if TYPE_CHECKING`` out of a tree: no expression has any."""
+    for block in _blocks(node):
+        for statement in block:
+            _take_out(statement)
+        block[:] = [kept for one in block for kept in (one.orelse if _is_for_type_checkers(one) else [one])]
+    if isinstance(node, _Documented) and ast.get_docstring(node, clean=False) is not None:
+        del node.body[0]
 
-    def visit_If(self, node: ast.If) -> Any:
-        self.generic_visit(node)
-        test = node.test
-        name = test.attr if isinstance(test, ast.Attribute) else test.id if isinstance(test, ast.Name) else ""
-        return node.orelse if name == "TYPE_CHECKING" else node
 
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        super().generic_visit(node)
-        if isinstance(node, _Documented) and ast.get_docstring(node, clean=False) is not None:
-            del node.body[0]
-        return node
+def _blocks(node: ast.AST) -> Iterator[list[Any]]:
+    """Yield the lists of statements right below a statement."""
+    found = (getattr(node, name, None) for name in _BLOCKS)
+    return (block for block in found if isinstance(block, list))
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield all statements below one."""
+    for block in _blocks(node):
+        for statement in block:
+            yield statement
+            yield from _statements(statement)
+
+
+def _is_for_type_checkers(node: ast.AST) -> bool:
+    """Return whether a statement is ``if TYPE_CHECKING``."""
+    test = node.test if isinstance(node, ast.If) else None
+    return (test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")) == "TYPE_CHECKING"
 
 
 def canonical(node: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -25,6 +26,8 @@ from actiseg_noise.errors import ActisegError, ActisegWarning
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_LOG = logging.getLogger(__name__)
 
 
 SUBMITTED_NAME = "submitted.json"
@@ -146,6 +149,7 @@ def read_results(folder: str | Path) -> Results:
             failed.append((str(path.parent), str(error)))
     if not runs:
         raise ResultError(failed[0][1])
+    _LOG.info("%d results under %s, %d unreadable", len(runs), folder, len(failed))
     for _, message in failed:
         warnings.warn(f"left out: {message}", ActisegWarning, stacklevel=2)
     return Results(runs, failed)

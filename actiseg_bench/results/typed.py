@@ -22,6 +22,8 @@ LONGEST_TEXT = 4096
 LARGEST_INT = 2**63 - 1
 DEEPEST = 16
 """Levels of lists and objects in a field that holds any JSON."""
+CLOSE = 1e-9
+"""By which two computations of one number may differ."""
 
 
 class TypedReader:
@@ -142,3 +144,10 @@ def shown(value: Any) -> str:
     if isinstance(value, int) and abs(value) > LARGEST_INT:
         return f"a number of {value.bit_length()} bits"
     return repr(value[:60] if isinstance(value, str) else value)
+
+
+def is_close(one: Any, other: Any) -> bool:
+    """Return whether two JSON values are equal, numbers up to rounding."""
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        return math.isclose(one, other, rel_tol=0, abs_tol=CLOSE)
+    return bool(one == other)

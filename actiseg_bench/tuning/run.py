@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from actiseg_bench.grid.plan import MANIFESTS, Plan, kept_apart, list_shared_clips, make_all, make_plan
+from actiseg_bench.grid.protocols import Protocol, choose
 from actiseg_bench.grid.run import GridOutcome, Reporter, RunSpec, make_grid
 from actiseg_bench.grid.runner import TorchRunner
-from actiseg_bench.grid.tracks import Build, Protocol, Track, choose, manifest_finder, protocol_tracks, validation_track
+from actiseg_bench.grid.tracks import Build, Track, manifest_finder, protocol_tracks, validation_track
 from actiseg_bench.results.result import TRIALS_FOLDER
 from actiseg_bench.strategies.base import FAITHFUL, STRATEGIES
 from actiseg_bench.strategies.ranges import Range
@@ -63,7 +64,7 @@ def make_tuning(options: TuneOptions, build: Build, reporter: Reporter | None = 
         tried = list_trials(plan, spaces, validations, options)
         with reporter:
             for text in list_shared_clips([*tracks, *validations]):
-                reporter.note(f"warning: {text}")
+                reporter.warn(text)
             trials = make_all(tried, trier, options.out / TRIALS_FOLDER, reporter, options.jobs, options.device)
             choices = make_choices(tried, trials, options)
             for choice in choices:

@@ -45,6 +45,9 @@ class TrialRunner(TorchRunner):
         given.write_given(folder, self.identity(spec).key(), scores)
         return outcome
 
+    def store_training(self, spec: RunSpec, config: RunConfig, folder: Path, trained: TrainOutcome) -> None:
+        """Store nothing: no report shows the clips of a trial."""
+
 
 def trial_spec(
     track: Track, model: str, strategy: str, space: Mapping[str, Range], trial: int, *, seed: int, rate: float
