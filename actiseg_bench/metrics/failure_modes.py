@@ -22,7 +22,8 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_bench.metrics.actionvos import ObjectFrameCounts, count_pairs, counts_of_pairs
-from actiseg_noise.masks import BinaryMask, Box, IndexMask, find_boxes
+from actiseg_noise.masks import BinaryMask, Box, IndexMask
+from actiseg_noise.runs import find_boxes
 
 BAND_SHARE = 0.02
 TOUCH = 0.1
@@ -50,6 +51,8 @@ class ObjectFrames:
         pred_boundary, pred_near, gt_boundary, gt_near: boundary pixels of the prediction and of the object, and those
             of each that the other's boundary finds (``davis.count_boundary``); of positive objects, 0 of others. None
             where they were not counted, as in a table of before they were.
+        ungated_intersection, ungated_area: of the object's ungated mask, which the positive head cannot empty; of
+            positive objects, 0 of others. None where ungated masks are not known.
     """
 
     clip_idx: Ints
@@ -67,6 +70,8 @@ class ObjectFrames:
     pred_near: Ints | None = None
     gt_boundary: Ints | None = None
     gt_near: Ints | None = None
+    ungated_intersection: Ints | None = None
+    ungated_area: Ints | None = None
 
     def __len__(self) -> int:
         return len(self.clip_idx)

@@ -26,6 +26,7 @@ class ObjectScore:
     """Scores in [0, 1] of one object over the scored frames of its clip.
 
     Attributes:
+        clip: its id. object_id: in the masks. is_positive: takes part in the action. frames: how many are scored.
         j, f: means over the frames. j_volume: None where the object is neither visible nor predicted in any frame.
         iou: mean I/U over the frames where it is visible or predicted, None where there is none: its part of
             ``p_miou`` or ``n_miou``.

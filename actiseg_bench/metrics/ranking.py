@@ -2,8 +2,7 @@
 
 The six metrics are of masks that the positive head has emptied below its threshold, and move with that threshold. The
 average precision of the scores themselves does not: it is the area under the curve of precision over recall, one point
-a threshold, as in detection and retrieval. (A mean of p-mIoU over thresholds would need the masks of before they were
-emptied and merged, which no run stores.)
+a threshold, as in detection and retrieval.
 """
 
 from __future__ import annotations

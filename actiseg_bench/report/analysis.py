@@ -12,6 +12,7 @@ import numpy as np
 
 from actiseg_bench.metrics.actionvos import METRICS
 from actiseg_bench.metrics.failure_modes import MODES, failure_modes
+from actiseg_bench.report.board import Leaderboard
 from actiseg_bench.report.bootstrap import clip_sums
 from actiseg_bench.report.charts import draw_failures, draw_levels, draw_profiles, draw_trade_off
 from actiseg_bench.report.extras import ExtrasOf, extras_reader
@@ -19,7 +20,7 @@ from actiseg_bench.report.per_run import RUN, iter_runs, write_records
 from actiseg_bench.report.sheets import Sheet, find_gaps, make_sheets
 from actiseg_bench.report.study import Study, make_studies
 from actiseg_bench.report.sums import sums_reader
-from actiseg_bench.report.table import Leaderboard, make_leaderboards
+from actiseg_bench.report.table import make_leaderboards
 from actiseg_bench.report.training_charts import draw_memorisation, draw_selection
 from actiseg_bench.results.networks import over_networks
 from actiseg_bench.results.stored import StoredRun
@@ -67,8 +68,8 @@ def analyze_runs(runs: Sequence[StoredRun], out: Path, figures: Sequence[str] = 
         raise MissingExtraError("analyze", "Matplotlib", "plots")
     studies = make_studies(runs)
     raise_if(not studies, "only reference rows are here, which learn nothing: there is nothing to analyze")
-    boards = make_leaderboards([run.result for run in runs], sums_reader(runs))
     extras_of = extras_reader(runs)
+    boards = make_leaderboards([run.result for run in runs], sums_reader(runs), extras_of)
     return [_analyze(study, _boards_of(study, boards), extras_of, out / study.name, figures) for study in studies]
 
 
@@ -82,7 +83,7 @@ def _analyze(
     study: Study, boards: Sequence[Leaderboard], extras_of: ExtrasOf, folder: Path, figures: Sequence[str]
 ) -> Analysis:
     """Write the files of one study."""
-    sheets = make_sheets(study)
+    sheets = make_sheets(study, extras_of)
     gaps = find_gaps(study, sheets)
     try:
         folder.mkdir(parents=True, exist_ok=True)

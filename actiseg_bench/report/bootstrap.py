@@ -14,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from actiseg_bench.metrics.actionvos import METRICS, ObjectFrameCounts, score_parts
+from actiseg_bench.metrics.ungated import UNGATED_SCORES
 
+COMPARED = (*METRICS, *UNGATED_SCORES)
+"""What rows are compared in: the six metrics, and the masks behind the positive head."""
 RESAMPLES = 2000
 SEED = 0
 
@@ -29,7 +32,7 @@ class ClipSums:
 
     Attributes:
         clips: their ids, in one order for all runs that are compared.
-        top, bottom: float64 ``[networks, C, 6]``, in the order of ``METRICS``.
+        top, bottom: float64 ``[networks, C, 7]``, in the order of ``COMPARED``; both are 0 where a score is not known.
         videos: the video of every clip; empty where that is not known, and every clip counts as a video of its own.
     """
 
@@ -39,11 +42,11 @@ class ClipSums:
     videos: tuple[str, ...] = ()
 
     def scores(self) -> Floats:
-        """Return the scores in [0, 1], float64 ``[6]``, the mean over the networks; NaN where undefined."""
+        """Return the scores in [0, 1], float64 ``[7]``, the mean over the networks; NaN where undefined."""
         return _ratio(self.top.sum(1), self.bottom.sum(1)).mean(0)
 
     def by_video(self) -> tuple[Floats, Floats]:
-        """Return top and bottom summed over the clips of each of V videos, float64 ``[networks, V, 6]`` each."""
+        """Return top and bottom summed over the clips of each of V videos, float64 ``[networks, V, 7]`` each."""
         names, place = np.unique(self.videos or self.clips, return_inverse=True)
         member = (place[None] == np.arange(len(names))[:, None]).astype(np.float64)
         return member @ self.top, member @ self.bottom
@@ -54,8 +57,8 @@ class Resampled:
     """R runs of one row, and their mean on resampled videos.
 
     Attributes:
-        runs: (noise seed, training seed) of each, in order. scores: float64 ``[R, 6]`` on all videos.
-        drawn: float64 ``[resamples, 6]``, the mean of the runs on each resample of the videos.
+        runs: (noise seed, training seed) of each, in order. scores: float64 ``[R, 7]`` on all videos.
+        drawn: float64 ``[resamples, 7]``, the mean of the runs on each resample of the videos.
         videos: how many there are.
     """
 
@@ -101,7 +104,7 @@ def resample(
 
 
 def _weighted(run: ClipSums, weights: Floats) -> Floats:
-    """Return the scores of one run under video weights ``[resamples, V]``, ``[resamples, 6]``."""
+    """Return the scores of one run under video weights ``[resamples, V]``, ``[resamples, 7]``."""
     top, bottom = run.by_video()
     return _ratio(weights @ top, weights @ bottom).mean(0)
 

@@ -7,8 +7,8 @@ from statistics import fmean
 from typing import NamedTuple
 
 from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS, TITLES
+from actiseg_bench.report.board import Block, Leaderboard, Row, Value
 from actiseg_bench.report.marks import REWARDS_SILENCE
-from actiseg_bench.report.table import Block, Leaderboard, Row, Value
 from actiseg_noise.errors import UnknownNameError, raise_if
 from actiseg_noise.manifest.info import ACTION_SEVERITY
 
@@ -16,7 +16,7 @@ COLUMNS = {name: f"{TITLES[name]}{'↓' if name in LOWER_IS_BETTER else '↑'}" 
     "p_miou_hands": "hands↑",
     "p_miou_objects": "objects↑",
 }
-BESIDE = {"p_jf_volume": "J&F↑", "positive_ap": "AP↑"}
+BESIDE = {"p_miou_ungated": "ungated↑", "p_jf_volume": "J&F↑", "positive_ap": "AP↑"}
 """Extra → its title; the others are in the JSON form and in runs.csv."""
 COST = {"updates": "updates", "train_s": "seconds", "peak_rss_mb": "MiB", "time": "time", "memory": "memory"}
 """Field of a row → its title: what it cost, and the last two against the baseline."""
@@ -27,8 +27,8 @@ HEADER = ("strategy", "variant", "seeds", *_TITLES.values(), "knows")
 SUMMARY = ("giou", "p_miou")
 SUMMARY_TRACKS = 5
 BEST, TIED, SILENT = "*", "≈", "∅"
-SUBMITTED = "§"
-"""Behind the name of a row with runs that came in submissions."""
+KNOWS, SUBMITTED = "†", "§"
+"""Behind the name of a row with oracle knowledge, and of one with runs that came in submissions."""
 
 
 class Cell(NamedTuple):
@@ -133,6 +133,13 @@ def bold_notes(board: Leaderboard) -> list[str]:
 def short_name(strategy: str, variant: str) -> str:
     """Return ``gce``, or ``gce@released`` for another variant than the method's own paper."""
     return strategy if variant in ("faithful", "-") else f"{strategy}@{variant}"
+
+
+def row_label(row: Row, several: bool) -> str:
+    """Return a row's name with its signs, and for ``several`` with how many runs it has, where they can differ."""
+    signs = (KNOWS if row.oracle else "") + (SUBMITTED if row.submitted else "")
+    runs = f" ×{count_runs(row)}" if several and not row.is_reference else ""
+    return short_name(row.strategy, row.variant) + signs + runs
 
 
 def title_lines(board: Leaderboard) -> list[str]:

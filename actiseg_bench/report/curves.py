@@ -6,24 +6,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from actiseg_bench.metrics.actionvos import TITLES
-from actiseg_bench.report.sensitivity import AXES, Axis, relative_area, slope
+from actiseg_bench.report.board import Value
+from actiseg_bench.report.sensitivity import AXES, Axis, relative_area, slope, with_origin
 from actiseg_bench.report.study import Study, matched
-from actiseg_bench.report.table import Value, summarise
+from actiseg_bench.report.table import summarise
 from actiseg_bench.results.result import RunResult
 
 SENSITIVE = ("p_miou", "giou")
 
 
 def axis_tracks(study: Study, axis: Axis) -> dict[str, float]:
-    """Return track → level, the origin among them, by level; empty when the axis has none of its own.
-
-    Clean labels stand at the origin, unless a track of the axis does.
-    """
-    found = study.levels(axis.name)
-    clean = study.clean_track()
-    if found and clean is not None and axis.origin not in found.values():
-        found = {clean: axis.origin, **found}
-    return dict(sorted(found.items(), key=lambda item: item[1]))
+    """Return track → level of a study's tracks along an axis, see :func:`with_origin`."""
+    return with_origin(study.levels(axis.name), study.clean_track(), axis)
 
 
 def sensitivity_records(study: Study) -> list[dict[str, Any]]:

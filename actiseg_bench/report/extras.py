@@ -1,7 +1,7 @@
-"""What stands beside the six metrics: volumetric J&F, and a column that no threshold moves.
+"""What stands beside the six metrics: the ungated masks, volumetric J&F, and a column that no threshold moves.
 
 Both are computed from what lies beside a result: its table of object-frames and its stored predictions. They are not
-part of a result, enter no mark, and are ``–`` where a table of before lacks what they need.
+part of a result and are ``–`` where a table of before lacks what they need. Of them, ungated masks alone are compared.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import cache
 
+from actiseg_bench.metrics.ungated import UNGATED_SCORES, ungated_scores
 from actiseg_bench.metrics.volume import VOLUME_SCORES, volume_scores
 from actiseg_bench.results.networks import PREDICTIONS_NAME, over_networks
 from actiseg_bench.results.result import RunResult
@@ -17,7 +18,7 @@ from actiseg_bench.scoring.object_frames import FILE_NAME, read_object_frames
 from actiseg_bench.scoring.positive_scores import positive_ap
 from actiseg_noise.errors import ActisegError
 
-EXTRAS = (*VOLUME_SCORES, "positive_ap")
+EXTRAS = (*UNGATED_SCORES, *VOLUME_SCORES, "positive_ap")
 
 Extras = dict[str, float | None]
 ExtrasOf = Callable[[RunResult], Extras]
@@ -53,5 +54,5 @@ def read_extras(run: StoredRun) -> Extras:
     for table, predictions in zip(run.files(FILE_NAME), run.files(PREDICTIONS_NAME), strict=True):
         clips, frames = read_object_frames(table)
         known = None if run.is_submitted else positive_ap(predictions, clips, frames)
-        found.append(volume_scores(frames) | {"positive_ap": known})
+        found.append(ungated_scores(frames) | volume_scores(frames) | {"positive_ap": known})
     return over_networks(found)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any, NamedTuple
 
-from actiseg_bench.metrics.actionvos import METRICS
+from actiseg_bench.report.board import Block, Leaderboard, Row
+from actiseg_bench.report.bootstrap import COMPARED
 from actiseg_bench.report.cells import (
     BESIDE,
     BEST,
@@ -27,7 +28,6 @@ from actiseg_bench.report.cells import (
     title_lines,
     track_line,
 )
-from actiseg_bench.report.table import Block, Leaderboard, Row
 from actiseg_noise.borders.writing import csv_text
 from actiseg_noise.markdown import iter_table
 from actiseg_noise.plain import markdown_inline, markdown_text
@@ -104,7 +104,7 @@ def _plain_row(at: _Place) -> dict[str, Any]:
     scores: dict[str, Any] = {}
     for name in (*COLUMNS, *BESIDE):
         scores |= {name: row.values[name].mean, f"{name}_std": row.values[name].std}
-        scores |= {f"{name}_mark": _mark(row, name)} if name in METRICS else {}
+        scores |= {f"{name}_mark": _mark(row, name)} if name in COMPARED else {}
     cost = {"train_s": row.train_s, "peak_rss_mb": row.peak_rss_mb, "oracle": row.oracle}
     labels: dict[str, Any] = {"recipe": track.recipe, "eval_manifest": track.eval_manifest}
     labels |= {name: _each(block, name) for name in ("noise_seed", "train_manifest")}
@@ -144,7 +144,7 @@ def _score_columns(name: str) -> dict[str, _CsvColumn]:
         name: lambda at: _cell(at.row.values[name].mean),
         f"{name}_std": lambda at: _cell(at.row.values[name].std),
     }
-    if name in METRICS:
+    if name in COMPARED:
         columns |= {
             f"{name}_mark": lambda at: _mark(at.row, name),
             f"{name}_to_best_low": lambda at: _cell(at.row.to_best[name].low) if name in at.row.to_best else "",

@@ -36,6 +36,7 @@ class Difference:
     """Score of one row minus that of another, in [-1, 1], the mean over their common runs.
 
     Attributes:
+        mean: of the differences, in [-1, 1].
         low, high: bounds of its 95 % interval, of this pair alone. error: standard error. df: its degrees of freedom.
         p: two-sided, of this pair alone.
         standardised: Hedges' g: the mean over the standard deviation of the runs' differences, corrected for few runs;
@@ -102,7 +103,7 @@ def compare(one: Resampled, other: Resampled, metric: int) -> Difference | None:
     """Return the difference of two rows in one metric, not corrected; None when some runs or resamples lack it.
 
     Args:
-        one, other: of the same runs, on the same draws. metric: place in ``METRICS``.
+        one, other: of the same runs, on the same draws. metric: place in ``COMPARED``.
     """
     gaps, drawn = one.scores[:, metric] - other.scores[:, metric], one.drawn[:, metric] - other.drawn[:, metric]
     if np.isnan(gaps).any() or np.isnan(drawn).any():

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from actiseg_bench.metrics.actionvos import METRICS
+from actiseg_bench.report.board import Block, Leaderboard
 from actiseg_bench.report.cells import (
     BEST,
+    KNOWS,
     SILENT,
     SUBMITTED,
     TIED,
@@ -18,6 +20,7 @@ from actiseg_bench.report.cells import (
     column_title,
     count_runs,
     metric_cell,
+    row_label,
     short_name,
     summary_names,
     summary_rows,
@@ -25,11 +28,9 @@ from actiseg_bench.report.cells import (
     title_lines,
     track_line,
 )
-from actiseg_bench.report.table import Block, Leaderboard, Row
 
 COLUMN_PT, PAGE_PT = 237, 496  # how wide a column and a page of two columns are, in conferences' styles
 LETTER_PT, GAP_PT = 4.6, 6  # of \small, on average; between two columns of a table
-KNOWS = "†"
 
 _SIGNS = {
     **{sign: f"\\{sign}" for sign in "&%$#_{}"},
@@ -96,18 +97,11 @@ def _track_table(board: Leaderboard, block: Block, metrics: Sequence[str]) -> _T
     """Return the table of one track, reference rows first."""
     rows = sorted(block.rows, key=lambda row: not row.is_reference)
     counts = {count_runs(row) for row in rows if not row.is_reference}
-    shown = [[Cell(_name(row, len(counts) > 1)), *(metric_cell(row, name) for name in metrics)] for row in rows]
+    shown = [[Cell(row_label(row, len(counts) > 1)), *(metric_cell(row, name) for name in metrics)] for row in rows]
     references = sum(row.is_reference for row in rows)
     header = ["Strategy", *map(column_title, metrics)]
     caption = _caption(board, block, metrics, counts)
     return _Table(caption, _label(board, block.track.name), header, shown, sorted({0, references} - {len(rows)}))
-
-
-def _name(row: Row, several: bool) -> str:
-    """Name a row, with its sign where it had oracle knowledge, and with its number of runs where these differ."""
-    runs = f" ×{count_runs(row)}" if several and not row.is_reference else ""
-    signs = (KNOWS if row.oracle else "") + (SUBMITTED if row.submitted else "")
-    return short_name(row.strategy, row.variant) + signs + runs
 
 
 def _caption(board: Leaderboard, block: Block, metrics: Sequence[str], counts: set[str]) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from actiseg_bench.report.board import Leaderboard
 from actiseg_bench.report.extras import extras_reader
 from actiseg_bench.report.files import leaderboard_rows
 from actiseg_bench.report.render import RENDERERS, render_text
 from actiseg_bench.report.sums import sums_reader
-from actiseg_bench.report.table import Leaderboard, make_leaderboards
+from actiseg_bench.report.table import make_leaderboards
 from actiseg_bench.report.web import render_fragment
 from actiseg_bench.results.stored import Results, read_results, to_pandas
 from actiseg_noise.errors import UnknownNameError

@@ -8,15 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER, METRICS
-from actiseg_bench.report.bootstrap import ClipSums, Run, resample
+from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER
+from actiseg_bench.report.board import Block, Row
+from actiseg_bench.report.bootstrap import COMPARED, ClipSums, Run, resample
 from actiseg_bench.report.inference import Difference, compare, correct
 from actiseg_bench.results.result import RunResult
-
-if TYPE_CHECKING:
-    from actiseg_bench.report.table import Block, Row
 
 SILENT_SHARE = 0.99
 REWARDS_SILENCE = frozenset({"n_miou", "n_ciou", "giou", "acc"})
@@ -43,7 +40,7 @@ def mark_best(rows: Sequence[Row]) -> list[Row]:
 def _best(rows: Sequence[Row]) -> dict[str, float]:
     """Return metric → best mean, of the metrics that every row has."""
     best = {}
-    for name in METRICS:
+    for name in COMPARED:
         known = [mean for row in rows if (mean := row.values[name].mean) is not None]
         if known and len(known) == len(rows):
             best[name] = min(known) if name in LOWER_IS_BETTER else max(known)
@@ -71,7 +68,7 @@ def compare_rows(rows: Sequence[Row], sums: Mapping[str, Mapping[Run, ClipSums]]
     best = best_rows(rows)
 
     def gaps(row: Row) -> Iterator[tuple[str, Difference]]:
-        for i, name in enumerate(METRICS):
+        for i, name in enumerate(COMPARED):
             if name in best and name not in row.best:
                 gap = compare(drawn[row.name], drawn[best[name].name], i)
                 if gap is not None:

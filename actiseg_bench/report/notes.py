@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations
+from collections.abc import Iterator, Sequence
+from itertools import product
 from statistics import median
-from typing import TYPE_CHECKING, Any
 
-from actiseg_bench.grid.tracks import published_notes
-from actiseg_bench.metrics.actionvos import METRICS, TITLES
-from actiseg_bench.report.extras import EXTRAS
+from actiseg_bench.grid.protocols import published_notes
+from actiseg_bench.metrics.actionvos import TITLES
+from actiseg_bench.metrics.ungated import TITLE, UNGATED_SCORES
+from actiseg_bench.metrics.volume import VOLUME_SCORES
+from actiseg_bench.report.board import Block, Row
+from actiseg_bench.report.bootstrap import COMPARED
+from actiseg_bench.report.cells import SUBMITTED
+from actiseg_bench.report.footing import footing_notes, tuned_notes, twin_notes
 from actiseg_bench.report.inference import Difference
 from actiseg_bench.report.marks import best_rows
-from actiseg_bench.results.result import LONGER, SILENT, TUNED, TUNING, YARDSTICKS, RunResult
-from actiseg_bench.results.score_code import PACKAGES, find_module, shared_code
+from actiseg_bench.results.result import LONGER, SILENT, YARDSTICKS, RunResult
 
-if TYPE_CHECKING:
-    from actiseg_bench.report.table import Block, Row
-
-EFFECT = "p_miou"
-"""The metric whose effect sizes are printed; those of all are in the JSON form and in comparisons.csv."""
+EFFECTS = ("p_miou", *UNGATED_SCORES)
+"""The metrics whose effect sizes are printed; those of all are in the JSON form and in comparisons.csv."""
+_TITLES = TITLES | dict.fromkeys(UNGATED_SCORES, TITLE)
 
 
 def make_notes(
@@ -47,8 +48,15 @@ def make_notes(
     }
     yardsticks = [told[name] for name in YARDSTICKS if any(r.strategy == name for r in results)]
     if yardsticks:
-        notes.append(f"{'; '.join(yardsticks)}. They are yardsticks, never marked or compared.")
-    if any(row.values[name].mean is not None for block in blocks for row in block.rows for name in EXTRAS):
+        count = "A yardstick" if len(yardsticks) == 1 else "Yardsticks"
+        notes.append(f"{count}, never marked or compared: {'; '.join(yardsticks)}.")
+    rows = [row for block in blocks for row in block.rows]
+    if any(row.values[name].mean is not None for row in rows for name in UNGATED_SCORES):
+        notes.append(
+            "ungated is p-mIoU of the masks behind the positive head, which no score and no other object empties: it "
+            "says what a strategy did to masks, where p-mIoU also says what the head leaves out."
+        )
+    if any(row.values[name].mean is not None for row in rows for name in (*VOLUME_SCORES, "positive_ap")):
         notes.append(
             "J&F is volumetric: an object's frames are scored as one. AP is the average precision of the positive "
             "scores, which no threshold moves; chance is the share of samples that take part (docs/metrics.md)."
@@ -57,10 +65,10 @@ def make_notes(
     if any(r.strategy == "baseline" for r in results):
         notes.append(_cost_note())
     notes += [f"{name} knew what a user would not: {oracle}." for name, oracle in _oracles(results)]
-    notes += _tuned_notes(groups)
+    notes += tuned_notes(groups)
     silence = {r.predictions for r in results if r.strategy == SILENT}
-    notes += [note for runs in groups for note in _twins(runs, silence)]
-    notes += _footing(results, groups)
+    notes += [note for runs in groups for note in twin_notes(runs, silence)]
+    notes += footing_notes(results, groups)
     published = [note for name in dict.fromkeys(r.track.protocol for r in results) for note in published_notes(name)]
     what = "this package, with the differences above" if published else "the bundled set-up"
     notes += published
@@ -74,8 +82,8 @@ def submission_notes(blocks: Sequence[Block]) -> Iterator[str]:
     if rows:
         names = ", ".join(dict.fromkeys(f"{block.track.name} {_submitted(row)}" for block, row in rows))
         yield (
-            f"§ submitted: predictions not at hand, so that scores follow from submitted tables alone and AP is "
-            f"unknown (docs/submitting.md): {names}."
+            f"{SUBMITTED} submitted: predictions not at hand, so that scores follow from submitted tables alone and AP "
+            f"is unknown (docs/submitting.md): {names}."
         )
 
 
@@ -88,7 +96,10 @@ def _seed_notes(blocks: Sequence[Block]) -> Iterator[str]:
     """Say what the numbers of seeds allow to conclude."""
     marked = [block for block in blocks if any(row.best for row in block.rows)]
     if not marked and any(block.single_seed for block in blocks):
-        yield "A single training seed: nothing is marked as best, and a difference of a few points can be chance."
+        yield (
+            f"A single training seed{_where_single(blocks)}: nothing is marked as best, and a difference of a few "
+            "points can be chance."
+        )
         return
     if not marked:
         yield "Nothing is marked as best: no track has two methods of which one is not silent."
@@ -115,6 +126,13 @@ def _seed_notes(blocks: Sequence[Block]) -> Iterator[str]:
     unmarked = [block.track.name for block in blocks if block not in marked]
     if unmarked:
         yield f"{', '.join(unmarked)}: nothing is marked, a row has a single training seed, stands alone or is silent."
+
+
+def _where_single(blocks: Sequence[Block]) -> str:
+    """Name the methods with a single training seed, where others of their track have more."""
+    competing = [(block, row) for block in blocks for row in block.rows if row.competes]
+    single = [f"{block.track.name} {row.name}" for block, row in competing if len(row.seeds) < 2]
+    return "" if len(single) == len(competing) else f" in {', '.join(single)}"
 
 
 def _run_notes(blocks: Sequence[Block]) -> Iterator[str]:
@@ -148,20 +166,20 @@ def _name_run(block: Block, noise_seed: int, seed: int) -> str:
 
 def _difference_notes(blocks: Sequence[Block]) -> Iterator[str]:
     """Say how large differences are, and how large one has to be to be found."""
-    for block in blocks:
-        best = best_rows(block.rows).get(EFFECT)
-        gaps = [(row, row.to_best[EFFECT]) for row in block.rows if EFFECT in row.to_best]
+    for block, name in product(blocks, EFFECTS):
+        best = best_rows(block.rows).get(name)
+        gaps = [(row, row.to_best[name]) for row in block.rows if name in row.to_best]
         if best is not None and gaps:
             found = ", ".join(f"{_short(row, block.rows)} {_effect(gap)}" for row, gap in gaps)
-            yield f"{block.track.name}, {TITLES[EFFECT]} against {_short(best, block.rows)}: {found}."
+            yield f"{block.track.name}, {_TITLES[name]} against {_short(best, block.rows)}: {found}."
     found_by_metric = {
         name: [gap.detectable for block in blocks for row in block.rows if (gap := row.to_best.get(name)) is not None]
-        for name in METRICS
+        for name in COMPARED
     }
     known = {name: values for name, values in found_by_metric.items() if values}
     if known:
         sizes = ", ".join(
-            f"{TITLES[name]} {100 * median(v):.1f} ({100 * min(v):.1f} to {100 * max(v):.1f})"
+            f"{_TITLES[name]} {100 * median(v):.1f} ({100 * min(v):.1f} to {100 * max(v):.1f})"
             for name, v in known.items()
         )
         yield (
@@ -192,147 +210,3 @@ def _oracles(results: Sequence[RunResult]) -> list[tuple[str, str]]:
     """Return strategy and oracle knowledge, without the values it had on a track."""
     found = {r.strategy: re.sub(r"[\s\d.,]+$", "", r.oracle) for r in results if r.oracle}
     return sorted(found.items())
-
-
-def _tuned_notes(groups: Sequence[Sequence[RunResult]]) -> Iterator[str]:
-    """Say what the options of tuned rows are, track by track, and warn where they were not chosen alike."""
-    budgets: set[str] = set()
-    for runs in groups:
-        rows = {run.strategy: run for run in runs if run.variant == TUNED}
-        if not rows:
-            continue
-        own = {_budget(run) for run in rows.values()}
-        budgets |= own
-        found = "; ".join(f"{name} {_settings(run)}" for name, run in sorted(rows.items()))
-        yield f"{runs[0].track.name}, tuned rows, {' or '.join(sorted(own))}: {found}."
-    if budgets:
-        yield (
-            "The options of tuned rows were chosen on validation labels with the noise of the training ones, the first "
-            "draw of it; trial 0 is the defaults (docs/tuning.md)."
-        )
-    if len(budgets) > 1:
-        yield f"Warning: tuned rows had {len(budgets)} budgets: {', '.join(sorted(budgets))}."
-
-
-def _budget(run: RunResult) -> str:
-    """Return from how many trials, and by what, the options of a tuned run were chosen."""
-    about = _tuning(run)
-    return f"best {TITLES.get(str(about.get('by')), '?')} of {about.get('trials', '?')} trials"
-
-
-def _settings(run: RunResult) -> str:
-    """Return ``q 0.45, learning rate 0.0012 (trial 3)``: what a tuned run was trained with."""
-    options, train = run.config.get("strategy_options"), run.config.get("train")
-    values = dict(options) if isinstance(options, Mapping) else {}
-    values["learning rate"] = train.get("learning_rate") if isinstance(train, Mapping) else None
-    shown = ", ".join(
-        f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in values.items()
-    )
-    return f"{shown} (trial {_tuning(run).get('trial', '?')})"
-
-
-def _tuning(run: RunResult) -> Mapping[str, Any]:
-    """Return what a run's configuration says of who chose its options; nothing where somebody wrote other things."""
-    found = run.config.get(TUNING)
-    return found if isinstance(found, Mapping) else {}
-
-
-def _trainings(runs: Sequence[RunResult]) -> int:
-    """Return how many training configurations runs have; the learning rate of a tuned row is its own.
-
-    That of the longer baseline is another on purpose.
-    """
-    own = [(run.variant == TUNED, run.config.get("train")) for run in runs if run.strategy != LONGER]
-    shared = {str({**train, "learning_rate": None} if isinstance(train, Mapping) else train) for _, train in own}
-    return max(len(shared), len({str(train) for is_tuned, train in own if not is_tuned}))
-
-
-def _twins(runs: Sequence[RunResult], silence: set[str]) -> Iterator[str]:
-    """Say which rows of a track made the same predictions, run by run: one of them changed nothing of the other.
-
-    Args:
-        silence: digests of predictions that show nothing, which unlike methods may share.
-    """
-    made: dict[str, dict[tuple[int | None, int], str]] = {}
-    for run in sorted(runs, key=lambda run: (run.strategy != "baseline", run.strategy, run.variant)):
-        row = f"{run.strategy}@{run.variant}".removesuffix("@faithful")
-        made.setdefault(row, {})[run.track.noise_seed, run.seed] = run.predictions
-    for first, other in combinations(made, 2):
-        shared = [(made[first][run], made[other][run]) for run in made[first].keys() & made[other].keys()]
-        if shared and all(one == again and one not in silence for one, again in shared):
-            where = f"in all {len(shared)} runs" if len(shared) > 1 else "in the run"
-            yield f"{runs[0].track.name}: {other} predicts what {first} predicts, to the bit, {where} that both have."
-
-
-def _footing(results: Sequence[RunResult], groups: Sequence[Sequence[RunResult]]) -> list[str]:
-    """Warn where rows of one block are not on equal footing."""
-    notes = []
-    for runs in groups:
-        if _trainings(runs) > 1:
-            notes.append(f"Warning: the rows of {runs[0].track.name} differ in their training configuration.")
-    made_by: dict[str, set[str | None]] = {
-        "versions of the code": _code_versions(results),
-        "start weights": {r.provenance.start_weights_digest for r in results if r.strategy != SILENT},
-        "versions of torch": {r.provenance.torch for r in results if r.strategy != SILENT},
-        "kinds of machine": {_machine(r) for r in results if not r.is_reference},
-    }
-    notes += [*_mixed_pictures(results), *_edited_plugins(results)]
-    for what, values in made_by.items():
-        if len(values) > 1:
-            notes.append(f"Warning: these runs were made with {len(values)} {what}.")
-    return notes
-
-
-def _mixed_pictures(results: Sequence[RunResult]) -> Iterator[str]:
-    """Warn where equal labels were shown with different pictures: copies of a dataset, drawings of 'kitchen'."""
-    drawn: dict[tuple[str, str], set[str]] = {}
-    for track in (result.track for result in results):
-        for what, labels, images in (
-            ("training", track.train_manifest, track.train_images),
-            ("evaluation", track.eval_manifest, track.eval_images),
-        ):
-            if labels is not None and images is not None:
-                drawn.setdefault((what, labels), set()).add(images)
-    for (what, labels), copies in drawn.items():
-        if len(copies) > 1:
-            yield (
-                f"Warning: the pictures of the {what} labels {labels[:12]} are not the same in all runs: "
-                f"{len(copies)} copies or drawings of the dataset, {', '.join(sorted(one[:6] for one in copies))}."
-            )
-
-
-def _code_versions(results: Sequence[RunResult]) -> set[str | None]:
-    """Return the versions of what all runs share, or of one model and bundled strategy: whichever are more."""
-    shared: set[str | None] = {shared_code(result.provenance.score_code) for result in results}
-    own = [digests for (_, strategy), digests in _own_code(results).items() if _is_bundled(strategy)]
-    return max([shared, *own], key=len)
-
-
-def _own_code(results: Sequence[RunResult]) -> dict[tuple[str, str], set[str | None]]:
-    """Return (model, strategy) → digests of the code of its runs."""
-    found: dict[tuple[str, str], set[str | None]] = {}
-    for result in results:
-        found.setdefault((result.model, result.strategy), set()).add(result.provenance.score_code)
-    return found
-
-
-def _is_bundled(strategy: str) -> bool:
-    """Return whether a strategy is one of this package, and not somebody's own."""
-    return find_module(f"actiseg_bench.strategies.{strategy}", PACKAGES) is not None
-
-
-def _edited_plugins(results: Sequence[RunResult]) -> Iterator[str]:
-    """Warn where somebody's own strategy was changed between its runs; that they share the rest is said elsewhere."""
-    for (_, strategy), digests in _own_code(results).items():
-        versions = {str(digest).partition("+")[2] for digest in digests}
-        if len(versions) > 1 and not _is_bundled(strategy):
-            yield (
-                f"Warning: the runs of {strategy}, which comes from another package, were made with {len(versions)} "
-                "versions of that package's code; its means are over all of them."
-            )
-
-
-def _machine(result: RunResult) -> str:
-    """Name what training ran on: cost is not comparable between two of these."""
-    made = result.provenance
-    return f"{made.device}, {made.threads} threads, {made.platform}"

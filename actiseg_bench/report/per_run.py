@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_bench.metrics.failure_modes import MODES
+from actiseg_bench.report.board import Leaderboard
 from actiseg_bench.report.cells import short_name
 from actiseg_bench.report.extras import EXTRAS, ExtrasOf
 from actiseg_bench.report.inference import Difference
 from actiseg_bench.report.marks import best_rows, is_silent
 from actiseg_bench.report.study import Study
-from actiseg_bench.report.table import Leaderboard
 from actiseg_bench.results.networks import count_networks
 from actiseg_bench.results.result import SCORES, RunResult
 from actiseg_bench.results.stored import StoredRun

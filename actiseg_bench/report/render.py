@@ -8,16 +8,17 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from actiseg_bench.metrics.actionvos import METRICS
+from actiseg_bench.report.board import Block, Leaderboard, Row
 from actiseg_bench.report.cells import (
     BESIDE,
     COLUMNS,
     COST,
-    SUBMITTED,
+    KNOWS,
     SUMMARY_TRACKS,
     chunks,
     column_title,
-    count_runs,
     metric_cell,
+    row_label,
     short_name,
     summary_names,
     summary_rows,
@@ -27,13 +28,13 @@ from actiseg_bench.report.cells import (
 )
 from actiseg_bench.report.files import render_csv, render_markdown, to_json
 from actiseg_bench.report.latex import render_latex
-from actiseg_bench.report.table import Block, Leaderboard, Row
 from actiseg_bench.report.web import render_html
 from actiseg_bench.results.result import REFERENCES
 from actiseg_noise.plain import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.style import Style
     from rich.table import Table
 
 __all__ = ["FORMATS", "RENDERERS", "print_leaderboards", "render_csv", "render_markdown", "to_json"]
@@ -47,7 +48,6 @@ RENDERERS: dict[str, Callable[[Sequence[Leaderboard], Sequence[str] | None], str
 FORMATS = ("table", *RENDERERS)
 _SHORT = {"updates": "upd", "train_s": "s", "memory": "mem"}
 _FACTORS = ("time", "memory")
-_KNOWS = "†"
 
 
 def render_text(boards: Sequence[Leaderboard], width: int = 120) -> str:
@@ -91,7 +91,9 @@ def print_leaderboards(boards: Sequence[Leaderboard], console: Console, metrics:
             _print_lines(console, [told], "")
         _print_summary(board, console, summary_names(metrics))
         console.print()
-        _print_lines(console, [f"· {note}" for note in _notes(board)], "dim")
+        warning = console.get_style("warning", default="dim")  # which consoles of our command line have
+        for note in _notes(board):
+            _print_lines(console, [f"· {note}"], warning if note.startswith("Warning:") else "dim")
         console.print()
 
 
@@ -114,10 +116,10 @@ def _all_fit(tables: Iterable[Table], console: Console) -> bool:
 
 def _notes(board: Leaderboard) -> list[str]:
     """Return the notes, those on oracle knowledge behind the sign that the tables have for it."""
-    return [f"{_KNOWS} {note}" if " knew what a user would not" in note else note for note in board.notes]
+    return [f"{KNOWS} {note}" if " knew what a user would not" in note else note for note in board.notes]
 
 
-def _print_lines(console: Console, lines: Sequence[str], style: str) -> None:
+def _print_lines(console: Console, lines: Sequence[str], style: str | Style) -> None:
     """Print lines as they are."""
     from rich.text import Text
 
@@ -166,15 +168,8 @@ def _width(table: Table, console: Console) -> int:
 def _block_table(block: Block, names: Sequence[str]) -> Table:
     """Return the table of one track with the columns ``names``."""
     several = any(row.missing for row in block.rows)
-    rows = [[_row_name(row, several), *(_cell(row, name) for name in names)] for row in block.rows]
+    rows = [[row_label(row, several), *(_cell(row, name) for name in names)] for row in block.rows]
     return _rich_table(["strategy", *(_SHORT.get(name) or column_title(name) for name in names)], rows)
-
-
-def _row_name(row: Row, several: bool) -> str:
-    """Name a row, with its number of runs where one lacks some, and with a sign where it had oracle knowledge."""
-    seeds = f" ×{count_runs(row)}" if several and not row.is_reference else ""
-    signs = (_KNOWS if row.oracle else "") + (SUBMITTED if row.submitted else "")
-    return short_name(row.strategy, row.variant) + signs + seeds
 
 
 def _cell(row: Row, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,6 +48,17 @@ def find_place(recipe: str | None) -> tuple[str, float] | None:
         return None
     name, level = (group for group in found.groups() if group is not None)
     return name, float(level)
+
+
+def with_origin(levels: Mapping[str, float], clean: str | None, axis: Axis) -> dict[str, float]:
+    """Return track → level along an axis, by level; empty when the axis has no track of its own.
+
+    Clean labels, the track ``clean``, stand at the origin, unless a track of the axis does.
+    """
+    found = dict(levels)
+    if found and clean is not None and axis.origin not in found.values():
+        found[clean] = axis.origin
+    return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
 def slope(levels: Sequence[float], scores: Sequence[float]) -> float:

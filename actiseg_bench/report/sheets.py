@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from actiseg_bench.metrics.failure_modes import MODES, TITLES
+from actiseg_bench.report.board import Value, run_of
 from actiseg_bench.report.bootstrap import Run
 from actiseg_bench.report.cells import format_value
 from actiseg_bench.report.curves import sensitivity_records
+from actiseg_bench.report.extras import ExtrasOf, no_extras
 from actiseg_bench.report.pareto import pareto_front
 from actiseg_bench.report.stability import stability_records
 from actiseg_bench.report.study import Study, matched
-from actiseg_bench.report.table import Value, run_of, summarise
+from actiseg_bench.report.table import summarise
 from actiseg_bench.results.result import RunResult
 from actiseg_noise.borders.writing import csv_text
 
@@ -74,8 +76,8 @@ def _text(value: object) -> str:
     return "–" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def make_sheets(study: Study) -> list[Sheet]:
-    """Return the tables of a study that have rows."""
+def make_sheets(study: Study, extras_of: ExtrasOf = no_extras) -> list[Sheet]:
+    """Return the tables of a study that have rows; ``extras_of`` gives the extras of a result."""
     sheets = [
         Sheet("failure_modes", "Failure modes, % of hits (missed: of visible positives)", _failures(study)),
         Sheet(
@@ -108,7 +110,7 @@ def make_sheets(study: Study) -> list[Sheet]:
         Sheet(
             "stability",
             "Would other seeds have ranked the methods in the same order?",
-            list(stability_records(study)),
+            list(stability_records(study, extras_of)),
             "each noise seed (mean over its trainings) against each other, each training seed likewise; how many of "
             "the first and of the last three methods are so on both sides",
         ),

@@ -10,11 +10,14 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from actiseg_bench.metrics.actionvos import TITLES
+from actiseg_bench.metrics.ungated import TITLE
 from actiseg_bench.report.bootstrap import Run
+from actiseg_bench.report.extras import ExtrasOf, no_extras
 from actiseg_bench.report.study import Study, matched
 from actiseg_bench.results.result import YARDSTICKS, RunResult
 
-RANKED = ("p_miou", "giou")
+RANKED = {"p_miou": TITLES["p_miou"], "giou": TITLES["giou"], "p_miou_ungated": TITLE}
+"""Score of a result, or extra, → its title."""
 ENDS = 3  # rows at the top and at the bottom
 ALL_TRACKS = "mean of all"
 PARTS: dict[str, Callable[[Run], int]] = {"noise seeds": lambda run: run[0], "training seeds": lambda run: run[1]}
@@ -50,11 +53,17 @@ def compare_rankings(one: Mapping[str, float], other: Mapping[str, float]) -> Ag
     return Agreement(len(rows), None if np.isnan(tau) else tau, top, bottom)
 
 
-def rank_methods(study: Study, tracks: Sequence[str], metric: str) -> dict[str, dict[Run, float]]:
-    """Return row → run → mean score over the tracks; yardsticks, and runs that lack a track, are left out."""
+def rank_methods(
+    study: Study, tracks: Sequence[str], metric: str, extras_of: ExtrasOf = no_extras
+) -> dict[str, dict[Run, float]]:
+    """Return row → run → mean score over the tracks; yardsticks, and runs that lack a track, are left out.
+
+    Args:
+        metric: of ``RANKED``. extras_of: what gives the extras of a result.
+    """
 
     def score(result: RunResult) -> float | None:
-        return result.scores[metric]
+        return {**result.scores, **extras_of(result)}[metric]
 
     found: dict[str, dict[Run, float]] = {}
     for row in study.rows:
@@ -76,14 +85,14 @@ def split_rankings(by_run: Mapping[str, Mapping[Run, float]], part_of: Callable[
     return [{row: float(np.mean(own)) for row, own in parts[part].items()} for part in sorted(parts)]
 
 
-def stability_records(study: Study) -> Iterator[dict[str, Any]]:
+def stability_records(study: Study, extras_of: ExtrasOf = no_extras) -> Iterator[dict[str, Any]]:
     """Yield how well noise seeds, and training seeds, agree on the order of a track and metric: means over pairs."""
     tracks = {track: [track] for track in study.tracks}
     if len(tracks) > 1:
         tracks[ALL_TRACKS] = list(study.tracks)
     for name, own in tracks.items():
-        for metric in RANKED:
-            by_run = rank_methods(study, own, metric)
+        for metric, title in RANKED.items():
+            by_run = rank_methods(study, own, metric, extras_of)
             for what, part_of in PARTS.items():
                 pairs = combinations(split_rankings(by_run, part_of), 2)
                 found = [one for pair in pairs if (one := compare_rankings(*pair)) is not None]
@@ -91,7 +100,7 @@ def stability_records(study: Study) -> Iterator[dict[str, Any]]:
                     taus = [one.tau for one in found if one.tau is not None]
                     yield {
                         "track": name,
-                        "metric": TITLES[metric],
+                        "metric": title,
                         "between": what,
                         "pairs": len(found),
                         "rows": min(one.rows for one in found),

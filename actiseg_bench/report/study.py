@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from actiseg_bench.report.board import Value, board_key, run_of
 from actiseg_bench.report.bootstrap import Run
 from actiseg_bench.report.cells import short_name
 from actiseg_bench.report.sensitivity import CLEAN, find_place
-from actiseg_bench.report.table import Value, group_tracks, run_of, summarise, track_order
+from actiseg_bench.report.table import group_tracks, summarise, track_order
 from actiseg_bench.results.result import RunResult, TrackInfo
 from actiseg_bench.results.stored import StoredRun
 from actiseg_noise.borders.folders import portable_name
@@ -91,7 +92,7 @@ def make_studies(runs: Iterable[StoredRun]) -> list[Study]:
     """Group trained runs by model, dataset and protocol; the reference rows, which learn nothing, are left out."""
 
     def key(run: StoredRun) -> tuple[str, str, str]:
-        return run.result.model, run.result.track.dataset, run.result.track.protocol
+        return board_key(run.result)
 
     trained = sorted((run for run in runs if not run.result.is_reference), key=key)
     return [_study(*names, list(group)) for names, group in groupby(trained, key)]

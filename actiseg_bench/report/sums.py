@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 
 from actiseg_bench.metrics.actionvos import METRICS
+from actiseg_bench.metrics.ungated import ungated_parts
 from actiseg_bench.report.bootstrap import ClipSums, clip_sums
 from actiseg_bench.results.result import RunResult
 from actiseg_bench.results.stored import StoredRun
@@ -50,12 +51,13 @@ def read_sums(run: StoredRun) -> ClipSums | None:
         names, frames = read_object_frames(path)
         videos = read_videos(path) or {}
         top, bottom = clip_sums(frames.counts, len(names))
-        tops.append(top)
-        bottoms.append(bottom)
+        of_masks = [np.bincount(frames.clip_idx, part, len(names)) for part in ungated_parts(frames)]
+        tops.append(np.column_stack([top, of_masks[0]]))
+        bottoms.append(np.column_stack([bottom, of_masks[1]]))
         clips.add((tuple(names), tuple(videos[name] for name in names if videos)))
     if len(clips) > 1:
         raise ActisegError(f"{run.folder}: the tables of object-frames of its networks are of different clips")
     ((names_of_all, videos_of_all),) = clips
     sums = ClipSums(names_of_all, np.stack(tops), np.stack(bottoms), videos_of_all)
     stated = [np.nan if (score := run.result.scores[name]) is None else score for name in METRICS]
-    return sums if np.allclose(sums.scores(), stated, rtol=0, atol=1e-9, equal_nan=True) else None
+    return sums if np.allclose(sums.scores()[: len(METRICS)], stated, rtol=0, atol=1e-9, equal_nan=True) else None

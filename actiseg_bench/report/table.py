@@ -1,142 +1,25 @@
-"""The table model: results grouped into leaderboards, blocks (one per track) and rows (one per strategy)."""
+"""Results become leaderboards: grouped into blocks and rows, summed up, marked and annotated."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from statistics import fmean, stdev
 from typing import Any
 
+from actiseg_bench.report.board import Block, Leaderboard, Row, Value, board_key, run_of
 from actiseg_bench.report.bootstrap import ClipSums, Run, are_comparable
 from actiseg_bench.report.extras import EXTRAS, ExtrasOf, no_extras
-from actiseg_bench.report.inference import Difference
 from actiseg_bench.report.marks import compare_rows, correct_blocks, is_silent, mark_best
 from actiseg_bench.report.notes import make_notes, submission_notes
 from actiseg_bench.report.sums import SumsOf, no_sums
 from actiseg_bench.results.networks import count_networks
-from actiseg_bench.results.result import REFERENCES, SCORES, SILENT, START, YARDSTICKS, RunResult, TrackInfo
+from actiseg_bench.results.result import SCORES, SILENT, START, YARDSTICKS, RunResult
 
 _FAMILIES = ("clean", "text", "flip", "mask", "mixed")
 _FIRST_STRATEGIES = (SILENT, START, *YARDSTICKS, "baseline")
-
-
-@dataclass(frozen=True)
-class Value:
-    """One score over the runs of a row, in [0, 1].
-
-    Attributes:
-        mean: None where the score is undefined. std: sample standard deviation, None for a single run.
-    """
-
-    mean: float | None
-    std: float | None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One strategy on one track.
-
-    Attributes:
-        runs: (noise seed, training seed) of every run; a reference row's noise seed is 0. missing: those that other
-            rows of the block have and this one lacks: its means are over fewer runs.
-        values: score of ``SCORES`` or ``EXTRAS`` → value.
-        best: the metrics in which no other strategy of the block has a better mean; empty unless every strategy has
-            several training seeds.
-        silent: a run of it predicts next to nothing: it is best in no metric, and not compared.
-        to_best: metric → this row's mean minus the best row's, with its interval and test; empty for the best itself,
-            and where nothing can be concluded.
-        updates: of all networks together, the mean over the runs: twice the steps where two networks are trained.
-        train_s, peak_rss_mb: means over the runs. time, memory: the same against the baseline's row of the block,
-            None without one.
-        oracle: what it knew that a user would not.
-        submitted: how many of its runs came in submissions: their predictions are not at hand.
-    """
-
-    strategy: str
-    variant: str
-    runs: tuple[Run, ...]
-    missing: tuple[Run, ...]
-    values: dict[str, Value]
-    best: frozenset[str]
-    silent: bool
-    to_best: dict[str, Difference]
-    updates: float
-    train_s: float
-    peak_rss_mb: float
-    time: float | None
-    memory: float | None
-    oracle: str | None
-    submitted: int = 0
-
-    @property
-    def is_reference(self) -> bool:
-        """True for ``start`` and ``silent``."""
-        return self.strategy in REFERENCES
-
-    @property
-    def competes(self) -> bool:
-        """False for reference rows and yardsticks, which are never marked or compared."""
-        return self.strategy not in (*REFERENCES, *YARDSTICKS)
-
-    @property
-    def name(self) -> str:
-        """Return ``gce-faithful``."""
-        return row_name(self.strategy, self.variant)
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Return the training seeds, each once."""
-        return tuple(sorted({seed for _, seed in self.runs}))
-
-    @property
-    def tied(self) -> frozenset[str]:
-        """Return the metrics in which this row is not the best and not separable from it."""
-        return frozenset(name for name, gap in self.to_best.items() if not gap.is_separable)
-
-
-@dataclass(frozen=True)
-class Block:
-    """One track: the same recipe, the same evaluation labels.
-
-    Attributes:
-        tracks: what results say about it, once per draw of the noise, by noise seed.
-        compared: the rows that are not silent were held against the best ones.
-        videos_known: the draws were of videos; if not, of clips, as if none shared a frame with another.
-    """
-
-    tracks: tuple[TrackInfo, ...]
-    rows: tuple[Row, ...]
-    compared: bool
-    videos_known: bool = True
-
-    @property
-    def track(self) -> TrackInfo:
-        """Return the first draw."""
-        return self.tracks[0]
-
-    @property
-    def single_seed(self) -> bool:
-        """True when a method's row has a single training seed, so that none is marked."""
-        return any(row.competes and len(row.seeds) < 2 for row in self.rows)
-
-    @property
-    def runs(self) -> tuple[Run, ...]:
-        """Return (noise seed, training seed) of all runs that some trained row has."""
-        return tuple(sorted({run for row in self.rows if not row.is_reference for run in row.runs}))
-
-
-@dataclass(frozen=True)
-class Leaderboard:
-    """What one model did under one protocol on one dataset. ``notes`` are to be printed with it."""
-
-    model: str
-    dataset: str
-    protocol: str
-    blocks: tuple[Block, ...]
-    notes: tuple[str, ...]
 
 
 def make_leaderboards(
@@ -156,8 +39,8 @@ def make_leaderboards(
         extras_of: gives what stands beside a result's scores.
         submitted: protocol and key of runs that came in submissions.
     """
-    ordered = sorted(results, key=_group_key)
-    made = [_leaderboard(*key, list(group), sums_of, extras_of) for key, group in groupby(ordered, _group_key)]
+    ordered = sorted(results, key=board_key)
+    made = [_leaderboard(*key, list(group), sums_of, extras_of) for key, group in groupby(ordered, board_key)]
     return [mark_submitted(board, ordered, submitted) for board in made] if submitted else made
 
 
@@ -165,11 +48,10 @@ def mark_submitted(
     board: Leaderboard, results: Sequence[RunResult], submitted: Collection[tuple[str, str]]
 ) -> Leaderboard:
     """Return a leaderboard whose rows say how many of their runs came in submissions, with a note on them."""
-    counts = Counter(_cell_key(r) for r in results if (r.track.protocol, r.run_key) in submitted)
-    at = board.protocol, board.dataset, board.model
+    arrived = {r.run_key: r for r in results if board.holds(r) and (r.track.protocol, r.run_key) in submitted}
 
     def count(block: Block, row: Row) -> int:
-        return counts[(*at, "" if row.is_reference else block.track.name, block.track.eval_manifest, row.name)]
+        return sum(block.holds(row, result) for result in arrived.values())
 
     blocks = tuple(
         replace(block, rows=tuple(replace(row, submitted=count(block, row)) for row in block.rows))
@@ -177,17 +59,6 @@ def mark_submitted(
     )
     notes = submission_notes(blocks)
     return replace(board, blocks=blocks, notes=(*board.notes[:-1], *notes, *board.notes[-1:]))
-
-
-def _cell_key(result: RunResult) -> tuple[str, ...]:
-    """Return which row of which block a run stands in; the reference rows stand in all of them."""
-    track, name = result.track, row_name(result.strategy, result.variant)
-    place = "" if result.is_reference else track.name
-    return track.protocol, track.dataset, result.model, place, track.eval_manifest, name
-
-
-def _group_key(result: RunResult) -> tuple[str, str, str]:
-    return result.model, result.track.dataset, result.track.protocol
 
 
 def _leaderboard(
@@ -272,16 +143,6 @@ def _all_sums(
             return {}
         found[row.name] = sums
     return found
-
-
-def row_name(strategy: str, variant: str) -> str:
-    """Return ``gce-faithful``."""
-    return f"{strategy}-{variant}"
-
-
-def run_of(result: RunResult) -> Run:
-    """Return (noise seed, training seed); that of a reference row, which no noise reached, has noise seed 0."""
-    return result.track.noise_seed or 0, result.seed
 
 
 def _row_key(result: RunResult) -> tuple[int, str, str, Run]:

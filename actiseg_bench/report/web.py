@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
+from actiseg_bench.report.board import Leaderboard
 from actiseg_bench.report.cells import (
     BEST,
     SILENT,
@@ -21,7 +22,6 @@ from actiseg_bench.report.cells import (
     title_lines,
     track_line,
 )
-from actiseg_bench.report.table import Leaderboard
 
 _HEAD = """<!doctype html>
 <html lang="en">

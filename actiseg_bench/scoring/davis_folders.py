@@ -33,7 +33,7 @@ from actiseg_noise.borders.folders import is_inside, list_masks, other_form, sug
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.borders.text import read_lines
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.masks import BinaryMask, IndexMask
+from actiseg_noise.masks import BinaryMask, IndexMask, find_values
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class ObjectScores:
     """Scores in [0, 1] of one object over the scored frames of its clip.
 
     Attributes:
-        object_id: a number, or the name of the object's folder.
+        clip: its folder. object_id: a number, or the name of the object's folder. frames: how many are scored.
+        j, f: means over the frames. j_last: mean J over the last quarter of them.
         j_volume: Σ I / Σ U over the frames; None where both masks are empty in all of them.
     """
 
@@ -52,6 +53,11 @@ class ObjectScores:
     f: float
     j_last: float
     j_volume: float | None
+
+    @property
+    def j_and_f(self) -> float:
+        """Return the mean of J and F."""
+        return (self.j + self.f) / 2
 
 
 @dataclass(frozen=True)
@@ -186,9 +192,12 @@ def score_frame(pred: BinaryMask, gt: BinaryMask) -> FrameScore:
     return intersection / union if union else 1.0, boundary_f(pred, gt), intersection, union
 
 
-def volume(intersection: npt.NDArray[np.float64], union: npt.NDArray[np.float64]) -> float | None:
-    """Return Σ I / Σ U over frames; None where both masks are empty in all of them."""
-    return float(intersection.sum() / union.sum()) if union.any() else None
+def score_object(clip: str, object_id: int | str, frames: npt.NDArray[np.float64]) -> ObjectScores:
+    """Return the scores of an object over its frames, ``float64 [T, 4]``: a :data:`FrameScore` each."""
+    (j, f, intersection, union), count = frames.T, len(frames)
+    means = float(j.mean()), float(f.mean()), float(j[int(0.75 * count) :].mean())
+    volume = float(intersection.sum() / union.sum()) if union.any() else None
+    return ObjectScores(clip, object_id, count, *means, volume)
 
 
 class _ScoredClip:
@@ -222,15 +231,9 @@ class _ScoredClip:
         frames = [scores for pair in pairs if (scores := self._score_frame(pair, report)) is not None]
         if len(frames) < len(pairs):
             return []
-        by_object = zip(self.ids, np.array(frames).transpose(1, 2, 0), strict=True)
-        own = [(k, columns[:, max(0, self._start(k) - skipped) :]) for k, columns in by_object]
-        return [self._object(k, columns) for k, columns in own if columns.shape[1]]
-
-    def _object(self, k: int, columns: npt.NDArray[np.float64]) -> ObjectScores:
-        """Return the scores of an object over its frames, ``float64 [4, T]``."""
-        (j, f, *counts), count = columns, columns.shape[1]
-        last = j[int(0.75 * count) :]
-        return ObjectScores(self.name, k, count, float(j.mean()), float(f.mean()), float(last.mean()), volume(*counts))
+        by_object = zip(self.ids, np.array(frames).swapaxes(0, 1), strict=True)
+        own = [(k, scores[max(0, self._start(k) - skipped) :]) for k, scores in by_object]
+        return [score_object(self.name, k, scores) for k, scores in own if len(scores)]
 
     def never_visible(self) -> list[str]:
         """Return ``clip object`` of the ids that no frame shows, after the frames were scored."""
@@ -257,7 +260,7 @@ class _ScoredClip:
 
 def _ids(mask: IndexMask) -> set[int]:
     """Return the values of a mask but 0."""
-    return set(np.unique(mask).tolist()) - {0}
+    return set(find_values(mask)) - {0}
 
 
 def _merged(mask: IndexMask) -> IndexMask:

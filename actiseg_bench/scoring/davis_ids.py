@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from actiseg_bench.scoring.evaluation import VOID_ID
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.errors import DataError, raise_if
+from actiseg_noise.masks import find_values
 
 IDS = ("first", "all")
 
@@ -69,7 +68,4 @@ def find_ids(files: Sequence[Path], rule: str | None) -> ClipIds:
 
 def _ids(path: Path) -> frozenset[int]:
     """Return the ids of a mask."""
-    import cv2
-
-    counts = cv2.calcHist([read_index_mask(path)], [0], None, [256], [0, 256])
-    return frozenset(np.flatnonzero(counts).tolist()) - {0, VOID_ID}
+    return frozenset(find_values(read_index_mask(path))) - {0, VOID_ID}

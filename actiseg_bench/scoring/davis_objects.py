@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from actiseg_bench.scoring.davis_folders import DavisEvaluation, FrameScore, ObjectScores, score_frame, volume
+from actiseg_bench.scoring.davis_folders import DavisEvaluation, FrameScore, ObjectScores, score_frame, score_object
 from actiseg_bench.scoring.mask_folders import MaskReport, Rules
 from actiseg_bench.scoring.truth_videos import TruthVideos, tracks_of
 from actiseg_bench.scoring.wanted import ObjectId, ObjectMasks, WantedClip
@@ -82,13 +82,8 @@ class _ScoredClip:
 
     def scores(self) -> list[ObjectScores]:
         """Return the scores of every object."""
-        return [self._object(one, frames) for one, frames in self._frames.items() if frames]
-
-    def _object(self, one: ObjectId, frames: list[FrameScore]) -> ObjectScores:
-        j, f, intersection, union = np.array(frames).T
-        last = int(0.75 * len(frames))
-        means = (float(j.mean()), float(f.mean()), float(j[last:].mean()), volume(intersection, union))
-        return ObjectScores(self._clip.clip_id, one, len(frames), *means)
+        clip = self._clip.clip_id
+        return [score_object(clip, one, np.array(frames)) for one, frames in self._frames.items() if frames]
 
     @property
     def never_visible(self) -> list[str]:

@@ -190,9 +190,9 @@ def _on_manifest(pred: Path, manifest: str | Path, rules: Rules, own: dict[str, 
     from actiseg_bench.scoring.results_masks import ResultsMasks
     from actiseg_bench.scoring.truth import videos_of
     from actiseg_bench.scoring.truth_videos import video_names
-    from actiseg_noise import read_manifest
+    from actiseg_noise.manifest.read import open_whole
 
-    opened = read_manifest(manifest)
+    opened = open_whole(manifest)
     form, videos = form_of(pred, videos_of(opened)), own.pop("videos")
     if form == RESULTS:
         _refuse("goes with a folder of masks", **own)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
+from actiseg_bench.scoring.evaluation import VOID_ID
 from actiseg_bench.scoring.mask_folders import MaskFinder, MaskReport, note_missing, read_prediction
-from actiseg_bench.scoring.wanted import ObjectId, Size, Tracks, WantedClip
+from actiseg_bench.scoring.wanted import ObjectId, ObjectMasks, WantedClip
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import BinaryMask, IndexMask
+from actiseg_noise.masks import BinaryMask, IndexMask, Size
 
-MOST_ID = 254
+MOST_ID = VOID_ID - 1
 
 
-class IndexMasks:
+class IndexMasks(ObjectMasks):
     """Masks in ``<video>/<frame>.png`` below a root; an object's id is its number, or that of its folder's name."""
-
-    what = "mask file"
 
     def __init__(self, root: Path) -> None:
         self._finder = MaskFinder(root)
@@ -36,13 +34,6 @@ class IndexMasks:
                 if not path.is_file():
                     note_missing(path, report)
 
-    def group_of(self, clip_id: str) -> str:
-        """Return the clip: each has its own files."""
-        return clip_id
-
-    def match(self, group: Sequence[tuple[WantedClip, Callable[[], Tracks]]]) -> None:
-        """Do nothing: an id says whose a pixel is."""
-
     def read(
         self, clip: WantedClip, place: int, object_id: ObjectId, size: Size, report: MaskReport
     ) -> BinaryMask | None:
@@ -52,10 +43,6 @@ class IndexMasks:
             self._last = path, read_prediction(path, list(ids.values()), size, report)
         mask = self._last[1]
         return None if mask is None else mask == ids[object_id]
-
-    def matching(self) -> dict[str, Any]:
-        """Return nothing: an id says whose a pixel is."""
-        return {}
 
 
 def _index_ids(clip: WantedClip) -> dict[ObjectId, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import MAX_SIDE, Rle, check_canvas, read_areas, read_runs
+from actiseg_noise.masks import MAX_SIDE, Rle, check_canvas, compress_runs, read_areas, read_runs
 
 SHOWN = 80
 
@@ -48,8 +48,6 @@ def _code(value: Any, where: str) -> tuple[tuple[int, int], str]:
 
 def _compressed(counts: list[Any], height: int, width: int, where: str) -> str:
     """Return the compressed string of run lengths that are written as numbers."""
-    from pycocotools import mask as coco
-
     try:
         check_canvas(height, width)
     except DataError as error:
@@ -59,8 +57,7 @@ def _compressed(counts: list[Any], height: int, width: int, where: str) -> str:
             f"{where}: run lengths {_shown(counts)} do not fill a canvas of {width}×{height} pixels; expected whole "
             f"numbers that sum to {height * width:,}"
         )
-    code = coco.frPyObjects({"counts": counts, "size": [height, width]}, height, width)["counts"]
-    return str(code.decode("ascii"))
+    return compress_runs(counts)
 
 
 def _shown(value: Any) -> str:

@@ -17,7 +17,7 @@ from actiseg_bench.prediction.names import find_names, mask_names
 from actiseg_noise.borders.folders import list_folders, list_masks, other_form, suggest_root
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.masks import IndexMask
+from actiseg_noise.masks import IndexMask, find_values
 
 LISTED = 10
 
@@ -273,10 +273,7 @@ def read_prediction(
 
 def _known(path: Path, mask: IndexMask, known: set[int], report: MaskReport) -> IndexMask | None:
     """Return the mask with known ids only; None when others are refused."""
-    import cv2
-
-    present = np.flatnonzero(cv2.calcHist([mask], [0], None, [256], [0, 256])).tolist()
-    strange = sorted(set(present) - known)
+    strange = sorted(set(find_values(mask)) - known)
     if not strange:
         return mask
     report.add(UNKNOWN_IDS, f"{path}: ids {strange} are none of the clip's objects {sorted(known - {0, 255})}")

@@ -22,7 +22,8 @@ from actiseg_bench.scoring.evaluation import Evaluation, check_void, evaluate_ob
 from actiseg_bench.scoring.truth import ScoredFrame, TruthFrame, flagged_clips, iter_truth, videos_of
 from actiseg_noise.errors import DataError
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.masks import Box, IndexMask, find_boxes, paint_rles
+from actiseg_noise.masks import Box, IndexMask, Rle, paint_rles
+from actiseg_noise.runs import find_boxes
 
 
 @dataclass(frozen=True)
@@ -69,9 +70,8 @@ def measure(
         PredictionError: predictions that are not the manifest's rows, have another size, or share a pixel.
     """
     check_void(void)
-    frames = (
-        frame.scored(mask, void) for frame, mask in _paired(iter_truth(manifest, labels), predictions, keep_flagged)
-    )
+    pairs = _paired(iter_truth(manifest, labels), predictions, keep_flagged)
+    frames = (frame.scored(_painted(frame, rows), void, ungated=_ungated(frame, rows)) for frame, rows in pairs)
     left_out = 0 if keep_flagged else len(flagged_clips(manifest))
     found = measure_frames(frames, left_out, void, failures=failures, volumes=volumes, objects=objects)
     return replace(found, videos=videos_of(manifest))
@@ -92,6 +92,7 @@ def measure_frames(
     """
     clips: list[str] = []
     rows: list[tuple[Any, ...]] = []
+    ungated: list[tuple[int, int]] = []
     for frame in scored:
         if not clips or clips[-1] != frame.clip_id:
             clips.append(frame.clip_id)
@@ -108,13 +109,27 @@ def measure_frames(
             for one, its, edge in zip(named, numbers, edges, strict=True)
             if frame.is_about(one[0])
         ]
+        if frame.ungated is not None:
+            ungated += _ungated_counts(frame, numbers)
     frames = _columns(rows)
+    if ungated:
+        intersection, area = np.array(ungated, np.int64).T
+        frames = replace(frames, ungated_intersection=intersection, ungated_area=area)
     evaluation = evaluate_object_frames(frames, clips, flagged_clips, void)
     if failures:
         evaluation = replace(evaluation, failures=failure_modes(frames))
     if objects:
         evaluation = replace(evaluation, objects=object_scores(frames, clips))
     return Measurement(evaluation, clips, frames)
+
+
+def _ungated_counts(frame: ScoredFrame, numbers: list[tuple[int, int, int, int, int, float]]) -> list[tuple[int, int]]:
+    """Return (intersection, area) of the ungated mask of every object of a frame; ``numbers`` are of the prediction."""
+    found = {object_id: counted[:2] for object_id, counted in zip(frame.object_ids, numbers, strict=True)}
+    for object_id, mask in (frame.ungated or {}).items():
+        found[object_id] = int(np.count_nonzero(frame.truth[mask] == object_id)), int(np.count_nonzero(mask))
+    flags = zip(frame.object_ids, frame.is_positive, strict=True)
+    return [found[k] if is_positive else (0, 0) for k, is_positive in flags if frame.is_about(k)]
 
 
 NO_BOUNDARY = BoundaryCounts(0, 0, 0, 0)
@@ -141,7 +156,7 @@ def count_boundaries(pred: IndexMask, gt: IndexMask, object_ids: Sequence[int]) 
 
 
 def _columns(rows: list[tuple[Any, ...]]) -> ObjectFrames:
-    """Return rows, in the order of the fields, as arrays; the last four may be absent."""
+    """Return rows, in the order of the fields, as arrays; those of boundary pixels may be absent."""
     kinds = {"is_positive": bool, "is_hand": bool, "other_iou": np.float64}
     columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) if rows else [()] * len(fields(ObjectFrames))
     there = fields(ObjectFrames)[: len(columns)]
@@ -150,8 +165,8 @@ def _columns(rows: list[tuple[Any, ...]]) -> ObjectFrames:
 
 def _paired(
     truths: Iterator[TruthFrame], predictions: Iterable[PredictedMask], keep_flagged: bool
-) -> Iterator[tuple[TruthFrame, IndexMask]]:
-    """Yield frames with the index masks of their stored rows; neither side may have a row more."""
+) -> Iterator[tuple[TruthFrame, list[PredictedMask]]]:
+    """Yield frames with their stored rows; neither side may have a row more."""
     by_frame = groupby(predictions, lambda row: (row.clip_id, row.frame_idx))
     for truth, group in zip_longest(truths, by_frame):
         rows = list(group[1]) if group else []
@@ -163,7 +178,7 @@ def _paired(
                     f"found {_place(row.key if row else None)}"
                 )
         if keep_flagged or not truth.is_flagged:
-            yield truth, _painted(truth, rows)
+            yield truth, rows
 
 
 def _painted(truth: TruthFrame, rows: list[PredictedMask]) -> IndexMask:
@@ -177,6 +192,17 @@ def _painted(truth: TruthFrame, rows: list[PredictedMask]) -> IndexMask:
         return paint_rles(((row.object_id, row.mask) for row in rows), *truth.size)
     except DataError as error:
         raise PredictionError(f"{truth.where}: {error}") from None
+
+
+def _ungated(truth: TruthFrame, rows: list[PredictedMask]) -> dict[int, Rle] | None:
+    """Return positive object → its ungated mask, where that is not the stored one; None where none is known."""
+    found = {}
+    for row, is_positive in zip(rows, truth.is_positive, strict=True):
+        if row.ungated is None:
+            return None
+        if is_positive and row.ungated != row.mask:
+            found[row.object_id] = row.ungated
+    return found
 
 
 def _place(key: tuple[str, int, int] | None) -> str:

@@ -5,9 +5,8 @@ Referring models write a folder per expression, SA-V has one per object. Masks o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,23 +19,21 @@ from actiseg_bench.scoring.mask_folders import (
     note_missing,
     resized,
 )
-from actiseg_bench.scoring.wanted import ObjectId, Size, Tracks, WantedClip, expression_of
+from actiseg_bench.scoring.wanted import ObjectId, ObjectMasks, WantedClip, expression_of
 from actiseg_noise.borders.folders import list_folders, list_masks, natural_order
 from actiseg_noise.borders.object_folders import read_object_mask
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import BinaryMask
+from actiseg_noise.masks import BinaryMask, Size
 
 MOST_SHOWN = 10
 
 
-class NestedMasks:
+class NestedMasks(ObjectMasks):
     """Masks in ``<video>/<name>/<frame>.png`` below a root.
 
     Args:
         threshold: a mask is where a pixel is at least so bright; None: where it is not 0.
     """
-
-    what = "mask file"
 
     def __init__(self, root: Path, threshold: int | None = None) -> None:
         self.root = root
@@ -100,13 +97,6 @@ class NestedMasks:
                 note_missing(path, report)
         self._files[clip.clip_id, object_id] = files
 
-    def group_of(self, clip_id: str) -> str:
-        """Return the clip: each has its own files."""
-        return clip_id
-
-    def match(self, group: Sequence[tuple[WantedClip, Callable[[], Tracks]]]) -> None:
-        """Do nothing: a folder says whose it is."""
-
     def read(
         self, clip: WantedClip, place: int, object_id: ObjectId, size: Size, report: MaskReport
     ) -> BinaryMask | None:
@@ -121,10 +111,6 @@ class NestedMasks:
             return None
         sized = resized(path, mask, size, report)
         return None if sized is None else sized > 0
-
-    def matching(self) -> dict[str, Any]:
-        """Return nothing: a folder says whose it is."""
-        return {}
 
 
 def name_objects(folder: Path, ids: Sequence[ObjectId], clips: int = 1) -> dict[ObjectId, str]:

@@ -18,6 +18,7 @@ from actiseg_bench.metrics.failure_modes import ObjectFrames
 from actiseg_noise.borders.text import check_file
 from actiseg_noise.borders.writing import whole_file
 from actiseg_noise.errors import ActisegError
+from actiseg_noise.manifest.arrays import read_numbers, to_array
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,13 +39,12 @@ def write_object_frames(
     import pyarrow.parquet as pq
 
     texts = {"clip_id": clips} | ({} if videos is None else {"video_id": [videos[clip] for clip in clips]})
-    place = pa.array(frames.clip_idx.astype(np.int32))
-    named = {
-        name: pa.DictionaryArray.from_arrays(place, pa.array(values, pa.string())).cast(pa.string())
-        for name, values in texts.items()
-    }
-    numbers = {name: pa.array(column) for name in _names() if (column := getattr(frames, name)) is not None}
-    table = pa.table(named | numbers)
+    places = frames.clip_idx.tolist()
+    columns = {name: to_array([values[place] for place in places], pa.string()) for name, values in texts.items()}
+    for name in _names():
+        if (column := getattr(frames, name)) is not None:
+            columns[name] = to_array(column, _type(name))
+    table = pa.table(columns)
     with whole_file(path) as partial:
         pq.write_table(table, partial, compression="zstd")
 
@@ -55,7 +55,6 @@ def read_object_frames(path: Path) -> tuple[list[str], ObjectFrames]:
     Raises:
         ActisegError: no such file, or one that is none of these: a column is missing, of another type or has gaps.
     """
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     with _readable(path):
@@ -63,10 +62,11 @@ def read_object_frames(path: Path) -> tuple[list[str], ObjectFrames]:
         wanted = [name for name in _names() if name in there or name not in _OPTIONAL]
         table = _read(path, ["clip_id"], wanted)
         names = _texts(table, "clip_id")
-        types = {name: _TYPES.get(name, "int64") for name in wanted}
-        columns = {name: _column(table, name, pa.type_for_alias(kind)).to_numpy() for name, kind in types.items()}
-    place = {name: i for i, name in enumerate(dict.fromkeys(names))}
-    return list(place), ObjectFrames(clip_idx=np.array([place[name] for name in names], np.int64), **columns)
+        columns = {name: read_numbers(_column(table, name, _type(name))) for name in wanted}
+        place = {name: i for i, name in enumerate(dict.fromkeys(names))}
+        frames = ObjectFrames(clip_idx=np.array([place[name] for name in names], np.int64), **columns)
+        _check_ungated(frames)
+    return list(place), frames
 
 
 def read_videos(path: Path) -> dict[str, str] | None:
@@ -107,10 +107,11 @@ def _read(path: Path, texts: list[str], names: list[str]) -> pa.Table:
     """
     import pyarrow.parquet as pq
 
-    rows = pq.read_metadata(path).num_rows
-    if rows > MOST_ROWS:
-        raise ValueError(f"{rows:,} rows, expected {MOST_ROWS:,} at most")
-    table = pq.read_table(path, columns=[*texts, *names], read_dictionary=texts, use_threads=False)
+    with pq.ParquetFile(path, read_dictionary=texts) as file:
+        rows = file.metadata.num_rows
+        if rows > MOST_ROWS:
+            raise ValueError(f"{rows:,} rows, expected {MOST_ROWS:,} at most")
+        table = file.read(columns=[*texts, *names], use_threads=False)
     table.validate(full=True)
     return table
 
@@ -136,10 +137,30 @@ def _texts(table: pa.Table, name: str) -> list[str]:
     return found
 
 
+def _check_ungated(frames: ObjectFrames) -> None:
+    """Refuse numbers of ungated masks that no masks have.
+
+    Raises:
+        ValueError: one column without the other; an intersection that is below 0, or larger than a mask.
+    """
+    shared, area = frames.ungated_intersection, frames.ungated_area
+    if shared is None and area is None:
+        return
+    if shared is None or area is None:
+        raise ValueError("ungated_intersection and ungated_area come together, found one")
+    if bool((shared < 0).any()) or bool((shared > np.minimum(area, frames.gt_area)).any()):
+        raise ValueError("ungated_intersection: expected at least 0 and no more than either mask has")
+
+
 _TYPES = {"is_positive": "bool", "is_hand": "bool", "other_iou": "float64"}
-
-
 _OPTIONAL = {f.name for f in fields(ObjectFrames) if f.default is None}
+
+
+def _type(name: str) -> pa.DataType:
+    """Return the type of a column of numbers."""
+    import pyarrow as pa
+
+    return pa.type_for_alias(_TYPES.get(name, "int64"))
 
 
 def _names() -> list[str]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from actiseg_bench.scoring.davis_folders import DavisEvaluation
+from actiseg_bench.metrics.object_scores import ObjectScore
+from actiseg_bench.scoring.davis_folders import DavisEvaluation, ObjectScores
 from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_noise.borders.writing import whole_csv
 
@@ -26,35 +26,15 @@ def write_per_clip(path: Path, result: Evaluation | DavisEvaluation) -> None:
         WriteError: the file cannot be written.
     """
     with whole_csv(path, COLUMNS) as table:
-        table.writerows(_davis_rows(result) if isinstance(result, DavisEvaluation) else _rows(result))
+        table.writerows(map(_row, result.objects))
 
 
-def _rows(result: Evaluation) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the six metrics."""
-    for one in result.objects:
-        yield {
-            "clip_id": one.clip,
-            "object_id": one.object_id,
-            "is_positive": int(one.is_positive),
-            "frames": one.frames,
-            "j": one.j,
-            "f": one.f,
-            "j_and_f": one.j_and_f,
-            "j_volume": one.j_volume,
-            "p_iou" if one.is_positive else "n_iou": one.iou,
-        }
+_OF_BOTH = ("object_id", "frames", "j", "f", "j_and_f", "j_volume")
 
 
-def _davis_rows(result: DavisEvaluation) -> Iterator[dict[str, Any]]:
-    """Yield the rows of J and F."""
-    for one in result.objects:
-        yield {
-            "clip_id": one.clip,
-            "object_id": one.object_id,
-            "frames": one.frames,
-            "j": one.j,
-            "f": one.f,
-            "j_and_f": (one.j + one.f) / 2,
-            "j_last": one.j_last,
-            "j_volume": one.j_volume,
-        }
+def _row(one: ObjectScore | ObjectScores) -> dict[str, Any]:
+    """Return the row of an object."""
+    row = {"clip_id": one.clip} | {name: getattr(one, name) for name in _OF_BOTH}
+    if isinstance(one, ObjectScores):
+        return row | {"j_last": one.j_last}
+    return row | {"is_positive": int(one.is_positive), "p_iou" if one.is_positive else "n_iou": one.iou}

@@ -11,16 +11,16 @@ import numpy as np
 from actiseg_bench.scoring.mask_folders import OTHER_SIZE, UNKNOWN_CLIPS, UNKNOWN_IDS, MaskReport, resized
 from actiseg_bench.scoring.matching import assign, best_scored, mean_iou
 from actiseg_bench.scoring.results_json import Entry, iter_entries
-from actiseg_bench.scoring.wanted import ObjectId, Size, Tracks, WantedClip, is_layer
+from actiseg_bench.scoring.wanted import ObjectId, ObjectMasks, Tracks, WantedClip, is_layer
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import BinaryMask, decode_rle
+from actiseg_noise.masks import BinaryMask, Size, decode_rle
 
 Place = tuple[str, ObjectId]
 """(clip_id, object)."""
 MOST_SHOWN = 10
 
 
-class ResultsMasks:
+class ResultsMasks(ObjectMasks):
     """The tracks of a file.
 
     Args:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 from actiseg_noise.errors import DataError, ManifestError, raise_if
 from actiseg_noise.manifest.clips import ManifestClip, ManifestFrame
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.masks import IndexMask, Rle, decode_rle, paint_rles
+from actiseg_noise.masks import BinaryMask, IndexMask, Rle, decode_rle, paint_rles
 
 
 class ScoredFrame(NamedTuple):
@@ -19,6 +19,8 @@ class ScoredFrame(NamedTuple):
 
     Attributes:
         about: the objects that the prediction is about, where others have one of their own; None: all of them.
+        ungated: positive object → its ungated mask, ``bool [H, W]``, where that is not the object's part of the
+            prediction; None where ungated masks are not known.
     """
 
     clip_id: str
@@ -29,6 +31,7 @@ class ScoredFrame(NamedTuple):
     truth: IndexMask
     prediction: IndexMask
     about: frozenset[int] | None = None
+    ungated: Mapping[int, BinaryMask] | None = None
 
     def is_about(self, object_id: int) -> bool:
         """Return whether the prediction is about an object."""
@@ -73,12 +76,25 @@ class TruthFrame:
         except DataError as error:
             raise ManifestError(f"the manifest's {self.where}: {error}") from None
 
-    def scored(self, prediction: IndexMask, void: str, about: frozenset[int] | None = None) -> ScoredFrame:
-        """Return the frame with a prediction of its size; ``void``: ``ignore`` or ``background``."""
+    def scored(
+        self,
+        prediction: IndexMask,
+        void: str,
+        about: frozenset[int] | None = None,
+        ungated: Mapping[int, Rle] | None = None,
+    ) -> ScoredFrame:
+        """Return the frame with a prediction of its size.
+
+        Args:
+            void: ``ignore`` or ``background``. ungated: see :class:`ScoredFrame`, as run lengths.
+        """
+        own = None if ungated is None else {object_id: decode_rle(mask) for object_id, mask in ungated.items()}
         if self.void is not None and void == "ignore":
-            prediction = np.where(decode_rle(self.void), np.uint8(0), prediction)
+            unlabelled = decode_rle(self.void)
+            prediction = np.where(unlabelled, np.uint8(0), prediction)
+            own = None if own is None else {object_id: mask & ~unlabelled for object_id, mask in own.items()}
         objects = (self.object_ids, self.is_positive, self.nouns)
-        return ScoredFrame(self.clip_id, self.frame_idx, *objects, self.paint(), prediction, about)
+        return ScoredFrame(self.clip_id, self.frame_idx, *objects, self.paint(), prediction, about, own)
 
 
 def iter_truth(manifest: Manifest, labels: str = "clean") -> Iterator[TruthFrame]:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from actiseg_bench.scoring.json_tracks import read_track
-from actiseg_bench.scoring.truth_videos import TruthMasks, scored_places
-from actiseg_bench.scoring.wanted import EXPRESSION, ObjectId, Size, WantedClip, WantedObject
+from actiseg_bench.scoring.truth_videos import TruthMasks, check_listed, one_size, scored_places
+from actiseg_bench.scoring.wanted import EXPRESSION, ObjectId, WantedClip, WantedObject
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.borders.text import read_json_object
-from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.masks import Rle, decode_rle
+from actiseg_noise.errors import DataError
+from actiseg_noise.masks import Rle, Size, decode_rle
 
 LISTS = ("meta_expressions_v2.json", "meta_expressions.json")
 MASKS = "mask_dict.json"
@@ -55,10 +55,7 @@ class ExpressionVideos:
         self.known = {clip.clip_id: clip.video_id for clip in listed}
         self.names: dict[str, str] = {}
         chosen = set(self.known if names is None else names)
-        absent = sorted(chosen - self.known.keys() - set(self.known.values()))
-        raise_if(
-            bool(absent), f"{path}: {len(absent)} clips of the list are not in it, such as {absent[:1]}", DataError
-        )
+        check_listed(path, chosen - self.known.keys() - set(self.known.values()))
         wanted = [clip for clip in listed if chosen & {clip.clip_id, clip.video_id}]
         self.clips: Sequence[WantedClip] = [clip for clip in wanted if clip.frames]
         self.short: Sequence[str] = [clip.clip_id for clip in wanted if not clip.frames]
@@ -80,23 +77,18 @@ class ExpressionVideos:
 
     def _size(self, video: str, clip_ids: Sequence[str], length: int) -> Size:
         """Return the size of a video's masks, after holding their number against its frames."""
-        sizes: set[Size] = set()
-        for clip_id in clip_ids:
-            sizes |= self._sizes(clip_id, length)
-        if len(sizes) != 1:
-            what = "no mask" if not sizes else f"masks of {len(sizes)} sizes (height, width): {sorted(sizes)}"
-            raise DataError(f"{self._masks.path}: video {video!r} has {what}; expected masks of one size")
-        return next(iter(sizes))
+        tracks = (track for clip_id in clip_ids for track in self._checked(clip_id, length))
+        return one_size(tracks, f"{self._masks.path}: video {video!r}")
 
-    def _sizes(self, clip_id: str, length: int) -> set[Size]:
-        """Return the sizes of the masks of an expression, after holding their number against the frames."""
+    def _checked(self, clip_id: str, length: int) -> list[Track]:
+        """Return the masks of an expression's annotations, after holding their number against the frames."""
         tracks = self._tracks(clip_id)
         for number, track in zip(self._annotations[clip_id], tracks, strict=True):
             if len(track) != length:
                 raise DataError(
                     f"{self._masks.path}: annotation {number}: {len(track)} masks, clip {clip_id!r} has {length} frames"
                 )
-        return {(mask.height, mask.width) for track in tracks for mask in track if mask is not None}
+        return tracks
 
     def _tracks(self, clip_id: str) -> list[Track]:
         """Return the masks of an expression's annotations; those of the last expression stay in memory."""

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, Protocol
@@ -16,17 +16,16 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from actiseg_bench.scoring.davis_ids import find_ids
+from actiseg_bench.scoring.evaluation import VOID_ID
 from actiseg_bench.scoring.json_tracks import read_track
-from actiseg_bench.scoring.wanted import ObjectId, Size, Tracks, WantedClip, WantedObject
+from actiseg_bench.scoring.wanted import ObjectId, Tracks, WantedClip, WantedObject
 from actiseg_noise.borders.folders import list_folders, list_masks, natural_order, stem_of
 from actiseg_noise.borders.images import mask_size, read_index_mask
 from actiseg_noise.borders.json_list import JsonFields
 from actiseg_noise.borders.object_folders import read_object_mask
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import DataError, raise_if
-from actiseg_noise.masks import BinaryMask, Box, Rle, decode_rle, encode_rle
-
-VOID_ID = 255
+from actiseg_noise.masks import BinaryMask, Box, Rle, Size, decode_rle, encode_rle
 
 
 class TruthMasks(NamedTuple):
@@ -61,6 +60,26 @@ class TruthVideos(Protocol):
 def scored_places(count: int, *, every: bool) -> range:
     """Return the places of the frames that are scored, of ``count``: all, or all but the first and the last."""
     return range(count) if every else range(1, max(count - 1, 1))
+
+
+def check_listed(path: Path, absent: Collection[str]) -> None:
+    """Raise DataError where names of a list of clips are not in a file."""
+    raise_if(
+        bool(absent), f"{path}: {len(absent)} clips of the list are not in it, such as {sorted(absent)[:1]}", DataError
+    )
+
+
+def one_size(tracks: Iterable[Sequence[Rle | None]], where: str) -> Size:
+    """Return the (height, width) that all masks of a video have.
+
+    Raises:
+        DataError: they have several, or there is no mask.
+    """
+    sizes = {(mask.height, mask.width) for track in tracks for mask in track if mask is not None}
+    if len(sizes) != 1:
+        what = "no mask" if not sizes else f"masks of {len(sizes)} sizes (height, width): {sorted(sizes)}"
+        raise DataError(f"{where} has {what}; expected masks of one size")
+    return sizes.pop()
 
 
 def tracks_of(truth: TruthVideos, clip: WantedClip) -> Tracks:
@@ -185,10 +204,7 @@ class JsonVideos:
         annotations = self._annotations(data, {number: len(frames) for number, (_, frames) in videos.items()})
         self.known = {name: name for name in self.names.values()}
         chosen = set(self.known) if names is None else {self.names.get(name, name) for name in names}
-        absent = sorted(chosen - self.known.keys())
-        raise_if(
-            bool(absent), f"{path}: {len(absent)} clips of the list are not in it, such as {absent[:1]}", DataError
-        )
+        check_listed(path, chosen - self.known.keys())
         is_long = {name: bool(scored_places(len(frames), every=every)) for name, frames in videos.values()}
         self.short: Sequence[str] = [name for name in sorted(chosen) if not is_long[name]]
         self.clips: Sequence[WantedClip] = [
@@ -224,10 +240,7 @@ class JsonVideos:
         self, number: str, name: str, frames: list[str], annotations: list[_Annotation], *, every: bool
     ) -> WantedClip:
         """Return a video; its size is that of its masks, which have one."""
-        sizes = {(mask.height, mask.width) for one in annotations for mask in one.masks if mask is not None}
-        if len(sizes) != 1:
-            what = "no mask" if not sizes else f"masks of {len(sizes)} sizes (height, width): {sorted(sizes)}"
-            raise DataError(f"{self._path}: video {number} ({name}) has {what}; expected masks of one size")
+        size = one_size((one.masks for one in annotations), f"{self._path}: video {number} ({name})")
         places = tuple(scored_places(len(frames), every=every))
         self._masks |= {(name, one.object_id): one.masks for one in annotations}
         return WantedClip(
@@ -235,7 +248,7 @@ class JsonVideos:
             video_id=name,
             length=len(frames),
             frames={place: frames[place] for place in places},
-            sizes=dict.fromkeys(places, next(iter(sizes))),
+            sizes=dict.fromkeys(places, size),
             objects={one.object_id: WantedObject(one.category_id, places) for one in annotations},
         )
 

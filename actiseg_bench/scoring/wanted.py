@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from actiseg_bench.scoring.mask_folders import MaskReport
-from actiseg_noise.masks import BinaryMask, Rle
+from actiseg_noise.masks import BinaryMask, Rle, Size
 
 EXPRESSION = ":"
 LAYER = "~"
 
 ObjectId = int | str
 """A number, or the name of an object's folder."""
-Size = tuple[int, int]
-"""Height and width in pixels."""
 Tracks = Mapping[ObjectId, Mapping[int, Rle]]
 """The masks of objects by their places in the clip."""
 
@@ -51,37 +50,39 @@ class WantedClip:
         return expression_of(self.clip_id, self.video_id)
 
 
-class ObjectMasks(Protocol):
-    """Predictions that have a mask of their own for every object."""
+class ObjectMasks(ABC):
+    """Predictions that have a mask of their own for every object.
 
-    what: str
+    What has a body here is for those that each say whose they are.
+    """
+
+    what = "mask file"
     """The word for one of the things that can be wrong."""
 
+    @abstractmethod
     def find(self, clips: Sequence[WantedClip], known: Mapping[str, str], report: MaskReport) -> None:
         """Find the predictions of clips, and note what is missing, unknown or of another form.
 
         Args:
             clips: what is scored. known: clip_id → video_id of everything the ground truth has.
         """
-        ...
 
     def group_of(self, clip_id: str) -> str:
         """Return a name that the clips have in common whose predictions are found together."""
-        ...
+        return clip_id
 
-    def match(self, group: Sequence[tuple[WantedClip, Callable[[], Tracks]]]) -> None:
+    def match(self, group: Sequence[tuple[WantedClip, Callable[[], Tracks]]]) -> None:  # noqa: B027 - often nothing to do
         """Give predictions to the objects of a group of clips; their masks are at hand, if they are needed."""
-        ...
 
+    @abstractmethod
     def read(
         self, clip: WantedClip, place: int, object_id: ObjectId, size: Size, report: MaskReport
     ) -> BinaryMask | None:
         """Return an object's mask in a frame, ``bool [H, W]`` of ``size``; None where it is refused, which is noted."""
-        ...
 
     def matching(self) -> dict[str, Any]:
         """Return how predictions were given to objects; empty where each said whose it is."""
-        ...
+        return {}
 
 
 def expression_of(clip_id: str, video_id: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from actiseg_bench.metrics.actionvos import is_hand
@@ -128,17 +128,3 @@ def clip_entry(clip: ManifestClip, place: int, scores: Mapping[Place, Scores]) -
         "words": "\n".join([clip.clip_id, clip.narration, *nouns]).lower(),
         "scores": by_track,
     }
-
-
-def one_run_each(runs: Sequence[tuple[Place, StoredRun]]) -> dict[Place, StoredRun]:
-    """Return track and row → the run that is shown: the first, by noise seed and training seed."""
-    found: dict[Place, StoredRun] = {}
-    for place, run in runs:
-        known = found.get(place)
-        if known is None or _order_of(run) < _order_of(known):
-            found[place] = run
-    return found
-
-
-def _order_of(run: StoredRun) -> tuple[int, int]:
-    return run.result.track.noise_seed or 0, run.result.seed

@@ -3,49 +3,43 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from actiseg_bench.grid.tracks import published_name
+from actiseg_bench.grid.protocols import published_name
 from actiseg_bench.metrics.actionvos import LOWER_IS_BETTER
 from actiseg_bench.metrics.failure_modes import MODES, TITLES
+from actiseg_bench.report.board import Block, Leaderboard, Row, run_of
 from actiseg_bench.report.cells import BESIDE, COLUMNS, bold_notes, short_name, title_lines, track_line
+from actiseg_bench.report.page.clips import Place
 from actiseg_bench.report.page.losses import CAUSES, giou_losses
 from actiseg_bench.report.page.words import describe_block
-from actiseg_bench.report.sensitivity import AXES, find_place
+from actiseg_bench.report.sensitivity import AXES, CLEAN, find_place, with_origin
 from actiseg_bench.report.style import row_styles
-from actiseg_bench.report.table import Block, Leaderboard, Row, run_of
+from actiseg_bench.report.table import summarise
 from actiseg_bench.results.networks import over_networks
+from actiseg_bench.results.provenance import Provenance
 from actiseg_bench.results.result import RunResult
 from actiseg_bench.results.stored import StoredRun
 from actiseg_bench.scoring.object_frames import FILE_NAME, read_object_frames
 from actiseg_noise.errors import ActisegError
+from actiseg_noise.plot_style import INK
 
 Json = dict[str, Any]
 DIGITS = 5
 
 
-def board_data(board: Leaderboard, runs: Iterable[StoredRun], folder: Path) -> Json:
+def board_data(board: Leaderboard, runs: Mapping[Place, Sequence[StoredRun]], folder: Path) -> Json:
     """Return a leaderboard with its runs.
 
     Args:
-        runs: finished runs, those of the board among them. folder: where they are, for the commands.
+        runs: see :func:`cell_runs`. folder: where they are, for the commands.
     """
-    of_row: dict[tuple[str, str, str], list[StoredRun]] = {}
-    for run in runs:
-        result = run.result
-        if (result.model, result.track.dataset, result.track.protocol) == (board.model, board.dataset, board.protocol):
-            of_row.setdefault((result.track.name, result.strategy, result.variant), []).append(run)
-    names = block_names(board)
-    rows = list(dict.fromkeys(_row_name(row) for block in board.blocks for row in block.rows))
-    methods = [_row_name(row) for block in board.blocks for row in block.rows if not row.is_reference]
-    styles = row_styles(list(dict.fromkeys(methods)))
+    blocks = list(_named_blocks(board))
+    rows = {_row_name(row): row for block in board.blocks for row in block.rows}
     return {
-        "name": f"{board.model} on {board.dataset}, {board.protocol}",
         "title": title_lines(board),
         "notes": bold_notes(board),
         "metrics": [
@@ -54,23 +48,69 @@ def board_data(board: Leaderboard, runs: Iterable[StoredRun], folder: Path) -> J
         ],
         "modes": TITLES,
         "causes": CAUSES,
-        "axes": {axis.name: {"label": axis.label, "origin": axis.origin} for axis in AXES},
-        "tracks": [_track(block, name) for block, name in zip(board.blocks, names, strict=True)],
-        "rows": [{"key": row, "colour": styles[row].color if row in styles else None} for row in rows],
+        "axes": list(_axes({name: block.track.recipe for name, block in blocks})),
+        "tracks": [_track(block, name) for name, block in blocks],
+        "rows": list(_rows(rows)),
         "cells": {
-            name: {_row_name(row): _cell(block, row, of_row, folder) for row in block.rows}
-            for block, name in zip(board.blocks, names, strict=True)
+            name: {_row_name(row): _cell(row, runs[name, _row_name(row)], folder) for row in block.rows}
+            for name, block in blocks
         },
+        "made_by": _made_by(board, [run.result.provenance for some in runs.values() for run in some]),
     }
 
 
-def block_names(board: Leaderboard) -> list[str]:
-    """Return the tracks' names; where two share one, with the start of their labels' digests."""
+def cell_runs(board: Leaderboard, runs: Iterable[StoredRun]) -> dict[Place, list[StoredRun]]:
+    """Return track and row → its runs, each once, by noise seed and training seed; reference rows stand in all tracks.
+
+    A track is called as on the leaderboard; where two share a name, with the start of their labels' digests.
+    """
+    mine = {run.result.run_key: run for run in runs if board.holds(run.result)}
+    ordered = sorted(mine.values(), key=lambda run: run_of(run.result))
+    return {
+        (name, _row_name(row)): [run for run in ordered if block.holds(row, run.result)]
+        for name, block in _named_blocks(board)
+        for row in block.rows
+    }
+
+
+def _named_blocks(board: Leaderboard) -> Iterator[tuple[str, Block]]:
+    """Yield every track's name with its block."""
     names = [block.track.name for block in board.blocks]
-    return [
-        name if names.count(name) == 1 else f"{name} {str(block.track.train_manifest)[:6]}"
-        for name, block in zip(names, board.blocks, strict=True)
-    ]
+    for name, block in zip(names, board.blocks, strict=True):
+        yield (name if names.count(name) == 1 else f"{name} {str(block.track.train_manifest)[:6]}"), block
+
+
+def _rows(rows: Mapping[str, Row]) -> Iterator[Json]:
+    """Yield how every row is drawn; ``colour`` is None for reference rows, which learn nothing."""
+    styles = row_styles([name for name, row in rows.items() if not row.is_reference])
+    for name in rows:
+        style = styles.get(name)
+        colour = None if style is None else "currentColor" if style.color == INK else style.color
+        yield {"key": name, "colour": colour, "dashed": style is not None and style.dashes != "-"}
+
+
+def _axes(recipes: Mapping[str, str | None]) -> Iterator[Json]:
+    """Yield every kind of noise that has two levels, with its tracks by level."""
+    places = {name: find_place(recipe) for name, recipe in recipes.items()}
+    clean = next((name for name, recipe in recipes.items() if recipe == CLEAN), None)
+    for axis in AXES:
+        own = {name: place[1] for name, place in places.items() if place and place[0] == axis.name}
+        levels = with_origin(own, clean, axis)
+        if len(levels) > 1:
+            yield {"name": axis.name, "label": axis.label, "levels": list(levels.items())}
+
+
+def _made_by(board: Leaderboard, made: Sequence[Provenance]) -> list[tuple[str, str]]:
+    """Return with what, where and when the runs were made, in lines."""
+    when = sorted(one.when for one in made)
+    found: dict[str, Iterable[str]] = {
+        "evaluation labels": [block.track.eval_manifest for block in board.blocks],
+        "package": [one.version for one in made],
+        "Python, NumPy, torch": [f"{one.python}, {one.numpy}, {one.torch or 'no torch'}" for one in made],
+        "machines": [f"{one.platform}; {one.device}" for one in made],
+        "first and last run": [*when[:1], *when[-1:]],
+    }
+    return [(name, ", ".join(dict.fromkeys(values)) or "–") for name, values in found.items()]
 
 
 def _row_name(row: Row) -> str:
@@ -79,27 +119,17 @@ def _row_name(row: Row) -> str:
 
 def _track(block: Block, name: str) -> Json:
     """Return one column of the matrix."""
-    place = find_place(block.track.recipe)
     return {
         "name": name,
         "line": track_line(block),
-        "axis": place[0] if place else None,
-        "level": place[1] if place else None,
         "found": describe_block(block),
         "labels": [one.train_manifest for one in block.tracks],
-        "eval": block.track.eval_manifest,
     }
 
 
-def _cell(block: Block, row: Row, of_row: dict[tuple[str, str, str], list[StoredRun]], folder: Path) -> Json:
-    """Return one cell of the matrix: scores, marks, cost, and its runs."""
-    labels = {one.train_manifest for one in block.tracks}
-    if row.is_reference:
-        named = [run for (_, strategy, _), some in of_row.items() if strategy == row.strategy for run in some]
-    else:
-        named = of_row.get((block.track.name, row.strategy, row.variant), [])
-    runs = [run for run in named if row.is_reference or run.result.track.train_manifest in labels]
-    runs.sort(key=lambda run: run_of(run.result))
+def _cell(row: Row, runs: Sequence[StoredRun], folder: Path) -> Json:
+    """Return one cell of the matrix: scores, marks, cost, its runs, and with what the first of them was made."""
+    first = runs[0].result if runs else None
     return {
         "values": {name: _rounded([value.mean, value.std]) for name, value in row.values.items()},
         "best": sorted(row.best),
@@ -111,12 +141,12 @@ def _cell(block: Block, row: Row, of_row: dict[tuple[str, str, str], list[Stored
         "oracle": row.oracle,
         "missing": [list(run) for run in row.missing],
         "updates": row.updates,
-        "seconds": row.train_s,
         "memory": row.peak_rss_mb,
         "losses": _losses(runs),
         "modes": {mode: _mean([run.result.failures.get(mode) for run in runs]) for mode in MODES},
         "runs": [_run(run.result) for run in runs],
-        "command": _command(row, runs[0].result, folder) if runs and not row.is_reference else None,
+        "made": None if first is None else asdict(first.provenance) | dict(first.config),
+        "command": None if first is None or row.is_reference else _command(row, first, folder),
     }
 
 
@@ -130,18 +160,14 @@ def _run(result: RunResult) -> Json:
         "scores": {name: _round(value) for name, value in result.scores.items()},
         "train_s": round(result.cost.train_s, 1),
         "loss": [_round(value) for value in result.losses],
-        "fits": [{name: _round(value) for name, value in fit.items()} for fit in result.fits],
-        "selection": [
-            {unit: {k: _round(v) for k, v in of.items()} for unit, of in one.items()} for one in result.selection
-        ],
+        "fits": [{name: _round(fit.get(name)) for name in ("step", "fit_given", "held_out")} for fit in result.fits],
+        "precision": [{unit: _round(of.get("precision")) for unit, of in one.items()} for one in result.selection],
         "labels": result.track.train_manifest,
         "predictions": result.predictions,
-        "config": result.config,
-        "provenance": asdict(result.provenance),
     }
 
 
-def _losses(runs: list[StoredRun]) -> Json | None:
+def _losses(runs: Sequence[StoredRun]) -> Json | None:
     """Return what gIoU is lost to, the mean over networks and runs; None where a table cannot be read."""
     found: list[dict[str, float | None]] = []
     try:
@@ -165,10 +191,9 @@ def _command(row: Row, result: RunResult, folder: Path) -> str:
     return shlex.join(words)
 
 
-def _mean(values: list[float | None]) -> float | None:
-    """Return the mean of the values that are known, rounded; None for none."""
-    known = [value for value in values if value is not None]
-    return _round(float(np.mean(known))) if known else None
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of a value over the runs, rounded; undefined as soon as one run's is, as in every table."""
+    return _round(summarise(values).mean)
 
 
 def _rounded(values: list[float | None]) -> list[float | None]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from actiseg_bench.metrics.actionvos import TITLES
+from actiseg_bench.report.board import Block, Row
 from actiseg_bench.report.cells import short_name
 from actiseg_bench.report.marks import best_rows
-from actiseg_bench.report.table import Block, Row
 
 SHOWN = ("p_miou", "giou")
 

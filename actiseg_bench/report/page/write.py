@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -10,31 +11,40 @@ from typing import Any
 
 from actiseg_bench.check.case import ManifestIndex
 from actiseg_bench.data.image_root import check_usable
-from actiseg_bench.report.cells import short_name
-from actiseg_bench.report.extras import extras_reader
+from actiseg_bench.report.board import Leaderboard
+from actiseg_bench.report.leaderboard import leaderboard
 from actiseg_bench.report.page.clips import (
     SHOWN,
     Place,
     choose_clips,
     clip_entry,
-    one_run_each,
     packed_clip,
     read_masks,
     read_scores,
 )
-from actiseg_bench.report.page.tables import block_names, board_data
-from actiseg_bench.report.sums import sums_reader
-from actiseg_bench.report.table import Leaderboard, make_leaderboards
-from actiseg_bench.results.result import RunResult
-from actiseg_bench.results.stored import StoredRun
-from actiseg_noise.borders.folders import portable_name
-from actiseg_noise.borders.writing import write_bytes, write_text
+from actiseg_bench.report.page.tables import board_data, cell_runs
+from actiseg_bench.report.page.training_clips import (
+    choose_training_clips,
+    memorised_of,
+    name_of,
+    predictions_of,
+    read_training,
+    training_entry,
+)
+from actiseg_bench.results.stored import Results, StoredRun
+from actiseg_noise.borders.drafts import remove_if_empty
+from actiseg_noise.borders.folders import list_names, portable_name
+from actiseg_noise.borders.text import read_bytes
+from actiseg_noise.borders.writing import remove_file, write_bytes, write_text
 from actiseg_noise.errors import ActisegError, raise_if
-from actiseg_noise.manifest.clips import ManifestFrame
+from actiseg_noise.web.clip_data import Address
 from actiseg_noise.web.page import Assets, render_page
-from actiseg_noise.web.pictures import data_uri, read_picture, webp
+from actiseg_noise.web.pictures import into_page, picture_reader
 
 CLIPS = 40
+MOST_TRAINED = 2  # of the clips that are asked for, the part that is added of training
+FRAMES = "frames"
+_PICTURE = re.compile(r"[0-9a-f]{16}\.webp")
 _ASSETS = Assets(
     "actiseg_bench.report.page",
     "report.html",
@@ -84,34 +94,41 @@ class Sources:
 def write_report(
     runs: Sequence[StoredRun], sources: Sources, out: Path, *, clips: int = CLIPS, single_file: bool = False
 ) -> Report:
-    """Write a page per leaderboard.
+    """Write a page per leaderboard, in the place of an earlier report's.
 
     Args:
         out: a folder; a page is ``index.html`` there, of several each in a folder of its own, and its pictures are
             beside it. With ``single_file`` the page itself, or the folder of several.
-        clips: how many are shown, 0 for none; see :func:`choose_clips`.
+        clips: how many are shown, 0 for none; see :func:`choose_clips`. At most half as many training clips come with
+            them, where runs have stored any.
 
     Raises:
         ActisegError: no run; an ``out`` that cannot be written.
     """
     raise_if(not runs, "there is no finished run to report")
-    submitted = {(run.result.track.protocol, run.result.run_key) for run in runs if run.is_submitted}
-    boards = make_leaderboards([run.result for run in runs], sums_reader(runs), extras_reader(runs), submitted)
+    boards = leaderboard(Results(runs))
     index = ManifestIndex(sources.folder, sources.manifest)
     pages, written, missing, shown = [], 0, [], 0
     for board in boards:
         page = _page_path(board, out, several=len(boards) > 1, single_file=single_file)
-        keeper = _Pictures(page.parent, inside=single_file)
-        mine = [run for run in runs if _is_of(run.result, board)]
-        runs_of = one_run_each(list(_places(mine, board)))
-        data, packed, lacking = _clips(runs_of, index, sources, clips, keeper.place)
+        held: list[str] = []
+        beside = _Files(page.parent)
+        cells = cell_runs(board, runs)
+        firsts = {place: some[0] for place, some in cells.items() if some and not some[0].result.is_reference}
+        place = into_page(held) if single_file else beside.place
+        data, packed, lacking = _clips(firsts, index, sources, clips, place)
+        trained = _training_clips(firsts, index, sources, clips // MOST_TRAINED, place)
+        data += [entry | {"place": len(packed) + entry["place"]} for entry in trained[0]]
+        packed, lacking = packed + trained[1], [*lacking, *trained[2]]
         title = f"{board.model} on {board.dataset}: {board.protocol}"
-        whole = {"board": board_data(board, runs, sources.folder), "clips": data, "shown": SHOWN}
-        write_text(page, render_page(_ASSETS, title, whole, packed, missing=lacking, folder=str(sources.folder)))
+        whole = {"board": board_data(board, cells, sources.folder), "clips": data, "shown": SHOWN}
+        write_text(page, render_page(_ASSETS, title, whole, packed, held, missing=lacking, folder=str(sources.folder)))
+        if not single_file:  # the new page is there before the old one's pictures go
+            beside.remove_others()
         pages.append(page)
         missing += lacking
         shown += len(packed)
-        written += page.stat().st_size + keeper.size
+        written += page.stat().st_size + beside.size
     return Report(tuple(pages), shown, written, tuple(missing))
 
 
@@ -123,16 +140,11 @@ def _page_path(board: Leaderboard, out: Path, *, several: bool, single_file: boo
     return out / name / "index.html" if several else out / "index.html"
 
 
-def _is_of(result: RunResult, board: Leaderboard) -> bool:
-    """Return whether a result is one of a leaderboard's."""
-    return (result.model, result.track.dataset, result.track.protocol) == (board.model, board.dataset, board.protocol)
+class _Files:
+    """Pictures in files beside a page, each once."""
 
-
-class _Pictures:
-    """Where a page's pictures go: into the page, or into files beside it, each once."""
-
-    def __init__(self, folder: Path, *, inside: bool) -> None:
-        self._folder, self._inside = folder, inside
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._sizes: dict[str, int] = {}
 
     @property
@@ -141,15 +153,30 @@ class _Pictures:
         return sum(self._sizes.values())
 
     def place(self, data: bytes) -> str:
-        """Return the address of a picture for the page."""
-        if self._inside:
-            return data_uri(data)
-        name = f"frames/{blake2b(data, digest_size=8).hexdigest()}.webp"
+        """Write a picture and return its address for the page."""
+        name = f"{FRAMES}/{_picture_name(data)}"
         if name not in self._sizes:
-            (self._folder / "frames").mkdir(parents=True, exist_ok=True)
+            (self._folder / FRAMES).mkdir(parents=True, exist_ok=True)
             write_bytes(self._folder / name, data)
             self._sizes[name] = len(data)
         return name
+
+    def remove_others(self) -> None:
+        """Remove the pictures of an earlier report that this one has no use for.
+
+        A picture is known by its name, which is a digest of its bytes: a file of anybody else's stays.
+        """
+        folder = self._folder / FRAMES
+        for name in list_names(folder):
+            path = folder / name
+            is_picture = _PICTURE.fullmatch(name) is not None and path.is_file() and not path.is_symlink()
+            if is_picture and f"{FRAMES}/{name}" not in self._sizes and _picture_name(read_bytes(path)) == name:
+                remove_file(path)
+        remove_if_empty(folder)
+
+
+def _picture_name(data: bytes) -> str:
+    return f"{blake2b(data, digest_size=8).hexdigest()}.webp"
 
 
 def _clips(
@@ -157,7 +184,7 @@ def _clips(
     index: ManifestIndex,
     sources: Sources,
     count: int,
-    place: Callable[[bytes], str],
+    place: Callable[[bytes], Address],
 ) -> tuple[list[Any], list[Any], list[str]]:
     """Return the list of clips, what is unpacked of each, and what is missing."""
     digests = {run.result.track.eval_manifest for run in shown.values()}
@@ -174,10 +201,7 @@ def _clips(
     masks, unread = read_masks(shown, chosen)
     root, lacking = _root_of(manifest, sources.root)
 
-    def picture_of(frame: ManifestFrame) -> str | None:
-        picture = read_picture(frame, root)
-        return None if picture is None else place(webp(picture))
-
+    picture_of = picture_reader(root, place)
     clips = list(manifest.iter_clips(chosen))
     entries = [clip_entry(clip, number, scores) for number, clip in enumerate(clips)]
     return (
@@ -187,15 +211,37 @@ def _clips(
     )
 
 
-def _places(runs: Sequence[StoredRun], board: Leaderboard) -> Iterator[tuple[Place, StoredRun]]:
-    """Yield trained runs by row and track, which is called as on the leaderboard: two may share a name."""
-    blocks = zip(board.blocks, block_names(board), strict=True)
-    names = {(one.name, one.train_manifest): name for block, name in blocks for one in block.tracks}
-    for run in runs:
-        result = run.result
-        if not result.is_reference:
-            track = names[result.track.name, result.track.train_manifest]
-            yield (track, short_name(result.strategy, result.variant)), run
+def _training_clips(
+    shown: Mapping[Place, StoredRun],
+    index: ManifestIndex,
+    sources: Sources,
+    count: int,
+    place: Callable[[bytes], Address],
+) -> tuple[list[Any], list[Any], list[str]]:
+    """Return of training clips what :func:`_clips` does: those whose wrong labels the rows give back most."""
+    labels: dict[str, str | None] = {}
+    for (track, _), run in shown.items():
+        labels.setdefault(track, run.result.track.train_manifest)
+    mine = {one: run for one, run in shown.items() if run.result.track.train_manifest == labels[one[0]]}
+    stored, missing = read_training(mine) if count else ({}, [])
+    shares, clips = {}, {}
+    for track in dict.fromkeys(track for track, _ in stored):
+        manifest = index.find(labels[track])
+        if manifest is None:
+            missing.append(f"no training clips of {track}: its labels are not at hand")
+            continue
+        for clip in manifest.iter_clips([name for of, name in stored if of == track]):
+            if found := memorised_of(clip, stored[track, clip.clip_id]):
+                shares[track, clip.clip_id], clips[track, clip.clip_id] = found, (clip, manifest)
+    entries: list[Any] = []
+    packed: list[Any] = []
+    for track, name in choose_training_clips(shares, count):
+        clip, manifest = clips[track, name]
+        root, _ = _root_of(manifest, sources.root)
+        entries.append(training_entry(clip, track, len(packed), shares[track, name]))
+        masks = predictions_of(stored[track, name], track)
+        packed.append(packed_clip(clip, masks, picture_reader(root, place)) | {"id": name_of(clip, track)})
+    return entries, packed, missing
 
 
 def _root_of(manifest: Any, root: Path | None) -> tuple[Path | None, list[str]]:

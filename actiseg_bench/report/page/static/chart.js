@@ -24,7 +24,8 @@ function round(value) {
  * Return a line chart: series of {name, colour, dashed, points: [[x, y]], band: [[x, low, high]]}, y in per cent.
  * Every series has a title that a pointer shows.
  */
-function lineChart({ title, xTitle, series, width = 520, height = 260 }) {
+function lineChart({ title, xTitle, series }) {
+  const [width, height] = [520, 260];
   const known = series.filter((one) => one.points.length);
   if (!known.length) return h("p", { class: "note" }, `${title}: nothing was recorded.`);
   const xs = known.flatMap((one) => one.points.map((p) => p[0]));
@@ -62,10 +63,9 @@ function legend(rows, hidden, onChange) {
   return h("ul", { class: "legend", "aria-label": "rows that are drawn" }, rows.map((row) => h("li", {}, h("button", {
     type: "button", "aria-pressed": String(!hidden.has(row.key)),
     click: () => { if (!hidden.delete(row.key)) hidden.add(row.key); onChange(); },
-  }, h("span", { class: "swatch", style: { background: rowColour(row.key) } }), row.key))));
+  }, h("span", { class: "swatch", style: { background: row.colour } }), row.key))));
 }
 
 function meanOf(values) {
-  const known = values.filter((value) => value !== null && value !== undefined);
-  return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -10,13 +10,16 @@ const KINDS = {
   mislocalization: ["mislocalised", "mislocalised"],
   identity_substitution: ["identity substituted", "identity substituted"],
   missed: ["missed", "missed"],
+  memorised: ["memorised the noise: training clips", ""],
   name: ["by name", ""],
 };
+const OF_TRAINING = DATA.clips.some((clip) => clip.training);
 
 class ClipSection {
   constructor(state) {
     this.state = state;
     const address = readAddress();
+    if (!OF_TRAINING) delete KINDS.memorised;
     this.kind = Object.hasOwn(KINDS, address.find || "") ? address.find : "gap";
     this.noun = "";
     this.only = "";
@@ -58,14 +61,34 @@ class ClipSection {
 
   drawFilters() {
     document.getElementById("clip-filters").replaceChildren(
-      h("label", {}, "find ", chooser("clips to find", Object.entries(KINDS).map(([kind, [label]]) => [kind, label]), this.kind, (kind) => { this.kind = kind; this.apply(); })),
+      h("label", {}, "find ", chooser("clips to find", Object.entries(KINDS).map(([kind, [label]]) => [kind, label]), this.kind, (kind) => this.look(kind))),
       chooser("noun", [["", "any noun"], ...this.nouns.map((noun) => [noun, noun])], this.noun, (noun) => { this.noun = noun; this.apply(); }),
       chooser("hands or objects", [["", "hands and objects"], ["hand", "with hands"], ["object", "without hands"]], this.only, (only) => { this.only = only; this.apply(); }),
       this.search);
   }
 
+  /** Look for something else; of training clips, which are no others, the first is opened. */
+  look(kind) {
+    const moves = (kind === "memorised") !== (this.kind === "memorised");
+    this.kind = kind;
+    this.apply();
+    if (moves && this.viewer.clips.length) this.viewer.open(this.viewer.clips[0].id);
+  }
+
+  /** Return how many of how many wrong labels the second row gives back on a training clip, null where nothing is known. */
+  memorised(clip) {
+    return (clip.training && clip.training.memorised[this.viewer.chosen[1]]) || null;
+  }
+
+  /** Say whether a clip is among those that are looked through: training clips of the track where those are asked for. */
+  isMeant(clip) {
+    if (this.kind === "memorised") return this.memorised(clip) !== null && clip.training.track === this.state.track.name;
+    return !clip.training || (this.kind === "name" && clip.training.track === this.state.track.name);
+  }
+
   /** Return a clip's value of what is looked for, null where it has none. */
   valueOf(clip) {
+    if (this.kind === "memorised") return this.memorised(clip)[0] / this.memorised(clip)[1];
     const of = clip.scores[this.state.track.name] || {};
     const at = (row, name) => (of[row] ? of[row][DATA.shown.indexOf(name)] : name === "giou" ? (row === "clean" ? 1 : null) : null);
     const [left, right] = this.viewer.chosen;
@@ -77,7 +100,7 @@ class ClipSection {
 
   apply() {
     const wanted = this.search.value.trim().toLowerCase();
-    const clips = DATA.clips.filter((clip) => clip.words.includes(wanted) && (!this.noun || clip.nouns.includes(this.noun)) &&
+    const clips = DATA.clips.filter((clip) => this.isMeant(clip) && clip.words.includes(wanted) && (!this.noun || clip.nouns.includes(this.noun)) &&
       (!this.only || clip.hands === (this.only === "hand")));
     this.viewer.setClips(this.kind === "name" ? clips : this.ordered(clips));
     writeAddress({ find: this.kind });
@@ -85,12 +108,13 @@ class ClipSection {
 
   /** Return clips that have what is looked for, most of it first, each with a note of how much. */
   ordered(clips) {
-    const isMode = this.kind in BOARD.modes;
+    const isMode = this.kind in BOARD.modes || this.kind === "memorised";
+    const noteOf = (clip, value) => this.kind === "memorised" ? `${this.memorised(clip).join(" of ")} wrong labels given back` : `${KINDS[this.kind][1]} ${percent(value)}`;
     const sign = this.kind === "worst" ? 1 : -1;
     return clips.map((clip) => [clip, this.valueOf(clip)])
       .filter(([, value]) => value !== null && value !== undefined && (value > 0 || !isMode))
       .sort((one, other) => sign * (one[1] - other[1]))
-      .map(([clip, value]) => ({ ...clip, note: `${KINDS[this.kind][1]} ${percent(value)}` }));
+      .map(([clip, value]) => ({ ...clip, note: noteOf(clip, value) }));
   }
 
   /** Find clips by what a row did there. */

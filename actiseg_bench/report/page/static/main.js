@@ -49,18 +49,9 @@ function drawChoices() {
 }
 
 function drawProvenance() {
-  const runs = BOARD.tracks.flatMap((track) => Object.values(BOARD.cells[track.name]).flatMap((cell) => cell.runs));
-  const list = (values) => [...new Set(values)].filter(Boolean).join(", ") || "–";
-  const lines = [
-    ["evaluation labels", list(BOARD.tracks.map((track) => track.eval))],
-    ["package", list(runs.map((run) => run.provenance.version))],
-    ["Python, NumPy, torch", list(runs.map((run) => `${run.provenance.python}, ${run.provenance.numpy}, ${run.provenance.torch || "no torch"}`))],
-    ["machines", list(runs.map((run) => `${run.provenance.platform}; ${run.provenance.device}`))],
-    ["first and last run", list([runs.map((run) => run.provenance.when).sort()[0], runs.map((run) => run.provenance.when).sort().at(-1)])],
-  ];
   const labels = BOARD.tracks.flatMap((track) => track.labels.filter(Boolean).map((digest) => [track.name, digest]));
   body("provenance").replaceChildren(
-    h("div", { class: "scroll" }, h("table", {}, h("caption", {}, "What made the runs"), h("tbody", {}, lines.map(([name, text]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "prompt" }, text)))))),
+    h("div", { class: "scroll" }, h("table", {}, h("caption", {}, "What made the runs"), h("tbody", {}, BOARD.made_by.map(([name, text]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "prompt" }, text)))))),
     h("div", { class: "scroll" }, h("table", {}, h("caption", {}, "Training labels, by digest"), h("tbody", {}, labels.map(([name, digest]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "text" }, h("code", {}, digest))))))),
     h("h3", {}, "Notes"), h("ul", {}, BOARD.notes.map((note) => h("li", {}, note))));
 }

@@ -60,7 +60,6 @@ function openCell(row, track, state) {
 function drawCell(state) {
   const { board, metric, cell: { row, track } } = state;
   const cell = board.cells[track.name][row];
-  const first = cell.runs[0];
   const copy = h("button", { type: "button", click: async () => { copy.textContent = (await copyText(cell.command)) ? "Copied" : "Select it and copy"; } }, "Copy");
   document.getElementById("cell").replaceChildren(...[
     h("h3", {}, `${row} on ${track.name}`),
@@ -71,7 +70,7 @@ function drawCell(state) {
     h("div", { class: "charts" }, lineChart({ title: "mean loss of an epoch", xTitle: "epoch", series: cell.runs.map((run) => ({ name: `seed ${run.noise}/${run.seed}`, colour: rowColour(row), points: run.loss.map((value, i) => [i + 1, value]) })) })),
     cell.command ? h("div", { class: "row" }, h("span", {}, "To make it again:"), h("span", { class: "tools" }, copy)) : null,
     cell.command ? h("pre", {}, h("code", {}, cell.command)) : null,
-    first ? h("details", {}, h("summary", {}, "Configuration and versions"), h("pre", {}, h("code", {}, JSON.stringify({ ...first.provenance, ...first.config }, null, 1)))) : null].filter(Boolean));
+    cell.made ? h("details", {}, h("summary", {}, "Configuration and versions"), h("pre", {}, h("code", {}, JSON.stringify(cell.made, null, 1)))) : null].filter(Boolean));
 }
 
 async function copyText(text) {

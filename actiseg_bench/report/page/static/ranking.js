@@ -55,6 +55,5 @@ function runScores(cell, metric) {
 }
 
 function rowColour(name) {
-  const row = STATE.board.rows.find((one) => one.key === name);
-  return (row && row.colour === "#222222" ? "currentColor" : row && row.colour) || "currentColor";
+  return STATE.board.rows.find((one) => one.key === name).colour || "currentColor";
 }
