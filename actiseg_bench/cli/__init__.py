@@ -16,7 +16,7 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     with interruptible():
         from actiseg_bench.cli.commands import app
+        from actiseg_noise.entry import run_app
         from actiseg_noise.errors import ActisegError
-        from actiseg_noise.terminal import run_app
 
         run_app(app, ActisegError)

@@ -22,12 +22,14 @@ def audit(options: AuditOptions, text_encoder: TextEncoder = None, json: AsJson 
 
     'actiseg-noise clean' applies the corrections that you accept in corrections.csv.
     """
-    from actiseg_bench.auditing.run import run_audit
-    from actiseg_bench.cli.progress import step_progress
     from actiseg_noise.borders.locks import locked
+    from actiseg_noise.borders.processes import loading
     from actiseg_noise.borders.remote import shown
     from actiseg_noise.terminal import printed_results
 
+    with loading():
+        from actiseg_bench.auditing.run import run_audit
+        from actiseg_bench.cli.progress import step_progress
     with (
         continued_later(f"the same command keeps the finished folds in {options.out}."),
         locked(options.out),

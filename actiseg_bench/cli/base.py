@@ -9,35 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from actiseg_noise.application import make_application
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-app = typer.Typer(
-    help="Train models under robust-learning strategies on noisy labels, score them, print tables.",
-    no_args_is_help=True,
-    add_completion=True,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+    from actiseg_bench.training.options import TrainingOptions
+
+FORMS = "actiseg_bench.cli.json_forms"
+app = make_application(
+    "actiseg-bench",
+    "Train models under robust-learning strategies on noisy labels, score them, print tables.",
+    FORMS,
 )
-
-
-def _print_version(is_asked: bool) -> None:
-    """Print the version and end."""
-    if is_asked:
-        from actiseg_noise.version import tool_version
-
-        typer.echo(f"actiseg-bench {tool_version()}")
-        raise typer.Exit
-
-
-@app.callback()
-def take_options(
-    version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version and end.")
-    ] = False,
-) -> None:
-    """Take what stands before a command."""
 
 
 def _name_text_encoder(source: str | None) -> None:
@@ -67,6 +51,14 @@ def recipe_has_noise(recipe: str) -> bool:
     return bool(actiseg_noise.load_recipe(recipe).noises)
 
 
+def say_compiling(options: TrainingOptions) -> None:
+    """Say that a training which is compiled shows nothing at first; not if quiet."""
+    from actiseg_noise.terminal import print_next
+
+    if options.compile:
+        print_next("--compile: torch compiles for every size of a batch, before its first step; this can take minutes")
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 
@@ -77,7 +69,7 @@ def continued_later(kept: str) -> Iterator[None]:
     Exit codes: 130, and of a preempted command 75.
     """
     from actiseg_noise.borders.preemption import EXIT_CODE, PreemptedError, preemptible
-    from actiseg_noise.terminal import InterruptedCommandError
+    from actiseg_noise.entry import InterruptedCommandError
 
     try:
         with preemptible():
@@ -93,7 +85,7 @@ def build_manifest(dataset: str, **options: Any) -> Path:
     import actiseg_noise
     from actiseg_noise.borders.roots import check_drawn
     from actiseg_noise.datasets.base import DATASETS
-    from actiseg_noise.terminal import ClipProgress
+    from actiseg_noise.progress_bars import ClipProgress
 
     check_drawn(DATASETS[dataset].card, options.get("root"), options["split"])
     with ClipProgress() as progress:

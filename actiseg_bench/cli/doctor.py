@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import NamedTuple
@@ -26,7 +26,12 @@ OK, MISSING, BAD = "ok", "not there", "wrong"
 
 
 class Finding(NamedTuple):
-    """One line: what was looked at, how it is, what was found, and what to do where it is not there."""
+    """One line.
+
+    Attributes:
+        what: the thing that was looked at. state: ``ok``, ``not there`` or ``wrong``.
+        found: a version, size or path, in words. advice: what to do; empty where nothing is to be done.
+    """
 
     what: str
     state: str
@@ -40,15 +45,26 @@ def doctor(json: AsJson = False) -> None:
 
     Exit code 1 where something is wrong; what is merely not there is fine.
     """
-    from actiseg_noise.terminal import print_json, print_table
+    from actiseg_noise.terminal import print_json
 
     found = [*_versions(), *_extras(), *_devices(), *_datasets(), *_tokenizer(), *_folders()]
     if json:
         print_json([one._asdict() for one in found])
     else:
-        print_table("This machine", ("", "", "found", "what to do"), [(w, s, f, a) for w, s, f, a in found])
+        _print(found)
     if any(one.state == BAD for one in found):
         raise typer.Exit(1)
+
+
+def _print(found: Sequence[Finding]) -> None:
+    """Print what is fine in short lines, and below it what is not, with what to do."""
+    from actiseg_noise.terminal import print_table
+
+    fine = [(one.what, one.found) for one in found if one.state == OK]
+    others = [(one.what, f"{one.state}: {one.found}\n{one.advice}") for one in found if one.state != OK]
+    print_table("This machine", ("what", "found"), fine)
+    if others:
+        print_table("Not there, or wrong", ("what", "found"), others)
 
 
 def _versions() -> Iterator[Finding]:

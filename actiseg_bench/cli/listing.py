@@ -53,7 +53,7 @@ def _model_rows() -> list[dict[str, Any]]:
 
 
 def _protocol_rows() -> list[dict[str, Any]]:
-    from actiseg_bench.grid.tracks import load_protocol, protocol_names
+    from actiseg_bench.grid.protocols import load_protocol, protocol_names
 
     found = {name: load_protocol(name) for name in protocol_names()}
     return [
@@ -63,7 +63,7 @@ def _protocol_rows() -> list[dict[str, Any]]:
 
 
 def _track_rows(protocol: str) -> list[dict[str, Any]]:
-    from actiseg_bench.grid.tracks import load_protocol
+    from actiseg_bench.grid.protocols import load_protocol
 
     found = load_protocol(protocol)
     seeds = ", ".join(map(str, found.noise_seeds))

@@ -12,8 +12,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 
 from actiseg_bench.training.options import Flag, list_flags
+from actiseg_noise.application import number_reader
 from actiseg_noise.errors import raise_if
-from actiseg_noise.terminal import number_reader
 
 Command = Callable[..., None]
 

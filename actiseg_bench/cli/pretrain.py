@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from actiseg_bench.cli.base import app, build_manifest
+from actiseg_bench.cli.base import AsJson, app, build_manifest
 
 
 @app.command()
@@ -27,12 +27,13 @@ def pretrain(
     manifests: Annotated[Path, typer.Option(metavar="DIR", help="Where the pretraining manifest goes.")] = Path(
         "out/manifests"
     ),
+    json: AsJson = False,
 ) -> None:
     """Make a model's start weights on the pretrain split of 'kitchen', as the bundled ones were made."""
     from actiseg_bench.cli.progress import step_progress
     from actiseg_bench.models.base import MODELS
     from actiseg_bench.training.pretrain import pretraining_config, write_bundle
-    from actiseg_noise.terminal import print_text, printed_results
+    from actiseg_noise.terminal import print_json, print_text, printed_results
 
     _ = MODELS[model]
 
@@ -42,4 +43,7 @@ def pretrain(
     with step_progress(f"pretraining {model}") as on_progress:
         path = write_bundle(out, manifest, config, on_progress)
     with printed_results(path):
-        print_text(f"start weights: {path}")
+        if json:
+            print_json({"path": str(path), "steps": config.train.steps})
+        else:
+            print_text(f"start weights: {path}")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from actiseg_bench.grid.run import Reporter, RunSpec
-from actiseg_noise.terminal import ProgressBar, ProgressBars
+from actiseg_noise.progress_bars import ProgressBar, ProgressBars
 
 SPEED_OVER_S = 30.0
 

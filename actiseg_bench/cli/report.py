@@ -12,7 +12,7 @@ from actiseg_bench.cli.base import AsJson, app
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run'.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run', or its address.")],
     out: Annotated[
         Path | None, typer.Option(metavar="DIR|FILE", help="Where the report goes. [default: DIR/report]")
     ] = None,
@@ -27,10 +27,18 @@ def report(
     json: AsJson = False,
 ) -> None:
     """Write a report that opens in a browser: rankings, the matrix, failures, and the clips behind every number."""
+    from actiseg_bench.grid.addresses import local_runs
     from actiseg_bench.report.page.write import Sources, write_report
     from actiseg_bench.results.stored import read_results
+    from actiseg_noise.borders.remote import find_address, shown
+    from actiseg_noise.errors import raise_if
     from actiseg_noise.terminal import print_json, print_text
 
+    raise_if(
+        out is None and find_address(folder) is not None,
+        f"{shown(folder)}: an address has no place for a report; say with --out where it goes",
+    )
+    folder = local_runs(folder)
     results = read_results(folder)
     place = out or folder / "report"
     made = write_report(results.runs, Sources(folder, manifest, root), place, clips=clips, single_file=single_file)

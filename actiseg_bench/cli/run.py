@@ -14,13 +14,14 @@ from actiseg_bench.cli.base import (
     build_manifest,
     continued_later,
     recipe_has_noise,
+    say_compiling,
     wide_console,
 )
 from actiseg_bench.cli.forecast import print_forecast
 from actiseg_bench.cli.options import with_flags_of
 from actiseg_bench.grid.options import RunOptions
+from actiseg_noise.application import number_reader
 from actiseg_noise.errors import raise_if
-from actiseg_noise.terminal import number_reader
 
 if TYPE_CHECKING:
     from actiseg_bench.grid.run import GridOutcome
@@ -54,6 +55,7 @@ def run(
     With --shard I/N, one part of the runs is made, beside others at work in the same --out; the command without it
     makes what is missing and prints the leaderboard of all.
     """
+    from actiseg_noise.borders.processes import loading
     from actiseg_noise.terminal import printed_results
 
     raise_if(time is not None and not dry_run, "--time goes with --dry-run: a run says what it takes by itself")
@@ -62,12 +64,12 @@ def run(
         print_forecast(options, time, as_json=json)
         return
     with continued_later(f"finished runs are kept in {options.out}, and the same command continues from there."):
-        import actiseg_noise
-        from actiseg_bench.cli.progress import GridProgress
-        from actiseg_bench.grid.plan import make_runs
-        from actiseg_bench.results.provenance import set_loaded_aside
+        with loading():
+            import actiseg_noise
+            from actiseg_bench.cli.progress import GridProgress
+            from actiseg_bench.grid.plan import make_runs
 
-        set_loaded_aside()
+        say_compiling(options)
         known = {"find_root": actiseg_noise.dataset_root, "recipe_has_noise": recipe_has_noise}
         outcome = make_runs(options, build_manifest, GridProgress(), **known)  # type: ignore[arg-type]
     with printed_results(options.out):

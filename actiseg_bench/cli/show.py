@@ -13,7 +13,7 @@ from actiseg_noise.errors import UnknownNameError
 
 @app.command()
 def leaderboard(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run'.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run', or its address.")],
     form: Annotated[str, typer.Option("--format", metavar="NAME", help="table, md, csv, latex, or html.")] = "table",
     metrics: Annotated[
         str | None,
@@ -25,6 +25,7 @@ def leaderboard(
 
     Results that cannot be read are named and left out; the exit code is 1 then.
     """
+    from actiseg_bench.grid.addresses import local_runs
     from actiseg_bench.report.cells import read_metrics
     from actiseg_bench.report.leaderboard import leaderboard as make_leaderboard
     from actiseg_bench.report.render import FORMATS, print_leaderboards, to_json
@@ -34,7 +35,7 @@ def leaderboard(
     if form not in FORMATS:
         raise UnknownNameError("format", form, FORMATS)
     columns = read_metrics(metrics)
-    results = read_results(folder)
+    results = read_results(local_runs(folder))
     boards = make_leaderboard(results)
     if json:
         print_json(to_json(boards))
@@ -54,9 +55,11 @@ def list_(
 ) -> None:
     """List what there is."""
     from actiseg_bench.cli.listing import list_things
+    from actiseg_noise.borders.processes import loading
     from actiseg_noise.terminal import print_json, print_table
 
-    rows = list_things(kind, protocol)
+    with loading():
+        rows = list_things(kind, protocol)
     if json:
         print_json(rows)
     else:

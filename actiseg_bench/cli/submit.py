@@ -22,7 +22,8 @@ def submit(
 
     It holds results, configuration, provenance and the tables of object-frames; predictions by their digest alone.
     """
-    from actiseg_bench.grid.submission import list_submittable, write_submission
+    from actiseg_bench.grid.submission import write_submission
+    from actiseg_bench.grid.submittable import list_submittable
     from actiseg_noise.terminal import print_json, print_text
 
     runs = list_submittable(folder)

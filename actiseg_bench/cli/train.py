@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from actiseg_bench.cli.base import AsJson, TextEncoder, app, continued_later
+from actiseg_bench.cli.base import AsJson, TextEncoder, app, continued_later, say_compiling
 from actiseg_bench.cli.options import with_flags_of
 from actiseg_bench.training.options import TrainOptions
 
@@ -30,26 +31,29 @@ def train(options: TrainOptions, text_encoder: TextEncoder = None, json: AsJson 
 
 def _train(options: TrainOptions) -> dict[str, Any] | None:
     """Train, one process at a time; None in the helpers of a process that trains on several devices."""
-    from actiseg_bench.cli.progress import step_progress
-    from actiseg_bench.data.image_root import check_usable
-    from actiseg_bench.device import pick_device
-    from actiseg_bench.training.config import WINDOW
-    from actiseg_bench.training.folder import is_first_process, train_to
-    from actiseg_bench.training.train import make_networks
     from actiseg_noise import read_manifest
     from actiseg_noise.borders.locks import locked
     from actiseg_noise.borders.preemption import PreemptedError
-    from actiseg_noise.borders.processes import end_with_launcher
+    from actiseg_noise.borders.processes import end_with_launcher, loading
     from actiseg_noise.borders.remote import shown
+
+    with loading():
+        from actiseg_bench.cli.progress import step_progress
+        from actiseg_bench.data.image_root import check_usable
+        from actiseg_bench.device import pick_device
+        from actiseg_bench.training.config import WINDOW
+        from actiseg_bench.training.folder import is_first_process, train_to
+        from actiseg_bench.training.train import make_networks
 
     config, out, labels = options.run_config(), options.out, (options.manifest, options.root)
     check_usable(read_manifest(options.manifest), options.root)
-    make_networks(config, 1, pick_device(config.device))
+    make_networks(replace(config, compile=False), 1, pick_device(config.device))
     if not is_first_process():
         end_with_launcher()
         with suppress(PreemptedError):  # the first process says it, when its checkpoint is written
             train_to(out, config, *labels, save_every=options.save_every, workers=options.workers)
         return None
+    say_compiling(options)
     items = config.train.clips_per_batch
     unit = "windows" if config.train.item == WINDOW else "clips"
     kept: dict[str, Any] = {"save_every": options.save_every, "workers": options.workers}

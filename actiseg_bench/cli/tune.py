@@ -23,12 +23,14 @@ def tune(options: TuneOptions, text_encoder: TextEncoder = None, json: AsJson = 
 
     Every strategy has equally many trials. The same command continues after a stop.
     """
+    from actiseg_noise.borders.processes import loading
     from actiseg_noise.terminal import printed_results
 
     kept = f"finished trials and runs are kept in {options.out}, and the same command continues from there."
     with continued_later(kept):
-        from actiseg_bench.cli.progress import GridProgress
-        from actiseg_bench.tuning.run import make_tuning
+        with loading():
+            from actiseg_bench.cli.progress import GridProgress
+            from actiseg_bench.tuning.run import make_tuning
 
         made = make_tuning(options, build_manifest, GridProgress())
     with printed_results(options.out):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @app.command()
 def verify(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run'.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where runs are: the --out of 'run', or its address.")],
     eval_manifest: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="The evaluation labels. [default: below DIR/manifests, by digest]"),
@@ -37,10 +37,11 @@ def verify(
     """
     from actiseg_bench.check.verify import verify_runs
     from actiseg_bench.cli.progress import count_progress
+    from actiseg_bench.grid.addresses import local_runs
     from actiseg_noise.terminal import print_json
 
     with count_progress("verifying runs") as on_run:
-        verdict = verify_runs(folder, eval_manifest, on_run, root=root, eval_root=eval_root)
+        verdict = verify_runs(local_runs(folder), eval_manifest, on_run, root=root, eval_root=eval_root)
     if json:
         findings = [finding.to_json() for finding in verdict.findings]
         unchecked = [{"what": what, "why": why, "runs": list(runs)} for (what, why), runs in verdict.unchecked.items()]
