@@ -1,15 +1,23 @@
 """Small real manifests of the embedded dataset, built once per session; which tests are slow."""
 
 import gc
+import json
 import os
 import signal
+import sys
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dictionaries import write_wordnet
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import best_match
 
 import actiseg_noise
+from actiseg_noise import terminal
+from actiseg_noise.application import find_forms
 
 os.environ.setdefault("GOMP_SPINCOUNT", "10000")  # before torch: threads that spin for long slow a shared machine
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -100,3 +108,22 @@ def build(root: Path, recipe: str) -> Path:
     return actiseg_noise.build(
         "kitchen", root=root, split="val", recipe=recipe, out=out, limit=8, allow_eval=True, workers=1, gate=False
     )
+
+
+@pytest.fixture(autouse=True)
+def checked_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hold all that a command prints with ``--json`` against its schema, in every test that runs one in its process."""
+    printed = terminal.print_json
+
+    def print_checked(data: Any) -> None:
+        tool, words = sys.argv[0], [word for word in sys.argv[1:] if not word.startswith("-")]
+        if tool in ("actiseg-noise", "actiseg-bench"):
+            forms = find_forms(f"{tool.replace('-', '_')}.cli.json_forms")
+            pairs = [" ".join(pair) for pair in pairwise(words)]
+            command = next(name for name in (*pairs, *words) if name in forms)
+            seen = json.loads(json.dumps(terminal._finite(data)))
+            if wrong := best_match(Draft202012Validator(forms[command]).iter_errors(seen)):
+                raise wrong
+        printed(data)
+
+    monkeypatch.setattr(terminal, "print_json", print_checked)

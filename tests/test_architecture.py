@@ -13,9 +13,10 @@ MODULES = sorted(path for name in ("actiseg_noise", "actiseg_bench") for path in
 
 # A layer may import the layers before it and itself; layers in one tuple do not see each other.
 NOISE_LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "progress", "markdown", "plot_style", "plain", "version"),
-    ("fields", "registry", "key", "recipe_families"),
+    ("errors", "progress", "logs", "json_schema", "markdown", "plot_style", "plain", "version"),
+    ("fields", "registry", "key", "recipe_families", "codes"),
     ("records", "masks"),
+    ("runs",),
     ("vocabulary",),
     ("borders",),
     ("datasets", "noises", "executors"),
@@ -26,17 +27,29 @@ NOISE_LAYERS: tuple[tuple[str, ...], ...] = (
     ("exchange", "view"),
     ("publishing",),
     ("terminal",),
+    ("progress_bars", "entry"),
+    ("application",),
     ("cli",),
     ("__main__",),
 )
 # What the bench may see of the noise package; the command line may also build a manifest that is missing.
 SEEN_BY_BENCH = (
-    *("", "read_manifest", "errors", "fields", "registry", "key", "masks", "records", "progress"),
+    *("", "read_manifest", "errors", "fields", "registry", "key", "masks", "runs", "records", "progress", "logs"),
     *("markdown", "plot_style", "plain", "version"),
-    *("borders", "manifest", "check", "web"),
+    *("borders", "manifest", "check", "web", "executors"),
 )
-SEEN_BY_ITS_CLI = (*SEEN_BY_BENCH, "terminal", "building", "datasets", "recipe")
-TERMINAL = ("cli", "terminal", "render")
+SEEN_BY_ITS_CLI = (
+    *SEEN_BY_BENCH,
+    "terminal",
+    "progress_bars",
+    "entry",
+    "application",
+    "json_schema",
+    "building",
+    "datasets",
+    "recipe",
+)
+TERMINAL = ("cli", "terminal", "progress_bars", "entry", "application", "render")
 BENCH_SIBLINGS = ("data", "models", "strategies", "metrics")
 # A room may import the rooms before it and itself; what lies outside of rooms is shared by all.
 BENCH_ROOMS = (

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -52,7 +54,7 @@ def test_a_word_that_is_no_option_is_an_error_of_one_line(say: Say, cli: ModuleT
 def test_a_command_that_is_not_there_proposes_one(say: Say, cli: ModuleType) -> None:
     code, _, told = say(cli, "verif")
     assert code == 2
-    assert told.startswith("error: no such command 'verif'. Did you mean 'verify'?")
+    assert told.startswith("error: no such command 'verif'. Did you mean 'verify'? See '")
 
 
 def test_a_value_of_another_type_names_its_option(say: Say) -> None:
@@ -113,3 +115,64 @@ def test_doctor_ends_with_1_where_something_is_wrong(say: Say, monkeypatch: pyte
     assert code == 1
     assert "free some" in printed
     assert "no such folder" in printed
+
+
+BUILD = ("build", "--dataset", "kitchen", "--flip", "30%", "--limit", 2, "--force")
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_quiet_leaves_the_result_and_says_nothing_else(say: Say, tmp_path: Path, before: bool) -> None:
+    words = (*BUILD, "--out", tmp_path / "m")
+    _, usual, told = say(actiseg_noise.cli, *words)
+    assert "next: " in told
+    code, printed, told = say(actiseg_noise.cli, *(("-q", *words) if before else (*words, "--quiet")))
+    assert (code, printed, told) == (0, usual, "")
+
+
+def test_quiet_leaves_warnings_and_errors(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("ACTISEG_DATA", raising=False)
+    monkeypatch.setattr("actiseg_noise.borders.roots.Path.home", _no_home)
+    code, _, told = say(actiseg_noise.cli, "-q", "datasets")
+    assert code == 0
+    assert told.startswith("warning: no home folder is known")
+    code, _, told = say(actiseg_noise.cli, "--log-level", "error", "datasets")
+    assert (code, told) == (0, "")
+    code, _, told = say(actiseg_noise.cli, "-q", "--log-level", "error", "inspect", tmp_path / "nowhere")
+    assert code == 2
+    assert told.startswith("error: ")
+
+
+def _no_home() -> Path:
+    raise RuntimeError
+
+
+def test_what_is_logged_goes_to_standard_error_and_never_into_json(say: Say, tmp_path: Path) -> None:
+    words = (*BUILD, "--out", tmp_path / "m", "--workers", 1, "--json")
+    code, printed, told = say(actiseg_noise.cli, *words, "--log-level", "debug")
+    assert code == 0
+    assert json.loads(printed)["path"] == str(tmp_path / "m")
+    assert re.search(r"^\d\d:\d\d:\d\d info borders.roots: dataset kitchen: ", told, re.MULTILINE)
+    assert re.search(r"^\d\d:\d\d:\d\d debug building.chunk: chunk \S+: 2 clips$", told, re.MULTILINE)
+    _, _, told = say(actiseg_noise.cli, "inspect", tmp_path / "m", "--log-level", "debug")
+    assert f"debug manifest.parquet: opening {tmp_path / 'm' / 'clips.parquet'}" in told
+    _, _, told = say(actiseg_noise.cli, *words, "--log-level", "INFO")
+    assert " info " in told
+    assert " debug " not in told
+    _, _, told = say(actiseg_noise.cli, *words)
+    assert " info " not in told
+    assert logging.getLogger("actiseg_noise").handlers == []
+
+
+def test_worker_processes_log_as_their_parent_does(say: Say, tmp_path: Path) -> None:
+    words = ("build", "--dataset", "kitchen", "--flip", "30%", "--out", tmp_path / "m", "--workers", 2)
+    code, _, told = say(actiseg_noise.cli, *words, "--log-level", "debug", "-q")
+    assert code == 0
+    assert "2 worker processes" in told
+    assert told.count("debug building.chunk: chunk ") > 4
+
+
+def test_an_unknown_level_is_an_error_that_proposes_one(say: Say) -> None:
+    code, printed, told = say(actiseg_bench.cli, "doctor", "--log-level", "deb")
+    assert (code, printed) == (2, "")
+    assert "Did you mean 'debug'?" in told

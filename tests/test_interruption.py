@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from actiseg_noise.terminal import InterruptedCommandError, run_app
+from actiseg_noise.entry import InterruptedCommandError, run_app
 
 INTERRUPTED_AT_IMPORT = """
 import sys

@@ -23,6 +23,7 @@ from pycocotools import mask as coco
 import actiseg_noise
 from tools.soak import attempt as trying
 from tools.soak.attempt import NOISE, Attempt, Limits, attempt, session_of, start
+from tools.soak.clusters import MARK, Cluster, Victim, count_left, disturb
 from tools.soak.edits import subjects_of
 from tools.soak.kills import VICTIMS
 from tools.soak.outputs import differences, snapshot
@@ -293,3 +294,42 @@ def test_a_tiny_soak_finds_nothing(kitchen_root: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Edits: 4 tries" in done.stdout
     assert "Kills: 1 tries" in done.stdout
+
+
+# --- clusters
+
+
+def left_running(mark: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(["sleep", "60"], env={**os.environ, MARK: mark})
+
+
+def test_a_process_that_outlives_a_cluster_is_a_fault_and_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.soak.clusters.PATIENCE_S", 0.1)
+    assert count_left("of nobody") == []
+    process = left_running("of this test")
+    assert count_left("of this test") == ["a process is left: sleep 60 "]
+    assert process.wait(10) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("command", "faults"),
+    [
+        (("sh", "-c", "exit 0"), []),
+        (("sh", "-c", "exit 3"), ["exit code 3"]),
+        (("sh", "-c", "echo 'Traceback (most recent call last)'"), ["traceback: "]),
+    ],
+)
+def test_how_a_command_of_a_cluster_ends_is_judged(tmp_path: Path, command: tuple[str, ...], faults: list[str]) -> None:
+    cluster = Cluster(tmp_path, os.environ, address="tcp://nobody:1")
+    kind, _, found = disturb(draws(0), Victim("x", command, seconds=100.0), cluster, tmp_path, tmp_path / "log")
+    assert kind == "ended before the kill"
+    assert [one[: len(expected)] for one, expected in zip(found, faults, strict=True)] == faults
+
+
+def test_a_worker_that_is_killed_must_not_end_the_command(tmp_path: Path) -> None:
+    worker = subprocess.Popen(["sleep", "60"])
+    cluster = Cluster(tmp_path, os.environ, workers=[worker], address="tcp://nobody:1")
+    script = f"while kill -0 {worker.pid} 2>/dev/null; do sleep 0.05; done; exit 2"
+    target = next(seed for seed in range(50) if draws(seed).choices(["worker", "other"], [5, 5])[0] == "worker")
+    kind, _, found = disturb(draws(target), Victim("x", ("sh", "-c", script), 0.2), cluster, tmp_path, tmp_path / "log")
+    assert (kind, found) == ("SIGKILL to worker", ["exit code 2, expected one of [0]"])

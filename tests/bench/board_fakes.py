@@ -12,10 +12,11 @@ from bench_fakes import make_result
 from rich.console import Console
 
 from actiseg_bench.metrics.failure_modes import MODES
-from actiseg_bench.report.bootstrap import ClipSums
+from actiseg_bench.report.board import Leaderboard
+from actiseg_bench.report.bootstrap import COMPARED, ClipSums
 from actiseg_bench.report.render import print_leaderboards
 from actiseg_bench.report.study import Study, make_studies
-from actiseg_bench.report.table import Leaderboard, make_leaderboards
+from actiseg_bench.report.table import make_leaderboards
 from actiseg_bench.results.result import RunResult
 from actiseg_bench.results.stored import StoredRun
 
@@ -45,7 +46,7 @@ def equal_on_clips(**shift: float) -> Callable[[RunResult], ClipSums]:
     def sums(result: RunResult) -> ClipSums:
         mean, move = result.scores["giou"] or 0.0, shift.get(result.strategy, 0.0)
         scores = np.array([mean - move, mean + move, mean - move, mean + move])
-        top = np.repeat(scores[None, :, None], 6, 2)
+        top = np.repeat(scores[None, :, None], len(COMPARED), 2)
         return ClipSums(("a", "b", "c", "d"), top, np.ones_like(top))
 
     return sums

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import dataclass
 
 from actiseg_bench.training.loading import BatchReader, Loaded, Request
 
@@ -15,3 +16,11 @@ class FatalReader(BatchReader):
         if request.step == FATAL_STEP:
             os.kill(os.getpid(), signal.SIGKILL)
         return super().__getitem__(request)
+
+
+@dataclass
+class OneOf:
+    """What a process sees of several."""
+
+    global_rank: int
+    world_size: int

@@ -105,7 +105,7 @@ def test_run_builds_trains_scores_and_prints_and_the_next_time_keeps_it_all(
         line.split()[0].rstrip("†")
         for line in printed.splitlines()
         if line.startswith(("silent", "start", "base", "co_"))
-        and line.split()[1][0] in "0123456789"  # no line of a note
+        and line.split()[1][0] in "0123456789–"  # no line of a note
     ] == [
         "silent",
         "start",

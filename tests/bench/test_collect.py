@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -269,7 +270,8 @@ def test_other_labels_of_one_name_come_along_under_another(places: Path, tmp_pat
 
 def test_it_is_said_what_came_and_what_did_not(places: Path, tmp_path: Path, cli: Cli) -> None:
     code, printed, told = cli("collect", places / "1", places / "2", "--out", tmp_path / "all")
-    assert (code, told) == (0, "")
+    assert code == 0
+    assert re.fullmatch(r"next: actiseg-bench verify \S+all \| actiseg-bench leaderboard \S+all", told)
     count = len(read_results(tmp_path / "all"))
     assert f"{tmp_path / 'all'}: {count} runs, {count} of them new; 2 manifests came along." in " ".join(
         printed.split()

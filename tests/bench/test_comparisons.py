@@ -75,6 +75,8 @@ def test_one_training_seed_on_several_draws_marks_nothing() -> None:
     found = board(*drawn(0, *one), *drawn(1, *one), *drawn(2, *one))
     assert not any(row.best for row in found.blocks[0].rows)
     assert any(note.startswith("A single training seed: nothing is marked") for note in found.notes)
+    more = board(*seeds(0.9), *seeds(0.1, 0.2, strategy="baseline"))
+    assert any(note.startswith("A single training seed in clean gce-faithful: nothing") for note in more.notes)
 
 
 def test_a_run_that_is_missing_is_named_and_the_row_says_of_how_many() -> None:

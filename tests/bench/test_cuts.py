@@ -91,11 +91,25 @@ def test_a_mask_read_where_it_is_seen_is_the_part_of_the_whole_one(
         assert np.abs(average(patch.values, patch.rows, patch.columns, cut, cut.size) - expected).max() < 3e-6
 
 
+def test_a_mask_of_which_one_side_grows_is_resized_whole() -> None:
+    mask = np.zeros((10, 39), bool)
+    mask[4:6, 27:37] = True
+    seen = np.zeros((58, 30), np.uint8)
+    (patch,) = read_patches([code(mask)], (58, 30))
+    assert patch is not None
+    seen[slice(*patch.rows), slice(*patch.columns)] = patch.values
+    assert np.array_equal(seen, cv2.resize(mask.view(np.uint8) * 255, (30, 58), interpolation=cv2.INTER_AREA))
+
+
 def test_a_part_can_stand_alone_where_the_grid_of_pixels_begins_anew() -> None:
-    assert aligned(1080, 480, Span(5, 9)) == (Span(9, 27), Span(4, 12))  # 9 pixels become 4
-    assert aligned(1920, 856, Span(0, 108)) == (Span(0, 480), Span(0, 214))  # 240 become 107
-    assert aligned(7, 5, Span(2, 3)) == (Span(0, 7), Span(0, 5))
-    assert aligned(5, 10, Span(2, 3)) == (Span(0, 5), Span(0, 10))  # it grows
+    wanted = Span(5, 9), Span(0, 108)
+    assert aligned((1080, 1920), (480, 856), wanted) == [
+        (Span(9, 27), Span(4, 12)),  # 9 pixels become 4
+        (Span(0, 480), Span(0, 214)),  # 240 become 107
+    ]
+    assert aligned((7, 7), (5, 7), (Span(2, 3), Span(2, 3))) == [(Span(0, 7), Span(0, 5)), (Span(2, 3), Span(2, 3))]
+    whole = [(Span(0, 5), Span(0, 10)), (Span(0, 8), Span(0, 4))]  # one side grows
+    assert aligned((5, 8), (10, 4), (Span(2, 3), Span(2, 3))) == whole
 
 
 def test_several_masks_are_read_in_one_pass_and_a_wrong_one_is_named() -> None:

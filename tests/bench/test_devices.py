@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 import torch
+from loading_fakes import OneOf
 from train_fakes import make_batch, make_item
 
 from actiseg_bench.records import Batch, collate
@@ -86,12 +87,62 @@ def test_selection_is_counted_over_all_devices(noisy_val: Path, kitchen_root: Pa
     assert found[0][0]["samples"]["precision"] is not None
 
 
-@dataclass
-class OneOf:
-    """What a process sees of several."""
+WINDOWS = """
+title = "windows"
+[train]
+item = "window"
+frames_per_clip = 2
+clips_per_batch = 2
+[train.augment.scales]
+sides = [48, 64]
+long_side = 96
+crop_from = [80, 96]
+crop_sides = [40, 80]
+[train.augment.distort]
+chance = 0.5
+"""
+NOTHING_KEPT = """
+from actiseg_bench.data.manifest_dataset import ManifestDataset
+ManifestDataset._fits = lambda self: False
+"""
+BROKEN_IN_THE_SECOND = (
+    NOTHING_KEPT
+    + """
+import os
+from actiseg_bench.data import cut_items
+from actiseg_noise.errors import DataError
+from actiseg_bench.training.loading import BatchReader, Loaded
 
-    global_rank: int
-    world_size: int
+plain = BatchReader.__getitem__
+
+def read(self, request):
+    if request.step == 2 and os.environ.get("LOCAL_RANK") == "1":
+        return Loaded(request, (), None, error=DataError("broken.jpg: not a readable image."))
+    return plain(self, request)
+
+BatchReader.__getitem__ = read
+"""
+)
+
+
+def test_devices_that_read_their_shares_learn_what_one_does_and_stop_together(
+    noisy_val: Path, kitchen_root: Path, tmp_path: Path
+) -> None:
+    one, two, broken = (tmp_path / name for name in ("one", "two", "broken"))
+    (tmp_path / "windows.toml").write_text(WINDOWS)
+    how = ["--config", tmp_path / "windows.toml", "--model", "referformer-mini", "--clips", 3, "--workers", 0]
+    for folder, devices in ((one, 1), (two, 2)):
+        code, error = train(folder, noisy_val, kitchen_root, devices, *how, before=NOTHING_KEPT)
+        assert code == 0, error
+    assert len(set(losses(one))) == 4
+    assert losses(two) == pytest.approx(losses(one), rel=1e-5)
+
+    code, error = train(broken, noisy_val, kitchen_root, 2, *how, before=BROKEN_IN_THE_SECOND)
+    assert code == 2, error
+    assert "broken.jpg: not a readable image. The 2 updates before it are in" in " ".join(error.split())
+    code, error = train(broken, noisy_val, kitchen_root, 1, *how, before=NOTHING_KEPT)
+    assert code == 0, error
+    assert losses(broken) == pytest.approx(losses(one), rel=1e-5)
 
 
 def test_an_update_is_shared_or_refused() -> None:

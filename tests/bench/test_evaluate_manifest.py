@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from bench_fakes import FakeManifest, arrow, fake_manifest, perfect, predict
 from PIL import Image
 
 import actiseg_noise
+from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.results.predictions import write_predictions
 from actiseg_bench.scoring.evaluate import evaluate
@@ -24,7 +27,7 @@ from actiseg_bench.scoring.measure import measure
 from actiseg_bench.training.checkpoint import save_networks
 from actiseg_bench.training.config import RunConfig
 from actiseg_noise.borders.images import write_index_mask
-from actiseg_noise.errors import ActisegError, DataError
+from actiseg_noise.errors import ActisegError, DataError, ManifestError
 from actiseg_noise.manifest.schema import ACTION_TABLES
 
 Cli = Callable[..., tuple[int, str, str]]
@@ -175,6 +178,24 @@ def test_stored_predictions_are_scored_as_they_are(tmp_path: Path, clean_val: Pa
             evaluate(tmp_path / "p.parquet", manifest=clean_val, **{name: value})
     with pytest.raises(ActisegError, match="--merge, --missing, --resize, --unknown-ids goes with a folder of masks"):
         evaluate(tmp_path / "p.parquet", manifest=clean_val, merge=True, **rules)
+
+
+def test_a_manifest_that_lost_rows_is_not_used(cli: Cli, clean_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(clean_val, tmp_path / "m"))
+    pq.write_table(pq.read_table(folder / "masks.parquet").slice(0, 2), folder / "masks.parquet")
+    given = ["--manifest", folder, "--out", tmp_path / "out"]
+    for words in (
+        ["train", "--strategy", "baseline", "--root", kitchen_root, *given],
+        ["predict", "--root", kitchen_root, *given],
+        ["evaluate", "--pred", tmp_path, "--manifest", folder],
+        ["audit", *given],
+        ["run", "--strategy", "baseline", "--eval-manifest", clean_val, *given],
+    ):
+        code, _, error = cli(*words)
+        assert (code, "in masks, its files have 2. Fetch the manifest again" in error) == (2, True), error
+    with pytest.raises(ManifestError, match="manifest.json counts other rows than there are: "):
+        ManifestDataset(folder, kitchen_root)
+    assert not (tmp_path / "out").exists()
 
 
 def test_options_that_do_not_go_together_are_refused(cli: Cli, tmp_path: Path, clean_val: Path) -> None:

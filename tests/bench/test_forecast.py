@@ -11,7 +11,8 @@ import pytest
 from deposits import save_frame, write_vost
 from forging import edit_info
 
-from actiseg_bench.grid.forecast import Forecast, StrategyForecast, time_steps
+from actiseg_bench.grid.forecast import Forecast, StrategyForecast
+from actiseg_bench.grid.timing import time_steps
 from actiseg_bench.grid.tracks import open_track
 from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_noise.errors import ActisegError

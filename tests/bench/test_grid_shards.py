@@ -23,9 +23,10 @@ from actiseg_bench.grid import plan, run
 from actiseg_bench.grid.collect import collect_runs
 from actiseg_bench.grid.options import RunOptions
 from actiseg_bench.grid.plan import make_runs
+from actiseg_bench.grid.protocols import load_protocol
 from actiseg_bench.grid.run import GridOutcome, OnProgress, Outcome, RunSpec
 from actiseg_bench.grid.shards import Shard
-from actiseg_bench.grid.tracks import load_protocol, manifest_finder
+from actiseg_bench.grid.tracks import manifest_finder
 from actiseg_bench.report.leaderboard import leaderboard
 from actiseg_bench.results.stored import read_results
 from actiseg_noise.borders import drafts
@@ -102,7 +103,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         def __init__(self, base: Any, **_: Any) -> None:
             super().__init__({"steps": base.train.steps}, made=made)
 
-        def check(self, model: str) -> None:
+        def check(self, model: str, device: str | None = None) -> None:
             pass
 
         def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,9 @@ from bench_fakes import FakeRunner, make_track, run_grid
 
 from actiseg_bench.grid.jobs import at_once, list_gpus
 from actiseg_bench.grid.run import GridOutcome, OnProgress, Outcome, Reporter, RunSpec, collect, make_grid
+from actiseg_bench.models.compiling import NotCompiledWarning
 from actiseg_bench.results.stored import read_results
+from actiseg_noise.errors import ActisegWarning
 
 GRID = make_grid([make_track("clean", "a"), make_track("text-40", "b")], ("baseline", "gce"), "faithful", 1, "tiny")
 
@@ -39,6 +42,15 @@ class Broken(FakeRunner):
     def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
         if spec.name == "text-40 baseline-faithful seed 0":
             raise RuntimeError("out of luck")
+        return super().execute(spec, folder, on_progress)
+
+
+@dataclass
+class Warns(FakeRunner):
+    """Warns in every run of what a training finds out."""
+
+    def execute(self, spec: RunSpec, folder: Path, on_progress: OnProgress) -> Outcome:
+        warnings.warn("--compile: torch cannot compile here; it goes on without", NotCompiledWarning, 2)
         return super().execute(spec, folder, on_progress)
 
 
@@ -75,6 +87,16 @@ def test_a_process_that_is_killed_fails_its_run_alone(tmp_path: Path) -> None:
     assert len(found.results) == len(GRID) - 1
 
 
+def test_what_several_processes_warn_of_is_said_once_and_by_the_parent(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("default", ActisegWarning)  # as a command has it
+        found, _ = run(Warns(), tmp_path)
+    assert [str(one.message) for one in said] == ["--compile: torch cannot compile here; it goes on without"]
+    assert (found.failed, capfd.readouterr().err) == ([], "")
+
+
 def test_an_error_is_told_and_its_traceback_kept(tmp_path: Path) -> None:
     found, _ = run(Broken(), tmp_path)
     assert found.failed == [("text-40 baseline-faithful seed 0", "RuntimeError: out of luck")]
@@ -100,6 +122,7 @@ class SlowToStart(FakeRunner):
 
     def __setstate__(self, state: dict[str, object]) -> None:
         vars(self).update(state)
+        Path(f"{sys.argv[1]}.unpacks-{os.getpid()}").touch()  # beside the folder of the grid
         time.sleep(30)
 
 
@@ -177,8 +200,7 @@ def test_workers_of_a_killed_parent_are_gone_within_2_s_and_the_rerun_does_not_c
         if runner == "Endless":
             assert wait_until(lambda: count_started(tmp_path / "out") == 2, 60)
         else:
-            assert wait_until(lambda: len(children_of(parent.pid)) >= 2, 60)
-            time.sleep(1)
+            assert wait_until(lambda: len(list(tmp_path.glob("out.unpacks-*"))) == 2, 60)
         children = children_of(parent.pid)
         parent.kill()
         parent.wait()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
 from bench_fakes import make_result
-from board_fakes import SILENT, START, board, seeds, shown
+from board_fakes import SILENT, START, board, equal_on_clips, seeds, shown
 
 from actiseg_bench.report.extras import EXTRAS
 from actiseg_bench.report.latex import render_latex
@@ -142,6 +143,26 @@ def test_what_stands_beside_the_metrics_is_shown_and_marked_nowhere() -> None:
         assert len(headers) == (2 if width == 80 else 1)
     assert any(note.startswith("J&F is volumetric") for note in found.notes)
     assert "p_jf_volume" not in render_csv([found])
+
+
+def test_ungated_masks_are_compared_as_the_six_metrics_are() -> None:
+    """Rows whose six scores are equal and whose masks behind the head are not."""
+    runs = [*seeds(0.6, 0.61, 0.62), *seeds(0.5, 0.51, 0.52, strategy="baseline"), START]
+
+    def beside(result: RunResult) -> dict[str, float | None]:
+        return dict.fromkeys(EXTRAS) | {"p_miou_ungated": result.scores["giou"]}
+
+    (found,) = make_leaderboards(runs, equal_on_clips(gce=0.1), beside)
+    rows = {row.strategy: row for row in found.blocks[0].rows}
+    assert "p_miou_ungated" in rows["gce"].best
+    gap = rows["baseline"].to_best["p_miou_ungated"]
+    assert gap.mean == pytest.approx(-0.1)
+    assert any("ungated against gce: baseline -10.0 points" in note for note in found.notes)
+    table = render_csv([found], ["p_miou_ungated"]).splitlines()
+    assert "p_miou_ungated_mark" in table[0]
+    assert any(",best," in line for line in table)
+    (older,) = make_leaderboards(runs, equal_on_clips(gce=0.1))
+    assert all("p_miou_ungated" not in row.to_best for row in older.blocks[0].rows)
 
 
 def test_updates_are_those_of_all_networks_together() -> None:

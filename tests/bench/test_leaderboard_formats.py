@@ -15,10 +15,11 @@ from board_fakes import SILENT, START, equal_on_clips, printed, seeds, shown
 from rich.cells import cell_len
 from rich.console import Console
 
+from actiseg_bench.report.board import Leaderboard
 from actiseg_bench.report.cells import CHOICES, HEADER, read_metrics
 from actiseg_bench.report.latex import escape, render_latex
 from actiseg_bench.report.render import RENDERERS, print_leaderboards, render_csv, render_markdown, to_json
-from actiseg_bench.report.table import Leaderboard, make_leaderboards
+from actiseg_bench.report.table import make_leaderboards
 from actiseg_bench.report.web import render_html
 from actiseg_bench.results.result import RunResult
 from actiseg_noise.errors import ActisegError
@@ -67,7 +68,7 @@ def test_a_markdown_table_has_a_section_per_track_and_a_summary() -> None:
     text = render_markdown(make_leaderboards([make_result(), make_result(track="text-40", scores={"giou": 0.25})]))
     assert "# Leaderboard: tiny on kitchen" in text
     scores = "50.0 | 50.0 | 50.0 | 50.0 | 25.0 | 50.0 | 50.0 | 50.0"
-    assert f"| gce | faithful | 1 | {scores} | – | – | 10 | 1.0 | 100 | – | – | – |" in text
+    assert f"| gce | faithful | 1 | {scores} | – | – | – | 10 | 1.0 | 100 | – | – | – |" in text
     assert "| gce | faithful | 50.0 / 50.0 | 25.0 / 50.0 |" in text
     assert "**" not in text
 

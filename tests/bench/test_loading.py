@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from loading_fakes import FATAL_STEP, FatalReader
+from loading_fakes import FATAL_STEP, FatalReader, OneOf
 from torch.utils.data import _utils
 from unplugged import UnpluggedError
 
@@ -25,6 +25,7 @@ from actiseg_bench.records import Batch
 from actiseg_bench.training.batches import make_batch, read_batch
 from actiseg_bench.training.checkpoint import read_tensors
 from actiseg_bench.training.config import RunConfig, TrainConfig
+from actiseg_bench.training.devices import Devices
 from actiseg_bench.training.folder import train_to
 from actiseg_bench.training.items import make_sampler, open_training
 from actiseg_bench.training.loading import (
@@ -46,6 +47,15 @@ CUTS = AugmentConfig(brightness=0, contrast=0, colour=0, scales=SCALES, distort=
 WINDOWS = TrainConfig(steps=5, item="window", frames_per_clip=2, clips_per_batch=24, action_weights=True, augment=CUTS)
 CLIPS = TrainConfig(steps=5, clips_per_batch=4, samples_per_clip=2, frames_per_clip=2)
 CONFIG = RunConfig(start_weights="none", threads=1, device="cpu", train=WINDOWS)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Compute with one thread, as the trainings here do: equal threads, equal sums of floats."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)
@@ -98,19 +108,45 @@ def test_any_number_of_processes_from_any_step_gives_the_same_batches(
 def test_clips_are_read_as_they_are_made_of_whole_items(data: ManifestDataset) -> None:
     plain = ManifestDataset(data.manifest, data.root, size=(48, 80), mask_stride=2, diagnose=True)
     config = replace(CONFIG, train=CLIPS)
-    assert_equal(read_batch(plain, [0, 1, 4], config, 7), make_batch([plain[i] for i in (0, 1, 4)], config, 7))
+    assert_equal(read_batch(plain, [0, 1, 4], config, 7)[0], make_batch([plain[i] for i in (0, 1, 4)], config, 7))
 
 
 @pytest.mark.parametrize("step", range(6))
 def test_windows_are_read_in_their_cut_as_whole_pictures_are_cut(data: ManifestDataset, step: int) -> None:
     views = [view for batch in make_sampler(data, CONFIG) for view in batch][step * 8 : step * 8 + 3]
-    read = read_batch(data, views, CONFIG, step, views=2)
+    read, _ = read_batch(data, views, CONFIG, step, views=2)
     made = make_batch([data[view] for view in views], CONFIG, step, views=2, stride=data.mask_stride)
     assert (read.expressions, read.sample_ids, read.frame_idx) == (made.expressions, made.sample_ids, made.frame_idx)
     assert read.agrees is not None and made.agrees is not None
     assert (read.agrees != made.agrees).float().mean() < 1e-3  # a cell that is half wrong may be either
     for name in ("frames", "strong", "masks", "weights", "affine", "is_positive", "frames_of"):
         assert torch.allclose(getattr(read, name), getattr(made, name), atol=3e-6), name
+
+
+SHARED = replace(WINDOWS, expressions_per_window="all", clips_per_batch=2)
+
+
+@pytest.mark.parametrize("world", [2, 3])
+@pytest.mark.parametrize("train", [WINDOWS, SHARED, CLIPS], ids=["windows", "all expressions", "clips"])
+def test_a_process_of_several_reads_its_share_and_nothing_else(
+    data: ManifestDataset, train: TrainConfig, world: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, read = replace(CONFIG, train=train), []
+    plain = ManifestDataset.read_picture
+    monkeypatch.setattr(ManifestDataset, "read_picture", lambda *given: read.append(1) or plain(*given))
+    request = next(requests(data, config))
+    whole, counts, pictures = BatchReader(data, config, 2)[request], [], len(read)
+    assert whole.batch is not None and whole.samples is None
+    for rank in range(world):
+        read.clear()
+        part = BatchReader(data, config, 2, rank, world)[request]
+        counts.append(len(read))
+        assert part.batch is not None and part.samples == len(whole.batch)
+        assert_equal(part.batch, Devices(OneOf(rank, world)).share(whole.batch))  # type: ignore[arg-type]
+    if len(whole.batch.frames) < world:  # a sequence is read by all that have a sample on it
+        assert max(counts) <= pictures
+    else:
+        assert sum(counts) == pictures
 
 
 def test_a_training_goes_on_from_every_step_with_another_number_of_processes(
@@ -146,8 +182,11 @@ def test_a_picture_that_breaks_stops_a_training_whole(noisy_val: Path, kitchen_r
             path.write_bytes(path.read_bytes()[:2000])
 
     message = r"\.jpg: not a readable image .*truncated.* The (\d) updates before it are in .*training\.safetensors"
-    with pytest.raises(DataError, match=message):
+    before = set(active_children())
+    with pytest.raises(DataError, match=message) as caught:
         train_to(tmp_path / "part", config, noisy_val, root, workers=1, on_progress=break_all)
+    assert not set(active_children()) - before
+    assert caught.tb is not None
     assert 1 <= read_tensors(tmp_path / "part" / "training.safetensors")[1]["step"] < 9
     shutil.copytree(kitchen_root, root, dirs_exist_ok=True)
     assert train_to(tmp_path / "part", config, noisy_val, root, workers=0)["losses"] == whole["losses"]
@@ -189,12 +228,90 @@ config = RunConfig(start_weights="none", threads=1, device="cpu", train=train)
 print(len(train_run(config, Path(sys.argv[1]), Path(sys.argv[2]), workers=1).networks), "network")
 """
 
+KILLED = (
+    SCRIPT.replace("steps=2", "steps=9")
+    .replace(
+        "workers=1",
+        "workers=2, on_progress=lambda *_: (print('one update', flush=True), __import__('time').sleep(600))",
+    )
+    .replace('print("begun")', "")
+)
+
+LEFT_OPEN = """
+import gc
+import sys
+from actiseg_bench.data.manifest_dataset import ManifestDataset
+from actiseg_bench.training.config import RunConfig, TrainConfig
+from actiseg_bench.training.loading import BatchReader, Request, iter_loaded
+gc.disable()
+ManifestDataset._fits = lambda self: False
+data = ManifestDataset(sys.argv[1], sys.argv[2], frames=2)
+config = RunConfig(start_weights="none", threads=1, train=TrainConfig(steps=9, clips_per_batch=1, frames_per_clip=2))
+loading = iter_loaded(BatchReader(data, config, 1), [Request(step, 0, (0,)) for step in range(9)], workers=2)
+print(next(loading).request.step)
+"""
+
+
+def test_a_script_ends_whose_processes_are_still_there(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text(LEFT_OPEN)
+    command = [sys.executable, str(tmp_path / "script.py"), str(noisy_val), str(kitchen_root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+
 
 def test_a_script_without_a_guard_is_not_run_again(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     command = [sys.executable, str(tmp_path / "script.py"), str(noisy_val), str(kitchen_root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "begun\n1 network\n", "")
+
+
+def test_no_process_outlives_a_training_that_is_killed(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    """All that a training starts holds its output open, so that this is closed when the last one has ended."""
+    (tmp_path / "script.py").write_text(KILLED)
+    command = [sys.executable, str(tmp_path / "script.py"), str(noisy_val), str(kitchen_root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as training:
+        assert training.stdout is not None
+        assert training.stdout.readline() == "one update\n"
+        training.kill()
+        assert training.communicate(timeout=30)[0] == ""
+
+
+SERVER_LOST = (
+    KILLED.replace("steps=9", "steps=400")
+    .replace("import sys\n", "import os, signal, sys\nfrom multiprocessing import forkserver\n")
+    .replace(
+        "lambda *_: (print('one update', flush=True), __import__('time').sleep(600))",
+        "lambda done, *_: done == 1 and os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)",
+    )
+)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a server of forks")
+@pytest.mark.parametrize("moment", ["start", "update"])
+def test_a_server_of_forks_that_is_killed_is_told_in_one_error(
+    noisy_val: Path, kitchen_root: Path, tmp_path: Path, moment: str
+) -> None:
+    script = SERVER_LOST if moment == "update" else SERVER_LOST.replace("train = ", LOST_AT_START + "train = ")
+    (tmp_path / "script.py").write_text(script)
+    command = [sys.executable, str(tmp_path / "script.py"), str(noisy_val), str(kitchen_root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback (most recent call last)") == 1  # the script's own, which catches nothing
+    assert "LoadingProcessError: a process that loads batches ended with the server that forks it" in done.stderr
+    assert "Process ForkServerProcess" not in done.stderr
+
+
+LOST_AT_START = """
+from actiseg_bench.training import loading
+listed = loading.multiprocessing.active_children
+def kill_first():
+    if forkserver._forkserver._forkserver_pid:
+        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+        __import__("time").sleep(0.5)
+    return listed()
+loading.multiprocessing.active_children = kill_first
+"""
 
 
 def test_processes_are_as_many_as_are_of_use(data: ManifestDataset, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from deposits import save_frame, save_mask
+from forging import edit_info
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -181,6 +182,7 @@ def test_masks_of_things_that_are_not_listed_are_named(
     rows = pq.read_table(tmp_path / "m" / f"{table}.parquet")
     kept = [row for row in rows.to_pylist() if (row["clip_id"], row.get("object_id", 1)) != ("val_00000a", 1)]
     pq.write_table(pa.Table.from_pylist(kept, rows.schema), tmp_path / "m" / f"{table}.parquet")
+    edit_info(tmp_path / "m", lambda data: data["counts"].update({table: len(kept)}))
     with pytest.raises(ManifestError, match=f"clip 'val_00000a', {message}"):
         open_clean(tmp_path / "m", kitchen_root, cache=False)[0]
 
@@ -189,6 +191,7 @@ def test_a_clip_listed_twice_is_named(clean_val: Path, kitchen_root: Path, tmp_p
     shutil.copytree(clean_val, tmp_path / "m")
     rows = pq.read_table(tmp_path / "m/clips.parquet")
     pq.write_table(pa.concat_tables([rows.slice(0, 1), rows]), tmp_path / "m/clips.parquet")
+    edit_info(tmp_path / "m", lambda data: data["counts"].update(clips=len(rows) + 1))
     with pytest.raises(ManifestError, match="clips.parquet has 2 rows of clip 'val_00000a', expected one"):
         open_clean(tmp_path / "m", kitchen_root, cache=False)[0]
 
@@ -418,3 +421,15 @@ def test_in_training_sides_are_whole_mask_pixels_and_fine_masks_as_large_as_fram
 def test_an_import_says_nothing_of_hands_and_narration(two_sizes: Path) -> None:
     with pytest.raises(ManifestError, match="the manifest does not say handbox and in_narration"):
         ManifestDataset(two_sizes / "m", two_sizes, weigh_actions=True)[0]
+
+
+@pytest.mark.parametrize("table", ["frames", "samples", "masks"])
+def test_rows_of_a_clip_in_two_places_are_refused_not_half_of_them_read(
+    clean_val: Path, kitchen_root: Path, tmp_path: Path, table: str
+) -> None:
+    shutil.copytree(clean_val, tmp_path / "m")
+    path = tmp_path / "m" / f"{table}.parquet"
+    rows = pq.read_table(path)
+    pq.write_table(pa.concat_tables([rows.slice(2), rows.slice(0, 2)]), path)
+    with pytest.raises(ManifestError, match=f"table {table}: rows of clip 'val_00000a' stand behind those of a later"):
+        open_clean(tmp_path / "m", kitchen_root)

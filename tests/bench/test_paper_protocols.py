@@ -14,7 +14,8 @@ from PIL import Image
 import actiseg_noise
 from actiseg_bench.grid.options import RunOptions
 from actiseg_bench.grid.plan import changed_id, make_plan
-from actiseg_bench.grid.tracks import check_roots, load_protocol, published_notes
+from actiseg_bench.grid.protocols import load_protocol, published_notes
+from actiseg_bench.grid.tracks import check_roots
 from actiseg_bench.results.stored import read_results
 from actiseg_noise.errors import ActisegError, DataError
 

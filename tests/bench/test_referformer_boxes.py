@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from actiseg_bench.models.referformer.boxes import EPS, boxes_of, corners, generalized_iou, inverse_sigmoid
+from actiseg_bench.models.referformer.boxes import EPS, bounded, boxes_of, corners, generalized_iou
 
 LEFT, RIGHT = (0.25, 0.5, 0.5, 1.0), (0.75, 0.5, 0.5, 1.0)  # the halves of the picture
 WHOLE, NOTHING = (0.5, 0.5, 1.0, 1.0), (0.0, 0.0, 0.0, 0.0)
@@ -15,7 +15,8 @@ CORNER = (0.125, 0.125, 0.25, 0.25)
 
 
 def test_corners_are_left_top_right_bottom() -> None:
-    assert corners(torch.tensor([(0.5, 0.25, 0.5, 0.25)])).tolist() == [[0.25, 0.125, 0.75, 0.375]]
+    low, high = corners(torch.tensor([(0.5, 0.25, 0.5, 0.25)]))
+    assert (low.tolist(), high.tolist()) == ([[0.25, 0.125]], [[0.75, 0.375]])
 
 
 @pytest.mark.parametrize(
@@ -67,9 +68,11 @@ def test_the_box_of_a_mask_goes_around_every_cell_above_zero() -> None:
     assert boxes_of(torch.tensor(masks).view(2, 2, 2, 4)).tolist() == [expected[:2], expected[2:]]
 
 
-def test_inverse_sigmoid_undoes_the_sigmoid_and_is_finite_at_its_ends() -> None:
-    assert inverse_sigmoid(torch.tensor([2.0, -3.0]).sigmoid()).tolist() == pytest.approx([2, -3], abs=1e-4)
+def test_logits_are_the_published_inverse_of_their_sigmoid_and_bounded_at_its_ends() -> None:
+    def published(p: torch.Tensor) -> torch.Tensor:
+        return torch.log(p.clamp(1e-5, 1) / (1 - p).clamp(1e-5, 1))
+
+    logits = torch.tensor([-math.inf, -30.0, -3.0, 0.0, 2.0, 30.0, math.inf], dtype=torch.float64)
+    assert torch.allclose(bounded(logits), published(logits.sigmoid()), atol=2e-5)
     end = math.log(1 / 1e-5)
-    assert inverse_sigmoid(torch.tensor([-1.0, 0.0, 0.5, 1.0, 2.0])).tolist() == pytest.approx(
-        [-end, -end, 0, end, end]
-    )
+    assert bounded(logits).tolist() == pytest.approx([-end, -end, -3, 0, 2, end, end])

@@ -11,8 +11,9 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from actiseg_bench.models.referformer import ReferFormerConfig
+from actiseg_bench.models.referformer.attention import Words, hear
 from actiseg_bench.models.referformer.network import Fusion, Score, box_head, input_projection
-from actiseg_bench.models.referformer.pixel_decoder import NormedConv, PixelDecoder, VisionLanguageBlock, Words
+from actiseg_bench.models.referformer.pixel_decoder import NormedConv, PixelDecoder, VisionLanguageBlock
 from actiseg_bench.models.referformer.transformer import FeedForward, Transformer, cell_centres
 
 SMALL = ReferFormerConfig(
@@ -113,7 +114,7 @@ def test_mask_features_have_the_finest_levels_size(sides: list[tuple[int, int]])
     channels = (SMALL.stages[0], 32, 32, 32)
     levels = [torch.randn(2, 3, c, *side) for c, side in zip(channels, sides, strict=True)]
     places = [torch.randn(32, *side) for side in sides]
-    found = decoder(levels, places, words_of(2, 3))
+    found = decoder(levels, places, hear(decoder.attentions(), words_of(2, 3)))
     assert found.shape == (2, 3, SMALL.mask_width, *sides[0])
     assert torch.isfinite(found).all()
 
@@ -122,9 +123,10 @@ def test_the_frames_of_a_clip_attend_to_each_other_and_clips_do_not() -> None:
     torch.manual_seed(0)
     block = VisionLanguageBlock(SMALL, 2)
     x, place, words = torch.randn(2, 2, 32, 4, 4), torch.randn(32, 4, 4), words_of(2, 2)
-    plain = block(x, place, words)
+    heard = hear([block.multihead_attn], words)[0]
+    plain = block(x, place, heard)
     x[0, 1] += 1  # another second frame of the first clip
-    changed = block(x, place, words)
+    changed = block(x, place, heard)
     assert not torch.allclose(plain[0, 0], changed[0, 0], atol=1e-4)
     assert torch.equal(plain[1], changed[1])
 
@@ -133,9 +135,9 @@ def test_self_attention_on_fewer_cells_adds_the_same_to_cells_that_share_one() -
     torch.manual_seed(0)
     block = VisionLanguageBlock(SMALL, 4)
     read_plainly(block.self_attn)
-    x = torch.randn(1, 1, 32, 4, 4)
-    added = block.attend_to_itself(x, torch.zeros(32, 4, 4))  # 4 × 4 cells become the first one, which reads itself
-    assert torch.allclose(added, x[..., :1, :1].expand_as(x), atol=1e-5)
+    x = torch.randn(1, 1, 16, 32)
+    added = block.attend_to_itself(x, torch.zeros(16, 32), (4, 4))  # they become the first one, which reads itself
+    assert torch.allclose(added, x[:, :, :1].expand_as(x), atol=1e-5)
 
 
 def test_the_positive_score_is_of_the_mean_state_of_a_clip() -> None:

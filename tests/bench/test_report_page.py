@@ -155,6 +155,28 @@ def test_a_report_has_its_pictures_beside_it_or_inside(report: Report, runs: Pat
     assert single.bytes == (runs / "one.html").stat().st_size
 
 
+def test_a_second_report_takes_the_first_ones_pictures_away_and_nothing_else(
+    runs: Path, tmp_path: Path, kitchen_root: Path
+) -> None:
+    def write(clips: int) -> set[str]:
+        write_report(read_results(runs).runs, Sources(runs, root=kitchen_root), tmp_path, clips=clips)
+        return {path.name for path in (tmp_path / "frames").glob("*.webp")}
+
+    few, many, again = write(1), write(3), write(1)
+    assert few < many
+    assert few == again
+    others = {"notes.txt", "0123456789abcdef.webp", "photo.webp"}  # the second is named like ours, its bytes are not
+    for name in others:
+        (tmp_path / "frames" / name).write_bytes(b"mine")
+    write(0)
+    assert {path.name for path in (tmp_path / "frames").iterdir()} == others
+    for name in others:
+        (tmp_path / "frames" / name).unlink()
+    write(1)
+    write(0)
+    assert not (tmp_path / "frames").exists()
+
+
 def test_labels_that_are_not_at_hand_leave_a_report_without_clips(runs: Path, tmp_path: Path) -> None:
     made = write_report(read_results(runs).runs, Sources(tmp_path), tmp_path / "page")
     assert made.clips == 0
@@ -191,6 +213,19 @@ def test_a_damaged_table_is_named_and_the_rest_is_shown(runs: Path, tmp_path: Pa
     assert cells["gce"]["losses"] is not None
 
 
+def test_another_variant_has_its_strategys_colour_and_dashes(runs: Path, tmp_path: Path) -> None:
+    gce = next(run for run in read_results(runs).runs if run.result.strategy == "gce")
+    released = replace(gce, result=replace(gce.result, variant="released", run_key="0" * 32))
+    data = data_of(write_report([gce, released], Sources(runs), tmp_path / "page", clips=0).pages[0])
+    rows = {row["key"]: (row["colour"], row["dashed"]) for row in data["board"]["rows"]}
+    assert rows == {"gce": ("#009E73", False), "gce@released": ("#009E73", True)}
+
+
+def test_a_kind_of_noise_is_drawn_over_its_levels(report: Report) -> None:
+    axes = data_of(report.pages[0])["board"]["axes"]
+    assert [(axis["name"], axis["levels"]) for axis in axes] == [("flip", [["flip-20", 20], ["flip-40", 40]])]
+
+
 def test_the_page_opens_and_shows_its_tables(report: Report, browser: Any) -> None:
     with opened(browser, report.pages[0]) as page:
         assert page.locator("#matrix-body tbody tr").count() == 4
@@ -198,6 +233,9 @@ def test_the_page_opens_and_shows_its_tables(report: Report, browser: Any) -> No
         page.locator("#matrix-body td[data-row=gce][data-track=flip-40]").click()
         assert "gce on flip-40" in page.locator("#cell h3").inner_text()
         assert "row=gce" in page.url
+        assert '"steps": 3' in page.locator("#cell details code").text_content()
+        assert "first and last run" in page.locator("#provenance-body table").first.inner_text()
+        assert page.locator("#sensitivity-body svg").count() == 1
         page.locator("#choices select").nth(1).select_option("giou")
         assert "gIoU" in page.locator("#matrix-body").inner_text()
 
@@ -214,7 +252,7 @@ def test_a_prediction_on_the_canvas_is_the_stored_one(report: Report, runs: Path
     frame = clip.frames[2]
     address = f"#clip={clip.clip_id}&frame={frame.frame_id}&find=name&a=clean&b=gce"
     with opened(browser, report.pages[0], address) as page:
-        page.wait_for_function("document.querySelector('.viewer output').textContent.includes('3 of')")
+        page.locator(".viewer output", has_text="3 of").wait_for()
         drawn = canvas_of(page, "panel-1")[..., 3] > 0
         expected = np.zeros(drawn.shape, bool)
         for sample in clip.samples:
@@ -235,6 +273,18 @@ def test_the_clips_of_a_failure_are_one_click_away(report: Report, browser: Any)
 def test_the_report_fits_a_telephone(report: Report, browser: Any) -> None:
     with opened(browser, report.pages[0], viewport={"width": 390, "height": 800}) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_captions_stay_beside_a_table_that_is_moved(report: Report, browser: Any) -> None:
+    """A caption is as wide as the window at most, and where it was when its table is moved under it."""
+    edges = "found => found.map(one => [one.getBoundingClientRect().left, one.getBoundingClientRect().right])"
+    with opened(browser, report.pages[0], viewport={"width": 390, "height": 800}) as page:
+        before = page.eval_on_selector_all(".scroll caption", edges)
+        page.evaluate("() => document.querySelectorAll('.scroll').forEach((box) => { box.scrollLeft = 40; })")
+        assert page.evaluate("() => [...document.querySelectorAll('.scroll')].some((box) => box.scrollLeft > 0)")
+        assert page.eval_on_selector_all(".scroll caption", edges) == before
+        assert before
+        assert all(right <= 390 for _, right in before)
 
 
 def test_tracks_of_one_name_have_their_own_clips(runs: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from actiseg_bench.cli.options import with_flags_of
 from actiseg_bench.grid.options import RunOptions
 from actiseg_bench.grid.plan import changed_id, make_runs
-from actiseg_bench.grid.tracks import Protocol
+from actiseg_bench.grid.protocols import Protocol
 from actiseg_bench.training.options import PRECISIONS, TRANSFORMER_ENGINE, TrainingOptions, TrainOptions, flag
 from actiseg_noise.errors import ActisegError, UnknownNameError
 

@@ -118,6 +118,7 @@ def test_what_can_move_a_score_makes_a_result_stale_and_its_words_do_not(copies:
         "actiseg_bench.grid.run",
         "actiseg_bench.grid.plan",
         "actiseg_bench.grid.jobs",
+        "actiseg_bench.grid.protocols",
         "actiseg_bench.grid.tracks",
         "actiseg_bench.grid.runner",
         "actiseg_bench.check.verify",

@@ -6,13 +6,13 @@ import pytest
 from bench_fakes import make_result
 from board_fakes import at, drawn, modes, study
 
+from actiseg_bench.report.board import Value
 from actiseg_bench.report.curves import axis_tracks, measure
 from actiseg_bench.report.pareto import pareto_front
 from actiseg_bench.report.sensitivity import AXES, find_place, relative_area, slope
 from actiseg_bench.report.sheets import find_gaps, make_sheets, profile
 from actiseg_bench.report.study import matched
 from actiseg_bench.report.style import row_styles
-from actiseg_bench.report.table import Value
 from actiseg_bench.report.training_charts import fit_curves, selection_curves
 
 TEXT, FLIP, MASK, MASK_RAND, MIXED = AXES

@@ -22,11 +22,10 @@ from actiseg_bench.grid.collect import CollectError, collect_runs
 from actiseg_bench.grid.run import RunSpec
 from actiseg_bench.grid.submission import (
     NewerSubmissionError,
-    SubmissionError,
-    list_submittable,
     read_submission,
     write_submission,
 )
+from actiseg_bench.grid.submittable import SubmissionError, list_submittable, table_digest
 from actiseg_bench.grid.tracks import open_track
 from actiseg_bench.report.leaderboard import leaderboard
 from actiseg_bench.report.sums import read_sums
@@ -189,7 +188,7 @@ def test_verify_finds_objects_that_the_labels_do_not_have(submitted: Path, witho
         place.write_bytes(base64.b64decode(table["base64"]))
         change_column(place, "frame_idx", 77)
         table["base64"] = base64.b64encode(place.read_bytes()).decode()
-        table["digest"] = submission._digest(place.read_bytes())
+        table["digest"] = table_digest(place.read_bytes())
         clips = len(set(pq.read_table(place)["clip_id"].to_pylist()))
         data["runs"][0]["result"]["counts"]["frames"] = clips
 
@@ -216,7 +215,7 @@ def test_a_submission_that_was_edited_is_refused(submitted: Path, tmp_path: Path
         SubmissionError, match=r"edited\.json: it was edited or damaged: its digest is of other content"
     ):
         collect_runs([tmp_path / "edited.json"], tmp_path / "all")
-    assert not list((tmp_path / "all").iterdir())
+    assert not (tmp_path / "all").exists()
 
 
 def test_scores_that_do_not_follow_from_the_tables_are_refused(submitted: Path, tmp_path: Path) -> None:
@@ -226,7 +225,7 @@ def test_scores_that_do_not_follow_from_the_tables_are_refused(submitted: Path, 
         SubmissionError, match=r"better\.json: runs\[1\]: scores\.n_miou: the result states 0\.25, its ta"
     ):
         collect_runs([path], tmp_path / "all")
-    assert not list((tmp_path / "all").iterdir())
+    assert not (tmp_path / "all").exists()
 
 
 def set_to(name: str, value: Any) -> Callable[[dict[str, Any]], None]:
@@ -267,7 +266,7 @@ def test_a_file_of_another_shape_is_refused_and_the_place_named(
 
 def test_a_table_that_is_no_parquet_is_refused(submitted: Path, tmp_path: Path) -> None:
     path = Path(shutil.copy(submitted, tmp_path / "odd.json"))
-    wrong = {"base64": "AAAA", "digest": submission._digest(b"\0\0\0")}
+    wrong = {"base64": "AAAA", "digest": table_digest(b"\0\0\0")}
     seal(path, lambda data: data["runs"][0]["tables"][0].update(wrong))
     with pytest.raises(SubmissionError, match=r"runs\[0\]: .*not a readable table of object-frames"):
         collect_runs([path], tmp_path / "all")

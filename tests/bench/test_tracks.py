@@ -12,15 +12,8 @@ from bench_fakes import FakeManifest, fake_manifest
 
 import actiseg_noise
 from actiseg_bench.data import pictures
-from actiseg_bench.grid.tracks import (
-    choose,
-    load_protocol,
-    open_track,
-    protocol_names,
-    protocol_tracks,
-    reference_track,
-    shared_clips,
-)
+from actiseg_bench.grid.protocols import choose, load_protocol, protocol_names
+from actiseg_bench.grid.tracks import open_track, protocol_tracks, reference_track, shared_clips
 from actiseg_bench.results.stored import run_folder
 from actiseg_noise.errors import ActisegError, UnknownNameError
 from actiseg_noise.recipe import NoiseSpec, Recipe, recipe_names

@@ -13,9 +13,10 @@ import pytest
 from bench_fakes import PROTOCOL, make_result, make_track
 
 from actiseg_bench.grid.plan import make_plan
+from actiseg_bench.grid.protocols import load_protocol
 from actiseg_bench.grid.run import OwnSettings, RunSpec
 from actiseg_bench.grid.runner import TorchRunner
-from actiseg_bench.grid.tracks import load_protocol, manifest_finder
+from actiseg_bench.grid.tracks import manifest_finder
 from actiseg_bench.report.table import make_leaderboards
 from actiseg_bench.results.result import write_result
 from actiseg_bench.results.stored import read_results

@@ -111,6 +111,7 @@ def test_the_extras_of_a_run_come_from_the_files_beside_it(tmp_path: Path) -> No
     """Objects 1 and 2 of clip a take part, 3 is ranked between them; clip b has a flag and is not scored."""
     run = stored(tmp_path, object_1=0.9, object_2=0.1, object_3=0.4)
     assert read_extras(run) == {
+        "p_miou_ungated": None,
         "p_j_volume": 1,
         "p_f_volume": 1,
         "p_jf_volume": 1,

@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
-from deposits import DEPOSITS
+from deposits import DEPOSITS, FORMS, dataset_of, writer_of
 
 from actiseg_noise.borders.roots import find_root
 from actiseg_noise.datasets.base import DATASETS, Dataset
@@ -27,12 +27,20 @@ from actiseg_noise.vocabulary import Vocabulary
 
 NAMES = tuple(DATASETS)
 ON_DISK = tuple(name for name in NAMES if not DATASETS[name].card.is_embedded)
-SPLITS = tuple((name, split) for name in NAMES for split in DATASETS[name].card.splits)
+READ = (*NAMES, *FORMS)  # what is read: a dataset, or files of another form that its adapter reads
+
+
+def splits_of(name: str) -> tuple[str, ...]:
+    """Return the splits that a deposit has."""
+    return (name in FORMS and FORMS[name].splits) or DATASETS[dataset_of(name)].card.splits
+
+
+SPLITS = tuple((name, split) for name in READ for split in splits_of(name))
 # An embedded dataset draws its frames on first use: its evaluation splits, the small ones, speak for it.
 SPLITS_WITH_FRAMES = tuple(
     (name, split)
     for name, split in SPLITS
-    if not DATASETS[name].card.is_embedded or split in DATASETS[name].card.eval_splits
+    if not DATASETS[dataset_of(name)].card.is_embedded or split in DATASETS[name].card.eval_splits
 )
 MASKED_CLIPS = 20  # how many clips' masks are read per split
 
@@ -44,13 +52,13 @@ def open_dataset(tmp_path_factory: pytest.TempPathFactory):
     @cache
     def open_(name: str) -> Dataset:
         root = tmp_path_factory.mktemp(name)
-        if name in DEPOSITS:
-            root = DEPOSITS[name](root / "deposit: ä folder")
+        if name in DEPOSITS or name in FORMS:
+            root = writer_of(name)(root / "deposit: ä folder")
         elif not DATASETS[name].card.is_embedded:
             ours = DATASETS[name].__module__.startswith("actiseg_noise.")
             assert not ours, f"write a deposit for dataset {name!r} in tests/noise/deposits.py"
             root = find_root(DATASETS[name].card)
-        return DATASETS[name](root)
+        return DATASETS[dataset_of(name)](root)
 
     return open_
 
@@ -66,7 +74,10 @@ def with_split(request: pytest.FixtureRequest, open_dataset) -> tuple[Dataset, s
     return open_dataset(name), split
 
 
-every_dataset = pytest.mark.parametrize("dataset", NAMES, indirect=True)
+every_dataset = pytest.mark.parametrize("dataset", READ, indirect=True)
+every_dataset_with_splits = pytest.mark.parametrize(
+    ("dataset", "splits"), [(name, splits_of(name)) for name in READ], indirect=["dataset"], ids=READ
+)
 every_split = pytest.mark.parametrize("with_split", SPLITS, indirect=True, ids="-".join)
 every_split_with_frames = pytest.mark.parametrize("with_split", SPLITS_WITH_FRAMES, indirect=True, ids="-".join)
 
@@ -241,9 +252,9 @@ def test_a_mask_that_is_gone_is_a_data_error(with_split: tuple[Dataset, str]) ->
         hidden.rename(path)
 
 
-@every_dataset
-def test_adapters_travel_to_worker_processes(dataset: Dataset) -> None:
-    list(islice(dataset.iter_clips(dataset.card.splits[0], with_frames=False), 1))
+@every_dataset_with_splits
+def test_adapters_travel_to_worker_processes(dataset: Dataset, splits: tuple[str, ...]) -> None:
+    list(islice(dataset.iter_clips(splits[0], with_frames=False), 1))
     copy = pickle.loads(pickle.dumps(dataset))  # noqa: S301
     assert (copy.root, copy.skip_missing, copy.skipped) == (dataset.root, dataset.skip_missing, dataset.skipped)
     assert len(pickle.dumps(dataset)) < 10_000
@@ -252,17 +263,17 @@ def test_adapters_travel_to_worker_processes(dataset: Dataset) -> None:
 # --- vocabulary
 
 
-@every_dataset
-def test_the_vocabulary_covers_every_object(dataset: Dataset) -> None:
-    vocabulary = Vocabulary.collect(dataset.iter_vocabulary(dataset.card.splits))
+@every_dataset_with_splits
+def test_the_vocabulary_covers_every_object(dataset: Dataset, splits: tuple[str, ...]) -> None:
+    vocabulary = Vocabulary.collect(dataset.iter_vocabulary(splits))
     assert len(vocabulary.category_ids) > 1
-    for split in dataset.card.splits:
+    for split in splits:
         for clip in dataset.iter_clips(split, with_frames=False):
             for item in clip.objects:
                 assert item.noun in vocabulary.nouns[item.category_id]
 
 
-@every_dataset
-def test_the_vocabulary_is_the_same_again(dataset: Dataset) -> None:
+@every_dataset_with_splits
+def test_the_vocabulary_is_the_same_again(dataset: Dataset, splits: tuple[str, ...]) -> None:
     again = type(dataset)(dataset.root)
-    assert list(again.iter_vocabulary(dataset.card.splits)) == list(dataset.iter_vocabulary(dataset.card.splits))
+    assert list(again.iter_vocabulary(splits)) == list(dataset.iter_vocabulary(splits))

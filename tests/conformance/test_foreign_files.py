@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from deposits import DEPOSITS
+from deposits import DEPOSITS, FORMS, dataset_of, writer_of
 from PIL import Image
 
 import actiseg_noise
@@ -17,13 +17,14 @@ from actiseg_noise.datasets.base import DATASETS
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.progress import Progress
 
-NAMES = tuple(name for name in DATASETS if name in DEPOSITS)
+NAMES = (*(name for name in DATASETS if name in DEPOSITS), *FORMS)
 IMAGES = (".jpg", ".jpeg")
 
 
 def build(name: str, root: Path, out: Path, **options: object) -> actiseg_noise.Manifest:
-    split = DATASETS[name].card.splits[0]
-    path = actiseg_noise.build(name, root=root, split=split, recipe="clean", out=out, skip_missing=True, **options)  # type: ignore[arg-type]
+    dataset = dataset_of(name)
+    split = ((name in FORMS and FORMS[name].splits) or DATASETS[dataset].card.splits)[0]
+    path = actiseg_noise.build(dataset, root=root, split=split, recipe="clean", out=out, skip_missing=True, **options)  # type: ignore[arg-type]
     return actiseg_noise.read_manifest(path)
 
 
@@ -59,7 +60,7 @@ def left_behind(root: Path) -> None:
 
 def byte_order_marks(root: Path) -> None:
     """Save every text file as a Windows program does."""
-    for path in files(root, ".txt", ".json", ".csv", ".yaml"):
+    for path in files(root, ".txt", ".json", ".csv", ".yaml", ".xml"):
         path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
 
 
@@ -68,7 +69,7 @@ def byte_order_marks(root: Path) -> None:
 def test_what_says_the_same_in_another_way_gives_the_same_labels(
     name: str, change: Callable[[Path], None], tmp_path: Path
 ) -> None:
-    root = DEPOSITS[name](tmp_path / "data")
+    root = writer_of(name)(tmp_path / "data")
     before = build(name, root, tmp_path / "before")
     change(root)
     after = build(name, root, tmp_path / "after")
@@ -80,7 +81,7 @@ def test_what_says_the_same_in_another_way_gives_the_same_labels(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_frame_of_another_shape_than_its_mask_is_refused(name: str, tmp_path: Path) -> None:
-    root = DEPOSITS[name](tmp_path / "data")
+    root = writer_of(name)(tmp_path / "data")
     turned = 0
     for path in files(root, *IMAGES):
         with Image.open(path) as image:
@@ -94,7 +95,7 @@ def test_a_frame_of_another_shape_than_its_mask_is_refused(name: str, tmp_path: 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_frame_that_is_no_image_is_named(name: str, tmp_path: Path) -> None:
-    root = DEPOSITS[name](tmp_path / "data")
+    root = writer_of(name)(tmp_path / "data")
     for path in files(root, *IMAGES):
         path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 9\n")
     with pytest.raises(DataError, match=r"\.jpg: a pointer of git-lfs"):
@@ -103,9 +104,9 @@ def test_a_frame_that_is_no_image_is_named(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_root_one_folder_too_high_or_too_low_is_answered_with_the_right_one(name: str, tmp_path: Path) -> None:
-    root = DEPOSITS[name](tmp_path / "upper" / "data").resolve()
-    layout = DATASETS[name].layout
-    assert layout, f"say in {DATASETS[name].__name__}.layout what a root holds"
+    root = writer_of(name)(tmp_path / "upper" / "data").resolve()
+    layout = DATASETS[dataset_of(name)].layout
+    assert layout, f"say in {DATASETS[dataset_of(name)].__name__}.layout what a root holds"
     folders = (path for path in sorted(root.iterdir()) if path.is_dir())
     inner = next(path for path in folders if not any((path / part).exists() for part in layout))
     for wrong in (root.parent, inner):
@@ -125,7 +126,7 @@ class Notes(Progress):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_has_no_image_is_counted_in_one_line(name: str, tmp_path: Path) -> None:
-    root = DEPOSITS[name](tmp_path / "data")
+    root = writer_of(name)(tmp_path / "data")
     whole = build(name, root, tmp_path / "whole").table("frames", ["image_path", "is_annotated"]).to_pylist()
     paths = [row["image_path"] for row in whole if row["is_annotated"]]
     gone = [path for path in paths if path][-1]

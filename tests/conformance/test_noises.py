@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.key import Key
+from actiseg_noise.key import Key, Keys
 from actiseg_noise.masks import Box
 from actiseg_noise.noises.base import NOISES, FlagNoise, Label, MaskNoise, NarrationNoise, TextNoise
+from actiseg_noise.noises.labels import LabelTable
 from actiseg_noise.vocabulary import Vocabulary
 from tools.pages.scenes import noised, view_of
 
@@ -86,6 +87,26 @@ def test_an_eligible_label_becomes_another_of_the_vocabulary(name: str, label: L
         noisy = noise.apply(key, label, VOCABULARY, **parameters)
         assert noisy != label
         assert noisy.noun in VOCABULARY.nouns[noisy.category_id] or noisy.category_id == label.category_id
+
+
+@pytest.mark.parametrize("name", [name for name in TEXT if noise_of(TextNoise, name).apply_all is not None])
+@pytest.mark.parametrize(
+    "nouns", [VOCABULARY.nouns, {1: ("cup", "cup", "mug"), 2: ("knife", "mug")}], ids=["", "twice"]
+)
+def test_many_labels_become_what_each_becomes(name: str, nouns: dict[int, tuple[str, ...]]) -> None:
+    noise, vocabulary = noise_of(TextNoise, name), Vocabulary(nouns, dict.fromkeys(nouns, ""))
+    assert noise.apply_all is not None
+    parameters, table = noise.resolve(noise.defaults, vocabulary), LabelTable(vocabulary)
+    labels = [Label(c, noun) for c in nouns for noun in (*nouns[c], "another") for _ in range(9)]
+    labels = [label for label in labels if noise.is_eligible(label, vocabulary, **parameters)]
+    parts = range(len(labels))
+    keys = Keys(Key("conformance"), ["a"], [0] * len(parts), parts)
+    numbers = table.numbers([label.category_id for label in labels], [label.noun for label in labels])
+    noisy = noise.apply_all(keys, numbers, table, vocabulary, **parameters)
+    assert [table.labels[number] for number in noisy] == [
+        noise.apply(Key("conformance", "a", part), label, vocabulary, **parameters)
+        for part, label in zip(parts, labels, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("name", TEXT)

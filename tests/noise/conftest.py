@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from publish_fakes import Made, make_publication
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
@@ -33,3 +34,9 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make several chunks of a few clips."""
     monkeypatch.setattr(chunk, "FRAMES_PER_CHUNK", 5)
     monkeypatch.setattr(chunk, "SAMPLES_PER_CHUNK", 15)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Two manifests of the toy and their publication, which no test changes."""
+    return make_publication(tmp_path_factory.mktemp("made"))

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from deposits import Mask, save_frame, save_mask
 
+from actiseg_noise.datasets.refvos import RefVos
 from actiseg_noise.masks import BinaryMask, Box, encode_rle
 
+TWO = {"exp": "both", "obj_id": [3, 4], "anno_id": [17, 18]}
+ONE = {"exp": "the upper one", "obj_id": [3], "anno_id": [17]}
 FRAMES = ("00010", "00015", "00020")
 
 
@@ -122,3 +125,8 @@ def write_refvos(root: Path) -> Path:
         "UVO/v2": video({"0": {"exp": "the dragon", "obj_id": [], "anno_id": [], "type_id": 2}}),
     }
     return write_mevis_split(root, ".", revos, names=("meta_expressions_val_.json", "mask_dict.json"))
+
+
+def mevis(root: Path, expressions: dict[str, Any], masks: dict[str, Any] | None = None) -> RefVos:
+    """Write one video with these expressions in MeViS's form."""
+    return RefVos(write_mevis_split(root, "train", {"v": video(expressions)}, masks))

@@ -1,12 +1,14 @@
 """Tiny deposits in the layouts of real datasets, with the names and the irregularities that real ones have.
 
-Every registered dataset that is not embedded has a writer in ``DEPOSITS``: the conformance suite reads what it writes.
+Every registered dataset that is not embedded has a writer in ``DEPOSITS``: the conformance suite reads what it writes,
+and what those of ``FORMS`` write.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -142,11 +144,12 @@ def _actionvos_splits() -> dict[str, list[dict[str, object]]]:
     return {"train": train, "val": [actionvos_entry(4)], "val_human": reviewed, "val_novel": reviewed[1:]}
 
 
-def _writer_of(name: str) -> Callable[[Path], Path]:
-    """Return ``write_<name>`` of the module ``deposit_<name>``, which imports this one."""
+def _writer_of(name: str, part: str = "") -> Callable[[Path], Path]:
+    """Return ``write_<name>``, or ``write_<name>_<part>``, of the module ``deposit_<name>``, which imports this one."""
+    function = f"write_{name}_{part}".rstrip("_")
 
     def write(root: Path) -> Path:
-        written: Path = getattr(import_module(f"deposit_{name}"), f"write_{name}")(root)
+        written: Path = getattr(import_module(f"deposit_{name}"), function)(root)
         return written
 
     return write
@@ -161,3 +164,34 @@ DEPOSITS: dict[str, Callable[[Path], Path]] = {
     "refvos": _writer_of("refvos"),
     "ytvis": _writer_of("ytvis"),
 }
+
+
+@dataclass(frozen=True)
+class Form:
+    """Files of another form that an adapter reads: judged by the conformance suite as a dataset of its own.
+
+    Attributes:
+        splits: those that the deposit has; empty: all of the dataset's.
+    """
+
+    dataset: str
+    write: Callable[[Path], Path]
+    splits: tuple[str, ...] = ()
+
+
+FORMS: dict[str, Form] = {
+    "ytvis-label-studio": Form("ytvis", _writer_of("label_studio")),
+    "ytvis-cvat": Form("ytvis", _writer_of("cvat")),
+    "refvos-egomask": Form("refvos", _writer_of("egomask"), ("test", "valid")),
+    "refvos-egomask-train": Form("refvos", _writer_of("egomask", "train"), ("train",)),
+}
+
+
+def writer_of(name: str) -> Callable[[Path], Path]:
+    """Return what writes the deposit of a dataset or of a form."""
+    return FORMS[name].write if name in FORMS else DEPOSITS[name]
+
+
+def dataset_of(name: str) -> str:
+    """Return the dataset that reads the deposit of a dataset or of a form."""
+    return FORMS[name].dataset if name in FORMS else name

@@ -254,7 +254,10 @@ def test_bad_usage_is_refused(toy: Toy, tmp_path: Path, options: dict[str, Any],
 
 
 def test_an_unknown_dataset_comes_with_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match=r"unknown dataset 'vots'\. Did you mean 'vost'\?"):
+    with pytest.raises(
+        UnknownNameError,
+        match=r"unknown dataset 'vots'\. Did you mean 'vost'\? Known: .*'ytvis' reads .* CVAT and Label",
+    ):
         actiseg_noise.build("vots")
 
 
@@ -276,7 +279,7 @@ def test_the_gate_can_be_overridden(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     from actiseg_noise.building.plan import Slot
 
     toy = Toy(tmp_path, [make_clip(f"c{i:03d}", [thing(1, 1), thing(2, 2)], 0) for i in range(100)])
-    monkeypatch.setattr(Slot, "fires_on", lambda _slot, _address, ids: [False] * len(ids))
+    monkeypatch.setattr(Slot, "fires", lambda _slot, _key: False)
     with pytest.raises(GateError, match=r"category_flip-v1: 0 of 200 draws were corrupted, but a rate of 0\.4 allows"):
         actiseg_noise.build(toy, recipe="flip-40", out=tmp_path / "m")
     assert not (tmp_path / "m").exists()
@@ -314,10 +317,10 @@ import sys
 from pathlib import Path
 import actiseg_noise
 sys.path.insert(0, {tests!r})
-from toys import make_toy, write_toy
+from toys import Toy, make_toy
 from actiseg_noise.building import chunk
 chunk.FRAMES_PER_CHUNK = 5
-toy = write_toy(make_toy(), Path({root!r}))
+toy = Toy(Path({root!r}), make_toy().clips)
 {guard}print(actiseg_noise.build(toy, out={out!r}, workers=2))
 """
 
@@ -327,7 +330,8 @@ def run_python(*command: str, given: str = "") -> subprocess.CompletedProcess[st
 
 
 def test_workers_from_a_script_without_a_main_guard_are_refused_with_the_reason(tmp_path: Path) -> None:
-    folders = {"root": str(tmp_path / "data"), "out": str(tmp_path / "m"), "tests": str(Path(__file__).parent)}
+    root = write_toy(make_toy(), tmp_path / "data").root  # not by the script, which every worker imports
+    folders = {"root": str(root), "out": str(tmp_path / "m"), "tests": str(Path(__file__).parent)}
     script, text = tmp_path / "script.py", SCRIPT.format(guard="", **folders)
     script.write_text(text)
     for done in (run_python(str(script)), run_python("-", given=text)):

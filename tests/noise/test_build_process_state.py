@@ -21,7 +21,7 @@ from builds import Stopping
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
-from actiseg_noise import terminal
+from actiseg_noise import entry
 from actiseg_noise.building import chunk
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError
@@ -165,7 +165,7 @@ def test_an_abandoned_stream_of_clips_changes_nothing(toy: Toy, tmp_path: Path, 
 def test_the_command_line_leaves_no_variable_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     inside = []
-    monkeypatch.setattr(terminal, "run_app", lambda *_: inside.append(os.environ.get("OPENBLAS_NUM_THREADS")))
+    monkeypatch.setattr(entry, "run_app", lambda *_: inside.append(os.environ.get("OPENBLAS_NUM_THREADS")))
     before = state()["environment"]
     main()
     assert inside == ["1"], "it is set while the command runs"

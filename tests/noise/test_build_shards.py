@@ -25,7 +25,7 @@ import actiseg_noise
 from actiseg_noise.borders import drafts
 from actiseg_noise.borders.drafts import whole_folder
 from actiseg_noise.building import build, chunk, shards
-from actiseg_noise.building.shards import Shard
+from actiseg_noise.building.options import Shard
 from actiseg_noise.cli import main
 from actiseg_noise.errors import ActisegError
 from actiseg_noise.recipe import Recipe
@@ -78,6 +78,7 @@ def test_the_shard_of_a_chunk_never_changes() -> None:
         ("3/", "expected NUMBER/COUNT"),
         ("1/2/3", "expected NUMBER/COUNT"),
         ("٣/١٦", "expected NUMBER/COUNT"),
+        ("1/1000000000", "expected NUMBER/COUNT"),
     ],
 )
 def test_a_shard_that_is_none_is_refused_before_any_work(toy: Toy, tmp_path: Path, text: str, why: str) -> None:
@@ -133,6 +134,14 @@ def test_what_no_shard_made_is_made_by_the_call_that_joins(
     assert "2/3" not in heard.notes[0]
     assert "1 of 3 have finished (not 1/3, 3/3), 1 of 4 have finished (not 2/4, 3/4, 4/4)" in heard.notes[0]
     assert digest(out) == digest(whole)
+
+
+def test_the_missing_of_very_many_shards_are_not_counted_out(toy: Toy, tmp_path: Path, small_chunks: None) -> None:
+    heard = Notes()
+    one(toy, tmp_path / "m", "1/999999999")
+    one(toy, tmp_path / "m", None, progress=heard)
+    assert "1 of 999999999 have finished (not 2/999999999, " in heard.notes[0]
+    assert ", 6/999999999, …); chunks found: 1, " in heard.notes[0]
 
 
 def test_more_workers_in_a_shard_change_nothing(toy: Toy, tmp_path: Path, small_chunks: None) -> None:

@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 from toys import Toy, make_clip, make_toy, thing
 
 from actiseg_noise.building.chunk import Worker
+from actiseg_noise.building.clip_columns import ClipColumns
+from actiseg_noise.building.draws import draw_texts
 from actiseg_noise.building.options import BuildOptions
 from actiseg_noise.building.plan import Tally
 from actiseg_noise.building.request import make_request
-from actiseg_noise.building.text import noise_text, noise_texts
+from actiseg_noise.building.text import NoisyText, noise_text
 from actiseg_noise.manifest import bulk
 from actiseg_noise.manifest.arrays import to_batch
 from actiseg_noise.manifest.bulk import BatchColumns, add_batch, seal_columns
 from actiseg_noise.manifest.digest import RowDigest, TableDigest
-from actiseg_noise.manifest.schema import ACTION_TABLES, CLIPS, MASKS, SAMPLES, Table
+from actiseg_noise.manifest.schema import ACTION_TABLES, CLIPS, MASKS, NO_NOISE, SAMPLES, Table
 from actiseg_noise.recipe import NoiseSpec, Recipe
 from actiseg_noise.records import NOUN, Clip
 
@@ -63,7 +65,7 @@ def test_columns_are_the_rows(
 ) -> None:
     monkeypatch.setattr(bulk, "LEAST_ROWS", least)
     worker = worker_of(recipe)
-    batches, tally = worker.batches(tuple(clips))
+    batches, tally = worker.batches(ClipColumns(clips))
     rows, counted = worker.rows(clips)
     assert tally.rows == counted.rows
     for table in worker.tables:
@@ -73,14 +75,18 @@ def test_columns_are_the_rows(
 
 def test_a_clip_that_is_none_is_refused_by_columns_too() -> None:
     with pytest.raises(Exception, match="object ids must ascend without repeats"):
-        worker_of(RECIPES[0]).batches((make_clip("a", [thing(2, 1), thing(1, 1)], 0),))
+        worker_of(RECIPES[0]).batches(ClipColumns([make_clip("a", [thing(2, 1), thing(1, 1)], 0)]))
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.recipe_id)
 def test_texts_of_many_clips_are_those_of_each(recipe: Recipe) -> None:
     plan = worker_of(recipe).plan
     together, alone = Tally(len(recipe.noises)), Tally(len(recipe.noises))
-    assert noise_texts(CLIPS_, plan, together) == [text for clip in CLIPS_ for text in noise_text(clip, plan, alone)]
+    texts = draw_texts(ClipColumns(CLIPS_), plan, together)
+    noises = [*(slot.noise.noise_id for slot in plan.text), NO_NOISE]
+    drawn = zip(texts.noisy.tolist(), texts.slots.tolist(), texts.harmful.tolist(), strict=True)
+    found = [NoisyText(texts.table.labels[label], noises[slot], harm) for label, slot, harm in drawn]
+    assert found == [text for clip in CLIPS_ for text in noise_text(clip, plan, alone)]
     assert together.rows == alone.rows
 
 
@@ -141,7 +147,7 @@ def test_a_build_of_plain_texts_goes_through_no_row(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(bulk, "LEAST_ROWS", 1)
     monkeypatch.setattr(bulk, "RowDigest", OnlyTexts)
     monkeypatch.setattr(bulk, "json_of_column", None)  # not called
-    batches, _ = worker_of(RECIPES[3], CLIPS_[:30]).batches(tuple(CLIPS_[:30]))
+    batches, _ = worker_of(RECIPES[3], CLIPS_[:30]).batches(ClipColumns(CLIPS_[:30]))
     assert batches["masks"].num_rows == 0
     for table in ACTION_TABLES[:3]:
         assert len(batches[table.name].column("row_digest")[0].as_py()) == 32
@@ -162,12 +168,12 @@ def test_texts_too_long_for_one_array_are_not_joined(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(bulk, "MOST_BYTES", 0)
     monkeypatch.setattr(bulk, "_joined", None)  # not called
     monkeypatch.setattr(bulk, "_row_texts", None)
-    batches, _ = worker_of(RECIPES[0]).batches(tuple(CLIPS_[:3]))
+    batches, _ = worker_of(RECIPES[0]).batches(ClipColumns(CLIPS_[:3]))
     add_batch(TableDigest(SAMPLES), batches["samples"])
 
 
 def test_columns_of_a_batch_are_lists_made_when_asked_for() -> None:
-    batches, _ = worker_of(RECIPES[0]).batches(tuple(CLIPS_))
+    batches, _ = worker_of(RECIPES[0]).batches(ClipColumns(CLIPS_))
     columns = BatchColumns(batches["samples"])
     assert dict(columns) == batches["samples"].to_pydict()
     assert "noun" in columns

@@ -13,9 +13,9 @@ from PIL import Image
 
 import actiseg_noise
 from actiseg_noise.check.rebuild import compare_with_dataset
-from actiseg_noise.datasets.davis import Davis, readable
-from actiseg_noise.datasets.davis_lists import year_on_disk
-from actiseg_noise.datasets.davis_texts import SequenceTexts
+from actiseg_noise.datasets.davis import Davis
+from actiseg_noise.datasets.davis.lists import year_on_disk
+from actiseg_noise.datasets.davis.texts import SequenceTexts, readable
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.records import Clip
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-import importlib
-import json
 import os
 import re
 import signal
@@ -13,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,19 +19,21 @@ from typing import Any
 
 import pytest
 from builds import RECIPE, Notes, Stopping, digest, listing
+from engine_fakes import Counting, cluster, join_the_engine_of_the_page, on_threads, run_the_file_for_slurm
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
-from actiseg_noise.building import chunk, remote
-from actiseg_noise.building.remote import packed, versions_here, write_piece
+from actiseg_noise.building import chunk, pool, remote
+from actiseg_noise.building.remote import packed, write_piece
 from actiseg_noise.building.request import make_request
 from actiseg_noise.errors import ActisegError
+from actiseg_noise.executors import pieces
 from actiseg_noise.executors.base import EXECUTORS, Engine
 from actiseg_noise.executors.dask import CONNECT_S
+from actiseg_noise.executors.pieces import versions_here
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-PAGE = (ROOT / "docs" / "cluster.md").read_text("utf-8")
 SLOW_BUILD = "import sys; from slow_build import main; main(sys.argv[1:])"
 
 
@@ -57,29 +57,6 @@ def engine() -> Iterator[Callable[[Callable[..., Any]], str]]:
         del EXECUTORS._things[name]
 
 
-class Counting(ThreadPoolExecutor):
-    """Threads that remember what they were given."""
-
-    def __init__(self, workers: int) -> None:
-        super().__init__(workers)
-        self.arguments: list[tuple[Any, ...]] = []
-        self.most = 0
-
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **keywords: Any) -> Future[Any]:
-        self.arguments.append(args)
-        return super().submit(fn, *args, **keywords)
-
-
-def on_threads(made: list[Counting]) -> Callable[..., Any]:
-    @contextmanager
-    def open_threads(address: str | None, workers: int) -> Iterator[Counting]:
-        with Counting(workers) as executor:
-            made.append(executor)
-            yield executor
-
-    return open_threads
-
-
 # --- by name
 
 
@@ -87,7 +64,10 @@ def on_threads(made: list[Counting]) -> Callable[..., Any]:
     ("text", "why"),
     [
         ("dusk", "unknown engine 'dusk'. Did you mean 'dask'. Known: dask, processes"),
-        ("processes=4", "--engine processes=4: worker processes have no address; --workers says how many"),
+        (
+            "processes=4",
+            "--engine processes=4: worker processes have no address; --workers says how many, and --jobs of run",
+        ),
         ("dask=", "--engine dask=: expected an address after '='"),
     ],
 )
@@ -133,6 +113,23 @@ def test_a_shard_may_have_an_engine(toy: Toy, tmp_path: Path, engine: Callable[.
 
 
 @pytest.mark.usefixtures("small_chunks")
+def test_a_long_build_is_given_out_in_larger_pieces(
+    toy: Toy, tmp_path: Path, engine: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "CHUNKS_IN_A_PIECE", 2)
+    made: list[Counting] = []
+    heard = Notes()
+    out = actiseg_noise.build(
+        toy, recipe=RECIPE, out=tmp_path / "m", engine=engine(on_threads(made)), workers=1, progress=heard
+    )
+    sizes = [len(remote._unpacked(arguments[-1])) for arguments in made[0].arguments]
+    assert sizes[:5] == [1, 1, 1, 1, 2]
+    assert sum(sizes) == len(list(chunk.split_chunks(toy.clips, "full"))) > len(sizes)
+    assert heard.clips == len(toy.clips)
+    assert digest(out) == digest(actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "whole"))
+
+
+@pytest.mark.usefixtures("small_chunks")
 def test_an_executor_that_breaks_is_one_line_and_what_is_finished_is_kept(
     toy: Toy, tmp_path: Path, engine: Callable[..., str]
 ) -> None:
@@ -168,9 +165,10 @@ def test_what_a_worker_cannot_read_is_said_with_its_name(toy: Toy, tmp_path: Pat
 
 
 def piece(toy: Toy, place: Path, **changes: Any) -> tuple[Any, ...]:
-    """Return what a worker is sent for a chunk of two clips."""
+    """Return what a worker is sent for a piece of one chunk of two clips."""
     job = make_request(toy, actiseg_noise.building.options.BuildOptions(recipe=RECIPE)).job()
-    sent = {"versions": versions_here(), "job": packed(job), "place": str(place), "clips": packed(toy.clips[:2])}
+    chunks = packed(((place.name, toy.clips[:2]),))
+    sent = {"versions": versions_here(), "job": packed(job), "folder": str(place.parent), "chunks": chunks}
     return tuple((sent | changes).values())
 
 
@@ -184,6 +182,21 @@ def test_a_worker_writes_a_chunk_and_keeps_its_dataset_open(
         assert write_piece(*piece(toy, tmp_path / name)) is None
     assert sorted(path.name for path in tmp_path.glob("0*")) == ["000000", "000001"]
     assert opened == [1]
+
+
+def test_of_a_piece_begun_by_another_worker_the_rest_is_made(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chunks = tuple((f"00000{number}", toy.clips[number : number + 1]) for number in range(3))
+    assert write_piece(*piece(toy, tmp_path / "000000", chunks=packed(chunks[:2]))) is None
+    written: list[str] = []
+    original = chunk.Worker.write
+    monkeypatch.setattr(
+        chunk.Worker, "write", lambda self, place, clips: (written.append(place.name), original(self, place, clips))[1]
+    )
+    assert write_piece(*piece(toy, tmp_path / "000000", chunks=packed(chunks))) is None
+    assert written == ["000002"]
+    assert listing(tmp_path) == ["000000", "000001", "000002", "data"]
 
 
 @pytest.mark.parametrize("name", ["Python", "actiseg-nl"])
@@ -208,10 +221,22 @@ def test_a_worker_without_the_dataset_names_itself_and_the_path(toy: Toy, tmp_pa
 def test_a_worker_that_does_not_see_the_output_says_so(
     toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(remote.time, "monotonic", iter(range(0, 1000, 10)).__next__)
-    monkeypatch.setattr(remote.time, "sleep", lambda _: None)
+    monkeypatch.setattr(pieces.time, "monotonic", iter(range(0, 1000, 10)).__next__)
+    monkeypatch.setattr(pieces.time, "sleep", lambda _: None)
     said = write_piece(*piece(toy, tmp_path / "nowhere" / "000000"))
     assert str(said).endswith(f"{tmp_path / 'nowhere'} is not there; every worker needs the build's --out at this path")
+
+
+def test_a_worker_whose_disk_is_full_says_which_folder_needs_room(
+    toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "Error writing bytes to file")
+
+    monkeypatch.setattr(chunk, "_write_arrow", full)
+    said = write_piece(*piece(toy, tmp_path / "000000"))
+    assert str(said).endswith(f"[Errno 28] Error writing bytes to file; make room for {tmp_path}")
+    assert listing(tmp_path) == ["data"]
 
 
 def test_a_dataset_that_a_worker_cannot_import_is_said(toy: Toy, tmp_path: Path) -> None:
@@ -221,69 +246,28 @@ def test_a_dataset_that_a_worker_cannot_import_is_said(toy: Toy, tmp_path: Path)
 
 
 def test_a_folder_that_a_file_system_shows_late_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote.time, "sleep", lambda _: (tmp_path / "late").mkdir())
-    assert remote.is_shown(tmp_path / "late")
-    monkeypatch.setattr(remote.time, "sleep", lambda _: None)
-    assert not remote.is_shown(tmp_path / "never", patience_s=0)
+    monkeypatch.setattr(pieces.time, "sleep", lambda _: (tmp_path / "late").mkdir())
+    assert pieces.is_shown(tmp_path / "late")
+    monkeypatch.setattr(pieces.time, "sleep", lambda _: None)
+    assert not pieces.is_shown(tmp_path / "never", patience_s=0)
 
 
-# --- engines of other packages: the page's
-
-
-FILE = re.compile(r"^\*\*`([^`]+)`\*\*\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
-
-STAND_IN = """
-from concurrent.futures import ThreadPoolExecutor as MPIPoolExecutor
-"""
+# --- engines of other packages, and the file for SLURM: those of docs/cluster.md
 
 
 def test_the_engine_of_the_page_joins_by_its_entry_point(
     toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_chunks: None
 ) -> None:
-    files = dict(FILE.findall(PAGE))
-    site = tmp_path / "site"
-    (site / "mpi4py").mkdir(parents=True)
-    (site / "mpi4py" / "futures.py").write_text(STAND_IN)  # what MPI's own module has, without MPI
-    (site / "actiseg_mpi.py").write_text(files["actiseg_mpi.py"])
-    (group, point), *_ = re.findall(r'^\[project.entry-points."(.*)"\]\n(.*)', files["pyproject.toml"], re.MULTILINE)
-    info = site / "actiseg_mpi-0.1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: actiseg-mpi\nVersion: 0.1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n{point.replace(chr(34), '')}\n")
-    monkeypatch.syspath_prepend(site)
-    importlib.invalidate_caches()
-    monkeypatch.setattr(EXECUTORS, "_things", dict(EXECUTORS._things))
-    monkeypatch.setattr(EXECUTORS, "_loaded", False)
+    join_the_engine_of_the_page(tmp_path / "site", monkeypatch)
     assert "mpi" in list(EXECUTORS)
     out = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m", engine="mpi", workers=2)
     assert digest(out) == digest(actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "whole"))
 
 
 def test_the_file_of_the_page_for_slurm_builds_where_its_cluster_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    (code,) = re.findall(
-        r"^```python\n(import actiseg_noise\nfrom dask_jobqueue.*?)^```", PAGE, re.MULTILINE | re.DOTALL
-    )
     asked: list[Any] = []
-
-    class SLURMCluster:
-        scheduler_address = "tcp://login:1"
-
-        def __init__(self, **options: Any) -> None:
-            asked.append(options)
-
-        def adapt(self, *, maximum_jobs: int) -> None:
-            asked.append(maximum_jobs)
-
-        def __enter__(self) -> SLURMCluster:
-            return self
-
-        def __exit__(self, *_: object) -> None:
-            pass
-
-    monkeypatch.setitem(sys.modules, "dask_jobqueue", type(sys)("dask_jobqueue"))
-    monkeypatch.setattr(sys.modules["dask_jobqueue"], "SLURMCluster", SLURMCluster, raising=False)
     monkeypatch.setattr(actiseg_noise, "build", lambda name, **options: asked.append(options))
-    exec(code, {"__name__": "__main__"})  # noqa: S102
+    run_the_file_for_slurm("actiseg_noise", asked, monkeypatch)
     assert asked[1] == 4
     assert Engine.parse(asked[2]["engine"]) == Engine("dask", "tcp://login:1")
 
@@ -336,32 +320,6 @@ def test_without_the_library_the_extra_is_named(toy: Toy, tmp_path: Path, monkey
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ActisegError, match=r'--engine dask needs distributed.*pip install "actiseg-nl\[cluster\]"'):
         actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "m", engine="dask")
-
-
-@contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
-    """Give the address of a scheduler and its workers, processes that share nothing with this one."""
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{HERE}", "OMP_NUM_THREADS": "1"}
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    program = [sys.executable, "-m"]
-    note = folder / "scheduler.json"
-    words = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(note)]
-    processes = [subprocess.Popen([*program, "distributed.cli.dask_scheduler", *words], env=environment, **quiet)]  # type: ignore[call-overload]
-    try:
-        until = time.monotonic() + 60
-        while not note.exists() or not note.read_text().rstrip().endswith("}"):
-            assert time.monotonic() < until
-            time.sleep(0.05)
-        address = json.loads(note.read_text())["address"]
-        for _ in range(workers):
-            words = [address, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", str(folder)]
-            command = [*program, "distributed.cli.dask_worker", *words]
-            processes.append(subprocess.Popen(command, env=environment, **quiet))  # type: ignore[call-overload]
-        yield address, processes[1:]
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 def test_a_worker_that_is_killed_loses_nothing_and_makes_nothing_twice(tmp_path: Path, distributed: Any) -> None:

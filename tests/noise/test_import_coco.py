@@ -180,7 +180,7 @@ def test_options_of_mask_folders_and_other_datasets_are_refused(tmp_path: Path) 
         imported(tmp_path, CLEAN, NOISY, void=255)
     with pytest.raises(ActisegError, match="--dataset actionvos: two JSON files are read in the form of ytvis"):
         imported(tmp_path, CLEAN, NOISY, dataset="actionvos")
-    with pytest.raises(ActisegError, match="expected two folders of masks, or two JSON files"):
+    with pytest.raises(ActisegError, match="expected two folders of masks, or two files in the form"):
         actiseg_noise.import_labels(clean=tmp_path / "clean.json", noisy=tmp_path, out=tmp_path / "m")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from actiseg_noise.borders.json_list import JsonList
 from actiseg_noise.borders.json_lists import iter_json_lists, read_json_part
 from actiseg_noise.errors import DataError
 
@@ -63,3 +64,14 @@ def test_a_file_that_changed_meanwhile_is_said(tmp_path: Path) -> None:
     path.write_text('{"a": ["shorter"]}')
     with pytest.raises(DataError, match="the file has changed while it was read; start again"):
         read_json_part(path, start, stop)
+
+
+def test_a_long_list_that_changed_meanwhile_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('[{"b": 1}, {"b": 2}]')
+    entries = JsonList(path, whole_bytes=0)
+    assert list(entries) == [{"b": 1}, {"b": 2}]
+    assert list(entries.pick([1, 0])) == [{"b": 2}, {"b": 1}]
+    path.write_text('["shorter"]')
+    with pytest.raises(DataError, match="the file has changed while it was read; start again"):
+        list(entries.pick([1]))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actiseg_noise.key import Key, encode_part
+from actiseg_noise.key import Key, Keys, encode_part
 
 parts = st.lists(st.text(max_size=8) | st.integers(), max_size=5)
 
@@ -61,10 +61,31 @@ def test_uniforms_fill_the_unit_interval_evenly() -> None:
     assert all(1800 < count < 2200 for count in tenths)  # 2000 ± 42
 
 
-@given(parts, st.lists(st.integers(), max_size=4), st.text(max_size=5))
-def test_uniforms_are_those_of_the_children(address: list[str | int], children: list[int], purpose: str) -> None:
-    key = Key("a").child(*address)
-    assert key.uniforms(children, purpose) == [key.child(child).uniform(purpose) for child in children]
+names = st.lists(st.text(max_size=8), min_size=1, max_size=3)
+children = st.lists(st.tuples(st.integers(0, 2), st.integers(), st.integers(1, 2**32 - 1)), max_size=6)
+
+
+@given(parts, names, children, st.text(max_size=5))
+def test_draws_of_many_keys_are_those_of_each(
+    address: list[str | int], names: list[str], children: list[tuple[int, int, int]], purpose: str
+) -> None:
+    key, numbers = Key("a").child(*address), [place % len(names) for place, _, _ in children]
+    parts, counts = [part for _, part, _ in children], [count for _, _, count in children]
+    alone = [key.child(names[number], part) for number, part in zip(numbers, parts, strict=True)]
+    many = Keys(key, names, numbers, parts)
+    assert many.uniforms(purpose).tolist() == [one.uniform(purpose) for one in alone]
+    assert many.below(purpose, counts).tolist() == [
+        one.below(purpose, count) for one, count in zip(alone, counts, strict=True)
+    ]
+    assert [one.digest(purpose) for one in many] == [one.digest(purpose) for one in alone]
+    odd = range(1, len(parts), 2)
+    assert many.take(odd).below(purpose, 7).tolist() == [alone[place].below(purpose, 7) for place in odd]
+
+
+@pytest.mark.parametrize("count", [0, 2**32])
+def test_many_keys_draw_below_32_bits(count: int) -> None:
+    with pytest.raises(ValueError, match="counts must be positive and below"):
+        Keys(Key(), ["a"], [0, 0], [1, 2]).below("n", [1, count])
 
 
 @given(st.integers(1, 2**70), st.integers())

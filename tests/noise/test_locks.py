@@ -17,7 +17,7 @@ import pytest
 
 from actiseg_noise.borders import locks
 from actiseg_noise.borders.locks import BusyError, hold, locked
-from actiseg_noise.errors import ActisegError, ActisegWarning
+from actiseg_noise.errors import ActisegError, ActisegWarning, DataError
 
 NO_LOCKS = [errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK, errno.EINVAL, errno.EPERM, errno.EACCES]
 
@@ -168,6 +168,18 @@ with hold(place / "room" / "lock", place, wait=True) as is_held:
             assert process.poll() is None, "it does not wait"
             lock.parent.rename(tmp_path / "left")
         assert process.communicate(timeout=60)[0] == "True\n"
+
+
+def test_a_folder_made_for_the_lock_goes_if_nothing_was_written(tmp_path: Path) -> None:
+    new, old, used = tmp_path / "new", tmp_path / "old", tmp_path / "used"
+    old.mkdir()
+    for out in (new, old, used):
+        with pytest.raises(DataError), locked(out):
+            if out == used:
+                (out / "half").touch()
+            raise DataError
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old", "used"]
+    assert [path.name for path in used.iterdir()] == ["half"]
 
 
 def test_the_lock_file_says_who_holds_it(tmp_path: Path) -> None:

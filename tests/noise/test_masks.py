@@ -14,7 +14,8 @@ from pycocotools import mask as coco
 
 from actiseg_noise.borders.images import read_index_mask
 from actiseg_noise.errors import DataError
-from actiseg_noise.masks import Box, Rle, coco_code, decode_rle, empty_rle, encode_rle, find_boxes
+from actiseg_noise.masks import Box, Rle, coco_code, decode_rle, empty_rle, encode_rle
+from actiseg_noise.runs import find_boxes
 
 shapes = st.tuples(st.integers(1, 9), st.integers(1, 9))
 index_masks = shapes.flatmap(lambda shape: arrays(np.uint8, shape, elements=st.sampled_from([0, 0, 1, 2, 255])))

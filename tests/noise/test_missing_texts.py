@@ -19,7 +19,7 @@ from import_sources import write_level
 from toys import Toy, make_toy, write_toy
 
 import actiseg_noise
-from actiseg_noise.datasets import davis_texts
+from actiseg_noise.datasets.davis import texts as davis_texts
 from actiseg_noise.errors import DataError, MissingTextError
 from actiseg_noise.exchange.import_folders import FolderPairs, Folders
 from actiseg_noise.exchange.import_prompts import PromptPairs
@@ -101,7 +101,7 @@ def test_an_empty_text_is_refused_or_left_out_and_counted(
     info = actiseg_noise.read_manifest(path).info
     assert info.skipped == (clip_id,)
     assert info.counts["clips"] == 1
-    assert heard.notes[-1] == f"left out 1 listed clip, files or texts missing: {clip_id}"
+    assert heard.notes[-1] == f"warning: left out 1 listed clip, files or texts missing: {clip_id}"
 
 
 def test_clips_that_are_not_asked_for_may_lack_their_texts(tmp_path: Path) -> None:
@@ -189,5 +189,5 @@ def test_a_long_list_of_what_was_left_out_is_cut(tmp_path: Path) -> None:
     clips: tuple[Clip, ...] = toy.clips
     heard = Notes()
     actiseg_noise.build(Sparse(toy.root, clips, skip_missing=True), out=tmp_path / "m", progress=heard)
-    assert heard.notes[0].startswith("left out 11 listed clips, files or texts missing: clip000, clip001, ")
+    assert heard.notes[0].startswith("warning: left out 11 listed clips, files or texts missing: clip000, clip001, ")
     assert heard.notes[0].endswith("clip009, …")

@@ -21,7 +21,7 @@ from actiseg_noise.borders.preemption import (
     preemptible,
     preemption,
 )
-from actiseg_noise.terminal import InterruptedCommandError, run_app
+from actiseg_noise.entry import InterruptedCommandError, run_app
 
 
 @pytest.mark.parametrize("sent", SIGNALS)

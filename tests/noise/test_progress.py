@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from actiseg_bench.cli.progress import GridProgress, count_progress, step_progress
-from actiseg_noise import terminal
-from actiseg_noise.terminal import ClipProgress
+from actiseg_noise import progress_bars, terminal
+from actiseg_noise.progress_bars import ClipProgress
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
     """Return a log in which every move is due."""
     stream = io.StringIO()
     monkeypatch.setattr(terminal, "err", Console(file=stream, width=140, highlight=False))
-    monkeypatch.setattr(terminal, "LINE_EVERY_S", 0.0)
+    monkeypatch.setattr(progress_bars, "LINE_EVERY_S", 0.0)
     return stream
 
 
@@ -45,7 +45,7 @@ def test_a_log_has_a_line_per_move_that_is_due(log: io.StringIO) -> None:
 
 
 def test_a_line_is_not_due_soon_after_another(log: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "LINE_EVERY_S", 60.0)
+    monkeypatch.setattr(progress_bars, "LINE_EVERY_S", 60.0)
     with ClipProgress() as progress:
         progress.advance(1, 3)
         progress.note("a message")

@@ -22,7 +22,7 @@ from actiseg_noise.noises.clicks import click, clicks, correlated, telling
 from actiseg_noise.noises.drop_frames import draw_runs
 from actiseg_noise.noises.keyframes import interpolate, key_positions, signed_distance
 from actiseg_noise.noises.lag import earlier
-from actiseg_noise.noises.merge_instances import partners, shared_borders
+from actiseg_noise.noises.merge_instances import partners
 from actiseg_noise.noises.polygons import trace
 from actiseg_noise.noises.split_instance import split_instance
 from actiseg_noise.noises.superpixel import slic, superpixel, without_specks
@@ -167,7 +167,7 @@ def test_a_lag_takes_the_mask_of_earlier_frames_and_at_first_the_first() -> None
 
 def test_a_lag_does_not_reach_back_to_before_the_object_came_into_view() -> None:
     seen = (True, True, False, True, True, True)
-    views = [View(1, (1, 1), Box(0, 0, 1, 1), Key(), track=track_at(position, *seen)) for position in (3, 4, 5)]
+    views = [View(1, Box(0, 0, 1, 1), Key(), track=track_at(position, *seen)) for position in (3, 4, 5)]
     assert [earlier(view, 2) for view in views] == [3, 3, 3]
 
 
@@ -285,7 +285,8 @@ def neighbours(mask: list[list[int]], hit: set[int], order: tuple[int, ...]) -> 
 
 
 def test_borders_are_counted_in_both_directions() -> None:
-    assert shared_borders(np.array([[1, 1, 2], [3, 0, 2], [3, 2, 2]], np.uint8)) == {(1, 2): 1, (1, 3): 1, (2, 3): 1}
+    frame = neighbours([[1, 1, 2], [3, 0, 2], [3, 2, 2]], set(), (1, 2, 3))
+    assert frame.borders == {(1, 2): 1, (1, 3): 1, (2, 3): 1}
 
 
 def test_an_object_takes_the_one_that_it_touches_most() -> None:
@@ -384,7 +385,7 @@ def test_an_outline_beside_an_edge_snaps_to_it() -> None:
     picture[40:80, 50:110] = (190, 160, 90)
     mask = np.zeros((120, 160), bool)
     mask[42:79, 53:112] = True
-    view = View(1, mask.shape, Box(0, 0, *mask.shape), Key(), read_image=lambda: picture)
+    view = View(1, Box(0, 0, *mask.shape), Key(), read_image=lambda: picture)
     noisy = superpixel(Key(), mask, view, size_px=8, compactness=5, covered=0.5)
     snapped = np.zeros_like(mask)
     snapped[40:80, 50:110] = True

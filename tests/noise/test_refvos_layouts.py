@@ -16,8 +16,8 @@ from deposits import save_frame, save_mask
 import actiseg_noise
 from actiseg_noise.borders.json_object import JsonObject
 from actiseg_noise.check.rebuild import compare_with_dataset
-from actiseg_noise.datasets import refvos_masks
 from actiseg_noise.datasets.refvos import RefVos
+from actiseg_noise.datasets.refvos import masks as refvos_masks
 from actiseg_noise.errors import ActisegError, ActisegWarning, DataError
 from actiseg_noise.recipe import ad_hoc_recipe
 from actiseg_noise.records import Clip

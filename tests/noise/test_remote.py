@@ -406,7 +406,7 @@ def test_only_a_publication_is_replaced_at_an_address_and_only_on_request(built:
     with pytest.raises(ActisegError, match=r"leave out #digest"):
         publish([built], f"memory://new#digest={digest}")
     memory.pipe("/fresh/.gitattributes", b"as the hub makes it")
-    assert find_earlier(Address("memory://fresh", ""), force=False) == []
+    assert find_earlier(RemoteFolder(Address("memory://fresh", "")), force=False) == []
 
 
 def test_the_web_is_not_written_to(built: Path) -> None:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from forging import edit_info
-from toys import make_toy
+from toys import Toy, make_toy
 
 import actiseg_noise
 from actiseg_noise.check.verify import verify
@@ -95,6 +95,17 @@ def test_a_large_bound_keeps_row_groups_in_one_shard(tmp_path: Path, monkeypatch
             r"all of samples-00000-of-00003\.parquet …, got sam",
         ),
         (lambda files: files.update({"samples.parquet": 1}), r"the table 'samples' are samples\.parquet or all of"),
+        (lambda files: files.pop("samples-00002-of-00004.parquet"), r"samples-00002-of-00004\.parquet is missing"),
+        (lambda files: files.update({"samples.parquet": 1}), r": a whole table and shards of one"),
+        (lambda files: files.update({"samples-00000-of-00003.parquet": 1}), r": shards of 3 and of 4"),
+        (
+            lambda files: files.update({"samples-00004-of-00004.parquet": 1}),
+            r"samples-00004-of-00004\.parquet is beyond the last of 4, as they count from 0",
+        ),
+        (
+            lambda files: files.update({"samples-2-of-4.parquet": files.pop("samples-00002-of-00004.parquet")}),
+            r"samples-2-of-4\.parquet should be samples-00002-of-00004\.parquet",
+        ),
         (lambda files: files.update({"../samples.parquet": 1}), r"files of the manifest's folder, not '\.\./samples"),
         (lambda files: files.update({"/etc/passwd": 1}), r"files of the manifest's folder, not '/etc/passwd'"),
         (lambda files: files.update({"..": 1}), r"files of the manifest's folder, not '\.\.'"),
@@ -117,3 +128,61 @@ def test_a_damaged_shard_is_named(sharded: Path) -> None:
     (sharded / "masks-00001-of-00007.parquet").write_bytes(b"PAR1")
     with pytest.raises(ManifestError, match=r"masks-00001-of-00007\.parquet: not a readable Parquet file"):
         actiseg_noise.read_manifest(sharded)
+
+
+def test_a_shard_that_is_gone_or_renamed_is_named(sharded: Path) -> None:
+    name = "samples-00001-of-00004.parquet"
+    (sharded / name).rename(sharded / "samples-00004-of-00004.parquet")
+    expected = f"{name} is listed in manifest.json but missing, and samples-00004-of-00004.parquet is there"
+    with pytest.raises(ManifestError, match=expected):
+        actiseg_noise.read_manifest(sharded)
+    (sharded / "samples-00004-of-00004.parquet").unlink()
+    with pytest.raises(ManifestError, match=f"{name} is listed in manifest.json but missing; fetch it again"):
+        actiseg_noise.read_manifest(sharded)
+
+
+@pytest.mark.parametrize("name", ["samples-00004-of-00005.parquet", "samples.parquet", "masks-7-of-9.parquet"])
+def test_a_file_of_a_table_that_is_not_listed_is_refused(sharded: Path, name: str) -> None:
+    shutil.copy(sharded / "samples-00000-of-00004.parquet", sharded / name)
+    with pytest.raises(ManifestError, match=f"the file {name} is there, but manifest.json does not list it"):
+        actiseg_noise.read_manifest(sharded)
+
+
+@pytest.fixture
+def small_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a table's file be closed after ten rows."""
+    for name in ("ROWS_PER_GROUP", "ROWS_PER_FILE"):
+        monkeypatch.setattr(write, name, 10)
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_build_of_many_rows_is_shards_with_the_digest_of_one_file(built: Path, toy: Toy, tmp_path: Path) -> None:
+    parts = actiseg_noise.read_manifest(actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "parts"))
+    whole = actiseg_noise.read_manifest(built)
+    assert [path.name for path in parts.files_of("samples")] == [f"samples-0000{i}-of-00004.parquet" for i in range(4)]
+    assert len(parts.files_of("clips")) == 2
+    assert sorted(path.name for path in parts.path.iterdir()) == sorted([*parts.info.files, "manifest.json"])
+    assert (parts.digest, parts.info.tables, parts.info.columns) == (
+        whole.digest,
+        whole.info.tables,
+        whole.info.columns,
+    )
+    assert verify(parts) == []
+    assert actiseg_noise.diff(parts, whole).is_equal
+
+
+def test_a_build_of_few_rows_is_one_file_a_table_byte_for_byte(
+    built: Path, toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(write, "ROWS_PER_FILE", actiseg_noise.read_manifest(built).info.counts["masks"])
+    again = actiseg_noise.build(toy, recipe=RECIPE, out=tmp_path / "again")
+    assert {path.name: path.read_bytes() for path in again.iterdir()} == {
+        path.name: path.read_bytes() for path in built.iterdir()
+    }
+
+
+def test_a_file_is_closed_by_its_bytes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write, "BYTES_PER_FILE", 1)
+    monkeypatch.setattr(write, "ROWS_PER_GROUP", 10)
+    parts = actiseg_noise.read_manifest(actiseg_noise.build(make_toy(), recipe=RECIPE, out=tmp_path / "parts"))
+    assert len(parts.files_of("samples")) == 4

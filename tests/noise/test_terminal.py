@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from rich.console import Console
-from rich.style import Style
 
-from actiseg_noise import terminal
+from actiseg_noise import entry, terminal
 
 TEXT = "a sentence of some thirty characters"
 
@@ -59,8 +58,8 @@ def test_lines_without_column_names_stay_a_table(screen: io.StringIO) -> None:
 
 
 def test_an_error_of_the_system_says_which_file_or_that_none_is_known() -> None:
-    assert terminal._say(OSError(28, "No space left on device", "a/b")) == "a/b: No space left on device"
-    assert terminal._say(OSError(28, "No space left on device")).startswith("No space left on device (the system names")
+    assert entry._say(OSError(28, "No space left on device", "a/b")) == "a/b: No space left on device"
+    assert entry._say(OSError(28, "No space left on device")).startswith("No space left on device (the system names")
 
 
 @pytest.mark.parametrize("width", [60, 80, 120, 200])
@@ -100,7 +99,7 @@ def luminance(colour: tuple[int, int, int]) -> float:
 
 def test_warnings_and_progress_can_be_read_on_white_and_on_black() -> None:
     """A contrast of 3 to 1 at least; of the bars' times, which rich writes yellow, the terminal's own colour."""
-    light = luminance(tuple(Style.parse(terminal.WARNING).color.get_truecolor()))  # type: ignore[union-attr, arg-type]
+    light = luminance(tuple(terminal.err.get_style("warning").color.get_truecolor()))  # type: ignore[union-attr]
     assert 1.05 / (light + 0.05) >= 3
     assert (light + 0.05) / 0.05 >= 3
     for part in ("elapsed", "remaining"):

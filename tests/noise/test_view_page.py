@@ -63,6 +63,25 @@ def test_equal_manifests_make_equal_pages(viewed: ViewedManifest, noisy_val: Pat
     assert (again.clips, again.with_pictures) == (8, 8)
 
 
+def test_a_picture_that_two_clips_share_is_on_the_page_once(
+    viewed: ViewedManifest, noisy_val: Path, browser: Any
+) -> None:
+    clips = list(actiseg_noise.read_manifest(noisy_val).iter_clips())
+    paths = [frame.image_path for clip in clips for frame in clip.frames if frame.is_annotated]
+    assert len(set(paths)) < len(paths)
+    assert viewed.path.read_text("utf-8").count("data:image/webp") == len(set(paths))
+    with opened(browser, viewed.path) as page:
+        assert page.locator("#panel-0 img").evaluate(
+            "async (picture) => { await picture.decode(); return picture.naturalWidth; }"
+        )
+
+
+def test_a_name_that_no_browser_opens_is_a_folder_for_the_page(noisy_val: Path, tmp_path: Path) -> None:
+    page = view_manifest(noisy_val, tmp_path / "seen", limit=1)
+    assert page.path == tmp_path / "seen" / "view.html"
+    assert page.path.is_file()
+
+
 def test_a_clip_that_is_not_there_is_refused(noisy_val: Path, tmp_path: Path) -> None:
     with pytest.raises(ActisegError, match="no clip 'x' in this manifest"):
         view_manifest(noisy_val, tmp_path / "v.html", clips=["x"])

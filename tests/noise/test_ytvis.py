@@ -34,8 +34,8 @@ import actiseg_noise
 from actiseg_noise.check.verify import verify
 from actiseg_noise.datasets.layers import find_overlaps
 from actiseg_noise.datasets.ytvis import YtVis
-from actiseg_noise.datasets.ytvis_masks import find_meetings, read_spans
-from actiseg_noise.datasets.ytvis_videos import Annotation, Video
+from actiseg_noise.datasets.ytvis.masks import find_meetings, read_spans
+from actiseg_noise.datasets.ytvis.videos import Annotation, Video
 from actiseg_noise.errors import ActisegError, DataError
 from actiseg_noise.masks import BinaryMask
 from actiseg_noise.records import Clip
