@@ -21,7 +21,7 @@ from before import NOW, unpack
 from actiseg_noise.datasets.base import Dataset
 from actiseg_noise.records import Clip, DatasetCard, FrameRecord, ObjectRecord
 
-BEFORE = "5ddfcd2"
+BEFORE = "11daeaa"
 OBJECTS, CATEGORIES, NOUNS, KINDS = 5, 250, 4, 1_000
 BUILD = """
 import sys, time
@@ -119,7 +119,7 @@ def build(code: Path, samples: int, recipe: str) -> Cost:
     settings = os.environ | {"PYTHONPATH": f"{code}{os.pathsep}{Path(__file__).parent}"}
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-c", BUILD, str(samples), recipe, f"{out}/m"]
-        process = subprocess.Popen(command, env=settings, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, env=settings, cwd=out, stdout=subprocess.PIPE, text=True)  # not NOW
         _, status, usage = os.wait4(process.pid, 0)
         if status or process.stdout is None:
             raise SystemExit(f"the build of {samples:,} samples failed")

@@ -9,6 +9,9 @@ vocabulary, at its sizes. A fused attention that draws dropout is several operat
 Seconds are CPU seconds of one thread at an eighth of 480 × 854 (60 × 107), least of the rounds, of the tree before and
 then of this one. At this size arithmetic is nearly all of them: what the host alone takes does not show on a CPU.
 
+``--by-module`` says what the forward and the backward pass of each part dispatch, views apart. ``detach`` is among
+the views: autograd makes one for every parameter that learns, and, where a mode watches, for outputs that it keeps.
+
 ``kept`` is what a step keeps for its backward pass, each storage once, without and with ``--checkpoint-activations``.
 """
 
@@ -30,6 +33,7 @@ import torch
 from before import BEFORE, NOW, unpack
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from actiseg_bench.losses import LossConfig, base_loss
 from actiseg_bench.models.referformer import ReferFormer, ReferFormerConfig, TextConfig
@@ -47,6 +51,19 @@ PARTS = (  # title, submodule, method; of a tree that lacks a method the others 
     ("mask heads", "", "draw_layers"),
 )
 SMALL, EIGHTH, FRAMES = (64, 96), (60, 107), 5
+REST, BACKWARD, PART = "losses, rest", "backward", "part"
+
+
+def mark_graph(answer: Any, name: str) -> None:
+    """Say at every node of the backward pass that leads to an answer, and has no part yet, which part made it."""
+    leaves = tree_leaves(answer)
+    leaves += [x for leaf in leaves if hasattr(leaf, "keys") for x in vars(leaf).values()]  # words, no tuple
+    nodes = [x.grad_fn for x in leaves if isinstance(x, Tensor)]
+    while nodes:
+        node = nodes.pop()
+        if node is not None and PART not in node.metadata:
+            node.metadata[PART] = name
+            nodes += [following for following, _ in node.next_functions]
 
 
 def measure(rounds: int, kept_size: tuple[int, int]) -> dict[str, Any]:  # noqa: PLR0915 — what is counted, in a row
@@ -69,19 +86,25 @@ def measure(rounds: int, kept_size: tuple[int, int]) -> dict[str, Any]:  # noqa:
     class Counting(TorchDispatchMode):
         def __init__(self) -> None:
             super().__init__()
-            self.part, self.found, self.computing = "losses, rest", Counter[str](), 0
+            self.part, self.found, self.computing = REST, Counter[str](), 0
+            self.by_module: dict[str, list[int]] = {}
 
         def __torch_dispatch__(self, function: Any, types: Any, given: Any = (), options: Any = None) -> Any:
             self.found[self.part] += 1
             returned = function._schema.returns
-            self.computing += not any(one.alias_info and not one.alias_info.is_write for one in returned)
+            computes = not any(one.alias_info and not one.alias_info.is_write for one in returned)
+            self.computing += computes
+            is_backward = self.part == BACKWARD
+            node = torch._C._current_autograd_node() if is_backward else None
+            part = self.part if not is_backward else node.metadata.get(PART, REST) if node is not None else REST
+            self.by_module.setdefault(part, [0] * 4)[2 * is_backward + computes] += 1
             return function(*given, **(options or {}))
 
     def train(batch: Batch, counting: Any = None) -> None:
         network.train().zero_grad()
         loss = base_loss(predict_view(network, batch), batch, LossConfig()).mean()
         if counting is not None:
-            counting.part = "backward"
+            counting.part = BACKWARD
         loss.backward()
 
     def predict(batch: Batch, counting: Any = None) -> None:
@@ -100,6 +123,7 @@ def measure(rounds: int, kept_size: tuple[int, int]) -> dict[str, Any]:  # noqa:
             def watched(*given: Any, _name: str = name, _inner: Any = inner, **options: Any) -> Any:
                 outer, counting.part = counting.part, _name
                 found = _inner(*given, **options)
+                mark_graph(found, _name)
                 counting.part = outer
                 return found
 
@@ -109,7 +133,8 @@ def measure(rounds: int, kept_size: tuple[int, int]) -> dict[str, Any]:  # noqa:
             way(batch, counting)
         for owner, method in restore:
             delattr(owner, method)
-        return {"parts": dict(counting.found), "all": sum(counting.found.values()), "computing": counting.computing}
+        figures = {"all": sum(counting.found.values()), "computing": counting.computing}
+        return {"parts": dict(counting.found), "by_module": counting.by_module, **figures}
 
     def seconds(way: Callable[..., None], batch: Batch) -> float:
         way(batch)
@@ -158,12 +183,22 @@ def measure_in(tree: Path, options: argparse.Namespace) -> dict[str, Any]:
     return loaded
 
 
+def print_modules(before: dict[str, list[int]], now: dict[str, list[int]]) -> None:
+    """Print what the parts dispatch in both passes."""
+    titles = ("forward: views", "computing", "backward: views", "computing")
+    print(f"{'by module':16s} " + " ".join(f"{title:>16s}" for title in titles))
+    for name in dict.fromkeys([*before, *now]):
+        pairs = zip(before.get(name, [0] * 4), now.get(name, [0] * 4), strict=True)
+        print(f"{name:16s} " + " ".join(f"{f'{old:,d} → {new:,d}':>16s}" for old, new in pairs))
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--before", default=BEFORE, help="the commit to compare with")
     parser.add_argument("--rounds", type=int, default=3, help="of seconds; 0 counts alone")
     parser.add_argument("--kept", type=int, nargs=2, default=(120, 214), help="frame size of what is kept; 0 0: none")
+    parser.add_argument("--by-module", action="store_true", help="forward and backward of every part, views apart")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.inside:
@@ -178,6 +213,8 @@ def main() -> None:
         names = dict.fromkeys([*old["parts"], *new["parts"]])
         for name in names:
             print(f"{name:16s} {old['parts'].get(name, 0):7,d} {new['parts'].get(name, 0):7,d}")
+        if options.by_module:
+            print_modules(old["by_module"], new["by_module"])
         for name in ("all", "computing"):
             print(f"{name:16s} {old[name]:7,d} {new[name]:7,d}  {new[name] / old[name]:.2f}")
         if options.rounds:

@@ -26,7 +26,7 @@ from safetensors.torch import load_file
 
 import actiseg_noise
 from actiseg_bench.data.manifest_dataset import ManifestDataset
-from actiseg_bench.grid.tracks import load_protocol
+from actiseg_bench.grid.protocols import load_protocol
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.results.result import CHECKPOINT_NAME, RESULT_NAME, read_result
 from actiseg_bench.training.config import RunConfig

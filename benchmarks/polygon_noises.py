@@ -24,8 +24,9 @@ from PIL import Image
 from shapely.geometry import Polygon
 
 from actiseg_noise.key import Key
-from actiseg_noise.masks import BinaryMask, find_boxes
+from actiseg_noise.masks import BinaryMask
 from actiseg_noise.noises.base import NOISES, MaskNoise
+from actiseg_noise.runs import find_boxes
 
 LEVELS = ((2, 5), (3, 10), (4, 15))  # COCO-N's easy, medium, hard: sigma, tolerance
 SMALLEST_AREA = 200

@@ -11,7 +11,7 @@ import argparse
 import time
 from pathlib import Path
 
-from actiseg_bench.grid.tracks import load_protocol
+from actiseg_bench.grid.protocols import load_protocol
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.train import train_run
 

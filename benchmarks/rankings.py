@@ -12,15 +12,17 @@ import argparse
 from itertools import combinations
 from pathlib import Path
 
-from actiseg_bench.metrics.actionvos import TITLES
+from actiseg_bench.report.extras import ExtrasOf, extras_reader
 from actiseg_bench.report.stability import RANKED, compare_rankings, rank_methods, split_rankings
 from actiseg_bench.report.study import Study, make_studies
 from actiseg_bench.results.stored import read_results
 
+Side = tuple[Study, ExtrasOf]
 
-def compare(one: Study, other: Study, track: str, metric: str) -> str:
+
+def compare(one: Side, other: Side, track: str, metric: str) -> str:
     """Return the cells of a table's row."""
-    sides = [rank_methods(study, [track], metric) for study in (one, other)]
+    sides = [rank_methods(study, [track], metric, extras_of) for study, extras_of in (one, other)]
     rows = set(sides[0]) & set(sides[1])
     runs = set.intersection(*(set(side[row]) for side in sides for row in rows))
     kept = [{row: {run: side[row][run] for run in runs} for row in rows} for side in sides]
@@ -36,14 +38,16 @@ def main() -> None:
     """Print a table of each two folders."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path)
-    studies = {}
+    sides: dict[str, Side] = {}
     for folder in parser.parse_args().folders:
-        (studies[folder.name],) = make_studies(read_results(folder).runs)
+        runs = read_results(folder).runs
+        (study,) = make_studies(runs)
+        sides[folder.name] = study, extras_reader(runs)
     print("| runs | track | metric | methods | seeds | tau | top | bottom |\n|---|---|---|---|---|---|---|---|")
-    for (name, one), (other_name, other) in combinations(studies.items(), 2):
-        for track in (track for track in one.tracks if track in other.tracks):
-            for metric in RANKED:
-                print(f"| {name}, {other_name} | {track} | {TITLES[metric]} {compare(one, other, track, metric)}")
+    for (name, one), (other_name, other) in combinations(sides.items(), 2):
+        for track in (track for track in one[0].tracks if track in other[0].tracks):
+            for metric, title in RANKED.items():
+                print(f"| {name}, {other_name} | {track} | {title} {compare(one, other, track, metric)}")
 
 
 if __name__ == "__main__":

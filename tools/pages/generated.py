@@ -22,6 +22,15 @@ def command_line(program: str) -> str:
     return "\n".join(line for words, command in found for line in _command(f"{program} {words}", command))
 
 
+def json_forms() -> str:
+    """Return a section per command that prints JSON, with a table of the keys."""
+    from actiseg_noise.application import find_forms
+
+    tools = {tool: find_forms(f"actiseg_{tool}.cli.json_forms") for tool in ("noise", "bench")}
+    found = [(f"actiseg-{tool} {words}", schema) for tool, forms in tools.items() for words, schema in forms.items()]
+    return "\n".join(line for command, schema in found for line in _json_form(command, schema))
+
+
 def public_names(package: str) -> str:
     """Return the directives that show every name of a package's ``__all__`` but the version, in its order."""
     names = [name for name in import_module(package).__all__ if name != "__version__"]
@@ -30,7 +39,7 @@ def public_names(package: str) -> str:
 
 def protocols() -> str:
     """Return a section per protocol that travels with the package: what it runs, and its notes."""
-    from actiseg_bench.grid.tracks import load_protocol, protocol_names
+    from actiseg_bench.grid.protocols import load_protocol, protocol_names
 
     return "\n".join(line for name in protocol_names() for line in _protocol(name, load_protocol(name)))
 
@@ -62,6 +71,42 @@ def _row(parameter: Any, context: Any) -> list[str]:
     """Return what is typed and what it means, as ``--help`` says it."""
     typed, meaning = parameter.get_help_record(context)
     return [f"`{re.sub(' <.*>$', '', typed)}`", _plain(meaning)]
+
+
+def _json_form(command: str, schema: dict[str, Any]) -> Iterator[str]:
+    """Yield the lines of one command's section: a table per form that its JSON may have."""
+    yield from (f"## {command} --json", "")
+    for form in schema.get("anyOf", [schema]):
+        yield from (f"{_kind(form).capitalize()}. {_plain(form.get('description', ''))}".strip(), "")
+        yield from iter_table(("", "", "what it is"), list(_keys(form)), range(3))
+
+
+def _keys(schema: dict[str, Any], before: str = "") -> Iterator[tuple[str, str, str]]:
+    """Yield (path of a key, its type, what it is) of all keys of a schema, those of inner records after their own."""
+    item = schema.get("items")
+    if isinstance(item, dict):
+        yield from _keys(item, f"{before}[]")
+    if isinstance(values := schema.get("additionalProperties"), dict):
+        yield from _keys(values, f"{before}{{}}")
+    for one in schema.get("anyOf", ()):
+        yield from _keys(one, before)
+    for name, value in schema.get("properties", {}).items():
+        path = f"{before}.{name}" if before else name
+        kind = _kind(value) + ("" if name in schema.get("required", ()) else ", may be missing")
+        yield f"`{path}`", kind, _plain(value.get("description", ""))
+        yield from _keys(value, path)
+    for value in schema.get("patternProperties", {}).values():
+        yield f"`{before}.…`".replace("`.", "`"), _kind(value), _plain(value.get("description", ""))
+
+
+def _kind(schema: dict[str, Any]) -> str:
+    """Return the type of a schema in words."""
+    if "anyOf" in schema:
+        return " or ".join(dict.fromkeys(map(_kind, schema["anyOf"])))
+    kind = schema.get("type", "any value")
+    if isinstance(schema.get("items"), dict):
+        return f"list of {_kind(schema['items'])}"
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
 def _plain(text: str) -> str:
@@ -106,6 +151,7 @@ def _protocol(name: str, protocol: Any) -> Iterator[str]:
 GENERATED: dict[str, Callable[[], str]] = {
     "command_line_noise": lambda: command_line("actiseg-noise"),
     "command_line_bench": lambda: command_line("actiseg-bench"),
+    "json": json_forms,
     "python_noise": lambda: public_names("actiseg_noise"),
     "python_bench": lambda: public_names("actiseg_bench"),
     "protocols": protocols,

@@ -39,9 +39,14 @@ _CONTENT = """
 empty, `height` and `width` are null, and `frames.parquet` lists what the annotation lists); `recipe-only` is a full
 manifest whose run-length codes were withheld: areas, IoUs and digests stay.
 
-In a published manifest a table is one or several files, `samples-00000-of-00002.parquet` and so on, which hold its rows
-in this order; the digest is the same. Its rows say their split, recipe and seed, too, masks their height and width, and
-`noisy_rle` is there even where it is the clean code: [publishing](publishing.md).
+A table of more than 524,288 rows or 256 MiB is several files, `samples-00000-of-00002.parquet` and so on, which hold
+its rows in this order; the digest is the same. `manifest.json` lists them, and a manifest that lacks one of them, or
+has one that is not listed, is refused by its name: see [large manifests](#large-manifests).
+What uses labels also refuses a manifest whose tables have more or fewer rows than `manifest.json` counts; `inspect`
+warns of it, `verify` names what is wrong, and `read_manifest` opens it to be looked at (`Manifest.check_counts`).
+
+In a published manifest every table has such names. Its rows say their split, recipe and seed, too, masks their height
+and width, and `noisy_rle` is there even where it is the clean code: [publishing](publishing.md).
 
 Rows are sorted by the columns that are named under each table, which together are unique; strings sort by code point.
 Run-length codes are COCO's compressed ones; with the frame's `height` and `width`, pycocotools decodes them.
@@ -54,6 +59,34 @@ types below, and refuses a column whose values they cannot hold.
 From Python, `read_manifest(path)`, of a folder or an [address](publishing.md#manifests-by-address), gives whole tables
 (`table("samples")` for Arrow, `to_pandas("samples")`), batches of rows (`iter_batches`), and clips: `iter_clips()`
 yields one record per clip with its samples, frames and masks, in which a null `noisy_rle` has become the clean mask.
+"""
+
+_LARGE = """
+## Large manifests
+
+A manifest is opened by the footers of its files, and read row group by row group. `verify` checks it in parts, whose
+ends follow from the manifest alone, in as many processes as there are cores where a table has two parts (of 131,072
+rows; of masks 32,768); `--workers 1` is one. What it finds, and in which order, is the same with any number.
+
+Peak memory in MiB, as `python benchmarks/manifest_memory.py` measures it, the largest process counted, of clips that
+are made up: of *text* a clip has five objects and two frames, of *masks* two objects in three frames of 64×36 pixels,
+with `mask-15` in pixels. A command that has opened a small manifest has 70 to 90.
+
+| command | text: 2,000 clips | 20,000 | 200,000 | masks: 2,000 clips | 20,000 | 100,000 | 200,000 |
+|---|---|---|---|---|---|---|---|
+| `build` | 176 | 201 | 226 | 121 | 138 | 135 | 169 |
+| `verify --workers 1` | 148 | 165 | 182 | 152 | 165 | 168 | 187 |
+| `inspect` | 100 | 110 | 173 | 105 | 108 | 123 | 147 |
+| `diff` | 131 | | 165 | 128 | | | |
+| `publish` | 219 | | 269 | 212 | 234 | 242 | 282 |
+| `export` (refvos; coco) | 127 | | 218 | 132 | | | |
+
+200,000 clips of masks are 1.2 million masks. `diff` and `export` of many clips were measured with one frame of 32×32
+pixels each: 113 and 140 (2,000 and 50,000 clips), 120 and 153 (2,000 and 20,000).
+
+Memory grows until row groups are full, and beyond that by some 200 to 420 bytes a clip (masks, from 100,000 to 200,000
+clips). `inspect` counts each pair of nouns that became each other, and exports keep the names of their folders, as no
+two may have one, and `actionvos` the text of its JSON. Of masks one clip's are in memory.
 """
 
 _ACTION = """
@@ -133,7 +166,7 @@ def manifest_page() -> str:
     """Return the whole page as Markdown."""
     files = "".join(f"      {t.file_name:<19} {t.meaning}\n" for t in TABLES)
     tables = "".join(_describe(table) for table in TABLES)
-    return f"{_INTRO}{files}{_CONTENT}{tables}{_action_schema()}{_DRAWS}{_DIGEST}{_example()}"
+    return f"{_INTRO}{files}{_CONTENT}{tables}{_action_schema()}{_DRAWS}{_LARGE}{_DIGEST}{_example()}"
 
 
 def _action_schema() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from actiseg_bench.metrics.failure_modes import MODES, ObjectFrames, band_px, fa
 from actiseg_bench.metrics.failure_modes import TITLES as MODE_TITLES
 from actiseg_bench.metrics.object_scores import mean_scores, object_scores
 from actiseg_bench.metrics.ranking import average_precision
+from actiseg_bench.metrics.ungated import ungated_scores
 from actiseg_bench.metrics.volume import volume_scores
 from actiseg_bench.scoring.evaluation import Evaluation
 from actiseg_bench.scoring.measure import measure_frames
@@ -171,6 +172,7 @@ def _six(evaluation: Evaluation) -> Iterator[str]:
 def _beside(frames: ObjectFrames) -> Iterator[str]:
     """Yield the volumetric scores and the threshold-free one."""
     yield "## Beside the six\n"
+    yield _ungated(frames)
     volume = {name: 100 * (value or 0.0) for name, value in volume_scores(frames).items()}
     yield SIX_TEXT["volume"]
     rows = []
@@ -191,6 +193,15 @@ def _beside(frames: ObjectFrames) -> Iterator[str]:
     found = average_precision(scores, np.array([one.is_positive for one in ranked]))
     order = ", ".join(f"{one.noun} {one.score:g} ({'+' if one.is_positive else '–'})" for one in ranked)
     yield SIX_TEXT["ap"].format(order=order, ap=f"{100 * (found or 0.0):.1f}")
+
+
+def _ungated(frames: ObjectFrames) -> str:
+    """Return the paragraph of ungated masks: those of the example, and half of the onion where it is not predicted."""
+    half = np.where((frames.object_id == 1) & (frames.frame_idx == 1), frames.gt_area // 2, 0)
+    behind = replace(frames, ungated_intersection=frames.intersection + half, ungated_area=frames.pred_area + half)
+    gated = replace(frames, ungated_intersection=frames.intersection, ungated_area=frames.pred_area)
+    shown = {name: ungated_scores(each)["p_miou_ungated"] for name, each in (("ungated", behind), ("gated", gated))}
+    return SIX_TEXT["ungated"].format(**{name: f"{100 * (score or 0.0):.1f}" for name, score in shown.items()})
 
 
 def _failures(frames: ObjectFrames) -> Iterator[str]:

@@ -49,6 +49,14 @@ which an object is hardly visible the weight of one that it fills.
 it is neither visible nor predicted, then over the positive objects. In the example J is {j:.3f}, F {f:.3f}, J&F
 {j_and_f:.3f}; `J volume` beside them is the table's {j_volume:.3f}.
 """,
+    "ungated": """\
+**ungated** ↑ is p-mIoU of the *ungated* masks: what the network draws of a positive object by itself, before the
+positive head may empty it and before another object takes its pixels. The six metrics see a mask only where the head
+lets it through: a strategy that learns cleaner masks and one that does not have the same 0 where the object is left
+out. Nothing is told by it about negatives; it is a measure of masks, not of a system, and rows are compared in it as in
+the six. Were half of the onion in frame
+1, which is not predicted, drawn behind the head, the example would have {ungated} instead of its p-mIoU, {gated}.
+""",
     "ap": """\
 **AP** ↑ is the average precision of the positive scores, and no threshold enters it: samples (clip, object) are
 ranked by their score, and AP = Σ (recall_k − recall_k−1) · precision_k over the distinct scores from the highest,
@@ -144,6 +152,7 @@ FILES: dict[str, tuple[str, dict[str, str]]] = {
         | {
             "p_miou_hands": "hands",
             "p_miou_objects": "objects",
+            "p_miou_ungated": "ungated; empty for runs that an older version made",
             "p_j_volume": "volumetric J",
             "p_f_volume": "volumetric F; empty for runs that an older version made",
             "p_jf_volume": "volumetric J&F",

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 
 from actiseg_noise.key import Key
-from actiseg_noise.masks import BinaryMask, Box, IndexMask, Picture, find_boxes
+from actiseg_noise.masks import BinaryMask, Box, IndexMask, Picture
 from actiseg_noise.noises.base import MaskNoise
 from actiseg_noise.noises.view import Neighbours, Track, View
+from actiseg_noise.runs import find_boxes
 
 OBJECT, NEIGHBOUR = 1, 2
 FRAMES, POSITION = 9, 4
@@ -51,7 +52,6 @@ def view_of(
     ids = [object_id, *(other for other in boxes if other != object_id)]
     return View(
         object_id=object_id,
-        shape=(mask.shape[0], mask.shape[1]),
         box=find_boxes(mask.astype(np.uint8))[1] if box is None else box,
         object_key=key,
         track=track_of(mask) if "frames" in noise.needs else None,
