@@ -38,6 +38,7 @@ slow: $(VENV)/.installed-dev ## Measure all tests again and write tests/slow.txt
 
 soak: $(VENV)/.installed-dev ## Edit files by the thousand, kill commands by the hundred; counts, and what goes wrong (hours)
 	$(BIN)/python -m tools.soak --edits 10000 --kills 500 --keep out/soak
+	$(BIN)/python -m tools.soak.clusters --kills 50 --keep out/soak-clusters
 
 versions: ## Quick tests with every Python found here, and with the lowest versions that we declare
 	$(PYTHON) tools/try_versions.py
@@ -48,6 +49,7 @@ hooks: $(VENV)/.installed-dev ## Let git run ruff, codespell and mypy before eac
 bench: $(VENV)/.installed-dev ## Speed and memory, ratios measured side by side
 	$(BIN)/python benchmarks/build_masks.py
 	$(BIN)/python benchmarks/mask_noises.py
+	$(BIN)/python benchmarks/readers.py
 	$(BIN)/python benchmarks/build_memory.py
 	$(BIN)/python benchmarks/build_text.py
 	$(BIN)/python benchmarks/build_samples.py
