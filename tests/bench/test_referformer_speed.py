@@ -18,7 +18,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from actiseg_bench.losses import LossConfig, base_loss
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.models.referformer import ReferFormer
-from actiseg_bench.models.referformer.attention import Words, attend, attend_to_itself, attend_to_words, drop, hear
+from actiseg_bench.models.referformer.attention import (
+    Words,
+    attend,
+    attend_to_itself,
+    attend_to_words,
+    drop,
+    hear,
+    hide,
+)
 from actiseg_bench.models.referformer.backbone import ResNet
 from actiseg_bench.models.referformer.constants import made_once
 from actiseg_bench.models.referformer.deformable import DeformableAttention, sample_levels
@@ -171,7 +179,7 @@ def test_padding_is_hidden_where_weights_are_dropped() -> None:
     q, k, v = torch.randn(3, 2, 4, 5, 8)
     padding = torch.tensor([[False] * 5, [False, False, True, True, True]])
     torch.manual_seed(7)
-    found = attend(q, k, v, padding, 0.2)
+    found = attend(q, k, v, hide(padding, 4, q.dtype), 0.2)
     torch.manual_seed(7)
     expected = F.scaled_dot_product_attention(q, k, v, ~padding[:, None, None], 0.2)
     assert torch.allclose(found, expected, atol=1e-5)

@@ -73,23 +73,37 @@ def drop(x: Tensor, p: float, training: bool) -> Tensor:
     return torch.native_dropout(x, p, True)[0] if training and p > 0 else x
 
 
-def attend(q: Tensor, k: Tensor, v: Tensor, padding: Tensor | None, dropout: float) -> Tensor:
+def attend(q: Tensor, k: Tensor, v: Tensor, hidden: Tensor | None, dropout: float) -> Tensor:
     """Return what every head reads, ``[N, h, Lq, d]``.
 
     Args:
-        q: ``[N, h, Lq, d]``. k, v: ``[N, h, Lk, d]``. padding: bool ``[N, Lk]``, True where there is nothing to read.
+        q: ``[N, h, Lq, d]``. k, v: ``[N, h, Lk, d]``. hidden: what :func:`hide` returns.
         dropout: of the weights, 0 outside of training.
     """
     if dropout == 0 or q.is_cuda:
-        mask = None if padding is None else ~padding[:, None, None]
-        return F.scaled_dot_product_attention(q, k, v, mask, dropout)
+        return F.scaled_dot_product_attention(q, k, v, hidden, dropout)
     count, heads, asked, depth = q.shape  # no kernel of a CPU draws dropout
-    q, k, v = (x.reshape(count * heads, -1, depth) for x in (q * depth**-0.5, k, v))
-    scores = torch.bmm(q, k.transpose(1, 2))
-    if padding is not None:
-        hidden = padding[:, None, None].expand(-1, heads, asked, -1).flatten(0, 1)
-        scores = scores.masked_fill(hidden, -torch.inf)
+    q, k, v = (x.reshape(count * heads, -1, depth) for x in (q, k, v))
+    if hidden is None:
+        scores = torch.bmm(q * depth**-0.5, k.transpose(1, 2))
+    else:
+        scores = torch.baddbmm(hidden.flatten(0, 1), q, k.transpose(1, 2), alpha=depth**-0.5)
     return torch.bmm(drop(scores.softmax(-1), dropout, True), v).view(count, heads, asked, depth)
+
+
+def hide(padding: Tensor | None, heads: int, dtype: torch.dtype) -> Tensor | None:
+    """Return what attention adds to scores, once for all layers: 0, and -inf where there is nothing to read.
+
+    Args:
+        padding: bool ``[N, Lk]``, True where there is nothing to read, or None.
+
+    Returns:
+        ``[N, heads, 1, Lk]`` in ``dtype``; None where there is no padding.
+    """
+    if padding is None:
+        return None
+    scores = torch.zeros((len(padding), heads, 1, padding.shape[1]), dtype=dtype, device=padding.device)
+    return scores.masked_fill_(padding[:, None, None], -torch.inf)
 
 
 def attend_to_itself(attention: nn.MultiheadAttention, asked: Tensor, given: Tensor) -> Tensor:
@@ -184,5 +198,6 @@ def _attend_to_many_words(attention: nn.MultiheadAttention, cells: Tensor, words
         F.linear(x, w, b).unflatten(2, (attention.num_heads, -1)).transpose(1, 2)
         for x, w, b in zip((cells, words.keys, words.values), weights, biases, strict=True)
     )
-    read = attend(q, k, v, words.padding, dropout).transpose(1, 2).reshape(-1, width)
+    hidden = hide(words.padding, attention.num_heads, q.dtype)
+    read = attend(q, k, v, hidden, dropout).transpose(1, 2).reshape(-1, width)
     return F.linear(read, out.weight, out.bias).view(cells.shape)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812
 
-from actiseg_bench.models.referformer.attention import attend, drop, linear
+from actiseg_bench.models.referformer.attention import attend, drop, hide, linear
 from actiseg_bench.models.referformer.config import TextConfig
 from actiseg_bench.models.referformer.positions import positions_of_lengths
 from actiseg_noise.errors import ActisegError
@@ -125,18 +125,19 @@ def read_words(encoder: Any, ids: Tensor, places: Tensor, padding: Tensor | None
     x = F.embedding(ids, embeddings.word_embeddings.weight) + embeddings.token_type_embeddings.weight[0]
     x = embeddings.LayerNorm(x + F.embedding(places, embeddings.position_embeddings.weight))
     x = drop(x, embeddings.dropout.p, training).flatten(0, 1)
+    hidden = hide(padding, encoder.config.num_attention_heads, x.dtype)
     for layer in encoder.encoder.layer:
-        x = _read_layer(layer, x, count, padding, training)
+        x = _read_layer(layer, x, count, hidden, training)
     pooled = torch.tanh(linear(x.view(count, length, -1)[:, 0], encoder.pooler.dense))
     return x.view(count, length, -1), pooled
 
 
-def _read_layer(layer: Any, x: Tensor, count: int, padding: Tensor | None, training: bool) -> Tensor:
+def _read_layer(layer: Any, x: Tensor, count: int, hidden: Tensor | None, training: bool) -> Tensor:
     """Return ``[N·L, C]`` of the next layer."""
     asking, out, feed = layer.attention.self, layer.attention.output, layer.output
     shape = count, -1, 3, asking.num_attention_heads, asking.attention_head_size
     q, k, v = linear(x, asking.query, asking.key, asking.value).view(shape).permute(2, 0, 3, 1, 4).unbind()
-    read = attend(q, k, v, padding, asking.dropout.p if training else 0.0).transpose(1, 2).reshape(x.shape)
+    read = attend(q, k, v, hidden, asking.dropout.p if training else 0.0).transpose(1, 2).reshape(x.shape)
     x = out.LayerNorm(drop(linear(read, out.dense), out.dropout.p, training) + x)
     inner = F.gelu(linear(x, layer.intermediate.dense))
     return feed.LayerNorm(drop(linear(inner, feed.dense), feed.dropout.p, training) + x)
