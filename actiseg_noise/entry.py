@@ -97,11 +97,21 @@ def _print_usage(error: Any) -> int:
         error.show()
         return int(error.exit_code)
     context = getattr(error, "ctx", None)
-    message = error.format_message().rstrip(".")
+    message = _say_usage(error)
     see = " See" if message.endswith("?") else "; see"
     advice = f"{see} '{context.command_path} --help'" if context is not None else ""
     print_error(message[:1].lower() + message[1:] + advice)
     return int(error.exit_code)
+
+
+def _say_usage(error: Any) -> str:
+    """Return what typer says of a command line; of a value that it refuses, what it must be, and what came."""
+    message = str(error.format_message()).rstrip(".")
+    refused = getattr(error.__cause__, "errors", None)  # pydantic's, which newer versions of typer ask
+    if refused is None:
+        return message
+    must_be = message.replace("Input should be", "it must be").partition(", unable to parse")[0]
+    return f"{must_be}, got {refused()[0]['input']!r:.100}"
 
 
 def _sentence(error: Exception) -> str | None:

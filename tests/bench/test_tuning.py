@@ -236,8 +236,8 @@ def test_a_strategy_without_ranges_is_refused_before_anything_is_built(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--trials", "0"], "invalid value for '--trials'"),
-        (["--trials", "three"], "invalid value for '--trials': Input should be a valid integer"),
+        (["--trials", "0"], "invalid value for '--trials': it must be greater than or equal to 1, got '0'"),
+        (["--trials", "three"], "invalid value for '--trials': it must be a valid integer, got 'three'"),
         (["--strategy", "gcee"], "unknown strategy 'gcee'. Did you mean 'gce'?"),
         (["--track", "flip-41"], "unknown track 'flip-41'. Did you mean 'flip-4"),
         (["--strategy", "gce", "--option", "p=1"], "strategy 'gce' has no option 'p'"),
