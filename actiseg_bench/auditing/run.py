@@ -27,6 +27,7 @@ from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.training.checkpoint import check_identity, read_tensors, run_identity, write_tensors
 from actiseg_bench.training.config import RunConfig
+from actiseg_bench.training.folder import check_no_manifest
 from actiseg_bench.training.folds import draw_folds
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.progress import Progress
@@ -66,6 +67,7 @@ def run_audit(options: AuditOptions, on_progress: Progress | None = None) -> Aud
     """Audit a manifest; see :func:`actiseg_bench.audit`."""
     from actiseg_bench.auditing.files import write_audit
 
+    check_no_manifest(options.out)
     manifest = read_manifest(options.manifest)
     check_auditable(manifest, options.checks)
     plain = ManifestDataset(manifest, options.root, targets="all", mask_stride=1, cache=False)

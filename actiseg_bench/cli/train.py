@@ -36,13 +36,14 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
     from actiseg_noise.borders.preemption import PreemptedError
     from actiseg_noise.borders.processes import end_with_launcher, loading
     from actiseg_noise.borders.remote import shown
+    from actiseg_noise.terminal import print_next
 
     with loading():
         from actiseg_bench.cli.progress import step_progress
         from actiseg_bench.data.image_root import check_usable
         from actiseg_bench.device import pick_device
         from actiseg_bench.training.config import WINDOW
-        from actiseg_bench.training.folder import is_first_process, train_to
+        from actiseg_bench.training.folder import is_first_process, is_trained, train_to
         from actiseg_bench.training.train import make_networks
 
     config, out, labels = options.run_config(), options.out, (options.manifest, options.root)
@@ -61,7 +62,11 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
         locked(out),
         step_progress(f"{config.strategy} on {Path(shown(options.manifest)).name}", items, unit) as on_progress,
     ):
-        return train_to(out, config, *labels, on_progress=on_progress, logs=options.logs, **kept)
+        was_trained = is_trained(out)
+        report = train_to(out, config, *labels, on_progress=on_progress, logs=options.logs, **kept)
+    if was_trained:  # another training in this folder is an error
+        print_next(f"{out} is already trained")
+    return report
 
 
 def _print_training(report: dict[str, Any], out: Path, as_json: bool) -> None:

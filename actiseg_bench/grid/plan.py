@@ -32,6 +32,7 @@ from actiseg_bench.grid.tracks import (
     shared_clips,
 )
 from actiseg_bench.results.result import REFERENCES, RESULT_NAME, read_old_result
+from actiseg_bench.training.folder import check_no_manifest
 from actiseg_bench.training.options import VARIANT, check_strategies
 from actiseg_noise.borders.locks import host_name, locked
 from actiseg_noise.errors import ActisegError, raise_if
@@ -122,6 +123,7 @@ def make_runs(
             a part whose grid is not the one that is in ``out``.
     """
     reporter = reporter or Reporter()
+    check_no_manifest(options.out)
     plan, runner, chosen = prepare(options, find_root)
     options, shard = plan.options, plan.options.part
     part = None if shard is None else plan_part(plan, shard, chosen, recipe_has_noise)

@@ -37,6 +37,7 @@ from actiseg_noise import read_manifest
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import remove_file, write_json
 from actiseg_noise.errors import ActisegError
+from actiseg_noise.manifest.info import INFO_NAME
 
 TRAIN_NAME = "train.json"
 
@@ -44,6 +45,17 @@ TRAIN_NAME = "train.json"
 def is_first_process() -> bool:
     """Say whether this process is the only one of a training, or the one that writes."""
     return int(os.environ.get("LOCAL_RANK", "0")) == 0
+
+
+def is_trained(folder: Path) -> bool:
+    """Say whether a training has ended here, whichever it was."""
+    return all((folder / name).is_file() for name in (TRAIN_NAME, CHECKPOINT_NAME))
+
+
+def check_no_manifest(out: Path) -> None:
+    """Raise ActisegError where ``out`` is the folder of a manifest, into which nothing is trained."""
+    if (out / INFO_NAME).is_file():
+        raise ActisegError(f"--out {out}: holds a manifest, whose folder stays as it is; use another --out")
 
 
 def train_to(
@@ -59,7 +71,7 @@ def train_to(
 ) -> dict[str, Any]:
     """Train into ``folder``, from its checkpoint when it has one, and return the report that ``train.json`` holds.
 
-    A training that is finished is returned as it is.
+    A training that is finished is returned as it is; one whose checkpoint was removed is made again.
 
     Args:
         logs: where learning curves go, some of :data:`actiseg_bench.training.options.LOGS`.
@@ -68,12 +80,14 @@ def train_to(
     Raises:
         PreemptedError: the process was asked to stop, and its checkpoint is written.
         CheckpointError: the folder holds another training; the message says what differs.
-        ActisegError: see :func:`train_run`; clips that cannot share a step; a file that cannot be written.
+        ActisegError: see :func:`train_run`; the folder is a manifest's; clips that cannot share a step; a file that
+            cannot be written.
     """
+    check_no_manifest(folder)
     opened = read_manifest(manifest)
     identity = run_identity(config, opened.digest, pictures_digest(opened, root))
     finished = _read_finished(folder / TRAIN_NAME, identity)
-    if finished is not None:
+    if finished is not None and is_trained(folder):
         return finished
     _check_lengths(config, opened.table("frames", ["clip_id", "is_annotated"]).to_pylist())
     with make_curves(logs if is_first_process() else (), folder, config.to_dict()) as curve:

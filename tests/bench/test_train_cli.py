@@ -55,6 +55,7 @@ def test_train_keeps_the_networks_and_what_made_them(
     assert files == ["checkpoint.safetensors", "curve.csv", "train.json"]
     code, printed, error = cli(*command, *options, "--json")
     assert (code, json.loads(printed), "next:" in error) == (0, told, False)
+    assert f"{tmp_path / 'a'} is already trained" in error
     code, printed, error = cli(*command, *options, "--seed", 8, "--precision", "bf16-mixed")
     assert (code, printed) == (2, "")
     assert "these differ: config.precision (32-true there, bf16-mixed here), config.seed (" in error
@@ -107,6 +108,24 @@ def test_another_model_s_or_manifest_s_training_is_not_gone_on_from(
     (tmp_path / "train.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"train.json: malformed JSON"):
         train_to(tmp_path, config, noisy_val, kitchen_root)
+
+
+def test_a_training_whose_checkpoint_was_removed_is_made_again(
+    noisy_val: Path, kitchen_root: Path, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, train=replace(CONFIG.train, steps=1))
+    train_to(tmp_path, config, noisy_val, kitchen_root)
+    (tmp_path / "checkpoint.safetensors").unlink()
+    train_to(tmp_path, config, noisy_val, kitchen_root)
+    assert (tmp_path / "checkpoint.safetensors").is_file()
+
+
+def test_nothing_is_trained_into_a_manifest(cli: Cli, noisy_val: Path, kitchen_root: Path) -> None:
+    before = sorted(noisy_val.iterdir())
+    for command in (("train",), ("audit",), ("run", "--eval-manifest", noisy_val)):
+        code, _, error = cli(*command, "--manifest", noisy_val, "--root", kitchen_root, "--out", noisy_val)
+        assert (code, f"--out {noisy_val}: holds a manifest, whose folder stays as it is" in error) == (2, True)
+    assert sorted(noisy_val.iterdir()) == before
 
 
 def test_two_processes_in_one_folder_are_refused(cli: Cli, noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
