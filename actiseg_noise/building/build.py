@@ -71,7 +71,7 @@ def run_build(request: Request) -> Path:
         _clean_up(request, out)
         progress.note(f"{out} is already built")
         return out
-    check_output(out, force=asked.force, differs=_other_build(request, out))
+    check_output(out, force=asked.force, differs=_other_build(request, out), is_same=is_built(request, out))
     shared = work if (work := SharedWork(request)).is_begun else None
     with (
         Workspace(out, request.fingerprint, force=asked.force, shared=shared) as space,
@@ -89,6 +89,11 @@ def run_build(request: Request) -> Path:
         space.commit()
     if skipped := request.dataset.skipped:
         progress.warn(describe_skipped(sorted(skipped)))
+    counts = read_info(out).counts
+    if request.content == "full" and counts["clips"] and not counts["masks"]:
+        progress.warn(
+            f"{out} has no masks: none was found below {request.dataset.root}; --content text asks for texts alone"
+        )
     return out
 
 
@@ -108,7 +113,7 @@ def run_shard(request: Request, shard: Shard) -> ShardReport:
     if is_built(request, out):
         progress.note(f"{out} is already built")
         return ShardReport(shard, out, is_built=True)
-    check_output(out, force=asked.force, differs=_other_build(request, out))
+    check_output(out, force=asked.force, differs=_other_build(request, out), is_same=is_built(request, out))
     shared = SharedWork(request)
     shared.begin()
     try:

@@ -87,11 +87,11 @@ class Workspace:
             self._shared.remove()
 
 
-def check_output(out: Path, *, force: bool, differs: Sequence[str] = ()) -> None:
+def check_output(out: Path, *, force: bool, differs: Sequence[str] = (), is_same: bool = False) -> None:
     """Raise ActisegError when something is at ``out`` that may not be replaced.
 
     Args:
-        differs: in what the manifest there is not the one that is to be built.
+        differs: in what the manifest there is not the one that is to be built. is_same: it is that one, and whole.
     """
     if not os.path.lexists(out):
         return
@@ -100,6 +100,7 @@ def check_output(out: Path, *, force: bool, differs: Sequence[str] = ()) -> None
         raise ActisegError(f"{out}: exists and is not a manifest, so it is not replaced; choose another --out")
     if not force:
         other = f", and is of another build: {', '.join(differs)}" if differs else ""
+        other = " and is what this command builds, so nothing is left to do" if is_same else other
         raise ActisegError(f"{out}: the output exists{other}. Choose another --out, or replace it with --force.")
     listed = _listed_files(out)
     check_nothing_else(out, "manifest", lambda name: name in listed)

@@ -105,6 +105,14 @@ def test_text_is_the_same_with_and_without_masks(toy: Toy, tmp_path: Path) -> No
     assert text.digest != full.digest
 
 
+def test_a_build_that_found_no_mask_says_so(tmp_path: Path) -> None:
+    toy = make_toy(root=tmp_path)
+    toy.clips = tuple(replace(clip, frames=()) for clip in toy.clips)
+    for content, told in (("full", 1), ("text", 0)):
+        actiseg_noise.build(toy, content=content, out=tmp_path / content, progress=(heard := Notes()))
+        assert sum(f"{content} has no masks: none was found below {tmp_path}" in one for one in heard.notes) == told
+
+
 def test_an_empty_split_is_a_manifest(tmp_path: Path) -> None:
     manifest = actiseg_noise.read_manifest(actiseg_noise.build(Toy(tmp_path), recipe=RECIPE, out=tmp_path / "m"))
     assert manifest.info.counts == {table.name: 0 for table in TABLES}
@@ -175,7 +183,10 @@ def test_manifest_json_is_for_people(toy: Toy, tmp_path: Path) -> None:
 def test_an_existing_output_is_kept(toy: Toy, tmp_path: Path) -> None:
     out = actiseg_noise.build(toy, recipe="flip-40", out=tmp_path / "m")
     before = digest(out)
-    with pytest.raises(ActisegError, match=r"m: the output exists\. Choose another --out, or replace it with --force"):
+    same = (
+        r"m: the output exists and is what this command builds, so nothing is left to do\. Choose another --out, or re"
+    )
+    with pytest.raises(ActisegError, match=same):
         actiseg_noise.build(toy, recipe="flip-40", out=out)
     differs = r"recipe flip-40 \(seed 0\) there, flip-20 \(seed 3\) here, selection none there, limit 2 here"
     for resume in (False, True):
