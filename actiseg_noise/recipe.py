@@ -193,6 +193,8 @@ def _noise_spec(
     from actiseg_noise.noises.base import NOISES
 
     spec = _foreign_spec(table, where, folder, kind)
+    if spec.noise_id not in NOISES:
+        raise UnknownNameError("noise", spec.noise_id, NOISES, f"{where}: unknown noise {spec.noise_id!r}")
     noise = NOISES[spec.noise_id]
     Fields(table, where, kind).check_keys(("noise", "rate", *noise.defaults))
     return spec

@@ -64,7 +64,11 @@ def collect(
 
 def _lines(found: Collected, out: str) -> Iterator[str]:
     """Yield what was collected, and what a reader of its tables has to know."""
-    yield f"{out}: {found.runs:,} runs, {found.added:,} of them new; {found.manifests:,} manifests came along."
+    runs, manifests = (
+        f"{count:,} {word}{'' if count == 1 else 's'}"
+        for count, word in ((found.runs, "run"), (found.manifests, "manifest"))
+    )
+    yield f"{out}: {runs}, {found.added:,} of them new; {manifests} came along."
     if found.equal:
         yield f"There already, or given twice, and counted once: {found.equal:,}."
     if found.submitted:

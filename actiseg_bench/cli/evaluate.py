@@ -145,7 +145,9 @@ def evaluate(
         )
         return
     if pred is None or (gt is None and manifest is None):
-        raise ActisegError("say what to score: --pred DIR and --manifest DIR or --gt DIR; or a network")
+        raise ActisegError(
+            "say what to score: --pred DIR and --manifest DIR or --gt DIR; or --checkpoint FILE and --manifest DIR"
+        )
     rules = {"skip_missing": skip_missing, "missing": missing, "resize": resize, "unknown_ids": unknown_ids}
     more: dict[str, Any] = {"unknown_clips": unknown_clips, "frames": frames, "ids": ids, "videos": videos}
     masks = {"keep_flagged": keep_flagged, "void": void, "merge": merge, "threshold": threshold, "failures": failures}

@@ -98,6 +98,8 @@ def load_published(model: str, weights: str) -> TrainedNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = MODELS[model]()
+    if weights == "none":
+        raise ActisegError("--weights none: a network without weights predicts nothing; pass --weights FILE")
     path = find_weights(network, weights)
     lacking = set(load_weights(network, path))
     untrained = sorted(lacking - {network.card.positive_head})

@@ -82,7 +82,7 @@ class BuildOptions:
     )
     shard: str | None = field(
         default=None,
-        metadata=_means("Do only part NUMBER of COUNT, as in 3/16; the same without it joins. See docs/cluster.md."),
+        metadata=_means("Do only part N of COUNT, as in 3/16; the same without it joins. See docs/cluster.md."),
     )
     resume: bool = field(
         default=False,

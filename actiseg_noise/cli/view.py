@@ -128,6 +128,6 @@ def view(
         counts = {"clips": page.clips, "with_pictures": page.with_pictures, "bytes": page.bytes}
         print_json({"path": str(page.path), "root": page.root and str(page.root), **counts})
         return
-    said = f"{page.clips} clips, frames of {page.with_pictures} found{_images_of(page.root)}"
+    said = f"{page.clips} clips, {page.with_pictures} of them with frames{_images_of(page.root)}"
     print_text(f"{page.path}: {said}; {page.bytes / 1e6:.1f} MB")
     print_text(f"open it in a browser: {page.path.resolve().as_uri()}")

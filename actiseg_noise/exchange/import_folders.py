@@ -62,8 +62,8 @@ class Folders:
         if self.root is None or not all(_relative(path, self.root) is not None for path in inside):
             common = os.path.commonpath([path.resolve() for path in inside])
             raise ActisegError(
-                f"--root {self.root or ''}: expected the folder that --clean and --images both lie in, from which "
-                f"the manifest's paths begin; pass --root {common}"
+                f"--root{f' {self.root}' if self.root else ''}: expected the folder that --clean and --images both lie "
+                f"in, from which the manifest's paths begin; pass --root {common}"
             )
 
     def inside_root(self, folder: Path) -> str:

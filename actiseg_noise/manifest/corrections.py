@@ -114,7 +114,7 @@ def read_corrections(path: Path, digest: str) -> list[Correction]:
     if (lacking := [name for name in COLUMNS if name not in header]) or len(set(header)) < len(header):
         raise DataError(
             f"{path}: no table of corrections: expected the columns {', '.join(COLUMNS)}, "
-            f"{'without ' + ', '.join(lacking) if lacking else 'each once'}"
+            f"{'and there is no ' + ', '.join(lacking) if lacking else 'each once'}"
         )
     found: list[Correction] = []
     seen: dict[tuple[str, int | None, str], int] = {}

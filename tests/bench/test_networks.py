@@ -160,7 +160,7 @@ def test_a_network_and_folders_are_not_scored_at_once(
 
 def test_evaluate_says_what_it_can_score(cli: Cli) -> None:
     code, _, error = cli("evaluate", "--json")
-    assert (code, "say what to score: --pred DIR and --manifest DIR or --gt DIR; or a network" in error) == (2, True)
+    assert (code, "say what to score: --pred DIR and --manifest DIR or --gt DIR; or --checkpoint" in error) == (2, True)
     code, _, error = cli("evaluate", "--model", NAME)
     assert (code, "--model: a network is scored on --manifest DIR" in error) == (2, True)
 

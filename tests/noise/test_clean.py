@@ -173,7 +173,7 @@ def test_a_table_without_a_column_or_with_a_label_twice_is_refused(noisy_val: Pa
         read_corrections(write(tmp_path / "twice.csv", row, row), manifest.digest)
     (tmp_path / "short.csv").write_text("manifest,sample_id\n")
     with pytest.raises(
-        ActisegError, match="no table of corrections: expected the columns manifest, .* without frame_idx"
+        ActisegError, match="no table of corrections: expected the columns manifest, .* and there is no frame_idx"
     ):
         read_corrections(tmp_path / "short.csv", manifest.digest)
 
