@@ -10,9 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
-from deposits import save_mask
 
 import actiseg_noise
 from actiseg_noise.noises.base import NOISES
@@ -70,13 +68,7 @@ def noise_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
 def dataset_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     folder = tmp_path_factory.mktemp("dataset")
     page = install("add_a_dataset.md", folder, ACTISEG_SHEET_ROOT=str(folder / "shelf"))
-    for clip_id in ("pour_01", "stir_01", "pour_02"):
-        for step in range(2):
-            mask = np.zeros((240, 320), np.uint8)
-            mask[40:90, 30 + 5 * step : 80 + 5 * step] = 1
-            if clip_id != "pour_02":
-                mask[120:180, 150:240] = 2
-            save_mask(folder / "shelf" / "masks" / clip_id / f"{step:05d}.png", mask)
+    page.run("python", "draw.py")
     return page
 
 
