@@ -224,3 +224,60 @@ def test_a_page_prints_on_white_with_what_its_panels_show(viewed: ViewedManifest
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         assert page.locator("#panel-0 select").is_visible()
         assert not page.locator(".clip-list").is_visible()
+
+
+def test_a_list_of_clips_is_one_stop_of_the_keyboard(viewed: ViewedManifest, browser: Any) -> None:
+    with opened(browser, viewed.path) as page:
+        assert page.locator(".clip-list button[tabindex='0']").count() == 1
+        assert page.locator(".clip-list button[tabindex='0']").get_attribute("aria-current") == "true"
+        page.locator(".clip-list button").first.press("ArrowDown")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".clip-list li:nth-child(2) button[aria-current=true]")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "masks"
+
+
+def test_the_list_is_moved_to_the_clip_that_an_address_opens(viewed: ViewedManifest, browser: Any) -> None:
+    with opened(browser, viewed.path, "#clip=val_00003b", viewport={"width": 390, "height": 800}) as page:
+        assert page.evaluate("document.querySelector('.clip-list').scrollTop") > 0
+        assert page.evaluate("scrollY") == 0
+
+
+def test_what_changes_and_what_is_drawn_is_said(viewed: ViewedManifest, browser: Any) -> None:
+    with opened(browser, viewed.path, "#clip=val_00000a&frame=00000") as page:
+        assert page.locator(".clips [role=status]").inner_text() == "8 of 8 clips"
+        page.locator("input[type=search]").fill("val_00000a")
+        assert page.locator(".clips [role=status]").inner_text() == "1 of 8 clips"
+        assert re.match(r"given, frame 00000\. 1, .+: [\d.]+ % of the frame", canvas_label(page))
+        page.locator("[data-draw=difference]").click()
+        assert canvas_label(page) == "difference of clean and given, frame 00000"
+        assert page.locator("output").get_attribute("aria-live") == "polite"
+        page.locator("button", has_text="Play").click()
+        assert page.locator("output").get_attribute("aria-live") == "off"
+        page.locator("button", has_text="Pause").click()
+        assert page.locator("output").get_attribute("aria-live") == "polite"
+
+
+def canvas_label(page: Any) -> str:
+    """Return what the right panel is called."""
+    return str(page.locator("#panel-1 canvas").get_attribute("aria-label"))
+
+
+def test_a_table_that_is_moved_sideways_is_reached_by_the_keyboard(viewed: ViewedManifest, browser: Any) -> None:
+    with opened(browser, viewed.path, viewport={"width": 320, "height": 800}) as page:
+        page.wait_for_selector(".scroll[tabindex]")
+        wide = page.eval_on_selector_all(
+            ".scroll", "all => all.filter((one) => one.scrollWidth > one.clientWidth).length"
+        )
+        names = page.eval_on_selector_all(".scroll[tabindex][role=group]", "all => all.map((one) => one.ariaLabel)")
+        assert len(names) == wide
+        assert all(names)
+    with opened(browser, viewed.path, viewport={"width": 1440, "height": 800}) as page:
+        assert page.locator(".scroll[tabindex]").count() == 0
+
+
+def test_every_cell_of_a_table_has_a_heading(viewed: ViewedManifest, browser: Any) -> None:
+    with opened(browser, viewed.path) as page:
+        assert page.locator("th:empty").count() == 0
+        assert page.locator("table.found tbody tr").count() == page.locator("table.found tbody th[scope=row]").count()
+        assert "█" not in page.locator("main").inner_text()

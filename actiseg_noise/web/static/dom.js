@@ -29,6 +29,75 @@ function refill(place, ...children) {
   if (at >= 0) (reached()[at] || reached().at(-1))?.focus({ preventScroll: true });
 }
 
+/**
+ * Make the buttons of a table or a list one stop of the Tab key: arrows, Home and End move between them. Returns what puts the stop
+ * at a button; a button that is reached in any way becomes the stop.
+ */
+function oneStop(place) {
+  const lines = () => [...place.querySelectorAll("tr, li")].map((line) => [...line.querySelectorAll("button")]).filter((line) => line.length);
+  const stopAt = (button) => place.querySelectorAll("button").forEach((one) => { one.tabIndex = one === button ? 0 : -1; });
+  place.addEventListener("focusin", (event) => { if (event.target.matches("button")) stopAt(event.target); });
+  place.addEventListener("keydown", (event) => {
+    const next = event.altKey || event.ctrlKey || event.metaKey ? null : neighbourOf(lines(), event.target.closest("button"), event.key);
+    if (!next) return;
+    event.preventDefault();
+    next.focus();
+  });
+  return stopAt;
+}
+
+/** Return the button that a key leads to from another one, up and down in the same column; nothing where there is none. */
+function neighbourOf(lines, button, key) {
+  const row = lines.findIndex((line) => line.includes(button));
+  if (row < 0) return null;
+  const columnOf = (one) => { const cell = one.closest("td, th"); return cell ? cell.cellIndex : 0; };
+  const inColumn = (others) => others.map((line) => line.find((one) => columnOf(one) === columnOf(button))).find(Boolean);
+  const along = button.closest("li") ? lines.flat() : lines[row]; // a list has one button a line
+  switch (key) {
+    case "ArrowLeft": return lines[row][lines[row].indexOf(button) - 1];
+    case "ArrowRight": return lines[row][lines[row].indexOf(button) + 1];
+    case "ArrowUp": return inColumn(lines.slice(0, row).reverse());
+    case "ArrowDown": return inColumn(lines.slice(row + 1));
+    case "Home": return along[0];
+    case "End": return along.at(-1);
+    default: return null;
+  }
+}
+
+/** Tell who does not see the page what has changed on it. */
+function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
+/** Show a section, and read on from its heading. */
+function goTo(section) {
+  section.scrollIntoView();
+  section.querySelector("h2").focus({ preventScroll: true });
+}
+
+/** Let the keyboard reach what is wider than its place, by the name of its table; what fits, or has buttons to stop at, is no stop. */
+function nameScrolled() {
+  for (const place of document.querySelectorAll(".scroll")) {
+    const isStop = place.scrollWidth > place.clientWidth && !place.querySelector("button");
+    const name = place.querySelector("caption")?.textContent || "table";
+    const attributes = isStop ? { tabindex: "0", role: "group", "aria-label": name } : { tabindex: null, role: null, "aria-label": null };
+    for (const [key, value] of Object.entries(attributes)) {
+      if (value === null) place.removeAttribute(key);
+      else if (place.getAttribute(key) !== value) place.setAttribute(key, value);
+    }
+  }
+}
+
+let isNaming = false;
+function nameScrolledSoon() {
+  if (!isNaming) requestAnimationFrame(() => { isNaming = false; nameScrolled(); });
+  isNaming = true;
+}
+new MutationObserver(nameScrolledSoon).observe(document.body, { childList: true, subtree: true });
+addEventListener("resize", nameScrolledSoon);
+addEventListener("toggle", nameScrolledSoon, true);
+nameScrolledSoon();
+
 /** Return a drop-down list of [value, label] pairs. */
 function chooser(label, choices, chosen, onChange) {
   const options = choices.map(([value, text]) => h("option", { value, selected: value === chosen }, text));
@@ -64,9 +133,9 @@ function readAddress() {
 // An address that is typed or followed says what to show: the page is read again. What the page writes is no such event.
 addEventListener("hashchange", () => location.reload());
 
-/** Write names and values after `#`, so that the address leads back here; no step in the browser's history. */
+/** Write names and values after `#`, so that the address leads back here, null for none; no step in the browser's history. */
 function writeAddress(values) {
-  const all = new URLSearchParams({ ...readAddress(), ...values });
+  const all = new URLSearchParams(Object.entries({ ...readAddress(), ...values }).filter(([, value]) => value));
   history.replaceState(null, "", `#${all}`);
 }
 

@@ -55,9 +55,13 @@ function commonSpans(ones, others) {
   return common;
 }
 
+/** Return how many pixels spans hold. */
+function areaOf(spans) {
+  return spans.reduce((sum, [start, stop]) => sum + stop - start, 0);
+}
+
 /** Return [intersection, union] in pixels of two masks, from their runs alone. */
 function overlapOf(counts, otherCounts) {
-  const areaOf = (spans) => spans.reduce((sum, [start, stop]) => sum + stop - start, 0);
   const [ones, others] = [readSpans(counts), readSpans(otherCounts)];
   const both = areaOf(commonSpans(ones, others));
   return [both, areaOf(ones) + areaOf(others) - both];

@@ -29,9 +29,11 @@ class Viewer {
     this.timer = null;
     this.asked = 0;
     this.list = h("ul", { class: "clip-list", "aria-label": "clips" });
+    this.stopAt = oneStop(this.list);
+    this.count = h("p", { class: "note", role: "status" });
     this.head = h("div", {});
     this.panels = [0, 1].map((i) => this.makePanel(i));
-    this.range = h("input", { type: "range", min: 0, value: 0, "aria-label": "frame", input: () => this.show(Number(this.range.value)) });
+    this.range = h("input", { type: "range", min: 0, value: 0, "aria-label": "frame", input: () => this.show(Number(this.range.value)), focus: () => this.hush(), blur: () => this.hush() });
     this.where = h("output", { "aria-live": "polite" });
     this.play = h("button", { type: "button", click: () => this.toggle() }, "Play");
     this.tools = h("div", { class: "row tools", role: "group", "aria-label": "what is drawn" },
@@ -39,11 +41,11 @@ class Viewer {
     this.table = h("div", { class: "scroll" });
     const body = h("div", {}, this.head, this.tools,
       h("div", { class: "panels" }, this.panels.map((panel) => panel.figure)),
-      h("div", { class: "scrub tools" }, this.play,
+      h("div", { class: "scrub" }, this.play,
         h("button", { type: "button", "aria-label": "frame before", click: () => this.step(-1) }, "‹"),
         h("button", { type: "button", "aria-label": "next frame", click: () => this.step(1) }, "›"), this.range, this.where),
       this.table);
-    place.append(h("div", { class: "viewer" }, this.list, body));
+    place.append(h("div", { class: "viewer" }, h("div", { class: "clips" }, this.count, this.list), body));
     this.fillList();
   }
 
@@ -73,10 +75,20 @@ class Viewer {
 
   fillList() {
     refill(this.list, ...this.clips.map((clip) => h("li", {}, h("button", {
-      type: "button", "data-clip": clip.id, "aria-current": String(this.clip !== undefined && clip.id === this.clip.id),
-      click: () => this.open(clip.id),
+      type: "button", "data-clip": clip.id, click: () => this.open(clip.id),
     }, clip.id, h("span", { class: "why" }, clip.note || "")))));
     if (!this.clips.length) this.list.append(h("li", { class: "note" }, "no clip of these"));
+    const count = `${this.clips.length} of ${this.all.length} clips`;
+    if (this.count.textContent !== count) this.count.textContent = count;
+    this.markCurrent();
+  }
+
+  /** Say which clip of the list is open; the Tab key stops there. */
+  markCurrent() {
+    const buttons = [...this.list.querySelectorAll("button")];
+    const isOpen = (button) => this.clip !== undefined && button.dataset.clip === this.clip.id;
+    for (const one of buttons) one.setAttribute("aria-current", String(isOpen(one)));
+    if (!this.list.contains(document.activeElement)) this.stopAt(buttons.find(isOpen) || buttons[0]);
   }
 
   /** Open a clip by its id, listed or not; resolves when it is drawn. An id that is not there opens the first one. */
@@ -87,7 +99,8 @@ class Viewer {
     const clip = await unpack(entry.place);
     if (asked !== this.asked) return;
     this.clip = clip;
-    for (const one of this.list.querySelectorAll("button")) one.setAttribute("aria-current", String(one.dataset.clip === clip.id));
+    this.markCurrent();
+    this.showCurrent();
     this.frame = Math.max(0, clip.frames.findIndex((frame) => frame.id === frameId));
     this.range.max = Math.max(0, clip.frames.length - 1);
     this.refresh();
@@ -106,6 +119,14 @@ class Viewer {
     this.draw();
   }
 
+  /** Move the list, and not the page, to where the open clip is seen. */
+  showCurrent() {
+    const button = this.list.querySelector('[aria-current="true"]');
+    if (!button) return;
+    const [list, place] = [this.list, button].map((one) => one.getBoundingClientRect());
+    if (place.top < list.top || place.bottom > list.bottom) this.list.scrollTop += place.top - list.top - (list.height - place.height) / 2;
+  }
+
   step(by) {
     this.show(Math.max(0, Math.min(this.frame + by, this.clip.frames.length - 1)));
   }
@@ -120,7 +141,13 @@ class Viewer {
     clearInterval(this.timer);
     this.timer = playing ? null : setInterval(() => this.show((this.frame + 1) % Math.max(1, this.clip.frames.length)), PLAY_MS);
     this.play.textContent = playing ? "Play" : "Pause";
-    this.where.setAttribute("aria-live", playing ? "polite" : "off"); // no four announcements a second
+    this.hush();
+  }
+
+  /** Announce no frame while the clip plays, four a second, nor where the slider says it itself. */
+  hush() {
+    const isSaid = this.timer !== null || document.activeElement === this.range;
+    this.where.setAttribute("aria-live", isSaid ? "off" : "polite");
   }
 
   source(i) {
@@ -147,12 +174,25 @@ class Viewer {
     panel.blank.style.aspectRatio = `${frame.width} / ${frame.height}`;
     panel.canvas.width = frame.width;
     panel.canvas.height = frame.height;
-    panel.canvas.setAttribute("aria-label", `${this.source(i).label}, frame ${frame.id}`);
+    panel.canvas.setAttribute("aria-label", this.describePanel(i, frame));
     const pixels = new Uint32Array(frame.height * frame.width); // column by column, as masks are
     if (this.shown === "difference") this.paintDifference(pixels, frame);
     else if (this.shown !== "frame") this.paintMasks(pixels, frame, this.source(i));
     const shown = new Uint8ClampedArray(rowByRow(pixels, frame.height, frame.width).buffer);
     panel.canvas.getContext("2d").putImageData(new ImageData(shown, frame.width, frame.height), 0, 0);
+  }
+
+  /** Say in words what a panel shows: how much of the frame each object covers there. */
+  describePanel(i, frame) {
+    if (this.shown === "frame") return `frame ${frame.id} without masks`;
+    const labels = [0, 1].map((one) => this.source(one).label);
+    if (this.shown === "difference") return `difference of ${labels.join(" and ")}, frame ${frame.id}`;
+    const source = this.source(i);
+    const objects = this.clip.objects.map((object) => {
+      const area = areaOf(readSpans(source.counts(frame, object.id)));
+      return `${object.id}, ${object.noun}: ${area ? `${percent(area / (frame.height * frame.width))} % of the frame` : "no mask"}`;
+    });
+    return `${source.label}, frame ${frame.id}. ${objects.join("; ")}`;
   }
 
   paintMasks(pixels, frame, source) {
