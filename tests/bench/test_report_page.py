@@ -337,3 +337,36 @@ def test_numbers_and_names_are_printed(report: Report, browser: Any) -> None:
         assert page.locator("#matrix-body thead button").first.is_visible()
         assert page.locator("#failures-body button").first.is_visible()
         assert not page.locator("#choices").is_visible()
+
+
+def test_a_link_to_a_section_takes_the_keyboard_there(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0]) as page:
+        page.locator("nav a", has_text="Failures").press("Enter")
+        assert page.evaluate("document.activeElement.id") == "failures-title"
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.dataset.mode") == "missed"
+        page.keyboard.press("Enter")
+        assert page.evaluate("document.activeElement.id") == "clips-title"
+
+
+def test_the_matrix_is_one_stop_of_the_keyboard_and_escape_closes_its_cell(report: Report, browser: Any) -> None:
+    at = "(({ row, track }) => [row, track])(document.activeElement.parentElement.dataset)"
+    with opened(browser, report.pages[0]) as page:
+        cell = page.locator("#matrix-body td[data-row=baseline][data-track=flip-20] button")
+        assert page.locator("#matrix-body button[tabindex='0']").count() == 1
+        cell.press("ArrowRight")
+        assert page.evaluate(at) == ["baseline", "flip-40"]
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate(at) == ["elr", "flip-40"]
+        page.keyboard.press("Home")
+        page.keyboard.press("Enter")
+        opened_cell = page.locator("#matrix-body td[data-row=elr][data-track=flip-20] button")
+        assert opened_cell.get_attribute("aria-expanded") == "true"
+        assert "elr on flip-20 is shown" in page.locator("#said").inner_text()
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "close"
+        page.keyboard.press("Escape")
+        assert page.evaluate(at) == ["elr", "flip-20"]
+        assert opened_cell.get_attribute("aria-expanded") == "false"
+        assert page.locator("#cell h3").count() == 0
+        assert "row=" not in page.url

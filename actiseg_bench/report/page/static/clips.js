@@ -124,7 +124,7 @@ class ClipSection {
     this.drawFilters();
     this.apply();
     this.viewer.open(this.viewer.clips.length ? this.viewer.clips[0].id : null);
-    document.getElementById("clips").scrollIntoView();
+    goTo(document.getElementById("clips"));
   }
 
   refresh() {

@@ -41,10 +41,12 @@ function drawChoices() {
       STATE.track = BOARD.tracks.find((track) => track.name === name);
       drawAll();
       if (clipSection) clipSection.refresh();
+      say(`all sections show ${name}`);
     })),
     h("label", {}, "metric ", chooser("metric", BOARD.metrics.map((metric) => [metric.key, metric.title]), STATE.metric.key, (key) => {
       STATE.metric = BOARD.metrics.find((metric) => metric.key === key);
       drawAll();
+      say(`all sections show ${STATE.metric.title}`);
     })));
 }
 
@@ -52,7 +54,7 @@ function drawProvenance() {
   const labels = BOARD.tracks.flatMap((track) => track.labels.filter(Boolean).map((digest) => [track.name, digest]));
   body("provenance").replaceChildren(
     h("div", { class: "scroll" }, h("table", {}, h("caption", {}, "What made the runs"), h("tbody", {}, BOARD.made_by.map(([name, text]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "prompt" }, text)))))),
-    h("div", { class: "scroll" }, h("table", {}, h("caption", {}, "Training labels, by digest"), h("tbody", {}, labels.map(([name, digest]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "text" }, h("code", {}, digest))))))),
+    h("div", { class: "scroll" }, h("table", {}, h("caption", {}, "Training labels, by digest"), h("tbody", {}, labels.map(([name, digest]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "prompt" }, h("code", {}, digest))))))),
     h("h3", {}, "Notes"), h("ul", {}, BOARD.notes.map((note) => h("li", {}, note))));
 }
 
@@ -68,5 +70,13 @@ drawProvenance();
 if (DATA.clips.length) clipSection = new ClipSection(STATE);
 else body("clips").append(h("p", { class: "note" }, "No clips are in this report."));
 for (const link of document.querySelectorAll("nav a")) {
-  link.addEventListener("click", (event) => { event.preventDefault(); document.querySelector(link.getAttribute("href")).scrollIntoView(); });
+  link.addEventListener("click", (event) => { event.preventDefault(); goTo(document.querySelector(link.getAttribute("href"))); });
 }
+document.getElementById("matrix").addEventListener("keydown", (event) => { if (event.key === "Escape" && STATE.cell) closeCell(STATE); });
+let drawnAt = document.body.clientWidth;
+addEventListener("resize", () => { // a chart's letters keep their size, not its parts
+  if (Math.abs(document.body.clientWidth - drawnAt) < 40) return;
+  drawnAt = document.body.clientWidth;
+  drawRanking(body("found"), STATE);
+  drawCurves();
+});

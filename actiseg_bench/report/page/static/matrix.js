@@ -11,12 +11,15 @@ function drawMatrix(place, state) {
   }
   const arrow = metric.lower ? " ↑" : " ↓";
   const head = board.tracks.map((track) => h("th", { scope: "col", "aria-sort": sortedBy === track.name ? (metric.lower ? "ascending" : "descending") : "none" },
-    h("button", { type: "button", title: "sort by this track", click: () => { sortedBy = sortedBy === track.name ? null : track.name; drawMatrix(place, state); } }, track.name + (sortedBy === track.name ? arrow : ""))));
-  refill(place,
-    h("p", { class: "note" }, `${metric.title} × 100, mean ± standard deviation of the runs. * best mean, ≈ not separable from it, ∅ a run predicts next to nothing, – did not run. The bluer, the nearer to the best of its track. Click a cell for what is behind it.`),
-    h("div", { class: "scroll" }, h("table", {},
+    h("button", { type: "button", title: "sort by this track", click: () => { sortedBy = sortedBy === track.name ? null : track.name; drawMatrix(place, state); say(sortedBy === null ? "in the order of the leaderboard" : `sorted by ${track.name}, best first`); } }, track.name + (sortedBy === track.name ? arrow : ""))));
+  const table = h("table", {},
     h("caption", { class: "hidden" }, `${metric.title} of every strategy on every track`), h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "strategy"), head)),
-    h("tbody", {}, rows.map((row) => matrixRow(row, state))))));
+    h("tbody", {}, rows.map((row) => matrixRow(row, state))));
+  oneStop(table)(table.querySelector("button"));
+  refill(place,
+    h("p", { class: "note" }, `${metric.title} × 100, mean ± standard deviation of the runs. * best mean, ≈ not separable from it, ∅ a run predicts next to nothing, – did not run. The bluer, the nearer to the best of its track. `,
+      h("span", { class: "hint" }, "Click a cell for what is behind it, a track to sort by it; arrow keys move between them.")),
+    h("div", { class: "scroll" }, table));
 }
 
 /** Return a number that is smaller the better a cell is; infinity for one without a score. */
@@ -41,33 +44,63 @@ function matrixCell(cell, row, track, metric, state) {
   const near = Math.min(1, Math.max(0, metric.lower ? 1 - share : share));
   const mark = cell.silent ? "∅ " : cell.tied.includes(metric.key) ? "≈ " : "";
   const lacks = cell.missing.length ? ` (${cell.runs.length} of ${cell.runs.length + cell.missing.length})` : "";
-  const text = mark + percent(mean) + (std === null ? "" : ` ± ${percent(std)}`) + (cell.best.includes(metric.key) ? " *" : "") + lacks;
+  const rest = [std === null ? "" : ` ± ${percent(std)}`, cell.best.includes(metric.key) ? " *" : "", lacks].join("");
   const classes = [cell.competes ? "heat" : "", cell.best.includes(metric.key) ? "best" : ""].join(" ");
   const element = h("td", { "data-row": row, "data-track": track.name, class: classes },
-    h("button", { type: "button", title: `what is behind ${row} on ${track.name}`, click: () => openCell(row, track, state) }, text));
+    h("button", { type: "button", title: `what is behind ${row} on ${track.name}`, "aria-controls": "cell",
+      "aria-expanded": String(isOpenCell(row, track, state)), click: () => openCell(row, track, state) }, mark + percent(mean), rest ? h("span", { class: "rest" }, rest) : null));
   element.style.setProperty("--near", near);
   return element;
 }
 
+function isOpenCell(row, track, state) {
+  return state.cell !== null && state.cell.row === row && state.cell.track === track;
+}
+
+/** Open a cell below the table; what is open already is closed. */
 function openCell(row, track, state) {
+  if (isOpenCell(row, track, state)) return closeCell(state);
   state.cell = { row, track };
   drawCell(state);
+  markOpenCell(state);
   writeAddress({ row, of: track.name });
   document.getElementById("cell").scrollIntoView({ block: "nearest" });
+  say(`${row} on ${track.name} is shown below the table`);
+}
+
+function closeCell(state) {
+  const { row, track } = state.cell;
+  state.cell = null;
+  document.getElementById("cell").replaceChildren();
+  markOpenCell(state);
+  writeAddress({ row: null, of: null });
+  const cell = matrixCells().find((one) => one.dataset.row === row && one.dataset.track === track.name);
+  if (cell) cell.firstChild.focus();
+  say(`${row} on ${track.name} is closed`);
+}
+
+function matrixCells() {
+  return [...document.querySelectorAll("#matrix-body td[data-row]")];
+}
+
+function markOpenCell(state) {
+  for (const { dataset, firstChild } of matrixCells()) {
+    firstChild.setAttribute("aria-expanded", String(state.cell !== null && dataset.row === state.cell.row && dataset.track === state.cell.track.name));
+  }
 }
 
 /** Draw what is behind the open cell. */
 function drawCell(state) {
   const { board, metric, cell: { row, track } } = state;
   const cell = board.cells[track.name][row];
-  const copy = h("button", { type: "button", click: async () => { copy.textContent = (await copyText(cell.command)) ? "Copied" : "Select it and copy"; } }, "Copy");
+  const copy = h("button", { type: "button", click: async () => { copy.textContent = (await copyText(cell.command)) ? "Copied" : "Select it and copy"; say(copy.textContent); } }, "Copy");
   document.getElementById("cell").replaceChildren(...[
-    h("h3", {}, `${row} on ${track.name}`),
+    h("div", { class: "row" }, h("h3", {}, `${row} on ${track.name}`), h("span", { class: "tools" }, h("button", { type: "button", "aria-label": `close ${row} on ${track.name}`, click: () => closeCell(state) }, "close"))),
     cell.oracle ? h("p", { class: "warn" }, `Knew what a user would not: ${cell.oracle}`) : null,
     h("div", { class: "scroll" }, h("table", {}, h("caption", {}, `Its runs; ${Math.round(cell.updates)} updates and ${Math.round(cell.memory)} MiB in the mean`),
       h("thead", {}, h("tr", {}, ["noise seed", "training seed", metric.title, "seconds", "labels", "predictions", "run"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, cell.runs.map((run) => h("tr", {}, [run.noise, run.seed, percent(run.scores[metric.key]), run.train_s, (run.labels || "–").slice(0, 12), run.predictions.slice(0, 12), run.key.slice(0, 12)].map((value) => h("td", {}, String(value)))))))),
-    h("div", { class: "charts" }, lineChart({ title: "mean loss of an epoch", xTitle: "epoch", series: cell.runs.map((run) => ({ name: `seed ${run.noise}/${run.seed}`, colour: rowColour(row), points: run.loss.map((value, i) => [i + 1, value]) })) })),
+    h("div", { class: "charts" }, lineChart({ title: `${row} on ${track.name}: mean loss of an epoch`, xTitle: "epoch", series: cell.runs.map((run) => ({ name: `seed ${run.noise}/${run.seed}`, colour: rowColour(row), points: run.loss.map((value, i) => [i + 1, value]) })) })),
     cell.command ? h("div", { class: "row" }, h("span", {}, "To make it again:"), h("span", { class: "tools" }, copy)) : null,
     cell.command ? h("pre", {}, h("code", {}, cell.command)) : null,
     cell.made ? h("details", {}, h("summary", {}, "Configuration and versions"), h("pre", {}, h("code", {}, JSON.stringify(cell.made, null, 1)))) : null].filter(Boolean));
