@@ -370,3 +370,13 @@ def test_the_matrix_is_one_stop_of_the_keyboard_and_escape_closes_its_cell(repor
         assert opened_cell.get_attribute("aria-expanded") == "false"
         assert page.locator("#cell h3").count() == 0
         assert "row=" not in page.url
+
+
+def test_the_numbers_of_a_chart_are_a_table_too(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0]) as page:
+        assert page.locator("#found-body svg").get_attribute("aria-label").startswith("p-mIoU, best first: gce 100.0")
+        page.locator("#sensitivity-body summary").click()
+        page.wait_for_selector("#sensitivity-body table")
+        table = page.locator("#sensitivity-body table")
+        assert table.locator("thead th").all_inner_texts() == ["flipped categories, %", "20", "40"]
+        assert table.locator("tbody tr", has_text="gce").locator("td").all_inner_texts() == ["100", "100"]

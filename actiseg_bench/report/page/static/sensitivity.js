@@ -1,17 +1,19 @@
 // Score against the level of noise, one chart per kind of noise; the band is ± one standard deviation.
 
+const MOST_BANDS = 6; // more rows than these in a chart cover each other with their bands
 const hiddenRows = new Set();
 
 function drawSensitivity(place, state) {
   const { board, metric } = state;
   const rows = methodRows(board).filter((row) => !hiddenRows.has(row.key));
   const charts = board.axes.map((axis) => lineChart({ title: `${metric.title} over ${axis.name}`, xTitle: axis.label,
-    series: rows.map((row) => sensitivitySeries(row, axis.levels, board, metric)) }));
-  refill(place, ...(charts.length ? [legend(methodRows(board), hiddenRows, drawCurves), h("div", { class: "charts" }, charts)]
+    series: rows.map((row) => sensitivitySeries(row, axis.levels, board, metric, rows.length <= MOST_BANDS)) }));
+  refill(place, ...(charts.length ? [legend(methodRows(board), hiddenRows, drawCurves), h("div", { class: "charts" }, charts),
+    h("p", { class: "note" }, `Bands are ± one standard deviation of the runs, drawn for up to ${MOST_BANDS} rows.`)]
     : [h("p", { class: "note" }, "No kind of noise was run at two levels.")]));
 }
 
-function sensitivitySeries(row, levels, board, metric) {
+function sensitivitySeries(row, levels, board, metric, hasBand) {
   const points = [];
   const band = [];
   for (const [track, level] of levels) {
@@ -21,7 +23,7 @@ function sensitivitySeries(row, levels, board, metric) {
     points.push([level, mean]);
     if (std !== null) band.push([level, mean - std, mean + std]);
   }
-  return { name: row.key, colour: row.colour, dashed: row.dashed, points, band: band.length === points.length ? band : [] };
+  return { name: row.key, colour: row.colour, dashed: row.dashed, points, band: hasBand && band.length === points.length ? band : [] };
 }
 
 /** Return the rows that learned. */
