@@ -380,3 +380,9 @@ def test_the_numbers_of_a_chart_are_a_table_too(report: Report, browser: Any) ->
         table = page.locator("#sensitivity-body table")
         assert table.locator("thead th").all_inner_texts() == ["flipped categories, %", "20", "40"]
         assert table.locator("tbody tr", has_text="gce").locator("td").all_inner_texts() == ["100", "100"]
+
+
+def test_no_run_that_predicts_nothing_is_painted_as_the_best(report: Report, browser: Any) -> None:
+    with opened(browser, report.pages[0], "#metric=giou") as page:
+        assert "heat" not in page.locator("#matrix-body td[data-row=elr][data-track=flip-20]").get_attribute("class")
+        assert "heat" in page.locator("#matrix-body td[data-row=gce][data-track=flip-20]").get_attribute("class")

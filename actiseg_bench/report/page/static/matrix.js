@@ -45,7 +45,7 @@ function matrixCell(cell, row, track, metric, state) {
   const mark = cell.silent ? "∅ " : cell.tied.includes(metric.key) ? "≈ " : "";
   const lacks = cell.missing.length ? ` (${cell.runs.length} of ${cell.runs.length + cell.missing.length})` : "";
   const rest = [std === null ? "" : ` ± ${percent(std)}`, cell.best.includes(metric.key) ? " *" : "", lacks].join("");
-  const classes = [cell.competes ? "heat" : "", cell.best.includes(metric.key) ? "best" : ""].join(" ");
+  const classes = [cell.competes && !cell.silent ? "heat" : "", cell.best.includes(metric.key) ? "best" : ""].join(" ");
   const element = h("td", { "data-row": row, "data-track": track.name, class: classes },
     h("button", { type: "button", title: `what is behind ${row} on ${track.name}`, "aria-controls": "cell",
       "aria-expanded": String(isOpenCell(row, track, state)), click: () => openCell(row, track, state) }, mark + percent(mean), rest ? h("span", { class: "rest" }, rest) : null));
