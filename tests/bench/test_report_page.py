@@ -386,3 +386,20 @@ def test_no_run_that_predicts_nothing_is_painted_as_the_best(report: Report, bro
     with opened(browser, report.pages[0], "#metric=giou") as page:
         assert "heat" not in page.locator("#matrix-body td[data-row=elr][data-track=flip-20]").get_attribute("class")
         assert "heat" in page.locator("#matrix-body td[data-row=gce][data-track=flip-20]").get_attribute("class")
+
+
+def test_a_matrix_of_many_tracks_fits_on_paper(runs: Path, tmp_path: Path, browser: Any) -> None:
+    def named(run: StoredRun, number: int) -> StoredRun:
+        track = replace(run.result.track, name=f"narration-{number}", train_manifest=f"{number:032x}")
+        return replace(run, result=replace(run.result, track=track, run_key=f"{number:02}{run.result.run_key[2:]}"))
+
+    some = [
+        run for run in read_results(runs).runs if not run.result.is_reference and run.result.track.name == "flip-20"
+    ]
+    stored = [named(run, number) for number in range(12) for run in some]
+    page_path = write_report(stored, Sources(runs), tmp_path / "page", clips=1).pages[0]
+    paper = 680  # px of 18 cm, an A4 sheet less its margins
+    with opened(browser, page_path, viewport={"width": paper, "height": 1000}) as page:
+        page.emulate_media(media="print")
+        assert page.locator("#matrix-body thead th").count() == 13
+        assert page.evaluate("document.querySelector('#matrix-body table').getBoundingClientRect().right") <= paper

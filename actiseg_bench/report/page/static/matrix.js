@@ -1,5 +1,6 @@
 // Rows by tracks: one metric at a time; a click opens the cell.
 
+const MOST_BESIDE = 5; // tracks whose scores have their deviations beside them on paper, not below
 let sortedBy = null;
 
 function drawMatrix(place, state) {
@@ -15,11 +16,20 @@ function drawMatrix(place, state) {
   const table = h("table", {},
     h("caption", { class: "hidden" }, `${metric.title} of every strategy on every track`), h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "text" }, "strategy"), head)),
     h("tbody", {}, rows.map((row) => matrixRow(row, state))));
+  const isWide = board.tracks.length > MOST_BESIDE;
+  table.classList.toggle("wide", isWide);
+  table.style.setProperty("--ems", emsOf(rows, board.tracks.map((track) => track.name), isWide));
   oneStop(table)(table.querySelector("button"));
   refill(place,
     h("p", { class: "note" }, `${metric.title} × 100, mean ± standard deviation of the runs. * best mean, ≈ not separable from it, ∅ a run predicts next to nothing, – did not run. The bluer, the nearer to the best of its track. `,
       h("span", { class: "hint" }, "Click a cell for what is behind it, a track to sort by it; arrow keys move between them.")),
     h("div", { class: "scroll" }, table));
+}
+
+/** Return about how many ems wide the matrix is on paper, where names break at hyphens. */
+function emsOf(rows, tracks, isWide) {
+  const columnOf = (name) => Math.max(isWide ? 5.6 : 9.5, 1 + 0.7 * Math.max(...name.split(/(?<=-)/).map((part) => part.length)));
+  return 2 + 0.65 * Math.max(...rows.map((row) => row.length)) + tracks.reduce((sum, name) => sum + columnOf(name), 0);
 }
 
 /** Return a number that is smaller the better a cell is; infinity for one without a score. */
