@@ -110,7 +110,7 @@ def _made_by(board: Leaderboard, made: Sequence[Provenance]) -> list[tuple[str, 
         "machines": [f"{one.platform}; {one.device}" for one in made],
         "first and last run": [*when[:1], *when[-1:]],
     }
-    return [(name, ", ".join(dict.fromkeys(values)) or "–") for name, values in found.items()]
+    return [(name, " · ".join(dict.fromkeys(values)) or "–") for name, values in found.items()]
 
 
 def _row_name(row: Row) -> str:

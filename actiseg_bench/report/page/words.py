@@ -36,13 +36,18 @@ def _separable(block: Block, name: str) -> str:
         return f"{head}; nothing was compared."
     apart = [row for row, gap in others.items() if gap.is_separable]
     if not apart:
-        return f"{head}, and it is not separable from any of the {len(others)} others."
-    rest = f", and not from the other {len(others) - len(apart)}" if len(apart) < len(others) else ""
+        return f"{head}, and it is not separable from {'any of ' if len(others) > 1 else ''}{_others(len(others))}."
+    rest = f", and not from {_others(len(others) - len(apart))}" if len(apart) < len(others) else ""
     return f"{head}. It is separable from {_listed(apart)}{rest}."
 
 
 def _name(row: Row) -> str:
     return short_name(row.strategy, row.variant)
+
+
+def _others(count: int) -> str:
+    """Return ``the 3 others``."""
+    return "the other" if count == 1 else f"the {count} others"
 
 
 def _listed(names: Sequence[str]) -> str:
