@@ -12,7 +12,7 @@ from actiseg_noise.borders.writing import write_figure
 from actiseg_noise.errors import ActisegError, MissingExtraError
 from actiseg_noise.manifest.info import ManifestInfo, SlotCounts
 from actiseg_noise.manifest.read import Manifest
-from actiseg_noise.plot_style import BLUE, DPI, FAINT, INK, ORANGE, RULE, new_figure, own_style
+from actiseg_noise.plot_style import BLUE, DPI, FAINT, INK, MUTED, ORANGE, RULE, new_figure, own_style
 from actiseg_noise.view.chart_matrix import draw_confusions, subtitle
 from actiseg_noise.view.chart_measure import IOU_BINS, MaskFigures, count_confusions, measure_masks
 
@@ -90,7 +90,7 @@ def draw_rates(info: ManifestInfo) -> Figure:
 def _draw_rate(axes: Any, place: int, slot: SlotCounts) -> None:
     """Draw one noise's line."""
     if slot.rate is None:
-        axes.text(0, place, "nothing was eligible", va="center", color=FAINT)
+        axes.text(0, place, "nothing was eligible", va="center", color=MUTED)
         return
     low, high = (count / slot.eligible for count in slot.interval)
     axes.plot([low, high], [place, place], color="#bcd7e8", linewidth=7, solid_capstyle="butt")
