@@ -3,6 +3,8 @@
 The same masks, three blobs on each frame of videos of VOST, are written in every form that an export writes, and in
 those of Label Studio and EgoMask. Each form is read by a process of its own: its clips are listed and every mask is
 read once, on one thread; CPU seconds are counted, of that alone. No image is there, so no size of one is read.
+
+``--memory 100 1000 --size 96x54`` measures the peak resident set of such processes instead, for both numbers of videos.
 """
 
 from __future__ import annotations
@@ -60,6 +62,8 @@ def write_vost(root: Path, videos: int, height: int, width: int) -> None:
         for frame in range(FRAMES_PER_VIDEO):
             mask = draw_blobs(height, width, rng)
             mask[mask > OBJECTS] = 0
+            absent = [one for one in range(1, OBJECTS + 1) if not (mask == one).any()]  # of small frames
+            mask[0, absent] = absent
             Image.fromarray(mask).save(folder / f"frame{frame:05d}.png")
 
 
@@ -69,7 +73,9 @@ def write_exports(root: Path, folder: Path) -> None:
     actiseg_noise.build("vost", root=root, options={"objects": "instances"}, out=manifest, workers=1)
     for form, (_, name, options) in EXPORTED.items():
         words = ["export", str(manifest), "--format", name, "--labels", "clean", "--out", str(folder / form)]
-        subprocess.run([sys.executable, "-m", "actiseg_noise", *words, "--quiet", *options], check=True)
+        subprocess.run(
+            [sys.executable, "-m", "actiseg_noise", *words, "--quiet", *options], check=True, stdout=subprocess.DEVNULL
+        )
 
 
 def iter_masks(root: Path) -> Iterator[tuple[str, str, IndexMask]]:
@@ -123,13 +129,42 @@ def read_all(adapter: str, root: Path, split: str) -> tuple[int, float]:
     return frames, time.process_time() - start
 
 
-def measure(adapter: str, root: Path, split: str) -> float:
-    """Return frames per CPU second, in a process of its own."""
+def measure(adapter: str, root: Path, split: str) -> tuple[float, float]:
+    """Return frames per CPU second, and the peak resident set in MiB, in a process of its own."""
     words = [sys.executable, __file__, "--read", adapter, str(root), split]
     settings = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     done = subprocess.run(words, check=True, capture_output=True, text=True, env=os.environ | settings)
-    frames, seconds = map(float, done.stdout.split())
-    return frames / seconds
+    frames, seconds, peak = map(float, done.stdout.split())
+    return frames / seconds, peak
+
+
+def write_all(folder: Path, videos: int, size: str) -> None:
+    """Write the deposit of VOST and every other form, a folder each."""
+    width, height = map(int, size.split("x"))
+    write_vost(folder / "vost", videos, height, width)
+    write_exports(folder / "vost", folder)
+    write_label_studio(folder / "vost", folder / "label-studio")
+    write_egomask(folder / "vost", folder / "egomask")
+
+
+def peak_memory() -> float:
+    """Return the peak resident set of this process in MiB, as Linux says it: what the launcher had does not count."""
+    lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmHWM:"))) / 1024
+
+
+def measure_memory(forms: list[str], counts: list[int], size: str) -> None:
+    """Print the peak of each form for each number of videos."""
+    peaks: dict[str, list[float]] = {form: [] for form in ("vost", *forms)}
+    for videos in counts:
+        with tempfile.TemporaryDirectory() as name:
+            write_all(Path(name), videos, size)
+            for form, found in peaks.items():
+                adapter, split = READ.get(form, (form, "train"))
+                found.append(measure(adapter, Path(name, form), split)[1])
+    for form, found in peaks.items():
+        told = ", ".join(f"{peak:.0f} MiB of {videos:,d}" for peak, videos in zip(found, counts, strict=True))
+        print(f"{form}: {told} videos")
 
 
 def main() -> None:
@@ -139,26 +174,27 @@ def main() -> None:
     parser.add_argument("--size", default="854x480")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--forms", nargs="+", default=[*READ], choices=[*READ])
+    parser.add_argument("--memory", type=int, nargs="+", help="numbers of videos")
     parser.add_argument("--read", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.read:
         adapter, root, split = options.read
-        print(*read_all(adapter, Path(root), split))
+        read = read_all(adapter, Path(root), split)
+        print(*read, peak_memory())
         return
-    width, height = map(int, options.size.split("x"))
+    if options.memory:
+        measure_memory(options.forms, options.memory, options.size)
+        return
     speeds: dict[str, list[float]] = {form: [] for form in options.forms}
     ratios: dict[str, list[float]] = {form: [] for form in options.forms}
     with tempfile.TemporaryDirectory() as name:
         folder, deposit = Path(name), Path(name, "vost")
-        write_vost(deposit, options.videos, height, width)
-        write_exports(deposit, folder)
-        write_label_studio(deposit, folder / "label-studio")
-        write_egomask(deposit, folder / "egomask")
+        write_all(folder, options.videos, options.size)
         for _ in range(options.rounds):
             for form in options.forms:
-                yardstick = measure("vost", deposit, "train")
+                yardstick = measure("vost", deposit, "train")[0]
                 adapter, split = READ[form]
-                speeds[form].append(measure(adapter, folder / form, split))
+                speeds[form].append(measure(adapter, folder / form, split)[0])
                 ratios[form].append(speeds[form][-1] / yardstick)
     for form, found in ratios.items():
         print(
