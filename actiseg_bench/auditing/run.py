@@ -27,12 +27,12 @@ from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.training.checkpoint import check_identity, read_tensors, run_identity, write_tensors
 from actiseg_bench.training.config import RunConfig
-from actiseg_bench.training.folder import check_no_manifest
 from actiseg_bench.training.folds import draw_folds
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.progress import Progress
 from actiseg_bench.training.train import train_run
 from actiseg_noise.errors import raise_if
+from actiseg_noise.manifest.info import check_no_manifest
 from actiseg_noise.manifest.read import Manifest, read_manifest
 
 _STACKED = ("overlap", "iou", "loss")
@@ -71,9 +71,9 @@ def run_audit(options: AuditOptions, on_progress: Progress | None = None) -> Aud
     manifest = read_manifest(options.manifest)
     check_auditable(manifest, options.checks)
     plain = ManifestDataset(manifest, options.root, targets="all", mask_stride=1, cache=False)
-    folds = draw_folds(plain, options.folds, options.seed)
-    candidates = choose_candidates(manifest)
     trained = [what for what in options.checks if what != MASK]
+    folds = draw_folds(plain, options.folds, options.seed) if trained else dict.fromkeys(plain.clip_ids, 0)
+    candidates = choose_candidates(manifest)
     steps = _Steps(len(trained) * options.folds, on_progress)
     answers = Answers(folds)
     for what in trained:

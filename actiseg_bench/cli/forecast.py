@@ -42,7 +42,8 @@ def _lines(found: Forecast) -> Iterator[tuple[str, str]]:
     from actiseg_noise.building.dry_run import in_units
 
     tracks, methods = len(found.tracks), len(found.strategies)
-    trained = f"{methods} strategies × {tracks} tracks × {found.seeds} {'seed' if found.seeds == 1 else 'seeds'}"
+    counts = (methods, "strategy", "strategies"), (tracks, "track", "tracks"), (found.seeds, "seed", "seeds")
+    trained = " × ".join(f"{count} {one if count == 1 else several}" for count, one, several in counts)
     runs = f"{found.runs:,}: {trained}, and {found.references} reference rows"
     yield "runs", f"{found.runs:,} in part {found.shard} of {trained}, and reference rows" if found.shard else runs
     yield "done", f"{found.done:,} of them, in {found.out}"

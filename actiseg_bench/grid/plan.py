@@ -32,10 +32,10 @@ from actiseg_bench.grid.tracks import (
     shared_clips,
 )
 from actiseg_bench.results.result import REFERENCES, RESULT_NAME, read_old_result
-from actiseg_bench.training.folder import check_no_manifest
 from actiseg_bench.training.options import VARIANT, check_strategies
 from actiseg_noise.borders.locks import host_name, locked
 from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.manifest.info import check_no_manifest
 
 if TYPE_CHECKING:
     from actiseg_bench.training.config import RunConfig

@@ -37,7 +37,7 @@ from actiseg_noise import read_manifest
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.borders.writing import remove_file, write_json
 from actiseg_noise.errors import ActisegError
-from actiseg_noise.manifest.info import INFO_NAME
+from actiseg_noise.manifest.info import check_no_manifest
 
 TRAIN_NAME = "train.json"
 
@@ -50,12 +50,6 @@ def is_first_process() -> bool:
 def is_trained(folder: Path) -> bool:
     """Say whether a training has ended here, whichever it was."""
     return all((folder / name).is_file() for name in (TRAIN_NAME, CHECKPOINT_NAME))
-
-
-def check_no_manifest(out: Path) -> None:
-    """Raise ActisegError where ``out`` is the folder of a manifest, into which nothing is trained."""
-    if (out / INFO_NAME).is_file():
-        raise ActisegError(f"--out {out}: holds a manifest, whose folder stays as it is; use another --out")
 
 
 def train_to(

@@ -20,6 +20,7 @@ from actiseg_bench.tuning.space import draw_options, search_space
 from actiseg_bench.tuning.trials import TrialRunner, trial_spec, tuned_spec
 from actiseg_noise.borders.locks import locked
 from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.manifest.info import check_no_manifest
 
 
 @dataclass
@@ -51,6 +52,7 @@ def make_tuning(options: TuneOptions, build: Build, reporter: Reporter | None = 
         ActisegError: what cannot be tuned, before anything is built or trained; ``out`` is in use or cannot be written.
     """
     reporter = reporter or Reporter()
+    check_no_manifest(options.out)
     plan = make_plan(options.as_run())
     protocol = check_protocol(plan)
     names = choose("track", options.track, list(protocol.tracks))

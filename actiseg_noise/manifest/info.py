@@ -9,7 +9,7 @@ from typing import Any
 
 from actiseg_noise.borders.folders import list_folders
 from actiseg_noise.borders.text import read_json_object
-from actiseg_noise.errors import ManifestError
+from actiseg_noise.errors import ActisegError, ManifestError
 from actiseg_noise.fields import Fields, check_depth
 from actiseg_noise.manifest.schema import CONTENTS, PLAIN, SCHEMA_VERSION, TABLES
 from actiseg_noise.recipe import Recipe
@@ -220,6 +220,12 @@ def _texts_by_key(texts: Fields) -> dict[str, str]:
     return {key: texts.text(key) for key in texts}
 
 
+def check_no_manifest(out: Path) -> None:
+    """Raise ActisegError where ``out`` is the folder of a manifest, into which nothing else is written."""
+    if (out / INFO_NAME).is_file():
+        raise ActisegError(f"--out {out}: holds a manifest, whose folder stays as it is; use another --out")
+
+
 def read_info(folder: Path) -> ManifestInfo:
     """Read ``manifest.json``.
 
@@ -230,6 +236,8 @@ def read_info(folder: Path) -> ManifestInfo:
     if folder.is_file():
         where = f", {folder.parent}" if (folder.parent / INFO_NAME).is_file() else ""
         raise ManifestError(f"{folder}: a file; give the manifest's folder{where}")
+    if not folder.exists():
+        raise ManifestError(f"{folder}: no such folder; expected a manifest's, as 'actiseg-noise build' writes it")
     if not path.is_file():
         raise ManifestError(f"{folder}: no {INFO_NAME} here, so this is not a finished manifest folder{_hint(folder)}")
     data = read_json_object(path, ManifestError, most=MOST_BYTES, unique=True)

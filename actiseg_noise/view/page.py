@@ -11,6 +11,7 @@ from typing import Any
 from actiseg_noise.borders.writing import write_text
 from actiseg_noise.manifest.clips import ManifestClip
 from actiseg_noise.manifest.command import RECIPE_NAME, build_command
+from actiseg_noise.manifest.info import check_no_manifest
 from actiseg_noise.manifest.read import Manifest, open_whole
 from actiseg_noise.view.frames import find_frames
 from actiseg_noise.view.inspection import inspect
@@ -65,7 +66,8 @@ def view_manifest(
         noise_only: leave out clips whose labels are all clean.
 
     Raises:
-        ActisegError: an unknown clip, nothing to show, no such root, or ``out`` cannot be written.
+        ActisegError: an unknown clip, nothing to show, no such root, or ``out`` lies in a manifest's
+            folder or cannot be written.
     """
     opened = open_whole(manifest)
     folder = find_frames(opened, root)
@@ -76,6 +78,7 @@ def view_manifest(
     info, path = opened.info, Path(out)
     if path.suffix.lower() != ".html":
         path /= PAGE_NAME
+    check_no_manifest(path.parent)
     data = {"clips": [_entry(clip) | {"place": place} for place, clip in enumerate(chosen)]}
     text = render_page(
         _ASSETS,

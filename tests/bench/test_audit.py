@@ -291,8 +291,11 @@ def test_finished_folds_are_kept_and_another_audit_is_refused(
 def test_masks_alone_are_audited_without_training(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
     steps: list[int] = []
     report = lambda *done: steps.append(done[0])  # noqa: E731
-    found = actiseg_bench.audit(noisy_val, tmp_path, root=kitchen_root, check=["mask"], on_progress=report, **QUICK)
+    found = actiseg_bench.audit(
+        noisy_val, tmp_path, root=kitchen_root, check=["mask"], on_progress=report, **(QUICK | {"folds": 99})
+    )
     assert steps == []
+    assert {one.fold for one in found.samples} == {0}
     assert {one.suspect for one in found.samples} <= {"mask", ""}
     changed = {
         (m.sample_id, m.frame_idx): m.iou < 1 for clip in actiseg_noise.read_manifest(noisy_val) for m in clip.masks

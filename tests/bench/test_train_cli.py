@@ -122,8 +122,9 @@ def test_a_training_whose_checkpoint_was_removed_is_made_again(
 
 def test_nothing_is_trained_into_a_manifest(cli: Cli, noisy_val: Path, kitchen_root: Path) -> None:
     before = sorted(noisy_val.iterdir())
-    for command in (("train",), ("audit",), ("run", "--eval-manifest", noisy_val)):
-        code, _, error = cli(*command, "--manifest", noisy_val, "--root", kitchen_root, "--out", noisy_val)
+    labels = ("--manifest", noisy_val, "--root", kitchen_root)
+    for command in (("train", *labels), ("audit", *labels), ("run", *labels, "--eval-manifest", noisy_val), ("tune",)):
+        code, _, error = cli(*command, "--out", noisy_val)
         assert (code, f"--out {noisy_val}: holds a manifest, whose folder stays as it is" in error) == (2, True)
     assert sorted(noisy_val.iterdir()) == before
 

@@ -196,7 +196,7 @@ def drop_column(folder: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (shutil.rmtree, r"m: no manifest\.json here, so this is not a finished manifest folder"),
+        (shutil.rmtree, r"m: no such folder; expected a manifest's"),
         (lambda f: (f / "manifest.json").unlink(), r"m: no manifest\.json here"),
         (lambda f: (f / "manifest.json").write_text("{"), r"manifest\.json: malformed JSON at line 1, column 2"),
         (lambda f: (f / "manifest.json").write_text("[]"), r"manifest\.json: expected a JSON object"),

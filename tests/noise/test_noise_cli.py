@@ -238,6 +238,7 @@ def test_a_file_of_a_manifest_is_no_manifest_and_its_folder_is_proposed(run: Run
     for command in ("inspect", "verify"):
         assert run(command, "m/manifest.json").err == "error: m/manifest.json: a file; give the manifest's folder, m\n"
         assert run(command, "file").err == "error: file: a file; give the manifest's folder\n"
+        assert run(command, "none").err.startswith("error: none: no such folder; expected a manifest's")
 
 
 def test_an_output_that_cannot_be_written_is_an_error(run: Run, vost: Path, tmp_path: Path) -> None:

@@ -82,6 +82,12 @@ def test_a_name_that_no_browser_opens_is_a_folder_for_the_page(noisy_val: Path, 
     assert page.path.is_file()
 
 
+def test_no_page_is_written_into_a_manifest(noisy_val: Path) -> None:
+    with pytest.raises(ActisegError, match="holds a manifest, whose folder stays as it is"):
+        view_manifest(noisy_val, noisy_val, limit=1)
+    assert not (noisy_val / "view.html").exists()
+
+
 def test_a_clip_that_is_not_there_is_refused(noisy_val: Path, tmp_path: Path) -> None:
     with pytest.raises(ActisegError, match="no clip 'x' in this manifest"):
         view_manifest(noisy_val, tmp_path / "v.html", clips=["x"])

@@ -40,9 +40,10 @@ The same rules hold for every dataset, for `import`, `evaluate`, `predict` and i
   one.
 * **Text** is UTF-8, with or without a byte order mark. A pointer that git-lfs left in the place of a file is called
   that.
-* **Memory** does not grow with the number of clips but by the list of them: one clip's masks are held, and large JSON and
-  XML are read piece by piece. Reading every mask of 1,000 videos of ten frames took 0 to 7 MiB more than of 100 (86 to 93)
-  for `vost`, `davis`, `refvos` and each form of `ytvis` (`python benchmarks/readers.py --memory 100 1000 --size 96x54`).
+* **Memory** does not grow with the number of clips but by the list of them: one clip's masks are held, and large JSON
+  and XML are read piece by piece. Reading every mask of 1,000 videos of ten frames took 0 to 7 MiB more than of 100
+  (86 to 93) for `vost`, `davis`, `refvos` and each form of `ytvis` (`python benchmarks/readers.py --memory 100 1000
+  --size 96x54`).
 """
 
 _SEE_CARD = re.compile(r"(?:How much, licence, c|C)itation and\s+how\s+to\s+get\s+it: ``\w+\.card``\.")

@@ -37,6 +37,7 @@ from actiseg_noise.borders.folders import list_names, portable_name
 from actiseg_noise.borders.text import read_bytes
 from actiseg_noise.borders.writing import remove_file, write_bytes, write_text
 from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.manifest.info import check_no_manifest
 from actiseg_noise.web.clip_data import Address
 from actiseg_noise.web.page import Assets, render_page
 from actiseg_noise.web.pictures import into_page, picture_reader
@@ -103,9 +104,10 @@ def write_report(
             them, where runs have stored any.
 
     Raises:
-        ActisegError: no run; an ``out`` that cannot be written.
+        ActisegError: no run; an ``out`` that is a manifest's folder or cannot be written.
     """
     raise_if(not runs, "there is no finished run to report")
+    check_no_manifest(out)
     boards = leaderboard(Results(runs))
     index = ManifestIndex(sources.folder, sources.manifest)
     pages, written, missing, shown = [], 0, [], 0
