@@ -161,8 +161,8 @@ def with_keywords(
         own = inspect.signature(function)
         shown = [own.parameters["dataset"], *inspect.signature(record).parameters.values()]
         vars(call)["__signature__"] = own.replace(parameters=shown)
-        lines = "\n".join(f"        {name}: {text}" for name, text in HELP.items())
-        call.__doc__ = (function.__doc__ or "").replace("{options}", lines.lstrip())
+        lines = "\n".join(f"    {name}: {text}" for name, text in HELP.items())
+        call.__doc__ = inspect.cleandoc(function.__doc__ or "").replace("{options}", lines.lstrip())
         return cast("Callable[Concatenate[str | Dataset, P], T]", call)  # which may name ``dataset``, too
 
     return decorate

@@ -244,7 +244,7 @@ def test_ctrl_c_exits_with_130_and_the_same_command_goes_on(
         (["run", "--all", "--variant", "relased"], "no strategy has a variant 'relased'. Known: faithful, released"),
         (["run", "--all", "--manifest", "m"], "--manifest and --all contradict each other"),
         (["run", "--manifest", "m"], "--manifest and --eval-manifest go together"),
-        (["run", "--manifest", "m", "--eval-manifest", "e"], "no manifest.json here"),
+        (["run", "--manifest", "m", "--eval-manifest", "e"], "m: no such folder"),
         (["run", "--all", "--weights", "nowhere.safetensors"], "nowhere.safetensors: no such weights file"),
         (["run", "--all", "--device", "warp"], "--device warp: expected cpu, cuda, cuda:N or auto"),
         (["run", "--all", "--seeds", "0"], "invalid value for '--seeds'"),

@@ -122,7 +122,7 @@ def test_a_folder_with_other_things_is_left_alone(cli: Cli, place: Path, tmp_pat
     [
         (["--model", "large"], "a checkpoint of model 'tiny', expected one of 'large'"),
         (["--checkpoint", "nowhere.safetensors"], "nowhere.safetensors: the checkpoint is missing"),
-        (["--manifest", "nowhere"], "no manifest.json here"),
+        (["--manifest", "nowhere"], "nowhere: no such folder"),
         (["--root", "nowhere"], "nowhere: no such folder"),
         (["--device", "warp"], "--device warp: expected cpu, cuda, cuda:N or auto"),
     ],

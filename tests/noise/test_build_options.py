@@ -48,7 +48,7 @@ def test_build_shows_the_options_of_the_record_as_its_keywords() -> None:
     assert list(parameters) == ["dataset", *(field.name for field in dataclasses.fields(BuildOptions))]
     assert parameters["flip"].kind is inspect.Parameter.KEYWORD_ONLY
     document = str(actiseg_noise.build.__doc__)
-    assert all(f"        {name}: {text}" in document for name, text in HELP.items())
+    assert all(f"\n    {name}: {text}" in document for name, text in HELP.items())
     with pytest.raises(TypeError, match="flop"):
         actiseg_noise.build("kitchen", flop=0.3)  # type: ignore[call-arg]
 

@@ -131,4 +131,4 @@ def test_the_command_exits_with_0_1_and_2(
     assert (data["equal"], data["same split"]) == (False, True)
     assert data["prompts"]["changed"] == data["tables"]["samples"]["columns"]["noisy_expression"]
     assert run(monkeypatch, "diff", clean, tmp_path / "nowhere") == 2
-    assert "not a finished manifest folder" in capsys.readouterr().err
+    assert "nowhere: no such folder" in capsys.readouterr().err

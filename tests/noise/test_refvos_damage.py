@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, place: str) -> 
         ),
         ('{"17": [null]}', r"annotation 17 has 1 masks, but its video has 3 frames; .* \(clip 'v:0'\)"),
         ('{"17": [null, null, ' + "9" * 5000 + "]}", r"malformed JSON .*: a number of too many digits"),
-        ('{"17": ' + "[" * 5000 + "]" * 5000 + "}", r"malformed JSON .*: nested too deeply"),
+        ('{"17": ' + "[" * 200_000 + "]" * 200_000 + "}", r"malformed JSON .*: nested too deeply"),
         ("[]", r"malformed JSON at line 1, column 1 .*: expected an object"),
     ],
     ids=lambda value: value[:20],
@@ -110,6 +111,7 @@ def test_a_file_that_changes_under_the_reader_is_told(tmp_path: Path) -> None:
         entries.read("a")
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="since Python 3.12 C code has a recursion limit of its own")
 def test_an_entry_that_is_too_deep_for_the_reader_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text('{"a": ' + "[" * 500 + "]" * 500 + "}")
