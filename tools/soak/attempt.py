@@ -99,8 +99,8 @@ class Child:
     pid: int
     log: Path
     started: float
-    resident_bytes: int
-    begun: int  # a pipe that is closed when the command itself begins
+    begun: int  # a pipe into which the child writes what it holds when the command itself begins
+    resident_bytes: int = 0
     ended: tuple[int, float, int] | None = None  # status, seconds, peak
 
     def wait(self, seconds: float) -> bool:
@@ -115,6 +115,7 @@ class Child:
                 return False
         finally:
             os.close(handle)
+        self.wait_until_begun()
         _, status, used = os.wait4(self.pid, 0)
         self.ended = (status, time.monotonic() - self.started, used.ru_maxrss * 1024 - self.resident_bytes)
         return True
@@ -122,7 +123,7 @@ class Child:
     def wait_until_begun(self) -> None:
         """Wait until the command itself runs: what comes before is this tool's."""
         if self.begun >= 0:
-            os.read(self.begun, 1)
+            self.resident_bytes = int(os.read(self.begun, 64) or 0)
             os.close(self.begun)
             self.begun = -1
 
@@ -167,8 +168,7 @@ def start(
     """Start a command, ``actiseg-noise …`` or ``actiseg-bench …``, in a session of its own."""
     sys.stdout.flush()
     sys.stderr.flush()
-    resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    virtual = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    virtual = _held_bytes(0)
     begun, beginning = os.pipe()
     started = time.monotonic()
     with warnings.catch_warnings():
@@ -177,7 +177,12 @@ def start(
     if pid == 0:
         _be_the_command(tuple(command), log, limits, virtual, dict(environment or {}), folder, beginning)
     os.close(beginning)
-    return Child(tuple(command), pid, log, started, resident, begun)
+    return Child(tuple(command), pid, log, started, begun)
+
+
+def _held_bytes(which: int) -> int:
+    """Return what this process holds: 0 of address space, 1 of memory."""
+    return int(Path("/proc/self/statm").read_text().split()[which]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def attempt(
@@ -220,6 +225,9 @@ def _be_the_command(
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_bytes,) * 2)
         main = _entry(command[0])
+        os.write(
+            beginning, str(_held_bytes(1)).encode()
+        )  # a fork maps less than its parent: files are mapped when read
         os.close(beginning)
         code = _run(main, command)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])  # what comes now is this tool's again
