@@ -40,6 +40,15 @@ class SafeConsole(Console):
         super().print(*(make_text(item) if isinstance(item, str) else item for item in objects), **options)
 
 
+def counted(count: int, one: str, several: str = "") -> str:
+    """Return a count with its word: ``1 clip``, ``1,200 clips``, ``2 strategies``.
+
+    Args:
+        several: the plural, where it is not ``one`` and an s.
+    """
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
 def make_text(text: str, style: str = "") -> Text:
     """Return a text that is shown as it is, whoever wrote it."""
     return Text(printable(text), style=style)

@@ -64,10 +64,9 @@ def collect(
 
 def _lines(found: Collected, out: str) -> Iterator[str]:
     """Yield what was collected, and what a reader of its tables has to know."""
-    runs, manifests = (
-        f"{count:,} {word}{'' if count == 1 else 's'}"
-        for count, word in ((found.runs, "run"), (found.manifests, "manifest"))
-    )
+    from actiseg_noise.terminal import counted
+
+    runs, manifests = counted(found.runs, "run"), counted(found.manifests, "manifest")
     yield f"{out}: {runs}, {found.added:,} of them new; {manifests} came along."
     if found.equal:
         yield f"There already, or given twice, and counted once: {found.equal:,}."

@@ -40,10 +40,11 @@ def print_forecast(options: RunOptions, seconds: float | None, *, as_json: bool)
 def _lines(found: Forecast) -> Iterator[tuple[str, str]]:
     """Yield what is counted and how it is called."""
     from actiseg_noise.building.dry_run import in_units
+    from actiseg_noise.terminal import counted
 
     tracks, methods = len(found.tracks), len(found.strategies)
-    counts = (methods, "strategy", "strategies"), (tracks, "track", "tracks"), (found.seeds, "seed", "seeds")
-    trained = " × ".join(f"{count} {one if count == 1 else several}" for count, one, several in counts)
+    counts = counted(methods, "strategy", "strategies"), counted(tracks, "track"), counted(found.seeds, "seed")
+    trained = " × ".join(counts)
     runs = f"{found.runs:,}: {trained}, and {found.references} reference rows"
     yield "runs", f"{found.runs:,} in part {found.shard} of {trained}, and reference rows" if found.shard else runs
     yield "done", f"{found.done:,} of them, in {found.out}"

@@ -95,11 +95,11 @@ def load_published(model: str, weights: str) -> TrainedNetwork:
     Raises:
         ActisegError: no such model or file; weights of another model; weights that lack more than a positive head.
     """
+    if weights == "none":
+        raise ActisegError("--weights none: a network without weights predicts nothing; pass --weights FILE")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = MODELS[model]()
-    if weights == "none":
-        raise ActisegError("--weights none: a network without weights predicts nothing; pass --weights FILE")
     path = find_weights(network, weights)
     lacking = set(load_weights(network, path))
     untrained = sorted(lacking - {network.card.positive_head})

@@ -71,7 +71,7 @@ def run_build(request: Request) -> Path:
         _clean_up(request, out)
         progress.note(f"{out} is already built")
         return out
-    check_output(out, force=asked.force, differs=_other_build(request, out), is_same=is_built(request, out))
+    check_output(out, force=asked.force, said="" if asked.force else _what_is_there(request, out))
     shared = work if (work := SharedWork(request)).is_begun else None
     with (
         Workspace(out, request.fingerprint, force=asked.force, shared=shared) as space,
@@ -113,7 +113,7 @@ def run_shard(request: Request, shard: Shard) -> ShardReport:
     if is_built(request, out):
         progress.note(f"{out} is already built")
         return ShardReport(shard, out, is_built=True)
-    check_output(out, force=asked.force, differs=_other_build(request, out), is_same=is_built(request, out))
+    check_output(out, force=asked.force, said="" if asked.force else _what_is_there(request, out))
     shared = SharedWork(request)
     shared.begin()
     try:
@@ -222,6 +222,13 @@ def is_built(request: Request, out: Path) -> bool:
     if info.skipped and not request.dataset.skip_missing:
         return False
     return _statements(info) == request.identity
+
+
+def _what_is_there(request: Request, out: Path) -> str:
+    """Return how a message goes on about the manifest at ``out``: in what it differs, or that it is the same."""
+    if differs := _other_build(request, out):
+        return f", and is of another build: {', '.join(differs)}"
+    return " and is what this command builds, so nothing is left to do" if is_built(request, out) else ""
 
 
 def _other_build(request: Request, out: Path) -> list[str]:

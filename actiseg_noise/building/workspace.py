@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -87,11 +86,11 @@ class Workspace:
             self._shared.remove()
 
 
-def check_output(out: Path, *, force: bool, differs: Sequence[str] = (), is_same: bool = False) -> None:
+def check_output(out: Path, *, force: bool, said: str = "") -> None:
     """Raise ActisegError when something is at ``out`` that may not be replaced.
 
     Args:
-        differs: in what the manifest there is not the one that is to be built. is_same: it is that one, and whole.
+        said: how the message goes on after "the output exists", of the manifest that is there.
     """
     if not os.path.lexists(out):
         return
@@ -99,9 +98,7 @@ def check_output(out: Path, *, force: bool, differs: Sequence[str] = (), is_same
     if not (out / INFO_NAME).is_file():
         raise ActisegError(f"{out}: exists and is not a manifest, so it is not replaced; choose another --out")
     if not force:
-        other = f", and is of another build: {', '.join(differs)}" if differs else ""
-        other = " and is what this command builds, so nothing is left to do" if is_same else other
-        raise ActisegError(f"{out}: the output exists{other}. Choose another --out, or replace it with --force.")
+        raise ActisegError(f"{out}: the output exists{said}. Choose another --out, or replace it with --force.")
     listed = _listed_files(out)
     check_nothing_else(out, "manifest", lambda name: name in listed)
 

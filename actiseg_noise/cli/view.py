@@ -63,6 +63,7 @@ def preview(
     come first. Without the dataset's folder the masks lie on a plain canvas.
     """
     from actiseg_noise.borders.videos import MOVIE_SUFFIXES
+    from actiseg_noise.terminal import counted
     from actiseg_noise.view.preview_sheet import preview as draw
 
     if out.suffix.lower() in MOVIE_SUFFIXES:
@@ -72,7 +73,7 @@ def preview(
     sheet = draw(manifest, out=out, root=root, clips=clips, limit=limit or 12, noise_only=noise_only)
     frames = f"{sheet.with_image} of {sheet.rows} frames found"
     counts = {"clips": sheet.rows, "frames": sheet.rows, "with_image": sheet.with_image}
-    _print_drawn(out, counts, sheet.root, f"{sheet.rows} clips, {frames}", json)
+    _print_drawn(out, counts, sheet.root, f"{counted(sheet.rows, 'clip')}, {frames}", json)
 
 
 def _preview_movie(
@@ -120,7 +121,7 @@ def view(
 
     Clips whose labels changed come first. Without the dataset's folder the masks lie on a plain canvas.
     """
-    from actiseg_noise.terminal import print_json, print_text
+    from actiseg_noise.terminal import counted, print_json, print_text
     from actiseg_noise.view.page import view_manifest
 
     page = view_manifest(manifest, out, root=root, clips=clips, limit=limit, noise_only=noise_only)
@@ -128,6 +129,6 @@ def view(
         counts = {"clips": page.clips, "with_pictures": page.with_pictures, "bytes": page.bytes}
         print_json({"path": str(page.path), "root": page.root and str(page.root), **counts})
         return
-    said = f"{page.clips} clips, {page.with_pictures} of them with frames{_images_of(page.root)}"
+    said = f"{counted(page.clips, 'clip')}, {page.with_pictures} of them with frames{_images_of(page.root)}"
     print_text(f"{page.path}: {said}; {page.bytes / 1e6:.1f} MB")
     print_text(f"open it in a browser: {page.path.resolve().as_uri()}")

@@ -58,18 +58,18 @@ function matrixCell(cell, row, track, metric, state) {
   const classes = [cell.competes && !cell.silent ? "heat" : "", cell.best.includes(metric.key) ? "best" : ""].join(" ");
   const element = h("td", { "data-row": row, "data-track": track.name, class: classes },
     h("button", { type: "button", title: `what is behind ${row} on ${track.name}`, "aria-controls": "cell",
-      "aria-expanded": String(isOpenCell(row, track, state)), click: () => openCell(row, track, state) }, mark + percent(mean), rest ? h("span", { class: "rest" }, rest) : null));
+      "aria-expanded": String(isOpenCell(row, track.name, state)), click: () => openCell(row, track, state) }, mark + percent(mean), rest ? h("span", { class: "rest" }, rest) : null));
   element.style.setProperty("--near", near);
   return element;
 }
 
-function isOpenCell(row, track, state) {
-  return state.cell !== null && state.cell.row === row && state.cell.track === track;
+function isOpenCell(row, name, state) {
+  return state.cell !== null && state.cell.row === row && state.cell.track.name === name;
 }
 
 /** Open a cell below the table; what is open already is closed. */
 function openCell(row, track, state) {
-  if (isOpenCell(row, track, state)) return closeCell(state);
+  if (isOpenCell(row, track.name, state)) return closeCell(state);
   state.cell = { row, track };
   drawCell(state);
   markOpenCell(state);
@@ -95,7 +95,7 @@ function matrixCells() {
 
 function markOpenCell(state) {
   for (const { dataset, firstChild } of matrixCells()) {
-    firstChild.setAttribute("aria-expanded", String(state.cell !== null && dataset.row === state.cell.row && dataset.track === state.cell.track.name));
+    firstChild.setAttribute("aria-expanded", String(isOpenCell(dataset.row, dataset.track, state)));
   }
 }
 
