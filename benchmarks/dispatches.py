@@ -1,8 +1,9 @@
 """What a step asks of the host: ``python benchmarks/dispatches.py [--before COMMIT]``.
 
 Counted are the operations that torch dispatches on CPU tensors (a ``TorchDispatchMode``), and what of them computes:
-views make no kernel. A step is forward, loss and backward of ``referformer-r50`` on one clip of five frames, a
-prediction its forward pass; each with one expression and with five, after one that made the constants of that size.
+views make no kernel. A step is forward, loss and backward of ``referformer-r50`` on one clip of five frames; each with
+one expression and with five, after one that made the constants of that size. A prediction is the forward pass as the
+tree predicts: before without gradients, now in inference mode, in which torch hands a linear layer on as one operation.
 Weights are drawn and the frames are small (64 × 96): the count hardly depends on either. Words stand for RoBERTa's
 vocabulary, at its sizes. A fused attention that draws dropout is several operations on a CPU and one on a GPU.
 
@@ -74,6 +75,8 @@ def measure(rounds: int, kept_size: tuple[int, int]) -> dict[str, Any]:  # noqa:
     for name in ("text_encoder", "backbone.0.body.conv1", "backbone.0.body.layer1"):
         network.get_submodule(name).requires_grad_(False)
 
+    predicting = torch.inference_mode if hasattr(network, "use") else torch.no_grad  # as that tree predicts
+
     def batch_of(samples: int, size: tuple[int, int]) -> Batch:
         masks = torch.zeros(samples, FRAMES, *(-(-side // 4) for side in size))
         masks[..., 3:8, 4:9] = 1
@@ -108,7 +111,7 @@ def measure(rounds: int, kept_size: tuple[int, int]) -> dict[str, Any]:  # noqa:
         loss.backward()
 
     def predict(batch: Batch, counting: Any = None) -> None:
-        with torch.no_grad():
+        with predicting():
             network.eval()(batch.frames, batch.expressions, batch.frames_of)
 
     def count(way: Callable[..., None], batch: Batch) -> dict[str, Any]:

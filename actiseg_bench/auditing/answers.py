@@ -79,7 +79,7 @@ class NounAnswer:
     loss: Scores
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def iter_noun_answers(
     network: VosModel, data: ManifestDataset, nouns: Sequence[str], device: torch.device
 ) -> Iterator[tuple[str, NounAnswer]]:

@@ -71,10 +71,11 @@ def _is_switched_off() -> bool:
 
 
 def _why(error: Exception) -> str:
-    """Return in one line what torch, or its compiler, says: not how it was called, nor how more is printed."""
+    """Return in one line what torch, or its compiler, says first: not how it was called, nor how more is printed."""
     text = str(error).partition("Set TORCHDYNAMO_VERBOSE")[0]
-    output = text.partition("Output:")[2]
-    return " ".join((output or text).split())[:200] or type(error).__name__
+    output = text.partition("Output:")[2] or text
+    errors = [line for line in output.splitlines() if "error:" in line]
+    return " ".join((errors[0] if errors else output).split())[:200] or type(error).__name__
 
 
 def compile_function(function: Callable[..., R]) -> Callable[..., R]:

@@ -61,7 +61,7 @@ def merge_objects(logits: Tensor) -> Tensor:
     return torch.where(best >= 0.5, owner + 1, 0)
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def iter_predictions_of(
     model: VosModel,
     data: ManifestDataset | Sequence[ClipItem],

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor
+from torch import Tensor, nn
 
 from actiseg_bench.models.referformer import ReferFormerNetwork
 from actiseg_bench.models.referformer.criterion import Answer, published_losses
@@ -43,7 +43,7 @@ def fill(name: str, shape: tuple[int, ...]) -> Tensor:
     return torch.from_numpy(np.asarray(a, np.float32))
 
 
-def fill_network(network: ReferFormerNetwork) -> None:
+def fill_network(network: nn.Module) -> None:
     """Give every parameter and buffer of the state dict its values."""
     network.load_state_dict({name: fill(name, tuple(x.shape)) for name, x in network.state_dict().items()})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -24,6 +25,7 @@ from actiseg_bench.losses import LossConfig, base_loss
 from actiseg_bench.models import compiling
 from actiseg_bench.models.compiling import Compiled, NotCompiledWarning
 from actiseg_bench.models.referformer import ReferFormer, model
+from actiseg_bench.models.referformer.transformer import EncoderLayer
 from actiseg_bench.records import AuxiliaryHeads, Batch, predict_view
 from actiseg_bench.training.checkpoint import run_identity
 from actiseg_bench.training.config import RunConfig
@@ -125,6 +127,33 @@ def test_a_compiled_step_learns_what_a_plain_one_does(monkeypatch: pytest.Monkey
         assert apart(network, batch_of(3, 5)) < BOUND
 
 
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch's own compiler writes C++ on a CPU: there is no g++")
+def test_torchs_own_compiler_learns_and_draws_what_a_plain_layer_does(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch.manual_seed(0)
+    layer = EncoderLayer(replace(SMALL, dropout=0.1)).double()
+    fill_network(layer)  # drawn offsets: the places where layers start are cells' centres, where a gradient has a jump
+    shapes = [(4, 6), (2, 3), (1, 2), (1, 1)]
+    cells = torch.rand(2, 33, SMALL.width, dtype=torch.float64)
+    places, reference = torch.rand(33, SMALL.width, dtype=torch.float64), torch.rand(1, 33, 2, dtype=torch.float64)
+
+    def learn(way: Callable[..., Tensor]) -> list[Tensor]:
+        torch.manual_seed(1)
+        found = way(layer, cells, places, reference)
+        return [found.detach(), *torch.autograd.grad(found.square().sum(), list(layer.parameters()))]
+
+    def forward(inner: EncoderLayer, *given: Tensor) -> Tensor:
+        return inner(*given, shapes)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NotCompiledWarning)
+        theirs = learn(Compiled(forward))
+    for found, expected in zip(theirs, learn(forward), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
 def test_draws_are_those_of_a_plain_step_and_networks_alike_share_what_is_compiled(counting: Counting) -> None:
     network = small(dropout=0.1)
     assert apart(network, batch_of(model.WORDS - 2, 4)) < BOUND  # with start and end no more padding than it needs
@@ -172,12 +201,21 @@ def test_a_compiler_that_the_environment_switches_off_is_said_once() -> None:
     assert done.stderr.count("--compile: torch cannot compile here (TORCHDYNAMO_DISABLE") == 1
 
 
-def test_what_a_compiler_says_is_told_and_not_how_it_was_called(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Python.h: No such file or directory", r"Python\.h: No such file or directory"),
+        ("a.cpp: In function 'f':\na.cpp:3: error: no vec\n  3 | vec\na.cpp:4: error: x", r"a\.cpp:3: error: no vec"),
+    ],
+)
+def test_what_a_compiler_says_is_told_and_not_how_it_was_called(
+    monkeypatch: pytest.MonkeyPatch, said: str, told: str
+) -> None:
     def fail(_: Any, __: Any) -> Any:
-        raise CppCompileError(["g++", *["-D"] * 200], "Python.h: No such file or directory")
+        raise CppCompileError(["g++", *["-D"] * 200], said)
 
     monkeypatch.setattr(compiling, "BACKEND", fail)
-    with pytest.warns(NotCompiledWarning, match=r"compile here \(Python\.h: No such file or directory\); the training"):
+    with pytest.warns(NotCompiledWarning, match=rf"compile here \({told}\); the training"):
         Compiled(doubled)(torch.ones(2))
 
 

@@ -36,7 +36,9 @@ def linear(x: Tensor, *layers: nn.Linear) -> Tensor:
     Weights that do not learn are put side by side once, and cast once in mixed precision: autocast keeps the casts of
     a step's parameters for as long as they learn, and makes those of frozen ones anew.
     """
-    weight, bias = _kept(layers) if _is_worth_keeping(layers) else _side_by_side(layers)
+    if not _is_worth_keeping(layers):
+        return F.linear(x, *_side_by_side(layers))
+    weight, bias = _kept(layers)
     return torch.addmm(bias, x, weight)
 
 
@@ -57,15 +59,15 @@ def _kept(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
     if found is None or found[0] != state:
         with torch.inference_mode(False), torch.no_grad():
             weight, bias = _side_by_side(layers)
-            found = state, weight.to(dtype), bias.to(dtype)
+            found = state, weight.to(dtype).t(), bias.to(dtype)
         _KEPT[first] = found
     return found[1], found[2]
 
 
 def _side_by_side(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor]:
     if len(layers) == 1:
-        return layers[0].weight.t(), layers[0].bias
-    return torch.cat([layer.weight for layer in layers]).t(), torch.cat([layer.bias for layer in layers])
+        return layers[0].weight, layers[0].bias
+    return torch.cat([layer.weight for layer in layers]), torch.cat([layer.bias for layer in layers])
 
 
 def drop(x: Tensor, p: float, training: bool) -> Tensor:
