@@ -9,9 +9,10 @@ from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.models.base import MODELS
 from actiseg_bench.records import Batch
 from actiseg_bench.training.config import RunConfig
+from actiseg_bench.training.devices import make_fabric
 from actiseg_bench.training.items import make_sampler
 from actiseg_bench.training.loading import BatchReader, iter_loaded, iter_requests
-from actiseg_bench.training.train import descend, make_fabric, make_networks, make_optimizer, make_strategy
+from actiseg_bench.training.train import descend, make_networks, make_optimizer, make_strategy
 from actiseg_noise import build
 
 CONFIG = RunConfig(device="cpu", threads=1)

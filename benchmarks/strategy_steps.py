@@ -26,7 +26,8 @@ from actiseg_bench.records import Batch
 from actiseg_bench.strategies.base import STRATEGIES, Strategy
 from actiseg_bench.training.batches import EpochSampler, make_batch
 from actiseg_bench.training.config import RunConfig
-from actiseg_bench.training.train import descend, make_fabric, make_networks, make_optimizer, make_strategy
+from actiseg_bench.training.devices import make_fabric
+from actiseg_bench.training.train import descend, make_networks, make_optimizer, make_strategy
 from actiseg_noise import build
 
 CONFIG = RunConfig(device="cpu", threads=1)

@@ -7,6 +7,7 @@ many devices there are.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,11 +18,67 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from actiseg_bench.device import pick_device
 from actiseg_bench.records import Batch
 from actiseg_bench.training.batches import deal, step_seed
+from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import TrainingMonitor
 from actiseg_bench.training.loading import Loaded
+from actiseg_noise.borders.processes import end_with_launcher, usable_cores
 from actiseg_noise.errors import ActisegError, ActisegWarning, raise_if
+
+_LAUNCHER = "ACTISEG_LAUNCHER"  # what the first process tells those that it starts: its process id
+
+
+def is_first_process() -> bool:
+    """Say whether this process is the only one of a training, or the one that writes."""
+    return int(os.environ.get("LOCAL_RANK", "0")) == 0
+
+
+def end_with_first_process() -> None:
+    """End this process soon after the one that started it; at once where that ended while this one started."""
+    launcher = os.environ.get(_LAUNCHER) if os.name == "posix" else None  # elsewhere a parent may be in between
+    end_with_launcher(None if launcher is None else int(launcher))
+
+
+def pick_devices(config: RunConfig) -> tuple[torch.device, int | list[int]]:
+    """Return the kind of device of a training, and how many of them, or which one.
+
+    Raises:
+        ActisegError: a device or a number of devices that is not to be had here.
+    """
+    device, count, cores = pick_device(config.device), config.devices, usable_cores()
+    raise_if(
+        device.index is not None and count > 1,
+        f"--device {config.device} names one device, --devices {count} more: give one or the other",
+    )
+    most = max(2, cores)  # two can be tried anywhere
+    raise_if(
+        device.type == "cpu" and count > most,
+        f"--devices {count} on a CPU: each is a process with a network of its own, and this machine has {cores} "
+        f"core{'s' if cores > 1 else ''} for them; give at most {most}",
+    )
+    return device, count if device.index is None else [device.index]
+
+
+def make_fabric(config: RunConfig) -> Fabric:
+    """Return what moves batches, scales losses and talks to other processes, which it starts.
+
+    Raises:
+        ActisegError: a device, a number of devices or a precision that is not to be had here.
+    """
+    device, devices = pick_devices(config)
+    try:
+        fabric = Fabric(accelerator=device.type, devices=devices, precision=config.precision)  # type: ignore[arg-type]
+    except (ValueError, RuntimeError) as error:
+        what = f"--device {device.type} --devices {config.devices} --precision {config.precision}"
+        raise ActisegError(f"{what}: not available here ({str(error).splitlines()[0]})") from None
+    if is_first_process():
+        os.environ[_LAUNCHER] = str(os.getpid())
+    fabric.launch()
+    # In half precision torch prefers cuDNN's attention on some cards, which plans anew for every shape (docs/gpu.md).
+    torch.backends.cuda.enable_cudnn_sdp(False)
+    return fabric
 
 
 class Devices:

@@ -8,7 +8,6 @@ curve.csv                loss, learning rate, items per second and GPU memory of
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,6 +29,7 @@ from actiseg_bench.training.checkpoint import (
 )
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.curves import make_curves
+from actiseg_bench.training.devices import is_first_process
 from actiseg_bench.training.options import CSV_LOG
 from actiseg_bench.training.progress import Progress
 from actiseg_bench.training.train import TrainOutcome, train_run
@@ -40,11 +40,6 @@ from actiseg_noise.errors import ActisegError
 from actiseg_noise.manifest.info import check_no_manifest
 
 TRAIN_NAME = "train.json"
-
-
-def is_first_process() -> bool:
-    """Say whether this process is the only one of a training, or the one that writes."""
-    return int(os.environ.get("LOCAL_RANK", "0")) == 0
 
 
 def is_trained(folder: Path) -> bool:

@@ -26,9 +26,10 @@ from actiseg_bench.records import Batch, Network, NoiseRates
 from actiseg_bench.strategies.base import Setting, Step, Strategy, StrategyCard
 from actiseg_bench.strategies.baseline import Baseline
 from actiseg_bench.training.config import RunConfig, TrainConfig
+from actiseg_bench.training.devices import make_fabric
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.progress import Progress
-from actiseg_bench.training.train import fit, make_fabric
+from actiseg_bench.training.train import fit
 from actiseg_noise.borders.writing import digest_file, write_json, write_text
 from actiseg_noise.errors import raise_if
 from actiseg_noise.manifest.read import read_manifest

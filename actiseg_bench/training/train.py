@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from actiseg_bench.data.manifest_dataset import ManifestDataset
 from actiseg_bench.data.pictures import pictures_digest
-from actiseg_bench.device import pick_device
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_start_weights
 from actiseg_bench.records import Batch
@@ -42,7 +41,7 @@ from actiseg_bench.training.checkpoint import (
     write_tensors,
 )
 from actiseg_bench.training.config import RunConfig
-from actiseg_bench.training.devices import Devices, join_statistics
+from actiseg_bench.training.devices import Devices, join_statistics, make_fabric
 from actiseg_bench.training.diagnosis import PROBES, WATCHED_PROBES, Probe, TrainingMonitor
 from actiseg_bench.training.failures import check_finite, explained_shortage, stopping_whole
 from actiseg_bench.training.features import keep_features
@@ -61,7 +60,7 @@ from actiseg_bench.training.loading import BatchReader, Loaded, count_workers, i
 from actiseg_bench.training.process import process_state
 from actiseg_bench.training.progress import Curve, Progress
 from actiseg_bench.training.schedule import learning_rate, make_optimizer
-from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.errors import raise_if
 from actiseg_noise.key import Key
 
 _LOG = logging.getLogger(__name__)
@@ -182,29 +181,6 @@ def _monitor(config: RunConfig, data: ManifestDataset, watch: Path | None, netwo
     held_out = None if watch is None else keep_features(open_watched(watch, data), network)
     probe = Probe(*open_probed(config, data), held_out=held_out)
     return TrainingMonitor(probe, config.train.steps, PROBES if held_out is None else WATCHED_PROBES)
-
-
-def make_fabric(config: RunConfig) -> Fabric:
-    """Return what moves batches, scales losses and talks to other processes.
-
-    Raises:
-        ActisegError: a device, a number of devices or a precision that is not to be had here.
-    """
-    device = pick_device(config.device)
-    devices = config.devices if device.index is None else [device.index]
-    raise_if(
-        device.index is not None and config.devices > 1,
-        f"--device {config.device} names one device, --devices {config.devices} more: give one or the other",
-    )
-    try:
-        fabric = Fabric(accelerator=device.type, devices=devices, precision=config.precision)  # type: ignore[arg-type]
-    except (ValueError, RuntimeError) as error:
-        what = f"--device {device.type} --devices {config.devices} --precision {config.precision}"
-        raise ActisegError(f"{what}: not available here ({str(error).splitlines()[0]})") from None
-    fabric.launch()
-    # In half precision torch prefers cuDNN's attention on some cards, which plans anew for every shape (docs/gpu.md).
-    torch.backends.cuda.enable_cudnn_sdp(False)
-    return fabric
 
 
 def make_options(config: RunConfig) -> Options:

@@ -35,13 +35,14 @@ def _wait_and_end() -> None:
         os._exit(1)
 
 
-def end_with_launcher(*, at_once: bool = False) -> None:
+def end_with_launcher(launcher: int | None = None, *, at_once: bool = False) -> None:
     """End this process within a second after the one that started it, however that was started and ends.
 
     Args:
+        launcher: the id of that process, which may have ended before this call; None is today's parent.
         at_once: let the kernel kill it in that very moment, which Linux alone can; it writes and says nothing then.
     """
-    launcher = os.getppid()
+    launcher = os.getppid() if launcher is None else launcher
     if at_once and sys.platform == "linux":
         import ctypes
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from loading_fakes import OneOf
 from train_fakes import make_batch, make_item
 
 from actiseg_bench.records import Batch, collate
+from actiseg_bench.training import devices as devices_module
 from actiseg_bench.training.batches import step_seed
 from actiseg_bench.training.checkpoint import CheckpointError, check_identity, load_networks, read_tensors, run_identity
 from actiseg_bench.training.config import RunConfig
@@ -21,6 +24,7 @@ from actiseg_bench.training.diagnosis import LabelCounts, TrainingMonitor
 from actiseg_noise.borders.text import read_json_object
 from actiseg_noise.errors import ActisegError
 
+Cli = Callable[..., tuple[int, str, str]]
 MAIN = "from actiseg_bench.cli import main\nmain()\n"  # devices beyond the first run the same script again
 STOPPED_AFTER_2 = """
 import os, signal
@@ -74,6 +78,26 @@ def test_two_devices_learn_what_one_does_with_the_batch_of_both_and_one_continue
     code, error = train(changed, noisy_val, kitchen_root, 1, *how)
     assert code == 0, error
     assert losses(changed) == pytest.approx(losses(one), rel=1e-6)
+
+
+def test_more_processes_than_cores_are_refused_before_anything_is_written(
+    cli: Cli, noisy_val: Path, kitchen_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices_module, "usable_cores", lambda: 1)
+    words = ["train", "--manifest", str(noisy_val), "--root", str(kitchen_root), "--out", str(tmp_path / "out")]
+    code, _, error = cli(*words, "--device", "cpu", "--devices", "3")
+    assert code == 2
+    assert "--devices 3 on a CPU" in error
+    assert "this machine has 1 core for them; give at most 2" in " ".join(error.split())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a parent is looked up")
+def test_a_helper_whose_first_process_ended_before_it_was_up_ends() -> None:
+    code = f"import time, {devices_module.__name__} as module; module.end_with_first_process(); time.sleep(60)"
+    own = {**os.environ, "LOCAL_RANK": "1", devices_module._LAUNCHER: str(2**22)}  # above every process id
+    done = subprocess.run([sys.executable, "-c", code], env=own, check=False, timeout=50)
+    assert done.returncode == 1
 
 
 def test_selection_is_counted_over_all_devices(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
