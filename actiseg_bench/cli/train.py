@@ -42,19 +42,17 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
         from actiseg_bench.cli.progress import step_progress
         from actiseg_bench.data.image_root import check_usable
         from actiseg_bench.training.config import WINDOW
-        from actiseg_bench.training.devices import end_with_first_process, is_first_process, pick_devices
+        from actiseg_bench.training.devices import helping, is_first_process, pick_devices
         from actiseg_bench.training.folder import is_trained, train_to
         from actiseg_bench.training.train import make_networks
 
     config, out, labels = options.run_config(), options.out, (options.manifest, options.root)
     check_usable(read_manifest(options.manifest), options.root)
     if not is_first_process():
-        end_with_first_process()
-    make_networks(replace(config, compile=False), 1, pick_devices(config)[0])
-    if not is_first_process():
-        with suppress(PreemptedError):  # the first process says it, when its checkpoint is written
+        with helping(), suppress(PreemptedError):  # the first process says it, when its checkpoint is written
             train_to(out, config, *labels, save_every=options.save_every, workers=options.workers)
         return None
+    make_networks(replace(config, compile=False), 1, pick_devices(config)[0])
     say_compiling(options)
     items = config.train.clips_per_batch
     unit = "windows" if config.train.item == WINDOW else "clips"

@@ -8,8 +8,10 @@ many devices there are.
 from __future__ import annotations
 
 import os
+import time
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -27,6 +29,7 @@ from actiseg_bench.training.loading import Loaded
 from actiseg_noise.borders.processes import end_with_launcher, usable_cores
 from actiseg_noise.errors import ActisegError, ActisegWarning, raise_if
 
+_LAST_WORDS_S = 5  # that the first process has to say why it ends, and to end
 _LAUNCHER = "ACTISEG_LAUNCHER"  # what the first process tells those that it starts: its process id
 
 
@@ -35,10 +38,20 @@ def is_first_process() -> bool:
     return int(os.environ.get("LOCAL_RANK", "0")) == 0
 
 
-def end_with_first_process() -> None:
-    """End this process soon after the one that started it; at once where that ended while this one started."""
+@contextmanager
+def helping() -> Iterator[None]:
+    """Be a process that the first one of a training started: end soon after it, also where it ended before this call.
+
+    What breaks when the first process goes away is told by that process alone: an error of torch or its connections
+    waits until this one would have ended.
+    """
     launcher = os.environ.get(_LAUNCHER) if os.name == "posix" else None  # elsewhere a parent may be in between
     end_with_launcher(None if launcher is None else int(launcher))
+    try:
+        yield
+    except RuntimeError:
+        time.sleep(_LAST_WORDS_S)
+        raise
 
 
 def pick_devices(config: RunConfig) -> tuple[torch.device, int | list[int]]:
