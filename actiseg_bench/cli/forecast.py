@@ -54,7 +54,9 @@ def _lines(found: Forecast) -> Iterator[tuple[str, str]]:
     if found.hours_left is None:
         yield "time", "not measured; --time 60 trains every strategy for a minute"
     else:
-        yield "time", f"about {found.hours_left:,.1f} hours on {found.device}, one run after another"
+        hours = found.hours_left
+        takes = f"{hours:,.1f} hours" if hours >= 1 else counted(max(1, round(60 * hours)), "minute")
+        yield "time", f"about {takes} on {found.device}, one run after another"
     missing = found.manifests - found.manifests_built
     yield "manifests", f"about {in_units(found.manifest_bytes)}; {missing} of {found.manifests} are still to be built"
     yield "predictions", f"about {in_units(found.run_bytes)}"

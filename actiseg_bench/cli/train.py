@@ -41,6 +41,7 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
     with loading():
         from actiseg_bench.cli.progress import step_progress
         from actiseg_bench.data.image_root import check_usable
+        from actiseg_bench.training.checkpoint import TRAINING_NAME
         from actiseg_bench.training.config import WINDOW
         from actiseg_bench.training.devices import helping, is_first_process, pick_devices
         from actiseg_bench.training.folder import is_trained, train_to
@@ -62,6 +63,8 @@ def _train(options: TrainOptions) -> dict[str, Any] | None:
         step_progress(f"{config.strategy} on {Path(shown(options.manifest)).name}", items, unit) as on_progress,
     ):
         was_trained = is_trained(out)
+        if not was_trained and (out / TRAINING_NAME).is_file():
+            print_next(f"continuing from {out / TRAINING_NAME}")
         report = train_to(out, config, *labels, on_progress=on_progress, logs=options.logs, **kept)
     if was_trained:  # another training in this folder is an error
         print_next(f"{out} is already trained")

@@ -319,7 +319,19 @@ class ManifestDataset(Dataset[ClipItem]):
     def _read_frames(self, clip_id: str, frames: list[ManifestFrame]) -> torch.Tensor:
         size = None if self.size is None and not self.whole else self.size_of(frames)
         once = {frame.frame_idx: frame for frame in frames}
-        pictures = {frame_idx: self._image(clip_id, frame, size) for frame_idx, frame in once.items()}
+        pictures: dict[int, npt.NDArray[np.uint8]] = {}
+        stored: dict[Size | None, tuple[Size, ManifestFrame]] = {}
+        for frame_idx, frame in once.items():
+            picture = self.read_picture(clip_id, frame)
+            size_here = picture.shape[:2]
+            usual, first = stored.setdefault(canvas_of(frame), (size_here, frame))
+            raise_if(
+                size_here != usual,
+                f"clip {clip_id}: its frames have several sizes: {usual[1]}×{usual[0]} ({first.image_path}) and "
+                f"{size_here[1]}×{size_here[0]} ({frame.image_path}; width×height). Fetch or resize them again.",
+                DataError,
+            )
+            pictures[frame_idx] = resized(picture, size)
         shapes = sorted({picture.shape[:2] for picture in pictures.values()})
         raise_if(
             len(shapes) > 1,
@@ -328,13 +340,6 @@ class ManifestDataset(Dataset[ClipItem]):
         )
         stacked = np.stack([pictures[frame.frame_idx] for frame in frames])
         return torch.from_numpy(np.ascontiguousarray(stacked.transpose(0, 3, 1, 2)))
-
-    def _image(self, clip_id: str, frame: ManifestFrame, size: Size | None) -> npt.NDArray[np.uint8]:
-        """Return one frame as uint8 RGB ``[H, W, 3]``, in its own size for None; see :meth:`read_picture`."""
-        image = self.read_picture(clip_id, frame)
-        if size is not None:
-            image = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        return image
 
     def read_picture(self, clip_id: str, frame: ManifestFrame) -> npt.NDArray[np.uint8]:
         """Return one frame as it is stored, uint8 RGB ``[H, W, 3]``, upright.
@@ -379,6 +384,13 @@ class ManifestDataset(Dataset[ClipItem]):
         counts = self.manifest.info.counts
         per_mask = (5 if self.weigh_actions else 1) / self._cell**2
         return (counts["frames"] * 3 + counts["masks"] * per_mask) * rows * columns < 2**30
+
+
+def resized(picture: npt.NDArray[np.uint8], size: Size | None) -> npt.NDArray[np.uint8]:
+    """Return uint8 RGB ``[H, W, 3]`` in (rows, columns), as it is for None."""
+    if size is None:
+        return picture
+    return cv2.resize(picture, size[::-1], interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
 
 
 _CLIPS: WeakKeyDictionary[Manifest, ByClip] = WeakKeyDictionary()

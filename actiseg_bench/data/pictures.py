@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from actiseg_bench.data.image_root import check_usable, missing_advice, relative_path
+from actiseg_noise.borders.images import check_whole
 from actiseg_noise.borders.json_object import file_stamp
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import DataError
@@ -28,7 +29,8 @@ def pictures_digest(manifest: Manifest, root: str | Path | None = None) -> str:
         root: folder of the images; None is the dataset's usual place.
 
     Raises:
-        DataError: a picture is missing or cannot be read; the manifest names none, or one outside the folder.
+        DataError: a picture is missing, breaks off or cannot be read; the manifest names none, or one outside the
+            folder.
     """
     folder = check_usable(manifest, root)
     places = dict(_annotated(manifest))
@@ -68,4 +70,5 @@ def _digest(folder: Path, name: str, manifest: Manifest, where: str) -> str:
 
 @lru_cache(_KEPT)
 def _digest_of(path: Path, changed_ns: int, size: int) -> str:
+    check_whole(path)
     return digest_file(path)

@@ -53,9 +53,11 @@ def work(
         idle_s: end when no run has come for so long; None waits for ever.
     """
     from actiseg_bench.models.compiling import NotCompiledWarning
+    from actiseg_bench.models.referformer.kernels import NoKernelsWarning
 
     warnings.simplefilter("ignore", ActisegWarning)  # the parent has said it
-    warnings.simplefilter("default", NotCompiledWarning)  # which the process that trains finds out
+    for found_here in (NotCompiledWarning, NoKernelsWarning):  # by the process that trains
+        warnings.simplefilter("default", found_here)
     warnings.showwarning = _sent_warning(pipe, warnings.showwarning)
     while pipe.poll(idle_s):
         try:

@@ -99,6 +99,9 @@ def load_weights(model: VosModel, path: Path, but: tuple[str, ...] = ()) -> tupl
             f"{path}: these weights are not of model {name!r}: {len(strange)} names or shapes differ, "
             f"the first is {strange[0]!r}"
         )
+    broken = [key for key, value in state.items() if not bool(value.isfinite().all())]
+    if broken:
+        raise ActisegError(f"{path}: NaN or infinite numbers in {len(broken)} tensors, the first is {broken[0]!r}")
     try:
         load_own_state(model, state, strict=False)
     except RuntimeError as error:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import load_own_state, own_state
 from actiseg_bench.strategies.base import Strategy
-from actiseg_bench.tensors import TensorFileError, read_safetensors, write_safetensors
+from actiseg_bench.tensors import TensorFileError, content_digest, read_safetensors, write_safetensors
 from actiseg_bench.training.background import BackgroundWriter, copy_to_host
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import TrainingMonitor
@@ -37,6 +38,7 @@ _LONGEST_SHOWN = 24
 _IMAGES = "images"
 _MISFITS = (KeyError, TypeError, ValueError, IndexError, AttributeError, RuntimeError, RecursionError, ActisegError)
 _NAME, _OLD_NAME = "metadata", "said"  # files of an older tree have the second
+_DIGEST = "digest"
 
 
 class CheckpointError(ActisegError):
@@ -120,11 +122,14 @@ class CheckpointManager:
 
     Attributes:
         kept: the step of the checkpoint that is there, or being written; None for no checkpoint.
+        seconds_before: what the training had taken when the checkpoint that it continues from was written.
     """
 
     def __init__(self, folder: Path, identity: dict[str, Any], every: int | None = None, writes: bool = True) -> None:
         self.folder, self.identity, self.every, self.writes = folder, identity, every, writes
         self.kept: int | None = None
+        self.seconds_before = 0.0
+        self._began = time.perf_counter()
         self._copies: dict[str, Tensor] = {}
         self._writer = BackgroundWriter()
 
@@ -152,6 +157,7 @@ class CheckpointManager:
         try:
             state.load(tensors)
             state.load_progress(metadata)
+            self.seconds_before = float(metadata.get("seconds", 0.0))  # files of an older tree do not say it
         except _MISFITS as error:
             raise CheckpointError(
                 f"{self.path}: not the state of this training ({_one_line(error)}). Remove the file to start over."
@@ -203,6 +209,7 @@ class CheckpointManager:
             return
         metadata: dict[str, Any] = {name: getattr(state, name) for name in ("step", "epoch", "position")}
         metadata |= {"losses": [list(epoch) for epoch in state.losses], "identity": self.identity}
+        metadata["seconds"] = self.seconds_before + time.perf_counter() - self._began
         if state.monitor is not None:
             metadata["monitor"] = state.monitor.state()
         tensors = state.tensors()
@@ -320,13 +327,14 @@ def network_tensors(networks: Sequence[nn.Module]) -> Iterator[tuple[str, Tensor
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any]) -> None:
-    """Write tensors and their metadata, whole or not at all.
+    """Write tensors, their metadata and a digest of both, whole or not at all.
 
     Raises:
         ActisegError: the file cannot be written.
     """
     texts = {"format": FORMAT, _NAME: json.dumps(dict(metadata), sort_keys=True)}
-    write_safetensors(path, {name: value.detach().cpu().contiguous() for name, value in tensors.items()}, texts)
+    values = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_safetensors(path, values, {**texts, _DIGEST: content_digest(values, texts)})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -343,6 +351,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     raise_if(
         texts.get("format") != FORMAT,
         f"{path}: not a checkpoint of this program (its format is {texts.get('format')!r}, expected {FORMAT!r})",
+        CheckpointError,
+    )
+    written = texts.pop(_DIGEST, None)  # files of an older tree have none
+    raise_if(
+        written is not None and written != content_digest(tensors, texts),
+        f"{path}: damaged, its bytes are not those that were written. Restore a copy, or remove {path.name} to start "
+        "over.",
         CheckpointError,
     )
     text = texts.get(_NAME, texts.get(_OLD_NAME))

@@ -23,7 +23,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from actiseg_bench.device import pick_device
 from actiseg_bench.records import Batch
 from actiseg_bench.training.batches import deal, step_seed
-from actiseg_bench.training.config import RunConfig
+from actiseg_bench.training.config import WINDOW, RunConfig
 from actiseg_bench.training.diagnosis import TrainingMonitor
 from actiseg_bench.training.loading import Loaded
 from actiseg_noise.borders.processes import end_with_launcher, usable_cores
@@ -68,10 +68,22 @@ def pick_devices(config: RunConfig) -> tuple[torch.device, int | list[int]]:
     most = max(2, cores)  # two can be tried anywhere
     raise_if(
         device.type == "cpu" and count > most,
-        f"--devices {count} on a CPU: each is a process with a network of its own, and this machine has {cores} "
-        f"core{'s' if cores > 1 else ''} for them; give at most {most}",
+        f"--devices {count} on a CPU: each is a process with a network of its own, and this machine has "
+        f"{cores} core{'s' * (cores > 1)} for them; give at most {most}",
     )
+    train = config.train
+    if train.item == WINDOW and train.window_samples is not None:
+        _check_shares(count, train.clips_per_batch * train.window_samples)
     return device, count if device.index is None else [device.index]
+
+
+def _check_shares(count: int, samples: int) -> None:
+    """Raise ActisegError where an update has fewer samples than devices."""
+    raise_if(
+        samples < count,
+        f"{count} devices cannot share an update of {samples} sample{'s' * (samples > 1)}: give more --clips, or fewer "
+        "--devices",
+    )
 
 
 def make_fabric(config: RunConfig) -> Fabric:
@@ -121,12 +133,8 @@ class Devices:
         if samples is not None:
             self._weight = len(batch) * self.world / samples
             return batch
+        _check_shares(self.world, len(batch))
         mine = deal(batch.frames_of.tolist(), self.world)
-        raise_if(
-            not all(mine),
-            f"{self.world} devices cannot share an update of {len(batch)} sample{'s' if len(batch) > 1 else ''}: "
-            "give more --clips, or fewer --devices",
-        )
         self._weight = len(mine[self.rank]) * self.world / len(batch)
         return batch.take(mine[self.rank])
 

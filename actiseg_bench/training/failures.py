@@ -35,7 +35,7 @@ def stopping_whole(
             raise
         raise type(error)(
             f"{error} The {now.step} updates before it are in {checkpoints.save_now(now)}: the same command goes on "
-            "from there, on the pictures that it began with."
+            "from there when the pictures are what they were when it began."
         ) from None
 
 

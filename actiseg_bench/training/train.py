@@ -171,7 +171,7 @@ def train_run(
         strategy.finish(networks)
         for network in networks:
             network.eval()
-        took = time.perf_counter() - started
+        took = time.perf_counter() - started + (checkpoints.seconds_before if checkpoints is not None else 0.0)
         outcome = TrainOutcome(networks, losses, steps_before + config.train.steps, took, strategy.oracle(), weights)
         return outcome if monitor is None else replace(outcome, fits=monitor.fits, selection=monitor.selection)
 

@@ -38,6 +38,9 @@ _WEBP_QUALITIES = (90, 80, 65, 50, 30, 10)
 LEVELS_LET_PASS = 3
 _ORIENTATION = 0x0112  # of EXIF: 1 upright, 5–8 lie on the side
 _ON_THE_SIDE = (5, 6, 7, 8)
+_PNG_BEGIN = b"\x89PNG\r\n\x1a\n"
+_ENDS = ((b"\xff\xd8", b"\xff\xd9"), (_PNG_BEGIN, b"IEND\xaeB`\x82"))  # of JPEG and PNG: how they begin and end
+_TAIL = 1024  # bytes; some cameras write a little after the end
 _GREY = 0  # colour type of PNG
 _STRETCH = {2: 85, 4: 17}  # Pillow multiplies grey of 2 and 4 bits to fill 0–255
 
@@ -56,6 +59,21 @@ def read_frame(path: Path) -> Picture:
         image.load()
         upright = image if image.getexif().get(_ORIENTATION, 1) == 1 else ImageOps.exif_transpose(image)
         return _to_array(upright if upright.mode == "RGB" else upright.convert("RGB"))
+
+
+def check_whole(path: Path) -> None:
+    """Refuse a picture that breaks off: a look at its last bytes, and where they are not an end, it is decoded.
+
+    Raises:
+        DataError: the file is missing, truncated or no image.
+    """
+    with path.open("rb") as file:
+        begin = file.read(len(_PNG_BEGIN))
+        file.seek(max(0, path.stat().st_size - _TAIL))
+        tail = file.read()
+    ends = [end for start, end in _ENDS if begin.startswith(start)]
+    if not any(end in tail for end in ends):
+        read_frame(path)
 
 
 def _to_array(image: Image.Image) -> Picture:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from unplugged import check_goes_on
+from unplugged import UnpluggedError, check_goes_on, unplug_at
 
 from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.strategies.base import STRATEGIES, Step
@@ -84,6 +84,38 @@ def test_a_checkpoint_with_the_older_name_of_its_metadata_stays_readable(tmp_pat
     save_file(tensors, path, {"format": "1", "said": json.dumps(metadata)})
     assert read_tensors(path)[1] == metadata
     assert load_networks(path)[1:] == (CONFIG, "labels")
+
+
+def test_equal_networks_make_equal_files_and_a_changed_byte_is_noticed(tmp_path: Path) -> None:
+    network = Tiny()
+    for name in "ab":
+        save_networks(tmp_path / name, [network], CONFIG, "labels")
+    written = (tmp_path / "a").read_bytes()
+    assert (tmp_path / "b").read_bytes() == written
+    for place in (len(written) // 2, len(written) - 1, written.index(b"labels")):
+        changed = bytearray(written)
+        changed[place] ^= 1
+        (tmp_path / "b").write_bytes(changed)
+        with pytest.raises(CheckpointError, match=r"b: damaged, its bytes are not those that were written"):
+            load_networks(tmp_path / "b")
+
+
+def test_a_checkpoint_without_a_digest_stays_readable(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    save_networks(path, [Tiny()], CONFIG, "labels")
+    tensors, metadata = read_tensors(path)
+    save_file(tensors, path, {"format": "1", "metadata": json.dumps(metadata)})
+    assert load_networks(path)[1:] == (CONFIG, "labels")
+
+
+def test_seconds_before_a_stop_are_counted(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnpluggedError):
+        train_run(CONFIG, noisy_val, kitchen_root, folder=tmp_path, save_every=2, on_progress=unplug_at(3, CONFIG))
+    path = tmp_path / "training.safetensors"
+    tensors, metadata = read_tensors(path)
+    assert 0 < metadata["seconds"] < 600
+    write_tensors(path, tensors, metadata | {"seconds": 1000.0})
+    assert 1000 < train_run(CONFIG, noisy_val, kitchen_root, folder=tmp_path).train_s < 1600
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_time_is_measured_by_training_every_strategy(cli: Cli, words: list[objec
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifests"]
     code, printed, _ = cli(*some, "--dry-run")
     assert code == 0
-    assert "hours on cpu, one run after another" in printed
+    assert "about 1 minute on cpu, one run after another" in printed
 
 
 def test_the_labels_that_training_is_watched_on_are_counted(cli: Cli, words: list[object], tmp_path: Path) -> None:

@@ -71,6 +71,7 @@ def test_steps_go_on_while_a_checkpoint_is_written_and_do_not_move_what_it_holds
         train_run(config, noisy_val, kitchen_root, folder=tmp_path / "b", save_every=2, on_progress=watch)
     assert seen == [(1, False), (2, False), (3, False)]
     (one, said), (two, same) = (read_tensors(tmp_path / name / "training.safetensors") for name in "ab")
+    assert said.pop("seconds") > 0 < same.pop("seconds")
     assert said == same
     assert said["step"] == 2
     assert one.keys() == two.keys()

@@ -234,10 +234,22 @@ def test_an_image_of_another_shape_than_its_masks_is_refused(
     shown = with_frames(clean_val, tmp_path / "half", height=120, width=200)
     data = ManifestDataset(shown, kitchen_root)
     frame = data.shown_frames("val_00000a")[0]
-    assert data._image("val_00000a", frame, None).shape == (240, 400, 3), "masks of half its size fit"
+    assert data.read_picture("val_00000a", frame).shape == (240, 400, 3), "masks of half its size fit"
     turned = with_frames(clean_val, tmp_path / "turned", height=400, width=240)
     with pytest.raises(DataError, match=r"00000.jpg \(clip val_00000a, frame 00000\): .* lies on its side"):
         ManifestDataset(turned, kitchen_root)[0]
+
+
+def test_a_frame_of_another_size_than_its_clips_is_named(clean_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    root = Path(shutil.copytree(kitchen_root / "val", tmp_path / "root" / "val")).parent
+    data = ManifestDataset(clean_val, root, size=(48, 80))
+    first, second, *_ = data.shown_frames("val_00000a")
+    path = root / str(second.image_path)
+    with Image.open(path) as picture:
+        picture.resize((200, 120)).save(path)
+    message = rf"val_00000a: .* 400×240 \({first.image_path}\) and 200×120 \({second.image_path}; width×height\)"
+    with pytest.raises(DataError, match=message):
+        data[0]
 
 
 def test_a_frame_is_shown_upright(tmp_path: Path) -> None:

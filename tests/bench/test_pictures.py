@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 from bench_fakes import FakeRunner, run_grid
+from PIL import Image
 
 from actiseg_bench.data import pictures
 from actiseg_bench.data.pictures import combined, pictures_digest
@@ -89,6 +90,23 @@ def test_a_missing_picture_is_named_with_its_frame_and_the_way_out(clean_val: Pa
     first_picture(root).unlink()
     with pytest.raises(DataError, match=r"00000\.jpg: .* is missing \(clip val_00000., frame 00000\)\. Point --root"):
         pictures_digest(read_manifest(clean_val), root)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_a_picture_that_breaks_off_is_named_before_anything_is_trained_on_it(
+    form: str, clean_val: Path, root: Path
+) -> None:
+    path = first_picture(root)
+    with Image.open(path) as picture:
+        picture.load()
+    picture.save(path, form)
+    pictures_digest(read_manifest(clean_val), root)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-300])
+    with pytest.raises(DataError, match=r"00000\.jpg: not a readable image .*\(clip val_00000., frame 00000\)"):
+        pictures_digest(read_manifest(clean_val), root)
+    path.write_bytes(whole + b"\0" * 2000)  # as some cameras have it
+    pictures_digest(read_manifest(clean_val), root)
 
 
 def test_with_other_pictures_a_run_is_made_again(noisy_val: Path, clean_val: Path, root: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from referformer_fakes import SmallReferFormer
 from roberta_files import SENTENCES, SPECIAL, write_roberta_files
 
 from actiseg_bench.models.base import MODELS
-from actiseg_bench.models.referformer import TextConfig
+from actiseg_bench.models.referformer import TextConfig, text
 from actiseg_bench.models.referformer.text import (
     END,
     PAD,
@@ -127,6 +127,22 @@ def test_a_tokenizer_that_is_not_there_is_asked_for_clearly(
     monkeypatch.setenv(VARIABLE, source)
     with pytest.raises(ActisegError, match=f"{source}.*ACTISEG_ROBERTA.*vocab.json, merges.txt and config.json"):
         tokenize(["knife"], TextConfig())
+
+
+def test_a_hub_that_does_not_answer_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def refuse(address: tuple[str, int], patience: float) -> None:
+        asked.append(address)
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "https://hub.invalid")
+    monkeypatch.setattr(text, "getproxies", dict)
+    monkeypatch.setattr(text.socket, "create_connection", refuse)
+    monkeypatch.setenv(VARIABLE, "somebody/roberta")
+    with pytest.raises(ActisegError, match=r"somebody/roberta.* the hub did not give it"):
+        tokenize(["knife"], TextConfig())
+    assert asked == [("hub.invalid", 443)]
 
 
 def test_another_kind_of_tokenizer_is_refused(

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from actiseg_bench.models.referformer.constants import made_once
 from actiseg_bench.models.referformer.deformable import Sampler, Shapes, sample_levels
-from actiseg_noise.errors import UnknownNameError
+from actiseg_noise.errors import ActisegWarning, UnknownNameError
 
 AUTO, TORCH, KERNELS = CHOICES = ("auto", "torch", "kernels")
 LIBRARY = "deformops"
 
 
-class NoKernelsWarning(UserWarning):
+class NoKernelsWarning(ActisegWarning):
     """Kernels were asked for and are not to be had; the training goes on by ``grid_sample``."""
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import socket
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 from torch import Tensor
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 VARIABLE = "ACTISEG_ROBERTA"
 HUB_ID = "FacebookAI/roberta-base"
 START, PAD, END, SPECIAL = 0, 1, 2, 3
+_PATIENCE_S = 5
 
 
 class LongExpressionWarning(UserWarning):
@@ -169,10 +173,26 @@ def load_tokenizer(source: str) -> Any:
 
 
 def _from_hub(made: Any, source: str) -> Any | None:
+    if not _hub_answers():
+        return None
     try:
         return made.from_pretrained(source)
     except (OSError, ValueError):
         return None
+
+
+def _hub_answers() -> bool:
+    """Return whether the hub can be connected to; its library tries ten times, with a line for each, for a minute."""
+    from huggingface_hub.constants import ENDPOINT
+
+    hub = urlsplit(ENDPOINT)
+    if getproxies() or hub.hostname is None:
+        return True  # how to get there is for the library to find out
+    try:
+        with socket.create_connection((hub.hostname, hub.port or (80 if hub.scheme == "http" else 443)), _PATIENCE_S):
+            return True
+    except OSError:
+        return False
 
 
 def _not_to_be_had(source: str) -> str:
