@@ -15,7 +15,7 @@ from actiseg_bench.metrics.failure_modes import ObjectFrames
 from actiseg_bench.results.memorised import TRAINING_PREDICTIONS_NAME
 from actiseg_bench.results.networks import PREDICTIONS_NAME, over_networks
 from actiseg_bench.results.predictions import iter_predictions, predictions_digest
-from actiseg_bench.results.result import OWN_PROTOCOL
+from actiseg_bench.results.result import CHECKPOINT_NAME, OWN_PROTOCOL
 from actiseg_bench.results.stored import StoredRun
 from actiseg_bench.results.typed import CLOSE
 from actiseg_bench.scoring.measure import Measurement, measure
@@ -42,6 +42,22 @@ def verify_predictions(case: Case) -> Outcome:
             found = str(error)
         if found != digest:
             yield RunFinding(case.where, path.name, digest, found)
+
+
+def has_networks(case: Case) -> bool:
+    """Return whether the trained networks of a run lie beside its result."""
+    return (case.run.folder / CHECKPOINT_NAME).is_file()
+
+
+def verify_networks(case: Case) -> Outcome:
+    """Hold the kept networks against the digest that was written with them; files of an older tree have none."""
+    from actiseg_bench.training.checkpoint import CheckpointError, read_tensors
+
+    path = case.run.folder / CHECKPOINT_NAME
+    try:
+        read_tensors(path)
+    except CheckpointError as error:
+        yield RunFinding(case.where, path.name, "the networks as they were written", str(error))
 
 
 def verify_scores(case: Case) -> Outcome:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from actiseg_bench.check.case import Case, ManifestIndex
-from actiseg_bench.check.files import verify_predictions, verify_scores
+from actiseg_bench.check.files import has_networks, verify_networks, verify_predictions, verify_scores
 from actiseg_bench.check.findings import NotChecked, Outcome, RunFinding
 from actiseg_bench.check.labels import verify_labels, verify_pictures
 from actiseg_bench.check.statements import verify_digest, verify_key, verify_place, verify_sums
@@ -178,6 +178,7 @@ CHECKS: list[Check] = [
     Check("folder", verify_place, ("track.protocol", "track.name", "model", "strategy", "variant", "seed")),
     Check("agreement of its statements", verify_sums),
     Check("predictions", verify_predictions, ("predictions",)),
+    Check("kept networks", verify_networks, (), has_networks),
     Check(
         "training labels",
         verify_labels,

@@ -19,8 +19,11 @@ from actiseg_bench.check.findings import RunFinding
 from actiseg_bench.check.verify import verify_runs
 from actiseg_bench.grid.run import RunSpec
 from actiseg_bench.grid.tracks import Track, open_track
+from actiseg_bench.models.tiny import Tiny
 from actiseg_bench.results.predictions import iter_predictions, write_predictions
 from actiseg_bench.results.result import RunIdentity, read_result, result_digest, write_result
+from actiseg_bench.training.checkpoint import save_networks
+from actiseg_bench.training.config import RunConfig
 from actiseg_noise.errors import ManifestError
 
 GCE, CO = "mini-v1/text-40/tiny/gce-faithful/seed0", "mini-v1/text-40/tiny/co_teaching-faithful/seed0"
@@ -300,6 +303,19 @@ def test_predictions_with_damaged_bytes_inside_are_a_finding(runs: Path) -> None
     data[200:400] = bytes(200)
     path.write_bytes(data)
     assert findings(runs) == [(GCE, "predictions.parquet"), (GCE, "scores")]
+
+
+def test_kept_networks_with_a_changed_byte_are_a_finding(runs: Path) -> None:
+    path = runs / GCE / "checkpoint.safetensors"
+    save_networks(path, [Tiny()], RunConfig(), "labels")
+    verdict = verify_runs(runs)
+    assert not verdict.findings and "kept networks" in verdict.checked
+    changed = bytearray(path.read_bytes())
+    changed[len(changed) // 2] ^= 1
+    path.write_bytes(changed)
+    (finding,) = verify_runs(runs).findings
+    assert (finding.where, finding.what) == (GCE, "checkpoint.safetensors")
+    assert "damaged" in finding.found
 
 
 def test_predictions_that_lack_rows_are_a_finding(runs: Path) -> None:
