@@ -93,7 +93,7 @@ def manifest_folder(protocol: Protocol, out: Path, split: str, recipe: str, seed
 
 
 def manifest_finder(
-    protocol: Protocol, out: Path, build: Build, root: Path | None = None, aside: str = ""
+    protocol: Protocol, out: Path, build: Build, root: Path | None = None, aside: str = "", flag: str = "--root"
 ) -> Callable[[str, str, int], Path]:
     """Return what finds the manifest of (split, recipe, noise seed) under ``out``, built if it is not there yet.
 
@@ -103,6 +103,7 @@ def manifest_finder(
         aside: empty for the only process at work there. Of one of several, a name that no other has: what is missing
             is built in a hidden folder of this name and moved to its place, unless another's is there by then; what is
             there and is of another request is refused.
+        flag: what points to the dataset's folder, for messages.
     """
 
     def find(split: str, recipe: str, seed: int) -> Path:
@@ -110,12 +111,16 @@ def manifest_finder(
         options = {"root": root, "split": split, "recipe": recipe, "seed": seed, "out": folder}
         if split == protocol.validation_split:
             options["allow_eval"] = True  # to choose on noisy labels is what this split is for, and no table shows it
-        if not aside:
-            return build(protocol.dataset, resume=True, force=True, **options)
-        if not (folder / INFO_NAME).is_file():
-            own = folder.with_name(f".{folder.name}.{aside}")
-            place_folder(build(protocol.dataset, resume=True, force=True, **options | {"out": own}), folder)
-        return build(protocol.dataset, resume=True, **options)
+        try:
+            if not aside:
+                return build(protocol.dataset, resume=True, force=True, **options)
+            if not (folder / INFO_NAME).is_file():
+                own = folder.with_name(f".{folder.name}.{aside}")
+                place_folder(build(protocol.dataset, resume=True, force=True, **options | {"out": own}), folder)
+            return build(protocol.dataset, resume=True, **options)
+        except DataError as error:
+            what = f"protocol {protocol.id} reads dataset {protocol.dataset!r}, split {split!r}"
+            raise DataError(f"{what}, {flag} {root or 'where it usually lies'}: {error}") from None
 
     return find
 
@@ -126,7 +131,9 @@ def find_eval_manifest(protocol: Protocol, out: Path, build: Build, eval_root: P
     ``aside``: see :func:`manifest_finder`.
     """
     scored = replace(protocol, dataset=protocol.scored_dataset)
-    return manifest_finder(scored, out, build, eval_root, aside)(protocol.eval_split, "clean", protocol.noise_seeds[0])
+    flag = "--root" if scored.dataset == protocol.dataset else "--eval-root"
+    find = manifest_finder(scored, out, build, eval_root, aside, flag)
+    return find(protocol.eval_split, "clean", protocol.noise_seeds[0])
 
 
 def protocol_tracks(

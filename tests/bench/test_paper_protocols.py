@@ -156,6 +156,17 @@ def test_the_command_says_which_folder_is_missing_before_anything_is_built(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_of_another_dataset_is_named_with_its_flag(
+    cli: Cli, tmp_path: Path, deposits: tuple[Path, Path]
+) -> None:
+    other = tmp_path / "other"
+    (other / "ImageSets").mkdir(parents=True)
+    words = ["--protocol", "actiseg-nl", "--model", "referformer-mini", "--out", tmp_path / "out", "--dry-run"]
+    code, _, told = cli("run", *map(str, [*words, "--root", deposits[0], "--eval-root", other]))
+    assert code == 2
+    assert f"reads dataset 'actionvos', split 'val_human', --eval-root {other}: " in " ".join(told.split())
+
+
 def test_rates_of_parts_that_a_model_lacks_are_refused_before_anything_is_built(
     cli: Cli, tmp_path: Path, deposits: tuple[Path, Path]
 ) -> None:
