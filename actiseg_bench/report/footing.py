@@ -10,6 +10,9 @@ from actiseg_bench.metrics.actionvos import TITLES
 from actiseg_bench.results.result import LONGER, SILENT, TUNED, TUNING, RunResult
 from actiseg_bench.results.score_code import PACKAGES, find_module, shared_code
 
+_MACHINES = "kinds of machine"
+_ROUNDING = "they round sums differently, which moves a score as another training seed does"
+
 
 def tuned_notes(groups: Sequence[Sequence[RunResult]]) -> Iterator[str]:
     """Say what the options of tuned rows are, track by track, and warn where they were not chosen alike."""
@@ -91,12 +94,13 @@ def footing_notes(results: Sequence[RunResult], groups: Sequence[Sequence[RunRes
         "versions of the code": _code_versions(results),
         "start weights": {r.provenance.start_weights_digest for r in results if r.strategy != SILENT},
         "versions of torch": {r.provenance.torch for r in results if r.strategy != SILENT},
-        "kinds of machine": {_machine(r) for r in results if not r.is_reference},
+        _MACHINES: {_machine(r) for r in results if not r.is_reference},
     }
     notes += [*_mixed_pictures(results), *_edited_plugins(results)]
     for what, values in made_by.items():
         if len(values) > 1:
-            notes.append(f"Warning: these runs were made with {len(values)} {what}.")
+            why = f": {_ROUNDING}" if what == _MACHINES else ""
+            notes.append(f"Warning: these runs were made with {len(values)} {what}{why}.")
     return notes
 
 
@@ -150,6 +154,6 @@ def _edited_plugins(results: Sequence[RunResult]) -> Iterator[str]:
 
 
 def _machine(result: RunResult) -> str:
-    """Name what training ran on: cost is not comparable between two of these."""
+    """Name what training ran on: cost is not comparable between two of these, scores but for rounding."""
     made = result.provenance
     return f"{made.device}, {made.threads} threads, {made.platform}"

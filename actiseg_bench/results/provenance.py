@@ -9,6 +9,7 @@ import platform
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import blake2b
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -30,7 +31,8 @@ class Provenance:
         score_code: digest of the code that can move a score (``score_code.py``): what all runs share, and after a "+"
             the run's model and strategy; this one enters the run's key.
         start_weights, start_weights_digest: name and content of the weights training started from, None for none.
-        python, numpy, torch: versions; None where torch was not used. device: of torch. platform: the system.
+        python, numpy, torch: versions; None where torch was not used. device: of torch. platform: the system and its
+            processor, whose kind decides how sums are rounded.
         threads: of torch, 0 when torch was not used. when: start of the run, ISO 8601, UTC.
     """
 
@@ -67,11 +69,23 @@ def find_provenance(
         torch=str(torch.__version__) if torch else None,
         device=device,
         threads=threads,
-        platform=f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs",
+        platform=f"{platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, {processor()}",
         start_weights=start_weights,
         start_weights_digest=start_weights_digest,
         when=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+@cache
+def processor() -> str:
+    """Return the kind of this machine's processor, ``GenuineIntel 6/207/2`` (family, model, stepping) on Linux."""
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text("utf-8", "replace").partition("\n\n")[0].splitlines()
+        facts = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        numbers = [facts.get(name, "") for name in ("cpu family", "model", "stepping")]
+        if "vendor_id" in facts and all(numbers):
+            return f"{facts['vendor_id']} {'/'.join(numbers)}"
+    return platform.processor() or "unknown processor"
 
 
 def package_version() -> str:

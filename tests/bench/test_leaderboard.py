@@ -13,6 +13,7 @@ from actiseg_bench.report.extras import EXTRAS
 from actiseg_bench.report.latex import render_latex
 from actiseg_bench.report.render import render_csv, render_markdown
 from actiseg_bench.report.table import make_leaderboards, summarise, track_order
+from actiseg_bench.results.provenance import find_provenance, processor
 from actiseg_bench.results.result import Cost, RunResult
 
 
@@ -197,6 +198,14 @@ def test_unequal_footing_is_warned_of() -> None:
     text = " ".join(board(make_result(), short, other).notes)
     assert "the rows of clean differ in their training configuration" in text
     assert "made with 2 versions of the code" in text
+
+
+def test_rows_of_two_kinds_of_processor_are_warned_of() -> None:
+    rows = [make_result(), make_result(strategy="gce")]
+    assert "kinds of machine" not in " ".join(board(*rows).notes)
+    assert find_provenance(score_code="x").platform.endswith(f", {processor()}")
+    rows[1] = replace(rows[1], provenance=replace(rows[1].provenance, platform="Linux, GenuineIntel 6/1/1"))
+    assert "made with 2 kinds of machine: they round sums differently" in " ".join(board(*rows).notes)
 
 
 def coded(strategy: str, score_code: str, **values: Any) -> RunResult:
