@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from actiseg_noise.borders.writing import whole_file
+from actiseg_noise.borders.text import first_bytes
+from actiseg_noise.borders.writing import overwrite, whole_file
 from actiseg_noise.key import encode_part
 
 
@@ -48,16 +49,14 @@ def content_digest(tensors: Mapping[str, Tensor], texts: Mapping[str, str]) -> s
 
 def _sort_header(path: Path) -> None:
     """Put the texts of a file, which the library writes in any order, into that of their names."""
-    with path.open("r+b") as file:
-        length = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(length))
-        texts = header.pop("__metadata__", None)
-        if texts:
-            sorted_header = {"__metadata__": dict(sorted(texts.items())), **header}
-            text = json.dumps(sorted_header, ensure_ascii=False, separators=(",", ":")).encode()
-            if len(text) <= length:
-                file.seek(8)
-                file.write(text.ljust(length))
+    length = int.from_bytes(first_bytes(path, 8), "little")
+    header = json.loads(first_bytes(path, 8 + length)[8:])
+    texts = header.pop("__metadata__", None)
+    if texts:
+        sorted_header = {"__metadata__": dict(sorted(texts.items())), **header}
+        text = json.dumps(sorted_header, ensure_ascii=False, separators=(",", ":")).encode()
+        if len(text) <= length:
+            overwrite(path, 8, text.ljust(length))
 
 
 def write_safetensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:

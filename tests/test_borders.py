@@ -157,8 +157,6 @@ ALLOWED = {
     ("actiseg_noise/building/chunk.py", "arrow"): "the rows of a chunk, in a folder that whole_folder gives",
     ("actiseg_noise/building/chunk.py", "temporary files"): "a file without a name, gone with the process",
     # To be mended: the border has what these need, or should have it.
-    ("actiseg_bench/models/weights.py", "open to read"): "the first four bytes, for a message: no reader of so few",
-    ("actiseg_bench/models/published.py", "open to read"): "the first bytes, for a message: no reader of so few",
     ("actiseg_bench/strategies/memory.py", "arrays"): "a mapped file of one training: no writer of such files",
     ("actiseg_bench/strategies/memory.py", "removed"): "that file's end: writing.remove_file does it",
     ("actiseg_bench/cli/doctor.py", "shutil"): "disk_usage, which touches no file: no such question there",

@@ -17,7 +17,7 @@ from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 import torch
 from torch import Tensor
 
-from actiseg_noise.borders.text import check_file
+from actiseg_noise.borders.text import check_file, first_bytes
 from actiseg_noise.errors import ActisegError, raise_if
 
 STATES = ("model", "state_dict")
@@ -54,8 +54,7 @@ def read_published(path: Path) -> dict[str, Tensor]:
 
 def _check_kind(path: Path) -> None:
     """Refuse what is not a PyTorch file by its first bytes, and a zip archive without its end."""
-    with path.open("rb") as file:
-        head = file.read(32)
+    head = first_bytes(path, 32)
     found = next((kind for start, kind in _KINDS if head.lstrip().startswith(start)), None)
     if not head:
         found = "an empty file"

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from actiseg_bench.models.base import VosModel, freeze, reset_fresh
 from actiseg_bench.tensors import TensorFileError, read_safetensors, write_safetensors
-from actiseg_noise.borders.text import check_file
+from actiseg_noise.borders.text import check_file, first_bytes
 from actiseg_noise.borders.writing import digest_file
 from actiseg_noise.errors import ActisegError
 
@@ -121,10 +121,9 @@ def read_weights(path: Path, model: str) -> tuple[dict[str, Tensor], dict[str, s
         return read_safetensors(path)
     except TensorFileError as error:
         advice = ""
-        with path.open("rb") as file:
-            if file.read(4).startswith(PYTORCH_MAGIC):
-                command = f"actiseg-bench convert-checkpoint {path} --model {model} --out {path.stem}.safetensors"
-                advice = f". PyTorch's own files can hold code and are not loaded; convert it: {command}"
+        if first_bytes(path, 4).startswith(PYTORCH_MAGIC):
+            command = f"actiseg-bench convert-checkpoint {path} --model {model} --out {path.stem}.safetensors"
+            advice = f". PyTorch's own files can hold code and are not loaded; convert it: {command}"
         raise ActisegError(f"{path}: not a readable safetensors file ({error}){advice}") from None
 
 

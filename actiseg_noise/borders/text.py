@@ -60,6 +60,12 @@ def is_lfs_pointer(path: Path) -> bool:
         return False
 
 
+def first_bytes(path: Path, count: int) -> bytes:
+    """Return so many bytes of a file's beginning, fewer where it is shorter."""
+    with path.open("rb") as stream:
+        return stream.read(count)
+
+
 def first_character(path: Path) -> str:
     """Return the first character of a text file that is no white space, '' where there is none near its beginning.
 
@@ -67,8 +73,7 @@ def first_character(path: Path) -> str:
         DataError: see ``check_file``; or the file is packed, or empty.
     """
     check_file(path)
-    with path.open("rb") as stream:
-        data = stream.read(4096)
+    data = first_bytes(path, 4096)
     packed = _packed(data)
     if packed or not data:
         raise DataError(f"{path}: is {packed}" if packed else f"{path}: is empty; export or fetch the file again")

@@ -84,6 +84,13 @@ def whole_file(path: Path, *refusals: type[Exception]) -> Iterator[Path]:
             partial.unlink(missing_ok=True)
 
 
+def overwrite(partial: Path, at: int, data: bytes) -> None:
+    """Write over bytes of a file that a library has made and that has not its name yet; see :func:`whole_file`."""
+    with partial.open("r+b") as file:
+        file.seek(at)
+        file.write(data)
+
+
 @contextmanager
 def whole_text(path: Path) -> Iterator[IO[str]]:
     """Give a text file (UTF-8, newlines as they are written) that takes the name ``path`` at the end.
