@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -12,6 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 import torch.distributed as dist
+
+_GIVEN_BACK_S = 0.5
 
 
 @contextmanager
@@ -62,7 +65,14 @@ def _seed_new_devices(seed: int) -> None:
 
 
 def _leave_group(was_joined: bool) -> None:
+    """Leave the group that was joined meanwhile.
+
+    A thread of torch's gives back the tensors of the last exchange, for which it needs Python's lock; whoever lets go
+    of the group waits for that thread and holds the lock. So it is given the time to end first (seen with torch 2.13:
+    a process that never ended).
+    """
     if not was_joined and dist.is_available() and dist.is_initialized():
+        time.sleep(_GIVEN_BACK_S)
         dist.destroy_process_group()
 
 
