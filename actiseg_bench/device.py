@@ -6,9 +6,13 @@ import re
 
 import torch
 
-from actiseg_noise.errors import ActisegError
+from actiseg_noise.errors import ActisegError, ActisegWarning
 
 _DEVICE = re.compile(r"cpu|cuda(:\d+)?|mps|xpu(:\d+)?")
+
+
+class NotToBeHadWarning(ActisegWarning):
+    """What a training was to use is not to be had in its process, which finds that out and goes on without."""
 
 
 def pick_device(name: str) -> torch.device:

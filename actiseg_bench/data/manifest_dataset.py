@@ -320,15 +320,15 @@ class ManifestDataset(Dataset[ClipItem]):
         size = None if self.size is None and not self.whole else self.size_of(frames)
         once = {frame.frame_idx: frame for frame in frames}
         pictures: dict[int, npt.NDArray[np.uint8]] = {}
-        stored: dict[Size | None, tuple[Size, ManifestFrame]] = {}
+        seen: dict[Size, tuple[Size, ManifestFrame]] = {}  # by the size of its masks: that of a picture
         for frame_idx, frame in once.items():
             picture = self.read_picture(clip_id, frame)
-            size_here = picture.shape[:2]
-            usual, first = stored.setdefault(canvas_of(frame), (size_here, frame))
+            rows, columns = picture.shape[:2]
+            (h, w), first = seen.setdefault(canvas_of(frame), ((rows, columns), frame))
             raise_if(
-                size_here != usual,
-                f"clip {clip_id}: its frames have several sizes: {usual[1]}×{usual[0]} ({first.image_path}) and "
-                f"{size_here[1]}×{size_here[0]} ({frame.image_path}; width×height). Fetch or resize them again.",
+                (rows, columns) != (h, w),
+                f"clip {clip_id}: its frames have several sizes: {w}×{h} ({first.image_path}) and {columns}×{rows} "
+                f"({frame.image_path}; width×height). Fetch or resize them again.",
                 DataError,
             )
             pictures[frame_idx] = resized(picture, size)

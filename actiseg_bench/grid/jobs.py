@@ -52,12 +52,10 @@ def work(
             is another machine's.
         idle_s: end when no run has come for so long; None waits for ever.
     """
-    from actiseg_bench.models.compiling import NotCompiledWarning
-    from actiseg_bench.models.referformer.kernels import NoKernelsWarning
+    from actiseg_bench.device import NotToBeHadWarning
 
     warnings.simplefilter("ignore", ActisegWarning)  # the parent has said it
-    for found_here in (NotCompiledWarning, NoKernelsWarning):  # by the process that trains
-        warnings.simplefilter("default", found_here)
+    warnings.simplefilter("default", NotToBeHadWarning)
     warnings.showwarning = _sent_warning(pipe, warnings.showwarning)
     while pipe.poll(idle_s):
         try:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from actiseg_noise.errors import ActisegWarning
+from actiseg_bench.device import NotToBeHadWarning
 
 R = TypeVar("R")
 BACKEND = "inductor"
@@ -24,7 +24,7 @@ SWITCHES = ("TORCHDYNAMO_DISABLE", "TORCH_COMPILE_DISABLE")
 SHAPES = 64  # that a function is compiled for; further ones are computed as they are
 
 
-class NotCompiledWarning(ActisegWarning):
+class NotCompiledWarning(NotToBeHadWarning):
     """A training was to be compiled and cannot be here; it goes on without."""
 
 

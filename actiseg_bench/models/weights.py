@@ -101,7 +101,9 @@ def load_weights(model: VosModel, path: Path, but: tuple[str, ...] = ()) -> tupl
         )
     broken = [key for key, value in state.items() if not bool(value.isfinite().all())]
     if broken:
-        raise ActisegError(f"{path}: NaN or infinite numbers in {len(broken)} tensors, the first is {broken[0]!r}")
+        raise ActisegError(
+            f"{path}: NaN or infinite numbers in {len(broken)} of {len(state)} tensors, the first is {broken[0]!r}"
+        )
     try:
         load_own_state(model, state, strict=False)
     except RuntimeError as error:

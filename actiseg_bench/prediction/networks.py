@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,9 @@ import torch
 from actiseg_bench.models.base import MODELS, VosModel
 from actiseg_bench.models.weights import find_weights, load_weights
 from actiseg_bench.results.result import CHECKPOINT_NAME
-from actiseg_bench.training.checkpoint import TRAINING_NAME, CheckpointError, load_networks
+from actiseg_bench.training.checkpoint import CheckpointError, load_networks
 from actiseg_noise.borders.writing import digest_file
-from actiseg_noise.errors import ActisegError, ActisegWarning, raise_if
+from actiseg_noise.errors import ActisegError, raise_if
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,6 @@ def load_trained(checkpoint: Path, number: int = 1, model: str | None = None) ->
     if checkpoint.is_dir():
         checkpoint = checkpoint / CHECKPOINT_NAME
     networks, config, trained_on = load_networks(checkpoint, model)
-    if checkpoint.name == TRAINING_NAME:
-        message = f"{checkpoint}: of a training that has not ended; it is to have {config.train.steps} updates"
-        warnings.warn(message, ActisegWarning, 2)
     raise_if(
         not 1 <= number <= len(networks),
         f"{checkpoint}: has {len(networks)} network{'s' if len(networks) > 1 else ''}, not a number {number}",

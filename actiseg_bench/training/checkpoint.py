@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +25,7 @@ from actiseg_bench.training.background import BackgroundWriter, copy_to_host
 from actiseg_bench.training.config import RunConfig
 from actiseg_bench.training.diagnosis import TrainingMonitor
 from actiseg_noise.borders.text import check_file, parse_json
-from actiseg_noise.errors import ActisegError, raise_if
+from actiseg_noise.errors import ActisegError, ActisegWarning, raise_if
 
 _LOG = logging.getLogger(__name__)
 
@@ -292,6 +293,9 @@ def load_networks(path: Path, model: str | None = None) -> tuple[list[VosModel],
         f"{path}: a checkpoint of model {config.model!r}, which is not installed. Known: {', '.join(MODELS)}",
         CheckpointError,
     )
+    if "step" in metadata:  # of a training on its way; networks that are kept say what made them alone
+        made = f"{metadata['step']} of {config.train.steps} updates"
+        warnings.warn(f"{path}: of a training that has not ended: {made}", ActisegWarning, 2)
     networks = []
     for i in range(_count_networks(tensors, path)):
         network = MODELS[config.model]()

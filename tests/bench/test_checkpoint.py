@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from unplugged import UnpluggedError, check_goes_on, unplug_at
 
 from actiseg_bench.models.tiny import Tiny
+from actiseg_bench.models.weights import load_weights, save_start_weights
 from actiseg_bench.strategies.base import STRATEGIES, Step
 from actiseg_bench.strategies.baseline import Baseline
 from actiseg_bench.training.checkpoint import CheckpointError, load_networks, read_tensors, save_networks, write_tensors
@@ -20,6 +21,7 @@ from actiseg_bench.training.config import RunConfig, TrainConfig
 from actiseg_bench.training.failures import NotFiniteError
 from actiseg_bench.training.folder import train_to
 from actiseg_bench.training.train import train_run
+from actiseg_noise.errors import ActisegError, ActisegWarning
 
 CONFIG = RunConfig(
     start_weights="none", threads=1, device="cpu", train=TrainConfig(steps=5, clips_per_batch=4, samples_per_clip=2)
@@ -106,6 +108,25 @@ def test_a_checkpoint_without_a_digest_stays_readable(tmp_path: Path) -> None:
     tensors, metadata = read_tensors(path)
     save_file(tensors, path, {"format": "1", "metadata": json.dumps(metadata)})
     assert load_networks(path)[1:] == (CONFIG, "labels")
+
+
+def test_networks_of_a_training_that_has_not_ended_say_so(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnpluggedError):
+        train_run(CONFIG, noisy_val, kitchen_root, folder=tmp_path, save_every=2, on_progress=unplug_at(3, CONFIG))
+    with pytest.warns(ActisegWarning, match=r"of a training that has not ended: 2 of 5 updates"):
+        load_networks(tmp_path / "training.safetensors")
+
+
+def test_start_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    network = Tiny()
+    with torch.no_grad():
+        next(network.parameters()).fill_(torch.nan)
+    path = tmp_path / "weights.safetensors"
+    save_start_weights(network, path)
+    with pytest.raises(
+        ActisegError, match=r"weights\.safetensors: NaN or infinite numbers in 1 of [0-9]+ tensors, the first is"
+    ):
+        load_weights(Tiny(), path)
 
 
 def test_seconds_before_a_stop_are_counted(noisy_val: Path, kitchen_root: Path, tmp_path: Path) -> None:

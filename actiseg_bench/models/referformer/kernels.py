@@ -13,15 +13,16 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
+from actiseg_bench.device import NotToBeHadWarning
 from actiseg_bench.models.referformer.constants import made_once
 from actiseg_bench.models.referformer.deformable import Sampler, Shapes, sample_levels
-from actiseg_noise.errors import ActisegWarning, UnknownNameError
+from actiseg_noise.errors import UnknownNameError
 
 AUTO, TORCH, KERNELS = CHOICES = ("auto", "torch", "kernels")
 LIBRARY = "deformops"
 
 
-class NoKernelsWarning(ActisegWarning):
+class NoKernelsWarning(NotToBeHadWarning):
     """Kernels were asked for and are not to be had; the training goes on by ``grid_sample``."""
 
 
